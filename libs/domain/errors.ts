@@ -1,0 +1,95 @@
+/**
+ * The catalogue of error codes. A code is stable: clients, runs and docs/errors.md refer to it, and a test holds this
+ * list against that page. Meaning first, then what the reader can do is in docs/errors.md.
+ */
+export const ERROR_CODES = {
+  // Requests
+  invalid_request: 'The request is not valid; `errors` names each field.',
+  unauthorized: 'No valid API key came with the request.',
+  forbidden: 'The key may not do this.',
+  not_found: 'There is no such thing in this organization.',
+  conflict: 'The request contradicts the present state.',
+  team_in_use: 'The team is used by schedules and cannot be deleted.',
+  idempotency_mismatch: 'The same Idempotency-Key came with another body.',
+  idempotency_in_progress: 'A request with the same Idempotency-Key is still being answered.',
+  payload_too_large: 'The body is over 1 MB.',
+  not_ready: 'Postgres or Redis cannot be reached.',
+  internal: 'A fault inside Crewtab.',
+  // Runs that never began
+  overlap_skipped: 'Another run of the schedule was active and its overlap policy is `skip`.',
+  missed: 'Nobody was there to fire it in time and the catch-up policy did not ask for it.',
+  cancelled: 'A person cancelled the run.',
+  replaced: 'A newer run of the schedule took its place (overlap policy `replace`).',
+  // Deploying
+  image_not_found: 'The image is neither on the host nor in a registry that the engine can reach.',
+  image_pull_failed: 'The engine could not pull the image.',
+  create_failed: 'The engine refused to create the container, network or volume.',
+  start_failed: 'The engine or the operating system could not start the agent.',
+  name_conflict: 'A container of that name exists that does not belong to this run.',
+  handshake_timeout: 'An agent did not answer the handshake in time.',
+  handshake_failed: 'An agent answered the handshake with an error.',
+  // Prompting
+  prompt_failed: 'The prompt could not be sent.',
+  delivery_unconfirmed: 'A crash left open whether the prompt was delivered; it is never sent twice.',
+  // Monitoring
+  agent_error: 'The agent reported an error.',
+  agent_refused: 'The agent refused to go on.',
+  agent_limit: 'The agent stopped at a limit of its own (tokens or requests).',
+  agent_cancelled: 'The agent says its turn was cancelled, though nobody asked for it.',
+  agent_exited: 'An agent ended before its work was done.',
+  agent_killed: 'An agent was killed by a signal.',
+  out_of_memory: 'The engine reports that an agent ran out of memory.',
+  agent_vanished: "An agent's container is gone, removed by somebody else.",
+  output_limit: 'An agent flooded its output.',
+  protocol_error: 'An agent broke the protocol.',
+  // Ending
+  timeout: 'The deadline passed.',
+  teardown_failed: 'The engine could not remove what was made for the run.',
+  host_lost: 'The host of the run was silent beyond its limit.',
+  // Adapters
+  engine_unreachable: 'The container engine did not answer.',
+  engine_error: 'The container engine answered with an error.',
+  store_unreachable: 'Postgres did not answer.',
+  claim_lost: 'Another worker owns the run now.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A code and the words that belong to it: how a failure is stored on a run. */
+export interface Failure {
+  readonly code: ErrorCode;
+  /** For people; the engine's or the agent's own words where there are any. */
+  readonly message: string;
+}
+
+/** The only error class that crosses a port. `retryable` says whether the same call may succeed later, unchanged. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** Thrown by every write of a claim that is no longer valid: somebody else owns the run, stop at once (invariant I7). */
+export class ClaimLostError extends AppError {
+  constructor(runId: string) {
+    super('claim_lost', `another worker owns run ${runId}`);
+    this.name = 'ClaimLostError';
+  }
+}
+
+/** Turns whatever was thrown into a code and words, for storing on a run. */
+export function toFailure(error: unknown, fallback: ErrorCode): Failure {
+  if (error instanceof AppError) return { code: error.code, message: error.message };
+  return { code: fallback, message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Closes a switch over a union: the compiler refuses a missing case. */
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,83 @@
+import type { DraftMessage } from '../runs/message';
+import type { Failure } from '../errors';
+import type { Agent, AgentProtocolName } from '../teams/team';
+import type { OutputLine } from './runtime';
+
+/**
+ * A wire protocol, without any I/O: a fold over the agent's output lines that says what to store and what to write.
+ * The same lines always give the same state, which is what makes adoption simple: a new worker reads the output from
+ * its beginning, folds it again and stands where the last one stood.
+ */
+export interface AgentProtocol {
+  readonly name: AgentProtocolName;
+  /** How the runtime must keep the agent's stdin. */
+  readonly stdin: 'open' | 'once';
+  begin(dialogue: DialogueOptions): ProtocolSession;
+}
+
+export interface DialogueOptions {
+  readonly runId: string;
+  readonly agent: Agent;
+  /** The program that gives the leader its team tools, as an MCP server over stdio; null where it has none. */
+  readonly teamTools: { readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } | null;
+}
+
+export interface ProtocolSession {
+  readonly state: DialogueState;
+
+  /** What to write when the agent has just been started. */
+  open(): Outgoing[];
+
+  /** Folds one line. Called for every line from the first, replayed ones included. `at` is the time of reading. */
+  receive(line: OutputLine, at: Date): Reaction;
+
+  /**
+   * What to write after adoption, once the stored lines were folded again: first a bare newline where half a line may
+   * be pending in the agent's stdin, then whatever the agent still waits for. All of it is safe to repeat (handshake
+   * requests without a response, answers to the agent's requests); a turn never is, and is not among them.
+   */
+  resume(): Outgoing[];
+
+  /** What to write to begin a turn. `id` is the request's id on the wire (`prompt:<runId>`, `delegate:<callId>`). */
+  startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[];
+
+  /** Tells the session that the turn was written by somebody earlier, so that output is credited to it (adoption). */
+  expectTurn(id: string): void;
+
+  /** What to write to ask the agent to end its turn early; may be empty. */
+  cancelTurn(): Outgoing[];
+
+  /** Tells that the process has ended and no line is outstanding; for `command` this ends the turn. */
+  exited(exit: { readonly exitCode: number; readonly isOutOfMemory: boolean }, at: Date): Reaction;
+}
+
+/** What one line leads to. */
+export interface Reaction {
+  readonly messages: readonly DraftMessage[];
+  /** Written only after `messages` are stored. Dropped during replay: `resume()` repeats what matters. */
+  readonly outgoing: readonly Outgoing[];
+}
+
+export interface Outgoing {
+  /** Whole lines including the newline. */
+  readonly data: string;
+  /** Close stdin after it. */
+  readonly endInput?: boolean;
+}
+
+export interface DialogueState {
+  readonly handshake:
+    | { readonly status: 'pending' }
+    | { readonly status: 'ready' }
+    | { readonly status: 'failed'; readonly failure: Failure };
+  /** Turns by id, those begun and those whose end was seen. */
+  readonly turns: ReadonlyMap<string, TurnState>;
+  /** True once the output shows that a turn is or was being worked on: proof that a prompt arrived. */
+  readonly hasSeenWork: boolean;
+}
+
+export type TurnState =
+  | { readonly status: 'open' }
+  /** `text`: the last unbroken block of the agent's message text in the turn (its final answer), possibly empty. */
+  | { readonly status: 'done'; readonly text: string }
+  | { readonly status: 'failed'; readonly failure: Failure };

@@ -1,0 +1,169 @@
+import type { Message } from '../runs/message';
+import type { Run, RunStatus, RunTrigger } from '../runs/run';
+import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
+import type { Agent, Team, TeamNetwork } from '../teams/team';
+
+/**
+ * What the REST API reads and writes. Every method says which organization; what belongs to another one is simply not
+ * there. Lists are newest first; `cursor` is opaque and comes from the page before. A method answers null for an id
+ * that does not exist, and throws `AppError` (`conflict`, `team_in_use`, `store_unreachable`) otherwise.
+ */
+export interface TeamStore {
+  createTeam(organizationId: string, team: NewTeam): Promise<Team>;
+  listTeams(organizationId: string, page: PageRequest): Promise<Page<Team>>;
+  getTeam(organizationId: string, id: string): Promise<Team | null>;
+  /** `agents`, when given, replaces them all. */
+  updateTeam(organizationId: string, id: string, patch: Partial<NewTeam>): Promise<Team | null>;
+  /** Throws `team_in_use` while schedules use it. Runs keep their own copy. */
+  deleteTeam(organizationId: string, id: string): Promise<boolean>;
+}
+
+export interface NewTeam {
+  readonly name: string;
+  readonly description: string | null;
+  readonly network: TeamNetwork;
+  readonly agents: readonly Agent[];
+}
+
+export interface ScheduleStore {
+  /** `nextFireAt`/`followingFireAt` are computed by the caller; null when disabled. Null when the team is not there. */
+  createSchedule(organizationId: string, schedule: NewSchedule, instants: FireInstants): Promise<Schedule | null>;
+  listSchedules(organizationId: string, filter: ScheduleFilter, page: PageRequest): Promise<Page<Schedule>>;
+  getSchedule(organizationId: string, id: string): Promise<Schedule | null>;
+  /**
+   * `instants` when cron, timezone or enabled change. Once this has returned, no instant of the old spec later than
+   * now fires any more (it waits for a firing transaction that holds the schedule). Throws `not_found` with the path
+   * `teamId` in its message when a new team is not there.
+   */
+  updateSchedule(organizationId: string, id: string, patch: Partial<NewSchedule>, instants: FireInstants | null): Promise<Schedule | null>;
+  /** Also pause (`enabled: false`) and resume; the note is kept with the time. */
+  setEnabled(organizationId: string, id: string, enabled: boolean, note: string | null, instants: FireInstants): Promise<Schedule | null>;
+  /** Its runs stay readable. */
+  deleteSchedule(organizationId: string, id: string): Promise<boolean>;
+}
+
+export interface NewSchedule {
+  readonly teamId: string;
+  readonly name: string;
+  readonly prompt: string;
+  readonly cron: string;
+  readonly timezone: string;
+  readonly enabled: boolean;
+  readonly timeoutMs: number;
+  readonly overlap: OverlapPolicy;
+  readonly catchUp: CatchUpPolicy;
+  readonly catchUpWindowMs: number;
+}
+
+export interface FireInstants {
+  readonly nextFireAt: Date | null;
+  readonly followingFireAt: Date | null;
+}
+
+export interface ScheduleFilter {
+  readonly teamId?: string;
+  readonly enabled?: boolean;
+  readonly status?: ScheduleStatus;
+}
+
+export interface RunArchive {
+  /**
+   * A manual run, or a rerun of an earlier one (whose prompt and agents as they were then are used again). Under
+   * overlap `skip` with an active run it is recorded as `skipped`; under `replace` the active ones are asked to end.
+   * Null when the schedule (or run) is not there.
+   */
+  createManualRun(organizationId: string, scheduleId: string): Promise<Run | null>;
+  createRerun(organizationId: string, runId: string): Promise<Run | null>;
+  /**
+   * Queued and unclaimed: `cancelled` at once. Begun: the owner is told (NOTIFY; at latest with its lease renewal).
+   * Terminal: stays as it is (`wasTerminal`). Null when it is not there.
+   */
+  requestCancel(organizationId: string, runId: string): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null>;
+  getRun(organizationId: string, id: string): Promise<Run | null>;
+  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
+  /** Oldest first, `seq > after`. Null when the run is not there. */
+  listMessages(organizationId: string, runId: string, after: number, limit: number): Promise<Message[] | null>;
+  getDeployment(organizationId: string, id: string): Promise<DeploymentView | null>;
+}
+
+export interface RunFilter {
+  readonly scheduleId?: string;
+  readonly status?: RunStatus;
+  readonly trigger?: RunTrigger;
+  /** By scheduledFor, inclusive. */
+  readonly since?: Date;
+  /** By scheduledFor, exclusive. */
+  readonly until?: Date;
+}
+
+export interface DeploymentView {
+  readonly id: string;
+  readonly runId: string;
+  readonly teamId: string;
+  readonly name: string;
+  readonly host: string;
+  readonly runtime: string;
+  readonly createdAt: Date;
+  /** When the engine was last seen clean of it; null before. */
+  readonly removedAt: Date | null;
+  readonly agents: readonly {
+    readonly name: string;
+    readonly role: string;
+    readonly protocol: string;
+    readonly image: string | null;
+    readonly container: string;
+    readonly handle: string | null;
+    readonly startedAt: Date | null;
+    readonly readyAt: Date | null;
+  }[];
+}
+
+export interface AccessStore {
+  /** The organization and role of an API key, looked up by the SHA-256 of the key; null when unknown or revoked. */
+  findKey(keyHash: string): Promise<ApiPrincipal | null>;
+  /**
+   * On a database without any key: makes the organization `default` with an admin key of this hash and answers true.
+   * Safe when several processes start at once: exactly one is told true.
+   */
+  createFirstKey(keyHash: string, name: string): Promise<boolean>;
+  hasAnyKey(): Promise<boolean>;
+}
+
+export interface ApiPrincipal {
+  readonly keyId: string;
+  readonly organizationId: string;
+  readonly role: 'admin' | 'member';
+}
+
+/** Answers to POSTs with an Idempotency-Key, kept for 24 h. */
+export interface IdempotencyStore {
+  /**
+   * Reserves the key for a request. `new`: go on, then call `complete` (or `abandon` when the request failed with a 5xx).
+   * `done`: give that answer again. `mismatch`: same key, other body. `busy`: the first request is still under way
+   * (a reservation older than 60 s without an answer counts as crashed and is given anew).
+   */
+  reserve(organizationId: string, key: string, fingerprint: string): Promise<IdempotencyReservation>;
+  complete(organizationId: string, key: string, answer: StoredAnswer): Promise<void>;
+  abandon(organizationId: string, key: string): Promise<void>;
+}
+
+export type IdempotencyReservation =
+  | { readonly state: 'new' }
+  | { readonly state: 'done'; readonly answer: StoredAnswer }
+  | { readonly state: 'mismatch' }
+  | { readonly state: 'busy' };
+
+export interface StoredAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}

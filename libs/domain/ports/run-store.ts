@@ -1,0 +1,124 @@
+import type { Failure } from '../errors';
+import type { DraftMessage } from '../runs/message';
+import type { Outcome, OutputCursor, Run, TeardownReceipt } from '../runs/run';
+import type { ResourceCount, Subscription } from './runtime';
+
+/** A worker's hold on a run. `epoch` is the fencing token: it only grows, and every write carries it. */
+export interface Claim {
+  readonly runId: string;
+  readonly epoch: number;
+}
+
+export interface WorkerIdentity {
+  /** Unique per worker process. */
+  readonly workerId: string;
+  readonly host: string;
+}
+
+/** How long a claim holds without renewal, by the database's clock. */
+export const LEASE_MS = 15_000;
+
+/**
+ * What moves runs. Each method is one transaction. Methods that take a `Claim` throw `ClaimLostError` when its epoch is
+ * no longer the run's, and change nothing then; they throw `AppError('store_unreachable', retryable)` when the database
+ * did not answer (the effect is then unknown, and repeating the call is safe unless said otherwise). The database
+ * itself refuses a second terminal status, a phase or an epoch that goes back, and a terminal run without finishedAt.
+ */
+export interface RunStore {
+  /** The id on every container's label; made once per database. */
+  installationId(): Promise<string>;
+
+  /**
+   * Takes one run: epoch + 1, owner = worker, lease = LEASE_MS. Only if it is not finished, nobody holds a live lease,
+   * and its containers stand on this host or nowhere yet. A queued run with policy queue/replace/skip is not given
+   * while another run of its schedule is `running`. Null when it cannot be had; not an error.
+   */
+  claim(runId: string, worker: WorkerIdentity): Promise<Run | null>;
+
+  /** Takes up to `limit` runs of this host that are begun, unfinished and without a live lease, oldest deadline first. */
+  claimAbandoned(worker: WorkerIdentity, limit: number): Promise<Run[]>;
+
+  /**
+   * Renews all in one statement. Answers those that still hold, with whether a cancel was asked for meanwhile;
+   * those that are missing in the answer are lost.
+   */
+  renewLeases(worker: WorkerIdentity, claims: readonly Claim[]): Promise<RenewedLease[]>;
+
+  /** Lets go without harm (shutdown): owner and lease are emptied where the epoch still matches. */
+  release(claims: readonly Claim[]): Promise<void>;
+
+  /** The run as it is now, claim checked. */
+  load(claim: Claim): Promise<Run>;
+
+  /**
+   * queued → deploying, status running: sets host, startedAt, deadlineAt = now() + plan.timeoutMs by the database's
+   * clock, and writes the intent: a deployment row with a name unique among deployments and one row per agent.
+   */
+  begin(claim: Claim, deployment: { readonly name: string; readonly fallbackName: string; readonly host: string; readonly runtime: string }): Promise<Run>;
+
+  /** Sets what is known of an agent; fields left out stay. */
+  saveAgent(claim: Claim, agent: string, patch: AgentPatch): Promise<void>;
+
+  /**
+   * Appends messages with consecutive seqs and, in the same transaction, moves the agent's cursor. Repeating an append
+   * whose answer was lost is detected by the cursor (`from` must equal the stored one; otherwise nothing is stored and
+   * the stored cursor is answered). Notifies listeners of the run. Without `cursor` it simply appends.
+   * @returns the cursor as stored now, or null when none was given.
+   */
+  appendMessages(claim: Claim, messages: readonly DraftMessage[], cursor?: CursorMove): Promise<OutputCursor | null>;
+
+  /**
+   * The one-shot permit: deploying → prompting, permit recorded, the `prompt` message appended. True exactly once in
+   * a run's life. A retry after `store_unreachable` may answer false although the lost call made it: then nobody sends.
+   */
+  permitPrompt(claim: Claim, message: DraftMessage): Promise<boolean>;
+
+  /** prompting → monitoring: every byte of the prompt was handed to the engine. Idempotent. */
+  confirmPrompt(claim: Claim): Promise<Run>;
+
+  /**
+   * → tearing_down with its outcome, from deploying, prompting or monitoring. failed, timeout and cancelled become the
+   * status at once; success stays pending (status running) until `finish`. Idempotent: the first outcome stays.
+   */
+  conclude(claim: Claim, outcome: Outcome): Promise<Run>;
+
+  /** Counts a failed teardown attempt, keeps its words, adds what was removed. */
+  recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCount): Promise<Run>;
+
+  /** A pending success whose teardown cannot be completed becomes `failed` with `failure`; phase stays tearing_down. */
+  failTeardown(claim: Claim, failure: Failure): Promise<Run>;
+
+  /** tearing_down → finished with a verified receipt (added to what failed attempts removed); a pending success becomes `success`. Lets go of the claim. */
+  finish(claim: Claim, removed: ResourceCount): Promise<{ readonly run: Run; readonly receipt: TeardownReceipt }>;
+
+  /** For the reaper: which of these runs may have resources. Unknown ids are absent from the answer. Never guesses: throws when the database can't be read. */
+  lookUp(runIds: readonly string[]): Promise<Map<string, { readonly isFinished: boolean }>>;
+
+  /** Begun, unfinished runs without a live lease, by host: for the sweeper to wake that host. */
+  findAbandoned(limit: number): Promise<{ readonly runId: string; readonly host: string }[]>;
+
+  /** Queued runs, oldest first, that may be begun now (overlap considered), queued for longer than `minAgeMs`. */
+  findOfferable(minAgeMs: number, limit: number): Promise<string[]>;
+
+  /** Cancel requests, as they are committed (hint; renewLeases tells too). */
+  onRunControl(listener: (runId: string) => void): Promise<Subscription>;
+
+  /** New messages or a changed run, as they are committed (hint); for live views. */
+  onRunChanged(listener: (runId: string) => void): Promise<Subscription>;
+}
+
+export interface RenewedLease extends Claim {
+  readonly cancelRequestedAt: Date | null;
+}
+
+export interface AgentPatch {
+  readonly handle?: string;
+  readonly startedAt?: Date;
+  readonly readyAt?: Date;
+}
+
+export interface CursorMove {
+  readonly agent: string;
+  readonly from: OutputCursor;
+  readonly to: OutputCursor;
+}

@@ -1,0 +1,181 @@
+import type { AgentResources, TeamNetwork } from '../teams/team';
+
+/**
+ * Where teams run. Every call is idempotent, has a time limit of its own inside the adapter, and throws `AppError`:
+ * `engine_unreachable` (retryable) when the engine did not answer, otherwise a code of the deploying group or
+ * `engine_error`, with the engine's own words.
+ *
+ * Containers run on without anyone watching: nothing here depends on the process that made them still being alive.
+ */
+export interface Runtime {
+  readonly kind: RuntimeKind;
+
+  /** The engine's own identity, which survives restarts of engine and workers. */
+  identify(): Promise<HostIdentity>;
+
+  /**
+   * Makes what the team shares, before its agents: pulls absent images (progress in words through `onProgress`, at
+   * most a few a second), the network, the workspace volume. Get-or-create. Abort ends a pull early.
+   */
+  prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void>;
+
+  /**
+   * Get-or-create and start one agent. An existing container of that name with this run's label is adopted, started if
+   * it was never started, and left alone if it ended. A name taken by something else is `name_conflict`.
+   * @returns the handle to persist. A started process is not yet a ready agent.
+   */
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string>;
+
+  /** The truth about one agent's process. `absent` when the engine answers that it does not know it. */
+  inspect(handle: string): Promise<AgentProcess>;
+
+  /** Attaches stdin and follows the output from its beginning. Opening twice gives two readers of the same lines. */
+  open(handle: string): Promise<AgentChannel>;
+
+  /**
+   * Calls back whenever an agent of this installation ended, as a hint to inspect; also once with `null` after the
+   * subscription was broken and mended, when anything may have been overlooked. Reconnects by itself until closed.
+   */
+  watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription;
+
+  /**
+   * Stops and removes everything that bears the run's label, then asks the engine again and reports what it still
+   * finds. Agents get SIGTERM and `graceMs` to end, then SIGKILL; 0 kills at once. What is already gone counts as
+   * removed by somebody else. Does not throw for single things that resist: they are `left`.
+   */
+  teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport>;
+
+  /** Everything on this host with the installation's label, by run. */
+  list(installationId: string): Promise<RunResources[]>;
+
+  /** Lets go of sockets and subscriptions; containers go on. */
+  close(): Promise<void>;
+}
+
+export type RuntimeKind = 'docker' | 'process';
+
+export interface HostIdentity {
+  /** Stable id, `[A-Za-z0-9_-]+`, used in queue names. */
+  readonly id: string;
+  /** For people: engine and version. */
+  readonly description: string;
+  /** False where agents are not isolated from the host. */
+  readonly isIsolated: boolean;
+}
+
+export interface DeploymentSpec {
+  readonly installationId: string;
+  readonly runId: string;
+  /** `marketing-team-run-3f9a1c` */
+  readonly name: string;
+  readonly epoch: number;
+  readonly deadlineAt: Date;
+  readonly network: TeamNetwork;
+  /** All images that the agents need (empty under `process`). */
+  readonly images: readonly string[];
+  /** Host directory with the team's socket, mounted into every `acp` agent at TEAM_SOCKET_DIR; null without team tools. */
+  readonly teamSocketDir: string | null;
+}
+
+export interface AgentSpec {
+  readonly name: string;
+  readonly image: string | null;
+  readonly command: readonly string[] | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly resources: AgentResources;
+  /**
+   * `open`: stdin stays open whatever happens to the worker. `once`: closing the channel's stdin is seen by the
+   * program as end of file (the `command` protocol).
+   */
+  readonly stdin: 'open' | 'once';
+  /** Small files put into the container before it starts. */
+  readonly files: readonly InjectedFile[];
+}
+
+export interface InjectedFile {
+  /** Absolute in the container; under `process` relative to the agent's own directory. */
+  readonly path: string;
+  readonly content: string;
+  readonly mode: number;
+}
+
+/** Where the team's tools are found inside a container. */
+export const TEAM_SOCKET_DIR = '/run/crewtab';
+/** The shared workspace and working directory of every agent. */
+export const WORKSPACE_DIR = '/workspace';
+
+export interface DeployOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (text: string) => void;
+}
+
+export type AgentProcess =
+  | { readonly status: 'absent' }
+  | { readonly status: 'created' }
+  | { readonly status: 'running' }
+  | {
+      readonly status: 'exited';
+      readonly exitCode: number;
+      /** Only true when the engine says so; exit code 137 alone is not it. */
+      readonly isOutOfMemory: boolean;
+      /** The engine's own words about a failed start, or empty. */
+      readonly message: string;
+    };
+
+export interface EndedAgent {
+  readonly runId: string;
+  readonly agent: string;
+}
+
+export interface Subscription {
+  close(): void;
+}
+
+/** One reader and writer of an agent's stdin and output. */
+export interface AgentChannel {
+  /** Resolves when the engine (or operating system) has taken all bytes; rejects with AppError otherwise. */
+  write(data: string): Promise<void>;
+  /** Closes stdin (meaningful for `once`). */
+  endInput(): Promise<void>;
+  /**
+   * Whole lines from the very beginning, in order, without their newline. Pull-based: a slow consumer slows the reader.
+   * Ends after the agent's last line when its process has ended (an unterminated last line is given then); throws
+   * `engine_unreachable` when the stream broke before that, without giving half a line.
+   */
+  readonly output: AsyncIterable<OutputLine>;
+  /** Lets go; ends `output` early. */
+  close(): void;
+}
+
+export interface OutputLine {
+  readonly stream: 'stdout' | 'stderr';
+  /** Counts from 0 per stream, the same at every reading. */
+  readonly index: number;
+  /** UTF-8; bytes that are not become U+FFFD. */
+  readonly text: string;
+}
+
+export interface TeardownReport {
+  readonly removed: ResourceCount;
+  /** What the engine still shows with the run's label, each with the engine's words why. Empty = verified clean. */
+  readonly left: readonly LeftBehind[];
+}
+
+export interface ResourceCount {
+  readonly containers: number;
+  readonly networks: number;
+  readonly volumes: number;
+}
+
+export interface LeftBehind {
+  readonly kind: 'container' | 'network' | 'volume' | 'process' | 'directory';
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface RunResources {
+  readonly runId: string;
+  readonly resources: ResourceCount;
+  /** Age of the youngest of them, in ms by the host's clock. */
+  readonly youngestAgeMs: number;
+}

@@ -1,0 +1,128 @@
+import type { Failure } from '../errors';
+import type { Agent, TeamNetwork } from '../teams/team';
+
+/**
+ * | status | meaning | how it is left |
+ * | --- | --- | --- |
+ * | queued | waits for a worker | a worker begins it, or a person cancels it |
+ * | running | a team is being deployed, prompted, watched, or a success is being torn down | its outcome |
+ * | the others | terminal | never |
+ */
+export type RunStatus = 'queued' | 'running' | TerminalStatus;
+export type TerminalStatus = OutcomeStatus | 'skipped' | 'missed';
+/** How a run that began can end. */
+export type OutcomeStatus = 'success' | 'failed' | 'timeout' | 'cancelled';
+
+/** Only ever moves forward, in this order; a run that never began goes from `queued` straight to `finished`. */
+export const RUN_PHASES = ['queued', 'deploying', 'prompting', 'monitoring', 'tearing_down', 'finished'] as const;
+export type RunPhase = (typeof RUN_PHASES)[number];
+
+export type RunTrigger = 'schedule' | 'manual' | 'catchup' | 'rerun';
+
+export const TERMINAL_STATUSES: readonly RunStatus[] = ['success', 'failed', 'timeout', 'cancelled', 'skipped', 'missed'];
+
+export function isTerminal(status: RunStatus): status is TerminalStatus {
+  return TERMINAL_STATUSES.includes(status);
+}
+
+/** What a run started with: a copy, so that later edits of team and schedule do not touch it. */
+export interface RunPlan {
+  readonly teamName: string;
+  readonly network: TeamNetwork;
+  readonly agents: readonly Agent[];
+  readonly prompt: string;
+  readonly timeoutMs: number;
+}
+
+/** How a run ends, decided before its teardown begins. */
+export interface Outcome {
+  readonly status: OutcomeStatus;
+  /** The leader's final text; null where it gave none. */
+  readonly result: string | null;
+  /** Null exactly for `success`. */
+  readonly error: Failure | null;
+}
+
+/** Proof that nothing is left: what was removed over all attempts, and when the engine last said that nothing bears the run's label. */
+export interface TeardownReceipt {
+  readonly containers: number;
+  readonly networks: number;
+  readonly volumes: number;
+  readonly verifiedAt: Date;
+}
+
+/** What the engine of Crewtab reads and moves. The API's ScheduleRun is made from this and the schedule. */
+export interface Run {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly scheduleId: string;
+  readonly teamId: string;
+  readonly trigger: RunTrigger;
+  readonly scheduledFor: Date;
+  readonly attempt: number;
+  readonly status: RunStatus;
+  readonly phase: RunPhase;
+  readonly plan: RunPlan;
+  readonly epoch: number;
+  /** The worker host that holds the run's containers; null until a worker has begun it. */
+  readonly host: string | null;
+  readonly startedAt: Date | null;
+  /** Absolute, set once when the run begins; null before. */
+  readonly deadlineAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly cancelRequestedAt: Date | null;
+  /** Why it was cancelled: `cancelled` by a person or `replaced`; null when it was not. */
+  readonly cancelCode: 'cancelled' | 'replaced' | null;
+  /** Set when phase becomes `tearing_down`. */
+  readonly outcome: Outcome | null;
+  readonly prompt: PromptDelivery;
+  readonly deployment: Deployment | null;
+  readonly teardown: TeardownProgress;
+}
+
+/**
+ * The one-shot permit of a run. `none` → `permitted` happens once in a run's life, in the database; after that the
+ * prompt is never written by anybody but the worker that got the permit, and never again after it wrote a byte.
+ */
+export type PromptDelivery =
+  | { readonly state: 'none' }
+  | { readonly state: 'permitted'; readonly permittedAt: Date }
+  | { readonly state: 'sent'; readonly permittedAt: Date; readonly sentAt: Date };
+
+export interface TeardownProgress {
+  /** When phase became `tearing_down`. */
+  readonly begunAt: Date | null;
+  readonly failedAttempts: number;
+  /** The last failed attempt's words. */
+  readonly error: Failure | null;
+  readonly receipt: TeardownReceipt | null;
+}
+
+/** The containers, network and volume made for one run. */
+export interface Deployment {
+  readonly id: string;
+  /** `marketing-team-run-3f9a1c`; container names derive from it. */
+  readonly name: string;
+  readonly agents: readonly DeployedAgent[];
+}
+
+/** What is persisted of one agent's container and dialogue, so that another worker can adopt it. */
+export interface DeployedAgent {
+  readonly name: string;
+  /** The runtime's opaque handle (container id, process directory), null until the create call was answered. */
+  readonly handle: string | null;
+  /** When the runtime had started it. */
+  readonly startedAt: Date | null;
+  /** When it had answered the handshake. */
+  readonly readyAt: Date | null;
+  /** Output lines of which every message is stored. */
+  readonly cursor: OutputCursor;
+}
+
+/** How many whole lines of each stream have been folded and stored. */
+export interface OutputCursor {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+export const START_OF_OUTPUT: OutputCursor = { stdout: 0, stderr: 0 };

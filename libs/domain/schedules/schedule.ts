@@ -1,0 +1,29 @@
+export type OverlapPolicy = 'allow' | 'skip' | 'queue' | 'replace';
+export type CatchUpPolicy = 'none' | 'latest' | 'all';
+
+/**
+ * `running` while a run is active; otherwise `error` if the latest finished run (of those that really ran) ended in
+ * `failed` or `timeout`; otherwise `idle`. A pure function of the runs, never stored.
+ */
+export type ScheduleStatus = 'running' | 'error' | 'idle';
+
+export interface Schedule {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly teamId: string;
+  readonly name: string;
+  readonly prompt: string;
+  readonly cron: string;
+  readonly timezone: string;
+  readonly enabled: boolean;
+  readonly timeoutMs: number;
+  readonly overlap: OverlapPolicy;
+  readonly catchUp: CatchUpPolicy;
+  readonly catchUpWindowMs: number;
+  readonly status: ScheduleStatus;
+  readonly lastRunAt: Date | null;
+  /** Null while the schedule is disabled. */
+  readonly nextRunAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
