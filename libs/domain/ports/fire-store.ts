@@ -29,8 +29,8 @@ export interface FireStore {
   /** Stores computed instants where spec and next_fire_at are still what they were computed from. */
   savePlanned(plans: readonly PlannedInstants[]): Promise<void>;
 
-  /** The next due instant of all enabled schedules, null without any. */
-  nextDueAt(): Promise<Date | null>;
+  /** Milliseconds, by the database's clock, until the next due instant of all enabled schedules (≤ 0: due now); null without any. */
+  msUntilNextDue(): Promise<number | null>;
 
   /** Called after edits commit, so that timers re-arm (hint). */
   onScheduleChanged(listener: () => void): Promise<Subscription>;

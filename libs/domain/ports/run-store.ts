@@ -68,8 +68,10 @@ export interface RunStore {
   appendMessages(claim: Claim, messages: readonly DraftMessage[], cursor?: CursorMove): Promise<OutputCursor | null>;
 
   /**
-   * The one-shot permit: deploying → prompting, permit recorded, the `prompt` message appended. True exactly once in
-   * a run's life. A retry after `store_unreachable` may answer false although the lost call made it: then nobody sends.
+   * The one-shot permit: deploying → prompting, permit recorded with the claim's epoch, the `prompt` message appended.
+   * True when the permit belongs to this very epoch: also when the call is repeated because its first answer was lost.
+   * An epoch belongs to one driver in one process, which knows whether it has written a byte; so the prompt is written
+   * at most once in a run's life. False: an earlier epoch had it, and nobody may send.
    */
   permitPrompt(claim: Claim, message: DraftMessage): Promise<boolean>;
 
