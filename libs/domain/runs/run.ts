@@ -75,6 +75,8 @@ export interface Run {
   readonly cancelCode: 'cancelled' | 'replaced' | null;
   /** Set when phase becomes `tearing_down`. */
   readonly outcome: Outcome | null;
+  /** Why it never ran: set exactly for `skipped` and `missed`, which have no outcome. */
+  readonly notRunReason: Failure | null;
   readonly prompt: PromptDelivery;
   readonly deployment: Deployment | null;
   readonly teardown: TeardownProgress;
