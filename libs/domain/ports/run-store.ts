@@ -111,6 +111,7 @@ export interface RunStore {
 
 export interface RenewedLease extends Claim {
   readonly cancelRequestedAt: Date | null;
+  readonly cancelCode: 'cancelled' | 'replaced' | null;
 }
 
 export interface AgentPatch {

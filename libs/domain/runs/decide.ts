@@ -1,0 +1,206 @@
+import { assertNever, type Failure } from '../errors';
+import { describeAgentEnd } from './agent-end';
+import type { AgentObservation, Observation } from './observation';
+import type { Outcome, Run } from './run';
+
+/**
+ * The whole state machine of a run. Pure: the same run, observation and instant always give the same decision, and
+ * the caller acts on it once, saves, and asks again. docs/state-machine.md draws it; a test holds the two together.
+ *
+ * The order of the questions inside a phase matters and is the same everywhere:
+ * cancel (a person was promised it) → a failure → the end of the work → the deadline → go on. The end of the work comes
+ * before the deadline so that a team that finished in time while no worker was looking is not turned into a timeout by
+ * the recovery (invariant I13).
+ */
+export type Decision =
+  /** queued → deploying: start the clock, write down what will be made. */
+  | { readonly kind: 'begin' }
+  /** Start (or adopt) the team's containers, in the background. */
+  | { readonly kind: 'deploy' }
+  /** deploying → prompting: take the permit and write the prompt, in the background. */
+  | { readonly kind: 'prompt' }
+  /** prompting → monitoring: the prompt is with the agent. */
+  | { readonly kind: 'confirm' }
+  /** → tearing_down, with the outcome. */
+  | { readonly kind: 'conclude'; readonly outcome: Outcome }
+  /** Try once to remove everything; a clean engine finishes the run. */
+  | { readonly kind: 'tear_down'; readonly graceMs: number }
+  /** The pending success becomes `failed`; the removal goes on. */
+  | { readonly kind: 'fail_teardown'; readonly failure: Failure }
+  /** Nothing to do until something happens, or `until`. */
+  | { readonly kind: 'wait'; readonly until: Date | null }
+  | { readonly kind: 'done' };
+
+export interface RunPolicy {
+  /** Given to agents between SIGTERM and SIGKILL when their work is cut short, ms. */
+  readonly stopGraceMs: number;
+  /** How long the teardown of a success may fail before the run becomes `failed`, ms. */
+  readonly teardownPatienceMs: number;
+}
+
+export function decide(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
+  switch (run.phase) {
+    case 'queued':
+      return run.status === 'queued' ? { kind: 'begin' } : { kind: 'done' };
+    case 'deploying':
+      return decideDeploying(run, observation, now);
+    case 'prompting':
+      return decidePrompting(run, observation, now);
+    case 'monitoring':
+      return decideMonitoring(run, observation, now);
+    case 'tearing_down':
+      return decideTearingDown(run, observation, now, policy);
+    case 'finished':
+      return { kind: 'done' };
+    default:
+      return assertNever(run.phase);
+  }
+}
+
+function decideDeploying(run: Run, observation: Observation, now: Date): Decision {
+  const early = cancelled(run) ?? failed(findDeployFailure(observation, now)) ?? timedOut(run, now);
+  if (early) return early;
+  if (observation.agents.some((agent) => agent.deploy.status === 'not_asked')) return { kind: 'deploy' };
+  if (observation.agents.every((agent) => agent.dialogue?.handshake.status === 'ready')) return { kind: 'prompt' };
+  return waitUntil(run.deadlineAt, ...observation.agents.map((agent) => agent.handshakeDeadlineAt));
+}
+
+function decidePrompting(run: Run, observation: Observation, now: Date): Decision {
+  const write = observation.promptWrite;
+  const cancel = cancelled(run);
+  if (cancel) return cancel;
+  if (write.status === 'written' || hasProofOfDelivery(observation)) return { kind: 'confirm' };
+  const isUndecidable = write.status === 'not_ours' && write.evidenceUntil <= now;
+  const early =
+    failed(write.status === 'failed' ? write.failure : null) ??
+    failed(findAgentFailure(observation)) ??
+    failed(isUndecidable ? DELIVERY_UNCONFIRMED : null) ??
+    timedOut(run, now);
+  if (early) return early;
+  return waitUntil(run.deadlineAt, write.status === 'not_ours' ? write.evidenceUntil : null);
+}
+
+function decideMonitoring(run: Run, observation: Observation, now: Date): Decision {
+  return (
+    cancelled(run) ??
+    failed(findAgentFailure(observation)) ??
+    succeeded(run, observation) ??
+    timedOut(run, now) ??
+    waitUntil(run.deadlineAt)
+  );
+}
+
+function decideTearingDown(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
+  const { begunAt, failedAttempts, error } = run.teardown;
+  const isPendingSuccess = run.status === 'running';
+  if (isPendingSuccess && failedAttempts > 0 && begunAt && elapsedMs(begunAt, now) >= policy.teardownPatienceMs) {
+    return {
+      kind: 'fail_teardown',
+      failure: {
+        code: 'teardown_failed',
+        message: `the team finished, but what was made for it could not be removed: ${error?.message ?? 'unknown reason'}`,
+      },
+    };
+  }
+  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {
+    const patienceEndsAt = isPendingSuccess && begunAt ? new Date(begunAt.getTime() + policy.teardownPatienceMs) : null;
+    return waitUntil(observation.nextTeardownAt, patienceEndsAt);
+  }
+  // Work that has ended by itself has nothing left to save; work cut short may want to close its files.
+  const wasCutShort = run.outcome?.status === 'timeout' || run.outcome?.status === 'cancelled';
+  return { kind: 'tear_down', graceMs: wasCutShort ? policy.stopGraceMs : 0 };
+}
+
+/** The id of the leader's turn on the wire; deterministic, so that a reply is recognized after adoption. */
+export function promptTurnId(runId: string): string {
+  return `prompt:${runId}`;
+}
+
+const DELIVERY_UNCONFIRMED: Failure = {
+  code: 'delivery_unconfirmed',
+  message:
+    'a worker died at the moment of sending the prompt and the leader shows no sign of having received it; it is not sent again, since a prompt is never sent twice',
+};
+
+function cancelled(run: Run): Decision | null {
+  if (!run.cancelRequestedAt) return null;
+  const code = run.cancelCode ?? 'cancelled';
+  const message = code === 'replaced' ? 'a newer run of the schedule took its place' : 'cancelled on request';
+  return { kind: 'conclude', outcome: { status: 'cancelled', result: null, error: { code, message } } };
+}
+
+function failed(failure: Failure | null): Decision | null {
+  return failure && { kind: 'conclude', outcome: { status: 'failed', result: null, error: failure } };
+}
+
+function timedOut(run: Run, now: Date): Decision | null {
+  if (!run.deadlineAt || now < run.deadlineAt) return null;
+  const message = `the run was not finished by its deadline ${run.deadlineAt.toISOString()} (phase ${run.phase})`;
+  return { kind: 'conclude', outcome: { status: 'timeout', result: null, error: { code: 'timeout', message } } };
+}
+
+function succeeded(run: Run, observation: Observation): Decision | null {
+  const turn = leaderOf(observation)?.dialogue?.turns.get(promptTurnId(run.id));
+  if (turn?.status !== 'done' || observation.openDelegations > 0) return null;
+  return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error: null } };
+}
+
+function findDeployFailure(observation: Observation, now: Date): Failure | null {
+  for (const agent of observation.agents) {
+    const handshake = agent.dialogue?.handshake;
+    if (agent.deploy.status === 'failed') return agent.deploy.failure;
+    if (handshake?.status === 'failed') return handshake.failure;
+    if (agent.ended) return describeAgentEnd(agent.name, agent.ended);
+    if (agent.hasFloodedOutput) return flooded(agent);
+    if (handshake?.status !== 'ready' && agent.handshakeDeadlineAt && agent.handshakeDeadlineAt <= now) {
+      return { code: 'handshake_timeout', message: `agent "${agent.name}" was started but did not answer the handshake in time` };
+    }
+  }
+  return null;
+}
+
+/** A failure of any agent once all were ready. Its turn's own words come before the bare end of its process. */
+function findAgentFailure(observation: Observation): Failure | null {
+  for (const agent of observation.agents) {
+    if (agent.hasFloodedOutput) return flooded(agent);
+    if (agent.role === 'leader') {
+      const failure = findTurnFailure(agent);
+      if (failure) return failure;
+    }
+    if (agent.ended && !isGoodEnd(agent)) return describeAgentEnd(agent.name, agent.ended);
+  }
+  return null;
+}
+
+function findTurnFailure(agent: AgentObservation): Failure | null {
+  for (const turn of agent.dialogue?.turns.values() ?? []) if (turn.status === 'failed') return turn.failure;
+  return null;
+}
+
+/** An agent may end with code 0 after a finished turn (`command` agents do), and a worker without any task. */
+function isGoodEnd(agent: AgentObservation): boolean {
+  if (agent.ended?.how !== 'exited' || agent.ended.exitCode !== 0) return false;
+  const turns = [...(agent.dialogue?.turns.values() ?? [])];
+  return agent.role === 'worker' ? turns.every((turn) => turn.status !== 'open') : turns.some((turn) => turn.status === 'done');
+}
+
+function hasProofOfDelivery(observation: Observation): boolean {
+  return leaderOf(observation)?.dialogue?.hasSeenWork ?? false;
+}
+
+function leaderOf(observation: Observation): AgentObservation | undefined {
+  return observation.agents.find((agent) => agent.role === 'leader');
+}
+
+function flooded(agent: AgentObservation): Failure {
+  return { code: 'output_limit', message: `agent "${agent.name}" wrote more output than a run may store` };
+}
+
+function waitUntil(...instants: (Date | null)[]): Decision {
+  const times = instants.flatMap((instant) => (instant ? [instant.getTime()] : []));
+  return { kind: 'wait', until: times.length > 0 ? new Date(Math.min(...times)) : null };
+}
+
+function elapsedMs(from: Date, to: Date): number {
+  return to.getTime() - from.getTime();
+}

@@ -1,0 +1,47 @@
+import type { Failure } from '../errors';
+import type { DialogueState } from '../ports/agent-protocol';
+import type { AgentRole } from '../teams/team';
+
+/** What the worker that holds a run knows about it beyond the row: the second argument of `decide`. */
+export interface Observation {
+  readonly agents: readonly AgentObservation[];
+  readonly promptWrite: PromptWrite;
+  /** Delegated tasks without an answer. */
+  readonly openDelegations: number;
+  /** Earliest next attempt after a failed teardown; null = at once. */
+  readonly nextTeardownAt: Date | null;
+}
+
+export interface AgentObservation {
+  readonly name: string;
+  readonly role: AgentRole;
+  readonly deploy: DeployProgress;
+  /** As far as it is stored: what decide sees is never ahead of the conversation in Postgres (invariant I6). */
+  readonly dialogue: Pick<DialogueState, 'handshake' | 'turns' | 'hasSeenWork'> | null;
+  /** When the handshake is given up; null while the agent is not started or has answered. */
+  readonly handshakeDeadlineAt: Date | null;
+  /** Set once the process has ended (or is gone) and its whole output is stored. */
+  readonly ended: AgentEnd | null;
+  readonly hasFloodedOutput: boolean;
+}
+
+export type DeployProgress =
+  | { readonly status: 'not_asked' }
+  | { readonly status: 'under_way' }
+  | { readonly status: 'started' }
+  | { readonly status: 'failed'; readonly failure: Failure };
+
+export type AgentEnd =
+  | { readonly how: 'exited'; readonly exitCode: number; readonly isOutOfMemory: boolean }
+  | { readonly how: 'vanished' };
+
+/**
+ * This worker's own write of the prompt. `not_ours`: it did not get the permit in this epoch (so it must look for
+ * evidence that the prompt arrived, until `evidenceUntil`).
+ */
+export type PromptWrite =
+  | { readonly status: 'idle' }
+  | { readonly status: 'writing' }
+  | { readonly status: 'written' }
+  | { readonly status: 'failed'; readonly failure: Failure }
+  | { readonly status: 'not_ours'; readonly evidenceUntil: Date };

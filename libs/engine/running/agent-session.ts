@@ -1,0 +1,281 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { AgentProtocol, DialogueOptions, Outgoing, ProtocolSession } from '@crewtab/domain/ports/agent-protocol';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
+import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
+import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
+import type { OutputCursor } from '@crewtab/domain/runs/run';
+import { backoffMs } from './backoff';
+import { ConversationRecorder } from './conversation-recorder';
+
+export interface AgentSessionDeps {
+  readonly runtime: Pick<Runtime, 'open' | 'inspect'>;
+  readonly store: Pick<RunStore, 'appendMessages'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface AgentSessionOptions {
+  readonly claim: Claim;
+  readonly handle: string;
+  readonly protocol: AgentProtocol;
+  readonly dialogue: DialogueOptions;
+  readonly cursor: OutputCursor;
+  /** True when somebody else may have written to this agent before. */
+  readonly isAdopted: boolean;
+  /** True when its handshake is known to be over, so that none of it is repeated. */
+  readonly wasReady: boolean;
+  /** Turns that were written in earlier lives of the run. */
+  readonly expectedTurns: readonly string[];
+  /** Characters of output at which the agent counts as flooding. */
+  readonly outputLimit: number;
+  /** Called after every change of what `observed()` answers. */
+  readonly onChange: () => void;
+  /** Called once with what the session cannot go on from (a lost claim, a fault of our own). */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** After a hint that the process ended: how long its stream may take to notice, ms. */
+const STUCK_STREAM_MS = 2_000;
+
+type Dialogue = NonNullable<AgentObservation['dialogue']>;
+
+/**
+ * One agent's dialogue: reads its output from the beginning, folds it through the protocol, stores the messages, and
+ * writes what the protocol answers. What it shows to `decide` is published only after it is stored.
+ *
+ * Dies with its worker at any line without harm: nothing in here is needed to start again.
+ */
+export class AgentSession {
+  private published: Dialogue | null = null;
+  private publishedKey = '';
+  private end: AgentEnd | null = null;
+  private isFlooding = false;
+  private outputChars = 0;
+  private isClosed = false;
+  private mustReopen = false;
+  private channel: AgentChannel | null = null;
+  private protocolSession: ProtocolSession | null = null;
+  private readonly turnsWritten: string[];
+  private readonly recorder: ConversationRecorder;
+  private hasOpenedBefore: boolean;
+
+  constructor(
+    private readonly deps: AgentSessionDeps,
+    private readonly options: AgentSessionOptions,
+  ) {
+    this.turnsWritten = [...options.expectedTurns];
+    this.hasOpenedBefore = options.isAdopted;
+    this.recorder = new ConversationRecorder(
+      deps.store,
+      deps.clock,
+      options.claim,
+      options.dialogue.agent.name,
+      options.cursor,
+      options.onFailure,
+    );
+  }
+
+  observed(): Pick<AgentObservation, 'dialogue' | 'ended' | 'hasFloodedOutput'> {
+    return { dialogue: this.published, ended: this.end, hasFloodedOutput: this.isFlooding };
+  }
+
+  /** Reads until the process has ended or the session is closed. Reopens broken streams. Reports instead of throwing. */
+  async run(): Promise<void> {
+    for (let failures = 1; !this.isClosed && !this.end; failures++) {
+      try {
+        await this.readThrough();
+        failures = 0;
+      } catch (error) {
+        if (this.isClosed) return;
+        if (!(error instanceof AppError && error.retryable)) return this.options.onFailure(error);
+        this.deps.logger.warn({ error: error.message }, 'lost the output stream of an agent; opening it again');
+        await new Promise<void>((resolve) => this.deps.clock.after(backoffMs(failures, 100, 5_000), resolve));
+      }
+    }
+  }
+
+  /**
+   * Writes the start of a turn. Resolves when every byte is with the engine. After it was called once for a turn it
+   * must never be called again for the same turn, whatever it answered.
+   */
+  async startTurn(turn: { readonly id: string; readonly text: string }): Promise<void> {
+    const { channel, protocolSession } = this;
+    if (!channel || !protocolSession) throw new AppError('prompt_failed', 'the agent is not connected at this moment');
+    this.turnsWritten.push(turn.id);
+    await write(channel, protocolSession.startTurn(turn));
+  }
+
+  /**
+   * A hint that the process ended. Its output normally ends at the same moment; a stream that does not notice is
+   * given up and read again from the beginning.
+   */
+  recheck(): void {
+    if (this.isClosed || this.end) return;
+    const stuck = this.channel;
+    this.deps.clock.after(STUCK_STREAM_MS, () => {
+      if (!stuck || this.channel !== stuck || this.isClosed) return;
+      this.deps.runtime.inspect(this.options.handle).then(
+        (process) => {
+          if (this.channel !== stuck || process.status === 'running') return;
+          this.mustReopen = true;
+          stuck.close();
+        },
+        (error: unknown) => this.deps.logger.warn({ error: String(error) }, 'could not inspect an agent that may have ended'),
+      );
+    });
+  }
+
+  /** Stores what was read so far. */
+  flush(): Promise<void> {
+    return this.recorder.flush();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.recorder.close();
+    this.channel?.close();
+  }
+
+  private async readThrough(): Promise<void> {
+    const session = this.options.protocol.begin(this.options.dialogue);
+    for (const turn of this.turnsWritten) session.expectTurn(turn);
+    const channel = await this.open();
+    if (!channel) return this.publishEnd(session, { how: 'vanished' });
+    if (this.isClosed) return channel.close();
+    this.channel = channel;
+    this.protocolSession = session;
+    this.outputChars = 0;
+    try {
+      await this.fold(session, channel);
+      await this.concludeOutput(session);
+    } finally {
+      this.channel = null;
+      channel.close();
+    }
+  }
+
+  private async fold(session: ProtocolSession, channel: AgentChannel): Promise<void> {
+    const stored = this.recorder.cursor;
+    const seen = { stdout: 0, stderr: 0 };
+    let isCaughtUp = false;
+    const catchUp = async (): Promise<void> => {
+      isCaughtUp = true;
+      await this.answer(channel, this.hasOpenedBefore ? this.withoutFinishedHandshake(session) : session.open());
+      this.hasOpenedBefore = true;
+      this.publish(session);
+    };
+    if (stored.stdout === 0 && stored.stderr === 0) await catchUp();
+    for await (const line of channel.output) {
+      if (this.isClosed) return;
+      seen[line.stream] = line.index + 1;
+      const isReplayed = line.index < stored[line.stream];
+      await this.foldLine(session, channel, line, isReplayed, { ...seen });
+      if (!isCaughtUp && seen.stdout >= stored.stdout && seen.stderr >= stored.stderr) await catchUp();
+    }
+  }
+
+  private async foldLine(
+    session: ProtocolSession,
+    channel: AgentChannel,
+    line: OutputLine,
+    isReplayed: boolean,
+    seen: OutputCursor,
+  ): Promise<void> {
+    // After adoption, lines of a finished handshake that were never stored are folded again, but not answered again.
+    const isOldHandshake = this.options.wasReady && session.state.handshake.status !== 'ready';
+    const reaction = session.receive(line, this.deps.clock.now());
+    this.watchForFlood(line);
+    if (isReplayed) return;
+    this.recorder.add(reaction.messages, later(seen, this.recorder.cursor));
+    if (reaction.outgoing.length > 0 && !isOldHandshake) {
+      await this.recorder.flush();
+      await this.answer(channel, reaction.outgoing);
+    }
+    if (keyOf(session.state) !== this.publishedKey) {
+      await this.recorder.flush();
+      this.publish(session);
+    } else if (this.recorder.isFull) {
+      await this.recorder.flush();
+    }
+  }
+
+  /** A broken pipe means that the agent is ending: its exit tells more than the failed write. */
+  private async answer(channel: AgentChannel, outgoing: readonly Outgoing[]): Promise<void> {
+    try {
+      await write(channel, outgoing);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.retryable) throw error;
+      this.deps.logger.warn({ error: error.message }, 'could not write to an agent');
+    }
+  }
+
+  /** The stream has ended: ask the engine what became of the process, and let the protocol have the last word. */
+  private async concludeOutput(session: ProtocolSession): Promise<void> {
+    if (this.isClosed) return;
+    const process = await this.deps.runtime.inspect(this.options.handle);
+    if (this.mustReopen || process.status === 'running' || process.status === 'created') {
+      this.mustReopen = false;
+      throw new AppError('engine_unreachable', 'the output ended before the agent did', { retryable: true });
+    }
+    if (process.status === 'absent') return this.publishEnd(session, { how: 'vanished' });
+    const end: AgentEnd = { how: 'exited', exitCode: process.exitCode, isOutOfMemory: process.isOutOfMemory };
+    this.recorder.add(session.exited(end, this.deps.clock.now()).messages, this.recorder.foldedCursor);
+    return this.publishEnd(session, end);
+  }
+
+  private async publishEnd(session: ProtocolSession, end: AgentEnd): Promise<void> {
+    await this.recorder.flush();
+    this.end = end;
+    this.publish(session);
+  }
+
+  /** Null when the engine answers that there is no such process any more. */
+  private async open(): Promise<AgentChannel | null> {
+    try {
+      return await this.deps.runtime.open(this.options.handle);
+    } catch (error) {
+      if (error instanceof AppError && error.retryable) throw error;
+      const process = await this.deps.runtime.inspect(this.options.handle);
+      if (process.status === 'absent') return null;
+      throw error;
+    }
+  }
+
+  private withoutFinishedHandshake(session: ProtocolSession): readonly Outgoing[] {
+    const isFoldBehind = this.options.wasReady && session.state.handshake.status !== 'ready';
+    return isFoldBehind ? [] : session.resume();
+  }
+
+  private publish(session: ProtocolSession): void {
+    const { handshake, turns, hasSeenWork } = session.state;
+    this.publishedKey = keyOf(session.state);
+    this.published = { handshake, turns: new Map(turns), hasSeenWork };
+    this.options.onChange();
+  }
+
+  private watchForFlood(line: OutputLine): void {
+    this.outputChars += line.text.length;
+    if (this.isFlooding || this.outputChars <= this.options.outputLimit) return;
+    this.isFlooding = true;
+    this.options.onChange();
+  }
+}
+
+/** Changes of this are worth telling `decide` at once; the words of a conversation are not. */
+function keyOf(state: ProtocolSession['state']): string {
+  const turns = [...state.turns].map(([id, turn]) => `${id}=${turn.status}`).join(',');
+  return `${state.handshake.status}|${state.hasSeenWork}|${turns}`;
+}
+
+function later(a: OutputCursor, b: OutputCursor): OutputCursor {
+  return { stdout: Math.max(a.stdout, b.stdout), stderr: Math.max(a.stderr, b.stderr) };
+}
+
+async function write(channel: AgentChannel, outgoing: readonly Outgoing[]): Promise<void> {
+  for (const { data, endInput } of outgoing) {
+    await channel.write(data);
+    if (endInput) await channel.endInput();
+  }
+}

@@ -1,0 +1,16 @@
+import { systemMessage } from '@crewtab/domain/runs/message';
+import type { Outcome } from '@crewtab/domain/runs/run';
+import type { EngineDeps } from './engine-options';
+import type { HeldRun } from './run-driver';
+
+/** Commits how the run ends together with the obligation to tear down. Nothing is removed before this is committed. */
+export async function conclude(deps: EngineDeps, held: HeldRun, outcome: Outcome): Promise<void> {
+  await held.crew.flush();
+  held.run = await deps.store.conclude(held.claim, outcome);
+  const fields = { status: outcome.status, code: outcome.error?.code, deadlineAt: held.run.deadlineAt };
+  if (outcome.status === 'timeout') held.logger.warn(fields, 'deadline passed: the team is force-stopped');
+  else held.logger.info(fields, 'outcome decided');
+  if (!outcome.error) return;
+  const text = `The run ends as ${outcome.status}: ${outcome.error.message} (${outcome.error.code}).`;
+  await deps.store.appendMessages(held.claim, [systemMessage(text, deps.clock.now())]);
+}

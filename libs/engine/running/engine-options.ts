@@ -1,0 +1,39 @@
+import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { Runtime } from '@crewtab/domain/ports/runtime';
+import type { RunPolicy } from '@crewtab/domain/runs/decide';
+import type { AgentProtocolName } from '@crewtab/domain/teams/team';
+
+/** What the running half of the engine stands on. */
+export interface EngineDeps {
+  readonly store: RunStore;
+  readonly runtime: Runtime;
+  readonly protocols: Readonly<Record<AgentProtocolName, AgentProtocol>>;
+  readonly queue: RunQueue;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options: EngineOptions;
+}
+
+export interface EngineOptions extends RunPolicy {
+  /** From an agent's start to its answered handshake, ms. */
+  readonly handshakeTimeoutMs: number;
+  /** After adopting a run whose prompt was permitted but not confirmed: how long to look for proof of delivery, ms. */
+  readonly evidenceMs: number;
+  /** Characters of output that one agent may write in a run. */
+  readonly outputLimit: number;
+  /** Between failed attempts of a teardown: first and longest delay, ms. */
+  readonly teardownBackoffMs: { readonly first: number; readonly cap: number };
+}
+
+export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
+  stopGraceMs: 5_000,
+  teardownPatienceMs: 60_000,
+  handshakeTimeoutMs: 60_000,
+  evidenceMs: 5_000,
+  outputLimit: 100 * 1024 * 1024,
+  teardownBackoffMs: { first: 500, cap: 30_000 },
+};

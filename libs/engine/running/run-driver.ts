@@ -1,0 +1,193 @@
+import { AppError, ClaimLostError, toFailure } from '@crewtab/domain/errors';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { Claim } from '@crewtab/domain/ports/run-store';
+import { decide, type Decision } from '@crewtab/domain/runs/decide';
+import type { Run } from '@crewtab/domain/runs/run';
+import { assertNever } from '@crewtab/domain/errors';
+import { backoffMs } from './backoff';
+import { conclude } from './conclude';
+import type { EngineDeps } from './engine-options';
+import { beginRun } from './begin-run';
+import { tearDown } from './tear-down';
+import { RunCrew } from './run-crew';
+import { sendPrompt } from './send-prompt';
+import { WakeUp } from './signal';
+
+/** Why a driver stopped: the run is finished, it was let go of on purpose, or somebody else has it. */
+export type DriveEnd = 'finished' | 'released' | 'lost';
+
+/** The state that the steps of a run share while one worker holds it. */
+export interface HeldRun {
+  run: Run;
+  readonly claim: Claim;
+  readonly crew: RunCrew;
+  readonly logger: Logger;
+  /** Earliest next teardown attempt; in memory only, since trying early after adoption is right. */
+  nextTeardownAt: Date | null;
+  /** Lets the loop look again. */
+  wake(): void;
+}
+
+/**
+ * Drives one claimed run: observe, decide, act once, save, and again, until there is nothing to do but wait. All state
+ * that matters is in Postgres; killing this at any line leaves a run that another worker drives on.
+ */
+export class RunDriver {
+  private readonly wakeUp: WakeUp;
+  private readonly held: HeldRun;
+  private stopAs: 'released' | 'lost' | null = null;
+  private fault: unknown = null;
+
+  constructor(
+    private readonly deps: EngineDeps,
+    installationId: string,
+    run: Run,
+    isAdopted: boolean,
+  ) {
+    this.wakeUp = new WakeUp(deps.clock);
+    const logger = deps.logger.child({ runId: run.id, scheduleId: run.scheduleId, epoch: run.epoch });
+    const claim: Claim = { runId: run.id, epoch: run.epoch };
+    const wake = (): void => this.wakeUp.wake();
+    const onFailure = (error: unknown): void => {
+      this.fault ??= error;
+      wake();
+    };
+    const crew = new RunCrew(deps, { run, claim, installationId, isAdopted, logger, wake, onFailure });
+    this.held = { run, claim, crew, logger, nextTeardownAt: null, wake };
+  }
+
+  get claim(): Claim {
+    return this.held.claim;
+  }
+
+  /** A person (or a newer run) asked for the end. Truth is in the row; this only saves a query. */
+  requestCancel(at: Date, code: Run['cancelCode']): void {
+    if (this.held.run.cancelRequestedAt) return;
+    this.held.run = { ...this.held.run, cancelRequestedAt: at, cancelCode: code };
+    this.wakeUp.wake();
+  }
+
+  /** An agent may have ended (null: any of them): look. */
+  noteEnded(agent: string | null): void {
+    this.held.crew.noteEnded(agent);
+  }
+
+  /** Stops acting at the next safe point; containers go on. */
+  stop(as: 'released' | 'lost'): void {
+    this.stopAs ??= as;
+    this.held.crew.disconnect();
+    this.wakeUp.wake();
+  }
+
+  /** Never throws: what cannot be handled ends as `lost` or `released`, and the lease brings the run to somebody. */
+  async drive(): Promise<DriveEnd> {
+    try {
+      for (let failures = 0; ; ) {
+        if (this.stopAs) return this.stopAs;
+        try {
+          if (await this.advance()) return 'finished';
+          failures = 0;
+        } catch (error) {
+          if (error instanceof ClaimLostError) return this.lost();
+          await this.recover(error, ++failures);
+        }
+      }
+    } catch (error) {
+      return error instanceof ClaimLostError ? this.lost() : this.giveBack(error);
+    } finally {
+      this.held.crew.disconnect();
+    }
+  }
+
+  /** One step. True when nothing is left to do for ever. */
+  private async advance(): Promise<boolean> {
+    if (this.fault) {
+      const fault = this.fault;
+      this.fault = null;
+      throw fault;
+    }
+    const { held, deps } = this;
+    held.crew.connect(held.run);
+    const decision = decide(held.run, held.crew.observe(held), deps.clock.now(), deps.options);
+    if (decision.kind === 'done') return true;
+    if (decision.kind === 'wait') await this.wakeUp.wait(decision.until);
+    else await this.act(decision);
+    return false;
+  }
+
+  private async act(decision: Exclude<Decision, { kind: 'wait' | 'done' }>): Promise<void> {
+    const { held, deps } = this;
+    const before = held.run.phase;
+    switch (decision.kind) {
+      case 'begin':
+        held.run = await beginRun(deps, held);
+        break;
+      case 'deploy':
+        held.crew.deploy(held.run);
+        break;
+      case 'prompt':
+        await sendPrompt(deps, held);
+        break;
+      case 'confirm':
+        held.run = this.keepCancel(await deps.store.confirmPrompt(held.claim));
+        break;
+      case 'conclude':
+        await conclude(deps, held, decision.outcome);
+        break;
+      case 'fail_teardown':
+        held.run = await deps.store.failTeardown(held.claim, decision.failure);
+        held.logger.error({ code: decision.failure.code, status: 'failed' }, decision.failure.message);
+        break;
+      case 'tear_down':
+        await tearDown(deps, held, decision.graceMs);
+        break;
+      default:
+        assertNever(decision);
+    }
+    if (held.run.phase !== before) {
+      held.logger.info({ from: before, to: held.run.phase, status: held.run.status }, 'run moved');
+    }
+  }
+
+  /** A cancel that arrived by signal while a write was under way must not be forgotten with the older row. */
+  private keepCancel(run: Run): Run {
+    const { cancelRequestedAt, cancelCode } = this.held.run;
+    return run.cancelRequestedAt ? run : { ...run, cancelRequestedAt, cancelCode };
+  }
+
+  /**
+   * The database or the engine did not answer: wait a little, see how the run stands now, go on. Everything else is a
+   * fault of our own; the run must still end and be torn down, so it fails with what is known.
+   */
+  private async recover(error: unknown, failures: number): Promise<void> {
+    const { held, deps } = this;
+    if (error instanceof AppError && error.retryable) {
+      held.logger.warn({ error: error.message, failures }, 'a step could not be completed; trying again');
+      await new Promise<void>((resolve) => deps.clock.after(backoffMs(failures, 100, 2_000), resolve));
+      if (!this.stopAs) held.run = this.keepCancel(await deps.store.load(held.claim).catch((again: unknown) => orLater(again, held.run)));
+      return;
+    }
+    held.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'a step failed');
+    if (held.run.phase === 'queued' || held.run.phase === 'tearing_down') {
+      if (failures >= 5) throw error;
+      held.nextTeardownAt = new Date(deps.clock.now().getTime() + backoffMs(failures, 500, 10_000));
+      return;
+    }
+    await conclude(deps, held, { status: 'failed', result: null, error: toFailure(error, 'internal') });
+  }
+
+  private lost(): DriveEnd {
+    this.held.logger.warn({}, 'lost the claim: another worker has the run');
+    return 'lost';
+  }
+
+  private async giveBack(error: unknown): Promise<DriveEnd> {
+    this.held.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'giving the run back after a fault');
+    return 'released';
+  }
+}
+
+function orLater(error: unknown, run: Run): Run {
+  if (error instanceof AppError && error.retryable) return run;
+  throw error;
+}

@@ -1,0 +1,188 @@
+import type { Claim, WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import { LEASE_MS } from '@crewtab/domain/ports/run-store';
+import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
+import type { Run } from '@crewtab/domain/runs/run';
+import type { EngineDeps } from './engine-options';
+import { RunDriver, type DriveEnd } from './run-driver';
+
+/** Leases are renewed this often, and runs without a living owner are looked for this often, ms. */
+export const RENEW_EVERY_MS = LEASE_MS / 3;
+/** A worker that could not renew for so long lets go by itself, before anybody else may take over, ms. */
+const LET_GO_AFTER_MS = LEASE_MS * 0.7;
+/** At shutdown: how long steps under way may take to come to a safe point, ms. */
+const SHUTDOWN_MS = 6_000;
+/** Runs adopted in one pass. */
+const ADOPT_LIMIT = 100;
+
+interface Held {
+  readonly driver: RunDriver;
+  /** By this process's monotonic clock: when the lease was last known to be renewed. */
+  renewedAtMs: number;
+}
+
+export type TakeResult = 'taken' | 'full' | 'unavailable';
+
+/** The runs that one worker holds: takes, adopts, renews, gives back. */
+export class RunHolder {
+  private readonly held = new Map<string, Held>();
+  private readonly drives = new Set<Promise<void>>();
+  private readonly subscriptions: Subscription[] = [];
+  private cancelTimer: (() => void) | null = null;
+  private isStopping = false;
+  private installationId = '';
+  private claiming = 0;
+
+  constructor(
+    private readonly deps: EngineDeps,
+    readonly worker: WorkerIdentity,
+    private readonly capacity: number,
+    private readonly onCapacityChange: (hasRoom: boolean) => void = () => undefined,
+  ) {}
+
+  get heldRunIds(): string[] {
+    return [...this.held.keys()];
+  }
+
+  get hasRoom(): boolean {
+    return !this.isStopping && this.held.size + this.claiming < this.capacity;
+  }
+
+  async start(): Promise<void> {
+    const { store, runtime } = this.deps;
+    this.installationId = await store.installationId();
+    this.subscriptions.push(await store.onRunControl((runId) => this.noteControl(runId)));
+    this.subscriptions.push(runtime.watch(this.installationId, (ended) => this.noteEnded(ended)));
+    await this.adoptAbandoned();
+    this.scheduleTick();
+  }
+
+  /** Tries to take one run (new, or abandoned on this host) and begins to drive it. Idempotent; returns at once. */
+  async take(runId: string): Promise<TakeResult> {
+    if (this.held.has(runId)) return 'taken';
+    if (!this.hasRoom) return 'full';
+    this.claiming++;
+    try {
+      const claimedAtMs = this.deps.clock.monotonicMs();
+      const run = await this.deps.store.claim(runId, this.worker);
+      if (!run) return 'unavailable';
+      this.hold(run, claimedAtMs);
+      return 'taken';
+    } finally {
+      this.claiming--;
+    }
+  }
+
+  /** Takes over runs of this host whose owner is gone. Their containers stand here already, so capacity does not count. */
+  async adoptAbandoned(): Promise<number> {
+    if (this.isStopping) return 0;
+    const claimedAtMs = this.deps.clock.monotonicMs();
+    const runs = await this.deps.store.claimAbandoned(this.worker, ADOPT_LIMIT);
+    for (const run of runs) {
+      this.deps.logger.warn({ runId: run.id, phase: run.phase, epoch: run.epoch }, 'adopting a run whose worker is gone');
+      this.hold(run, claimedAtMs);
+    }
+    return runs.length;
+  }
+
+  /** Hands every lease back without harming a run: containers go on, the next worker continues. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.cancelTimer?.();
+    for (const subscription of this.subscriptions) subscription.close();
+    const claims = [...this.held.values()].map(({ driver }) => driver.claim);
+    for (const { driver } of this.held.values()) driver.stop('released');
+    await this.settled(SHUTDOWN_MS);
+    await this.deps.store.release(claims);
+    const runIds = claims.map((claim) => claim.runId);
+    if (runIds.length > 0) await this.deps.queue.wakeHost(this.worker.host, runIds);
+    this.deps.logger.info({ released: runIds.length }, 'handed all runs back');
+  }
+
+  private hold(run: Run, claimedAtMs: number): void {
+    const isAdopted = run.phase !== 'queued';
+    const driver = new RunDriver(this.deps, this.installationId, run, isAdopted);
+    const held: Held = { driver, renewedAtMs: claimedAtMs };
+    this.held.get(run.id)?.driver.stop('lost');
+    this.held.set(run.id, held);
+    this.onCapacityChange(this.hasRoom);
+    const drive = driver.drive().then((end) => this.noteDriveEnd(run.id, held, end));
+    this.drives.add(drive);
+    void drive.finally(() => this.drives.delete(drive));
+  }
+
+  private async noteDriveEnd(runId: string, held: Held, end: DriveEnd): Promise<void> {
+    if (this.held.get(runId) === held) this.held.delete(runId);
+    this.onCapacityChange(this.hasRoom);
+    if (end === 'released' && !this.isStopping) await this.giveBack(held.driver.claim);
+  }
+
+  private async giveBack(claim: Claim): Promise<void> {
+    try {
+      await this.deps.store.release([claim]);
+    } catch (error) {
+      this.deps.logger.warn({ runId: claim.runId, error: String(error) }, 'could not hand a run back; its lease will run out');
+    }
+  }
+
+  private scheduleTick(): void {
+    this.cancelTimer = this.deps.clock.after(RENEW_EVERY_MS, () => {
+      void this.tick().finally(() => {
+        if (!this.isStopping) this.scheduleTick();
+      });
+    });
+  }
+
+  private async tick(): Promise<void> {
+    try {
+      await this.renew();
+      await this.adoptAbandoned();
+    } catch (error) {
+      this.deps.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'could not renew the leases');
+    }
+    this.letGoOfStale();
+  }
+
+  private async renew(): Promise<void> {
+    const before = [...this.held];
+    if (before.length === 0) return;
+    const askedAtMs = this.deps.clock.monotonicMs();
+    const renewed = await this.deps.store.renewLeases(this.worker, before.map(([, { driver }]) => driver.claim));
+    const byRun = new Map(renewed.map((lease) => [lease.runId, lease]));
+    for (const [runId, held] of before) {
+      const lease = byRun.get(runId);
+      if (!lease) {
+        if (this.held.get(runId) === held) held.driver.stop('lost');
+        continue;
+      }
+      held.renewedAtMs = askedAtMs;
+      if (lease.cancelRequestedAt) held.driver.requestCancel(lease.cancelRequestedAt, lease.cancelCode);
+    }
+  }
+
+  private letGoOfStale(): void {
+    const nowMs = this.deps.clock.monotonicMs();
+    for (const [runId, { driver, renewedAtMs }] of this.held) {
+      if (nowMs - renewedAtMs < LET_GO_AFTER_MS) continue;
+      this.deps.logger.error({ runId }, 'could not renew the lease in time; letting the run go');
+      driver.stop('lost');
+    }
+  }
+
+  /** A cancel was committed for a run: ask the store, which is the truth, at once instead of with the next renewal. */
+  private noteControl(runId: string): void {
+    if (!this.held.has(runId)) return;
+    this.renew().catch((error: unknown) => this.deps.logger.warn({ runId, error: String(error) }, 'could not look at a cancel request'));
+  }
+
+  private noteEnded(ended: EndedAgent | null): void {
+    if (ended) this.held.get(ended.runId)?.driver.noteEnded(ended.agent);
+    else for (const { driver } of this.held.values()) driver.noteEnded(null);
+  }
+
+  private async settled(withinMs: number): Promise<void> {
+    let cancel: () => void = () => undefined;
+    const timeUp = new Promise<void>((resolve) => (cancel = this.deps.clock.after(withinMs, resolve)));
+    await Promise.race([Promise.allSettled([...this.drives]), timeUp]);
+    cancel();
+  }
+}

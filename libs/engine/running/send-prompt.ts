@@ -1,0 +1,27 @@
+import { toFailure } from '@crewtab/domain/errors';
+import { promptTurnId } from '@crewtab/domain/runs/decide';
+import type { EngineDeps } from './engine-options';
+import type { HeldRun } from './run-driver';
+
+/**
+ * Takes the one-shot permit, then writes the prompt in the background (an agent that does not read must not keep the
+ * run from its deadline). A crash after the permit leaves it to the next worker to look for proof of delivery.
+ */
+export async function sendPrompt(deps: EngineDeps, held: HeldRun): Promise<void> {
+  const { run, claim, crew } = held;
+  await crew.settleSaves();
+  const at = deps.clock.now();
+  const leader = run.plan.agents.find((agent) => agent.role === 'leader');
+  if (!leader) throw new Error('the plan has no leader');
+  const isOurs = await deps.store.permitPrompt(claim, { agent: leader.name, kind: 'prompt', content: { text: run.plan.prompt }, at });
+  held.run = { ...held.run, phase: 'prompting', prompt: { state: 'permitted', permittedAt: at } };
+  if (!isOurs || crew.promptWrite.status !== 'idle') return;
+  crew.promptWrite = { status: 'writing' };
+  crew
+    .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })
+    .then(
+      () => (crew.promptWrite = { status: 'written' }),
+      (error: unknown) => (crew.promptWrite = { status: 'failed', failure: toFailure(error, 'prompt_failed') }),
+    )
+    .finally(() => held.wake());
+}
