@@ -9,6 +9,7 @@ import { RunDriver, type DriveEnd } from './run-driver';
 export const RENEW_EVERY_MS = LEASE_MS / 3;
 /** A worker that could not renew for so long lets go by itself, before anybody else may take over, ms. */
 const LET_GO_AFTER_MS = LEASE_MS * 0.7;
+const LET_GO_CHECK_MS = 500;
 /** At shutdown: how long steps under way may take to come to a safe point, ms. */
 const SHUTDOWN_MS = 6_000;
 /** Runs adopted in one pass. */
@@ -27,7 +28,7 @@ export class RunHolder {
   private readonly held = new Map<string, Held>();
   private readonly drives = new Set<Promise<void>>();
   private readonly subscriptions: Subscription[] = [];
-  private cancelTimer: (() => void) | null = null;
+  private readonly cancelTimers = new Map<string, () => void>();
   private isStopping = false;
   private installationId = '';
   private claiming = 0;
@@ -53,7 +54,9 @@ export class RunHolder {
     this.subscriptions.push(await store.onRunControl((runId) => this.noteControl(runId)));
     this.subscriptions.push(runtime.watch(this.installationId, (ended) => this.noteEnded(ended)));
     await this.adoptAbandoned();
-    this.scheduleTick();
+    this.repeat('renew', RENEW_EVERY_MS, () => this.tick());
+    // On a timer of its own: a renewal that hangs must not keep the worker from letting go.
+    this.repeat('let go', LET_GO_CHECK_MS, async () => this.letGoOfStale());
   }
 
   /** Tries to take one run (new, or abandoned on this host) and begins to drive it. Idempotent; returns at once. */
@@ -87,7 +90,7 @@ export class RunHolder {
   /** Hands every lease back without harming a run: containers go on, the next worker continues. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    this.cancelTimer?.();
+    for (const cancel of this.cancelTimers.values()) cancel();
     for (const subscription of this.subscriptions) subscription.close();
     const claims = [...this.held.values()].map(({ driver }) => driver.claim);
     for (const { driver } of this.held.values()) driver.stop('released');
@@ -124,12 +127,13 @@ export class RunHolder {
     }
   }
 
-  private scheduleTick(): void {
-    this.cancelTimer = this.deps.clock.after(RENEW_EVERY_MS, () => {
-      void this.tick().finally(() => {
-        if (!this.isStopping) this.scheduleTick();
+  private repeat(name: string, everyMs: number, work: () => Promise<void>): void {
+    const cancel = this.deps.clock.after(everyMs, () => {
+      void work().finally(() => {
+        if (!this.isStopping) this.repeat(name, everyMs, work);
       });
     });
+    this.cancelTimers.set(name, cancel);
   }
 
   private async tick(): Promise<void> {
@@ -139,7 +143,6 @@ export class RunHolder {
     } catch (error) {
       this.deps.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'could not renew the leases');
     }
-    this.letGoOfStale();
   }
 
   private async renew(): Promise<void> {

@@ -1,0 +1,72 @@
+import type { AlarmClock } from '@crewtab/domain/ports/run-queue';
+import type { ClockSpec } from '@crewtab/domain/ports/fire-store';
+import type { FiringDeps } from './firing-deps';
+
+const BATCH = 500;
+
+/**
+ * Keeps one BullMQ Job Scheduler per enabled schedule. Only one process writes at a time, and only where the spec
+ * changed or Redis lost something: putting a Job Scheduler anew moves its next tick.
+ */
+export class ClockReconciler {
+  private working: Promise<void> | null = null;
+  private isAskedAgain = false;
+
+  constructor(private readonly deps: FiringDeps) {}
+
+  /** Brings Redis in step with Postgres; calls while one is at work are one more pass. */
+  async reconcile(): Promise<void> {
+    if (this.working) {
+      this.isAskedAgain = true;
+      return this.working;
+    }
+    this.working = this.pass().finally(() => (this.working = null));
+    await this.working;
+    if (this.isAskedAgain) {
+      this.isAskedAgain = false;
+      await this.reconcile();
+    }
+  }
+
+  /** True when every enabled schedule has its Job Scheduler, as far as counts tell. */
+  async isInStep(): Promise<boolean> {
+    const { fires, clocks } = this.deps;
+    const [unsynced, expected, actual] = await Promise.all([fires.findUnsyncedClocks(1), fires.countEnabled(), clocks.count()]);
+    return unsynced.length === 0 && expected === actual;
+  }
+
+  private async pass(): Promise<void> {
+    await this.deps.fires.withSingleWriter('alarm-clocks', async () => {
+      await this.syncChanged();
+      const [expected, actual] = await Promise.all([this.deps.fires.countEnabled(), this.deps.clocks.count()]);
+      if (expected !== actual) await this.compareAll(expected, actual);
+    });
+  }
+
+  private async syncChanged(): Promise<void> {
+    for (;;) {
+      const changed = await this.deps.fires.findUnsyncedClocks(BATCH);
+      if (changed.length === 0) return;
+      await this.deps.clocks.set(changed.flatMap(clockOf));
+      await this.deps.clocks.remove(changed.filter(({ clock }) => !clock).map(({ scheduleId }) => scheduleId));
+      await this.deps.fires.markClocksSynced(changed);
+    }
+  }
+
+  private async compareAll(expected: number, actual: number): Promise<void> {
+    this.deps.logger.warn({ expected, actual }, 'job schedulers are out of step; putting them right');
+    const unknown = new Set(await this.deps.clocks.list());
+    for (let after: string | null = null; ; ) {
+      const page: ClockSpec[] = await this.deps.fires.listEnabledClocks(after, BATCH);
+      await this.deps.clocks.set(page.filter(({ scheduleId }) => !unknown.has(scheduleId)).flatMap(clockOf));
+      for (const { scheduleId } of page) unknown.delete(scheduleId);
+      after = page.at(-1)?.scheduleId ?? null;
+      if (page.length < BATCH) break;
+    }
+    await this.deps.clocks.remove([...unknown]);
+  }
+}
+
+function clockOf({ scheduleId, clock }: ClockSpec): AlarmClock[] {
+  return clock ? [{ scheduleId, ...clock }] : [];
+}

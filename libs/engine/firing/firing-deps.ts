@@ -1,0 +1,15 @@
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { AlarmClocks, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+
+/** What the firing half of the engine stands on. */
+export interface FiringDeps {
+  readonly fires: FireStore;
+  readonly runs: Pick<RunStore, 'findAbandoned' | 'findOfferable'>;
+  readonly queue: RunQueue;
+  readonly clocks: AlarmClocks;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}

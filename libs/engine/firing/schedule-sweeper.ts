@@ -1,0 +1,82 @@
+import type { ClockReconciler } from './clock-reconciler';
+import { fireDueSchedules } from './fire-due-schedules';
+import type { FiringDeps } from './firing-deps';
+
+/** Between two passes, ms. */
+export const SWEEP_EVERY_MS = 5_000;
+/** A queued run without a worker for so long is offered again, ms. */
+const OFFER_AGAIN_AFTER_MS = 5_000;
+const BATCH = 1_000;
+
+export interface SweepReport {
+  readonly fired: number;
+  readonly offered: number;
+  readonly woken: number;
+}
+
+/**
+ * The safety net under every wake-up: whatever Redis, a timer or a worker lost is found in Postgres and woken again.
+ * Every scheduler app has one; they do not disturb each other.
+ */
+export class ScheduleSweeper {
+  private cancelTimer: (() => void) | null = null;
+  private working: Promise<unknown> = Promise.resolve();
+  private isStopped = false;
+  /** When the last complete pass ended; null before the first. */
+  lastPassAt: Date | null = null;
+
+  constructor(
+    private readonly deps: FiringDeps,
+    private readonly clocks: ClockReconciler,
+    private readonly everyMs: number = SWEEP_EVERY_MS,
+  ) {}
+
+  start(): void {
+    this.working = this.pass();
+    void this.working.finally(() => this.arm());
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTimer?.();
+    await this.working;
+  }
+
+  /** One pass. Its parts do not depend on each other: one that fails does not keep the others from their work. */
+  async sweep(): Promise<SweepReport> {
+    const fired = (await fireDueSchedules(this.deps)).fired;
+    const offered = await this.offerAgain();
+    const woken = await this.wakeHosts();
+    await this.clocks.reconcile();
+    return { fired, offered, woken };
+  }
+
+  private async offerAgain(): Promise<number> {
+    const runIds = await this.deps.runs.findOfferable(OFFER_AGAIN_AFTER_MS, BATCH);
+    if (runIds.length > 0) await this.deps.queue.offerRuns(runIds);
+    return runIds.length;
+  }
+
+  private async wakeHosts(): Promise<number> {
+    const byHost = new Map<string, string[]>();
+    const abandoned = await this.deps.runs.findAbandoned(BATCH);
+    for (const { runId, host } of abandoned) byHost.set(host, [...(byHost.get(host) ?? []), runId]);
+    for (const [host, runIds] of byHost) await this.deps.queue.wakeHost(host, runIds);
+    return abandoned.length;
+  }
+
+  private async pass(): Promise<void> {
+    try {
+      const report = await this.sweep();
+      this.lastPassAt = this.deps.clock.now();
+      if (report.fired + report.woken > 0) this.deps.logger.info({ ...report }, 'sweeper found work');
+    } catch (error) {
+      this.deps.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'sweep failed; trying again');
+    }
+  }
+
+  private arm(): void {
+    if (this.isStopped) return;
+    this.cancelTimer = this.deps.clock.after(this.everyMs, () => this.start());
+  }
+}

@@ -1,0 +1,81 @@
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+
+/** Between two passes, ms. */
+export const REAP_EVERY_MS = 10_000;
+/** Resources of a run that Postgres does not know are left alone while the youngest is younger than this, ms. */
+const UNKNOWN_GRACE_MS = 15_000;
+
+export interface ReapReport {
+  /** Run ids whose resources were (or in a dry run would be) removed. */
+  readonly reaped: readonly string[];
+  readonly left: number;
+}
+
+/**
+ * Removes what belongs to a finished or unknown run of this installation from one host. Never touches what lacks the
+ * installation's label; never reaps while Postgres cannot be read, since then every run would look unknown. A run that
+ * is still being torn down belongs to its driver.
+ */
+export class OrphanReaper {
+  private cancelTimer: (() => void) | null = null;
+  private working: Promise<void> = Promise.resolve();
+  private isStopped = false;
+  lastPassAt: Date | null = null;
+
+  constructor(
+    private readonly deps: {
+      readonly store: Pick<RunStore, 'installationId' | 'lookUp'>;
+      readonly runtime: Pick<Runtime, 'list' | 'teardown'>;
+      readonly clock: Clock;
+      readonly logger: Logger;
+    },
+    private readonly everyMs: number = REAP_EVERY_MS,
+  ) {}
+
+  start(): void {
+    this.working = this.pass().finally(() => {
+      if (!this.isStopped) this.cancelTimer = this.deps.clock.after(this.everyMs, () => this.start());
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTimer?.();
+    await this.working;
+  }
+
+  /** One pass; with `isDryRun` it only says what it would remove. */
+  async reap(options: { readonly isDryRun: boolean }): Promise<ReapReport> {
+    const { store, runtime, logger } = this.deps;
+    const installationId = await store.installationId();
+    const found = await runtime.list(installationId);
+    if (found.length === 0) return { reaped: [], left: 0 };
+    const known = await store.lookUp(found.map(({ runId }) => runId));
+    const orphans = found.filter((resources) => isOrphan(resources, known.get(resources.runId)));
+    let left = 0;
+    for (const { runId, resources } of orphans) {
+      logger.warn({ runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) }, 'found leftovers of a run that is over');
+      if (options.isDryRun) continue;
+      const report = await runtime.teardown(installationId, runId, { graceMs: 0 });
+      left += report.left.length;
+      if (report.left.length > 0) logger.error({ runId, left: report.left }, 'leftovers resist; trying again');
+    }
+    return { reaped: orphans.map(({ runId }) => runId), left };
+  }
+
+  private async pass(): Promise<void> {
+    try {
+      await this.reap({ isDryRun: false });
+      this.lastPassAt = this.deps.clock.now();
+    } catch (error) {
+      this.deps.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'reaping failed; trying again');
+    }
+  }
+}
+
+function isOrphan(resources: RunResources, run: { readonly isFinished: boolean } | undefined): boolean {
+  return run ? run.isFinished : resources.youngestAgeMs > UNKNOWN_GRACE_MS;
+}
