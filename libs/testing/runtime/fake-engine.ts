@@ -1,0 +1,129 @@
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources } from '@crewtab/domain/ports/runtime';
+import { FakeAgent, type FakeProgram } from './fake-agent';
+
+export interface FakeShared {
+  readonly kind: 'network' | 'volume';
+  readonly name: string;
+  readonly installationId: string;
+  readonly runId: string;
+  readonly createdAt: Date;
+}
+
+export interface FakeEngineOptions {
+  readonly clock?: Clock;
+  /** The program behind each agent; default: one that runs until it is stopped. */
+  readonly programFor?: (agent: AgentSpec, deployment: DeploymentSpec) => FakeProgram;
+}
+
+/** The container engine that fake runtimes talk to: it lives on when a runtime is closed, as an engine does. */
+export class FakeEngine {
+  readonly agents: FakeAgent[] = [];
+  readonly shared: FakeShared[] = [];
+  /** Images that cannot be found or pulled. */
+  readonly missingImages = new Set<string>();
+  /** Names that resist removal, with the number of teardowns that they still survive. */
+  readonly resisting = new Map<string, number>();
+  readonly clock: Clock;
+  private readonly programFor: NonNullable<FakeEngineOptions['programFor']>;
+  private readonly exitListeners = new Set<(installationId: string, ended: EndedAgent) => void>();
+  private nextHandle = 1;
+
+  constructor(options: FakeEngineOptions = {}) {
+    this.clock = options.clock ?? realClock;
+    this.programFor = options.programFor ?? (() => ({}));
+  }
+
+  /** The container of that name (`<deployment>-<agent>`), or null. */
+  byName(containerName: string): FakeAgent | null {
+    return this.agents.find((agent) => agent.containerName === containerName) ?? null;
+  }
+
+  byHandle(handle: string): FakeAgent | null {
+    return this.agents.find((agent) => agent.handle === handle) ?? null;
+  }
+
+  createAgent(deployment: DeploymentSpec, agent: AgentSpec): FakeAgent {
+    const made = new FakeAgent(
+      `fake-${this.nextHandle++}`,
+      `${deployment.name}-${agent.name}`,
+      deployment,
+      agent,
+      this.clock.now(),
+      this.programFor(agent, deployment),
+      this.clock,
+      (ended) => this.tellExit(ended),
+    );
+    this.agents.push(made);
+    return made;
+  }
+
+  createShared(kind: FakeShared['kind'], name: string, deployment: DeploymentSpec): void {
+    if (this.shared.some((other) => other.kind === kind && other.name === name)) return;
+    const { installationId, runId } = deployment;
+    this.shared.push({ kind, name, installationId, runId, createdAt: this.clock.now() });
+  }
+
+  /** As somebody outside Crewtab would: `docker rm -f`. */
+  vanish(agent: FakeAgent): void {
+    this.agents.splice(this.agents.indexOf(agent), 1);
+    agent.vanish();
+  }
+
+  remove(thing: FakeAgent | FakeShared): void {
+    if (thing instanceof FakeAgent) this.vanish(thing);
+    else this.shared.splice(this.shared.indexOf(thing), 1);
+  }
+
+  /** True where the thing survives this attempt; counts the attempt. */
+  resists(name: string): boolean {
+    const left = this.resisting.get(name) ?? 0;
+    if (left > 0) this.resisting.set(name, left - 1);
+    return left > 0;
+  }
+
+  onExit(listener: (installationId: string, ended: EndedAgent) => void): () => void {
+    this.exitListeners.add(listener);
+    return () => void this.exitListeners.delete(listener);
+  }
+
+  resourcesByRun(installationId: string): RunResources[] {
+    const now = this.clock.now().getTime();
+    const runs = new Map<string, { containers: number; networks: number; volumes: number; youngestAgeMs: number }>();
+    const add = (runId: string, kind: 'containers' | 'networks' | 'volumes', createdAt: Date): void => {
+      const run = runs.get(runId) ?? { containers: 0, networks: 0, volumes: 0, youngestAgeMs: Infinity };
+      run[kind]++;
+      run.youngestAgeMs = Math.min(run.youngestAgeMs, now - createdAt.getTime());
+      runs.set(runId, run);
+    };
+    for (const { deployment, createdAt } of this.agents) {
+      if (deployment.installationId === installationId) add(deployment.runId, 'containers', createdAt);
+    }
+    for (const thing of this.shared) {
+      if (thing.installationId === installationId) add(thing.runId, `${thing.kind}s`, thing.createdAt);
+    }
+    return [...runs].map(([runId, { youngestAgeMs, ...resources }]) => ({ runId, resources, youngestAgeMs }));
+  }
+
+  /** What exists, over all installations and runs: a test ends with zeros. */
+  get leaks(): { readonly containers: number; readonly networks: number; readonly volumes: number } {
+    const count = (kind: FakeShared['kind']): number => this.shared.filter((thing) => thing.kind === kind).length;
+    return { containers: this.agents.length, networks: count('network'), volumes: count('volume') };
+  }
+
+  private tellExit({ deployment, agent }: FakeAgent): void {
+    const ended = { runId: deployment.runId, agent: agent.name };
+    queueMicrotask(() => {
+      for (const listener of [...this.exitListeners]) listener(deployment.installationId, ended);
+    });
+  }
+}
+
+const realClock: Clock = {
+  now: () => new Date(),
+  monotonicMs: () => performance.now(),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
