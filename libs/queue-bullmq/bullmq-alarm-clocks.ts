@@ -1,0 +1,46 @@
+import type { AlarmClock, AlarmClocks } from '@crewtab/domain/ports/run-queue';
+import type { Queue } from 'bullmq';
+
+/** Put or removed side by side; each is one script in Redis. */
+const AT_ONCE = 50;
+
+/** One BullMQ Job Scheduler per schedule, keyed by the schedule's id, in the `ticks` queue. */
+export class BullmqAlarmClocks implements AlarmClocks {
+  constructor(private readonly ticks: Queue) {}
+
+  async set(clocks: readonly AlarmClock[]): Promise<void> {
+    await inChunks(clocks, async ({ scheduleId, cron, timezone }) => {
+      await this.ticks.upsertJobScheduler(
+        scheduleId,
+        { pattern: cron, tz: timezone },
+        { name: 'tick', data: {}, opts: { attempts: 1, removeOnComplete: true, removeOnFail: true } },
+      );
+    });
+  }
+
+  async remove(scheduleIds: readonly string[]): Promise<void> {
+    await inChunks(scheduleIds, async (id) => {
+      await this.ticks.removeJobScheduler(id);
+    });
+  }
+
+  count(): Promise<number> {
+    return this.ticks.getJobSchedulersCount();
+  }
+
+  async list(): Promise<string[]> {
+    const ids: string[] = [];
+    const page = 1_000;
+    for (let start = 0; ; start += page) {
+      const schedulers = await this.ticks.getJobSchedulers(start, start + page - 1, true);
+      ids.push(...schedulers.flatMap(({ key }) => (key ? [key] : [])));
+      if (schedulers.length < page) return ids;
+    }
+  }
+}
+
+async function inChunks<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    await Promise.all(items.slice(start, start + AT_ONCE).map(work));
+  }
+}

@@ -1,0 +1,38 @@
+import { Processor, WorkerHost } from '@nestjs/bullmq';
+import { DelayedError, type Job, type WorkerOptions } from 'bullmq';
+import type { RunJob } from '../bullmq-run-queue';
+import { RUNS_QUEUE } from '../queue-names';
+
+/** A run that this worker has no room for goes back for the others, ms. */
+const OFFER_AGAIN_MS = 200;
+
+/** What the `runs` queue asks of a worker; see the engine's RunHolder. */
+export interface RunTaker {
+  take(runId: string): Promise<'taken' | 'full' | 'unavailable'>;
+}
+
+/** A worker that can be told to take no further runs for now. */
+export interface PausableProcessor extends WorkerHost {
+  setHasRoom(hasRoom: boolean): void;
+}
+
+/**
+ * Consumes offered runs. A job ends as soon as the run is claimed: the run goes on outside of it. One at a time, so
+ * that a worker which becomes full has at most one job too many in its hand, and gives that one back.
+ */
+export function runsProcessor(taker: RunTaker, workerOptions: Omit<WorkerOptions, 'connection'>): PausableProcessor {
+  @Processor(RUNS_QUEUE, { ...workerOptions, concurrency: 1 })
+  class RunsProcessor extends WorkerHost {
+    async process(job: Job<RunJob>, token?: string): Promise<void> {
+      if ((await taker.take(job.data.runId)) !== 'full') return;
+      await job.moveToDelayed(Date.now() + OFFER_AGAIN_MS, token);
+      throw new DelayedError();
+    }
+
+    setHasRoom(hasRoom: boolean): void {
+      if (hasRoom && this.worker.isPaused()) void this.worker.resume();
+      if (!hasRoom && !this.worker.isPaused()) void this.worker.pause(true);
+    }
+  }
+  return new RunsProcessor();
+}
