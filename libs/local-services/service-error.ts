@@ -1,0 +1,26 @@
+/**
+ * Something about this machine keeps a local service from starting, and the person in front of it can mend it.
+ * `message` is one line that says what is wrong, `hint` one line that says how to mend it.
+ */
+export class LocalServiceError extends Error {
+  readonly hint: string;
+
+  constructor(message: string, hint: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'LocalServiceError';
+    this.hint = hint;
+  }
+}
+
+/** Receives one line of progress for people. */
+export type ProgressLog = (line: string) => void;
+
+/** The `code` of a system error (`ENOENT`), or undefined. */
+export function systemErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
