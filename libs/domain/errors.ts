@@ -8,11 +8,13 @@ export const ERROR_CODES = {
   unauthorized: 'No valid API key came with the request.',
   forbidden: 'The key may not do this.',
   not_found: 'There is no such thing in this organization.',
+  method_not_allowed: 'The path exists, but not for this method.',
   conflict: 'The request contradicts the present state.',
   team_in_use: 'The team is used by schedules and cannot be deleted.',
   idempotency_mismatch: 'The same Idempotency-Key came with another body.',
   idempotency_in_progress: 'A request with the same Idempotency-Key is still being answered.',
   payload_too_large: 'The body is over 1 MB.',
+  unsupported_media_type: 'The body is not JSON.',
   not_ready: 'Postgres or Redis cannot be reached.',
   internal: 'A fault inside Crewtab.',
   // Runs that never began
