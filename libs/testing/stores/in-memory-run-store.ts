@@ -126,7 +126,7 @@ export class InMemoryRunStore implements RunStore {
         const holds = stored?.run.epoch === claim.epoch && stored.owner === worker.workerId && stored.run.phase !== 'finished';
         if (!stored || !holds) return [];
         stored.leaseUntil = this.leaseEnd();
-        return [{ ...claim, cancelRequestedAt: stored.run.cancelRequestedAt }];
+        return [{ ...claim, cancelRequestedAt: stored.run.cancelRequestedAt, cancelCode: stored.run.cancelCode }];
       }),
     );
   }
