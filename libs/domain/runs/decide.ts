@@ -17,7 +17,7 @@ export type Decision =
   | { readonly kind: 'begin' }
   /** Start (or adopt) the team's containers, in the background. */
   | { readonly kind: 'deploy' }
-  /** deploying → prompting: take the permit and write the prompt, in the background. */
+  /** deploying → prompting (or again in prompting, when the answer was lost): take the permit and write the prompt. */
   | { readonly kind: 'prompt' }
   /** prompting → monitoring: the prompt is with the agent. */
   | { readonly kind: 'confirm' }
@@ -77,6 +77,8 @@ function decidePrompting(run: Run, observation: Observation, now: Date): Decisio
     failed(isUndecidable ? DELIVERY_UNCONFIRMED : null) ??
     timedOut(run, now);
   if (early) return early;
+  // The permit's answer was lost: ask again, whether it is ours.
+  if (write.status === 'idle') return { kind: 'prompt' };
   return waitUntil(run.deadlineAt, write.status === 'not_ours' ? write.evidenceUntil : null);
 }
 

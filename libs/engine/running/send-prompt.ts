@@ -15,7 +15,11 @@ export async function sendPrompt(deps: EngineDeps, held: HeldRun): Promise<void>
   if (!leader) throw new Error('the plan has no leader');
   const isOurs = await deps.store.permitPrompt(claim, { agent: leader.name, kind: 'prompt', content: { text: run.plan.prompt }, at });
   held.run = { ...held.run, phase: 'prompting', prompt: { state: 'permitted', permittedAt: at } };
-  if (!isOurs || crew.promptWrite.status !== 'idle') return;
+  if (crew.promptWrite.status !== 'idle') return;
+  if (!isOurs) {
+    crew.promptWrite = { status: 'not_ours', evidenceUntil: new Date(at.getTime() + deps.options.evidenceMs) };
+    return;
+  }
   crew.promptWrite = { status: 'writing' };
   crew
     .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })

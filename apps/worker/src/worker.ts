@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { WorkerConfig } from '@crewtab/config/worker-config';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { Runtime } from '@crewtab/domain/ports/runtime';
+import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
+import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
+import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
+import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from '@crewtab/engine/running/engine-options';
+import { RunHolder } from '@crewtab/engine/running/run-holder';
+import { SystemClock } from '@crewtab/engine/system-clock';
+import { FrameworkLogger } from '@crewtab/observability/framework-logger';
+import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
+import { BullmqRunQueue, openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
+import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
+import { applyMigrations } from '@crewtab/store-prisma/migrate';
+import { openStore } from '@crewtab/store-prisma/open-store';
+import { NestFactory } from '@nestjs/core';
+import { openProtocols } from './open-protocols';
+import { WorkerModule, workerProcessors } from './worker.module';
+
+export interface RunningWorker {
+  /** Hands the leases back and closes everything; containers go on. */
+  stop(): Promise<void>;
+}
+
+/** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
+export async function startWorker(config: WorkerConfig, runtime: Runtime, logger: Logger): Promise<RunningWorker> {
+  await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
+  const store = await openStore({ databaseUrl: config.database.url, encryptionKey: config.encryptionKey, logger });
+  const clock = new SystemClock();
+  const settings = queueSettings({ redisUrl: config.redis.url, logger });
+  const queue = BullmqRunQueue.open(settings);
+  const ticks = openQueue(TICKS_QUEUE, settings);
+  const host = await runtime.identify();
+  const engine: EngineDeps = {
+    store: store.runs,
+    runtime,
+    protocols: openProtocols(runtime),
+    queue,
+    clock,
+    logger,
+    options: {
+      ...DEFAULT_ENGINE_OPTIONS,
+      handshakeTimeoutMs: config.agents.handshakeTimeoutMs,
+      stopGraceMs: config.agents.stopGraceMs,
+      outputLimit: config.agents.outputLimitBytes,
+    },
+  };
+  const firing: FiringDeps = { fires: store.fires, runs: store.runs, queue, clocks: new BullmqAlarmClocks(ticks), clock, logger };
+  const worker = { workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: host.id };
+  const holder = new RunHolder(engine, worker, config.concurrency, (hasRoom) => processors.runs.setHasRoom(hasRoom));
+  const reaper = new OrphanReaper({ store: store.runs, runtime, clock, logger });
+  const processors = workerProcessors(
+    { host: host.id, fire: () => fireDueSchedules(firing), take: (runId) => holder.take(runId), adopt: () => holder.adoptAbandoned() },
+    settings,
+  );
+  const app = await NestFactory.createApplicationContext(WorkerModule.with(host.id, processors, settings), {
+    logger: new FrameworkLogger(logger),
+  });
+  for (const processor of Object.values(processors)) {
+    processor.worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
+  }
+  await holder.start();
+  reaper.start();
+  logger.info({ worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency }, 'worker ready');
+  return {
+    async stop() {
+      logger.info({}, 'worker stops: handing its runs back');
+      processors.runs.setHasRoom(false);
+      await holder.stop();
+      await reaper.stop();
+      await app.close();
+      await Promise.all([queue.close(), ticks.close(), runtime.close()]);
+      await store.close();
+    },
+  };
+}

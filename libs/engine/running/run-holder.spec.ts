@@ -1,0 +1,214 @@
+import type { FakeProgram } from '@crewtab/testing/runtime/fake-agent';
+import { obedient, World } from './spec-support';
+
+const HOUR_MS = 3_600_000;
+
+describe('a run on one worker', () => {
+  it('deploys, prompts, monitors and tears down, and ends in success', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.start();
+    expect(await holder.take(id)).toBe('taken');
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    const run = world.store.read(id);
+    expect(run.status).toBe('success');
+    expect(run.outcome?.result).toBe('well done');
+    expect(run.teardown.receipt).toMatchObject({ containers: 2, volumes: 1 });
+    expect(run.deployment?.name).toMatch(/^marketing-team-run-[0-9a-f]{6}$/);
+    expect(world.turnsSeen).toEqual([`turn prompt:${id} Write a report.`]);
+    expect(world.store.messages(id).map(({ kind }) => kind)).toEqual(['prompt', 'agent_message']);
+    expect(world.engine.agents).toHaveLength(0);
+    await holder.stop();
+  });
+
+  it('fails without prompting when an image is missing, and removes what was made', async () => {
+    const world = new World();
+    world.engine.missingImages.add('agent:test');
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code: 'image_not_found' } }, prompt: { state: 'none' } });
+  });
+
+  it('fails when an agent does not answer the handshake in time', async () => {
+    const world = new World({ writer: {} });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id).outcome?.error).toMatchObject({ code: 'handshake_timeout' });
+    expect(world.turnsSeen).toEqual([]);
+  });
+
+  it.each([
+    ['exits with a code', obedient((_line, io) => io.exit(3)), 'agent_exited'],
+    ['reports an error', obedient((line, io) => io.emit(`fail ${line.split(' ')[1] ?? ''} boom`)), 'agent_error'],
+  ])('fails when the leader %s', async (_what, lead, code) => {
+    const world = new World({ lead });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code } } });
+  });
+
+  it.each([
+    ['runs out of memory', { oom: true }, 'out_of_memory'],
+    ['is killed', {}, 'agent_killed'],
+  ])('fails when a worker agent %s', async (_what, how, code) => {
+    const world = new World({ lead: obedient(() => undefined), writer: obedient() });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    world.engine.agents.find(({ agent }) => agent.name === 'writer')?.exit(137, how);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code } } });
+    await holder.stop();
+  });
+
+  it('ends at its deadline, with a warning, also when the agent ignores SIGTERM', async () => {
+    const world = new World({ lead: { ...obedient(() => undefined), onTerminate: () => undefined } });
+    const { id } = world.store.addRun({ plan: { timeoutMs: 90_000 } });
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'timeout', outcome: { error: { code: 'timeout' } } });
+    expect(world.logger.messages('warn')).toContain('deadline passed: the team is force-stopped');
+    expect(world.engine.agents).toHaveLength(0);
+    await holder.stop();
+  });
+
+  it('is cancelled while it deploys and while it works', async () => {
+    const world = new World({ lead: obedient(() => undefined), writer: {} });
+    const working = world.store.addRun({ plan: { agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }] } });
+    const deploying = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(working.id);
+    await holder.take(deploying.id);
+    await world.eventually(() => world.store.read(working.id).phase === 'monitoring');
+    expect(world.store.read(deploying.id).phase).toBe('deploying');
+    for (const { id } of [working, deploying]) world.store.requestCancel(id);
+    await world.until(() => world.store.read(working.id).status === 'cancelled' && world.store.read(deploying.id).status === 'cancelled');
+    await world.eventually(() => [working, deploying].every(({ id }) => world.store.read(id).phase === 'finished'));
+    expect(world.engine.agents).toHaveLength(0);
+    await holder.stop();
+  });
+
+  it('fails when what was made resists removal for too long, and goes on until the engine is clean', async () => {
+    const finishLater: NonNullable<FakeProgram['onLine']> = (line, io) => io.after(1_000, () => io.emit(`done ${line.split(' ')[1] ?? ''} well done`));
+    const world = new World({ lead: obedient(finishLater) });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    for (const { containerName } of world.engine.agents) world.engine.resisting.set(containerName, Infinity);
+    await world.eventually(() => world.store.read(id).teardown.failedAttempts > 0);
+    expect(world.store.read(id).status).toBe('running');
+    await world.eventually(() => world.store.read(id).status === 'failed', HOUR_MS);
+    expect(world.store.read(id)).toMatchObject({ phase: 'tearing_down', outcome: { result: 'well done', error: { code: 'teardown_failed' } } });
+    world.engine.resisting.clear();
+    await world.eventually(() => world.store.read(id).phase === 'finished', HOUR_MS);
+    expect(world.store.read(id)).toMatchObject({ status: 'failed', teardown: { receipt: { containers: 2 } } });
+    await holder.stop();
+  });
+});
+
+describe('a run over several workers', () => {
+  it('goes on where it stood after its worker died, and is prompted once', async () => {
+    const world = new World({ lead: obedient((_line, io) => io.emit('say half')) });
+    const { id } = world.store.addRun();
+    const first = world.worker();
+    await first.holder.start();
+    await first.holder.take(id);
+    await world.eventually(() => world.store.messages(id).some(({ kind }) => kind === 'agent_message'));
+    first.runtime.breakConnections();
+    world.store.expireLease(id);
+    const second = world.worker();
+    await second.holder.start();
+    expect(second.holder.heldRunIds).toEqual([id]);
+    const lead = world.engine.agents.find(({ agent }) => agent.name === 'lead');
+    lead?.emit('say whole');
+    lead?.emit(`done prompt:${id} all done`);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'success', outcome: { result: 'all done' } });
+    expect(world.turnsSeen).toHaveLength(1);
+    const texts = world.store.messages(id).flatMap(({ kind, content }) => (kind === 'agent_message' ? [content['text']] : []));
+    expect(texts.join('|')).toBe('half|whole');
+    await Promise.all([first.holder.stop(), second.holder.stop()]);
+  });
+
+  it('is handed over at a shutdown without harm', async () => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const { id } = world.store.addRun();
+    const first = world.worker();
+    await first.holder.start();
+    await first.holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    await first.holder.stop();
+    expect(world.queue.woken).toEqual([id]);
+    expect(world.engine.agents).toHaveLength(2);
+    const second = world.worker();
+    await second.holder.start();
+    world.engine.agents.find(({ agent }) => agent.name === 'lead')?.emit(`done prompt:${id} fine`);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id).status).toBe('success');
+    await second.holder.stop();
+  });
+
+  it('ends as delivery_unconfirmed when a worker died between permit and write', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const first = world.worker();
+    const gate = first.runtime.faults.next('write', 'hang');
+    const second = first.runtime.faults.next('write', 'hang');
+    await first.holder.take(id);
+    gate.release();
+    second.release();
+    const third = first.runtime.faults.next('write', 'hang');
+    await world.eventually(() => world.store.read(id).phase === 'prompting');
+    await third.reached;
+    world.store.expireLease(id);
+    const next = world.worker();
+    await next.holder.start();
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code: 'delivery_unconfirmed' } } });
+    expect(world.turnsSeen).toHaveLength(0);
+    third.release();
+    await next.holder.stop();
+  });
+
+  it('sends the prompt once although the answer to the permit was lost', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    world.store.loseAnswers('permitPrompt');
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id).status).toBe('success');
+    expect(world.turnsSeen).toHaveLength(1);
+    await holder.stop();
+  });
+
+  it('lets go by itself when it cannot renew its lease', async () => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    world.store.setUnreachable(true);
+    await world.eventually(() => holder.heldRunIds.length === 0, 15_000);
+    world.store.setUnreachable(false);
+    await world.eventually(() => holder.heldRunIds.length === 1, 30_000);
+    expect(world.store.read(id)).toMatchObject({ status: 'running', phase: 'monitoring' });
+  });
+});

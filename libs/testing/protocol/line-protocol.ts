@@ -1,0 +1,84 @@
+import type { AgentProtocol, DialogueOptions, DialogueState, Outgoing, ProtocolSession, Reaction, TurnState } from '@crewtab/domain/ports/agent-protocol';
+import type { OutputLine } from '@crewtab/domain/ports/runtime';
+import type { DraftMessage } from '@crewtab/domain/runs/message';
+
+/**
+ * The smallest protocol that keeps the port's contract, for tests of the engine. The agent says `ready`, `say TEXT`,
+ * `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told `hello` and `turn ID TEXT`.
+ */
+export class LineProtocol implements AgentProtocol {
+  readonly name = 'acp';
+  readonly stdin = 'open';
+
+  begin(dialogue: DialogueOptions): ProtocolSession {
+    return new LineSession(dialogue.agent.name);
+  }
+}
+
+class LineSession implements ProtocolSession {
+  private handshake: DialogueState['handshake'] = { status: 'pending' };
+  private readonly turns = new Map<string, TurnState>();
+  private hasSeenWork = false;
+  private readonly asked: string[] = [];
+
+  constructor(private readonly agent: string) {}
+
+  get state(): DialogueState {
+    return { handshake: this.handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
+  }
+
+  open(): Outgoing[] {
+    return [{ data: 'hello\n' }];
+  }
+
+  receive(line: OutputLine, at: Date): Reaction {
+    if (line.stream === 'stderr') return { messages: [this.message('stderr', line.text, at)], outgoing: [] };
+    const [verb = '', id = '', ...rest] = line.text.split(' ');
+    if (verb === 'ready') this.handshake = { status: 'ready' };
+    if (verb === 'refuse') this.handshake = { status: 'failed', failure: { code: 'handshake_failed', message: line.text } };
+    if (verb === 'say') return this.work([this.message('agent_message', line.text.slice('say '.length), at)]);
+    if (verb === 'ask') {
+      this.asked.push(id);
+      return this.work([{ agent: this.agent, kind: 'permission', content: { id }, at }], [{ data: `answer ${id}\n` }]);
+    }
+    if (verb === 'done') this.turns.set(id, { status: 'done', text: rest.join(' ') });
+    if (verb === 'fail') this.turns.set(id, { status: 'failed', failure: { code: 'agent_error', message: rest.join(' ') } });
+    if (verb === 'done' || verb === 'fail') this.hasSeenWork = true;
+    return { messages: [], outgoing: [] };
+  }
+
+  resume(): Outgoing[] {
+    const handshake = this.handshake.status === 'pending' ? [{ data: 'hello\n' }] : [];
+    return [{ data: '\n' }, ...handshake, ...this.asked.map((id) => ({ data: `answer ${id}\n` }))];
+  }
+
+  startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[] {
+    this.expectTurn(turn.id);
+    return [{ data: `turn ${turn.id} ${turn.text}\n` }];
+  }
+
+  expectTurn(id: string): void {
+    if (!this.turns.has(id)) this.turns.set(id, { status: 'open' });
+  }
+
+  cancelTurn(): Outgoing[] {
+    return [];
+  }
+
+  exited(exit: { readonly exitCode: number }): Reaction {
+    for (const [id, turn] of this.turns) {
+      if (turn.status !== 'open') continue;
+      this.turns.set(id, { status: 'failed', failure: { code: 'agent_exited', message: `ended with exit code ${exit.exitCode} in the middle of a turn` } });
+    }
+    return { messages: [], outgoing: [] };
+  }
+
+  private work(messages: DraftMessage[], outgoing: Outgoing[] = []): Reaction {
+    this.hasSeenWork = true;
+    return { messages, outgoing };
+  }
+
+  private message(kind: 'agent_message' | 'stderr', text: string, at: Date): DraftMessage {
+    return { agent: this.agent, kind, content: { text }, at };
+  }
+}
