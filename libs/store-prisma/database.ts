@@ -1,0 +1,105 @@
+import { Pool, type PoolClient, type QueryResultRow } from 'pg';
+import { hasLostConnection, toStoreError, violationOf, type Violation } from './store-errors';
+import { storableText } from './text';
+
+/** For a new connection, and for a free one of the pool, ms. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** Postgres ends a statement after this, ms. */
+export const STATEMENT_TIMEOUT_MS = 15_000;
+/** For a server that does not answer at all, ms: longer than the server's own limit. */
+const ANSWER_TIMEOUT_MS = 20_000;
+
+/** A statement that each connection prepares once under its name. */
+export interface Statement {
+  /** Unique in the project, at most 63 characters. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Runs statements; every error comes out as an AppError, violations as `ViolationError`. */
+export interface Session {
+  query<R extends QueryResultRow>(statement: Statement, values?: readonly unknown[]): Promise<R[]>;
+}
+
+/** A constraint said no. Callers that expect it turn it into their own words; nobody else sees it. */
+export class ViolationError extends Error {
+  constructor(
+    readonly violation: Violation,
+    cause: unknown,
+  ) {
+    super(`violates ${violation.constraint}`, { cause });
+    this.name = 'ViolationError';
+  }
+}
+
+export function createPool(databaseUrl: string, size: number, onIdleError: (error: Error) => void): Pool {
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max: size,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: 'crewtab',
+  });
+  // Without a listener a connection that breaks while idle would end the process.
+  pool.on('error', onIdleError);
+  return pool;
+}
+
+export class Database implements Session {
+  constructor(readonly pool: Pool) {}
+
+  async query<R extends QueryResultRow>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
+    return this.withConnection((client) => runOn<R>(client, statement, values));
+  }
+
+  /** BEGIN … COMMIT on one connection; whatever `work` throws rolls back. */
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.withConnection(async (client) => {
+      await client.query('BEGIN');
+      try {
+        const result = await work({ query: (statement, values = []) => runOn(client, statement, values) });
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        // A broken connection is thrown away, which rolls back as well.
+        if (!hasLostConnection(error)) await client.query('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  /** One connection for `work`, for what belongs to a session (advisory locks). */
+  async withConnection<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    let client: PoolClient;
+    try {
+      client = await this.pool.connect();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+    try {
+      const result = await work(client);
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(hasLostConnection(error));
+      throw error instanceof ViolationError ? error : toStoreError(error);
+    }
+  }
+}
+
+async function runOn<R extends QueryResultRow>(client: PoolClient, statement: Statement, values: readonly unknown[]): Promise<R[]> {
+  try {
+    const result = await client.query<R>({ name: statement.name, text: statement.text, values: values.map(storable) });
+    return result.rows;
+  } catch (error) {
+    const violation = violationOf(error);
+    throw violation ? new ViolationError(violation, error) : error;
+  }
+}
+
+function storable(value: unknown): unknown {
+  return typeof value === 'string' ? storableText(value) : value;
+}
