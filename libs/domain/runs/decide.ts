@@ -62,7 +62,8 @@ function decideDeploying(run: Run, observation: Observation, now: Date): Decisio
   if (early) return early;
   if (observation.agents.some((agent) => agent.deploy.status === 'not_asked')) return { kind: 'deploy' };
   if (observation.agents.every((agent) => agent.dialogue?.handshake.status === 'ready')) return { kind: 'prompt' };
-  return waitUntil(run.deadlineAt, ...observation.agents.map((agent) => agent.handshakeDeadlineAt));
+  const unanswered = observation.agents.filter((agent) => agent.dialogue?.handshake.status !== 'ready');
+  return waitUntil(run.deadlineAt, ...unanswered.map((agent) => agent.handshakeDeadlineAt));
 }
 
 function decidePrompting(run: Run, observation: Observation, now: Date): Decision {
@@ -94,8 +95,9 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
 
 function decideTearingDown(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
   const { begunAt, failedAttempts, error } = run.teardown;
-  const isPendingSuccess = run.status === 'running';
-  if (isPendingSuccess && failedAttempts > 0 && begunAt && elapsedMs(begunAt, now) >= policy.teardownPatienceMs) {
+  const isPendingSuccess = run.status === 'running' && failedAttempts > 0;
+  const patienceEndsAt = isPendingSuccess && begunAt ? new Date(begunAt.getTime() + policy.teardownPatienceMs) : null;
+  if (patienceEndsAt && patienceEndsAt <= now) {
     return {
       kind: 'fail_teardown',
       failure: {
@@ -105,7 +107,6 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
     };
   }
   if (observation.nextTeardownAt && observation.nextTeardownAt > now) {
-    const patienceEndsAt = isPendingSuccess && begunAt ? new Date(begunAt.getTime() + policy.teardownPatienceMs) : null;
     return waitUntil(observation.nextTeardownAt, patienceEndsAt);
   }
   // Work that has ended by itself has nothing left to save; work cut short may want to close its files.
@@ -201,8 +202,4 @@ function flooded(agent: AgentObservation): Failure {
 function waitUntil(...instants: (Date | null)[]): Decision {
   const times = instants.flatMap((instant) => (instant ? [instant.getTime()] : []));
   return { kind: 'wait', until: times.length > 0 ? new Date(Math.min(...times)) : null };
-}
-
-function elapsedMs(from: Date, to: Date): number {
-  return to.getTime() - from.getTime();
 }
