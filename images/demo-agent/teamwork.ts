@@ -1,0 +1,53 @@
+import type { TeamTools } from './team-tools';
+import type { Turn } from './turn';
+import { messageOf } from './turn';
+
+/** The team's tools, or an error that ends the turn: a prompt that needs a team can't be done without. */
+export function teamOf(turn: Turn): Promise<TeamTools> {
+  const { team } = turn.context;
+  return team ? turn.orCancelled(team()) : Promise.reject(new Error('there are no team tools in this session'));
+}
+
+/** Answers with the list of teammates. */
+export async function listTeammates(turn: Turn): Promise<void> {
+  const team = await teamOf(turn);
+  const tool = { title: 'list_teammates', kind: 'other' } as const;
+  await turn.answer(await turn.useTool(tool, () => turn.orCancelled(team.listTeammates())));
+}
+
+/** Gives a teammate a task, waits for it, and answers with what came back. */
+export async function delegate(turn: Turn, agent: string, task: string): Promise<void> {
+  await turn.answer(await outcomeOf(turn, agent, task));
+}
+
+/** Gives a teammate a task and goes on; the turn may end before the task does. */
+export async function delegateAsync(turn: Turn, agent: string, task: string): Promise<void> {
+  await teamOf(turn);
+  const work = delegate(turn, agent, task);
+  // Nobody may ever join it: then its failure must not count as unhandled.
+  work.catch(() => undefined);
+  turn.openWork.push(work);
+}
+
+/** Waits for everything that `delegate-async` has begun. */
+export async function join(turn: Turn): Promise<void> {
+  await Promise.all(turn.openWork.splice(0));
+}
+
+/** One delegation as a tool call. Rejects with the teammate's failure. */
+export async function askTeammate(turn: Turn, agent: string, task: string): Promise<string> {
+  const team = await teamOf(turn);
+  return turn.useTool({ title: `delegate to ${agent}`, kind: 'other', input: { agent, task } }, () =>
+    turn.orCancelled(team.delegate(agent, task)),
+  );
+}
+
+/** A teammate's failure is something to talk about, not the end of the leader. */
+async function outcomeOf(turn: Turn, agent: string, task: string): Promise<string> {
+  await teamOf(turn);
+  try {
+    return `${agent} says: ${await askTeammate(turn, agent, task)}`;
+  } catch (error) {
+    return `${agent} failed: ${messageOf(error)}`;
+  }
+}
