@@ -1,6 +1,7 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { TeamDesk } from '@crewtab/domain/ports/team-desk';
 import type { RunResources, Runtime } from '@crewtab/domain/ports/runtime';
 
 /** Between two passes, ms. */
@@ -29,6 +30,8 @@ export class OrphanReaper {
     private readonly deps: {
       readonly store: Pick<RunStore, 'installationId' | 'lookUp'>;
       readonly runtime: Pick<Runtime, 'list' | 'teardown'>;
+      /** Null where leaders get no team tools. */
+      readonly desk: Pick<TeamDesk, 'list' | 'remove'> | null;
       readonly clock: Clock;
       readonly logger: Logger;
     },
@@ -66,9 +69,19 @@ export class OrphanReaper {
     return { reaped: orphans.map(({ runId }) => runId), left };
   }
 
+  /** Socket folders of runs that are over; those of unknown runs stay, since nothing tells how old they are. */
+  private async clearDesk(): Promise<void> {
+    const { desk, store } = this.deps;
+    const runIds = (await desk?.list()) ?? [];
+    if (runIds.length === 0) return;
+    const known = await store.lookUp(runIds);
+    for (const runId of runIds) if (known.get(runId)?.isFinished) await desk?.remove(runId);
+  }
+
   private async pass(): Promise<void> {
     try {
       await this.reap({ isDryRun: false });
+      await this.clearDesk();
       this.lastPassAt = this.deps.clock.now();
     } catch (error) {
       this.deps.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'reaping failed; trying again');

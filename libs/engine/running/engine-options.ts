@@ -1,9 +1,11 @@
 import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
+import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
+import type { TeamDesk } from '@crewtab/domain/ports/team-desk';
 import type { RunPolicy } from '@crewtab/domain/runs/decide';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
 
@@ -13,6 +15,9 @@ export interface EngineDeps {
   readonly runtime: Runtime;
   readonly protocols: Readonly<Record<AgentProtocolName, AgentProtocol>>;
   readonly queue: RunQueue;
+  readonly delegations: DelegationStore;
+  /** Null: leaders get no team tools. */
+  readonly desk: TeamDesk | null;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: EngineOptions;

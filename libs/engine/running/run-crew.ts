@@ -1,13 +1,15 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Claim } from '@crewtab/domain/ports/run-store';
+import type { TeamAnswer, TeamCall, TeamRoom } from '@crewtab/domain/ports/team-desk';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain/runs/observation';
 import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { AgentSession } from './agent-session';
 import type { EngineDeps } from './engine-options';
-import { agentSpec, deploymentSpec, hasTeamTools, type TeamTools } from './run-team';
+import { agentSpec, deploymentSpec, hasTeamTools, needsRoom } from './run-team';
+import { TeamDelegations } from './team-delegations';
 import { retrying } from './retry';
 import { TeamDeployer, type StartedAgent } from './team-deployer';
 
@@ -29,7 +31,10 @@ export class RunCrew {
   private deployer: TeamDeployer | null = null;
   private saves: Promise<unknown> = Promise.resolve();
   private isLetGo = false;
-  private tools: TeamTools | null = null;
+  private room: TeamRoom | null = null;
+  private hasEntered = false;
+  private hasResumed = false;
+  private readonly delegations: TeamDelegations;
 
   constructor(
     private readonly deps: EngineDeps,
@@ -38,24 +43,40 @@ export class RunCrew {
     const { run } = options;
     const wasPermitted = options.isAdopted && run.prompt.state === 'permitted';
     const evidenceUntil = new Date(deps.clock.now().getTime() + deps.options.evidenceMs);
+    this.delegations = new TeamDelegations({
+      store: deps.delegations,
+      clock: deps.clock,
+      claim: options.claim,
+      agents: run.plan.agents,
+      evidenceMs: deps.options.evidenceMs,
+      observe: (agent) => this.sessions.get(agent)?.observed() ?? { dialogue: null, ended: null },
+      startTurn: (agent, turn) => this.startTurn(agent, turn),
+      onChange: options.wake,
+      onFailure: options.onFailure,
+    });
     this.promptWrite = wasPermitted ? { status: 'not_ours', evidenceUntil } : { status: 'idle' };
   }
 
   /** Opens the sessions of an adopted run whose agents are all known to be started. Does nothing when they are open. */
-  connect(run: Run): void {
+  async connect(run: Run): Promise<void> {
     if (this.isLetGo || (run.phase !== 'prompting' && run.phase !== 'monitoring')) return;
+    await this.enterRoom(run);
     for (const agent of run.plan.agents) {
       const deployed = run.deployment?.agents.find((candidate) => candidate.name === agent.name);
       if (!this.sessions.has(agent.name) && deployed?.handle) this.openSession(run, agent, deployed.handle);
     }
+    if (this.hasResumed) return;
+    this.hasResumed = true;
+    this.delegations.resume();
   }
 
   /** Begins to make (or adopt) the team's containers, in the background. */
-  deploy(run: Run): void {
+  async deploy(run: Run): Promise<void> {
+    await this.enterRoom(run);
     const deployer = new TeamDeployer(this.deps, {
       claim: this.options.claim,
-      deployment: deploymentSpec(run, this.options.installationId, this.tools),
-      agents: run.plan.agents.map((agent) => ({ agent, spec: agentSpec(agent, this.deps.protocols, this.tools) })),
+      deployment: deploymentSpec(run, this.options.installationId, this.room),
+      agents: run.plan.agents.map((agent) => ({ agent, spec: agentSpec(agent, this.deps.protocols, this.room) })),
       onStarted: (started) => this.onStarted(run, started),
       onChange: this.options.wake,
       onFailure: this.options.onFailure,
@@ -68,7 +89,7 @@ export class RunCrew {
     return {
       agents: held.run.plan.agents.map((agent) => this.observeAgent(agent)),
       promptWrite: this.promptWrite,
-      openDelegations: 0,
+      openDelegations: this.delegations.openCount,
       nextTeardownAt: held.nextTeardownAt,
     };
   }
@@ -103,8 +124,27 @@ export class RunCrew {
   /** Closes the sessions at once; containers go on. */
   disconnect(): void {
     this.isLetGo = true;
+    this.delegations.close();
+    this.room?.close();
     for (const session of this.sessions.values()) session.close();
     void this.deployer?.stop();
+  }
+
+  /** The team's tools need their socket before the containers are made, and what was delegated before it opens. */
+  private async enterRoom(run: Run): Promise<void> {
+    if (this.hasEntered || !this.deps.desk || !needsRoom(run.plan)) return;
+    if (this.options.isAdopted) await this.delegations.restore();
+    this.room = await this.deps.desk.open(run.id, (call) => this.answer(call));
+    this.hasEntered = true;
+  }
+
+  private async answer(call: TeamCall): Promise<TeamAnswer> {
+    try {
+      return await this.delegations.handle(call);
+    } catch (error) {
+      this.options.onFailure(error);
+      throw error;
+    }
   }
 
   private onStarted(run: Run, { agent, handle, startedAt }: StartedAgent): void {
@@ -129,11 +169,11 @@ export class RunCrew {
         claim: this.options.claim,
         handle,
         protocol: this.deps.protocols[agent.protocol],
-        dialogue: { runId: run.id, agent, teamTools: hasTeamTools(agent) ? (this.tools?.server ?? null) : null },
+        dialogue: { runId: run.id, agent, teamTools: hasTeamTools(agent) ? (this.room?.serverFor(agent.name) ?? null) : null },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
         isAdopted: this.options.isAdopted,
         wasReady: isReady,
-        expectedTurns: wasPrompted ? [promptTurnId(run.id)] : [],
+        expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
         outputLimit: this.deps.options.outputLimit,
         onChange: () => {
           if (!isReady && session.observed().dialogue?.handshake.status === 'ready') {
@@ -142,6 +182,7 @@ export class RunCrew {
             this.save(() => this.deps.store.saveAgent(this.options.claim, agent.name, { readyAt }));
             this.options.logger.info({ agent: agent.name }, 'agent ready');
           }
+          this.delegations.noteChange();
           this.options.wake();
         },
         onFailure: this.options.onFailure,

@@ -107,7 +107,7 @@ export class RunDriver {
       throw fault;
     }
     const { held, deps } = this;
-    held.crew.connect(held.run);
+    await held.crew.connect(held.run);
     const decision = decide(held.run, held.crew.observe(held), deps.clock.now(), deps.options);
     if (decision.kind === 'done') return true;
     if (decision.kind === 'wait') await this.wakeUp.wait(decision.until);
@@ -123,7 +123,7 @@ export class RunDriver {
         held.run = await beginRun(deps, held);
         break;
       case 'deploy':
-        held.crew.deploy(held.run);
+        await held.crew.deploy(held.run);
         break;
       case 'prompt':
         await sendPrompt(deps, held);

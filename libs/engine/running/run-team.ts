@@ -1,20 +1,11 @@
-import type { DialogueOptions } from '@crewtab/domain/ports/agent-protocol';
-import type { AgentSpec, DeploymentSpec, InjectedFile } from '@crewtab/domain/ports/runtime';
-import type { Run } from '@crewtab/domain/runs/run';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { TeamRoom } from '@crewtab/domain/ports/team-desk';
+import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import type { EngineDeps } from './engine-options';
 
-/** What gives a team's leader its tools: a program in the container, and a socket directory on the host. */
-export interface TeamTools {
-  /** Host directory for the run's socket. */
-  readonly socketDir: string;
-  /** The bridge program, put into the leader's container. */
-  readonly files: readonly InjectedFile[];
-  readonly server: NonNullable<DialogueOptions['teamTools']>;
-}
-
 /** What the runtime is asked to make for a run; the same at every call, so that get-or-create finds it again. */
-export function deploymentSpec(run: Run, installationId: string, tools: TeamTools | null): DeploymentSpec {
+export function deploymentSpec(run: Run, installationId: string, room: TeamRoom | null): DeploymentSpec {
   if (!run.deployment || !run.deadlineAt) throw new Error(`run ${run.id} has not begun`);
   const images = run.plan.agents.flatMap((agent) => (agent.image ? [agent.image] : []));
   return {
@@ -25,11 +16,11 @@ export function deploymentSpec(run: Run, installationId: string, tools: TeamTool
     deadlineAt: run.deadlineAt,
     network: run.plan.network,
     images: [...new Set(images)],
-    teamSocketDir: tools?.socketDir ?? null,
+    teamSocketDir: room?.socketDir ?? null,
   };
 }
 
-export function agentSpec(agent: Agent, protocols: EngineDeps['protocols'], tools: TeamTools | null): AgentSpec {
+export function agentSpec(agent: Agent, protocols: EngineDeps['protocols'], room: TeamRoom | null): AgentSpec {
   return {
     name: agent.name,
     image: agent.image ?? null,
@@ -37,11 +28,16 @@ export function agentSpec(agent: Agent, protocols: EngineDeps['protocols'], tool
     env: agent.env ?? {},
     resources: agent.resources ?? {},
     stdin: protocols[agent.protocol].stdin,
-    files: tools && hasTeamTools(agent) ? tools.files : [],
+    files: room && hasTeamTools(agent) ? room.files : [],
   };
 }
 
 /** Only a leader that speaks ACP can be handed an MCP server. */
 export function hasTeamTools(agent: Agent): boolean {
   return agent.role === 'leader' && agent.protocol === 'acp';
+}
+
+/** A leader with nobody to work with needs no room. */
+export function needsRoom(plan: RunPlan): boolean {
+  return plan.agents.length > 1 && plan.agents.some(hasTeamTools);
 }

@@ -4,8 +4,10 @@ import { FakeClock, settle } from '@crewtab/testing/fake-clock';
 import { LineProtocol } from '@crewtab/testing/protocol/line-protocol';
 import { RecordingLogger } from '@crewtab/testing/recording-logger';
 import type { FakeProgram } from '@crewtab/testing/runtime/fake-agent';
+import { FakeTeamDesk } from '@crewtab/testing/runtime/fake-team-desk';
 import { FakeEngine } from '@crewtab/testing/runtime/fake-engine';
 import { FakeRuntime } from '@crewtab/testing/runtime/fake-runtime';
+import { InMemoryDelegationStore } from '@crewtab/testing/stores/in-memory-delegation-store';
 import { InMemoryRunStore } from '@crewtab/testing/stores/in-memory-run-store';
 import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from './engine-options';
 import { RunHolder } from './run-holder';
@@ -31,6 +33,8 @@ export class World {
   readonly store = new InMemoryRunStore(this.clock);
   readonly engine: FakeEngine;
   readonly queue = new RecordingQueue();
+  readonly delegations = new InMemoryDelegationStore(this.store);
+  readonly desk = new FakeTeamDesk();
   readonly logger = new RecordingLogger();
   /** Every turn that reached an agent, in order: the count of prompts at the agent. */
   readonly turnsSeen: string[] = [];
@@ -49,6 +53,8 @@ export class World {
       runtime,
       protocols: { acp: protocol, command: protocol },
       queue: this.queue,
+      delegations: this.delegations,
+      desk: this.desk,
       clock: this.clock,
       logger: this.logger,
       options: DEFAULT_ENGINE_OPTIONS,

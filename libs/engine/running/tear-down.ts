@@ -39,6 +39,7 @@ async function attemptTeardown(
   try {
     const installationId = await deps.store.installationId();
     const report = await deps.runtime.teardown(installationId, held.run.id, { graceMs });
+    await deps.desk?.remove(held.run.id);
     return { removed: report.removed, failure: failureOf(report) };
   } catch (error) {
     if (error instanceof ClaimLostError) throw error;
