@@ -7,7 +7,7 @@ import { GuardedServer, stopLeftover, type StopPlan } from './guarded-server';
 import { settlePostgresHome, type PostgresHome } from './postgres-account';
 import { findPostgresBinaries } from './postgres-binaries';
 import { clearPidFile, clusterFolder, ensureCluster, ensurePassword, isReady, POSTGRES_USER } from './postgres-cluster';
-import { LocalServiceError, type ProgressLog } from './service-error';
+import { LocalServiceError, messageOf, type ProgressLog } from './service-error';
 import { waitUntil } from './wait-until';
 
 export interface PostgresOptions {
@@ -90,7 +90,7 @@ async function startOnSomePort(
     const words = await server.lastWords();
     // Cleans up the record of the process; it has ended already, or hangs in its recovery.
     await server.stop(FAST_SHUTDOWN);
-    const isPortTaken = /could not bind|Address already in use/i.test(words);
+    const isPortTaken = /could not bind|could not create any TCP|Address already in use/i.test(words);
     // The processes of a server that was killed with -9 need a moment to notice it.
     const isStillInUse = /shared memory block.*in use|is another postmaster/i.test(words);
     const mayRetry = (isPortTaken && options.port === undefined) || isStillInUse;
@@ -159,7 +159,7 @@ async function ensureDatabase(url: string): Promise<void> {
     if (found.rowCount === 0) await client.query(`CREATE DATABASE ${escapeIdentifier(POSTGRES_USER)}`);
   } catch (error) {
     throw new LocalServiceError(
-      `the Postgres that was just started cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      `the Postgres that was just started cannot be used: ${messageOf(error)}`,
       'if the file "password" beside its data was lost, move the folder away to start empty',
       error,
     );

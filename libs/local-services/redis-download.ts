@@ -117,7 +117,7 @@ async function libraryFolders(root: string): Promise<string[]> {
 }
 
 function lastErrorLine(error: unknown): string {
-  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : messageOf(error);
+  const stderr = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : messageOf(error);
   const lines = stderr.trim().split('\n');
   return lines.findLast((line) => line.startsWith('E:')) ?? lines.at(-1) ?? '';
 }

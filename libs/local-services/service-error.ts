@@ -15,12 +15,12 @@ export class LocalServiceError extends Error {
 /** Receives one line of progress for people. */
 export type ProgressLog = (line: string) => void;
 
-/** The `code` of a system error (`ENOENT`), or undefined. */
+/** The `code` of a system error (`ENOENT`), or undefined. Not by `instanceof`: under Jest such errors are of another realm. */
 export function systemErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

@@ -1,0 +1,36 @@
+import { createServer, type Server } from 'node:net';
+import { findFreePort, isPortBusy, requireFreePort } from '@crewtab/local-services/free-port';
+
+let server: Server;
+let busyPort: number;
+
+beforeEach(async () => {
+  server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  busyPort = address.port;
+});
+
+afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+describe('ports', () => {
+  it('tells a busy port from a free one', async () => {
+    expect(await isPortBusy(busyPort)).toBe(true);
+    expect(await isPortBusy(await findFreePort())).toBe(false);
+  });
+
+  it('gives the preferred port where it is free, and another one where it is not', async () => {
+    const free = await findFreePort();
+
+    expect(await findFreePort(free)).toBe(free);
+    expect(await findFreePort(busyPort)).not.toBe(busyPort);
+  });
+
+  it('names the setting that chooses another port', async () => {
+    await expect(requireFreePort(busyPort, 'PORT')).rejects.toMatchObject({
+      message: `port ${busyPort} is already in use`,
+      hint: expect.stringContaining(`PORT=${busyPort + 1} npm start`),
+    });
+  });
+});

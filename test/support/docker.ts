@@ -1,0 +1,27 @@
+import { containersWithLabel } from './docker-leftovers';
+
+/**
+ * The engine that the Docker tests use, as in DOCKER_HOST.
+ * @throws Error outside `describeWithDocker` when no engine answers.
+ */
+export function dockerHost(): string {
+  const host = process.env.CREWTAB_TEST_DOCKER_HOST ?? '';
+  if (host === '') throw new Error('no Docker engine answered when the tests began: use describeWithDocker');
+  return host;
+}
+
+export function hasDocker(): boolean {
+  return (process.env.CREWTAB_TEST_DOCKER_HOST ?? '') !== '';
+}
+
+/** `describe` where a Docker engine answers; otherwise its tests are skipped and counted as skipped. */
+export function describeWithDocker(name: string, define: () => void): void {
+  if (hasDocker()) describe(name, define);
+  else describe.skip(name, define);
+}
+
+/** Names of the containers, stopped ones included, of one installation: what an `afterEach` expects to be empty. */
+export async function containersOf(installationId: string): Promise<string[]> {
+  const found = await containersWithLabel(dockerHost(), `crewtab.installation=${installationId}`);
+  return found.map(({ name }) => name);
+}
