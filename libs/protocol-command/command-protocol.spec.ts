@@ -1,0 +1,59 @@
+import { Dialogue, dialogueWith } from '@crewtab/testing/protocol/dialogue';
+import { protocolContract } from '@crewtab/testing/protocol/protocol-contract';
+import fc from 'fast-check';
+import { CommandProtocol } from './command-protocol';
+
+const protocol = new CommandProtocol();
+
+protocolContract('CommandProtocol', {
+  protocol,
+  agent: { protocol: 'command' },
+  handshake: [],
+  turn: (_id, text) => text.split('\n'),
+  endsByExit: true,
+  nearMisses: fc.constantFrom('', ' ', '\r', '\0'),
+});
+
+describe('CommandProtocol', () => {
+  const begin = (instructions?: string): Dialogue => new Dialogue(protocol, dialogueWith({ protocol: 'command', instructions })).open();
+
+  it('writes the instructions, a blank line and the prompt, then closes stdin', () => {
+    expect(begin('Be brief.').start('prompt:run-1', 'Count\nto three.').written).toEqual([
+      { data: 'Be brief.\n\nCount\nto three.\n', endInput: true },
+    ]);
+    expect(begin().start('prompt:run-1', 'Count.').written).toEqual([{ data: 'Count.\n', endInput: true }]);
+  });
+
+  it('gives the whole of stdout as the result, without the last line break', () => {
+    const { session, told } = begin().start('t', 'go').hear('one', '', 'two').hearError('aside').hear('three').exit(0);
+    expect(session.state.turns.get('t')).toEqual({ status: 'done', text: 'one\n\ntwo\nthree' });
+    expect(told).toEqual([
+      ['agent_message', { text: 'one\n' }],
+      ['agent_message', { text: '\n' }],
+      ['agent_message', { text: 'two\n' }],
+      ['stderr', { text: 'aside\n' }],
+      ['agent_message', { text: 'three\n' }],
+    ]);
+  });
+
+  it('is done with an empty text when the program says nothing', () => {
+    expect(begin().start('t', 'go').exit(0).session.state.turns.get('t')).toEqual({ status: 'done', text: '' });
+  });
+
+  it('fails when the program ends before its prompt, with exit code 0 too', () => {
+    const { handshake } = begin().exit(0).session.state;
+    expect(handshake).toMatchObject({
+      status: 'failed',
+      failure: { code: 'agent_exited', message: 'agent "writer" ended with exit code 0, before it was given its prompt' },
+    });
+  });
+
+  it('takes one prompt only', () => {
+    const dialogue = begin().start('t', 'go');
+    expect(() => dialogue.start('u', 'again')).toThrow('takes one prompt only');
+  });
+
+  it('believes the engine about memory even with exit code 0', () => {
+    expect(begin().start('t', 'go').exit(0, true).session.state.turns.get('t')).toMatchObject({ failure: { code: 'out_of_memory' } });
+  });
+});

@@ -1,0 +1,85 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { DialogueState, Outgoing, ProtocolSession, Reaction, TurnState } from '@crewtab/domain/ports/agent-protocol';
+import type { OutputLine } from '@crewtab/domain/ports/runtime';
+import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
+import { LastWords } from '@crewtab/domain/runs/last-words';
+import { ResultText } from '@crewtab/domain/runs/result-text';
+import type { Agent } from '@crewtab/domain/teams/team';
+
+const NOTHING: Reaction = { messages: [], outgoing: [] };
+
+/**
+ * One life of a plain program. There is no handshake: it is ready from the start, takes one turn, and its end is the
+ * turn's end. A program that ends before it was given its prompt has failed, whatever its exit code.
+ *
+ * `hasSeenWork` is true once it wrote to stdout: a program that prints before it has read its prompt looks as if it
+ * had received it.
+ */
+export class CommandSession implements ProtocolSession {
+  private handshake: DialogueState['handshake'] = { status: 'ready' };
+  private readonly turns = new Map<string, TurnState>();
+  private hasSeenWork = false;
+  private readonly output = new ResultText();
+  private readonly lastWords = new LastWords();
+
+  constructor(private readonly agent: Agent) {}
+
+  get state(): DialogueState {
+    return { handshake: this.handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
+  }
+
+  open(): Outgoing[] {
+    return [];
+  }
+
+  /** Nothing: whatever is written to stdin belongs to the prompt. */
+  resume(): Outgoing[] {
+    return [];
+  }
+
+  receive(line: OutputLine, at: Date): Reaction {
+    const text = `${line.text}\n`;
+    const isAnswer = line.stream === 'stdout';
+    if (isAnswer) {
+      this.hasSeenWork = true;
+      this.output.add(text);
+    } else {
+      this.lastWords.add(line.text);
+    }
+    return { messages: [{ agent: this.agent.name, kind: isAnswer ? 'agent_message' : 'stderr', content: { text }, at }], outgoing: [] };
+  }
+
+  /** @throws AppError `prompt_failed` for a second turn: the program's stdin is closed after the first */
+  startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[] {
+    if (this.turns.size > 0) throw new AppError('prompt_failed', `agent "${this.agent.name}" is a plain program and takes one prompt only`);
+    this.expectTurn(turn.id);
+    const { instructions } = this.agent;
+    return [{ data: `${instructions ? `${instructions}\n\n` : ''}${turn.text}\n`, endInput: true }];
+  }
+
+  expectTurn(id: string): void {
+    if (!this.turns.has(id)) this.turns.set(id, { status: 'open' });
+  }
+
+  /** A program cannot be asked to end its turn. */
+  cancelTurn(): Outgoing[] {
+    return [];
+  }
+
+  exited(exit: { readonly exitCode: number; readonly isOutOfMemory: boolean }): Reaction {
+    const isGood = exit.exitCode === 0 && !exit.isOutOfMemory;
+    const end = describeAgentEnd(this.agent.name, { how: 'exited', ...exit });
+    if (this.turns.size === 0) {
+      const early = { ...end, message: `${end.message}, before it was given its prompt` };
+      this.handshake = { status: 'failed', failure: this.lastWords.appendTo(early) };
+    }
+    const failure = this.lastWords.appendTo(end);
+    for (const [id, turn] of this.turns) if (turn.status === 'open') this.turns.set(id, isGood ? this.finished() : { status: 'failed', failure });
+    return NOTHING;
+  }
+
+  private finished(): TurnState {
+    this.hasSeenWork = true;
+    return { status: 'done', text: this.output.toString().replace(/\n$/, '') };
+  }
+}
