@@ -1,0 +1,51 @@
+import type { BaseAdapter } from '@bull-board/api/baseAdapter';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { AccessStore, IdempotencyStore, RunArchive, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
+import type { RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
+import type { Metrics } from '@crewtab/observability/metrics';
+
+/** Everything that the HTTP side stands on. */
+export interface HttpDeps {
+  readonly teams: TeamStore;
+  readonly schedules: ScheduleStore;
+  readonly runs: RunArchive;
+  readonly access: AccessStore;
+  readonly idempotency: IdempotencyStore;
+  readonly runChanges: Pick<RunStore, 'onRunChanged'>;
+  /** A failure here never fails a request: the sweeper offers the run again. */
+  readonly queue: Pick<RunQueue, 'offerRuns'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly settings: HttpSettings;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest'>;
+  readonly readiness: readonly ReadinessCheck[];
+  /** What Bull Board shows, already set read-only (or not). */
+  readonly bullBoardQueues: readonly BaseAdapter[];
+}
+
+export interface HttpSettings {
+  /** Of Crewtab. */
+  readonly version: string;
+  /** Which runtime the workers use: decides whether agents need an image or a command. */
+  readonly runtime: RuntimeKind;
+  readonly defaultTimeoutMs: number;
+  readonly maxTimeoutMs: number;
+  readonly isBullBoardWritable: boolean;
+}
+
+/** One thing that must work before the process should get requests. */
+export interface ReadinessCheck {
+  /** `postgres`, `redis`, `job-schedulers`. */
+  readonly name: string;
+  /** Resolves to null when all is well, to words otherwise. May throw and may hang: both count as not ready. */
+  check(): Promise<string | null>;
+}
+
+/** Nest's injection token for `HttpDeps`. */
+export const HTTP_DEPS = Symbol('HTTP_DEPS');
+
+/** Where the REST API lives. */
+export const API_PATH = '/api/v1';

@@ -1,0 +1,68 @@
+import type { Provider, Type } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { Authenticator } from './access/authenticator';
+import { requireAdmin, requireApiKey } from './access/require-api-key';
+import { bullBoard, QUEUES_PATH } from './bull-board';
+import { ConfigController } from './config/config-controller';
+import { DeploymentsController } from './deployments/deployments-controller';
+import { HealthController } from './health/health-controller';
+import { HomeController } from './health/home-controller';
+import { API_PATH, HTTP_DEPS, type HttpDeps } from './http-deps';
+import { allowedMethods } from './openapi/allowed-methods';
+import { buildOpenApiDocument, type OpenApiDocument } from './openapi/openapi-document';
+import { RunEvents } from './runs/run-events';
+import { RunsController } from './runs/runs-controller';
+import { SchedulesController } from './schedules/schedules-controller';
+import { IdempotencyInterceptor } from './server/idempotency-interceptor';
+import { jsonBody } from './server/json-body';
+import { LocationInterceptor } from './server/location-interceptor';
+import { ProblemFilter } from './server/problem-filter';
+import { requestLog } from './server/request-log';
+import { securityHeaders } from './server/security-headers';
+import { TeamsController } from './teams/teams-controller';
+
+/** For the app module's `controllers`. */
+export const httpControllers: readonly Type[] = [
+  TeamsController,
+  SchedulesController,
+  RunsController,
+  DeploymentsController,
+  ConfigController,
+  HealthController,
+  HomeController,
+];
+
+/** For the app module's `providers`. */
+export function httpProviders(deps: HttpDeps): Provider[] {
+  return [
+    { provide: HTTP_DEPS, useValue: deps },
+    { provide: RunEvents, useFactory: () => new RunEvents(deps) },
+  ];
+}
+
+/**
+ * Everything around the controllers. Call it once, before the app listens, on an app made with `bodyParser: false`.
+ * Order matters: who asks is known before a body is read, and a body is read before a handler sees the request.
+ */
+export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void {
+  const document = buildOpenApiDocument(deps.settings);
+  const authenticator = new Authenticator(deps.access, deps.clock);
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use(requestLog(deps));
+  app.use(securityHeaders());
+  app.use(QUEUES_PATH, requireAdmin(authenticator), ...bullBoard(deps));
+  serveDocuments(app, document);
+  app.use(API_PATH, requireApiKey(authenticator), ...jsonBody());
+  app.useGlobalFilters(new ProblemFilter(deps.logger, allowedMethods(document)));
+  app.useGlobalInterceptors(new LocationInterceptor(), new IdempotencyInterceptor(deps));
+}
+
+function serveDocuments(app: NestExpressApplication, document: OpenApiDocument): void {
+  const text = JSON.stringify(document);
+  const server = app.getHttpAdapter().getInstance() as { get(path: string, handler: (request: Request, response: Response) => void): void };
+  server.get('/api/openapi.json', (_request, response) => void response.type('application/json').send(text));
+  SwaggerModule.setup('api/docs', app, document as unknown as OpenAPIObject, { raw: false, customSiteTitle: 'Crewtab API' });
+}

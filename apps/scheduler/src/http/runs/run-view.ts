@@ -1,0 +1,67 @@
+import type { z } from 'zod';
+import { formatDuration } from '@crewtab/domain/durations';
+import { ERROR_CODES, type ErrorCode, type Failure } from '@crewtab/domain/errors';
+import type { Message } from '@crewtab/domain/runs/message';
+import type { Run } from '@crewtab/domain/runs/run';
+import type { messageView, runView } from './run-schemas';
+
+export type RunView = z.input<typeof runView>;
+export type MessageView = z.input<typeof messageView>;
+
+export function toRunView(run: Run): RunView {
+  return {
+    id: run.id,
+    scheduleId: run.scheduleId,
+    teamId: run.teamId,
+    teamName: run.plan.teamName,
+    trigger: run.trigger,
+    scheduledFor: run.scheduledFor.toISOString(),
+    status: run.status,
+    phase: run.phase,
+    attempt: run.attempt,
+    prompt: run.plan.prompt,
+    timeout: formatDuration(run.plan.timeoutMs),
+    timeoutSeconds: run.plan.timeoutMs / 1_000,
+    result: run.outcome?.result ?? null,
+    error: errorOf(run),
+    startedAt: run.startedAt?.toISOString() ?? null,
+    deadlineAt: run.deadlineAt?.toISOString() ?? null,
+    finishedAt: run.finishedAt?.toISOString() ?? null,
+    cancelRequestedAt: run.cancelRequestedAt?.toISOString() ?? null,
+    teamDeploymentId: run.deployment?.id ?? null,
+    ...teardownOf(run),
+  };
+}
+
+export function toMessageView(message: Message): MessageView {
+  return { seq: message.seq, at: message.at.toISOString(), agent: message.agent, kind: message.kind, content: message.content };
+}
+
+/** Runs that never began have no outcome of a team; their status says all there is to say. */
+function errorOf(run: Run): RunView['error'] {
+  if (run.outcome?.error) return plain(run.outcome.error);
+  switch (run.status) {
+    case 'skipped':
+      return byCode('overlap_skipped');
+    case 'missed':
+      return byCode('missed');
+    case 'cancelled':
+      return byCode(run.cancelCode ?? 'cancelled');
+    default:
+      return null;
+  }
+}
+
+function teardownOf(run: Run): Pick<RunView, 'teardown' | 'teardownFailure'> {
+  const { receipt, error, failedAttempts } = run.teardown;
+  if (receipt) return { teardown: { ...receipt, verifiedAt: receipt.verifiedAt.toISOString() }, teardownFailure: null };
+  return { teardown: null, teardownFailure: error ? { ...plain(error), attempts: failedAttempts } : null };
+}
+
+function byCode(code: ErrorCode): Failure {
+  return { code, message: ERROR_CODES[code] };
+}
+
+function plain(failure: Failure): Failure {
+  return { code: failure.code, message: failure.message };
+}

@@ -1,0 +1,36 @@
+import cronstrue from 'cronstrue';
+import type { z } from 'zod';
+import { nextFire } from '@crewtab/domain/schedules/next-fire';
+import { parsedCron } from './fire-instants';
+import type { occurrencesView } from './schedule-schemas';
+
+export type OccurrencesView = z.input<typeof occurrencesView>;
+
+/** What a cron expression means, in words and in its next `count` instants after `from`. */
+export function describeOccurrences(cron: string, timezone: string, from: Date, count: number): OccurrencesView {
+  const parsed = parsedCron(cron);
+  const occurrences: string[] = [];
+  let at = from;
+  while (occurrences.length < count) {
+    const next = tryNextFire(() => nextFire(parsed, timezone, at));
+    if (!next) break;
+    occurrences.push(next.toISOString());
+    at = next;
+  }
+  return { description: describeCron(cron), timezone, occurrences };
+}
+
+/** `At 09:00 AM, Monday through Friday` */
+export function describeCron(cron: string): string {
+  return cronstrue.toString(cron.trim().toLowerCase(), { throwExceptionOnParseError: true, verbose: false });
+}
+
+/** The calendar of ECMAScript ends in the year 275760, which a rare cron (29 February on a Monday) can reach for. */
+function tryNextFire(next: () => Date): Date | null {
+  try {
+    return next();
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}

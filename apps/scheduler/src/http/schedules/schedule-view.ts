@@ -1,0 +1,28 @@
+import type { z } from 'zod';
+import { formatDuration } from '@crewtab/domain/durations';
+import type { Schedule } from '@crewtab/domain/schedules/schedule';
+import type { scheduleView } from './schedule-schemas';
+
+export type ScheduleView = z.input<typeof scheduleView>;
+
+export function toScheduleView(schedule: Schedule): ScheduleView {
+  return {
+    id: schedule.id,
+    teamId: schedule.teamId,
+    name: schedule.name,
+    prompt: schedule.prompt,
+    cron: schedule.cron,
+    timezone: schedule.timezone,
+    enabled: schedule.enabled,
+    timeout: formatDuration(schedule.timeoutMs),
+    timeoutSeconds: schedule.timeoutMs / 1_000,
+    overlap: schedule.overlap,
+    catchUp: schedule.catchUp,
+    catchUpWindow: formatDuration(schedule.catchUpWindowMs),
+    status: schedule.status,
+    lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
+    nextRunAt: schedule.nextRunAt?.toISOString() ?? null,
+    createdAt: schedule.createdAt.toISOString(),
+    updatedAt: schedule.updatedAt.toISOString(),
+  };
+}

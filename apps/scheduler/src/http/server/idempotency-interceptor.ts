@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { Response } from 'express';
+import { catchError, concatMap, from, of, throwError, type Observable } from 'rxjs';
+import type { StoredAnswer } from '@crewtab/domain/ports/management-store';
+import { organizationOf } from '../access/organization-id';
+import type { HttpDeps } from '../http-deps';
+import { canonicalJson } from './canonical-json';
+import type { HttpRequest } from './http-request';
+import { invalidInput, RequestRefused } from './problem';
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Makes POSTs with an `Idempotency-Key` safe to repeat: the first success is kept and given again. Refusals are not
+ * kept, so the same key may come back with a corrected body. A crash between the handler's commit and `complete`
+ * leaves the key reserved; a repetition after that reservation has run out does the work anew.
+ */
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(private readonly deps: Pick<HttpDeps, 'idempotency' | 'logger'>) {}
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<HttpRequest>();
+    const key = request.get('idempotency-key');
+    if (request.method !== 'POST' || key === undefined) return next.handle();
+    if (!KEY.test(key)) throw invalidInput([{ path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' }]);
+    const organizationId = organizationOf(request);
+    const response = context.switchToHttp().getResponse<Response>();
+    const reservation = await this.deps.idempotency.reserve(organizationId, key, fingerprint(request));
+    switch (reservation.state) {
+      case 'mismatch':
+        throw new RequestRefused('idempotency_mismatch', 'this Idempotency-Key was used for another request');
+      case 'busy':
+        throw new RequestRefused('idempotency_in_progress', 'the first request with this Idempotency-Key is still being answered', {
+          headers: { 'Retry-After': '1' },
+        });
+      case 'done':
+        response.setHeader('Idempotency-Replayed', 'true');
+        response.status(reservation.answer.status);
+        return of(reservation.answer.body);
+      case 'new':
+        return this.answerOnce(next, response, (answer) => this.settle(organizationId, key, answer));
+    }
+  }
+
+  private answerOnce(next: CallHandler, response: Response, settle: (answer: StoredAnswer | null) => Promise<void>): Observable<unknown> {
+    return next.handle().pipe(
+      catchError((error: unknown) => from(settle(null)).pipe(concatMap(() => throwError(() => error)))),
+      concatMap(async (body: unknown) => {
+        await settle({ status: response.statusCode, body });
+        return body;
+      }),
+    );
+  }
+
+  /** What was asked for has been done (or refused) already, so a failure to note it must not change the answer. */
+  private async settle(organizationId: string, key: string, answer: StoredAnswer | null): Promise<void> {
+    try {
+      if (answer) await this.deps.idempotency.complete(organizationId, key, answer);
+      else await this.deps.idempotency.abandon(organizationId, key);
+    } catch (error) {
+      this.deps.logger.warn({ organizationId, error }, 'could not note the end of a request with an Idempotency-Key');
+    }
+  }
+}
+
+function fingerprint(request: HttpRequest): string {
+  const parts = [request.method, request.path, canonicalJson(request.body)];
+  return createHash('sha256').update(parts.join('\n')).digest('hex');
+}

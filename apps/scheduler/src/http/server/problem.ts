@@ -1,0 +1,92 @@
+import { AppError, ERROR_CODES, type ErrorCode } from '@crewtab/domain/errors';
+
+/** What is wrong with one field. `path` is `agents.0.name`; a query parameter's or header's name; '' for the whole body. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** An RFC 9457 problem: what every error answer of the API looks like. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly errors?: readonly FieldError[];
+  readonly requestId?: string;
+  readonly [extension: string]: unknown;
+}
+
+/** A request that is refused. Carries what the answer says beyond code and detail. */
+export class RequestRefused extends AppError {
+  readonly errors: readonly FieldError[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, detail: string, options: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>>; cause?: unknown } = {}) {
+    super(code, detail, { cause: options.cause });
+    this.name = 'RequestRefused';
+    this.errors = options.errors;
+    this.headers = options.headers ?? {};
+  }
+}
+
+/** Input that is not valid, every fault at once. */
+export function invalidInput(errors: readonly FieldError[], options: { cause?: unknown } = {}): RequestRefused {
+  const [first] = errors;
+  const detail = errors.length === 1 && first ? describeOne(first) : `${errors.length} faults: ${errors.slice(0, 5).map(describeOne).join('; ')}`;
+  return new RequestRefused('invalid_request', detail, { errors, ...options });
+}
+
+/** The thing is not there, or belongs to another organization, which must look the same. */
+export function notFound(what: string): RequestRefused {
+  return new RequestRefused('not_found', `there is no such ${what}`);
+}
+
+function describeOne(error: FieldError): string {
+  return error.path === '' ? error.message : `${error.path}: ${error.message}`;
+}
+
+/** Codes that are not listed cannot come out of a request other than by a fault of ours. */
+const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  team_in_use: 409,
+  idempotency_mismatch: 409,
+  idempotency_in_progress: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  not_ready: 503,
+  store_unreachable: 503,
+  engine_unreachable: 503,
+};
+
+export function httpStatusOf(code: ErrorCode): number {
+  return STATUS_BY_CODE[code] ?? 500;
+}
+
+/** Builds the answer's body. What is behind a 5xx stays in the log: its words may hold internals. */
+export function toProblem(error: AppError, requestId: string | undefined): Problem {
+  const status = httpStatusOf(error.code);
+  const code = status === 500 ? 'internal' : error.code;
+  const errors = error instanceof RequestRefused ? error.errors : undefined;
+  return {
+    type: `urn:crewtab:error:${code}`,
+    title: ERROR_CODES[code],
+    status,
+    detail: describe(error, status),
+    code,
+    ...(errors ? { errors } : {}),
+    ...(requestId ? { requestId } : {}),
+  };
+}
+
+function describe(error: AppError, status: number): string {
+  if (status === 500) return 'something went wrong inside Crewtab; its log says what, under the requestId of this answer';
+  if (status === 503 && !(error instanceof RequestRefused)) return 'a service that Crewtab needs does not answer right now; try again in a moment';
+  return error.message;
+}

@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
+import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+import { line, text } from '../input/text';
+import { PAGE_FIELDS } from '../input/page-query';
+import { LIMITS } from '../limits';
+
+const AGENT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+/** Loose on purpose: the engine has the last word on references, and its own words for it. */
+const IMAGE = /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/;
+
+const agentName = z
+  .string()
+  .min(1)
+  .max(LIMITS.agentNameLength)
+  .regex(AGENT_NAME, 'must be of a-z, 0-9 and "-", with a letter or digit at both ends: container names are made of it');
+
+const memory = z
+  .string()
+  .superRefine((value, context) => {
+    const parsed = parseMemorySize(value);
+    const inRange = parsed.ok && parsed.bytes >= LIMITS.minMemoryBytes && parsed.bytes <= LIMITS.maxMemoryBytes;
+    if (!inRange) context.addIssue({ code: 'custom', message: parsed.ok ? 'must be from 6m to 4t' : parsed.message });
+  })
+  .meta({ description: 'Bytes with a unit: 512m, 2g.', examples: ['512m'] });
+
+const resources = z.strictObject({
+  cpus: z.number().min(LIMITS.minCpus).max(LIMITS.maxCpus).optional().meta({ description: 'Cores, such as 0.5.' }),
+  memory: memory.optional(),
+  pids: z.int().min(LIMITS.minPids).max(LIMITS.maxPids).optional().meta({ description: 'Most processes and threads.' }),
+});
+
+const env = z
+  .record(z.string().regex(ENV_NAME, 'is not a name for an environment variable: letters, digits and "_", not beginning with a digit'), text(0, LIMITS.environmentValueLength))
+  .refine((value) => Object.keys(value).length <= LIMITS.environmentVariables, `must have at most ${LIMITS.environmentVariables} variables`);
+
+const command = z.array(text(0, LIMITS.commandArgumentLength)).min(1).max(LIMITS.commandArguments).superRefine((args, context) => {
+  if (args[0]?.trim() === '') context.addIssue({ code: 'custom', path: [0], message: 'must not be empty: it is the program' });
+});
+
+const agentFields = z.strictObject({
+  name: agentName,
+  role: z.enum(['leader', 'worker']),
+  protocol: z.enum(['acp', 'command']),
+  image: z.string().min(1).max(LIMITS.imageLength).regex(IMAGE, 'is not an image reference').optional(),
+  command: command.optional().meta({ description: "Replaces the image's entry point and command; required under the process runtime." }),
+  env: env.optional().meta({ description: 'Stored encrypted, never logged.' }),
+  instructions: text(0, LIMITS.instructionsLength).optional().meta({ description: 'Given to the agent before the prompt.' }),
+  mode: line(1, LIMITS.modeLength).optional().meta({ description: 'The ACP session mode to set.' }),
+  permissions: z.enum(['allow', 'deny']).optional().meta({ description: "Answers the agent's permission requests; default allow." }),
+  resources: resources.optional(),
+});
+
+/** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
+export function teamSchemas(runtime: RuntimeKind) {
+  const need = runtime === 'docker' ? ('image' as const) : ('command' as const);
+  const agent = agentFields.superRefine(
+    (value, context) => {
+      if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
+        context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
+      }
+    },
+    { when: isObject },
+  );
+  const agents = z
+    .array(agent)
+    .min(1)
+    .max(LIMITS.agentsPerTeam)
+    .superRefine(checkTogether, { when: ({ value }) => Array.isArray(value) && value.every((member) => isObject({ value: member as unknown })) });
+  const fields = {
+    name: line(1, LIMITS.teamNameLength),
+    description: text(0, LIMITS.teamDescriptionLength).nullable(),
+    network: z.enum(['egress', 'team', 'none']).meta({
+      description: "egress: the host's shared bridge, no traffic between containers; team: a private bridge for the run; none: no network.",
+    }),
+    agents,
+  };
+  return {
+    create: z.strictObject({ ...fields, description: fields.description.default(null), network: fields.network.default('egress') }),
+    patch: z.strictObject(fields).partial(),
+    list: z.strictObject(PAGE_FIELDS),
+  };
+}
+
+function isObject({ value }: { value: unknown }): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Runs even when single agents are faulty, so that all faults are told at once. */
+function checkTogether(agents: readonly { readonly name?: unknown; readonly role?: unknown }[], context: z.core.$RefinementCtx): void {
+  const leaders = agents.filter((agent) => agent.role === 'leader').length;
+  if (leaders !== 1 && agents.length > 0) {
+    context.addIssue({ code: 'custom', message: `must have exactly one agent with the role leader, not ${leaders}` });
+  }
+  const seen = new Set<unknown>();
+  agents.forEach((agent, index) => {
+    if (typeof agent.name === 'string' && seen.has(agent.name)) {
+      context.addIssue({ code: 'custom', path: [index, 'name'], message: `is the name of another agent of the team` });
+    }
+    seen.add(agent.name);
+  });
+}
+
+const agentView = z.object({
+  name: z.string(),
+  role: z.enum(['leader', 'worker']),
+  protocol: z.enum(['acp', 'command']),
+  image: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  instructions: z.string().optional(),
+  mode: z.string().optional(),
+  permissions: z.enum(['allow', 'deny']).optional(),
+  resources: z.object({ cpus: z.number().optional(), memory: z.string().optional(), pids: z.int().optional() }).optional(),
+});
+
+/** A team as the API answers it. */
+export const teamView = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  network: z.enum(['egress', 'team', 'none']),
+  agents: z.array(agentView),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});

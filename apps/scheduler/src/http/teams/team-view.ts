@@ -1,0 +1,22 @@
+import type { z } from 'zod';
+import type { Agent, Team } from '@crewtab/domain/teams/team';
+import type { teamView } from './team-schemas';
+
+export type TeamView = z.input<typeof teamView>;
+
+export function toTeamView(team: Team): TeamView {
+  return {
+    id: team.id,
+    name: team.name,
+    description: team.description,
+    network: team.network,
+    agents: team.agents.map(toAgentView),
+    createdAt: team.createdAt.toISOString(),
+    updatedAt: team.updatedAt.toISOString(),
+  };
+}
+
+function toAgentView(agent: Agent): TeamView['agents'][number] {
+  const { command, resources, env, ...rest } = agent;
+  return { ...rest, ...(command ? { command: [...command] } : {}), ...(env ? { env: { ...env } } : {}), ...(resources ? { resources } : {}) };
+}

@@ -1,0 +1,50 @@
+import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
+import { readSettings, type Environment, type SettingValues } from './read-settings';
+import { checkTimeouts, type TimeoutSettings } from './timeouts';
+
+export interface SchedulerConfig {
+  readonly http: { readonly host: string; readonly port: number };
+  readonly database: { readonly url: string };
+  readonly redis: { readonly url: string };
+  readonly access: {
+    /** Becomes the first admin key of an empty database; null: one is made. */
+    readonly firstApiKey: string | null;
+    /** 32 bytes. */
+    readonly encryptionKey: Uint8Array;
+  };
+  readonly timeouts: TimeoutSettings;
+  readonly runtime: { readonly kind: RuntimeKind };
+  readonly bullBoard: { readonly isWritable: boolean };
+  readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
+}
+
+/** What the scheduler app needs. @throws ConfigError that lists every bad setting. */
+export function loadSchedulerConfig(environment: Environment = process.env): SchedulerConfig {
+  const values = readSettings(
+    environment,
+    [
+      'DATABASE_URL',
+      'REDIS_URL',
+      'CREWTAB_ENCRYPTION_KEY',
+      'CREWTAB_API_KEY',
+      'HOST',
+      'PORT',
+      'CREWTAB_BULLBOARD_WRITABLE',
+      'SCHEDULE_TIMEOUT',
+      'SCHEDULE_TIMEOUT_MAX',
+      'CREWTAB_RUNTIME',
+      'LOG_LEVEL',
+    ],
+    checkTimeouts,
+  );
+  return {
+    http: { host: values.HOST, port: values.PORT },
+    database: { url: values.DATABASE_URL },
+    redis: { url: values.REDIS_URL },
+    access: { firstApiKey: values.CREWTAB_API_KEY, encryptionKey: values.CREWTAB_ENCRYPTION_KEY },
+    timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
+    runtime: { kind: values.CREWTAB_RUNTIME },
+    bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
+    log: { level: values.LOG_LEVEL },
+  };
+}

@@ -1,0 +1,138 @@
+import { optional, required, withDefault } from './setting';
+import { bytes, duration, encryptionKey, flag, matching, oneOf, url, wholeNumber } from './values';
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 365 * 24 * HOUR_MS;
+const MEBIBYTE = 1024 ** 2;
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export const RUNTIMES = ['docker', 'process'] as const;
+
+/** An API key shorter than this could be guessed. */
+export const MIN_API_KEY_LENGTH = 16;
+
+/** Every setting of Crewtab, in the order of .env.example. */
+export const SETTINGS = {
+  DATABASE_URL: required(
+    {
+      description: 'Postgres 14 or newer: the only place where anything is kept. `npm start` brings its own when this is not set.',
+      example: 'postgresql://crewtab:secret@localhost:5432/crewtab',
+      isSecret: true,
+    },
+    url(['postgresql', 'postgres']),
+  ),
+  REDIS_URL: required(
+    {
+      description: 'Redis 6.2 or newer, or Valkey: wakes workers, keeps nothing. `npm start` brings its own when this is not set.',
+      example: 'redis://localhost:6379',
+      isSecret: true,
+    },
+    url(['redis', 'rediss']),
+  ),
+  CREWTAB_ENCRYPTION_KEY: required(
+    {
+      description:
+        "Encrypts the agents' environment variables in the database: 32 random bytes as hex or base64. Make one with `openssl rand -hex 32`. " +
+        'Keep it safe: without it, stored environments cannot be read, and changing it loses them. All processes need the same one.',
+      example: 'the output of: openssl rand -hex 32',
+      isSecret: true,
+    },
+    encryptionKey(),
+  ),
+  CREWTAB_API_KEY: optional(
+    {
+      description:
+        `The first admin key of an empty database, at least ${MIN_API_KEY_LENGTH} characters; ignored once there is any key. ` +
+        'Without it one is made at the first start and printed once.',
+      example: 'the output of: openssl rand -base64 24',
+      isSecret: true,
+    },
+    matching(
+      new RegExp(`^[\\x21-\\x7e]{${MIN_API_KEY_LENGTH},200}$`),
+      `must be ${MIN_API_KEY_LENGTH} to 200 printable ASCII characters without spaces`,
+    ),
+  ),
+  HOST: withDefault(
+    {
+      description:
+        'Address that the scheduler listens on. The default is reachable from this machine only; in a container set 0.0.0.0. ' +
+        'Crewtab speaks plain HTTP: put a proxy with TLS in front of it before opening it to a network.',
+      example: '0.0.0.0',
+    },
+    '127.0.0.1',
+    matching(/^[A-Za-z0-9.:_%-]{1,255}$/, 'must be an IP address or a host name'),
+  ),
+  PORT: withDefault({ description: 'Port that the scheduler listens on; 0 takes a free one.' }, '3000', wholeNumber(0, 65_535)),
+  CREWTAB_BULLBOARD_WRITABLE: withDefault(
+    {
+      description:
+        'Whether /queues may change jobs. Danger: jobs are only wake-up calls, so deleting them is repaired within seconds, but emptying queues delays runs.',
+    },
+    'false',
+    flag(),
+  ),
+  SCHEDULE_TIMEOUT: withDefault(
+    { description: 'How long a run may take, deployment included, where its schedule says nothing. A Go duration (45s, 30m, 1h30m).' },
+    '1h',
+    duration(SECOND_MS, YEAR_MS, 'at least 1s and at most 8760h'),
+  ),
+  SCHEDULE_TIMEOUT_MAX: withDefault(
+    { description: 'The longest timeout that a schedule may ask for. A Go duration, not less than SCHEDULE_TIMEOUT.' },
+    '24h',
+    duration(SECOND_MS, YEAR_MS, 'at least 1s and at most 8760h'),
+  ),
+  CREWTAB_RUNTIME: withDefault(
+    {
+      description:
+        'Where teams run: `docker`, or `process` for a first try without Docker. Danger: `process` runs agents as plain child processes ' +
+        'of the worker, with its rights and without any isolation.',
+    },
+    'docker',
+    oneOf(RUNTIMES),
+  ),
+  DOCKER_HOST: withDefault(
+    { description: 'The container engine (runtime docker): unix:///path/to.sock, tcp://host:port, http:// or https://.' },
+    'unix:///var/run/docker.sock',
+    url(['unix', 'tcp', 'http', 'https']),
+  ),
+  CREWTAB_DATA_DIR: withDefault(
+    {
+      description:
+        "Directory for the team's sockets and, under the process runtime, the agents' own directories. Relative to where the process is started. " +
+        'With the docker runtime the engine must see the same path.',
+    },
+    '.crewtab',
+    matching(/^[^\0]{1,4096}$/, 'must be a path'),
+  ),
+  WORKER_CONCURRENCY: withDefault({ description: 'Runs held by one worker at the same time.' }, '10', wholeNumber(1, 1_000)),
+  CREWTAB_WORKER_HOST: optional(
+    {
+      description:
+        "Name of the worker's host. Workers that share a container engine must agree on it, and it must never change while runs are active. " +
+        "Normally left out: the engine's own id is used, which survives restarts.",
+      example: 'build-server-1',
+    },
+    matching(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 of the characters A-Z a-z 0-9 _ -'),
+  ),
+  AGENT_HANDSHAKE_TIMEOUT: withDefault(
+    { description: 'How long a started agent may take to answer the handshake before the run fails. A Go duration.' },
+    '60s',
+    duration(SECOND_MS, HOUR_MS, 'at least 1s and at most 1h'),
+  ),
+  AGENT_STOP_GRACE: withDefault(
+    { description: 'How long an agent may take to end after SIGTERM before it is killed. A Go duration; 0s kills at once.' },
+    '5s',
+    duration(0, 10 * 60 * SECOND_MS, 'at most 10m'),
+  ),
+  AGENT_OUTPUT_LIMIT: withDefault(
+    { description: 'The most output of one agent that a run stores; an agent that writes more ends the run as failed. Bytes with a unit (100m, 1g).' },
+    '100m',
+    bytes(MEBIBYTE, 'at least 1m'),
+  ),
+  LOG_LEVEL: withDefault({ description: `The least serious log lines that are written: ${LOG_LEVELS.join(', ')}.` }, 'info', oneOf(LOG_LEVELS)),
+};
+
+export type Settings = typeof SETTINGS;
+export type SettingName = keyof Settings;
+export type SettingValue<N extends SettingName> = Settings[N]['schema']['_zod']['output'];

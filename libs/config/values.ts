@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { parseDuration } from '@crewtab/domain/durations';
+import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+
+/** How each kind of setting is read from text. Messages go behind the setting's name, so they start with a verb. */
+
+type Reading<T> = { readonly value: T } | { readonly problem: string };
+
+function reader<T>(read: (text: string) => Reading<T>): z.ZodType<T, string> {
+  return z.string({ error: 'is not set' }).transform((text, context) => {
+    const reading = read(text.trim());
+    if ('value' in reading) return reading.value;
+    context.addIssue({ code: 'custom', message: reading.problem });
+    return z.NEVER;
+  });
+}
+
+export function url(protocols: readonly string[]): z.ZodType<string, string> {
+  return reader<string>((text) => {
+    const parsed = URL.canParse(text) ? new URL(text) : null;
+    if (!parsed) return { problem: 'is not a URL' };
+    const isKnown = protocols.includes(parsed.protocol.replace(/:$/, ''));
+    return isKnown ? { value: text } : { problem: `must begin with ${protocols.map((name) => `${name}://`).join(' or ')}` };
+  });
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): z.ZodType<T, string> {
+  return reader<T>((text) => {
+    const value = values.find((candidate) => candidate === text);
+    return value === undefined ? { problem: `must be one of ${values.join(', ')}` } : { value };
+  });
+}
+
+export function wholeNumber(min: number, max: number): z.ZodType<number, string> {
+  return reader<number>((text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? { value } : { problem: `must be a whole number from ${min} to ${max}` };
+  });
+}
+
+export function flag(): z.ZodType<boolean, string> {
+  return reader<boolean>((text) => {
+    if (text === 'true' || text === '1') return { value: true };
+    if (text === 'false' || text === '0') return { value: false };
+    return { problem: 'must be true or false' };
+  });
+}
+
+/** A Go duration from `minMs` to `maxMs`, in ms. */
+export function duration(minMs: number, maxMs: number, range: string): z.ZodType<number, string> {
+  return reader<number>((text) => {
+    const parsed = parseDuration(text);
+    if (!parsed.ok) return { problem: `is not a duration: ${parsed.message}` };
+    return parsed.ms >= minMs && parsed.ms <= maxMs ? { value: parsed.ms } : { problem: `must be ${range}` };
+  });
+}
+
+/** A memory size of at least `minBytes`, in bytes. */
+export function bytes(minBytes: number, range: string): z.ZodType<number, string> {
+  return reader<number>((text) => {
+    const parsed = parseMemorySize(text);
+    if (!parsed.ok) return { problem: `is not a size: ${parsed.message}` };
+    return parsed.bytes >= minBytes ? { value: parsed.bytes } : { problem: `must be ${range}` };
+  });
+}
+
+export function matching(pattern: RegExp, problem: string): z.ZodType<string, string> {
+  return reader<string>((text) => (pattern.test(text) ? { value: text } : { problem }));
+}
+
+/** 32 random bytes as hex or base64 (the URL alphabet too). */
+export function encryptionKey(): z.ZodType<Uint8Array, string> {
+  return reader<Uint8Array>((text) => {
+    const key = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : decodeBase64(text);
+    if (key?.length !== 32) return { problem: 'must be 32 bytes, written as 64 hex digits or as base64' };
+    if (key.every((byte) => byte === key[0])) return { problem: 'must be random, not one byte repeated' };
+    return { value: new Uint8Array(key) };
+  });
+}
+
+function decodeBase64(text: string): Buffer | null {
+  return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : null;
+}

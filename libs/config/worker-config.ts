@@ -1,0 +1,53 @@
+import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
+import { readSettings, type Environment, type SettingValues } from './read-settings';
+
+export interface WorkerConfig {
+  readonly database: { readonly url: string };
+  readonly redis: { readonly url: string };
+  /** 32 bytes. */
+  readonly encryptionKey: Uint8Array;
+  readonly runtime: { readonly kind: RuntimeKind; readonly dockerHost: string; readonly dataDir: string };
+  readonly agents: {
+    readonly handshakeTimeoutMs: number;
+    /** Between SIGTERM and SIGKILL. */
+    readonly stopGraceMs: number;
+    readonly outputLimitBytes: number;
+  };
+  /** Runs held at the same time. */
+  readonly concurrency: number;
+  /** Null: the engine's own id. */
+  readonly hostName: string | null;
+  readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
+}
+
+/** What a worker needs. @throws ConfigError that lists every bad setting. */
+export function loadWorkerConfig(environment: Environment = process.env): WorkerConfig {
+  const values = readSettings(environment, [
+    'DATABASE_URL',
+    'REDIS_URL',
+    'CREWTAB_ENCRYPTION_KEY',
+    'CREWTAB_RUNTIME',
+    'DOCKER_HOST',
+    'CREWTAB_DATA_DIR',
+    'WORKER_CONCURRENCY',
+    'CREWTAB_WORKER_HOST',
+    'AGENT_HANDSHAKE_TIMEOUT',
+    'AGENT_STOP_GRACE',
+    'AGENT_OUTPUT_LIMIT',
+    'LOG_LEVEL',
+  ]);
+  return {
+    database: { url: values.DATABASE_URL },
+    redis: { url: values.REDIS_URL },
+    encryptionKey: values.CREWTAB_ENCRYPTION_KEY,
+    runtime: { kind: values.CREWTAB_RUNTIME, dockerHost: values.DOCKER_HOST, dataDir: values.CREWTAB_DATA_DIR },
+    agents: {
+      handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
+      stopGraceMs: values.AGENT_STOP_GRACE,
+      outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
+    },
+    concurrency: values.WORKER_CONCURRENCY,
+    hostName: values.CREWTAB_WORKER_HOST,
+    log: { level: values.LOG_LEVEL },
+  };
+}
