@@ -1,0 +1,133 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import { TEAM_SOCKET_DIR } from '@crewtab/domain/ports/runtime';
+import type { TeamAnswer, TeamCall, TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
+import { parseTeamCall } from './team-call';
+
+/** A unix socket's path is limited to 108 bytes on Linux (unix(7)), 104 on macOS; a little below both. */
+const LONGEST_SOCKET_PATH = 100;
+const SOCKET_NAME = 'team.sock';
+const RUN_FILE = 'run';
+/** Where the bridge is put into the container. */
+export const BRIDGE_PATH = '/opt/crewtab/team-bridge.js';
+
+export interface UnixTeamDeskOptions {
+  /** Where the runs' folders are made; must be the same path for the container engine. */
+  readonly rootDir: string;
+  /** The bridge's JavaScript, one file without dependencies. */
+  readonly bridgeSource: string;
+  /**
+   * Where the agents see the socket's folder and the bridge: in a container at fixed places (default), under the
+   * process runtime where they really are.
+   */
+  readonly places?: (socketDir: string) => { readonly socketDir: string; readonly bridge: string };
+  readonly logger: Logger;
+}
+
+type Answer = (call: TeamCall) => Promise<TeamAnswer>;
+
+/**
+ * One unix socket per run, in a folder of its own which is mounted into the leader's container: the folder and not the
+ * socket, so that the worker that adopts a run can put a new socket in the same place. The bridge connects again and
+ * repeats what was not answered.
+ */
+export class UnixTeamDesk implements TeamDesk {
+  private readonly rootDir: string;
+
+  constructor(private readonly options: UnixTeamDeskOptions) {
+    this.rootDir = shortEnough(options.rootDir);
+  }
+
+  async open(runId: string, answer: Answer): Promise<TeamRoom> {
+    const socketDir = this.folderOf(runId);
+    await mkdir(socketDir, { recursive: true, mode: 0o755 });
+    await writeFile(join(socketDir, RUN_FILE), runId);
+    // A socket of our own, and a link at the known name: closing a server unlinks its path, which must not be the path
+    // of a worker that has taken over meanwhile.
+    const ownName = `${randomBytes(4).toString('hex')}.sock`;
+    const socketPath = join(socketDir, ownName);
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      this.serve(socket, answer);
+    });
+    await listen(server, socketPath);
+    // The agent is another user than the worker; the folder above keeps other users of this host away.
+    await chmod(socketPath, 0o666);
+    const link = join(socketDir, `${ownName}.link`);
+    await symlink(ownName, link);
+    await rename(link, join(socketDir, SOCKET_NAME));
+    const places = this.options.places?.(socketDir) ?? { socketDir: TEAM_SOCKET_DIR, bridge: BRIDGE_PATH };
+    return {
+      socketDir,
+      files: [{ path: BRIDGE_PATH, content: this.options.bridgeSource, mode: 0o644 }],
+      serverFor: (agent) => ({
+        command: 'node',
+        args: [places.bridge],
+        env: { CREWTAB_TEAM_SOCKET: join(places.socketDir, SOCKET_NAME), CREWTAB_AGENT: agent },
+      }),
+      close: () => {
+        server.close();
+        for (const socket of sockets) socket.destroy();
+      },
+    };
+  }
+
+  async list(): Promise<string[]> {
+    const folders = await readdir(this.rootDir).catch(noneIfAbsent);
+    const runIds = await Promise.all(folders.map((folder) => readFile(join(this.rootDir, folder, RUN_FILE), 'utf8').catch(() => null)));
+    return runIds.filter((runId) => runId !== null);
+  }
+
+  async remove(runId: string): Promise<void> {
+    await rm(this.folderOf(runId), { recursive: true, force: true });
+  }
+
+  private folderOf(runId: string): string {
+    return join(this.rootDir, runId.replaceAll('-', '').slice(-16));
+  }
+
+  private serve(socket: Socket, answer: Answer): void {
+    socket.on('error', (error) => this.options.logger.debug({ error: error.message }, 'team socket'));
+    createInterface({ input: socket }).on('line', (line) => {
+      const call = parseTeamCall(line);
+      if (!call.ok) return reply(socket, { id: call.id, error: { message: call.message } });
+      answer(call.call).then(
+        (result) => reply(socket, 'error' in result ? { id: call.call.id, error: { message: result.error } } : { id: call.call.id, result }),
+        // Not answered: this worker has lost the run, and the bridge asks the next one.
+        (error: unknown) => {
+          this.options.logger.debug({ error: String(error) }, 'a team call is left to the next worker');
+          socket.destroy();
+        },
+      );
+    });
+  }
+}
+
+function reply(socket: Socket, message: object): void {
+  if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+}
+
+/** A deep checkout would make the socket's path too long: then the folder is below the machine's temporary one. */
+function shortEnough(rootDir: string): string {
+  if (join(rootDir, '0123456789abcdef', '01234567.sock').length <= LONGEST_SOCKET_PATH) return rootDir;
+  return join(tmpdir(), `crewtab-${createHash('sha256').update(rootDir).digest('hex').slice(0, 12)}`);
+}
+
+function noneIfAbsent(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}

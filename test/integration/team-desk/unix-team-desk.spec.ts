@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TeamAnswer, TeamCall } from '@crewtab/domain/ports/team-desk';
+import { UnixTeamDesk } from '@crewtab/team-desk/unix-team-desk';
+import { silentLogger } from '@crewtab/testing/silent-logger';
+
+describe('UnixTeamDesk', () => {
+  let rootDir: string;
+  let desk: UnixTeamDesk;
+
+  beforeEach(async () => {
+    rootDir = await mkdtemp(join(tmpdir(), 'desk-'));
+    desk = new UnixTeamDesk({ rootDir, bridgeSource: '// bridge', logger: silentLogger });
+  });
+
+  afterEach(async () => {
+    await rm(rootDir, { recursive: true, force: true });
+  });
+
+  function ask(socketDir: string, message: string): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection(join(socketDir, 'team.sock'));
+      socket.on('error', reject);
+      socket.on('close', () => reject(new Error('closed')));
+      createInterface({ input: socket }).on('line', (line) => {
+        resolve(JSON.parse(line));
+        socket.destroy();
+      });
+      socket.write(`${message}\n`);
+    });
+  }
+
+  const call: TeamCall = { id: 'c1', agent: 'lead', tool: 'delegate', arguments: { agent: 'writer', task: 'x' } };
+
+  it('carries calls and answers, and refuses what is no call', async () => {
+    const calls: TeamCall[] = [];
+    const room = await desk.open('run-1', (asked): Promise<TeamAnswer> => {
+      calls.push(asked);
+      return Promise.resolve(asked.id === 'c1' ? { text: 'done' } : { error: 'no' });
+    });
+    await expect(ask(room.socketDir, JSON.stringify(call))).resolves.toEqual({ id: 'c1', result: { text: 'done' } });
+    await expect(ask(room.socketDir, JSON.stringify({ ...call, id: 'c2' }))).resolves.toEqual({ id: 'c2', error: { message: 'no' } });
+    await expect(ask(room.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
+    await expect(ask(room.socketDir, JSON.stringify({ id: 'c3' }))).resolves.toMatchObject({ id: 'c3', error: {} });
+    expect(calls).toEqual([call, { ...call, id: 'c2' }]);
+    room.close();
+  });
+
+  it('lets the next worker take the room over', async () => {
+    const first = await desk.open('run-1', () => new Promise<TeamAnswer>(() => undefined));
+    const second = await desk.open('run-1', () => Promise.resolve({ text: 'from the second' }));
+    expect(second.socketDir).toBe(first.socketDir);
+    first.close();
+    await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'from the second' } });
+    second.close();
+  });
+
+  it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
+    const room = await desk.open('run-1', () => Promise.reject(new Error('claim lost')));
+    await expect(ask(room.socketDir, JSON.stringify(call))).rejects.toThrow('closed');
+    room.close();
+  });
+
+  it('lists and removes what runs have on this host', async () => {
+    expect(await desk.list()).toEqual([]);
+    (await desk.open('run-1', () => Promise.resolve({ text: '' }))).close();
+    expect(await desk.list()).toEqual(['run-1']);
+    await desk.remove('run-1');
+    await desk.remove('run-1');
+    expect(await desk.list()).toEqual([]);
+  });
+});
