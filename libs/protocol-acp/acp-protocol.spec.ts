@@ -1,0 +1,243 @@
+import { ends, HANDSHAKE, INITIALIZED, rpc, says, SESSION, SESSION_MADE, thinks, update } from '@crewtab/testing/protocol/acp-lines';
+import { Dialogue, dialogueWith } from '@crewtab/testing/protocol/dialogue';
+import { protocolContract } from '@crewtab/testing/protocol/protocol-contract';
+import type { Agent } from '@crewtab/domain/teams/team';
+import fc from 'fast-check';
+import { AcpProtocol } from './acp-protocol';
+
+const protocol = new AcpProtocol();
+const T = 'prompt:run-1';
+
+const json = fc.jsonValue();
+const nearMisses = fc
+  .oneof(
+    fc.record({ method: fc.constantFrom('session/update', 'session/request_permission', 'fs/read_text_file', 'session/cancel'), id: json, params: json }, { requiredKeys: ['method'] }),
+    fc.record({
+      method: fc.constant('session/update'),
+      params: fc.record({
+        update: fc.record({
+          sessionUpdate: fc.constantFrom('agent_message_chunk', 'agent_thought_chunk', 'tool_call', 'tool_call_update', 'plan', 'zzz'),
+          content: fc.oneof(json, fc.record({ type: fc.constant('text'), text: json })),
+          status: json,
+          toolCallId: json,
+        }),
+      }),
+    }),
+    fc.record({ method: fc.constant('session/request_permission'), id: fc.integer(), params: fc.record({ options: fc.array(json), toolCall: json }) }),
+    fc.record({ id: fc.oneof(fc.constantFrom('session', 'mode'), json), result: json }),
+    fc.record({ id: json, error: json }),
+    fc.array(json),
+  )
+  .map((value) => JSON.stringify(value))
+  // A well-formed answer to the handshake, or a text beside the turn's own, is not garbage.
+  .filter((line) => !line.includes('"initialize"'));
+
+protocolContract('AcpProtocol', {
+  protocol,
+  agent: { instructions: 'Be brief.' },
+  handshake: HANDSHAKE,
+  turn: (id, text) => [thinks('hm'), says(text.slice(0, 3)), says(text.slice(3)), ends(id)],
+  endsByExit: false,
+  nearMisses,
+});
+
+function begin(agent: Partial<Agent> = {}): Dialogue {
+  return new Dialogue(protocol, dialogueWith(agent)).open();
+}
+
+function ready(agent: Partial<Agent> = {}): Dialogue {
+  return begin(agent).hear(...HANDSHAKE);
+}
+
+function turnOf(...lines: string[]): Dialogue {
+  return ready().start(T, 'go').hear(...lines);
+}
+
+function sent(dialogue: Dialogue): Record<string, unknown>[] {
+  return dialogue.written.map(({ data }) => JSON.parse(data) as Record<string, unknown>);
+}
+
+describe('the handshake', () => {
+  it('asks for version 1 without files and terminals, then for a session in the workspace, with fixed ids', () => {
+    const dialogue = ready();
+    expect(sent(dialogue)).toEqual([
+      {
+        jsonrpc: '2.0',
+        id: 'initialize',
+        method: 'initialize',
+        params: {
+          protocolVersion: 1,
+          clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+          clientInfo: { name: 'crewtab', title: 'Crewtab', version: '0.1.0' },
+        },
+      },
+      { jsonrpc: '2.0', id: 'session', method: 'session/new', params: { cwd: '/workspace', mcpServers: [] } },
+    ]);
+    expect(dialogue.session.state.handshake).toEqual({ status: 'ready' });
+  });
+
+  it('hands the team tools over as an MCP server over stdio, and takes the working directory from its options', () => {
+    const tools = { command: 'node', args: ['/opt/bridge.js'], env: { CREWTAB_AGENT: 'writer' } };
+    const elsewhere = new AcpProtocol({ cwd: ({ runId }) => `/data/${runId}` });
+    const dialogue = new Dialogue(elsewhere, dialogueWith({}, tools)).open().hear(INITIALIZED);
+    expect(sent(dialogue)[1]).toMatchObject({
+      params: {
+        cwd: '/data/run-1',
+        mcpServers: [{ name: 'crewtab-team', command: 'node', args: ['/opt/bridge.js'], env: [{ name: 'CREWTAB_AGENT', value: 'writer' }] }],
+      },
+    });
+  });
+
+  it('sets the mode, and is ready only when that is answered', () => {
+    const dialogue = ready({ mode: 'bypassPermissions' });
+    expect(dialogue.session.state.handshake).toEqual({ status: 'pending' });
+    expect(sent(dialogue).at(-1)).toMatchObject({
+      id: 'mode',
+      method: 'session/set_mode',
+      params: { sessionId: SESSION, modeId: 'bypassPermissions' },
+    });
+    dialogue.hear(rpc({ id: 'mode', result: null }));
+    expect(dialogue.session.state.handshake).toEqual({ status: 'ready' });
+  });
+
+  it.each([
+    ['another version', [rpc({ id: 'initialize', result: { protocolVersion: 2 } })], 'speaks version 2'],
+    ['no version', [rpc({ id: 'initialize', result: {} })], 'speaks version none'],
+    ['an error', [rpc({ id: 'initialize', error: { code: -32603, message: 'Internal error', data: { details: 'no disk' } } })], 'Internal error: no disk'],
+    ['no session id', [INITIALIZED, rpc({ id: 'session', result: {} })], 'without a session id'],
+    ['a malformed error', [INITIALIZED, rpc({ id: 'session', error: 'no' })], 'answered session/new with an error: no'],
+  ])('fails on %s, in the words of the agent', (_what, lines, words) => {
+    const { handshake } = begin().hear(...lines).session.state;
+    expect(handshake).toMatchObject({ status: 'failed', failure: { code: 'handshake_failed' } });
+    expect(handshake.status === 'failed' && handshake.failure.message).toContain(words);
+  });
+
+  it('says what to do when the agent wants a login', () => {
+    const methods = [{ id: 'claude-login', name: 'Log in with Claude Code', description: null }];
+    const { handshake } = begin().hear(
+      rpc({ id: 'initialize', result: { protocolVersion: 1, authMethods: methods } }),
+      rpc({ id: 'session', error: { code: -32000, message: 'Authentication required' } }),
+    ).session.state;
+    const message = handshake.status === 'failed' ? handshake.failure.message : '';
+    expect(message).toContain('auth_required');
+    expect(message).toContain("in the agent's env");
+    expect(message).toContain('Log in with Claude Code');
+  });
+
+  it('names the modes that there are when the mode is refused', () => {
+    const modes = { currentModeId: 'default', availableModes: [{ id: 'default', name: 'Default' }, { id: 'plan', name: 'Plan' }] };
+    const { handshake } = begin({ mode: 'yolo' }).hear(
+      INITIALIZED,
+      rpc({ id: 'session', result: { sessionId: SESSION, modes } }),
+      rpc({ id: 'mode', error: { code: -32602, message: 'Invalid params' } }),
+    ).session.state;
+    expect(handshake).toMatchObject({
+      failure: { code: 'handshake_failed', message: 'agent "writer" refused the mode "yolo": Invalid params; it has default, plan' },
+    });
+  });
+
+  it('takes the first of two answers to one request, as they come after an adoption', () => {
+    const dialogue = begin().hear(INITIALIZED, INITIALIZED, SESSION_MADE, rpc({ id: 'session', result: { sessionId: 'other' } }));
+    dialogue.start(T, 'go');
+    expect(sent(dialogue).at(-1)).toMatchObject({ params: { sessionId: SESSION } });
+    expect(sent(dialogue).filter(({ method }) => method === 'session/new')).toHaveLength(1);
+  });
+
+  it('does not begin a turn before it is over', () => {
+    expect(() => begin().start(T, 'go')).toThrow('has not answered the handshake');
+  });
+});
+
+describe('a turn', () => {
+  it('sends the instructions once, before the first prompt', () => {
+    const dialogue = ready({ instructions: 'Be brief.' }).start(T, 'one').hear(ends(T)).start('delegate:2', 'two');
+    expect(sent(dialogue).slice(-2)).toEqual([
+      {
+        jsonrpc: '2.0',
+        id: T,
+        method: 'session/prompt',
+        params: { sessionId: SESSION, prompt: [{ type: 'text', text: 'Be brief.' }, { type: 'text', text: 'one' }] },
+      },
+      { jsonrpc: '2.0', id: 'delegate:2', method: 'session/prompt', params: { sessionId: SESSION, prompt: [{ type: 'text', text: 'two' }] } },
+    ]);
+  });
+
+  const call = update({ sessionUpdate: 'tool_call', toolCallId: 'c1', title: 'ls', status: 'pending' });
+  const called = update({ sessionUpdate: 'tool_call_update', toolCallId: 'c1', status: 'completed' });
+  const detail = update({ sessionUpdate: 'tool_call_update', toolCallId: 'c1', _meta: {} });
+  const plan = update({ sessionUpdate: 'plan', entries: [] });
+  const usage = update({ sessionUpdate: 'usage_update', used: 1, size: 2 });
+
+  it.each([
+    ['all chunks of one block', [says('a'), says('b'), usage, says('c')], 'abc'],
+    ['the block after a tool call', [says('look'), call, called, says('ans'), says('wer')], 'answer'],
+    ['the block after a thought', [says('first'), thinks('hm'), says('second')], 'second'],
+    ['the block after a plan', [says('first'), plan, says('second')], 'second'],
+    ['the last block with text, if the last one is blank', [says('answer'), call, called, says(' \n')], 'answer'],
+    ['the whole answer, if details of an ended call come in between', [call, called, says('ans'), detail, says('wer')], 'answer'],
+    ['the last of two messages with ids', [says('checking', { messageId: 'm1' }), says('yes', { messageId: 'm2' }), says('!', { messageId: 'm2' })], 'yes!'],
+    ['nothing, if nothing was said', [call, called], ''],
+  ])('results in %s', (_what, lines, text) => {
+    expect(turnOf(...lines, ends(T)).session.state.turns.get(T)).toEqual({ status: 'done', text });
+  });
+
+  it('does not take the text of one turn for that of the next', () => {
+    const dialogue = turnOf(says('one'), ends(T)).start('u', 'next').hear(ends('u'));
+    expect(dialogue.session.state.turns.get('u')).toEqual({ status: 'done', text: '' });
+  });
+
+  it.each([
+    ['refusal', 'agent_refused'],
+    ['max_tokens', 'agent_limit'],
+    ['max_turn_requests', 'agent_limit'],
+    ['cancelled', 'agent_cancelled'],
+    ['bored', 'protocol_error'],
+  ])('fails on the stop reason %s with %s', (stopReason, code) => {
+    const turn = turnOf(says('I stop here'), ends(T, stopReason)).session.state.turns.get(T);
+    expect(turn).toMatchObject({ status: 'failed', failure: { code } });
+  });
+
+  it.each([
+    ['an error with data', { error: { code: -32603, message: 'Internal error', data: { details: 'API is down' } } }, 'agent_error', 'Internal error: API is down'],
+    ['an error with other data', { error: { code: -32603, message: 'Internal error', data: { status: 529 } } }, 'agent_error', '{"status":529}'],
+    ['an error without words', { error: { code: 7 } }, 'agent_error', 'error 7'],
+    ['an empty error', { error: {} }, 'protocol_error', 'malformed'],
+    ['no stop reason', { result: {} }, 'protocol_error', 'none'],
+    ['null', { result: null }, 'protocol_error', 'none'],
+  ])('fails on %s', (_what, response, code, words) => {
+    const turn = turnOf(rpc({ id: T, ...response })).session.state.turns.get(T);
+    expect(turn).toMatchObject({ status: 'failed', failure: { code } });
+    expect(turn?.status === 'failed' && turn.failure.message).toContain(words);
+  });
+
+  it('can be cancelled, and questions that still come are then cancelled too', () => {
+    const dialogue = turnOf(says('working'));
+    dialogue.written.push(...dialogue.session.cancelTurn());
+    expect(sent(dialogue).at(-1)).toEqual({ jsonrpc: '2.0', method: 'session/cancel', params: { sessionId: SESSION } });
+    dialogue.hear(rpc({ id: 1, method: 'session/request_permission', params: { options: [{ optionId: 'a', kind: 'allow_once', name: 'A' }] } }));
+    expect(sent(dialogue).at(-1)).toEqual({ jsonrpc: '2.0', id: 1, result: { outcome: { outcome: 'cancelled' } } });
+    expect(dialogue.hear(ends(T, 'cancelled')).session.cancelTurn()).toEqual([]);
+  });
+});
+
+describe('proof that a prompt arrived', () => {
+  const commands = update({ sessionUpdate: 'available_commands_update', availableCommands: [] });
+  const mode = update({ sessionUpdate: 'current_mode_update', currentModeId: 'default' });
+  const echo = update({ sessionUpdate: 'user_message_chunk', content: { type: 'text', text: 'go' } });
+
+  it.each([
+    ['commands, modes and echoes', [commands, mode, echo], false],
+    ['a message', [says('a')], true],
+    ['a thought', [thinks('a')], true],
+    ['a plan', [update({ sessionUpdate: 'plan', entries: [] })], true],
+    ['a tool call', [update({ sessionUpdate: 'tool_call', toolCallId: 'c', title: 't' })], true],
+    ['a question', [rpc({ id: 0, method: 'session/request_permission', params: {} })], true],
+    ['the end of the turn', [ends(T)], true],
+  ])('%s', (_what, lines, isProof) => {
+    expect(turnOf(...lines).session.state.hasSeenWork).toBe(isProof);
+  });
+
+  it('is not seen before the handshake is over', () => {
+    expect(begin().hear(INITIALIZED, says('welcome')).session.state.hasSeenWork).toBe(false);
+  });
+});

@@ -1,0 +1,205 @@
+import type { CancelNotification, PromptRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk';
+import { AppError, assertNever } from '@crewtab/domain/errors';
+import type { DialogueState, Outgoing, ProtocolSession, Reaction, TurnState } from '@crewtab/domain/ports/agent-protocol';
+import type { OutputLine } from '@crewtab/domain/ports/runtime';
+import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
+import { LastWords } from '@crewtab/domain/runs/last-words';
+import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
+import { AnswerText } from './answer-text';
+import { Handshake, type HandshakeOptions } from './handshake';
+import {
+  errorFor,
+  isObject,
+  METHOD_NOT_FOUND,
+  notification,
+  parseLine,
+  request,
+  resultFor,
+  type Incoming,
+  type JsonObject,
+  type RpcId,
+} from './json-rpc';
+import { decidePermission } from './permissions';
+import { readUpdate } from './session-updates';
+import { endOfTurn, turnError } from './turn-end';
+
+/** What one incoming message leads to. */
+interface Effect {
+  readonly kind: MessageKind;
+  readonly content: MessageContent;
+  readonly outgoing?: readonly Outgoing[];
+}
+
+const NOTHING: Reaction = { messages: [], outgoing: [] };
+
+/**
+ * One dialogue with an ACP agent.
+ *
+ * What becomes a message: session updates by their kind, permission requests with the answer given (`permission`),
+ * stderr lines (`{ text }`), and as `other` all the rest: responses (`{ id, result }`, `{ id, error }`), requests and
+ * notifications that are not known (`{ method, params }`), JSON that is not JSON-RPC, and lines that are not JSON
+ * (`{ text }`). Blank lines and empty text chunks leave nothing.
+ *
+ * Limits: turns of one session are expected one after the other, as ACP agents work; message text is credited to the
+ * turn that ends next. `hasSeenWork` takes a greeting after the handshake for work, which no known agent sends.
+ */
+export class AcpSession implements ProtocolSession {
+  private readonly handshake: Handshake;
+  private readonly turns = new Map<string, TurnState>();
+  private hasSeenWork = false;
+  private readonly answer = new AnswerText();
+  private readonly lastWords = new LastWords();
+  /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
+  private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
+  private isTurnCancelled = false;
+
+  constructor(private readonly options: HandshakeOptions) {
+    this.handshake = new Handshake(options);
+  }
+
+  get state(): DialogueState {
+    return { handshake: this.handshake.state, turns: this.turns, hasSeenWork: this.hasSeenWork };
+  }
+
+  open(): Outgoing[] {
+    return this.handshake.pendingRequest();
+  }
+
+  resume(): Outgoing[] {
+    const answers = [...this.answers.values()].map(({ outgoing }) => outgoing);
+    return [{ data: '\n' }, ...this.handshake.pendingRequest(), ...answers];
+  }
+
+  receive(line: OutputLine, at: Date): Reaction {
+    if (line.stream === 'stderr') {
+      this.lastWords.add(line.text);
+      return { messages: [this.draft('stderr', { text: `${line.text}\n` }, at)], outgoing: [] };
+    }
+    const effects = parseLine(line.text).flatMap((incoming) => this.take(incoming) ?? []);
+    return {
+      messages: effects.map(({ kind, content }) => this.draft(kind, content, at)),
+      outgoing: effects.flatMap(({ outgoing }) => outgoing ?? []),
+    };
+  }
+
+  /** @throws AppError `prompt_failed` before the handshake is over: a turn needs a session */
+  startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[] {
+    const sessionId = this.handshake.sessionId;
+    const { name, instructions } = this.options.dialogue.agent;
+    if (this.handshake.state.status !== 'ready' || sessionId === null) {
+      throw new AppError('prompt_failed', `agent "${name}" has not answered the handshake`);
+    }
+    const isFirst = this.turns.size === 0;
+    const texts = isFirst && instructions ? [instructions, turn.text] : [turn.text];
+    this.expectTurn(turn.id);
+    const prompt = texts.map((text) => ({ type: 'text' as const, text }));
+    return [request(turn.id, 'session/prompt', { sessionId, prompt } satisfies PromptRequest)];
+  }
+
+  expectTurn(id: string): void {
+    if (!this.turns.has(id)) this.turns.set(id, { status: 'open' });
+  }
+
+  cancelTurn(): Outgoing[] {
+    const sessionId = this.handshake.sessionId;
+    if (sessionId === null || !this.hasOpenTurn()) return [];
+    this.isTurnCancelled = true;
+    return [notification('session/cancel', { sessionId } satisfies CancelNotification)];
+  }
+
+  exited(exit: { readonly exitCode: number; readonly isOutOfMemory: boolean }): Reaction {
+    const end = describeAgentEnd(this.options.dialogue.agent.name, { how: 'exited', ...exit });
+    const failure = this.lastWords.appendTo(end);
+    this.handshake.fail(failure);
+    for (const [id, turn] of this.turns) if (turn.status === 'open') this.turns.set(id, { status: 'failed', failure });
+    return NOTHING;
+  }
+
+  private take(incoming: Incoming): Effect | null {
+    switch (incoming.type) {
+      case 'noise':
+        return { kind: 'other', content: { text: incoming.text } };
+      case 'stray':
+        return { kind: 'other', content: isObject(incoming.value) ? incoming.value : { value: incoming.value } };
+      case 'notification':
+        return incoming.method === 'session/update' ? this.takeUpdate(incoming.params) : other(incoming);
+      case 'request':
+        return incoming.method === 'session/request_permission' ? this.takePermissionRequest(incoming) : this.takeUnknownRequest(incoming);
+      case 'result':
+      case 'error':
+        return this.takeResponse(incoming);
+      default:
+        return assertNever(incoming);
+    }
+  }
+
+  private takeUpdate(params: JsonObject): Effect | null {
+    const { kind, content, answer, breaksAnswer, isWork } = readUpdate(params);
+    if (content['text'] === '' && answer !== null) return null;
+    if (breaksAnswer) this.answer.breakBlock();
+    if (answer) this.answer.add(answer.text, answer.messageId);
+    if (isWork) this.noteWork();
+    if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
+    return { kind, content };
+  }
+
+  private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {
+    this.noteWork();
+    const { outcome, decision, option } = decidePermission(params, this.options.dialogue.agent.permissions, this.isTurnCancelled);
+    const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
+    const toolCall = params['toolCall'];
+    this.answers.set(id, { outgoing, toolCallId: isObject(toolCall) ? toolCall['toolCallId'] : undefined });
+    return { kind: 'permission', content: { request: params, option, decision }, outgoing: [outgoing] };
+  }
+
+  /** Files and terminals were not offered; extensions are not known. The agent is told, so that it does not wait. */
+  private takeUnknownRequest({ id, method, params }: { readonly id: RpcId; readonly method: string; readonly params: JsonObject }): Effect {
+    const outgoing = errorFor(id, METHOD_NOT_FOUND, `Crewtab does not offer ${method}`);
+    this.answers.set(id, { outgoing, toolCallId: undefined });
+    return { kind: 'other', content: { method, params }, outgoing: [outgoing] };
+  }
+
+  private takeResponse(response: Extract<Incoming, { type: 'result' | 'error' }>): Effect {
+    const { id } = response;
+    const content = response.type === 'result' ? { id, result: response.result } : { id, error: response.error };
+    if (this.handshake.isWaitingFor(id)) {
+      if (response.type === 'result') return { kind: 'other', content, outgoing: this.handshake.succeed(response.result) };
+      this.handshake.refuse(response.error);
+    } else if (typeof id === 'string' && this.turns.get(id)?.status === 'open') {
+      this.endTurn(id, response);
+    }
+    return { kind: 'other', content };
+  }
+
+  private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
+    const { name } = this.options.dialogue.agent;
+    const text = this.answer.take();
+    this.turns.set(id, response.type === 'result' ? endOfTurn(name, response.result, text) : turnError(name, response.error));
+    this.hasSeenWork = true;
+    this.isTurnCancelled = false;
+    this.answers.clear();
+  }
+
+  /** An agent that says how a tool call ended has read the permission for it. */
+  private forgetAnswers(toolCallId: unknown): void {
+    if (toolCallId === undefined) return;
+    for (const [id, answer] of this.answers) if (answer.toolCallId === toolCallId) this.answers.delete(id);
+  }
+
+  /** Nothing that an agent says before its handshake is over can be work on a prompt. */
+  private noteWork(): void {
+    if (this.handshake.state.status === 'ready') this.hasSeenWork = true;
+  }
+
+  private hasOpenTurn(): boolean {
+    return [...this.turns.values()].some((turn) => turn.status === 'open');
+  }
+
+  private draft(kind: MessageKind, content: MessageContent, at: Date): DraftMessage {
+    return { agent: this.options.dialogue.agent.name, kind, content, at };
+  }
+}
+
+function other({ method, params }: { readonly method: string; readonly params: JsonObject }): Effect {
+  return { kind: 'other', content: { method, params } };
+}

@@ -1,0 +1,165 @@
+import type { InitializeRequest, McpServerStdio, NewSessionRequest, SetSessionModeRequest } from '@agentclientprotocol/sdk';
+import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
+import type { Failure } from '@crewtab/domain/errors';
+import { isObject, METHOD_NOT_FOUND, request, wordsOf, type JsonObject, type RpcError } from './json-rpc';
+
+const PROTOCOL_VERSION = 1;
+const AUTH_REQUIRED = -32000;
+/** The name under which agents show the team's tools. */
+const TEAM_SERVER_NAME = 'crewtab-team';
+
+export interface HandshakeOptions {
+  readonly dialogue: DialogueOptions;
+  /** The agent's working directory as the agent itself sees it. */
+  readonly cwd: string;
+  readonly clientVersion: string;
+}
+
+type Step = 'initialize' | 'session' | 'mode';
+
+/**
+ * initialize → session/new → session/set_mode (where the agent has a mode) → ready. Each request has a fixed id, so
+ * that a response is recognized whichever worker asked; a response that comes twice counts once.
+ *
+ * | step | waits for | leads to |
+ * | --- | --- | --- |
+ * | initialize | the agent's protocol version | session, or failed |
+ * | session | the session id | mode, or ready, or failed |
+ * | mode | the agent's consent | ready, or failed |
+ */
+export class Handshake {
+  private step: Step = 'initialize';
+  private current: DialogueState['handshake'] = { status: 'pending' };
+  private session: string | null = null;
+  private logins: readonly string[] = [];
+  private modes: readonly string[] = [];
+
+  constructor(private readonly options: HandshakeOptions) {}
+
+  get state(): DialogueState['handshake'] {
+    return this.current;
+  }
+
+  /** Null before the agent has given one. */
+  get sessionId(): string | null {
+    return this.session;
+  }
+
+  /** The request that the agent has not answered yet; none when the handshake is over. */
+  pendingRequest(): Outgoing[] {
+    if (this.current.status !== 'pending') return [];
+    return [request(this.step, METHODS[this.step], this.paramsOf(this.step))];
+  }
+
+  /** True where `id` belongs to the request that is waited for. */
+  isWaitingFor(id: unknown): boolean {
+    return this.current.status === 'pending' && id === this.step;
+  }
+
+  /** Takes the answer to the pending request. @returns the next request */
+  succeed(result: unknown): Outgoing[] {
+    const failure = this.takeResult(isObject(result) ? result : {});
+    if (failure) {
+      this.fail({ code: 'handshake_failed', message: this.named(failure) });
+      return [];
+    }
+    return this.pendingRequest();
+  }
+
+  refuse(error: RpcError): void {
+    this.fail({ code: 'handshake_failed', message: this.named(this.explain(error)) });
+  }
+
+  /** The end of the agent's process ends a handshake that is under way. */
+  fail(failure: Failure): void {
+    if (this.current.status === 'pending') this.current = { status: 'failed', failure };
+  }
+
+  private takeResult(result: JsonObject): string | null {
+    switch (this.step) {
+      case 'initialize':
+        return this.takeInitialize(result);
+      case 'session':
+        return this.takeSession(result);
+      case 'mode':
+        this.current = { status: 'ready' };
+        return null;
+    }
+  }
+
+  private takeInitialize(result: JsonObject): string | null {
+    const version = result['protocolVersion'];
+    if (version !== PROTOCOL_VERSION) {
+      return `speaks version ${JSON.stringify(version) ?? 'none'} of the Agent Client Protocol, Crewtab speaks ${PROTOCOL_VERSION}`;
+    }
+    this.logins = namesOf(result['authMethods'], 'name');
+    this.step = 'session';
+    return null;
+  }
+
+  private takeSession(result: JsonObject): string | null {
+    const { sessionId, modes } = result;
+    if (typeof sessionId !== 'string' || sessionId === '') return 'answered session/new without a session id';
+    this.session = sessionId;
+    this.modes = isObject(modes) ? namesOf(modes['availableModes'], 'id') : [];
+    if (this.options.dialogue.agent.mode) this.step = 'mode';
+    else this.current = { status: 'ready' };
+    return null;
+  }
+
+  private explain(error: RpcError): string {
+    const words = wordsOf(error);
+    if (error.code === AUTH_REQUIRED) {
+      const logins = this.logins.length > 0 ? ` (it knows these ways to log in: ${this.logins.join(', ')})` : '';
+      return `wants a login (auth_required): ${words}. Give it its API key or token in the agent's env${logins}`;
+    }
+    if (this.step === 'mode') {
+      const known = this.modes.length > 0 ? `; it has ${this.modes.join(', ')}` : '';
+      const refusal = error.code === METHOD_NOT_FOUND ? 'has no modes' : `refused the mode "${this.options.dialogue.agent.mode}"`;
+      return `${refusal}: ${words}${known}`;
+    }
+    return `answered ${METHODS[this.step]} with an error: ${words}`;
+  }
+
+  private named(words: string): string {
+    return `agent "${this.options.dialogue.agent.name}" ${words}`;
+  }
+
+  private paramsOf(step: Step): object {
+    switch (step) {
+      case 'initialize':
+        return this.initializeParams();
+      case 'session':
+        return { cwd: this.options.cwd, mcpServers: this.mcpServers() } satisfies NewSessionRequest;
+      case 'mode':
+        return { sessionId: this.session ?? '', modeId: this.options.dialogue.agent.mode ?? '' } satisfies SetSessionModeRequest;
+    }
+  }
+
+  private initializeParams(): InitializeRequest {
+    return {
+      protocolVersion: PROTOCOL_VERSION,
+      // The agent has a container of its own: it needs no files and no terminal of ours.
+      clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+      clientInfo: { name: 'crewtab', title: 'Crewtab', version: this.options.clientVersion },
+    };
+  }
+
+  private mcpServers(): McpServerStdio[] {
+    const tools = this.options.dialogue.teamTools;
+    if (!tools) return [];
+    const env = Object.entries(tools.env).map(([name, value]) => ({ name, value }));
+    return [{ name: TEAM_SERVER_NAME, command: tools.command, args: [...tools.args], env }];
+  }
+}
+
+const METHODS: Readonly<Record<Step, string>> = {
+  initialize: 'initialize',
+  session: 'session/new',
+  mode: 'session/set_mode',
+};
+
+function namesOf(list: unknown, key: string): string[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((each) => (isObject(each) && typeof each[key] === 'string' ? [each[key]] : []));
+}

@@ -1,0 +1,53 @@
+import type { RequestPermissionOutcome } from '@agentclientprotocol/sdk';
+import type { Agent } from '@crewtab/domain/teams/team';
+import { isObject, type JsonObject } from './json-rpc';
+
+export interface PermissionAnswer {
+  readonly outcome: RequestPermissionOutcome;
+  readonly decision: 'allowed' | 'denied' | 'cancelled';
+  /** The chosen option as the agent offered it; null where none fitted. */
+  readonly option: JsonObject | null;
+}
+
+/** Narrowest first: a permission for once is enough, since the next question is answered at once too. */
+const ALLOWING = ['allow_once', 'allow_always'];
+const REJECTING = ['reject_once', 'reject_always'];
+
+/**
+ * Answers a permission request without asking anybody. An agent that offers nothing which fits (or nothing that can be
+ * chosen) hears `cancelled`.
+ */
+export function decidePermission(params: JsonObject, permissions: Agent['permissions'], isTurnCancelled: boolean): PermissionAnswer {
+  const options = Array.isArray(params['options']) ? params['options'].filter(isChoosable) : [];
+  const isAllowed = permissions !== 'deny';
+  const option = isTurnCancelled ? null : isAllowed ? chooseAllowing(options) : chooseRejecting(options);
+  if (!option) return { outcome: { outcome: 'cancelled' }, decision: 'cancelled', option: null };
+  return {
+    outcome: { outcome: 'selected', optionId: option['optionId'] },
+    decision: isAllowed ? 'allowed' : 'denied',
+    option,
+  };
+}
+
+type Choosable = JsonObject & { readonly optionId: string };
+
+function isChoosable(option: unknown): option is Choosable {
+  return isObject(option) && typeof option['optionId'] === 'string';
+}
+
+function chooseAllowing(options: readonly Choosable[]): Choosable | null {
+  const isReject = ({ kind }: Choosable): boolean => typeof kind === 'string' && kind.startsWith('reject');
+  return ofKinds(options, ALLOWING) ?? options.find((option) => !isReject(option)) ?? null;
+}
+
+function chooseRejecting(options: readonly Choosable[]): Choosable | null {
+  return ofKinds(options, REJECTING);
+}
+
+function ofKinds(options: readonly Choosable[], kinds: readonly string[]): Choosable | null {
+  for (const kind of kinds) {
+    const option = options.find((candidate) => candidate['kind'] === kind);
+    if (option) return option;
+  }
+  return null;
+}
