@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import { compileAgent } from '../build/compile-agent';
+import { McpClient } from '../demo-agent/mcp-client';
+import { AcpClient } from '../testing/acp-client';
+import type { TeamServer } from '../testing/team-server';
+import { startTeamServer } from '../testing/team-server';
+
+/** The bridge as a child process between a real MCP client and a real unix socket. */
+describe('team bridge', () => {
+  let server: TeamServer;
+  let client: McpClient | null = null;
+
+  beforeEach(async () => {
+    server = await startTeamServer();
+  });
+
+  afterEach(async () => {
+    client?.stop();
+    client = null;
+    await server.close();
+  });
+
+  async function connect(): Promise<McpClient> {
+    client = await McpClient.start(await server.mcpServer('lead'));
+    return client;
+  }
+
+  const idsOf = ({ calls }: TeamServer): string[] => calls.map(({ id }) => id);
+
+  it('lists its tools without the socket', async () => {
+    await server.goDown();
+    expect(await (await connect()).listTools()).toEqual(['list_teammates', 'delegate']);
+  });
+
+  it('forwards calls with the name of its agent and returns the text', async () => {
+    server.answer = ({ tool }) => ({ text: `${tool} is answered` });
+    const bridge = await connect();
+    expect(await bridge.callTool('list_teammates', {})).toBe('list_teammates is answered');
+    expect(await bridge.callTool('delegate', { agent: 'anna', task: 'dig' })).toBe('delegate is answered');
+    expect(server.calls).toEqual([
+      { id: expect.stringMatching(/^lead-[0-9a-f]{16}-1$/), agent: 'lead', tool: 'list_teammates', arguments: {} },
+      { id: expect.stringMatching(/^lead-[0-9a-f]{16}-2$/), agent: 'lead', tool: 'delegate', arguments: { agent: 'anna', task: 'dig' } },
+    ]);
+  });
+
+  it('reports an error as the result of the tool', async () => {
+    server.answer = () => ({ error: 'anna has crashed' });
+    await expect((await connect()).callTool('delegate', { agent: 'anna', task: 'dig' })).rejects.toThrow('anna has crashed');
+  });
+
+  it('refuses incomplete arguments and unknown tools by itself', async () => {
+    const bridge = await connect();
+    await expect(bridge.callTool('delegate', { agent: 'anna' })).rejects.toThrow('missing, or not a text: task');
+    await expect(bridge.callTool('dig', {})).rejects.toThrow('there is no tool dig');
+    expect(server.calls).toEqual([]);
+  });
+
+  it('sends unanswered calls again with the same ids after an outage, and only those', async () => {
+    const bridge = await connect();
+    await bridge.callTool('list_teammates', {});
+    server.answer = () => null;
+    const first = bridge.callTool('delegate', { agent: 'anna', task: 'dig' });
+    const second = bridge.callTool('delegate', { agent: 'ben', task: 'carry' });
+    await server.untilCalls(3);
+    const ids = idsOf(server).slice(1);
+
+    await server.goDown();
+    server.answer = (call) => ({ text: `${String(call.arguments['agent'])} is done` });
+    await server.listen();
+
+    expect(await Promise.all([first, second])).toEqual(['anna is done', 'ben is done']);
+    expect(idsOf(server).slice(3)).toEqual(ids);
+  });
+
+  it('waits for a socket that is not there yet', async () => {
+    await server.goDown();
+    const bridge = await connect();
+    const call = bridge.callTool('list_teammates', {});
+    // Answered from the bridge itself while the call is waiting.
+    expect(await bridge.listTools()).toHaveLength(2);
+    await server.listen();
+    expect(await call).toBe('done');
+    expect(server.calls).toHaveLength(1);
+  });
+
+  it('survives worker after worker that dies with the call in hand', async () => {
+    server.answer = () => null;
+    const call = (await connect()).callTool('delegate', { agent: 'anna', task: 'dig' });
+    for (let death = 1; death <= 3; death++) {
+      await server.untilCalls(death);
+      await server.goDown();
+      await server.listen();
+    }
+    server.answer = () => ({ text: 'at last' });
+    await server.goDown();
+    await server.listen();
+    expect(await call).toBe('at last');
+    expect(new Set(idsOf(server)).size).toBe(1);
+  });
+
+  it('carries tasks and answers of several MB, and any character', async () => {
+    const text = `\u2028"ä\n${'x'.repeat(4 * 1024 * 1024)}`;
+    server.answer = (call) => ({ text: String(call.arguments['task']) });
+    expect((await (await connect()).callTool('delegate', { agent: 'anna', task: text })) === text).toBe(true);
+  });
+
+  it('ends with its agent, and says what it lacks', async () => {
+    const { teamBridge } = await compileAgent();
+    const env = { CREWTAB_TEAM_SOCKET: server.path, CREWTAB_AGENT: 'lead' };
+    expect(spawnSync(process.execPath, [teamBridge], { input: '', env }).status).toBe(0);
+    const without = spawnSync(process.execPath, [teamBridge], { input: '', env: {}, encoding: 'utf8' });
+    expect(without.status).toBe(2);
+    expect(without.stderr).toContain('CREWTAB_TEAM_SOCKET');
+  });
+
+  it('serves the demo agent: teammates, delegations one after the other and side by side', async () => {
+    const { demoAgent } = await compileAgent();
+    server.answer = ({ tool, arguments: args }) =>
+      args['agent'] === 'ben' ? { error: 'ben is ill' } : { text: tool === 'delegate' ? `did ${String(args['task'])}` : 'anna, ben' };
+    const agent = AcpClient.start(process.execPath, [demoAgent]);
+    await agent.handshake({ mcpServers: [await server.mcpServer('lead')] });
+    const prompt = 'teammates\ndelegate anna: work 1s\\nanswer x\ndelegate ben: dig\ndelegate-async anna: swim\njoin';
+    expect((await agent.prompt(prompt)).result).toEqual({ stopReason: 'end_turn' });
+    expect(agent.text()).toBe('anna, benanna says: did work 1s\nanswer xben failed: ben is illanna says: did swim');
+    await agent.close();
+  });
+});
