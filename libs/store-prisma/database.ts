@@ -9,10 +9,9 @@ export const STATEMENT_TIMEOUT_MS = 15_000;
 /** For a server that does not answer at all, ms: longer than the server's own limit. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
-/** A statement that each connection prepares once under its name. */
 export interface Statement {
-  /** Unique in the project, at most 63 characters. */
-  readonly name: string;
+  /** Each connection prepares the statement once under this name: unique in the project, at most 63 characters. */
+  readonly name?: string;
   readonly text: string;
 }
 
@@ -52,51 +51,54 @@ export class Database implements Session {
   constructor(readonly pool: Pool) {}
 
   async query<R extends QueryResultRow>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
-    return this.withConnection((client) => runOn<R>(client, statement, values));
+    return this.withConnection((session) => session.query<R>(statement, values));
   }
 
   /** BEGIN … COMMIT on one connection; whatever `work` throws rolls back. */
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.withConnection(async (client) => {
-      await client.query('BEGIN');
+    return this.withConnection(async (session) => {
+      await session.query({ text: 'BEGIN' });
       try {
-        const result = await work({ query: (statement, values = []) => runOn(client, statement, values) });
-        await client.query('COMMIT');
+        const result = await work(session);
+        await session.query({ text: 'COMMIT' });
         return result;
       } catch (error) {
         // A broken connection is thrown away, which rolls back as well.
-        if (!hasLostConnection(error)) await client.query('ROLLBACK');
+        if (!hasLostConnection(error)) await session.query({ text: 'ROLLBACK' });
         throw error;
       }
     });
   }
 
-  /** One connection for `work`, for what belongs to a session (advisory locks). */
-  async withConnection<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    let client: PoolClient;
+  /** One connection for `work`, for what belongs to a session (transactions, advisory locks). Its errors pass as they are. */
+  async withConnection<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const client = await this.connect();
     try {
-      client = await this.pool.connect();
-    } catch (error) {
-      throw toStoreError(error);
-    }
-    try {
-      const result = await work(client);
+      const result = await work({ query: (statement, values = []) => runOn(client, statement, values) });
       client.release();
       return result;
     } catch (error) {
       client.release(hasLostConnection(error));
-      throw error instanceof ViolationError ? error : toStoreError(error);
+      throw error;
+    }
+  }
+
+  private async connect(): Promise<PoolClient> {
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      throw toStoreError(error);
     }
   }
 }
 
 async function runOn<R extends QueryResultRow>(client: PoolClient, statement: Statement, values: readonly unknown[]): Promise<R[]> {
   try {
-    const result = await client.query<R>({ name: statement.name, text: statement.text, values: values.map(storable) });
+    const result = await client.query<R>({ ...statement, values: values.map(storable) });
     return result.rows;
   } catch (error) {
     const violation = violationOf(error);
-    throw violation ? new ViolationError(violation, error) : error;
+    throw violation ? new ViolationError(violation, error) : toStoreError(error);
   }
 }
 

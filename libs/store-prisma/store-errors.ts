@@ -2,8 +2,10 @@ import { AppError } from '@crewtab/domain/errors';
 
 /** Classes of SQLSTATE that say something about the moment, not about the statement. */
 const PASSING_CLASSES = ['08', '53', '57'];
-/** serialization_failure, deadlock_detected, lock_not_available, idle_in_transaction_session_timeout. */
-const PASSING_STATES = ['40001', '40P01', '55P03', '25P03'];
+/** idle_in_transaction_session_timeout, serialization_failure, deadlock_detected, lock_not_available. */
+const PASSING_STATES = ['25P03', '40001', '40P01', '55P03'];
+/** Those after which the session goes on, and query_canceled (a statement timeout). */
+const ANSWERED_STATES = ['40001', '40P01', '55P03', '57014'];
 const PASSING_SYSTEM_CODES = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT'];
 /** What pg says without a code. */
 const PASSING_WORDS = /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable|timeout expired/i;
@@ -25,6 +27,14 @@ export function toStoreError(error: unknown): AppError {
   return new AppError('internal', `Postgres refused a statement: ${message}`, { cause: error });
 }
 
+/** Prisma's codes for violations that its adapter has already translated. */
+const PRISMA_VIOLATIONS: Readonly<Record<Violation['kind'], string>> = { unique: 'P2002', foreign_key: 'P2003', check: 'P2004' };
+
+/** True for a violation of that kind, whether pg or Prisma reports it. */
+export function isViolation(error: unknown, kind: Violation['kind']): boolean {
+  return violationOf(error)?.kind === kind || codeOf(error) === PRISMA_VIOLATIONS[kind];
+}
+
 /** True when the same statement may succeed later, unchanged. */
 export function isPassing(error: unknown): boolean {
   return chainOf(error).some(isPassingItself);
@@ -40,10 +50,9 @@ export function violationOf(error: unknown): Violation | null {
   return null;
 }
 
-/** The connection itself cannot be used any more. */
+/** The connection itself cannot be used any more: not after a statement that Postgres answered, if only with an error. */
 export function hasLostConnection(error: unknown): boolean {
-  const code = codeOf(error);
-  return isPassing(error) && code !== '57014' && !PASSING_STATES.includes(code);
+  return isPassing(error) && !chainOf(error).some((link) => ANSWERED_STATES.includes(codeOf(link)));
 }
 
 function isPassingItself(error: object): boolean {

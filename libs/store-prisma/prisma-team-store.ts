@@ -1,0 +1,119 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { NewTeam, Page, PageRequest, TeamStore } from '@crewtab/domain/ports/management-store';
+import type { Agent, Team } from '@crewtab/domain/teams/team';
+import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from './generated/client';
+import { decodeCursor, toPage } from './keyset';
+import { viaPrisma } from './prisma-errors';
+import type { SecretBox } from './secret-box';
+import { isViolation } from './store-errors';
+import { openEnv, sealEnv } from './stored-agents';
+import { isId, storableJson, storableText } from './text';
+
+type TeamWithAgents = TeamRow & { readonly agents: readonly AgentRow[] };
+
+const WITH_AGENTS = { agents: { orderBy: { position: 'asc' } } } as const satisfies Prisma.TeamInclude;
+
+export class PrismaTeamStore implements TeamStore {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly box: SecretBox,
+  ) {}
+
+  async createTeam(organizationId: string, { agents, ...team }: NewTeam): Promise<Team> {
+    const data = { ...storableTeam(team), organizationId, agents: { create: this.agentRows(agents) } };
+    return this.toTeam(await viaPrisma(this.prisma.team.create({ data, include: WITH_AGENTS })));
+  }
+
+  async listTeams(organizationId: string, { limit, cursor }: PageRequest): Promise<Page<Team>> {
+    const before = decodeCursor(cursor, 'id');
+    const where = { organizationId, ...(before && { id: { lt: before.id } }) };
+    const rows = await viaPrisma(this.prisma.team.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1, include: WITH_AGENTS }));
+    return toPage(
+      rows,
+      limit,
+      ({ id }) => ({ id, at: null }),
+      (row) => this.toTeam(row),
+    );
+  }
+
+  async getTeam(organizationId: string, id: string): Promise<Team | null> {
+    if (!isId(id)) return null;
+    const row = await viaPrisma(this.prisma.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS }));
+    return row && this.toTeam(row);
+  }
+
+  async updateTeam(organizationId: string, id: string, { agents, ...patch }: Partial<NewTeam>): Promise<Team | null> {
+    if (!isId(id)) return null;
+    const replace = this.prisma.$transaction(async (tx) => {
+      // Locks the team's row first, so that two edits take turns.
+      const { count } = await tx.team.updateMany({ where: { id, organizationId }, data: { ...storableTeam(patch), updatedAt: new Date() } });
+      if (count === 0) return null;
+      if (agents) {
+        await tx.agent.deleteMany({ where: { organizationId, teamId: id } });
+        await tx.agent.createMany({ data: this.agentRows(agents).map((agent) => ({ ...agent, organizationId, teamId: id })) });
+      }
+      return tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
+    });
+    const row = await viaPrisma(replace);
+    return row && this.toTeam(row);
+  }
+
+  async deleteTeam(organizationId: string, id: string): Promise<boolean> {
+    if (!isId(id)) return false;
+    try {
+      const { count } = await this.prisma.team.deleteMany({ where: { id, organizationId } });
+      return count > 0;
+    } catch (error) {
+      if (isViolation(error, 'foreign_key')) throw new AppError('team_in_use', 'the team is used by schedules; delete them or give them another team first');
+      return viaPrisma(Promise.reject(error as Error));
+    }
+  }
+
+  private agentRows(agents: readonly Agent[]): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
+    return agents.map(({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
+      position: index + 1,
+      name: storableText(name),
+      role,
+      protocol,
+      image: textOrNull(image),
+      command: jsonOrNull(command),
+      sealedEnv: sealEnv(this.box, env),
+      instructions: textOrNull(instructions),
+      mode: textOrNull(mode),
+      permissions: permissions ?? null,
+      resources: jsonOrNull(resources),
+    }));
+  }
+
+  private toTeam({ agents, ...team }: TeamWithAgents): Team {
+    return { ...team, agents: agents.map((row) => this.toAgent(row)) };
+  }
+
+  /** What was not given stays away, instead of being null. */
+  private toAgent({ name, role, protocol, image, command, sealedEnv, instructions, mode, permissions, resources }: AgentRow): Agent {
+    return {
+      name,
+      role,
+      protocol,
+      ...(image !== null && { image }),
+      ...(command !== null && { command: command as string[] }),
+      ...(sealedEnv !== null && { env: openEnv(this.box, sealedEnv) }),
+      ...(instructions !== null && { instructions }),
+      ...(mode !== null && { mode }),
+      ...(permissions !== null && { permissions }),
+      ...(resources !== null && { resources: resources as NonNullable<Agent['resources']> }),
+    };
+  }
+}
+
+function storableTeam<T extends Partial<Omit<NewTeam, 'agents'>>>(team: T): T {
+  return JSON.parse(storableJson(team)) as T;
+}
+
+function textOrNull(text: string | undefined): string | null {
+  return text === undefined ? null : storableText(text);
+}
+
+function jsonOrNull(value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull {
+  return value === undefined ? Prisma.DbNull : (JSON.parse(storableJson(value)) as Prisma.InputJsonValue);
+}

@@ -1,0 +1,86 @@
+import { LEASE_MS, type Claim, type RenewedLease, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type { Run } from '@crewtab/domain/runs/run';
+import type { Statement } from './database';
+import type { RunContext } from './run-context';
+import { selectRun, toRun, type RunRow } from './run-row';
+import { isId } from './text';
+
+const LEASE = `interval '${LEASE_MS} milliseconds'`;
+
+/** Nobody holds run `r`. */
+export const IS_FREE = '(r.lease_until IS NULL OR r.lease_until < now())';
+
+/** An exclusive run waits for the running one of its schedule, and for those that queued before it. */
+export const MUST_WAIT = `(r.exclusive AND EXISTS (
+  SELECT 1 FROM schedule_runs o
+  WHERE o.schedule_id = r.schedule_id AND o.id <> r.id AND o.status IN ('queued', 'running') AND (o.status = 'running'
+    OR (o.exclusive AND (o.scheduled_for, o.id) < (r.scheduled_for, r.id)))))`;
+
+const CLAIM: Statement = {
+  name: 'run_claim',
+  text: `WITH taken AS (
+      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $2, lease_until = now() + ${LEASE}
+      WHERE r.id = $1 AND r.phase <> 'finished' AND ${IS_FREE} AND (r.host IS NULL OR r.host = $3)
+        AND (r.status <> 'queued' OR NOT ${MUST_WAIT})
+      RETURNING r.*)
+    ${selectRun({ run: 'taken' })}`,
+};
+
+const CLAIM_ABANDONED: Statement = {
+  name: 'run_claim_abandoned',
+  text: `WITH abandoned AS (
+      SELECT r.id FROM schedule_runs r
+      WHERE r.host = $2 AND r.phase NOT IN ('queued', 'finished') AND ${IS_FREE}
+      ORDER BY r.deadline_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
+    taken AS (
+      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + ${LEASE}
+      FROM abandoned WHERE r.id = abandoned.id RETURNING r.*)
+    ${selectRun({ run: 'taken' })} ORDER BY r.deadline_at`,
+};
+
+const RENEW: Statement = {
+  name: 'run_renew',
+  text: `UPDATE schedule_runs r SET lease_until = now() + ${LEASE}
+    FROM unnest($2::uuid[], $3::int[]) AS held(run_id, epoch)
+    WHERE r.id = held.run_id AND r.epoch = held.epoch AND r.owner = $1 AND r.phase <> 'finished'
+    RETURNING r.id, r.epoch, r.cancel_requested_at, r.cancel_code`,
+};
+
+const RELEASE: Statement = {
+  name: 'run_release',
+  text: `UPDATE schedule_runs r SET owner = NULL, lease_until = NULL
+    FROM unnest($1::uuid[], $2::int[]) AS held(run_id, epoch)
+    WHERE r.id = held.run_id AND r.epoch = held.epoch`,
+};
+
+export async function claimRun({ db, box, changes }: RunContext, runId: string, worker: WorkerIdentity): Promise<Run | null> {
+  if (!isId(runId)) return null;
+  const [row] = await db.query<RunRow>(CLAIM, [runId, worker.workerId, worker.host]);
+  if (!row) return null;
+  changes.touch(runId);
+  return toRun(row, box);
+}
+
+export async function claimAbandonedRuns({ db, box }: RunContext, worker: WorkerIdentity, limit: number): Promise<Run[]> {
+  const rows = await db.query<RunRow>(CLAIM_ABANDONED, [worker.workerId, worker.host, limit]);
+  return rows.map((row) => toRun(row, box));
+}
+
+export async function renewLeases({ db }: RunContext, worker: WorkerIdentity, claims: readonly Claim[]): Promise<RenewedLease[]> {
+  if (claims.length === 0) return [];
+  const rows = await db.query<Pick<RunRow, 'id' | 'epoch' | 'cancel_requested_at' | 'cancel_code'>>(RENEW, [worker.workerId, ...columns(claims)]);
+  return rows.map((row) => ({
+    runId: row.id,
+    epoch: row.epoch,
+    cancelRequestedAt: row.cancel_requested_at,
+    cancelCode: row.cancel_code,
+  }));
+}
+
+export async function releaseClaims({ db }: RunContext, claims: readonly Claim[]): Promise<void> {
+  if (claims.length > 0) await db.query(RELEASE, columns(claims));
+}
+
+function columns(claims: readonly Claim[]): [string[], number[]] {
+  return [claims.map(({ runId }) => runId), claims.map(({ epoch }) => epoch)];
+}

@@ -1,0 +1,80 @@
+import type { Statement } from './database';
+import { SCHEDULE_CHANGED } from './notifications';
+
+/**
+ * The whole of schedule `s`. Its status and last run are read from its runs, each by one step into a partial index; nothing
+ * about them is stored.
+ */
+const STATUS_OF = `CASE
+    WHEN EXISTS (SELECT 1 FROM schedule_runs r WHERE r.schedule_id = s.id AND r.status IN ('queued', 'running')) THEN 'running'
+    WHEN (SELECT r.status FROM schedule_runs r WHERE r.schedule_id = s.id AND r.status IN ('success', 'failed', 'timeout', 'cancelled')
+      ORDER BY r.finished_at DESC LIMIT 1) IN ('failed', 'timeout') THEN 'error'
+    ELSE 'idle' END`;
+const LAST_RUN_OF = `(SELECT r.started_at FROM schedule_runs r WHERE r.schedule_id = s.id AND r.started_at IS NOT NULL
+    ORDER BY r.started_at DESC LIMIT 1)`;
+
+const SELECT_SCHEDULE = `SELECT s.*, state.status, ${LAST_RUN_OF} AS last_run_at`;
+const WITH_STATE = `CROSS JOIN LATERAL (SELECT ${STATUS_OF} AS status) AS state`;
+
+/** A CTE that changed schedules, read back; timers and clock keepers of all processes are told. */
+const READ_CHANGED = `${SELECT_SCHEDULE}, pg_notify('${SCHEDULE_CHANGED}', '') FROM changed s ${WITH_STATE}`;
+
+/** Inserts nothing when the team is not there. */
+export const CREATE_SCHEDULE: Statement = {
+  name: 'schedule_create',
+  text: `WITH changed AS (
+      INSERT INTO schedules (organization_id, team_id, name, prompt, cron, timezone, enabled, timeout_ms, overlap, catch_up,
+        catch_up_window_ms, next_fire_at, following_fire_at)
+      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+      FROM teams t WHERE t.organization_id = $1 AND t.id = $2 FOR KEY SHARE
+      RETURNING *)
+    ${READ_CHANGED}`,
+};
+
+export const LIST_SCHEDULES: Statement = {
+  name: 'schedule_list',
+  text: `${SELECT_SCHEDULE} FROM schedules s ${WITH_STATE}
+    WHERE s.organization_id = $1 AND s.deleted_at IS NULL AND ($2::uuid IS NULL OR s.id < $2::uuid)
+      AND ($3::uuid IS NULL OR s.team_id = $3::uuid) AND ($4::boolean IS NULL OR s.enabled = $4::boolean)
+      AND ($5::text IS NULL OR state.status = $5::text)
+    ORDER BY s.id DESC LIMIT $6`,
+};
+
+export const GET_SCHEDULE: Statement = {
+  name: 'schedule_get',
+  text: `${SELECT_SCHEDULE} FROM schedules s ${WITH_STATE} WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL`,
+};
+
+/** $13 says whether the spec changes: only then are the instants of the parameters taken, and a new spec version made. */
+export const UPDATE_SCHEDULE: Statement = {
+  name: 'schedule_update',
+  text: `WITH changed AS (
+      UPDATE schedules s SET team_id = COALESCE($3, s.team_id), name = COALESCE($4, s.name), prompt = COALESCE($5, s.prompt),
+        cron = COALESCE($6, s.cron), timezone = COALESCE($7, s.timezone), enabled = COALESCE($8, s.enabled),
+        timeout_ms = COALESCE($9, s.timeout_ms), overlap = COALESCE($10, s.overlap), catch_up = COALESCE($11, s.catch_up),
+        catch_up_window_ms = COALESCE($12, s.catch_up_window_ms),
+        next_fire_at = CASE WHEN $13::boolean THEN $14::timestamptz ELSE s.next_fire_at END,
+        following_fire_at = CASE WHEN $13::boolean THEN $15::timestamptz ELSE s.following_fire_at END,
+        spec_version = s.spec_version + $13::boolean::int, updated_at = now()
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.*)
+    ${READ_CHANGED}`,
+};
+
+export const SET_ENABLED: Statement = {
+  name: 'schedule_set_enabled',
+  text: `WITH changed AS (
+      UPDATE schedules s SET enabled = $3, note = $4, note_at = now(), next_fire_at = $5, following_fire_at = $6,
+        spec_version = s.spec_version + 1, updated_at = now()
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.*)
+    ${READ_CHANGED}`,
+};
+
+/** Soft: its runs refer to it. It lets go of its team. */
+export const DELETE_SCHEDULE: Statement = {
+  name: 'schedule_delete',
+  text: `WITH changed AS (
+      UPDATE schedules s SET deleted_at = now(), enabled = false, team_id = NULL, next_fire_at = NULL, following_fire_at = NULL,
+        spec_version = s.spec_version + 1, updated_at = now()
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.id)
+    SELECT id, pg_notify('${SCHEDULE_CHANGED}', '') FROM changed`,
+};
