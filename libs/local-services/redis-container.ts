@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DockerHttp } from './docker-http';
-import { DockerHttpError } from './docker-http';
-import { LocalServiceError, messageOf, type ProgressLog } from './service-error';
+import { DockerHttpError, type DockerHttp } from './docker-http';
+import { hasImage, pullImage } from './docker-images';
+import { LocalServiceError, type ProgressLog } from './service-error';
 
 export interface RedisContainerOptions {
   readonly engine: DockerHttp;
@@ -57,16 +57,6 @@ export async function startRedisContainer(options: RedisContainerOptions): Promi
   return { id, remove: () => removeContainer(engine, id) };
 }
 
-export async function hasImage(engine: DockerHttp, image: string): Promise<boolean> {
-  try {
-    await engine.call({ path: `/images/${encodeURIComponent(image)}/json` });
-    return true;
-  } catch (error) {
-    if (error instanceof DockerHttpError && error.status === 404) return false;
-    throw error;
-  }
-}
-
 async function ensureImage(engine: DockerHttp, image: string, log: ProgressLog): Promise<void> {
   if (await hasImage(engine, image)) return;
   log(`pulling the image ${image}`);
@@ -77,25 +67,6 @@ async function ensureImage(engine: DockerHttp, image: string, log: ProgressLog):
       'install redis-server, or use a Redis of your own: REDIS_URL=redis://… npm start',
     );
   }
-}
-
-/** @returns null when the image was pulled, otherwise the engine's words why not. */
-export async function pullImage(engine: DockerHttp, image: string): Promise<string | null> {
-  const [name, tag] = splitTag(image);
-  const path = `/images/create?fromImage=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}`;
-  try {
-    const answer = await engine.call({ method: 'POST', path, timeoutMs: 300_000 });
-    // The engine says 200 first and what went wrong later, in a line of its own.
-    const failed = answer.split('\n').find((line) => line.includes('"error"'));
-    return failed ?? null;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-function splitTag(image: string): [string, string] {
-  const colon = image.lastIndexOf(':');
-  return colon > image.lastIndexOf('/') ? [image.slice(0, colon), image.slice(colon + 1)] : [image, 'latest'];
 }
 
 async function removeContainer(engine: DockerHttp, idOrName: string): Promise<void> {

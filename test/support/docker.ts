@@ -1,3 +1,5 @@
+import { dockerHttp } from '@crewtab/local-services/docker-engine';
+import type { DockerHttp } from '@crewtab/local-services/docker-http';
 import { containersWithLabel } from './docker-leftovers';
 
 /**
@@ -8,6 +10,11 @@ export function dockerHost(): string {
   const host = process.env.CREWTAB_TEST_DOCKER_HOST ?? '';
   if (host === '') throw new Error('no Docker engine answered when the tests began: use describeWithDocker');
   return host;
+}
+
+/** A connection to it, for what the tests look up and make themselves. */
+export function dockerEngine(): DockerHttp {
+  return dockerHttp(dockerHost(), process.env);
 }
 
 export function hasDocker(): boolean {

@@ -23,6 +23,7 @@ export default async function globalSetup(): Promise<void> {
     globalThis.crewtabTestServices = services;
     process.env.TEST_DATABASE_URL = services.databaseUrl;
     process.env.TEST_REDIS_URL = services.redisUrl;
+    process.env.CREWTAB_TEST_FOLDER = services.folder;
   } catch (error) {
     if (error instanceof LocalServiceError) throw new Error(`${error.message}. ${error.hint}`, { cause: error });
     throw error;

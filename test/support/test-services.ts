@@ -8,6 +8,8 @@ import { startRedis, type LocalRedis } from '../../libs/local-services/redis';
 export interface TestServices {
   readonly databaseUrl: string;
   readonly redisUrl: string;
+  /** For what workers share in this run; removed with the services. */
+  readonly folder: string;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function startTestServices(given: {
   return {
     databaseUrl: given.databaseUrl ?? postgres?.url ?? '',
     redisUrl: given.redisUrl ?? redis?.url ?? '',
+    folder,
     stop,
   };
 }
