@@ -1,3 +1,5 @@
+import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
+import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AccessStore, IdempotencyStore, RunArchive, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
@@ -8,6 +10,8 @@ import { PrismaClient } from './generated/client';
 import { readInstallation } from './installation';
 import { Notifications } from './notifications';
 import { PrismaAccessStore } from './prisma-access-store';
+import { PrismaDelegationStore } from './prisma-delegation-store';
+import { PrismaDelegationStore } from './prisma-delegation-store';
 import { PrismaFireStore } from './prisma-fire-store';
 import { PrismaIdempotencyStore } from './prisma-idempotency-store';
 import { PrismaRunArchive } from './prisma-run-archive';
@@ -28,6 +32,8 @@ export interface StoreOptions {
 
 export interface Store {
   readonly runs: RunStore;
+  readonly delegations: DelegationStore;
+  readonly delegations: DelegationStore;
   readonly fires: FireStore;
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
@@ -66,6 +72,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const context = { db, box, changes };
     return {
       runs: new PrismaRunStore(context, notifications, installation),
+      delegations: new PrismaDelegationStore(context),
+      delegations: new PrismaDelegationStore(context),
       fires: new PrismaFireStore(db, notifications),
       teams: new PrismaTeamStore(prisma, box),
       schedules: new PrismaScheduleStore(db),

@@ -2,13 +2,13 @@ import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import type { AgentPatch, Claim, CursorMove } from '@crewtab/domain/ports/run-store';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import type { Statement } from './database';
+import type { Session, Statement } from './database';
 import { loadClaimed, type RunContext } from './run-context';
 import { storableJson } from './text';
 
 // The run's row is locked before anything is changed for it: after that its epoch stays until the commit, and appends of
 // one run take turns, which keeps their seqs without a gap and each cursor honest.
-const HELD = `held AS MATERIALIZED (
+export const HELD = `held AS MATERIALIZED (
       SELECT r.id FROM schedule_runs r WHERE r.id = $1 AND r.epoch = $2 FOR NO KEY UPDATE)`;
 
 const INSERT_MESSAGES = `
@@ -71,6 +71,12 @@ export async function appendMessages(
   }
   context.changes.touch(claim.runId);
   return cursor?.to ?? null;
+}
+
+/** The same inside a transaction that goes on. */
+export async function appendWithin(session: Session, claim: Claim, messages: readonly DraftMessage[]): Promise<void> {
+  const [appended] = await session.query(APPEND, [claim.runId, claim.epoch, storableJson(messages)]);
+  if (!appended) throw new ClaimLostError(claim.runId);
 }
 
 /** Nothing was stored: the claim is lost, or the cursor says that it was stored before. */

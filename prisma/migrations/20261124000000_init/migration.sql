@@ -232,6 +232,22 @@ CREATE TABLE "prompt_permits" (
 );
 
 -- CreateTable
+CREATE TABLE "delegations" (
+    "organization_id" UUID NOT NULL,
+    "run_id" UUID NOT NULL,
+    "id" TEXT NOT NULL,
+    "from_agent" TEXT NOT NULL,
+    "to_agent" TEXT NOT NULL,
+    "task" TEXT NOT NULL,
+    "opened_at" TIMESTAMPTZ(6) NOT NULL,
+    "permit_epoch" INTEGER,
+    "answer" JSONB,
+    "answered_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "delegations_pkey" PRIMARY KEY ("run_id","id")
+);
+
+-- CreateTable
 CREATE TABLE "idempotency_keys" (
     "organization_id" UUID NOT NULL,
     "key" TEXT NOT NULL,
@@ -322,6 +338,9 @@ ALTER TABLE "messages" ADD CONSTRAINT "messages_organization_id_run_id_fkey" FOR
 
 -- AddForeignKey
 ALTER TABLE "prompt_permits" ADD CONSTRAINT "prompt_permits_organization_id_run_id_fkey" FOREIGN KEY ("organization_id", "run_id") REFERENCES "schedule_runs"("organization_id", "id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "delegations" ADD CONSTRAINT "delegations_organization_id_run_id_fkey" FOREIGN KEY ("organization_id", "run_id") REFERENCES "schedule_runs"("organization_id", "id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "idempotency_keys" ADD CONSTRAINT "idempotency_keys_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "organizations"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
@@ -472,3 +491,24 @@ $$;
 
 CREATE TRIGGER "prompt_permits_guard" BEFORE UPDATE OR DELETE ON "prompt_permits"
     FOR EACH ROW EXECUTE FUNCTION "prompt_permits_guard"();
+
+-- Delegations: like the prompt, a task is permitted once and answered once.
+
+ALTER TABLE "delegations" ADD CONSTRAINT "delegations_answer_is_whole" CHECK (("answer" IS NULL) = ("answered_at" IS NULL));
+
+CREATE FUNCTION "delegations_guard"() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW."run_id" = OLD."run_id" AND NEW."id" = OLD."id" AND NEW."from_agent" = OLD."from_agent" AND NEW."to_agent" = OLD."to_agent"
+        AND NEW."task" = OLD."task" AND (OLD."permit_epoch" IS NULL OR NEW."permit_epoch" IS NOT DISTINCT FROM OLD."permit_epoch")
+        AND (OLD."answer" IS NULL OR NEW."answer" IS NOT DISTINCT FROM OLD."answer") THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'delegation % of run % is permitted and answered once', OLD."id", OLD."run_id"
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'delegations_are_final', TABLE = 'delegations';
+END
+$$;
+
+CREATE TRIGGER "delegations_guard" BEFORE UPDATE ON "delegations"
+    FOR EACH ROW EXECUTE FUNCTION "delegations_guard"();
