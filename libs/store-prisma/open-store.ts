@@ -1,5 +1,4 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
-import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AccessStore, IdempotencyStore, RunArchive, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
@@ -10,7 +9,6 @@ import { PrismaClient } from './generated/client';
 import { readInstallation } from './installation';
 import { Notifications } from './notifications';
 import { PrismaAccessStore } from './prisma-access-store';
-import { PrismaDelegationStore } from './prisma-delegation-store';
 import { PrismaDelegationStore } from './prisma-delegation-store';
 import { PrismaFireStore } from './prisma-fire-store';
 import { PrismaIdempotencyStore } from './prisma-idempotency-store';
@@ -32,7 +30,6 @@ export interface StoreOptions {
 
 export interface Store {
   readonly runs: RunStore;
-  readonly delegations: DelegationStore;
   readonly delegations: DelegationStore;
   readonly fires: FireStore;
   readonly teams: TeamStore;
@@ -72,7 +69,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const context = { db, box, changes };
     return {
       runs: new PrismaRunStore(context, notifications, installation),
-      delegations: new PrismaDelegationStore(context),
       delegations: new PrismaDelegationStore(context),
       fires: new PrismaFireStore(db, notifications),
       teams: new PrismaTeamStore(prisma, box),

@@ -2,7 +2,7 @@ import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import type { AgentPatch, Claim, CursorMove } from '@crewtab/domain/ports/run-store';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import type { Session, Statement } from './database';
+import type { Statement } from './database';
 import { loadClaimed, type RunContext } from './run-context';
 import { storableJson } from './text';
 
@@ -71,12 +71,6 @@ export async function appendMessages(
   }
   context.changes.touch(claim.runId);
   return cursor?.to ?? null;
-}
-
-/** The same inside a transaction that goes on. */
-export async function appendWithin(session: Session, claim: Claim, messages: readonly DraftMessage[]): Promise<void> {
-  const [appended] = await session.query(APPEND, [claim.runId, claim.epoch, storableJson(messages)]);
-  if (!appended) throw new ClaimLostError(claim.runId);
 }
 
 /** Nothing was stored: the claim is lost, or the cursor says that it was stored before. */
