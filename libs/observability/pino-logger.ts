@@ -1,5 +1,5 @@
 import pino, { type DestinationStream, type Logger as Pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { LogFields, Logger } from '@crewtab/domain/ports/logger';
 
 export interface LoggerOptions {
@@ -40,11 +40,14 @@ export function createLogger(options: LoggerOptions): Logger {
     serializers: { error: pino.stdSerializers.err, err: pino.stdSerializers.err },
     redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
   };
-  return new PinoLogger(pino(settings, options.isPretty ? prettyStream(options.destination) : (options.destination ?? pino.destination(1))));
+  const destination = options.destination ?? pino.destination(1);
+  return new PinoLogger(pino(settings, options.isPretty ? prettified(destination) : destination));
 }
 
-function prettyStream(destination: DestinationStream | undefined): DestinationStream {
-  return pretty({ sync: true, ignore: 'name', translateTime: 'HH:MM:ss.l', ...(destination ? { destination, colorize: false } : {}) });
+/** Lines are formatted as they are written, in this process: none is lost when it ends. */
+function prettified(destination: DestinationStream): DestinationStream {
+  const format = prettyFactory({ ignore: 'name', translateTime: 'SYS:HH:MM:ss.l', colorize: false });
+  return { write: (line) => void destination.write(format(line)) };
 }
 
 class PinoLogger implements Logger {

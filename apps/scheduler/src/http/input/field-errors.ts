@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import type { FieldError } from '../server/problem';
 
-/** Turns Zod's issues into the API's: one per faulty field, unknown fields at their own path, words for people. */
+/** Turns Zod's issues into the API's: one per faulty field (the first), unknown fields at their own path, words for people. */
 export function toFieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
-  return issues.flatMap(toErrors);
+  const byPath = new Map<string, FieldError>();
+  for (const error of issues.flatMap(toErrors)) if (!byPath.has(error.path)) byPath.set(error.path, error);
+  return [...byPath.values()];
 }
 
 function toErrors(issue: z.core.$ZodIssue): FieldError[] {

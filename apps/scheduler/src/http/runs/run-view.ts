@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { formatDuration } from '@crewtab/domain/durations';
-import { ERROR_CODES, type ErrorCode, type Failure } from '@crewtab/domain/errors';
+import type { Failure } from '@crewtab/domain/errors';
 import type { Message } from '@crewtab/domain/runs/message';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { messageView, runView } from './run-schemas';
@@ -37,29 +37,15 @@ export function toMessageView(message: Message): MessageView {
   return { seq: message.seq, at: message.at.toISOString(), agent: message.agent, kind: message.kind, content: message.content };
 }
 
-/** Runs that never began have no outcome of a team; their status says all there is to say. */
 function errorOf(run: Run): RunView['error'] {
-  if (run.outcome?.error) return plain(run.outcome.error);
-  switch (run.status) {
-    case 'skipped':
-      return byCode('overlap_skipped');
-    case 'missed':
-      return byCode('missed');
-    case 'cancelled':
-      return byCode(run.cancelCode ?? 'cancelled');
-    default:
-      return null;
-  }
+  const failure = run.outcome?.error ?? run.notRunReason;
+  return failure && plain(failure);
 }
 
 function teardownOf(run: Run): Pick<RunView, 'teardown' | 'teardownFailure'> {
   const { receipt, error, failedAttempts } = run.teardown;
   if (receipt) return { teardown: { ...receipt, verifiedAt: receipt.verifiedAt.toISOString() }, teardownFailure: null };
   return { teardown: null, teardownFailure: error ? { ...plain(error), attempts: failedAttempts } : null };
-}
-
-function byCode(code: ErrorCode): Failure {
-  return { code, message: ERROR_CODES[code] };
 }
 
 function plain(failure: Failure): Failure {

@@ -90,7 +90,8 @@ function isObject({ value }: { value: unknown }): boolean {
 /** Runs even when single agents are faulty, so that all faults are told at once. */
 function checkTogether(agents: readonly { readonly name?: unknown; readonly role?: unknown }[], context: z.core.$RefinementCtx): void {
   const leaders = agents.filter((agent) => agent.role === 'leader').length;
-  if (leaders !== 1 && agents.length > 0) {
+  const areRolesKnown = agents.every((agent) => agent.role === 'leader' || agent.role === 'worker');
+  if (leaders !== 1 && agents.length > 0 && areRolesKnown) {
     context.addIssue({ code: 'custom', message: `must have exactly one agent with the role leader, not ${leaders}` });
   }
   const seen = new Set<unknown>();

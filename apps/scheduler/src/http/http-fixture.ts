@@ -1,0 +1,98 @@
+import type { Server } from 'node:http';
+import { Test } from '@nestjs/testing';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import request, { type Test as SuperTest } from 'supertest';
+import { createMetrics } from '@crewtab/observability/metrics';
+import { FakeClock } from '@crewtab/testing/fake-clock';
+import { InMemoryAccess, InMemoryIdempotency } from '@crewtab/testing/management/in-memory-access';
+import { InMemoryCatalog } from '@crewtab/testing/management/in-memory-catalog';
+import { InMemoryRunArchive } from '@crewtab/testing/management/in-memory-run-archive';
+import { RecordingLogger } from '@crewtab/testing/recording-logger';
+import { hashApiKey } from './access/api-key';
+import { configureHttp, httpControllers, httpProviders } from './http';
+import type { HttpDeps, HttpSettings, ReadinessCheck } from './http-deps';
+
+/** Keys of the fixture: two organizations, and a key in the first that is no admin. */
+export const KEYS = { admin: 'ctk_admin_of_the_first_one', member: 'ctk_member_of_the_first_one', other: 'ctk_admin_of_the_other' } as const;
+export const ORGANIZATION = 'organization-one';
+export const OTHER_ORGANIZATION = 'organization-two';
+
+export const SETTINGS: HttpSettings = {
+  version: '1.2.3-test',
+  runtime: 'docker',
+  defaultTimeoutMs: 3_600_000,
+  maxTimeoutMs: 86_400_000,
+  isBullBoardWritable: false,
+};
+
+export class RecordingQueue {
+  readonly offered: string[] = [];
+  isDown = false;
+
+  offerRuns(runIds: readonly string[]): Promise<void> {
+    if (this.isDown) return Promise.reject(new Error('Redis does not answer'));
+    this.offered.push(...runIds);
+    return Promise.resolve();
+  }
+}
+
+export interface HttpFixture {
+  readonly app: NestExpressApplication;
+  readonly server: Server;
+  readonly clock: FakeClock;
+  readonly catalog: InMemoryCatalog;
+  readonly runs: InMemoryRunArchive;
+  readonly access: InMemoryAccess;
+  readonly idempotency: InMemoryIdempotency;
+  readonly queue: RecordingQueue;
+  readonly logger: RecordingLogger;
+  /** A request with the first organization's admin key. */
+  call(method: 'get' | 'post' | 'patch' | 'delete' | 'put', path: string, key?: string): SuperTest;
+}
+
+/** The whole HTTP side over fakes, behind a real server on a loopback port. Close `app` in the end. */
+export async function startHttp(options: { settings?: Partial<HttpSettings>; readiness?: readonly ReadinessCheck[]; deps?: Partial<HttpDeps> } = {}): Promise<HttpFixture> {
+  const clock = new FakeClock();
+  const catalog = new InMemoryCatalog(clock);
+  const runs = new InMemoryRunArchive(catalog, clock);
+  const [access, idempotency, queue, logger] = [new InMemoryAccess(), new InMemoryIdempotency(), new RecordingQueue(), new RecordingLogger()];
+  access.keys.set(hashApiKey(KEYS.admin), { keyId: 'k1', organizationId: ORGANIZATION, role: 'admin' });
+  access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
+  access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
+  const deps: HttpDeps = {
+    teams: catalog,
+    schedules: catalog,
+    runs,
+    access,
+    idempotency,
+    runChanges: runs,
+    queue,
+    logger,
+    clock,
+    settings: { ...SETTINGS, ...options.settings },
+    metrics: createMetrics('test'),
+    readiness: options.readiness ?? [],
+    bullBoardQueues: [],
+    ...options.deps,
+  };
+  const module = await Test.createTestingModule({ controllers: [...httpControllers], providers: httpProviders(deps) }).compile();
+  const app = module.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: false });
+  configureHttp(app, deps);
+  await app.listen(0, '127.0.0.1');
+  const server = app.getHttpServer() as Server;
+  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) => request(server)[method](path).set('Authorization', `Bearer ${key}`);
+  return { app, server, clock, catalog, runs, access, idempotency, queue, logger, call };
+}
+
+/** The smallest team that is valid under the docker runtime. */
+export function aTeam(agent: Readonly<Record<string, unknown>> = {}) {
+  return { name: 'Marketing team', agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:1', ...agent }] };
+}
+
+/** The smallest schedule that is valid. */
+export function aSchedule(teamId: string, fields: Readonly<Record<string, unknown>> = {}) {
+  return { teamId, name: 'Report', prompt: 'Write a report.', cron: '0 9 * * 1-5', ...fields };
+}
+
+/** An id that has the right form and belongs to nothing. */
+export const NO_ID = '0198c0de-0000-7000-8000-00000000dead';

@@ -1,0 +1,197 @@
+import { aSchedule, aTeam, KEYS, NO_ID, startHttp, type HttpFixture } from '../http-fixture';
+import { VIEWS } from '../openapi/openapi-document';
+
+const TEAMS = '/api/v1/teams';
+
+let http: HttpFixture;
+beforeEach(async () => (http = await startHttp()));
+afterEach(() => http.app.close());
+
+interface Refusal {
+  readonly code: string;
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+}
+
+const paths = (body: unknown): string[] => (body as Refusal).errors.map((error) => error.path);
+
+describe('POST /teams', () => {
+  it('stores a team with everything that an agent can have', async () => {
+    const team = {
+      name: 'Marketing team',
+      description: 'Writes reports',
+      network: 'none',
+      agents: [
+        {
+          name: 'lead',
+          role: 'leader',
+          protocol: 'acp',
+          image: 'registry.example:5000/agents/lead:1@sha256:abc',
+          command: ['agent', '--verbose', ''],
+          env: { TOKEN: 'geheim', _x1: '' },
+          instructions: 'Be brief.\nBe kind.',
+          mode: 'bypassPermissions',
+          permissions: 'deny',
+          resources: { cpus: 0.5, memory: '512m', pids: 128 },
+        },
+        { name: 'a', role: 'worker', protocol: 'command', image: 'busybox' },
+      ],
+    };
+    const answer = await http.call('post', TEAMS).send(team).expect(201);
+    expect(answer.body).toMatchObject(team);
+    expect(VIEWS.Team.parse(answer.body)).toEqual(answer.body);
+    expect(answer.headers.location).toBe(`${TEAMS}/${(answer.body as { id: string }).id}`);
+    expect((await http.call('get', answer.headers.location ?? '')).body).toEqual(answer.body);
+  });
+
+  it('fills in what may be left out', async () => {
+    const answer = await http.call('post', TEAMS).send(aTeam()).expect(201);
+    expect(answer.body).toMatchObject({ description: null, network: 'egress' });
+  });
+
+  const worker = { name: 'w', role: 'worker', protocol: 'acp', image: 'x' };
+  const leader = { name: 'lead', role: 'leader', protocol: 'acp', image: 'x' };
+  const faults: [string, unknown, string][] = [
+    ['no name', { ...aTeam(), name: undefined }, 'name'],
+    ['an empty name', { ...aTeam(), name: '' }, 'name'],
+    ['a blank name', { ...aTeam(), name: '   ' }, 'name'],
+    ['a name of 64 characters', { ...aTeam(), name: 'x'.repeat(64) }, 'name'],
+    ['a name of two lines', { ...aTeam(), name: 'a\nb' }, 'name'],
+    ['a name that is a number', { ...aTeam(), name: 5 }, 'name'],
+    ['NUL in a name', { ...aTeam(), name: 'a\0b' }, 'name'],
+    ['half a surrogate pair', { ...aTeam(), description: '\ud800' }, 'description'],
+    ['a description of 1,001 characters', { ...aTeam(), description: 'x'.repeat(1_001) }, 'description'],
+    ['an unknown network', { ...aTeam(), network: 'host' }, 'network'],
+    ['an unknown field', { ...aTeam(), colour: 'red' }, 'colour'],
+    ['no agents', { name: 'x' }, 'agents'],
+    ['an empty list of agents', { name: 'x', agents: [] }, 'agents'],
+    ['agents that are no list', { name: 'x', agents: {} }, 'agents'],
+    ['an agent that is null', { name: 'x', agents: [null] }, 'agents.0'],
+    ['51 agents', { name: 'x', agents: [leader, ...Array.from({ length: 50 }, (_, i) => ({ ...worker, name: `w${i}` }))] }, 'agents'],
+    ['no leader', { name: 'x', agents: [worker] }, 'agents'],
+    ['two leaders', { name: 'x', agents: [leader, { ...leader, name: 'b' }] }, 'agents'],
+    ['two agents of one name', { name: 'x', agents: [leader, worker, worker] }, 'agents.2.name'],
+    ['an agent without a name', aTeam({ name: undefined }), 'agents.0.name'],
+    ['an agent name with capitals', aTeam({ name: 'Lead' }), 'agents.0.name'],
+    ['an agent name that ends in a dash', aTeam({ name: 'lead-' }), 'agents.0.name'],
+    ['an agent name of 64 characters', aTeam({ name: 'a'.repeat(64) }), 'agents.0.name'],
+    ['an unknown role', aTeam({ role: 'boss' }), 'agents.0.role'],
+    ['an unknown protocol', aTeam({ protocol: 'telnet' }), 'agents.0.protocol'],
+    ['an unknown field of an agent', aTeam({ colour: 'red' }), 'agents.0.colour'],
+    ['no image under docker', aTeam({ image: undefined }), 'agents.0.image'],
+    ['an empty image', aTeam({ image: '' }), 'agents.0.image'],
+    ['an image with a space', aTeam({ image: 'a b' }), 'agents.0.image'],
+    ['an empty command', aTeam({ command: [] }), 'agents.0.command'],
+    ['a command that is text', aTeam({ command: 'ls' }), 'agents.0.command'],
+    ['a command without a program', aTeam({ command: ['', 'x'] }), 'agents.0.command.0'],
+    ['a command argument that is a number', aTeam({ command: ['ls', 1] }), 'agents.0.command.1'],
+    ['an env name with a dash', aTeam({ env: { 'A-B': 'x' } }), 'agents.0.env.A-B'],
+    ['an env name that begins with a digit', aTeam({ env: { '1A': 'x' } }), 'agents.0.env.1A'],
+    ['an env value that is a number', aTeam({ env: { A: 1 } }), 'agents.0.env.A'],
+    ['NUL in an env value', aTeam({ env: { A: 'x\0' } }), 'agents.0.env.A'],
+    ['instructions of 50,001 characters', aTeam({ instructions: 'x'.repeat(50_001) }), 'agents.0.instructions'],
+    ['an unknown permission', aTeam({ permissions: 'ask' }), 'agents.0.permissions'],
+    ['no cpus', aTeam({ resources: { cpus: 0 } }), 'agents.0.resources.cpus'],
+    ['257 cpus', aTeam({ resources: { cpus: 257 } }), 'agents.0.resources.cpus'],
+    ['memory without sense', aTeam({ resources: { memory: 'lots' } }), 'agents.0.resources.memory'],
+    ['memory of 5m', aTeam({ resources: { memory: '5m' } }), 'agents.0.resources.memory'],
+    ['memory as a number', aTeam({ resources: { memory: 512 } }), 'agents.0.resources.memory'],
+    ['no pids', aTeam({ resources: { pids: 0 } }), 'agents.0.resources.pids'],
+    ['half a pid', aTeam({ resources: { pids: 1.5 } }), 'agents.0.resources.pids'],
+    ['an unknown resource', aTeam({ resources: { gpus: 1 } }), 'agents.0.resources.gpus'],
+    ['no object', '[]', ''],
+    ['null', 'null', ''],
+  ];
+
+  it.each(faults)('refuses %s, with the path, and stores nothing', async (_, body, path) => {
+    const answer = await http
+      .call('post', TEAMS)
+      .set('Content-Type', 'application/json')
+      .send(typeof body === 'string' ? body : JSON.stringify(body))
+      .expect(400)
+      .expect('Content-Type', /application\/problem\+json/);
+    expect((answer.body as Refusal).code).toBe('invalid_request');
+    expect(paths(answer.body)).toEqual([path]);
+    expect(http.catalog.teams.size).toBe(0);
+  });
+
+  it('tells all faults at once', async () => {
+    const body = { name: '', colour: 1, agents: [{ ...leader, image: 'a b' }, { ...leader, name: 'B', env: { '1': 'x', OK: 2 } }] };
+    const answer = await http.call('post', TEAMS).send(body).expect(400);
+    expect(paths(answer.body).sort()).toEqual(['agents', 'agents.0.image', 'agents.1.env.1', 'agents.1.env.OK', 'agents.1.name', 'colour', 'name']);
+  });
+
+  it('takes what is exactly at the limits', async () => {
+    const body = { ...aTeam({ name: 'a'.repeat(63), instructions: '🦀'.repeat(50_000), resources: { cpus: 256, memory: '6m', pids: 1 } }), name: 'x'.repeat(63), description: 'x'.repeat(1_000) };
+    await http.call('post', TEAMS).send(body).expect(201);
+  });
+});
+
+describe('under the process runtime', () => {
+  it('needs a command and no image', async () => {
+    const process = await startHttp({ settings: { runtime: 'process' } });
+    const refused = await process.call('post', TEAMS).send(aTeam()).expect(400);
+    expect(paths(refused.body)).toEqual(['agents.0.command']);
+    await process.call('post', TEAMS).send(aTeam({ image: undefined, command: ['node', 'agent.js'] })).expect(201);
+    await process.app.close();
+  });
+});
+
+describe('GET /teams', () => {
+  it('pages newest first', async () => {
+    for (const name of ['one', 'two', 'three']) await http.call('post', TEAMS).send({ ...aTeam(), name });
+    const first = (await http.call('get', `${TEAMS}?limit=2`).expect(200)).body as { items: { name: string }[]; nextCursor: string };
+    expect(first.items.map((team) => team.name)).toEqual(['three', 'two']);
+    const second = await http.call('get', `${TEAMS}?limit=2&cursor=${first.nextCursor}`).expect(200);
+    expect(second.body).toMatchObject({ items: [{ name: 'one' }], nextCursor: null });
+  });
+
+  it.each([
+    ['limit=0', 'limit'],
+    ['limit=101', 'limit'],
+    ['limit=ten', 'limit'],
+    ['limit=1&limit=2', 'limit'],
+    ['cursor=', 'cursor'],
+    ['cursor=%00', 'cursor'],
+    ['page=2', 'page'],
+  ])('refuses ?%s', async (query, path) => {
+    expect(paths((await http.call('get', `${TEAMS}?${query}`).expect(400)).body)).toEqual([path]);
+  });
+});
+
+describe('one team', () => {
+  let id: string;
+  beforeEach(async () => (id = ((await http.call('post', TEAMS).send(aTeam())).body as { id: string }).id));
+
+  it('changes only the fields that are given', async () => {
+    const answer = await http.call('patch', `${TEAMS}/${id}`).send({ description: 'new' }).expect(200);
+    expect(answer.body).toMatchObject({ ...aTeam(), description: 'new' });
+    expect((await http.call('patch', `${TEAMS}/${id}`).send({ description: null }).expect(200)).body).toMatchObject({ description: null });
+    expect((await http.call('patch', `${TEAMS}/${id}`).send({}).expect(200)).body).toMatchObject(aTeam());
+  });
+
+  it.each([
+    [{ name: null }, 'name'],
+    [{ agents: [] }, 'agents'],
+    [{ id: 'x' }, 'id'],
+    [{ agents: [{ name: 'w', role: 'worker', protocol: 'acp', image: 'x' }] }, 'agents'],
+  ])('refuses the change %j and keeps what was', async (patch, path) => {
+    expect(paths((await http.call('patch', `${TEAMS}/${id}`).send(patch).expect(400)).body)).toContain(path);
+    expect((await http.call('get', `${TEAMS}/${id}`)).body).toMatchObject(aTeam());
+  });
+
+  it('cannot be deleted while a schedule uses it', async () => {
+    const schedule = await http.call('post', '/api/v1/schedules').send(aSchedule(id)).expect(201);
+    expect((await http.call('delete', `${TEAMS}/${id}`).expect(409)).body).toMatchObject({ code: 'team_in_use' });
+    await http.call('delete', `/api/v1/schedules/${(schedule.body as { id: string }).id}`).expect(204);
+    await http.call('delete', `${TEAMS}/${id}`).expect(204);
+    await http.call('delete', `${TEAMS}/${id}`).expect(404);
+  });
+
+  it.each(['get', 'patch', 'delete'] as const)('is not there for %s by another organization, nor is an id that never was', async (method) => {
+    for (const [path, key] of [[id, KEYS.other], [NO_ID, KEYS.admin], ['17', KEYS.admin], ['%00', KEYS.admin]] as const) {
+      const answer = await http.call(method, `${TEAMS}/${path}`, key).send(method === 'patch' ? { description: 'mine' } : undefined).expect(404);
+      expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
+    }
+    expect((await http.call('get', `${TEAMS}/${id}`)).body).toMatchObject({ description: null });
+  });
+});

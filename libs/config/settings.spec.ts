@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { renderEnvExample } from './env-example';
+import { ConfigError, type Environment } from './read-settings';
+import { loadSchedulerConfig } from './scheduler-config';
+import { SETTINGS } from './settings';
+import { loadWorkerConfig } from './worker-config';
+
+const HEX_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
+
+const ENOUGH: Environment = {
+  DATABASE_URL: 'postgresql://crewtab:geheim@localhost:5432/crewtab',
+  REDIS_URL: 'redis://localhost:6379',
+  CREWTAB_ENCRYPTION_KEY: HEX_KEY,
+};
+
+function problemsOf(load: () => unknown): ConfigError {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('the settings were accepted');
+}
+
+describe('loadSchedulerConfig', () => {
+  it('needs only what has no default', () => {
+    expect(loadSchedulerConfig(ENOUGH)).toEqual({
+      http: { host: '127.0.0.1', port: 3000 },
+      database: { url: ENOUGH.DATABASE_URL },
+      redis: { url: ENOUGH.REDIS_URL },
+      access: { firstApiKey: null, encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
+      timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
+      runtime: { kind: 'docker' },
+      bullBoard: { isWritable: false },
+      log: { level: 'info' },
+    });
+  });
+
+  it('reads every value that is given', () => {
+    const config = loadSchedulerConfig({
+      ...ENOUGH,
+      HOST: '0.0.0.0',
+      PORT: ' 8080 ',
+      CREWTAB_API_KEY: 'k'.repeat(16),
+      CREWTAB_ENCRYPTION_KEY: Buffer.from(HEX_KEY, 'hex').toString('base64'),
+      SCHEDULE_TIMEOUT: '90m',
+      SCHEDULE_TIMEOUT_MAX: '90m',
+      CREWTAB_RUNTIME: 'process',
+      CREWTAB_BULLBOARD_WRITABLE: 'true',
+      LOG_LEVEL: 'debug',
+    });
+    expect(config).toMatchObject({
+      http: { host: '0.0.0.0', port: 8080 },
+      access: { firstApiKey: 'k'.repeat(16), encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
+      timeouts: { defaultMs: 5_400_000, maxMs: 5_400_000 },
+      runtime: { kind: 'process' },
+      bullBoard: { isWritable: true },
+      log: { level: 'debug' },
+    });
+  });
+
+  it('takes empty variables for absent ones', () => {
+    expect(loadSchedulerConfig({ ...ENOUGH, PORT: '', CREWTAB_API_KEY: ' ' })).toEqual(loadSchedulerConfig(ENOUGH));
+  });
+
+  it('lists every bad setting at once, with its name, what is wrong and an example', () => {
+    const error = problemsOf(() => loadSchedulerConfig({ PORT: '70000', LOG_LEVEL: 'loud', SCHEDULE_TIMEOUT: '0s', CREWTAB_RUNTIME: 'podman' }));
+    expect(error.problems.map((problem) => problem.name).sort()).toEqual([
+      'CREWTAB_ENCRYPTION_KEY',
+      'CREWTAB_RUNTIME',
+      'DATABASE_URL',
+      'LOG_LEVEL',
+      'PORT',
+      'REDIS_URL',
+      'SCHEDULE_TIMEOUT',
+    ]);
+    expect(error.message).toContain('7 settings are not valid:');
+    expect(error.message).toContain('  PORT (now "70000") must be a whole number from 0 to 65535; for example PORT=3000');
+    expect(error.message).toContain('  DATABASE_URL is not set; for example DATABASE_URL=postgresql://');
+    expect(error.message).toContain('CREWTAB_ENCRYPTION_KEY is not set; for example CREWTAB_ENCRYPTION_KEY=<the output of: openssl rand -hex 32>');
+  });
+
+  it('refuses a default timeout over the maximum', () => {
+    const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, SCHEDULE_TIMEOUT: '2h', SCHEDULE_TIMEOUT_MAX: '1h' }));
+    expect(error.message).toContain('SCHEDULE_TIMEOUT must not be longer than SCHEDULE_TIMEOUT_MAX');
+  });
+
+  it.each([
+    ['DATABASE_URL', 'mysql://root:geheim@x/y'],
+    ['DATABASE_URL', 'geheim'],
+    ['REDIS_URL', 'http://:geheim@x'],
+    ['CREWTAB_API_KEY', 'geheim'],
+    ['CREWTAB_API_KEY', 'geheim geheim geheim'],
+    ['CREWTAB_ENCRYPTION_KEY', 'geheim'],
+    ['CREWTAB_ENCRYPTION_KEY', '00'.repeat(32)],
+    ['CREWTAB_ENCRYPTION_KEY', 'ab'.repeat(31)],
+  ])('refuses a bad %s without showing it', (name, value) => {
+    const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
+    expect(error.problems.map((problem) => problem.name)).toEqual([name]);
+    expect(error.message).not.toContain(value);
+  });
+
+  it.each([
+    ['PORT', '3000x'],
+    ['PORT', '-1'],
+    ['HOST', 'a b'],
+    ['CREWTAB_BULLBOARD_WRITABLE', 'yes please'],
+    ['SCHEDULE_TIMEOUT', '1 hour'],
+    ['SCHEDULE_TIMEOUT_MAX', '9000h'],
+  ])('refuses %s=%s', (name, value) => {
+    const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
+    expect(error.problems.map((problem) => problem.name)).toEqual([name]);
+  });
+});
+
+describe('loadWorkerConfig', () => {
+  it('needs only what has no default', () => {
+    expect(loadWorkerConfig(ENOUGH)).toMatchObject({
+      runtime: { kind: 'docker', dockerHost: 'unix:///var/run/docker.sock', dataDir: '.crewtab' },
+      agents: { handshakeTimeoutMs: 60_000, stopGraceMs: 5_000, outputLimitBytes: 104_857_600 },
+      concurrency: 10,
+      hostName: null,
+    });
+  });
+
+  it.each([
+    ['DOCKER_HOST', '/var/run/docker.sock'],
+    ['WORKER_CONCURRENCY', '0'],
+    ['CREWTAB_WORKER_HOST', 'host.example'],
+    ['AGENT_HANDSHAKE_TIMEOUT', '0s'],
+    ['AGENT_STOP_GRACE', '11m'],
+    ['AGENT_OUTPUT_LIMIT', '10k'],
+    ['AGENT_OUTPUT_LIMIT', 'much'],
+  ])('refuses %s=%s', (name, value) => {
+    const error = problemsOf(() => loadWorkerConfig({ ...ENOUGH, [name]: value }));
+    expect(error.problems.map((problem) => problem.name)).toEqual([name]);
+  });
+});
+
+describe('.env.example', () => {
+  it('is what the definitions say (npm run env:example writes it)', () => {
+    expect(readFileSync('.env.example', 'utf8')).toBe(renderEnvExample());
+  });
+
+  it('has every setting once, and no secret in it', () => {
+    const text = renderEnvExample();
+    for (const name of Object.keys(SETTINGS)) expect(text.match(new RegExp(`^(# )?${name}=`, 'gm'))).toHaveLength(1);
+    expect(text).toMatch(/^CREWTAB_ENCRYPTION_KEY=$/m);
+    expect(text).toMatch(/^# CREWTAB_API_KEY=$/m);
+  });
+
+  it('has defaults that are valid', () => {
+    const defaults = Object.fromEntries(Object.entries(SETTINGS).flatMap(([name, setting]) => (setting.default === null ? [] : [[name, setting.default]])));
+    expect(loadSchedulerConfig({ ...ENOUGH, ...defaults })).toEqual(loadSchedulerConfig(ENOUGH));
+    expect(loadWorkerConfig({ ...ENOUGH, ...defaults })).toEqual(loadWorkerConfig(ENOUGH));
+  });
+});

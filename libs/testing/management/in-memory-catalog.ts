@@ -1,0 +1,122 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type {
+  FireInstants,
+  NewSchedule,
+  NewTeam,
+  Page,
+  PageRequest,
+  ScheduleFilter,
+  ScheduleStore,
+  TeamStore,
+} from '@crewtab/domain/ports/management-store';
+import type { Schedule } from '@crewtab/domain/schedules/schedule';
+import type { Team } from '@crewtab/domain/teams/team';
+import { fakeUuid } from '../stores/stored-run';
+import { pageOf } from './pages';
+
+/** Teams and schedules without a database, for tests of the HTTP side. */
+export class InMemoryCatalog implements TeamStore, ScheduleStore {
+  readonly teams = new Map<string, Team>();
+  readonly schedules = new Map<string, Schedule>();
+  /** The instants that came with the last create or edit of a schedule that brought some. */
+  readonly instants = new Map<string, FireInstants>();
+  readonly notes = new Map<string, string | null>();
+  private made = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  createTeam(organizationId: string, team: NewTeam): Promise<Team> {
+    const stored = { ...team, ...this.newRow(organizationId) };
+    this.teams.set(stored.id, stored);
+    return Promise.resolve(stored);
+  }
+
+  listTeams(organizationId: string, page: PageRequest): Promise<Page<Team>> {
+    return Promise.resolve(pageOf(inOrganization(this.teams, organizationId), page));
+  }
+
+  getTeam(organizationId: string, id: string): Promise<Team | null> {
+    return Promise.resolve(find(this.teams, organizationId, id));
+  }
+
+  updateTeam(organizationId: string, id: string, patch: Partial<NewTeam>): Promise<Team | null> {
+    const team = find(this.teams, organizationId, id);
+    if (!team) return Promise.resolve(null);
+    const updated = { ...team, ...patch, updatedAt: this.clock.now() };
+    this.teams.set(id, updated);
+    return Promise.resolve(updated);
+  }
+
+  deleteTeam(organizationId: string, id: string): Promise<boolean> {
+    if (!find(this.teams, organizationId, id)) return Promise.resolve(false);
+    const isUsed = [...this.schedules.values()].some((schedule) => schedule.teamId === id);
+    if (isUsed) return Promise.reject(new AppError('team_in_use', 'the team is used by schedules'));
+    return Promise.resolve(this.teams.delete(id));
+  }
+
+  createSchedule(organizationId: string, schedule: NewSchedule, instants: FireInstants): Promise<Schedule | null> {
+    if (!find(this.teams, organizationId, schedule.teamId)) return Promise.resolve(null);
+    const row = { ...schedule, ...this.newRow(organizationId), status: 'idle', lastRunAt: null, nextRunAt: instants.nextFireAt } as const;
+    return Promise.resolve(this.saveSchedule(row, instants));
+  }
+
+  listSchedules(organizationId: string, filter: ScheduleFilter, page: PageRequest): Promise<Page<Schedule>> {
+    const matching = inOrganization(this.schedules, organizationId).filter(
+      (schedule) =>
+        (filter.teamId === undefined || schedule.teamId === filter.teamId) &&
+        (filter.enabled === undefined || schedule.enabled === filter.enabled) &&
+        (filter.status === undefined || schedule.status === filter.status),
+    );
+    return Promise.resolve(pageOf(matching, page));
+  }
+
+  getSchedule(organizationId: string, id: string): Promise<Schedule | null> {
+    return Promise.resolve(find(this.schedules, organizationId, id));
+  }
+
+  updateSchedule(organizationId: string, id: string, patch: Partial<NewSchedule>, instants: FireInstants | null): Promise<Schedule | null> {
+    const schedule = find(this.schedules, organizationId, id);
+    if (!schedule) return Promise.resolve(null);
+    if (patch.teamId !== undefined && !find(this.teams, organizationId, patch.teamId)) {
+      return Promise.reject(new AppError('not_found', 'teamId: there is no such team'));
+    }
+    return Promise.resolve(this.saveSchedule({ ...schedule, ...patch, updatedAt: this.clock.now() }, instants));
+  }
+
+  setEnabled(organizationId: string, id: string, enabled: boolean, note: string | null, instants: FireInstants): Promise<Schedule | null> {
+    const schedule = find(this.schedules, organizationId, id);
+    if (!schedule) return Promise.resolve(null);
+    this.notes.set(id, note);
+    return Promise.resolve(this.saveSchedule({ ...schedule, enabled }, instants));
+  }
+
+  deleteSchedule(organizationId: string, id: string): Promise<boolean> {
+    return Promise.resolve(find(this.schedules, organizationId, id) !== null && this.schedules.delete(id));
+  }
+
+  private saveSchedule(schedule: Schedule, instants: FireInstants | null): Schedule {
+    const stored = instants ? { ...schedule, nextRunAt: instants.nextFireAt } : schedule;
+    this.schedules.set(stored.id, stored);
+    if (instants) this.instants.set(stored.id, instants);
+    return stored;
+  }
+
+  private newRow(organizationId: string) {
+    const now = this.clock.now();
+    return { id: fakeUuid(++this.made, 4), organizationId, createdAt: now, updatedAt: now };
+  }
+}
+
+interface Owned {
+  readonly organizationId: string;
+}
+
+function find<T extends Owned>(all: ReadonlyMap<string, T>, organizationId: string, id: string): T | null {
+  const one = all.get(id);
+  return one?.organizationId === organizationId ? one : null;
+}
+
+function inOrganization<T extends Owned>(all: ReadonlyMap<string, T>, organizationId: string): T[] {
+  return [...all.values()].filter((one) => one.organizationId === organizationId);
+}

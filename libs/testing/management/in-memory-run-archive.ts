@@ -1,0 +1,113 @@
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
+import type { Subscription } from '@crewtab/domain/ports/runtime';
+import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
+import { isTerminal, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
+import { Listeners } from '../stores/listeners';
+import { fakeUuid, seedRun } from '../stores/stored-run';
+import { pageOf } from './pages';
+
+/** Runs and their conversations without a database, as the HTTP side sees them. Tests move the runs themselves. */
+export class InMemoryRunArchive implements RunArchive {
+  readonly runs = new Map<string, Run>();
+  readonly deployments = new Map<string, DeploymentView & { readonly organizationId: string }>();
+  private readonly messages = new Map<string, Message[]>();
+  private readonly changed = new Listeners<string>();
+
+  constructor(
+    private readonly catalog: Pick<TeamStore, 'getTeam'> & Pick<ScheduleStore, 'getSchedule'>,
+    private readonly clock: Clock,
+  ) {}
+
+  // For tests
+
+  addRun(run: Partial<Run>): Run {
+    const id = run.id ?? fakeUuid(this.runs.size + 1, 1);
+    const made = seedRun({ ...run, id }, this.runs.size + 1, this.clock.now()).run;
+    this.runs.set(id, made);
+    this.messages.set(id, []);
+    return made;
+  }
+
+  change(runId: string, patch: Partial<Run>): void {
+    const run = this.runs.get(runId);
+    if (!run) throw new Error(`no run ${runId}`);
+    this.runs.set(runId, { ...run, ...patch });
+    this.changed.notify(runId);
+  }
+
+  say(runId: string, ...drafts: readonly Pick<DraftMessage, 'kind' | 'content'>[]): void {
+    const messages = this.messages.get(runId) ?? [];
+    for (const draft of drafts) messages.push({ agent: 'lead', at: this.clock.now(), seq: messages.length + 1, ...draft });
+    this.messages.set(runId, messages);
+    this.changed.notify(runId);
+  }
+
+  // The port
+
+  onRunChanged(listener: (runId: string) => void): Promise<Subscription> {
+    return Promise.resolve(this.changed.add(listener));
+  }
+
+  async createManualRun(organizationId: string, scheduleId: string): Promise<Run | null> {
+    const schedule = await this.catalog.getSchedule(organizationId, scheduleId);
+    if (!schedule) return null;
+    const team = await this.catalog.getTeam(organizationId, schedule.teamId);
+    const { prompt, timeoutMs, teamId } = schedule;
+    const plan = { teamName: team?.name ?? '', network: team?.network ?? 'egress', agents: team?.agents ?? [], prompt, timeoutMs } as const;
+    return this.start({ organizationId, scheduleId, teamId, plan }, 'manual');
+  }
+
+  async createRerun(organizationId: string, runId: string): Promise<Run | null> {
+    const run = await this.getRun(organizationId, runId);
+    if (!run) return null;
+    const { scheduleId, teamId, plan } = run;
+    return this.start({ organizationId, scheduleId, teamId, plan }, 'rerun');
+  }
+
+  async requestCancel(organizationId: string, runId: string): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null> {
+    const run = await this.getRun(organizationId, runId);
+    if (!run) return null;
+    if (isTerminal(run.status)) return { run, wasTerminal: true };
+    const now = this.clock.now();
+    const cancelled = { cancelRequestedAt: now, cancelCode: 'cancelled' } as const;
+    const outcome = { status: 'cancelled', result: null, error: { code: 'cancelled', message: 'cancelled on request' } } as const;
+    const ended = { status: 'cancelled', phase: 'finished', finishedAt: now, outcome } as const;
+    this.change(runId, run.status === 'queued' ? { ...cancelled, ...ended } : cancelled);
+    return { run: this.runs.get(runId) ?? run, wasTerminal: false };
+  }
+
+  getRun(organizationId: string, id: string): Promise<Run | null> {
+    const run = this.runs.get(id);
+    return Promise.resolve(run?.organizationId === organizationId ? run : null);
+  }
+
+  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
+    const matching = [...this.runs.values()].filter((run) => run.organizationId === organizationId && matches(run, filter));
+    return Promise.resolve(pageOf(matching, page));
+  }
+
+  async listMessages(organizationId: string, runId: string, after: number, limit: number): Promise<Message[] | null> {
+    if (!(await this.getRun(organizationId, runId))) return null;
+    return (this.messages.get(runId) ?? []).filter((message) => message.seq > after).slice(0, limit);
+  }
+
+  getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
+    const deployment = this.deployments.get(id);
+    return Promise.resolve(deployment?.organizationId === organizationId ? deployment : null);
+  }
+
+  private start(run: Pick<Run, 'organizationId' | 'scheduleId' | 'teamId' | 'plan'>, trigger: RunTrigger): Run {
+    return this.addRun({ ...run, trigger, scheduledFor: this.clock.now(), status: 'queued', phase: 'queued' });
+  }
+}
+
+function matches(run: Run, filter: RunFilter): boolean {
+  return (
+    (filter.scheduleId === undefined || run.scheduleId === filter.scheduleId) &&
+    (filter.status === undefined || run.status === filter.status) &&
+    (filter.trigger === undefined || run.trigger === filter.trigger) &&
+    (filter.since === undefined || run.scheduledFor >= filter.since) &&
+    (filter.until === undefined || run.scheduledFor < filter.until)
+  );
+}
