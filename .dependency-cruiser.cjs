@@ -1,0 +1,144 @@
+'use strict';
+
+/** Specs, and what only specs use beside them: decide.spec-support.ts, spec-support.ts, http-fixture.ts. */
+const spec = '(\\.spec\\.ts|\\.spec-[^/]+\\.ts|/spec-support\\.ts|-fixture\\.ts)$';
+const adapter = '^libs/(runtime-[^/]+|protocol-[^/]+|store-prisma|queue-bullmq)/';
+
+/** A vendor's packages belong to one adapter, so that replacing the vendor touches one folder. */
+function onlyIn(name, packages, home) {
+  return {
+    name,
+    severity: 'error',
+    comment: `${packages.join(', ')}: only in ${home}; elsewhere use the port.`,
+    from: { path: '^(apps|libs)/', pathNot: [`^${home}/`, spec] },
+    to: { path: packages.map((vendor) => `(^|node_modules/)${vendor}(/|$)`) },
+  };
+}
+
+/** Arrows point inward: apps → engine and adapters → domain. docs/architecture.md says why. */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'What needs each other belongs together, or a third thing is missing.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'domain-imports-nothing',
+      severity: 'error',
+      comment: "The rules of the product run anywhere: no package, no other library, not even node's own modules.",
+      from: { path: '^libs/domain/', pathNot: spec },
+      to: { pathNot: '^libs/domain/' },
+    },
+    {
+      name: 'engine-imports-domain-only',
+      severity: 'error',
+      comment: 'The engine talks to ports.',
+      from: { path: '^libs/engine/', pathNot: spec },
+      to: { path: '^(libs|apps|images|test)/|node_modules/', pathNot: '^libs/(domain|engine)/' },
+    },
+    {
+      name: 'adapters-import-domain-only',
+      severity: 'error',
+      comment: 'An adapter knows the domain, its vendor and nothing else of this project.',
+      from: { path: adapter, pathNot: spec },
+      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
+    },
+    {
+      name: 'supporting-libraries-import-domain-only',
+      severity: 'error',
+      comment: 'Settings, logs and local services are used by the apps; they know no adapter and no engine.',
+      from: { path: '^libs/(config|observability|local-services)/', pathNot: spec },
+      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
+    },
+    {
+      name: 'no-nest-in-adapters',
+      severity: 'error',
+      comment:
+        'Frameworks stay at the edge. queue-bullmq alone may use Nest, because @nestjs/bullmq consumes its queues.',
+      from: { path: ['^libs/'], pathNot: ['^libs/queue-bullmq/', spec] },
+      to: { path: '(^|node_modules/)(@nestjs|nestjs-[^/]+)/' },
+    },
+    {
+      name: 'testing-imports-domain-only',
+      severity: 'error',
+      comment: 'Fakes and contract suites must not lean on what they stand in for.',
+      from: { path: '^libs/testing/', pathNot: spec },
+      to: { path: '^(libs|apps|images|test)/', pathNot: '^libs/(domain|testing)/' },
+    },
+    {
+      name: 'no-testing-in-production',
+      severity: 'error',
+      comment: 'The product never runs on fakes.',
+      from: { path: '^(apps|libs|images)/', pathNot: [spec, '^libs/testing/', '^images/testing/', '/testing/'] },
+      to: { path: '^(libs/testing|images/testing|test)/' },
+    },
+    {
+      name: 'apps-stand-alone',
+      severity: 'error',
+      comment: 'What two apps share belongs in a library.',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'libraries-import-no-apps',
+      severity: 'error',
+      from: { path: '^(libs|images)/' },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'no-barrels',
+      severity: 'error',
+      comment: 'Import the exact file: barrels hide what depends on what, and make cycles.',
+      from: { path: '^(apps|libs|images|test|bench)/' },
+      to: { path: '^(apps|libs|images)/.*index\\.ts$' },
+    },
+    onlyIn('bullmq-in-queue-bullmq', ['bullmq', 'ioredis'], 'libs/queue-bullmq'),
+    onlyIn('dockerode-in-runtime-docker', ['dockerode', '@types/dockerode'], 'libs/runtime-docker'),
+    onlyIn(
+      'prisma-in-store-prisma',
+      ['@prisma/client', '@prisma/adapter-pg', 'libs/store-prisma/generated'],
+      'libs/store-prisma',
+    ),
+    {
+      name: 'sql-in-store-prisma',
+      severity: 'error',
+      comment: 'pg: the store, and the local Postgres server that makes its first database.',
+      from: { path: '^(apps|libs)/', pathNot: ['^libs/(store-prisma|local-services)/', spec] },
+      to: { path: '(^|node_modules/)(@types/)?pg/' },
+    },
+    {
+      name: 'no-dev-packages-in-production',
+      severity: 'error',
+      comment: 'A server is installed without development dependencies. Types are gone by then.',
+      from: { path: '^(apps|libs)/', pathNot: [spec, '^libs/testing/'] },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm'], pathNot: 'node_modules/@types/' },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared-packages',
+      severity: 'error',
+      comment: 'A package that is used stands in package.json.',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: ['node_modules'] },
+    exclude: { path: ['^dist/', '^apps/web/', '^libs/store-prisma/generated/.*'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+    },
+  },
+};

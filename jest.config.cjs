@@ -1,0 +1,72 @@
+'use strict';
+
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+
+const swc = {
+  jsc: {
+    parser: { syntax: 'typescript', decorators: true },
+    target: 'es2023',
+    keepClassNames: true,
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+  },
+  module: { type: 'commonjs' },
+  sourceMaps: 'inline',
+  swcrc: false,
+};
+
+/** Packages that are published as ES modules only: Jest on Node 20 cannot require() them, so SWC rewrites them. */
+const esmOnly = [
+  '@nestjs',
+  'nestjs-pino',
+  'file-type',
+  'strtok3',
+  'token-types',
+  'uint8array-extras',
+  '@tokenizer',
+  '@borewit',
+  'iterare',
+  'uid',
+  'uuid',
+  '@agentclientprotocol',
+];
+
+const shared = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  transform: { '^.+\\.[cm]?[jt]s$': ['@swc/jest', swc] },
+  transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
+  moduleNameMapper: { '^@crewtab/(.*)$': '<rootDir>/libs/$1' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.crewtab/'],
+  restoreMocks: true,
+};
+
+const only = (...paths) => paths.filter((path) => existsSync(join(__dirname, path)));
+
+/** A project whose tests need real services; its set-up is used as soon as it is there. */
+function withServices(name) {
+  const [setup] = only('test/support/global-setup.ts');
+  const [teardown] = only('test/support/global-teardown.ts');
+  return {
+    ...shared,
+    displayName: name,
+    testMatch: [`<rootDir>/test/${name}/**/*.spec.ts`],
+    ...(setup && { globalSetup: `<rootDir>/${setup}` }),
+    ...(teardown && { globalTeardown: `<rootDir>/${teardown}` }),
+  };
+}
+
+/** @type {import('jest').Config} */
+module.exports = {
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      roots: only('libs', 'apps', 'images', 'scripts').map((path) => `<rootDir>/${path}`),
+      testMatch: ['**/*.spec.ts'],
+    },
+    withServices('integration'),
+    withServices('e2e'),
+    withServices('crash'),
+  ],
+};

@@ -1,0 +1,121 @@
+// npm test: everything that must hold, in a fresh clone. Plain Node, because it runs before the first installation.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureBuilt } from './lib/ensure-built.mjs';
+import { ensureInstalled } from './lib/ensure-installed.mjs';
+import { addTallies, readJestTally, summaryLine } from './lib/jest-tally.mjs';
+import { projectFolder, SetupError } from './lib/project.mjs';
+
+const STAGE_LIMIT_MS = 15 * 60_000;
+const KILL_AFTER_MS = 10_000;
+
+const checks = [
+  ['Format', 'format:check'],
+  ['Lint', 'lint'],
+  ['Types', 'typecheck'],
+  ['Dependency rules', 'deps'],
+  ['Unused code', 'unused'],
+];
+const suites = [
+  ['Unit tests', 'unit'],
+  ['Integration tests (real Postgres, Redis, Docker)', 'integration'],
+  ['End-to-end tests (the real apps as processes)', 'e2e'],
+];
+
+const reports = mkdtempSync(join(tmpdir(), 'crewtab-test-'));
+process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
+process.exitCode = await main();
+
+async function main() {
+  try {
+    await ensureInstalled({ log: say });
+    const built = await check('Build', build);
+    await requireEngine();
+    const tallies = [built];
+    for (const [title, script] of checks) tallies.push(await check(title, () => npmRun(script)));
+    for (const [title, project] of suites) tallies.push(await suite(title, project));
+    return finish(addTallies(tallies));
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(error.message);
+    return finish({ passed: 0, failed: 1, skipped: 0 });
+  }
+}
+
+function finish(tally) {
+  console.log(`\n${summaryLine(tally)}`);
+  return tally.failed === 0 && tally.passed > 0 ? 0 : 1;
+}
+
+async function build() {
+  try {
+    await ensureBuilt({ log: say });
+    return true;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(error.message);
+    return false;
+  }
+}
+
+/** Says at once, not after ten minutes of other tests, that the engine which was asked for is missing. */
+async function requireEngine() {
+  const search = join(projectFolder, 'dist/libs/local-services/docker-engine.js');
+  if (process.env.CREWTAB_REQUIRE_DOCKER !== '1' || !existsSync(search)) return;
+  const { findDockerEngine } = await import(pathToFileURL(search).href);
+  const engine = await findDockerEngine(process.env);
+  if (!engine.isReachable)
+    throw new SetupError(`CREWTAB_REQUIRE_DOCKER=1, and no Docker engine answers: ${engine.reason}`);
+}
+
+/** One check counts as one, however much it found. */
+async function check(title, run) {
+  const isPassed = await stage(title, run);
+  return { passed: isPassed ? 1 : 0, failed: isPassed ? 0 : 1, skipped: 0 };
+}
+
+async function suite(title, project) {
+  const report = join(reports, `${project}.json`);
+  const isPassed = await stage(title, () => npmRun(`test:${project}`, ['--json', `--outputFile=${report}`]));
+  return readJestTally(report, isPassed);
+}
+
+async function stage(title, run) {
+  console.log(`\n── ${title} ${'─'.repeat(Math.max(3, 70 - title.length))}`);
+  const startedAt = Date.now();
+  const isPassed = await run();
+  console.log(`── ${title}: ${isPassed ? 'passed' : 'FAILED'} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+  return isPassed;
+}
+
+/** Runs a script of package.json, its output going straight to the terminal, for at most a quarter of an hour. */
+function npmRun(script, args = []) {
+  const npm = process.env.npm_execpath;
+  const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  const options = ['run', '--silent', script, ...(args.length > 0 ? ['--', ...args] : [])];
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...first, ...options], {
+      cwd: projectFolder,
+      // Jest's --json also prints the report: it is read from its file.
+      stdio: ['ignore', args.length > 0 ? 'ignore' : 'inherit', 'inherit'],
+      shell: process.platform === 'win32' && command === 'npm',
+    });
+    const limit = setTimeout(() => {
+      console.error(`${script} did not end within ${STAGE_LIMIT_MS / 60_000} minutes: stopping it`);
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS).unref();
+    }, STAGE_LIMIT_MS);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(limit);
+      resolve(code === 0);
+    });
+  });
+}
+
+function say(line) {
+  console.log(line);
+}
