@@ -15,7 +15,8 @@ const UNIT_MS: Readonly<Record<string, number>> = { h: HOUR_MS, m: MINUTE_MS, s:
 /** One number with its unit. More than 9 decimals would not survive exact arithmetic and are finer than 1 ms anyway. */
 const TERM = /(\d+(?:\.\d*)?|\.\d+)([a-zµμ]*)/y;
 
-export type ParsedDuration = { readonly ok: true; readonly ms: number } | { readonly ok: false; readonly message: string };
+export type ParsedDuration =
+  { readonly ok: true; readonly ms: number } | { readonly ok: false; readonly message: string };
 
 /**
  * Reads a Go duration with the units `h`, `m`, `s`, `ms`, decimals included (`1.5h`), in any order as in Go; `0` needs
@@ -46,7 +47,8 @@ export function parseDuration(text: string): ParsedDuration {
  * Throws a RangeError for anything else: such a number is a bug, not input.
  */
 export function formatDuration(ms: number): string {
-  if (!Number.isInteger(ms) || ms < 0 || ms > MAX_DURATION_MS) throw new RangeError(`not a duration in whole ms: ${ms}`);
+  if (!Number.isInteger(ms) || ms < 0 || ms > MAX_DURATION_MS)
+    throw new RangeError(`not a duration in whole ms: ${ms}`);
   if (ms === 0) return '0s';
   if (ms < SECOND_MS) return `${ms}ms`;
   const hours = Math.floor(ms / HOUR_MS);

@@ -64,8 +64,10 @@ export function wallClockFormatter(timezone: string): Intl.DateTimeFormat {
 
 /** The reading as ms of the same reading in UTC. */
 export function readWallClock(formatter: Intl.DateTimeFormat, at: number): number {
-  const [month, day, year, hour, minute] = (formatter.format(at).match(/\d+/g) ?? []).map(Number);
-  return Date.UTC(year ?? Number.NaN, (month ?? Number.NaN) - 1, day, hour, minute);
+  const text = formatter.format(at);
+  const shown = /^(\d+)\/(\d+)\/(\d+), (\d+):(\d+)$/.exec(text);
+  if (shown === null) throw new Error(`Intl wrote a time in an unknown form: ${text}`);
+  return Date.UTC(Number(shown[3]), Number(shown[1]) - 1, Number(shown[2]), Number(shown[4]), Number(shown[5]));
 }
 
 function toReading(local: number): ClockReading {

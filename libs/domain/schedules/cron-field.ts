@@ -69,9 +69,11 @@ function parseStep(field: CronField, item: string, parts: readonly string[]): nu
   if (base !== '*' && base.indexOf('-', 1) === -1) {
     return explain(field, item, `has a step without a range; write ${base}-${field.max}/${text} or */${text}`);
   }
-  if (!/^\d+$/.test(text)) return explain(field, item, `needs a number after "/"; allowed is a step of 1-${field.size}`);
+  if (!/^\d+$/.test(text))
+    return explain(field, item, `needs a number after "/"; allowed is a step of 1-${field.size}`);
   const step = Number(text);
-  if (step < 1 || step > field.size) return explain(field, item, `has step ${clip(text)}; allowed is a step of 1-${field.size}`);
+  if (step < 1 || step > field.size)
+    return explain(field, item, `has step ${clip(text)}; allowed is a step of 1-${field.size}`);
   return step;
 }
 
@@ -96,7 +98,9 @@ function explainText(text: string): string {
 }
 
 function hintForSunday(field: CronField, to: number): string {
-  return field.size === 7 && to === 0 ? '; for a range up to Sunday write 7, as in 5-7' : `; allowed is ${field.allowed}, the lower value first`;
+  return field.size === 7 && to === 0
+    ? '; for a range up to Sunday write 7, as in 5-7'
+    : `; allowed is ${field.allowed}, the lower value first`;
 }
 
 function explain(field: CronField, text: string, reason: string): string {

@@ -2,7 +2,9 @@ import { parseCron, type Cron } from './cron';
 
 /** The values of a bit set, for reading in expectations. */
 function values(bits: number, first: number): number[] {
-  return Array.from({ length: 31 }, (_, bit) => bit).filter((bit) => ((bits >>> bit) & 1) === 1).map((bit) => bit + first);
+  return Array.from({ length: 31 }, (_, bit) => bit)
+    .filter((bit) => ((bits >>> bit) & 1) === 1)
+    .map((bit) => bit + first);
 }
 
 function parsed(expression: string): Cron {
@@ -109,9 +111,12 @@ describe('parseCron accepts', () => {
     expect(parsed(expression).dayRule).toBe(rule);
   });
 
-  it.each(['0 0 29 2 *', '0 0 31 1,2 *', '0 0 30 2 mon', '0 0 */30 2 mon', '0 0 29 2 */3'])('rare but real: %s', (expression) => {
-    expect(parseCron(expression).ok).toBe(true);
-  });
+  it.each(['0 0 29 2 *', '0 0 31 1,2 *', '0 0 30 2 mon', '0 0 */30 2 mon', '0 0 29 2 */3'])(
+    'rare but real: %s',
+    (expression) => {
+      expect(parseCron(expression).ok).toBe(true);
+    },
+  );
 });
 
 describe('parseCron refuses', () => {
@@ -120,7 +125,10 @@ describe('parseCron refuses', () => {
     ['   ', 'is empty'],
     ['* * * *', 'has 4 fields; exactly five are expected'],
     ['*', 'has 1 field; exactly five'],
-    ['0 * * * * *', 'has 6 fields; exactly five are expected: minute hour day-of-month month day-of-week; seconds and years are not supported'],
+    [
+      '0 * * * * *',
+      'has 6 fields; exactly five are expected: minute hour day-of-month month day-of-week; seconds and years are not supported',
+    ],
     ['* * * *\n*', 'contains a line break'],
     ['*\u00a0* * * *', 'has 4 fields'],
     [`${'1,'.repeat(600)}1 * * * *`, 'longer than 1000 characters'],

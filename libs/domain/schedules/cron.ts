@@ -42,7 +42,14 @@ const MINUTE: CronField = { name: 'minute', min: 0, max: 59, size: 60, names: []
 const HOUR: CronField = { name: 'hour', min: 0, max: 23, size: 24, names: [], allowed: '0-23' };
 const DAY_OF_MONTH: CronField = { name: 'day-of-month', min: 1, max: 31, size: 31, names: [], allowed: '1-31' };
 const MONTH: CronField = { name: 'month', min: 1, max: 12, size: 12, names: MONTHS, allowed: '1-12 or jan-dec' };
-const DAY_OF_WEEK: CronField = { name: 'day-of-week', min: 0, max: 7, size: 7, names: WEEKDAYS, allowed: '0-7 or sun-sat (0 and 7 are Sunday)' };
+const DAY_OF_WEEK: CronField = {
+  name: 'day-of-week',
+  min: 0,
+  max: 7,
+  size: 7,
+  names: WEEKDAYS,
+  allowed: '0-7 or sun-sat (0 and 7 are Sunday)',
+};
 
 const ALIASES: Readonly<Record<string, string>> = {
   '@yearly': '0 0 1 1 *',
@@ -105,7 +112,9 @@ function parseFields(fields: readonly string[]): ParsedCron {
     dayRule: dayText.startsWith('*') || weekdayText.startsWith('*') ? 'both' : 'either',
   };
   if (!hasAnyDay(cron)) {
-    return refuse(`never fires: no ${monthText === '*' ? 'month' : `month in "${monthText}"`} has a day-of-month "${dayText}"`);
+    return refuse(
+      `never fires: no ${monthText === '*' ? 'month' : `month in "${monthText}"`} has a day-of-month "${dayText}"`,
+    );
   }
   return { ok: true, cron };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { firesOnWalk, walkWallClock, type ClockReading, type WalkStep } from '../../testing/wall-clock-walk';
+import { firesOnWalk, walkWallClock, type ClockReading, type WalkStep } from '@crewtab/testing/wall-clock-walk';
 import { parseCron } from './cron';
 import { nextFire, occurrencesBetween } from './next-fire';
 
@@ -68,13 +68,17 @@ const anyCron = fc
     month: fieldOf(1, 12, 12),
     weekday: fieldOf(0, 7, 7),
   })
-  .map((fields) => ({ ...fields, text: `${fields.minute.text} ${fields.hour.text} ${fields.day.text} ${fields.month.text} ${fields.weekday.text}` }));
+  .map((fields) => ({
+    ...fields,
+    text: `${fields.minute.text} ${fields.hour.text} ${fields.day.text} ${fields.month.text} ${fields.weekday.text}`,
+  }));
 
 type AnyCron = typeof anyCron extends fc.Arbitrary<infer T> ? T : never;
 
 function matches(fields: AnyCron, reading: ClockReading): boolean {
   const isDay = fields.day.values.has(reading.day);
-  const isWeekday = fields.weekday.values.has(reading.weekday) || (reading.weekday === 0 && fields.weekday.values.has(7));
+  const isWeekday =
+    fields.weekday.values.has(reading.weekday) || (reading.weekday === 0 && fields.weekday.values.has(7));
   const hasStar = fields.day.text.startsWith('*') || fields.weekday.text.startsWith('*');
   return (
     fields.minute.values.has(reading.minute) &&
@@ -84,11 +88,16 @@ function matches(fields: AnyCron, reading: ClockReading): boolean {
   );
 }
 
+/** One string: comparing thousands of dates one by one is what would make this test slow. */
+function toIso(instants: readonly Date[]): string {
+  return instants.map((at) => at.toISOString()).join('\n');
+}
+
 describe('nextFire against a walk through every minute', () => {
   const walks = CHANGES.map(([timezone, near]) => {
     const change = Date.parse(near);
-    const steps: WalkStep[] = walkWallClock(timezone, change - 60 * HOUR_MS, change + 50 * HOUR_MS);
-    return { timezone, from: new Date(change - 30 * HOUR_MS), until: new Date(change + 50 * HOUR_MS), steps };
+    const steps: WalkStep[] = walkWallClock(timezone, change - 8 * HOUR_MS, change + 28 * HOUR_MS);
+    return { timezone, from: new Date(change - 4 * HOUR_MS), until: new Date(change + 28 * HOUR_MS), steps };
   });
 
   it('is given walks that see what they are for', () => {
@@ -101,8 +110,8 @@ describe('nextFire against a walk through every minute', () => {
       fc.property(fc.constantFrom(...walks), anyCron, ({ timezone, from, until, steps }, fields) => {
         const parsed = parseCron(fields.text);
         fc.pre(parsed.ok);
-        const expected = firesOnWalk(steps, (reading) => matches(fields, reading)).filter((at) => at > from && at <= until);
-        expect(occurrencesBetween(parsed.cron, timezone, from, until, 100_000)).toEqual(expected);
+        const expected = firesOnWalk(steps, (reading) => matches(fields, reading)).filter((at) => at > from);
+        expect(toIso(occurrencesBetween(parsed.cron, timezone, from, until, 100_000))).toBe(toIso(expected));
       }),
       { numRuns: 1_000 },
     );
@@ -110,15 +119,20 @@ describe('nextFire against a walk through every minute', () => {
 
   it('finds the next fire from any instant', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...walks), anyCron, fc.double({ min: 0, max: 1, noNaN: true }), ({ timezone, from, until, steps }, fields, share) => {
-        const parsed = parseCron(fields.text);
-        fc.pre(parsed.ok);
-        const after = new Date(Math.floor(from.getTime() + share * (until.getTime() - from.getTime())));
-        const expected = firesOnWalk(steps, (reading) => matches(fields, reading)).find((at) => at > after);
-        const found = nextFire(parsed.cron, timezone, after);
-        if (expected === undefined) expect(found.getTime()).toBeGreaterThan(until.getTime());
-        else expect(found).toEqual(expected);
-      }),
+      fc.property(
+        fc.constantFrom(...walks),
+        anyCron,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        ({ timezone, from, until, steps }, fields, share) => {
+          const parsed = parseCron(fields.text);
+          fc.pre(parsed.ok);
+          const after = new Date(Math.floor(from.getTime() + share * (until.getTime() - from.getTime())));
+          const expected = firesOnWalk(steps, (reading) => matches(fields, reading)).find((at) => at > after);
+          const found = nextFire(parsed.cron, timezone, after);
+          if (expected === undefined) expect(found.getTime()).toBeGreaterThan(until.getTime());
+          else expect(found).toEqual(expected);
+        },
+      ),
       { numRuns: 500 },
     );
   });

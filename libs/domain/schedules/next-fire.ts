@@ -34,7 +34,13 @@ export function nextFire(cron: Cron, timezone: string, after: Date): Date {
 }
 
 /** The fires in (afterExclusive, untilInclusive], oldest first, at most `limit`. Throws as `nextFire` does. */
-export function occurrencesBetween(cron: Cron, timezone: string, afterExclusive: Date, untilInclusive: Date, limit: number): Date[] {
+export function occurrencesBetween(
+  cron: Cron,
+  timezone: string,
+  afterExclusive: Date,
+  untilInclusive: Date,
+  limit: number,
+): Date[] {
   const zone = offsetsOf(timezone);
   const until = untilInclusive.getTime();
   const occurrences: Date[] = [];

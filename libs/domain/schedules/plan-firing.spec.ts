@@ -32,7 +32,9 @@ function request(changes: Partial<FiringRequest>): FiringRequest {
 
 /** `12:00 fire catchup`, one line an occurrence. */
 function lines(occurrences: readonly PlannedOccurrence[]): string[] {
-  return occurrences.map((planned) => `${planned.scheduledFor.toISOString().slice(11, 16)} ${planned.disposition} ${planned.trigger}`);
+  return occurrences.map(
+    (planned) => `${planned.scheduledFor.toISOString().slice(11, 16)} ${planned.disposition} ${planned.trigger}`,
+  );
 }
 
 describe('planFiring', () => {
@@ -75,7 +77,9 @@ describe('planFiring', () => {
     ['latest', ['12:00 missed schedule', '12:10 missed schedule']],
     ['all', ['12:00 missed schedule', '12:10 missed schedule']],
   ] as const)('catches up nothing that is older than the window (%s)', (catchUp, expected) => {
-    expect(lines(planFiring(request({ catchUp, now: at('12:19:00'), catchUpWindowMs: 5 * MINUTE_MS })).occurrences)).toEqual(expected);
+    expect(
+      lines(planFiring(request({ catchUp, now: at('12:19:00'), catchUpWindowMs: 5 * MINUTE_MS })).occurrences),
+    ).toEqual(expected);
   });
 
   it('includes the edge of the window', () => {
@@ -87,7 +91,11 @@ describe('planFiring', () => {
 
   it('plans a long backlog in pieces, of which `latest` fires the newest only', () => {
     const first = planFiring(request({ now: at('12:49:00'), maxOccurrences: 3 }));
-    expect(lines(first.occurrences)).toEqual(['12:00 missed schedule', '12:10 missed schedule', '12:20 missed schedule']);
+    expect(lines(first.occurrences)).toEqual([
+      '12:00 missed schedule',
+      '12:10 missed schedule',
+      '12:20 missed schedule',
+    ]);
     expect(first.nextFireAt).toEqual(at('12:30:00'));
     expect(first.followingFireAt).toEqual(at('12:40:00'));
     const second = planFiring(request({ nextFireAt: first.nextFireAt, now: at('12:49:00'), maxOccurrences: 3 }));
@@ -102,7 +110,14 @@ describe('planFiring', () => {
   });
 
   it('plans a year of minutes without walking through it', () => {
-    const plan = planFiring(request({ cron: cron('* * * * *'), nextFireAt: new Date('2024-06-01T12:00:00Z'), now: at('12:00:00'), maxOccurrences: 2 }));
+    const plan = planFiring(
+      request({
+        cron: cron('* * * * *'),
+        nextFireAt: new Date('2024-06-01T12:00:00Z'),
+        now: at('12:00:00'),
+        maxOccurrences: 2,
+      }),
+    );
     expect(plan.occurrences).toHaveLength(2);
     expect(plan.nextFireAt).toEqual(new Date('2024-06-01T12:02:00Z'));
   });
@@ -130,7 +145,15 @@ describe('planFiring', () => {
   });
 });
 
-const EXPRESSIONS = ['* * * * *', '*/7 * * * *', '0 */3 * * *', '15,45 2 * * *', '30 2 * * 0', '0 0 1 * *', '0-9 12 * * 1-5'].map(cron);
+const EXPRESSIONS = [
+  '* * * * *',
+  '*/7 * * * *',
+  '0 */3 * * *',
+  '15,45 2 * * *',
+  '30 2 * * 0',
+  '0 0 1 * *',
+  '0-9 12 * * 1-5',
+].map(cron);
 
 const anyRequest: fc.Arbitrary<FiringRequest> = fc
   .record({
@@ -183,8 +206,12 @@ describe('planFiring, whatever is asked', () => {
         const late = occurrences.filter((planned) => ageOf(planned) > any.lateAfterMs);
         const punctual = occurrences.filter((planned) => ageOf(planned) <= any.lateAfterMs);
         const caughtUp = late.filter((planned) => planned.disposition === 'fire');
-        expect(punctual.every((planned) => planned.disposition === 'fire' && planned.trigger === 'schedule')).toBe(true);
-        expect(late.every((planned) => planned.trigger === (planned.disposition === 'fire' ? 'catchup' : 'schedule'))).toBe(true);
+        expect(punctual.every((planned) => planned.disposition === 'fire' && planned.trigger === 'schedule')).toBe(
+          true,
+        );
+        expect(
+          late.every((planned) => planned.trigger === (planned.disposition === 'fire' ? 'catchup' : 'schedule')),
+        ).toBe(true);
         const inWindow = late.filter((planned) => ageOf(planned) <= any.catchUpWindowMs);
         const newest = punctual.length === 0 ? inWindow.filter((planned) => planned === occurrences.at(-1)) : [];
         expect(caughtUp).toEqual({ none: [], latest: newest, all: inWindow }[any.catchUp]);

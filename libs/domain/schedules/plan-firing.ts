@@ -44,7 +44,8 @@ export interface FiringPlan {
  * that of all pieces together only the newest late instant fires.
  */
 export function planFiring(request: FiringRequest): FiringPlan {
-  if (!(request.maxOccurrences >= 1)) throw new RangeError(`maxOccurrences is ${request.maxOccurrences}, at least 1 is needed`);
+  if (!(request.maxOccurrences >= 1))
+    throw new RangeError(`maxOccurrences is ${request.maxOccurrences}, at least 1 is needed`);
   const due: Date[] = [];
   let next = request.nextFireAt;
   while (next <= request.now && due.length < request.maxOccurrences) {

@@ -1,7 +1,7 @@
 /**
  * The offset of a time zone from UTC, as a function of the instant, read from Intl.DateTimeFormat. A format call costs
  * about a microsecond, so offsets are sampled once a UTC day, and days with a transition are searched to the second.
- * Assumes that a zone has at most one transition between two UTC midnights: the closest two of any zone since 2000
+ * Assumes that a zone has at most one transition between two UTC midnights: the closest two of any zone since 1880
  * are a week apart (Brazil, October 2000).
  */
 
