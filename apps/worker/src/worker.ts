@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import type { Runtime } from '@crewtab/domain/ports/runtime';
 import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
 import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
 import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
@@ -17,7 +16,7 @@ import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { applyMigrations } from '@crewtab/store-prisma/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
-import { openProtocols } from './open-protocols';
+import type { Workplace } from './open-workplace';
 import { WorkerModule, workerProcessors } from './worker.module';
 
 export interface RunningWorker {
@@ -26,9 +25,9 @@ export interface RunningWorker {
 }
 
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
-export async function startWorker(config: WorkerConfig, runtime: Runtime, logger: Logger): Promise<RunningWorker> {
+export async function startWorker(config: WorkerConfig, { runtime, protocols, desk }: Workplace, logger: Logger): Promise<RunningWorker> {
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
-  const store = await openStore({ databaseUrl: config.database.url, encryptionKey: config.encryptionKey, logger });
+  const store = await openStore({ databaseUrl: config.database.url, encryptionKey: Buffer.from(config.encryptionKey), logger });
   const clock = new SystemClock();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const queue = BullmqRunQueue.open(settings);
@@ -37,8 +36,10 @@ export async function startWorker(config: WorkerConfig, runtime: Runtime, logger
   const engine: EngineDeps = {
     store: store.runs,
     runtime,
-    protocols: openProtocols(runtime),
+    protocols,
     queue,
+    delegations: store.delegations,
+    desk,
     clock,
     logger,
     options: {
@@ -51,7 +52,7 @@ export async function startWorker(config: WorkerConfig, runtime: Runtime, logger
   const firing: FiringDeps = { fires: store.fires, runs: store.runs, queue, clocks: new BullmqAlarmClocks(ticks), clock, logger };
   const worker = { workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: host.id };
   const holder = new RunHolder(engine, worker, config.concurrency, (hasRoom) => processors.runs.setHasRoom(hasRoom));
-  const reaper = new OrphanReaper({ store: store.runs, runtime, clock, logger });
+  const reaper = new OrphanReaper({ store: store.runs, runtime, desk, clock, logger });
   const processors = workerProcessors(
     { host: host.id, fire: () => fireDueSchedules(firing), take: (runId) => holder.take(runId), adopt: () => holder.adoptAbandoned() },
     settings,

@@ -1,0 +1,17 @@
+import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
+import { loadSchedulerConfig } from '@crewtab/config/scheduler-config';
+import { createLogger } from '@crewtab/observability/pino-logger';
+import { runProcess } from '@crewtab/observability/run-process';
+import { startScheduler } from './scheduler';
+
+void runProcess('scheduler', async () => {
+  const config = loadSchedulerConfig();
+  const logger = createLogger({ level: config.log.level, name: 'scheduler', isPretty: process.stdout.isTTY });
+  return startScheduler(config, readVersion(), logger);
+});
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  return version;
+}

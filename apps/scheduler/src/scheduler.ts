@@ -1,0 +1,122 @@
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
+import type { FireReport } from '@crewtab/engine/firing/fire-due-schedules';
+import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
+import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
+import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
+import { SystemClock } from '@crewtab/engine/system-clock';
+import { FrameworkLogger } from '@crewtab/observability/framework-logger';
+import { createMetrics } from '@crewtab/observability/metrics';
+import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
+import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
+import { applyMigrations } from '@crewtab/store-prisma/migrate';
+import { openStore, type Store } from '@crewtab/store-prisma/open-store';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule, FIRING, type SchedulerQueues } from './app.module';
+import { ensureFirstKey } from './http/access/first-key';
+import { configureHttp } from './http/http';
+import { HTTP_DEPS, type HttpDeps } from './http/http-deps';
+import { readinessChecks } from './readiness';
+
+export interface RunningScheduler {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+interface Firing {
+  readonly timer: FiringTimer;
+  readonly sweeper: ScheduleSweeper;
+  readonly clocks: ClockReconciler;
+  readonly deps: FiringDeps;
+  readonly queue: BullmqRunQueue;
+}
+
+/** Starts the REST API and everything that fires. Several of it on one database are safe. */
+export async function startScheduler(config: SchedulerConfig, version: string, logger: Logger): Promise<RunningScheduler> {
+  await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
+  const store = await openStore({ databaseUrl: config.database.url, encryptionKey: Buffer.from(config.access.encryptionKey), logger });
+  const settings = queueSettings({ redisUrl: config.redis.url, logger });
+  const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
+    for (const queue of [queues.ticks, queues.runs]) queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
+    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), logger);
+    return { http: wireHttp(config, version, store, queues, firing), firing };
+  };
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, wire), {
+    bodyParser: false,
+    forceCloseConnections: true,
+    logger: new FrameworkLogger(logger),
+  });
+  const firing = app.get<Firing>(FIRING);
+  configureHttp(app, app.get<HttpDeps>(HTTP_DEPS));
+  await ensureFirstKey({ access: store.access, configuredKey: config.access.firstApiKey, print: printKey });
+  await app.listen(config.http.port, config.http.host);
+  const watch = await store.fires.onScheduleChanged(() => reconcile(firing.clocks, logger));
+  await firing.timer.start();
+  firing.sweeper.start();
+  const url = `http://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${config.http.port}`;
+  logger.info({ url, version }, 'scheduler ready');
+  return {
+    url,
+    async stop() {
+      logger.info({}, 'scheduler stops');
+      watch.close();
+      await Promise.all([firing.timer.stop(), firing.sweeper.stop()]);
+      await app.close();
+      await firing.queue.close();
+      await store.close();
+    },
+  };
+}
+
+function wireFiring(store: Store, { ticks }: SchedulerQueues, queue: BullmqRunQueue, logger: Logger): Firing {
+  const clock = new SystemClock();
+  const deps: FiringDeps = { fires: store.fires, runs: store.runs, queue, clocks: new BullmqAlarmClocks(ticks), clock, logger };
+  const clocks = new ClockReconciler(deps);
+  const noteFired = ({ fired, skipped, missed }: FireReport): void => {
+    if (fired + skipped + missed > 0) logger.info({ fired, skipped, missed }, 'fired what was due');
+  };
+  return { timer: new FiringTimer(deps, noteFired), sweeper: new ScheduleSweeper(deps, clocks), clocks, deps, queue };
+}
+
+function wireHttp(config: SchedulerConfig, version: string, store: Store, queues: SchedulerQueues, firing: Firing): HttpDeps {
+  const metrics = createMetrics('scheduler');
+  metrics.watchQueueDepth(async () => {
+    const counts = await Promise.all([queues.ticks, queues.runs].map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
+    return counts.flatMap(([queue, states]) => Object.entries(states).map(([state, jobs]) => ({ queue, state, jobs })));
+  });
+  return {
+    teams: store.teams,
+    schedules: store.schedules,
+    runs: store.archive,
+    access: store.access,
+    idempotency: store.idempotency,
+    runChanges: store.runs,
+    queue: firing.queue,
+    logger: firing.deps.logger,
+    clock: firing.deps.clock,
+    settings: {
+      version,
+      runtime: config.runtime.kind,
+      defaultTimeoutMs: config.timeouts.defaultMs,
+      maxTimeoutMs: config.timeouts.maxMs,
+      isBullBoardWritable: config.bullBoard.isWritable,
+    },
+    metrics,
+    readiness: readinessChecks(store, queues, firing.clocks),
+    bullBoardQueues: [queues.ticks, queues.runs].map((queue) => new BullMQAdapter(queue, { readOnlyMode: !config.bullBoard.isWritable })),
+  };
+}
+
+/** Schedules changed: bring the job schedulers in step at once instead of with the next sweep. */
+function reconcile(clocks: ClockReconciler, logger: Logger): void {
+  clocks.reconcile().catch((error: unknown) => logger.warn({ error: String(error) }, 'job schedulers are not in step; the sweeper tries again'));
+}
+
+/** On stderr and not in the log: it is shown once, to a person, and kept nowhere. */
+function printKey(key: string): void {
+  process.stderr.write(`\nThe first API key (admin). It is shown only this once:\n\n    ${key}\n\n`);
+}

@@ -1,0 +1,12 @@
+import 'reflect-metadata';
+import { loadWorkerConfig } from '@crewtab/config/worker-config';
+import { createLogger } from '@crewtab/observability/pino-logger';
+import { runProcess } from '@crewtab/observability/run-process';
+import { openWorkplace } from './open-workplace';
+import { startWorker } from './worker';
+
+void runProcess('worker', async () => {
+  const config = loadWorkerConfig();
+  const logger = createLogger({ level: config.log.level, name: 'worker', isPretty: process.stdout.isTTY });
+  return startWorker(config, await openWorkplace(config, logger), logger);
+});

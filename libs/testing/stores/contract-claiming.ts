@@ -1,0 +1,157 @@
+import { ClaimLostError } from '@crewtab/domain/errors';
+import { FAR_WORKER, NOTHING, OTHER_WORKER, UNKNOWN_RUN, WORKER, type RunStoreFixture } from './run-store-fixture';
+
+export function describeClaiming(fixture: () => RunStoreFixture): void {
+  describe('claiming', () => {
+    it('gives a queued run once, with a grown epoch', async () => {
+      const { subject, store } = fixture();
+      const runId = await subject.addRun();
+      const run = await store.claim(runId, WORKER);
+      expect(run).toMatchObject({ id: runId, epoch: 1, status: 'queued', phase: 'queued', host: null, deployment: null });
+      expect(run?.plan.agents.map(({ name, role }) => [name, role])).toEqual([
+        ['lead', 'leader'],
+        ['writer', 'worker'],
+      ]);
+      expect(await store.claim(runId, OTHER_WORKER)).toBeNull();
+      expect(await store.claim(UNKNOWN_RUN, WORKER)).toBeNull();
+      expect(await store.claim('not an id', WORKER)).toBeNull();
+    });
+
+    it('gives a run to exactly one of many that ask at once', async () => {
+      const { subject, store } = fixture();
+      const runId = await subject.addRun();
+      const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => store.claim(runId, { workerId: `w${n}`, host: 'host-1' })));
+      expect(answers.filter((run) => run !== null)).toHaveLength(1);
+    });
+
+    it('gives it again when the lease has run out, and shuts the former owner out', async () => {
+      const { subject, store } = fixture();
+      const first = await fixture().begun();
+      await subject.expireLease(first.runId);
+      expect(await store.claim(first.runId, FAR_WORKER)).toBeNull();
+      const second = await fixture().claim(first.runId, OTHER_WORKER);
+      expect(second.epoch).toBe(first.epoch + 1);
+      const writes = [
+        () => store.load(first),
+        () => fixture().begin(first),
+        () => store.saveAgent(first, 'lead', { handle: 'x' }),
+        () => store.appendMessages(first, []),
+        () => store.permitPrompt(first, { agent: null, kind: 'prompt', content: {}, at: new Date() }),
+        () => store.confirmPrompt(first),
+        () => store.conclude(first, { status: 'success', result: null, error: null }),
+        () => store.recordTeardownFailure(first, { code: 'engine_error', message: 'no' }, NOTHING),
+        () => store.failTeardown(first, { code: 'teardown_failed', message: 'no' }),
+        () => store.finish(first, NOTHING),
+      ];
+      for (const write of writes) await expect(write()).rejects.toBeInstanceOf(ClaimLostError);
+      expect(await store.load(second)).toMatchObject({ phase: 'deploying', status: 'running', outcome: null });
+    });
+
+    it('takes over the runs of a host that nobody holds, oldest deadline first', async () => {
+      const { subject, store } = fixture();
+      const late = await fixture().begun({ timeoutMs: 7_200_000 });
+      const soon = await fixture().begun({ timeoutMs: 60_000 });
+      const held = await fixture().begun();
+      const queued = await fixture().claimed();
+      for (const { runId } of [late, soon, queued]) await subject.expireLease(runId);
+      expect(await store.claimAbandoned(FAR_WORKER, 10)).toEqual([]);
+      expect((await store.findAbandoned(10)).map(({ runId, host }) => [runId, host]).sort()).toEqual(
+        [late, soon].map(({ runId }) => [runId, 'host-1']).sort(),
+      );
+      expect((await store.claimAbandoned(OTHER_WORKER, 1)).map(({ id, epoch }) => [id, epoch])).toEqual([[soon.runId, soon.epoch + 1]]);
+      expect((await store.claimAbandoned(OTHER_WORKER, 10)).map(({ id }) => id)).toEqual([late.runId]);
+      expect(await store.findAbandoned(10)).toEqual([]);
+      expect(await store.load(held)).toMatchObject({ epoch: held.epoch });
+    });
+
+    it('renews what still holds and tells of cancels', async () => {
+      const { subject, store } = fixture();
+      const [kept, cancelled, lost] = [await fixture().begun(), await fixture().begun(), await fixture().begun()];
+      await subject.requestCancel(cancelled.runId);
+      await fixture().takenOver(lost);
+      await subject.expireLease(kept.runId);
+      const renewed = await store.renewLeases(WORKER, [kept, cancelled, lost]);
+      expect(renewed).toHaveLength(2);
+      expect(renewed).toEqual(
+        expect.arrayContaining([
+          { ...kept, cancelRequestedAt: null, cancelCode: null },
+          { ...cancelled, cancelRequestedAt: expect.any(Date) as Date, cancelCode: 'cancelled' },
+        ]),
+      );
+      expect(await store.claim(kept.runId, OTHER_WORKER)).toBeNull();
+      expect(await store.renewLeases(OTHER_WORKER, [kept])).toEqual([]);
+      expect(await store.renewLeases(WORKER, [])).toEqual([]);
+    });
+
+    it('lets go without harm, and not of what another one took', async () => {
+      const { store } = fixture();
+      const mine = await fixture().begun();
+      const lost = await fixture().begun();
+      const theirs = await fixture().takenOver(lost);
+      await store.release([mine, lost]);
+      expect(await store.renewLeases(WORKER, [mine])).toEqual([]);
+      expect(await store.renewLeases(OTHER_WORKER, [theirs])).toHaveLength(1);
+      expect(await store.claim(mine.runId, OTHER_WORKER)).toMatchObject({ phase: 'deploying', epoch: mine.epoch + 1 });
+    });
+
+    it('offers queued runs that nobody holds, oldest first', async () => {
+      const { subject, store } = fixture();
+      const newer = await subject.addRun({ scheduledFor: new Date('2026-01-02T00:00:00Z') });
+      const older = await subject.addRun({ scheduledFor: new Date('2026-01-01T00:00:00Z') });
+      await fixture().claimed();
+      await fixture().begun();
+      expect(await store.findOfferable(0, 10)).toEqual([older, newer]);
+      expect(await store.findOfferable(0, 1)).toEqual([older]);
+      expect(await store.findOfferable(3_600_000, 10)).toEqual([]);
+    });
+
+    it('looks up what is finished and what is unknown', async () => {
+      const { store } = fixture();
+      const live = await fixture().begun();
+      const done = await fixture().succeeded();
+      await store.finish(done, NOTHING);
+      const found = await store.lookUp([live.runId, done.runId, UNKNOWN_RUN, 'not an id']);
+      expect([...found].sort()).toEqual([[live.runId, { isFinished: false }], [done.runId, { isFinished: true }]].sort());
+      expect((await store.lookUp([])).size).toBe(0);
+    });
+  });
+
+  describe('runs of one schedule that may not overlap', () => {
+    const early = { schedule: 'daily', isExclusive: true, scheduledFor: new Date('2026-01-01T00:00:00Z') };
+    const late = { ...early, scheduledFor: new Date('2026-01-02T00:00:00Z') };
+
+    it('are given one after the other, in order', async () => {
+      const { subject, store } = fixture();
+      const [second, first] = [await subject.addRun(late), await subject.addRun(early)];
+      expect(await store.findOfferable(0, 10)).toEqual([first]);
+      expect(await store.claim(second, WORKER)).toBeNull();
+      const claim = await fixture().claim(first);
+      await fixture().begin(claim);
+      expect(await store.claim(second, WORKER)).toBeNull();
+      expect(await store.findOfferable(0, 10)).toEqual([]);
+      await store.conclude(claim, { status: 'failed', result: null, error: { code: 'agent_error', message: 'no' } });
+      expect(await store.findOfferable(0, 10)).toEqual([second]);
+      expect(await store.claim(second, WORKER)).not.toBeNull();
+    });
+
+    it('go back to the queue when another one began in between', async () => {
+      const { subject, store } = fixture();
+      const claimedLate = await fixture().claimed(late);
+      const claimedEarly = await fixture().claimed(early);
+      await fixture().begin(claimedEarly);
+      await expect(fixture().begin(claimedLate)).rejects.toBeInstanceOf(ClaimLostError);
+      expect(await store.claim(claimedLate.runId, WORKER)).toBeNull();
+      await store.conclude(claimedEarly, { status: 'cancelled', result: null, error: { code: 'cancelled', message: 'no' } });
+      expect(await store.claim(claimedLate.runId, WORKER)).toMatchObject({ status: 'queued' });
+      expect(await subject.messages(claimedLate.runId)).toEqual([]);
+    });
+
+    it('hold nobody up where overlap is allowed', async () => {
+      const { subject, store } = fixture();
+      await fixture().begun({ schedule: 'busy' });
+      const next = await subject.addRun({ schedule: 'busy' });
+      expect(await store.findOfferable(0, 10)).toEqual([next]);
+      expect(await store.claim(next, WORKER)).not.toBeNull();
+    });
+  });
+}

@@ -1,0 +1,71 @@
+import { ClaimLostError } from '@crewtab/domain/errors';
+import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
+import type { Claim } from '@crewtab/domain/ports/run-store';
+import type { Message } from '@crewtab/domain/runs/message';
+
+/** A begun run of which the suite may take the claim away. */
+export interface DelegationFixture {
+  readonly store: DelegationStore;
+  readonly claim: Claim;
+  /** Another worker takes the run: the answer is its claim, and `claim` is lost. */
+  takeOver(): Promise<Claim>;
+  messages(): Promise<readonly Message[]>;
+}
+
+export function delegationStoreContract(name: string, setup: () => Promise<DelegationFixture>): void {
+  describe(`${name} keeps the delegation contract`, () => {
+    const task = { id: 'lead-1', from: 'lead', to: 'writer', task: 'count the files' };
+
+    it('records a task once, with its message', async () => {
+      const { store, claim, messages } = await setup();
+      const first = await store.openDelegation(claim, task);
+      expect(first).toEqual({ ...task, answer: null, isPermitted: false });
+      expect(await store.openDelegation(claim, { ...task, task: 'another' })).toEqual(first);
+      const said = (await messages()).filter(({ kind }) => kind === 'delegation');
+      expect(said.map(({ agent, content }) => [agent, content])).toEqual([['lead', { id: 'lead-1', to: 'writer', task: 'count the files' }]]);
+    });
+
+    it('permits a task to one epoch', async () => {
+      const { store, claim, takeOver } = await setup();
+      await store.openDelegation(claim, task);
+      expect(await store.permitDelegation(claim, task.id)).toBe(true);
+      expect(await store.permitDelegation(claim, task.id)).toBe(true);
+      const next = await takeOver();
+      expect(await store.permitDelegation(next, task.id)).toBe(false);
+      expect(await store.listDelegations(next)).toEqual([{ ...task, answer: null, isPermitted: true }]);
+    });
+
+    it('keeps the first answer, with its message', async () => {
+      const { store, claim, messages } = await setup();
+      await store.openDelegation(claim, task);
+      const answered = await store.answerDelegation(claim, task.id, { text: 'seven' });
+      expect(answered.answer).toEqual({ text: 'seven' });
+      expect(await store.answerDelegation(claim, task.id, { error: 'late' })).toEqual(answered);
+      const [, said, ...rest] = (await messages()).filter(({ kind }) => kind === 'delegation');
+      expect(said).toMatchObject({ agent: 'writer', content: { id: 'lead-1', to: 'lead', text: 'seven' } });
+      expect(rest).toEqual([]);
+    });
+
+    it('keeps an answer that is an error, and lists in order', async () => {
+      const { store, claim } = await setup();
+      await store.openDelegation(claim, task);
+      await store.openDelegation(claim, { ...task, id: 'a-later-one' });
+      await store.answerDelegation(claim, task.id, { error: 'no idea' });
+      const listed = await store.listDelegations(claim);
+      expect(listed.map(({ id, answer }) => [id, answer])).toEqual([
+        ['lead-1', { error: 'no idea' }],
+        ['a-later-one', null],
+      ]);
+    });
+
+    it('takes nothing from a lost claim', async () => {
+      const { store, claim, takeOver } = await setup();
+      await store.openDelegation(claim, task);
+      await takeOver();
+      await expect(store.openDelegation(claim, { ...task, id: 'x' })).rejects.toThrow(ClaimLostError);
+      await expect(store.permitDelegation(claim, task.id)).rejects.toThrow(ClaimLostError);
+      await expect(store.answerDelegation(claim, task.id, { text: '' })).rejects.toThrow(ClaimLostError);
+      await expect(store.listDelegations(claim)).rejects.toThrow(ClaimLostError);
+    });
+  });
+}
