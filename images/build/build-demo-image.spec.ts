@@ -3,6 +3,9 @@ import { extract } from 'tar-stream';
 import type { Header } from 'tar-stream';
 import { AGENT_UID, buildRootfsTar, DEMO_IMAGE_NAME, TEAM_BRIDGE_PATH } from './build-demo-image';
 
+// Real processes on a machine that may be busy.
+jest.setTimeout(30_000);
+
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
 onLinux('the image made from this machine', () => {
@@ -21,12 +24,16 @@ onLinux('the image made from this machine', () => {
   it('holds node, a shell, the agent, its repository and the bridge, and a workspace for uid 1000', async () => {
     const image = await buildRootfsTar();
     const headers = await headersOf(image.openTar());
-    for (const path of ['/usr/bin/node', '/usr/bin/sh', '/usr/bin/timeout']) expect(headers.get(path)?.mode).toBe(0o755);
+    for (const path of ['/usr/bin/node', '/usr/bin/sh', '/usr/bin/timeout'])
+      expect(headers.get(path)?.mode).toBe(0o755);
     for (const path of ['demo-agent.js', 'sample-repo/commits.txt', 'sample-repo/api/server.py']) {
       expect(headers.get(`/opt/crewtab-demo/${path}`)?.mode).toBe(0o644);
     }
     expect(headers.has(TEAM_BRIDGE_PATH)).toBe(true);
-    expect(headers.get('/workspace/') ?? headers.get('/workspace')).toMatchObject({ type: 'directory', uid: AGENT_UID });
+    expect(headers.get('/workspace/') ?? headers.get('/workspace')).toMatchObject({
+      type: 'directory',
+      uid: AGENT_UID,
+    });
     expect(headers.get('/tmp/') ?? headers.get('/tmp')).toMatchObject({ mode: 0o1777 });
     expect([...headers.keys()].filter((path) => path.includes('.spec.'))).toEqual([]);
   });

@@ -34,7 +34,13 @@ type Entry =
   | { readonly kind: 'folder'; readonly path: string; readonly mode: number; readonly uid: number }
   | { readonly kind: 'link'; readonly path: string; readonly target: string }
   | { readonly kind: 'text'; readonly path: string; readonly text: string }
-  | { readonly kind: 'file'; readonly path: string; readonly source: string; readonly mode: number; readonly size: number };
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly source: string;
+      readonly mode: number;
+      readonly size: number;
+    };
 
 /**
  * Makes a minimal image out of this machine's own Node, shell and a few tools, for hosts that reach no registry. Reads
@@ -42,7 +48,10 @@ type Entry =
  * @throws Error where the machine's programs can't run in a container: only Linux will do.
  */
 export async function buildRootfsTar(): Promise<DemoImage> {
-  if (process.platform !== 'linux') throw new Error('an image can be made from this machine only under Linux; build images/demo-agent/Dockerfile instead');
+  if (process.platform !== 'linux')
+    throw new Error(
+      'an image can be made from this machine only under Linux; build images/demo-agent/Dockerfile instead',
+    );
   const { files, libraryFolders } = await collectPrograms();
   const entries = [...baseEntries(), ...(await fileEntries([...files, ...(await demoFiles())]))];
   const changes = importChanges(libraryFolders);
@@ -70,12 +79,29 @@ function importChanges(libraryFolders: readonly string[]): string[] {
 function baseEntries(): Entry[] {
   const folder = (path: string, mode = 0o755, uid = 0): Entry => ({ kind: 'folder', path, mode, uid });
   return [
-    ...['/dev', '/etc', '/home', '/opt', '/proc', '/root', '/run', '/run/crewtab', '/sys', '/usr', '/usr/bin', '/var'].map((path) => folder(path)),
+    ...[
+      '/dev',
+      '/etc',
+      '/home',
+      '/opt',
+      '/proc',
+      '/root',
+      '/run',
+      '/run/crewtab',
+      '/sys',
+      '/usr',
+      '/usr/bin',
+      '/var',
+    ].map((path) => folder(path)),
     folder('/tmp', 0o1777),
     folder('/home/agent', 0o755, AGENT_UID),
     folder('/workspace', 0o755, AGENT_UID),
     { kind: 'link', path: '/bin', target: 'usr/bin' },
-    { kind: 'text', path: '/etc/passwd', text: `root:x:0:0:root:/root:/bin/sh\nagent:x:${AGENT_UID}:${AGENT_UID}:agent:/home/agent:/bin/sh\n` },
+    {
+      kind: 'text',
+      path: '/etc/passwd',
+      text: `root:x:0:0:root:/root:/bin/sh\nagent:x:${AGENT_UID}:${AGENT_UID}:agent:/home/agent:/bin/sh\n`,
+    },
     { kind: 'text', path: '/etc/group', text: `root:x:0:\nagent:x:${AGENT_UID}:\n` },
   ];
 }
@@ -118,7 +144,8 @@ async function digestOf(entries: readonly Entry[], changes: readonly string[]): 
   for (const entry of entries) {
     hash.update(JSON.stringify(entry.kind === 'file' ? { ...entry, source: null } : entry));
     if (entry.kind !== 'file') continue;
-    for await (const chunk of createReadStream(entry.source, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(entry.source, { highWaterMark: 1024 * 1024 }))
+      hash.update(chunk as Buffer);
   }
   return hash.digest('hex');
 }

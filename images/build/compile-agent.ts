@@ -29,7 +29,9 @@ export async function compileAgent(): Promise<AgentPrograms> {
 
 /** The repository that the demo reports on. It is not compiled, so it always lies in the source tree. */
 export function sampleRepoDir(): string {
-  const candidates = [IMAGES_DIR, join(IMAGES_DIR, '..', '..', 'images')].map((dir) => join(dir, 'demo-agent', 'sample-repo'));
+  const candidates = [IMAGES_DIR, join(IMAGES_DIR, '..', '..', 'images')].map((dir) =>
+    join(dir, 'demo-agent', 'sample-repo'),
+  );
   const found = candidates.find((candidate) => existsSync(join(candidate, 'commits.txt')));
   if (!found) throw new Error(`the sample repository is not in ${candidates.join(' or ')}`);
   return found;
@@ -39,14 +41,20 @@ export function sampleRepoDir(): string {
 type Sources = ReadonlyMap<string, string>;
 
 function programsIn(dir: string): AgentPrograms {
-  return { demoAgent: join(dir, 'demo-agent', 'demo-agent.js'), teamBridge: join(dir, 'team-bridge', 'team-bridge.js') };
+  return {
+    demoAgent: join(dir, 'demo-agent', 'demo-agent.js'),
+    teamBridge: join(dir, 'team-bridge', 'team-bridge.js'),
+  };
 }
 
 async function readSources(): Promise<Sources> {
   const sources = new Map<string, string>();
   for (const folder of SOURCES) {
-    const names = (await readdir(join(IMAGES_DIR, folder))).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
-    for (const name of names.sort()) sources.set(join(folder, name), await readFile(join(IMAGES_DIR, folder, name), 'utf8'));
+    const names = (await readdir(join(IMAGES_DIR, folder))).filter(
+      (name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'),
+    );
+    for (const name of names.sort())
+      sources.set(join(folder, name), await readFile(join(IMAGES_DIR, folder, name), 'utf8'));
   }
   return sources;
 }

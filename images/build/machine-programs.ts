@@ -13,7 +13,22 @@ export interface TakenFile {
 }
 
 /** What a person looks around with in a container, and `timeout`, which ends an orphan at its deadline. */
-const TOOLS = ['timeout', 'sleep', 'cat', 'ls', 'echo', 'env', 'id', 'mkdir', 'rm', 'cp', 'chown', 'chmod', 'head', 'tail'];
+const TOOLS = [
+  'timeout',
+  'sleep',
+  'cat',
+  'ls',
+  'echo',
+  'env',
+  'id',
+  'mkdir',
+  'rm',
+  'cp',
+  'chown',
+  'chmod',
+  'head',
+  'tail',
+];
 
 /** Folders that every loader searches without being told. */
 const LOADER_FOLDERS = ['/lib', '/lib64', '/usr/lib', '/usr/lib64'];
@@ -58,5 +73,7 @@ async function librariesOf(program: string): Promise<string[]> {
 
 function isUnusualFolder(folder: string): boolean {
   // Debian's loader also searches the folder named for the machine's architecture, `/lib/x86_64-linux-gnu`.
-  return !LOADER_FOLDERS.some((usual) => folder === usual || /^\/[^/]*-linux-gnu[^/]*$/.test(folder.slice(usual.length)));
+  return !LOADER_FOLDERS.some(
+    (usual) => folder === usual || /^\/[^/]*-linux-gnu[^/]*$/.test(folder.slice(usual.length)),
+  );
 }

@@ -62,19 +62,23 @@ export class AcpAgent {
     if (handshakeDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, handshakeDelayMs));
     return {
       protocolVersion: PROTOCOL_VERSION,
-      agentCapabilities: { loadSession: false, promptCapabilities: { image: false, audio: false, embeddedContext: false } },
+      agentCapabilities: {
+        loadSession: false,
+        promptCapabilities: { image: false, audio: false, embeddedContext: false },
+      },
       authMethods: [],
       agentInfo: { name: 'crewtab-demo-agent', title: 'Crewtab demo agent', version: '1.0.0' },
     };
   }
 
   private newSession(params: Params): Promise<unknown> {
-    if (this.settings.hasSessionError) return Promise.reject(new RpcFailure(RPC_CODES.internal, 'DEMO_SESSION_ERROR is set'));
-    const cwd = String(params['cwd'] ?? '');
+    if (this.settings.hasSessionError)
+      return Promise.reject(new RpcFailure(RPC_CODES.internal, 'DEMO_SESSION_ERROR is set'));
+    const { cwd, mcpServers } = params;
     const session: Session = {
       id: `demo-${randomUUID()}`,
-      workspace: existsSync(cwd) ? cwd : process.cwd(),
-      team: teamConnector(stdioServers(params['mcpServers'])),
+      workspace: typeof cwd === 'string' && existsSync(cwd) ? cwd : process.cwd(),
+      team: teamConnector(stdioServers(mcpServers)),
       mode: 'default',
       turn: null,
     };
@@ -85,7 +89,8 @@ export class AcpAgent {
   private setMode(params: Params): Promise<unknown> {
     const session = this.sessionOf(params);
     const modeId = String(params['modeId']);
-    if (!MODES.some(({ id }) => id === modeId)) throw new RpcFailure(RPC_CODES.invalidParams, `there is no mode ${modeId}`);
+    if (!MODES.some(({ id }) => id === modeId))
+      throw new RpcFailure(RPC_CODES.invalidParams, `there is no mode ${modeId}`);
     session.mode = modeId;
     return Promise.resolve({});
   }

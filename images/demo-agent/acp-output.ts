@@ -51,14 +51,20 @@ export class AcpOutput implements TurnOutput {
   async askPermission(question: string): Promise<string> {
     const answer = await this.peer.request(`permission-${++permissionCount}`, 'session/request_permission', {
       sessionId: this.sessionId,
-      toolCall: { toolCallId: `permission-tool-${permissionCount}`, title: question, kind: 'execute', status: 'pending' },
+      toolCall: {
+        toolCallId: `permission-tool-${permissionCount}`,
+        title: question,
+        kind: 'execute',
+        status: 'pending',
+      },
       options: [
         { optionId: 'allow', name: 'Allow', kind: 'allow_once' },
         { optionId: 'reject', name: 'Reject', kind: 'reject_once' },
       ],
     });
     const { outcome } = (answer ?? {}) as { outcome?: { outcome?: unknown; optionId?: unknown } };
-    if (outcome?.outcome !== 'selected') return outcome?.outcome === 'cancelled' ? 'cancelled' : 'answered with an error';
+    if (outcome?.outcome !== 'selected')
+      return outcome?.outcome === 'cancelled' ? 'cancelled' : 'answered with an error';
     return outcome.optionId === 'allow' ? 'allowed' : 'denied';
   }
 

@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { compileAgent } from '../build/compile-agent';
 
+// Real processes on a machine that may be busy.
+jest.setTimeout(30_000);
+
 describe('demo agent under the command protocol', () => {
   let program: string;
 
@@ -8,7 +11,10 @@ describe('demo agent under the command protocol', () => {
     program = (await compileAgent()).demoAgent;
   });
 
-  function run(prompt: string, env: Record<string, string> = {}): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
+  function run(
+    prompt: string,
+    env: Record<string, string> = {},
+  ): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
     return spawnSync(process.execPath, [program, '--command'], {
       input: prompt,
       encoding: 'utf8',

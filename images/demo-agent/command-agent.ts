@@ -14,7 +14,14 @@ export async function runCommandAgent(settings: Settings): Promise<void> {
   recordPrompt(settings, { protocol: 'command', requestId: null, text: prompt });
   const output = new CommandOutput();
   const workspace = process.cwd();
-  const turn = new Turn({ output, signal: new AbortController().signal, workspace, team: null, mode: 'default', settings });
+  const turn = new Turn({
+    output,
+    signal: new AbortController().signal,
+    workspace,
+    team: null,
+    mode: 'default',
+    settings,
+  });
   const end = await perform(turn, prompt);
   await output.finish(end);
   process.exit(isSuccess(end) ? 0 : 1);

@@ -5,6 +5,9 @@ import { compileAgent } from '../build/compile-agent';
 import { AcpClient } from '../testing/acp-client';
 import { patternText } from './pattern';
 
+// Real processes on a machine that may be busy.
+jest.setTimeout(30_000);
+
 /** The agent as a real process, spoken to over its wire. */
 describe('demo agent over ACP', () => {
   let program: string;
@@ -42,7 +45,10 @@ describe('demo agent over ACP', () => {
     const initialized = await client.request('initialize', { protocolVersion: 1 });
     expect(initialized.result).toMatchObject({ protocolVersion: 1, agentCapabilities: { loadSession: false } });
     const session = await client.request('session/new', { cwd: folder, mcpServers: [] });
-    expect(session.result).toMatchObject({ sessionId: expect.any(String), modes: { currentModeId: 'default' } });
+    expect(session.result).toMatchObject({
+      sessionId: expect.any(String) as string,
+      modes: { currentModeId: 'default' },
+    });
     expect(await client.close()).toEqual({ code: 0, signal: null });
   });
 
@@ -54,7 +60,9 @@ describe('demo agent over ACP', () => {
 
   it('does several directives in one turn, in order, and passes over prose', async () => {
     const client = await ready();
-    await client.prompt('You are a tester.\nthink hm\nanswer one\nplan A; B\ntool hammer\nstream 2 part\nanswer two\\nlines');
+    await client.prompt(
+      'You are a tester.\nthink hm\nanswer one\nplan A; B\ntool hammer\nstream 2 part\nanswer two\\nlines',
+    );
     const kinds = client.updates.map(({ sessionUpdate }) => sessionUpdate);
     expect(kinds).toEqual([
       'agent_thought_chunk',
@@ -85,7 +93,11 @@ describe('demo agent over ACP', () => {
   it('floods with numbered lines', async () => {
     const client = await ready();
     await client.prompt('flood 2MB');
-    const numbers = client.text().split('\n').slice(0, -1).map((line) => Number(line.slice(0, 9)));
+    const numbers = client
+      .text()
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => Number(line.slice(0, 9)));
     expect(numbers).toEqual(Array.from({ length: 2048 }, (_value, index) => index));
   });
 

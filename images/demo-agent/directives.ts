@@ -23,7 +23,10 @@ const TEXT = /^(.+)$/;
 /** All directives by their word. README.md beside this file describes them; a test holds the two together. */
 export const DIRECTIVES: Readonly<Record<string, Directive>> = {
   answer: { pattern: TEXT, act: (turn, [, text]) => turn.answer(unescape(text)) },
-  stream: { pattern: /^(\d+)(?: every (\S+))?(?: (.+))?$/, act: (turn, [, n, every, text]) => stream(turn, n, every, text) },
+  stream: {
+    pattern: /^(\d+)(?: every (\S+))?(?: (.+))?$/,
+    act: (turn, [, n, every, text]) => stream(turn, n, every, text),
+  },
   think: { pattern: TEXT, act: (turn, [, text]) => turn.output.thought(unescape(text)) },
   plan: { pattern: TEXT, act: (turn, [, text]) => turn.plan(planEntries(text)) },
   tool: { pattern: /^(\S+)$/, act: useNamedTool },
@@ -47,11 +50,17 @@ export const DIRECTIVES: Readonly<Record<string, Directive>> = {
   error: { pattern: TEXT, end: ([, text]) => ({ error: unescape(text) }) },
   write: { pattern: /^(\S+) (.+)$/, act: (turn, [, path, text]) => writeToWorkspace(turn, path, unescape(text)) },
   read: { pattern: /^(\S+)$/, act: (turn, [, path]) => readFromWorkspace(turn, path) },
-  env: { pattern: /^([A-Za-z_]\w*)$/, act: (turn, [, name = '']) => turn.answer(`${name}=${process.env[name] ?? '(not set)'}`) },
+  env: {
+    pattern: /^([A-Za-z_]\w*)$/,
+    act: (turn, [, name = '']) => turn.answer(`${name}=${process.env[name] ?? '(not set)'}`),
+  },
   whoami: { pattern: NOTHING, act: whoAmI },
   shell: { pattern: TEXT, act: (turn, [, command = '']) => runShell(turn, command) },
   teammates: { pattern: NOTHING, act: listTeammates },
-  delegate: { pattern: /^([a-z0-9-]+): (.+)$/, act: (turn, [, agent = '', task]) => delegate(turn, agent, unescape(task)) },
+  delegate: {
+    pattern: /^([a-z0-9-]+): (.+)$/,
+    act: (turn, [, agent = '', task]) => delegate(turn, agent, unescape(task)),
+  },
   'delegate-async': {
     pattern: /^([a-z0-9-]+): (.+)$/,
     act: (turn, [, agent = '', task]) => delegateAsync(turn, agent, unescape(task)),
@@ -63,7 +72,9 @@ export const DIRECTIVES: Readonly<Record<string, Directive>> = {
 
 /** Lets one line of a prompt carry several: `\n` and `\t` are written as two characters, `\\` is a backslash. */
 function unescape(text = ''): string {
-  return text.replace(/\\([nt\\])/g, (_whole, letter: string) => (letter === 'n' ? '\n' : letter === 't' ? '\t' : '\\'));
+  return text.replace(/\\([nt\\])/g, (_whole, letter: string) =>
+    letter === 'n' ? '\n' : letter === 't' ? '\t' : '\\',
+  );
 }
 
 async function stream(turn: Turn, count = '0', every = '0ms', text = 'chunk'): Promise<void> {
@@ -85,13 +96,16 @@ async function useNamedTool(turn: Turn, [, name = '']: Argument): Promise<void> 
 async function work(turn: Turn, durationMs: number): Promise<void> {
   const steps = Math.max(1, Math.min(Math.ceil(durationMs / 250), 1_000));
   const startedAt = Date.now();
-  await turn.useTool({ title: `work for ${durationMs} ms`, kind: 'execute', input: { durationMs } }, async (progress) => {
-    for (let step = 1; step <= steps && !turn.isCancelled; step++) {
-      await turn.pause(startedAt + (durationMs * step) / steps - Date.now());
-      await progress(`${Math.round((100 * step) / steps)} %`);
-    }
-    return turn.isCancelled ? 'cancelled' : 'done';
-  });
+  await turn.useTool(
+    { title: `work for ${durationMs} ms`, kind: 'execute', input: { durationMs } },
+    async (progress) => {
+      for (let step = 1; step <= steps && !turn.isCancelled; step++) {
+        await turn.pause(startedAt + (durationMs * step) / steps - Date.now());
+        await progress(`${Math.round((100 * step) / steps)} %`);
+      }
+      return turn.isCancelled ? 'cancelled' : 'done';
+    },
+  );
 }
 
 function writeStderr(text: string): Promise<void> {
@@ -117,7 +131,9 @@ async function writeToWorkspace(turn: Turn, path = '', text: string): Promise<vo
 async function readFromWorkspace(turn: Turn, path = ''): Promise<void> {
   const file = resolve(turn.context.workspace, path);
   await orMention(turn, `read ${path}`, async () => {
-    const content = await turn.useTool({ title: `read ${path}`, kind: 'read', input: { path: file } }, () => readFile(file, 'utf8'));
+    const content = await turn.useTool({ title: `read ${path}`, kind: 'read', input: { path: file } }, () =>
+      readFile(file, 'utf8'),
+    );
     await turn.answer(content);
   });
 }
@@ -133,5 +149,7 @@ async function orMention(turn: Turn, what: string, attempt: () => Promise<unknow
 async function whoAmI(turn: Turn): Promise<void> {
   const { uid, gid } = userInfo();
   const { workspace, mode } = turn.context;
-  await turn.answer(`uid=${uid} gid=${gid} pid=${process.pid} workspace=${workspace} mode=${mode} node=${process.version}`);
+  await turn.answer(
+    `uid=${uid} gid=${gid} pid=${process.pid} workspace=${workspace} mode=${mode} node=${process.version}`,
+  );
 }

@@ -18,7 +18,13 @@ export class RpcFailure extends Error {
   }
 }
 
-export const RPC_CODES = { parse: -32700, invalidRequest: -32600, noMethod: -32601, invalidParams: -32602, internal: -32603 } as const;
+export const RPC_CODES = {
+  parse: -32700,
+  invalidRequest: -32600,
+  noMethod: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+} as const;
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -48,7 +54,8 @@ export class JsonRpcPeer {
   receive(line: string): void {
     if (line.trim() === '') return;
     const message = parse(line);
-    if (!message) return void this.send({ id: null, error: { code: RPC_CODES.parse, message: 'not a JSON-RPC message' } });
+    if (!message)
+      return void this.send({ id: null, error: { code: RPC_CODES.parse, message: 'not a JSON-RPC message' } });
     if (typeof message.method !== 'string') return this.settle(message);
     const params = (typeof message.params === 'object' && message.params !== null ? message.params : {}) as Params;
     if (message.id === undefined) return this.hear(message.method, params);

@@ -11,8 +11,8 @@ export interface McpServerSpec {
 }
 
 interface Waiting {
-  resolve(result: Record<string, unknown>): void;
-  reject(error: Error): void;
+  readonly resolve: (result: Record<string, unknown>) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** How long a server may take for its first answer. Tool calls have no limit: a delegated task takes what it takes. */
@@ -30,14 +30,23 @@ export class McpClient {
     private readonly name: string,
   ) {
     this.writer = new LineWriter(child.stdin);
-    readLines(child.stdout, (line) => this.receive(line), () => undefined);
+    readLines(
+      child.stdout,
+      (line) => this.receive(line),
+      () => undefined,
+    );
     child.on('error', (error) => this.end(error));
-    child.on('close', (code, signal) => this.end(new Error(`MCP server ${name} ended (${signal ?? `exit code ${code}`})`)));
+    child.on('close', (code, signal) =>
+      this.end(new Error(`MCP server ${name} ended (${signal ?? `exit code ${code}`})`)),
+    );
   }
 
   static async start(spec: McpServerSpec): Promise<McpClient> {
     const added = Object.fromEntries(spec.env.map(({ name, value }) => [name, value]));
-    const child = spawn(spec.command, [...spec.args], { env: { ...process.env, ...added }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(spec.command, [...spec.args], {
+      env: { ...process.env, ...added },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     child.stderr.pipe(process.stderr, { end: false });
     const client = new McpClient(child, spec.name);
     await client.initialize();
@@ -115,7 +124,7 @@ interface McpAnswer {
 function parseMessage(line: string): McpAnswer | null {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as McpAnswer) : null;
+    return typeof value === 'object' && value !== null ? value : null;
   } catch {
     return null;
   }

@@ -6,7 +6,8 @@ const ENTRY_BYTES = 8;
  */
 export function patternText(bytes: number): string {
   const entries: string[] = [];
-  for (let index = 0; index * ENTRY_BYTES < bytes; index++) entries.push(`${String(index).padStart(ENTRY_BYTES - 1, '0')},`);
+  for (let index = 0; index * ENTRY_BYTES < bytes; index++)
+    entries.push(`${String(index).padStart(ENTRY_BYTES - 1, '0')},`);
   return entries.join('').slice(0, bytes);
 }
 

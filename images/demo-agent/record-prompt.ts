@@ -6,7 +6,10 @@ import type { Settings } from './settings';
  * there is what arrived at the agent, not what somebody believes to have sent. One write with O_APPEND, so that
  * several agents may share the file.
  */
-export function recordPrompt(settings: Settings, prompt: { readonly protocol: string; readonly requestId: unknown; readonly text: string }): void {
+export function recordPrompt(
+  settings: Settings,
+  prompt: { readonly protocol: string; readonly requestId: unknown; readonly text: string },
+): void {
   if (!settings.recordPath) return;
   const at = new Date().toISOString();
   appendFileSync(settings.recordPath, `${JSON.stringify({ at, pid: process.pid, ...prompt })}\n`);

@@ -3,6 +3,9 @@ import { startTeamServer } from '../testing/team-server';
 import type { TeamServer } from '../testing/team-server';
 import { AcpClient } from '../testing/acp-client';
 
+// Real processes on a machine that may be busy.
+jest.setTimeout(30_000);
+
 describe('report', () => {
   let client: AcpClient | null = null;
   let server: TeamServer | null = null;
@@ -51,12 +54,17 @@ describe('report', () => {
     server = await startTeamServer();
     server.answer = ({ tool }) => ({ text: tool === 'delegate' ? '99 files, said the analyst' : 'analyst (worker)' });
     expect(finalText(await reportWith(server))).toContain('99 files, said the analyst');
-    expect(server.calls.at(-1)).toMatchObject({ agent: 'lead', tool: 'delegate', arguments: { agent: 'analyst', task: 'survey' } });
+    expect(server.calls.at(-1)).toMatchObject({
+      agent: 'lead',
+      tool: 'delegate',
+      arguments: { agent: 'analyst', task: 'survey' },
+    });
   });
 
   it('counts itself when the analyst fails', async () => {
     server = await startTeamServer();
-    server.answer = ({ tool }) => (tool === 'delegate' ? { error: 'the analyst crashed' } : { text: 'analyst (worker)' });
+    server.answer = ({ tool }) =>
+      tool === 'delegate' ? { error: 'the analyst crashed' } : { text: 'analyst (worker)' };
     const text = finalText(await reportWith(server));
     expect(text).toContain('13 files');
   });

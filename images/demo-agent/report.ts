@@ -84,13 +84,16 @@ async function readRecentCommits(turn: Turn, root: string): Promise<Commit[]> {
 
 async function searchTodos(turn: Turn, root: string): Promise<OpenTodo[]> {
   const todos = findTodos(await readSources(root));
-  await turn.useTool({ title: 'search for TODO', kind: 'search', input: { path: root, pattern: 'TODO|FIXME' } }, async (progress) => {
-    for (const todo of todos) {
-      await turn.breathe(LINE_MS);
-      await progress(describeTodo(todo));
-    }
-    return `${todos.length} open TODOs`;
-  });
+  await turn.useTool(
+    { title: 'search for TODO', kind: 'search', input: { path: root, pattern: 'TODO|FIXME' } },
+    async (progress) => {
+      for (const todo of todos) {
+        await turn.breathe(LINE_MS);
+        await progress(describeTodo(todo));
+      }
+      return `${todos.length} open TODOs`;
+    },
+  );
   return todos;
 }
 

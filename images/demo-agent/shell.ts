@@ -3,7 +3,9 @@ import type { Turn } from './turn';
 
 /** Runs a command with /bin/sh in the workspace, and answers with its output and exit code. */
 export async function runShell(turn: Turn, command: string): Promise<void> {
-  const text = await turn.useTool({ title: command, kind: 'execute', input: { command } }, () => execute(turn, command));
+  const text = await turn.useTool({ title: command, kind: 'execute', input: { command } }, () =>
+    execute(turn, command),
+  );
   await turn.answer(text);
 }
 

@@ -82,7 +82,10 @@ export class Turn {
   }
 
   /** Shows a tool call around `work`, which returns the tool's result and may throw. @returns that result. */
-  async useTool(tool: ToolStart, work: (progress: (text: string) => Promise<void>) => Promise<string>): Promise<string> {
+  async useTool(
+    tool: ToolStart,
+    work: (progress: (text: string) => Promise<void>) => Promise<string>,
+  ): Promise<string> {
     this.hasOpenLine = false;
     const id = `tool-${++toolCount}`;
     await this.output.toolStart(id, tool);

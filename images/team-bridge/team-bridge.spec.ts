@@ -5,6 +5,9 @@ import { AcpClient } from '../testing/acp-client';
 import type { TeamServer } from '../testing/team-server';
 import { startTeamServer } from '../testing/team-server';
 
+// Real processes on a machine that may be busy.
+jest.setTimeout(30_000);
+
 /** The bridge as a child process between a real MCP client and a real unix socket. */
 describe('team bridge', () => {
   let server: TeamServer;
@@ -38,14 +41,26 @@ describe('team bridge', () => {
     expect(await bridge.callTool('list_teammates', {})).toBe('list_teammates is answered');
     expect(await bridge.callTool('delegate', { agent: 'anna', task: 'dig' })).toBe('delegate is answered');
     expect(server.calls).toEqual([
-      { id: expect.stringMatching(/^lead-[0-9a-f]{16}-1$/), agent: 'lead', tool: 'list_teammates', arguments: {} },
-      { id: expect.stringMatching(/^lead-[0-9a-f]{16}-2$/), agent: 'lead', tool: 'delegate', arguments: { agent: 'anna', task: 'dig' } },
+      {
+        id: expect.stringMatching(/^lead-[0-9a-f]{16}-1$/) as string,
+        agent: 'lead',
+        tool: 'list_teammates',
+        arguments: {},
+      },
+      {
+        id: expect.stringMatching(/^lead-[0-9a-f]{16}-2$/) as string,
+        agent: 'lead',
+        tool: 'delegate',
+        arguments: { agent: 'anna', task: 'dig' },
+      },
     ]);
   });
 
   it('reports an error as the result of the tool', async () => {
     server.answer = () => ({ error: 'anna has crashed' });
-    await expect((await connect()).callTool('delegate', { agent: 'anna', task: 'dig' })).rejects.toThrow('anna has crashed');
+    await expect((await connect()).callTool('delegate', { agent: 'anna', task: 'dig' })).rejects.toThrow(
+      'anna has crashed',
+    );
   });
 
   it('refuses incomplete arguments and unknown tools by itself', async () => {
@@ -116,7 +131,9 @@ describe('team bridge', () => {
   it('serves the demo agent: teammates, delegations one after the other and side by side', async () => {
     const { demoAgent } = await compileAgent();
     server.answer = ({ tool, arguments: args }) =>
-      args['agent'] === 'ben' ? { error: 'ben is ill' } : { text: tool === 'delegate' ? `did ${String(args['task'])}` : 'anna, ben' };
+      args['agent'] === 'ben'
+        ? { error: 'ben is ill' }
+        : { text: tool === 'delegate' ? `did ${String(args['task'])}` : 'anna, ben' };
     const agent = AcpClient.start(process.execPath, [demoAgent]);
     await agent.handshake({ mcpServers: [await server.mcpServer('lead')] });
     const prompt = 'teammates\ndelegate anna: work 1s\\nanswer x\ndelegate ben: dig\ndelegate-async anna: swim\njoin';

@@ -45,7 +45,11 @@ const TOOLS = [
       type: 'object',
       properties: {
         agent: { type: 'string', minLength: 1, description: "The teammate's name, as list_teammates shows it." },
-        task: { type: 'string', minLength: 1, description: 'The whole task in words, with the form of the answer that you want.' },
+        task: {
+          type: 'string',
+          minLength: 1,
+          description: 'The whole task in words, with the form of the answer that you want.',
+        },
       },
       required: ['agent', 'task'],
       additionalProperties: false,
@@ -129,7 +133,8 @@ class TeamSocket {
     this.isReady = false;
     if (this.unanswered.size === 0) return;
     // Said once per outage: every further attempt would only repeat it.
-    if (this.backoffMs === FIRST_BACKOFF_MS) process.stderr.write(`team-bridge: no connection to the worker (${reason}), trying again\n`);
+    if (this.backoffMs === FIRST_BACKOFF_MS)
+      process.stderr.write(`team-bridge: no connection to the worker (${reason}), trying again\n`);
     this.retry = setTimeout(() => {
       this.retry = null;
       this.connect();
@@ -146,8 +151,8 @@ class TeamSocket {
     if (!message || !call) return;
     this.unanswered.delete(id);
     const error = message['error'] as { message?: unknown } | undefined;
-    const result = message['result'] as { text?: unknown } | undefined;
-    call.settle(error ? { text: String(error.message), isError: true } : { text: String(result?.text ?? ''), isError: false });
+    const result = message['result'] as { text?: string } | undefined;
+    call.settle(error ? { text: String(error.message), isError: true } : { text: result?.text ?? '', isError: false });
   }
 }
 
@@ -192,8 +197,11 @@ class TeamBridge {
     const tool = TOOLS.find(({ name }) => name === params['name']);
     if (!tool) return this.fail(id, -32602, `there is no tool ${String(params['name'])}`);
     const args = (params['arguments'] ?? {}) as Json;
-    const missing = (tool.inputSchema.required ?? []).filter((name) => typeof args[name] !== 'string' || args[name] === '');
-    if (missing.length > 0) return this.finish(id, { text: `missing, or not a text: ${missing.join(', ')}`, isError: true });
+    const missing = (tool.inputSchema.required ?? []).filter(
+      (name) => typeof args[name] !== 'string' || args[name] === '',
+    );
+    if (missing.length > 0)
+      return this.finish(id, { text: `missing, or not a text: ${missing.join(', ')}`, isError: true });
     const progress = this.startProgress(params, tool.name);
     const callId = this.team.call(tool.name, args, (answer) => {
       clearInterval(progress);

@@ -39,14 +39,20 @@ export class AcpClient {
   private lastId = 0;
 
   constructor(readonly child: ChildProcessWithoutNullStreams) {
-    readLines(child.stdout, (line) => this.receive(line), () => undefined);
+    readLines(
+      child.stdout,
+      (line) => this.receive(line),
+      () => undefined,
+    );
     child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     child.stdin.on('error', () => undefined);
     this.exit = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
   }
 
   static start(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): AcpClient {
-    return new AcpClient(spawn(command, [...args], { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] }));
+    return new AcpClient(
+      spawn(command, [...args], { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] }),
+    );
   }
 
   /** initialize and session/new, as any client begins. */
