@@ -1,0 +1,97 @@
+import { openStore, type Store } from '@crewtab/store-prisma/open-store';
+import type { NewSchedule } from '@crewtab/domain/ports/management-store';
+import type { Run } from '@crewtab/domain/runs/run';
+import type { Agent } from '@crewtab/domain/teams/team';
+import { createHash, randomUUID } from 'node:crypto';
+import { Pool, type QueryResultRow } from 'pg';
+import { createTestDatabase } from '../../support/database';
+
+export const ENCRYPTION_KEY = Buffer.alloc(32, 7);
+export const FAR_FUTURE = new Date('2099-01-01T00:00:00Z');
+
+export const AGENTS: readonly Agent[] = [
+  { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', env: { TOKEN: 'top secret' }, resources: { cpus: 0.5, memory: '64m' } },
+  { name: 'writer', role: 'worker', protocol: 'command', command: ['cat', '-u'], instructions: 'Write.', permissions: 'deny' },
+];
+
+/** A database of its own with the real store on it, and a second connection for what the store would never do. */
+export class StoreFixture {
+  private constructor(
+    readonly store: Store,
+    readonly databaseUrl: string,
+    private readonly pool: Pool,
+    private readonly drop: () => Promise<void>,
+  ) {}
+
+  static async create(): Promise<StoreFixture> {
+    const database = await createTestDatabase();
+    const store = await openStore({ databaseUrl: database.url, encryptionKey: ENCRYPTION_KEY });
+    const pool = new Pool({ connectionString: database.url, max: 4 });
+    return new StoreFixture(store, database.url, pool, () => database.drop());
+  }
+
+  async dispose(): Promise<void> {
+    await this.store.close();
+    await this.pool.end();
+    await this.drop();
+  }
+
+  async sql<R extends QueryResultRow = QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    return (await this.pool.query<R>(text, [...values])).rows;
+  }
+
+  /** Empties everything, so that tests of one file share a database. Triggers that guard single rows do not see it. */
+  async empty(): Promise<void> {
+    await this.sql('TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, idempotency_keys CASCADE');
+  }
+
+  async organization(name = `org-${randomUUID()}`): Promise<string> {
+    const [row] = await this.sql<{ id: string }>('INSERT INTO organizations (name) VALUES ($1) RETURNING id', [name]);
+    if (!row) throw new Error('no organization was made');
+    return row.id;
+  }
+
+  async team(organizationId: string, agents: readonly Agent[] = AGENTS): Promise<string> {
+    const team = await this.store.teams.createTeam(organizationId, { name: 'Marketing Team', description: null, network: 'egress', agents });
+    return team.id;
+  }
+
+  /** An enabled schedule of a new team of a new organization, unless told otherwise. */
+  async schedule(wish: Partial<NewSchedule> & { organizationId?: string; nextFireAt?: Date | null; followingFireAt?: Date | null } = {}) {
+    const { organizationId = await this.organization(), nextFireAt = FAR_FUTURE, followingFireAt = null, ...special } = wish;
+    const teamId = special.teamId ?? (await this.team(organizationId));
+    const schedule = await this.store.schedules.createSchedule(
+      organizationId,
+      {
+        teamId,
+        name: 'Daily report',
+        prompt: 'Write a report.',
+        cron: '0 9 * * *',
+        timezone: 'Europe/Berlin',
+        enabled: true,
+        timeoutMs: 3_600_000,
+        overlap: 'allow',
+        catchUp: 'latest',
+        catchUpWindowMs: 3_600_000,
+        ...special,
+      },
+      special.enabled === false ? { nextFireAt: null, followingFireAt: null } : { nextFireAt, followingFireAt },
+    );
+    if (!schedule) throw new Error('no schedule was made');
+    return schedule;
+  }
+
+  async manualRun(organizationId: string, scheduleId: string): Promise<Run> {
+    const run = await this.store.archive.createManualRun(organizationId, scheduleId);
+    if (!run) throw new Error('no run was made');
+    return run;
+  }
+
+  async expireLease(runId: string): Promise<void> {
+    await this.sql(`UPDATE schedule_runs SET lease_until = now() - interval '1 second' WHERE id = $1 AND owner IS NOT NULL`, [runId]);
+  }
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
