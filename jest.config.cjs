@@ -31,6 +31,9 @@ const esmOnly = [
   '@agentclientprotocol',
 ];
 
+/** How long one test with real services may take: generous, because a bound is no measurement and machines are busy. */
+const TEST_LIMIT_MS = 120_000;
+
 const shared = {
   rootDir: __dirname,
   testEnvironment: 'node',
@@ -51,6 +54,7 @@ function withServices(name) {
     ...shared,
     displayName: name,
     testMatch: [`<rootDir>/test/${name}/**/*.spec.ts`],
+    testTimeout: TEST_LIMIT_MS,
     ...(setup && { globalSetup: `<rootDir>/${setup}` }),
     ...(teardown && { globalTeardown: `<rootDir>/${teardown}` }),
   };
@@ -64,6 +68,7 @@ module.exports = {
       displayName: 'unit',
       roots: only('libs', 'apps', 'images', 'scripts').map((path) => `<rootDir>/${path}`),
       testMatch: ['**/*.spec.ts'],
+      testTimeout: 30_000,
     },
     withServices('integration'),
     withServices('e2e'),
