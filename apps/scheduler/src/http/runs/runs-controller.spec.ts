@@ -1,0 +1,195 @@
+import { KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
+import { VIEWS } from '../openapi/openapi-document';
+
+const RUNS = '/api/v1/runs';
+
+let http: HttpFixture;
+beforeEach(async () => (http = await startHttp()));
+afterEach(() => http.app.close());
+
+const addRun = (run: Parameters<HttpFixture['runs']['addRun']>[0] = {}) => http.runs.addRun({ organizationId: ORGANIZATION, ...run });
+const paths = (body: unknown): string[] => (body as { errors: { path: string }[] }).errors.map((error) => error.path);
+const ids = (body: unknown): string[] => (body as { items: { id: string }[] }).items.map((item) => item.id);
+
+describe('GET /runs/:id', () => {
+  it('shows a run that ended well, with its receipt', async () => {
+    const at = new Date('2026-01-05T09:00:01.234Z');
+    const run = addRun({
+      status: 'success',
+      phase: 'finished',
+      startedAt: at,
+      deadlineAt: at,
+      finishedAt: at,
+      outcome: { status: 'success', result: 'Done.', error: null },
+      deployment: { id: NO_ID, name: 'marketing-team-run-3f9a1c', agents: [] },
+      teardown: { begunAt: at, failedAttempts: 1, error: null, receipt: { containers: 2, networks: 0, volumes: 1, verifiedAt: at } },
+    });
+    const answer = await http.call('get', `${RUNS}/${run.id}`).expect(200);
+    expect(VIEWS.ScheduleRun.parse(answer.body)).toEqual(answer.body);
+    expect(answer.body).toMatchObject({
+      id: run.id,
+      status: 'success',
+      prompt: 'Write a report.',
+      timeout: '1h',
+      result: 'Done.',
+      error: null,
+      startedAt: '2026-01-05T09:00:01.234Z',
+      teamDeploymentId: NO_ID,
+      teardown: { containers: 2, networks: 0, volumes: 1, verifiedAt: '2026-01-05T09:00:01.234Z' },
+      teardownFailure: null,
+    });
+  });
+
+  it('shows why a run failed and that its teardown does not get on', async () => {
+    const run = addRun({
+      status: 'failed',
+      phase: 'tearing_down',
+      finishedAt: new Date(),
+      outcome: { status: 'failed', result: null, error: { code: 'agent_exited', message: 'exit code 3' } },
+      teardown: { begunAt: new Date(), failedAttempts: 4, error: { code: 'engine_error', message: 'device busy' }, receipt: null },
+    });
+    expect((await http.call('get', `${RUNS}/${run.id}`).expect(200)).body).toMatchObject({
+      error: { code: 'agent_exited', message: 'exit code 3' },
+      teardown: null,
+      teardownFailure: { code: 'engine_error', message: 'device busy', attempts: 4 },
+    });
+  });
+
+  it('shows why a run never began', async () => {
+    const notRunReason = { code: 'overlap_skipped', message: 'another run was active' } as const;
+    const run = addRun({ status: 'skipped', phase: 'finished', finishedAt: new Date(), notRunReason });
+    expect((await http.call('get', `${RUNS}/${run.id}`).expect(200)).body).toMatchObject({ status: 'skipped', error: notRunReason, startedAt: null });
+  });
+});
+
+describe('GET /runs', () => {
+  it('filters and pages, newest first', async () => {
+    const one = addRun({ scheduledFor: new Date('2026-01-01T00:00:00Z'), status: 'failed', phase: 'finished', trigger: 'manual' });
+    const two = addRun({ scheduledFor: new Date('2026-01-02T00:00:00Z') });
+    http.runs.addRun({ organizationId: 'another' });
+    const list = async (query: string): Promise<string[]> => ids((await http.call('get', `${RUNS}?${query}`).expect(200)).body);
+    expect(await list('')).toEqual([two.id, one.id]);
+    expect(await list('limit=1')).toEqual([two.id]);
+    expect(await list('status=failed')).toEqual([one.id]);
+    expect(await list('trigger=schedule')).toEqual([two.id]);
+    expect(await list('since=2026-01-02T00:00:00Z')).toEqual([two.id]);
+    expect(await list('until=2026-01-02T01:00:00%2B01:00')).toEqual([one.id]);
+  });
+
+  it.each([
+    ['status=broken', 'status'],
+    ['trigger=hand', 'trigger'],
+    ['since=monday', 'since'],
+    ['since=2026-02-30T00:00:00Z', 'since'],
+    ['since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z', 'until'],
+    ['scheduleId=x', 'scheduleId'],
+  ])('refuses ?%s', async (query, path) => {
+    expect(paths((await http.call('get', `${RUNS}?${query}`).expect(400)).body)).toEqual([path]);
+  });
+});
+
+describe('the runs of a schedule', () => {
+  it('stay readable when the schedule is gone', async () => {
+    const run = addRun({ scheduleId: NO_ID });
+    addRun();
+    expect(ids((await http.call('get', `/api/v1/schedules/${NO_ID}/runs`).expect(200)).body)).toEqual([run.id]);
+  });
+});
+
+describe('cancel', () => {
+  it('asks a run to end', async () => {
+    const run = addRun({ status: 'running', phase: 'monitoring' });
+    const answer = await http.call('post', `${RUNS}/${run.id}/cancel`).expect(202);
+    expect(answer.body).toMatchObject({ status: 'running', cancelRequestedAt: '2026-01-05T09:00:00.000Z' });
+  });
+
+  it('ends a queued run at once', async () => {
+    const run = addRun();
+    const answer = await http.call('post', `${RUNS}/${run.id}/cancel`).send({}).expect(202);
+    expect(answer.body).toMatchObject({ status: 'cancelled', phase: 'finished', error: { code: 'cancelled' } });
+  });
+
+  it('refuses for a run that is over', async () => {
+    const run = addRun({ status: 'success', phase: 'finished', finishedAt: new Date() });
+    expect((await http.call('post', `${RUNS}/${run.id}/cancel`).expect(409)).body).toMatchObject({ code: 'conflict' });
+  });
+});
+
+describe('rerun', () => {
+  it('starts a new run with the old prompt and wakes a worker', async () => {
+    const run = addRun({ status: 'failed', phase: 'finished', plan: { ...addRun().plan, prompt: 'Once more.' } });
+    const answer = await http.call('post', `${RUNS}/${run.id}/rerun`).expect(202);
+    expect(answer.body).toMatchObject({ trigger: 'rerun', status: 'queued', prompt: 'Once more.', scheduleId: run.scheduleId });
+    const { id } = answer.body as { id: string };
+    expect(id).not.toBe(run.id);
+    expect(http.queue.offered).toEqual([id]);
+  });
+});
+
+describe('messages', () => {
+  it('come oldest first, in pages behind a seq', async () => {
+    const run = addRun();
+    for (const text of ['a', 'b', 'c']) http.runs.say(run.id, { kind: 'agent_message', content: { text } });
+    const first = await http.call('get', `${RUNS}/${run.id}/messages?limit=2`).expect(200);
+    expect(first.body).toEqual({
+      items: [
+        { seq: 1, at: '2026-01-05T09:00:00.000Z', agent: 'lead', kind: 'agent_message', content: { text: 'a' } },
+        { seq: 2, at: '2026-01-05T09:00:00.000Z', agent: 'lead', kind: 'agent_message', content: { text: 'b' } },
+      ],
+      nextCursor: '2',
+    });
+    for (const query of ['after=2', 'cursor=2', 'after=0&cursor=2']) {
+      const rest = await http.call('get', `${RUNS}/${run.id}/messages?${query}`).expect(200);
+      expect(rest.body).toMatchObject({ items: [{ seq: 3 }], nextCursor: null });
+    }
+    expect((await http.call('get', `${RUNS}/${run.id}/messages?after=3`).expect(200)).body).toEqual({ items: [], nextCursor: null });
+  });
+
+  it.each([
+    ['after=-1', 'after'],
+    ['after=x', 'after'],
+    ['limit=101', 'limit'],
+  ])('refuse ?%s', async (query, path) => {
+    const run = addRun();
+    expect(paths((await http.call('get', `${RUNS}/${run.id}/messages?${query}`).expect(400)).body)).toEqual([path]);
+  });
+});
+
+describe('GET /deployments/:id', () => {
+  const agent = { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:1', container: 'team-run-1-lead', handle: 'abc', startedAt: new Date(0), readyAt: null };
+  const deployment = { id: NO_ID, runId: NO_ID, teamId: NO_ID, name: 'team-run-1', host: 'h', runtime: 'docker', createdAt: new Date(0), removedAt: null, agents: [agent] };
+
+  it('shows the containers of a run', async () => {
+    http.runs.deployments.set(NO_ID, { ...deployment, organizationId: ORGANIZATION });
+    const answer = await http.call('get', `/api/v1/deployments/${NO_ID}`).expect(200);
+    expect(VIEWS.TeamDeployment.parse(answer.body)).toEqual(answer.body);
+    expect(answer.body).toMatchObject({ name: 'team-run-1', removedAt: null, agents: [{ container: 'team-run-1-lead', startedAt: '1970-01-01T00:00:00.000Z' }] });
+    await http.call('get', `/api/v1/deployments/${NO_ID}`, KEYS.other).expect(404);
+  });
+});
+
+describe('GET /config', () => {
+  it('tells a form what it needs', async () => {
+    const answer = await http.call('get', '/api/v1/config').expect(200);
+    const config = VIEWS.Config.parse(answer.body);
+    expect(config).toMatchObject({ defaultTimeout: '1h', maxTimeout: '24h', runtime: 'docker', protocols: ['acp', 'command'], limits: { promptLength: 50_000 } });
+    expect(config.timezones).toEqual(expect.arrayContaining(['UTC', 'Europe/Berlin']));
+  });
+});
+
+describe('another organization', () => {
+  it.each([
+    ['get', ''],
+    ['post', '/cancel'],
+    ['post', '/rerun'],
+    ['get', '/messages'],
+    ['get', '/events'],
+  ] as const)('sees 404 for %s %s', async (method, suffix) => {
+    const run = addRun();
+    for (const [id, key] of [[run.id, KEYS.other], [NO_ID, KEYS.admin], ['seventeen', KEYS.admin]] as const) {
+      expect((await http.call(method, `${RUNS}/${id}${suffix}`, key).expect(404)).body).toMatchObject({ code: 'not_found' });
+    }
+    expect(http.runs.runs.size).toBe(1);
+    expect(http.runs.runs.get(run.id)?.cancelRequestedAt).toBeNull();
+  });
+});
