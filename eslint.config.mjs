@@ -10,8 +10,6 @@ const readersOfTheEnvironment = [
   'scripts/**',
   'test/**',
   'bench/**',
-  // Programs of their own, which run inside containers.
-  'images/**',
   '**/*.config.{ts,cjs,mjs}',
   '**/*.spec.ts',
 ];
