@@ -1,0 +1,147 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, normalize } from 'node:path';
+import { promisify } from 'node:util';
+import { AppError } from '@crewtab/domain/errors';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import { AgentState } from './agent-state';
+import { ChangeSignal } from './change-signal';
+import { isRunning } from './process-table';
+import type { RunFolders } from './run-folders';
+
+const run = promisify(execFile);
+
+/** A supervisor is there within some 100 ms; on a machine that is starved it takes longer, ms. */
+const START_LIMIT_MS = 30_000;
+const MKFIFO_LIMIT_MS = 10_000;
+/** Marks every process of a run, so that those which leave their process group are found too. */
+export const RUN_MARK = 'CREWTAB_PROCESS_RUN';
+
+export interface AgentStarterOptions {
+  /** PATH of the agents. */
+  readonly searchPath: string;
+  /** LANG of the agents. */
+  readonly locale: string;
+  /** An agent that nobody ended by then ends this long after its deadline, ms. */
+  readonly orphanGraceMs: number;
+}
+
+/** What a supervisor is told on its stdin. */
+interface Order {
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: AgentSpec['stdin'];
+  /** Milliseconds since the epoch. */
+  readonly killAt: number;
+}
+
+/** Makes agents' directories and starts their supervisors; both once, however many workers ask. */
+export class AgentStarter {
+  constructor(
+    private readonly folders: RunFolders,
+    private readonly options: AgentStarterOptions,
+  ) {}
+
+  /** @throws AppError `create_failed` without a command, `start_failed` in the operating system's words */
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec): Promise<void> {
+    const command = agent.command ?? [];
+    if (command.length === 0) {
+      throw new AppError('create_failed', `agent "${agent.name}" has no command, and the process runtime has no images to take one from`);
+    }
+    const agentDir = this.folders.agentDir(deployment.runId, agent.name);
+    await this.folders.appear(agentDir, (unfinished) => fillAgentDir(unfinished, agent));
+    const state = new AgentState(agentDir);
+    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command));
+    const exit = await state.exit();
+    if (exit?.startError !== undefined) throw new AppError('start_failed', `could not start agent "${agent.name}": ${exit.startError}`);
+  }
+
+  private async start(state: AgentState, order: Order): Promise<void> {
+    const left = await state.supervisor();
+    // Died before it had started the agent: nothing of it is left but its claim.
+    if (left && !(await isRunning(left))) await rm(join(state.stateDir, 'supervisor.json'), { force: true });
+    const log = await open(join(state.agentDir, 'supervisor.log'), 'a');
+    const supervisor = spawn(process.execPath, [join(__dirname, 'supervisor.js'), state.agentDir], {
+      cwd: state.agentDir,
+      env: {},
+      detached: true,
+      stdio: ['pipe', 'ignore', log.fd],
+    });
+    const signal = new ChangeSignal([state.stateDir]);
+    let failure: string | null = null;
+    supervisor.on('error', (error) => {
+      failure = error.message;
+      signal.wake();
+    });
+    supervisor.on('exit', (code) => {
+      if (code !== 0) failure ??= `its supervisor ended with ${code ?? 'a signal'}`;
+      signal.wake();
+    });
+    // Whoever loses the race for the agent ends before it has read its order.
+    supervisor.stdin?.on('error', () => undefined);
+    supervisor.stdin?.end(JSON.stringify(order));
+    supervisor.unref();
+    try {
+      await untilStarted(state, signal, () => failure);
+    } finally {
+      signal.close();
+      await log.close();
+    }
+  }
+
+  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[]): Order {
+    const { runId, deadlineAt } = deployment;
+    const agentDir = this.folders.agentDir(runId, agent.name);
+    const workspace = this.folders.workspaceDir(runId);
+    const own = {
+      PATH: this.options.searchPath,
+      LANG: this.options.locale,
+      HOME: join(agentDir, 'home'),
+      TMPDIR: join(agentDir, 'tmp'),
+      CREWTAB_WORKSPACE: workspace,
+    };
+    return {
+      command,
+      cwd: workspace,
+      env: { ...own, ...agent.env, [RUN_MARK]: runId },
+      stdin: agent.stdin,
+      killAt: deadlineAt.getTime() + this.options.orphanGraceMs,
+    };
+  }
+}
+
+async function fillAgentDir(agentDir: string, agent: AgentSpec): Promise<void> {
+  for (const name of ['state', 'home', 'tmp', 'files']) await mkdir(join(agentDir, name), { mode: 0o700 });
+  for (const name of ['stdout', 'stderr']) await writeFile(join(agentDir, name), '', { mode: 0o600 });
+  // Node cannot make one itself.
+  await run('mkfifo', ['-m', '600', join(agentDir, 'stdin')], { timeout: MKFIFO_LIMIT_MS });
+  for (const file of agent.files) {
+    const path = injectedPath(agentDir, file.path);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, file.content, { mode: file.mode });
+  }
+}
+
+/** Where a file that is injected at `path` really lies. */
+export function injectedPath(agentDir: string, path: string): string {
+  return join(agentDir, 'files', normalize(join('/', path)));
+}
+
+async function hasStarted(state: AgentState): Promise<boolean> {
+  return (await state.agent()) !== null || (await state.exit()) !== null;
+}
+
+async function untilStarted(state: AgentState, signal: ChangeSignal, failure: () => string | null): Promise<void> {
+  for (const giveUpAt = Date.now() + START_LIMIT_MS; Date.now() < giveUpAt; await signal.wait()) {
+    if (await hasStarted(state)) return;
+    const reason = failure();
+    if (reason !== null) throw new AppError('start_failed', `could not start an agent: ${reason}${await lastLog(state)}`);
+  }
+  throw new AppError('start_failed', `an agent was not started within ${START_LIMIT_MS} ms${await lastLog(state)}`);
+}
+
+async function lastLog(state: AgentState): Promise<string> {
+  const log = (await readFile(join(state.agentDir, 'supervisor.log'), 'utf8')).trim();
+  return log === '' ? '' : `: ${log.slice(-500)}`;
+}

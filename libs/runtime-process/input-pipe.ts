@@ -1,0 +1,87 @@
+import { constants } from 'node:fs';
+import { open, writeFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AppError } from '@crewtab/domain/errors';
+
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
+
+/**
+ * The writing end of an agent's stdin. Never blocks a thread: an agent that does not read makes a write wait (until the
+ * channel is closed), one that is gone makes it fail.
+ */
+export class InputPipe {
+  private handle: FileHandle | null = null;
+  private isClosed = false;
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(private readonly agentDir: string) {}
+
+  write(data: string): Promise<void> {
+    return this.inTurn(() => this.writeAll(Buffer.from(data)));
+  }
+
+  /** Asks the supervisor, who holds the other writing end, to let go too; it does so for `once`. Idempotent. */
+  endInput(): Promise<void> {
+    return this.inTurn(async () => {
+      await this.letGo();
+      try {
+        await writeFile(join(this.agentDir, 'state', 'stdin-ended'), '');
+      } catch (error) {
+        throw toInputError(error);
+      }
+    });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    void this.inTurn(() => this.letGo());
+  }
+
+  private async writeAll(bytes: Buffer): Promise<void> {
+    try {
+      this.handle ??= await open(join(this.agentDir, 'stdin'), constants.O_WRONLY | constants.O_NONBLOCK);
+      let pauseMs = FIRST_PAUSE_MS;
+      for (let from = 0; from < bytes.length; ) {
+        if (this.isClosed) throw new AppError('engine_error', 'the channel was closed while the agent had not read what was written to it');
+        const written = await this.writeSome(this.handle, bytes.subarray(from));
+        from += written;
+        pauseMs = written > 0 ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+        if (written === 0) await pause(pauseMs);
+      }
+    } catch (error) {
+      throw toInputError(error);
+    }
+  }
+
+  /** 0 while the pipe is full. */
+  private async writeSome(handle: FileHandle, bytes: Buffer): Promise<number> {
+    try {
+      return (await handle.write(bytes)).bytesWritten;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+      throw error;
+    }
+  }
+
+  private async letGo(): Promise<void> {
+    const { handle } = this;
+    this.handle = null;
+    await handle?.close();
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.last.then(work);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function toInputError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENXIO' || code === 'EPIPE') return new AppError('agent_exited', 'the agent takes no input any more', { cause: error });
+  if (code === 'ENOENT') return new AppError('agent_vanished', 'the directory of the agent is gone', { cause: error });
+  return new AppError('engine_error', `could not write to the agent: ${message}`, { cause: error });
+}

@@ -1,0 +1,133 @@
+import { hostname, type as systemName } from 'node:os';
+import { AppError, type ErrorCode } from '@crewtab/domain/errors';
+import type {
+  AgentChannel,
+  AgentProcess,
+  AgentSpec,
+  DeployOptions,
+  DeploymentSpec,
+  EndedAgent,
+  HostIdentity,
+  RunResources,
+  Runtime,
+  Subscription,
+  TeardownReport,
+} from '@crewtab/domain/ports/runtime';
+import { AgentStarter, injectedPath } from './agent-starter';
+import { AgentState } from './agent-state';
+import { ExitWatch } from './exit-watch';
+import { ProcessChannel } from './process-channel';
+import { RunFolders } from './run-folders';
+import { tearDownRun } from './run-teardown';
+
+export interface ProcessRuntimeOptions {
+  /** Absolute; all of the runtime lies in it. Workers that share it are one host. */
+  readonly rootDir: string;
+  /** PATH of the agents; normally the worker's own. */
+  readonly searchPath: string;
+  /** LANG of the agents. */
+  readonly locale?: string;
+  /** How long after its deadline an agent that no worker has ended is ended by its supervisor, ms. */
+  readonly orphanGraceMs?: number;
+}
+
+/**
+ * Teams as child processes of this machine, for a first try without a container engine.
+ *
+ * No isolation: an agent has the worker's rights, sees the host's files and network, and its limits (`resources`,
+ * `network`) are not enforced. What it has of its own is its environment (its `env`, PATH, LANG, and a HOME and TMPDIR
+ * that go with it; nothing of the worker's), its process group, and its directory.
+ *
+ * It keeps to the contract otherwise: agents outlive workers, and their output is read again from the beginning.
+ */
+export class ProcessRuntime implements Runtime {
+  readonly kind = 'process';
+  private readonly folders: RunFolders;
+  private readonly starter: AgentStarter;
+  private readonly openOnes = new Set<Subscription>();
+
+  constructor(options: ProcessRuntimeOptions) {
+    const { rootDir, searchPath, locale = 'C.UTF-8', orphanGraceMs = 60_000 } = options;
+    this.folders = new RunFolders(rootDir);
+    this.starter = new AgentStarter(this.folders, { searchPath, locale, orphanGraceMs });
+  }
+
+  identify(): Promise<HostIdentity> {
+    return translated('engine_error', async () => ({
+      id: await this.folders.hostId(),
+      description: `child processes on ${hostname()} (${systemName()}), not isolated`,
+      isIsolated: false,
+    }));
+  }
+
+  /** The agents' working directory, the same for all of a run. */
+  workspaceOf(runId: string): string {
+    return this.folders.workspaceDir(runId);
+  }
+
+  /** Where a file that an agent was given at `path` really lies. */
+  injectedPathOf(runId: string, agent: string, path: string): string {
+    return injectedPath(this.folders.agentDir(runId, agent), path);
+  }
+
+  prepare(deployment: DeploymentSpec): Promise<void> {
+    return translated('create_failed', () => this.folders.createRun(deployment));
+  }
+
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal }: DeployOptions): Promise<string> {
+    return translated('create_failed', async () => {
+      await this.folders.createRun(deployment);
+      if (signal.aborted) throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
+      await this.starter.ensure(deployment, agent);
+      return `${deployment.runId}/${agent.name}`;
+    });
+  }
+
+  inspect(handle: string): Promise<AgentProcess> {
+    return translated('engine_error', () => this.stateOf(handle).inspect());
+  }
+
+  open(handle: string): Promise<AgentChannel> {
+    const channel = new ProcessChannel(this.stateOf(handle), (closed) => this.openOnes.delete(closed));
+    this.openOnes.add(channel);
+    return Promise.resolve(channel);
+  }
+
+  watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
+    const watch = new ExitWatch(this.folders.exitsDir(installationId), onEnded, (closed) => this.openOnes.delete(closed));
+    this.openOnes.add(watch);
+    return watch;
+  }
+
+  teardown(installationId: string, runId: string, { graceMs }: { graceMs: number }): Promise<TeardownReport> {
+    return translated('engine_error', () => tearDownRun(this.folders, installationId, runId, graceMs));
+  }
+
+  list(installationId: string): Promise<RunResources[]> {
+    return translated('engine_error', () => this.folders.list(installationId));
+  }
+
+  close(): Promise<void> {
+    for (const each of [...this.openOnes]) each.close();
+    return Promise.resolve();
+  }
+
+  private stateOf(handle: string): AgentState {
+    const [runId = '', agent = ''] = handle.split('/');
+    return new AgentState(this.folders.agentDir(runId, agent));
+  }
+}
+
+/** Files, processes or memory are short at this moment. */
+const PASSING = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
+
+/** The operating system's errors in its own words, under the code of what was tried. */
+async function translated<T>(code: ErrorCode, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const { code: errno, message } = error as NodeJS.ErrnoException;
+    throw new AppError(code, message, { cause: error, retryable: PASSING.includes(errno ?? '') });
+  }
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { AppError } from '@crewtab/domain/errors';
+import type { DeploymentSpec, RunResources } from '@crewtab/domain/ports/runtime';
+
+/** What a run's folder says of itself: the counterpart of a container's labels. */
+export interface RunLabel {
+  readonly installationId: string;
+  readonly runId: string;
+  readonly name: string;
+  readonly epoch: number;
+  readonly deadlineAt: string;
+}
+
+const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+
+/**
+ * Where everything of the process runtime lies:
+ *
+ *     <root>/host-id                          this host's identity
+ *     <root>/names/<deployment>               → ../runs/<run>: finds a run by its name, and keeps the name for it
+ *     <root>/exits/<installation>/<run>~<agent>   made when an agent ends
+ *     <root>/runs/<run>/run.json              whose it is; last to go
+ *     <root>/runs/<run>/workspace/
+ *     <root>/runs/<run>/agents/<agent>/       stdin (FIFO), stdout, stderr, home/, files/
+ *     <root>/runs/<run>/agents/<agent>/state/ supervisor.json, agent.json, exit.json, stdin-ended
+ *
+ * Folders appear whole, by a rename, so that a crash leaves none that is half made.
+ */
+export class RunFolders {
+  constructor(readonly rootDir: string) {}
+
+  runDir(runId: string): string {
+    return join(this.rootDir, 'runs', checked(runId));
+  }
+
+  workspaceDir(runId: string): string {
+    return join(this.runDir(runId), 'workspace');
+  }
+
+  agentsDir(runId: string): string {
+    return join(this.runDir(runId), 'agents');
+  }
+
+  agentDir(runId: string, agent: string): string {
+    return join(this.agentsDir(runId), checked(agent));
+  }
+
+  exitsDir(installationId: string): string {
+    return join(this.rootDir, 'exits', checked(installationId));
+  }
+
+  /** Get-or-create. @throws AppError `name_conflict` where another run has the deployment's name */
+  async createRun(deployment: DeploymentSpec): Promise<void> {
+    await this.claimName(deployment.name, deployment.runId);
+    await mkdir(this.exitsDir(deployment.installationId), { recursive: true });
+    await mkdir(join(this.rootDir, 'runs'), { recursive: true });
+    await this.appear(this.runDir(deployment.runId), async (unfinished) => {
+      await mkdir(join(unfinished, 'workspace'));
+      await mkdir(join(unfinished, 'agents'));
+      const { installationId, runId, name, epoch, deadlineAt } = deployment;
+      const label: RunLabel = { installationId, runId, name, epoch, deadlineAt: deadlineAt.toISOString() };
+      await writeFile(join(unfinished, 'run.json'), JSON.stringify(label));
+    });
+  }
+
+  /**
+   * Makes a folder that nobody sees before `fill` is done with it. Where one stands already, that one stays.
+   * Only its owner may look inside: what agents write may be secret.
+   */
+  async appear(path: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
+    if (await exists(path)) return;
+    const unfinished = join(path, '..', `.${basename(path)}.${randomUUID().slice(0, 8)}`);
+    await mkdir(unfinished, { mode: 0o700 });
+    try {
+      await fill(unfinished);
+      await rename(unfinished, path);
+    } catch (error) {
+      await rm(unfinished, { recursive: true, force: true });
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    }
+  }
+
+  /** Null where there is no such run, or what lies there is not a run. */
+  async readLabel(runId: string): Promise<RunLabel | null> {
+    return readJson<RunLabel>(join(this.runDir(runId), 'run.json'));
+  }
+
+  async listAgents(runId: string): Promise<string[]> {
+    return (await readdirIfThere(this.agentsDir(runId))).filter((name) => SAFE_NAME.test(name));
+  }
+
+  async list(installationId: string): Promise<RunResources[]> {
+    const runIds = (await readdirIfThere(join(this.rootDir, 'runs'))).filter((name) => SAFE_NAME.test(name));
+    const runs = await Promise.all(runIds.map((runId) => this.describe(runId, installationId)));
+    return runs.filter((run) => run !== null);
+  }
+
+  /** Removes all of a run but its processes; `run.json` last, so that whatever stays behind is still found by `list`. */
+  async removeRun(label: RunLabel): Promise<void> {
+    const runDir = this.runDir(label.runId);
+    for (const part of ['agents', 'workspace']) await rm(join(runDir, part), { recursive: true, force: true, maxRetries: 3 });
+    const exits = this.exitsDir(label.installationId);
+    for (const exit of await readdirIfThere(exits)) if (exit.startsWith(`${label.runId}~`)) await rm(join(exits, exit), { force: true });
+    const name = join(this.rootDir, 'names', checked(label.name));
+    if ((await ownerOf(name)) === label.runId) await rm(name, { force: true });
+    await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
+    for (const left of await readdirIfThere(join(this.rootDir, 'runs'))) {
+      // Half made by a worker that died.
+      if (left.startsWith(`.${label.runId}.`)) await rm(join(this.rootDir, 'runs', left), { recursive: true, force: true });
+    }
+  }
+
+  /** The id in the root directory; made by the first who asks. */
+  async hostId(): Promise<string> {
+    await mkdir(this.rootDir, { recursive: true, mode: 0o700 });
+    const path = join(this.rootDir, 'host-id');
+    const own = `${path}.${randomUUID()}`;
+    if (!(await exists(path))) {
+      await writeFile(own, `process-${randomUUID().slice(0, 13)}`);
+      await link(own, path).catch(ignoring('EEXIST'));
+      await unlink(own);
+    }
+    return (await readFile(path, 'utf8')).trim();
+  }
+
+  private async claimName(name: string, runId: string): Promise<void> {
+    const names = join(this.rootDir, 'names');
+    await mkdir(names, { recursive: true, mode: 0o700 });
+    const path = join(names, checked(name));
+    await symlink(join('..', 'runs', checked(runId)), path).catch(ignoring('EEXIST'));
+    const owner = await ownerOf(path);
+    if (owner !== runId) throw new AppError('name_conflict', `the name ${name} belongs to run ${owner ?? 'unknown'}`);
+  }
+
+  private async describe(runId: string, installationId: string): Promise<RunResources | null> {
+    const label = await this.readLabel(runId);
+    if (label?.installationId !== installationId) return null;
+    const agents = await this.listAgents(runId);
+    const paths = [this.runDir(runId), ...agents.map((agent) => this.agentDir(runId, agent))];
+    const madeAtMs = await Promise.all(paths.map((path) => stat(path).then(({ ctimeMs }) => ctimeMs, ignoring('ENOENT'))));
+    const youngestAtMs = Math.max(...madeAtMs.map((at) => at ?? 0));
+    return {
+      runId,
+      resources: { containers: agents.length, networks: 0, volumes: 1 },
+      youngestAgeMs: Math.max(0, Date.now() - youngestAtMs),
+    };
+  }
+}
+
+/** Null where the file is not there. Files of this runtime are written whole, so what is there can be read. */
+export async function readJson<T>(path: string): Promise<T | null> {
+  const text = await readFile(path, 'utf8').catch(ignoring('ENOENT', 'ENOTDIR'));
+  return text === undefined ? null : (JSON.parse(text) as T);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(ignoring('ENOENT', 'ENOTDIR'))) !== undefined;
+}
+
+/** For `catch`: the codes that are no error here become undefined. */
+export function ignoring(...codes: string[]): (error: NodeJS.ErrnoException) => undefined {
+  return (error) => {
+    if (!codes.includes(error.code ?? '')) throw error;
+    return undefined;
+  };
+}
+
+async function readdirIfThere(path: string): Promise<string[]> {
+  return (await readdir(path).catch(ignoring('ENOENT'))) ?? [];
+}
+
+async function ownerOf(name: string): Promise<string | null> {
+  const target = await readlink(name).catch(ignoring('ENOENT', 'EINVAL'));
+  return target === undefined ? null : basename(target);
+}
+
+/** Ids and names become paths: nothing may lead out of the root directory. */
+function checked(name: string): string {
+  if (!SAFE_NAME.test(name)) throw new AppError('create_failed', `"${name}" cannot be the name of a directory`);
+  return name;
+}

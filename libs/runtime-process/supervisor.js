@@ -1,0 +1,189 @@
+'use strict';
+
+/* global require */
+
+/**
+ * Stands beside one agent for as long as the agent lives, and depends on nobody: no worker, no pipe, no terminal.
+ * Plain JavaScript, since it is started by itself: `node supervisor.js <the agent's directory>`, with the order (what
+ * to start, and the agent's environment, which must not lie on disk) as JSON on stdin.
+ *
+ * It starts the agent as leader of a session and process group of its own, keeps its stdin open, writes down who it is
+ * (`state/agent.json`) and how it ended (`state/exit.json`), ends it at the latest at `killAt`, and leaves nothing of
+ * its process group behind. Signals that end other programs (a terminal's Ctrl-C reaches nobody here anyway) don't end
+ * it: the teardown stops the agent, and the supervisor follows.
+ *
+ * If it is killed itself, the agent goes on; its exit code is then unknown.
+ */
+const { spawn, execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const { basename, dirname, join } = require('node:path');
+
+const TERM_TO_KILL_MS = 5_000;
+const POLL_MS = 50;
+/** Far below 2^31 ms, where timers fire at once, and short enough for clocks that were stopped or set. */
+const LONGEST_TIMER_MS = 60_000;
+
+const agentDir = process.argv[2];
+const stateDir = join(agentDir, 'state');
+let hasEnded = false;
+
+main();
+
+function main() {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
+  const order = JSON.parse(fs.readFileSync(0, 'utf8'));
+  // Many workers may ask for the same agent; one supervisor may have it.
+  if (!claim()) process.exit(0);
+  const input = openInput();
+  let agent;
+  try {
+    agent = startAgent(order, input);
+  } catch (error) {
+    return end({ startError: error.message });
+  }
+  agent.on('error', (error) => end({ startError: error.message }));
+  if (agent.pid === undefined) return;
+  fs.closeSync(input.read);
+  recordAgent(agent.pid);
+  agent.on('exit', (code, signal) => {
+    // Like a container, whose end is the end of everything in it.
+    killGroup(agent.pid, 'SIGKILL');
+    end({ exitCode: code, signal });
+  });
+  endAt(order.killAt, agent.pid);
+  if (order.stdin === 'once') endInputWhenAsked(input.hold);
+}
+
+/** A hard link appears with its content, and only for the first who makes it. */
+function claim() {
+  const own = join(stateDir, `supervisor.${process.pid}`);
+  fs.writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) }));
+  try {
+    fs.linkSync(own, join(stateDir, 'supervisor.json'));
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    fs.unlinkSync(own);
+  }
+}
+
+/**
+ * `hold` keeps the pipe open for writing, so that the agent sees no end of file when a worker dies; it does not keep it
+ * open for reading, so that a write to an agent that is gone fails instead of waiting.
+ */
+function openInput() {
+  const path = join(agentDir, 'stdin');
+  // Opening one end alone would wait for the other.
+  const both = fs.openSync(path, fs.constants.O_RDWR);
+  const read = fs.openSync(path, fs.constants.O_RDONLY);
+  const hold = fs.openSync(path, fs.constants.O_WRONLY);
+  fs.closeSync(both);
+  return { read, hold };
+}
+
+function startAgent(order, input) {
+  const out = fs.openSync(join(agentDir, 'stdout'), 'a');
+  const err = fs.openSync(join(agentDir, 'stderr'), 'a');
+  const [program, ...args] = order.command;
+  const agent = spawn(program, args, { cwd: order.cwd, env: order.env, detached: true, stdio: [input.read, out, err] });
+  fs.closeSync(out);
+  fs.closeSync(err);
+  return agent;
+}
+
+/** An agent of which nobody knows must not live. */
+function recordAgent(pid) {
+  try {
+    write('agent.json', { pid, startedAt: startOf(pid) });
+  } catch (error) {
+    killGroup(pid, 'SIGKILL');
+    throw error;
+  }
+}
+
+/** An orphan on a host that no worker reaches any more ends alone. */
+function endAt(killAt, pid) {
+  const leftMs = killAt - Date.now();
+  if (leftMs > 0) {
+    setTimeout(() => endAt(killAt, pid), Math.min(leftMs, LONGEST_TIMER_MS)).unref();
+    return;
+  }
+  killGroup(pid, 'SIGTERM');
+  setTimeout(() => killGroup(pid, 'SIGKILL'), TERM_TO_KILL_MS).unref();
+}
+
+function endInputWhenAsked(hold) {
+  const asked = join(stateDir, 'stdin-ended');
+  let isOver = false;
+  const look = () => {
+    if (isOver || !fs.existsSync(asked)) return;
+    isOver = true;
+    clearInterval(poll);
+    watcher?.close();
+    fs.closeSync(hold);
+  };
+  const poll = setInterval(look, POLL_MS).unref();
+  const watcher = watch(look);
+  look();
+}
+
+function watch(onChange) {
+  try {
+    const watcher = fs.watch(stateDir, { persistent: false }, onChange);
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch {
+    // No watches left on this host: the poll is enough.
+    return null;
+  }
+}
+
+function end(exit) {
+  if (hasEnded) return;
+  hasEnded = true;
+  try {
+    write('exit.json', exit);
+    fs.writeFileSync(join(exitsDir(), exitName()), '');
+  } catch (error) {
+    // The teardown has taken the directory away meanwhile.
+    if (error.code !== 'ENOENT') throw error;
+  }
+  process.exit(0);
+}
+
+/** Where workers look for ends: `<root>/exits/<installation>/<run>~<agent>`; see run-folders.ts. */
+function exitsDir() {
+  const runDir = dirname(dirname(agentDir));
+  const { installationId } = JSON.parse(fs.readFileSync(join(runDir, 'run.json'), 'utf8'));
+  return join(dirname(dirname(runDir)), 'exits', installationId);
+}
+
+function exitName() {
+  return `${basename(dirname(dirname(agentDir)))}~${basename(agentDir)}`;
+}
+
+/** Readers see all of it or nothing. */
+function write(name, content) {
+  const unfinished = join(stateDir, `${name}.${process.pid}`);
+  fs.writeFileSync(unfinished, JSON.stringify(content));
+  fs.renameSync(unfinished, join(stateDir, name));
+}
+
+function killGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // EPERM: only zombies are left of it (macOS).
+    if (error.code !== 'ESRCH' && error.code !== 'EPERM') throw error;
+  }
+}
+
+/** The same words as in process-table.ts: a pid is given to somebody else sooner or later, a pid with its start is not. */
+function startOf(pid) {
+  if (process.platform !== 'linux') return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return `${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${fields[19]}`;
+}
