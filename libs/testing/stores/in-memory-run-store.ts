@@ -51,6 +51,11 @@ export class InMemoryRunStore implements RunStore {
     return this.get(runId).run;
   }
 
+  /** Every run, in the order in which they were made. */
+  all(): Run[] {
+    return [...this.runs.values()].map(({ run }) => run);
+  }
+
   messages(runId: string): readonly Message[] {
     return this.get(runId).messages;
   }
