@@ -32,21 +32,14 @@ export type StopPlan = readonly { readonly signal: NodeJS.Signals; readonly wait
  * found by `stopLeftover` at the next start.
  */
 export class GuardedServer {
-  private isGone = false;
-  private exitWords = '';
-
   private constructor(
     readonly pid: number,
-    private readonly command: ServerCommand,
-    child: ChildProcess,
+    private readonly folder: string,
+    private readonly exit: Exit,
     private readonly guard: ChildProcess,
   ) {
-    child.once('exit', (code, signal) => {
-      this.isGone = true;
-      this.exitWords = signal === null ? `exit code ${String(code)}` : signal;
-      // A pid is given away again: a guard must not live longer than what it watches.
-      dismissGuard(guard);
-    });
+    // A pid is given away again: a guard must not live longer than what it watches.
+    exit.onExit(() => dismissGuard(guard));
   }
 
   /** @throws LocalServiceError when the operating system cannot start the program. */
@@ -62,11 +55,13 @@ export class GuardedServer {
         detached: true,
         ...(command.account ?? {}),
       });
+      // At once: a server that refuses its arguments ends before the next lines are through.
+      const exit = new Exit(child);
       const pid = await startedPid(child, command.file);
       const identity = await identifyProcess(pid);
       if (identity !== null) writeFileSync(recordFile(command.folder), JSON.stringify(identity), { mode: 0o600 });
       child.unref();
-      return new GuardedServer(pid, command, child, startGuard(pid));
+      return new GuardedServer(pid, command.folder, exit, startGuard(pid));
     } finally {
       closeSync(output);
     }
@@ -74,24 +69,44 @@ export class GuardedServer {
 
   /** Whether the process has ended. */
   get hasExited(): boolean {
-    return this.isGone;
+    return this.exit.words !== null;
   }
 
   /** How it ended and the last words of its log, for an error message. */
   async lastWords(): Promise<string> {
-    const text = await readFile(logFile(this.command.folder), 'utf8').catch(() => '');
-    return `${this.exitWords}: ${text.trim().split('\n').slice(-3).join(' | ')}`;
+    const text = await readFile(logFile(this.folder), 'utf8').catch(() => '');
+    return `${this.exit.words ?? 'not ready in time'}: ${text.trim().split('\n').slice(-3).join(' | ')}`;
   }
 
   /** Ends the process by the plan. Idempotent; bounded by the plan's waits and 5 s. */
   async stop(plan: StopPlan): Promise<void> {
     for (const { signal, waitMs } of [...plan, { signal: 'SIGKILL' as const, waitMs: 5_000 }]) {
-      if (this.isGone) break;
+      if (this.hasExited) break;
       signalQuietly(this.pid, signal);
-      if (await waitUntil(() => this.isGone, waitMs)) break;
+      if (await waitUntil(() => this.hasExited, waitMs)) break;
     }
     dismissGuard(this.guard);
-    await unlink(recordFile(this.command.folder)).catch(() => undefined);
+    await unlink(recordFile(this.folder)).catch(() => undefined);
+  }
+}
+
+/** How a child ended, from its first moment on. */
+class Exit {
+  /** Null while it runs. */
+  words: string | null = null;
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(child: ChildProcess) {
+    child.once('exit', (code, signal) => {
+      this.words = signal ?? `exit code ${String(code)}`;
+      for (const listener of this.listeners) listener();
+    });
+  }
+
+  /** Calls at once when it has ended already. */
+  onExit(listener: () => void): void {
+    if (this.words === null) this.listeners.push(listener);
+    else listener();
   }
 }
 

@@ -23,6 +23,8 @@ export interface RedisOptions {
   readonly isDurable?: boolean;
   /** Where a downloaded server is kept; default `dataDir`. */
   readonly cacheDir?: string;
+  /** For the container, where there is no server on this machine; default redis:7-alpine. */
+  readonly image?: string;
 }
 
 export interface LocalRedis {
@@ -34,7 +36,7 @@ export interface LocalRedis {
   stop(): Promise<void>;
 }
 
-export const REDIS_IMAGE = 'redis:7-alpine';
+const REDIS_IMAGE = 'redis:7-alpine';
 const READY_TIMEOUT_MS = 60_000;
 const ORDERLY: StopPlan = [{ signal: 'SIGTERM', waitMs: 10_000 }];
 
@@ -174,14 +176,15 @@ async function startInContainer(options: RedisOptions, password: string, claim: 
       `${installHint()}, or use one of your own: REDIS_URL=redis://… npm start`,
     );
   }
-  options.log(`no redis-server on this machine: running ${REDIS_IMAGE} in Docker`);
+  const image = options.image ?? REDIS_IMAGE;
+  options.log(`no redis-server on this machine: running ${image} in Docker`);
   const port = options.port ?? (await findFreePort(await lastPort(join(options.dataDir, 'port'))));
   const name = `crewtab-redis-${createHash('sha256').update(options.dataDir).digest('hex').slice(0, 12)}`;
   const isDurable = options.isDurable ?? true;
   const settings = [...redisSettings(isDurable), ['requirepass', password]];
   const container = await startRedisContainer({
     engine: dockerHttp(engine.dockerHost, options.env),
-    image: REDIS_IMAGE,
+    image,
     name,
     port,
     labels: { 'crewtab.service': 'redis' },

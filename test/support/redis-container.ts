@@ -25,7 +25,7 @@ export interface E2eRedis {
  */
 export async function startE2eRedis(): Promise<E2eRedis> {
   if (!hasDocker() || !dockerHost().startsWith('unix://')) return startWithoutEngine();
-  const image = await oncePerRun('redis-image', chooseImage);
+  const image = await testRedisImage();
   const port = await findFreePort();
   const password = randomBytes(18).toString('base64url');
   const container = await startRedisContainer({
@@ -45,6 +45,11 @@ export async function startE2eRedis(): Promise<E2eRedis> {
     throw error;
   }
   return { url: `redis://:${password}@127.0.0.1:${port}`, image, stop: () => container.remove() };
+}
+
+/** The image that `startE2eRedis` uses, present on the engine. */
+export function testRedisImage(): Promise<string> {
+  return oncePerRun('redis-image', chooseImage);
 }
 
 async function startWithoutEngine(): Promise<E2eRedis> {

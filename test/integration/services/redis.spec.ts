@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Redis from 'ioredis';
 import { identifyProcess } from '@crewtab/local-services/process-identity';
 import { pingRedis } from '@crewtab/local-services/redis-ping';
 import { startRedis, type LocalRedis, type RedisOptions } from '@crewtab/local-services/redis';
+import { describeWithDocker, dockerEngine, dockerHost } from '../../support/docker';
+import { testRedisImage } from '../../support/redis-container';
 import { makeServiceFolder, REDIS_CACHE } from '../../support/test-services';
 
 jest.setTimeout(60_000);
@@ -137,5 +140,28 @@ describe('a Redis of our own', () => {
       message: expect.stringContaining('Unable to locate package redis-server'),
       hint: expect.stringContaining('apt-get install redis-server'),
     });
+  });
+});
+
+describeWithDocker('a Redis of our own where only a container engine is there', () => {
+  it('runs in a container and finds everything again at the second start', async () => {
+    const engine = dockerEngine();
+    const options = {
+      env: { PATH: folder, DOCKER_HOST: dockerHost() },
+      cacheDir: join(folder, 'cache'),
+      image: await testRedisImage(),
+    };
+    const first = await start(options);
+    await ask(first.url, (client) => client.set('kept', '42'));
+    await first.stop();
+
+    const second = await start(options);
+
+    expect(second.url).toBe(first.url);
+    expect(second.pid).toBeNull();
+    expect(await ask(second.url, (client) => client.get('kept'))).toBe('42');
+    await second.stop();
+    const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
+    await engine.call({ method: 'DELETE', path: `/volumes/crewtab-redis-${hash}` });
   });
 });
