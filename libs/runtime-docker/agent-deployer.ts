@@ -1,0 +1,166 @@
+import { AppError, type ErrorCode } from '@crewtab/domain/errors';
+import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
+import type Docker from 'dockerode';
+import { putInto, statIn } from './container-files';
+import { commandOf, containerFiles, containerName, containerSpec, programCandidates, watchdogSeconds } from './container-spec';
+import type { DockerSettings } from './docker-options';
+import type { EngineClient, MutationOptions } from './engine-client';
+import { EngineRefusal, isRefusal, toAppError } from './engine-errors';
+import type { ImageFacts, ImageFactsBook } from './image-facts';
+import { belongsToRun } from './labels';
+import { aborted } from './mutation-limiter';
+import type { Networks } from './networks';
+
+/** Refusals that pass when other containers end. */
+const EXHAUSTED = /no available IPv4 addresses|exchange full/i;
+const ATTEMPTS = 3;
+
+interface Order {
+  readonly deployment: DeploymentSpec;
+  readonly agent: AgentSpec;
+  readonly facts: ImageFacts;
+  readonly options: MutationOptions & { readonly signal: AbortSignal };
+}
+
+/**
+ * Get-or-create of one agent's container. A crash or a lost reply after any call leaves something that the next call
+ * finds by its name and goes on with: nothing, a created container, or a started one.
+ */
+export class AgentDeployer {
+  /** Programs that were seen in images, so that each is looked for once. */
+  private readonly seenPrograms = new Set<string>();
+
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly factsBook: ImageFactsBook,
+    private readonly networks: Networks,
+    private readonly settings: DockerSettings,
+  ) {}
+
+  /** @returns the container's id. */
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal }: DeployOptions): Promise<string> {
+    if (agent.image === null) throw new AppError('image_not_found', `agent "${agent.name}" has no image`);
+    const facts = await this.factsBook.of(agent.image, deployment, signal);
+    const order: Order = { deployment, agent, facts, options: { priority: 'deploy', signal } };
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const id = (await this.createAndStart(order)) ?? (await this.adopt(order));
+      if (id !== null) return id;
+    }
+    throw new AppError('create_failed', `${containerName(deployment, agent)} came and went while it was made`, { retryable: true });
+  }
+
+  /** Null where the name is taken, or where somebody removed the container before it was started. */
+  private async createAndStart(order: Order): Promise<string | null> {
+    const { deployment, facts } = order;
+    const isWrapped = facts.timeoutPath !== null && commandOf(order.agent, facts).length > 0;
+    const watchdog = isWrapped ? watchdogSeconds(deployment.deadlineAt, new Date(), this.settings.deadlineGraceMs) : null;
+    const container = await this.create(order, watchdog);
+    return container && this.complete(order, container, isWrapped);
+  }
+
+  /** Goes on with the container that has the name, where it is this run's. Null where it is gone by now. */
+  private async adopt(order: Order): Promise<string | null> {
+    const { deployment, agent, facts } = order;
+    const name = containerName(deployment, agent);
+    const found = await this.inspect(name);
+    if (!found) return null;
+    if (!belongsToRun(found.Config.Labels, deployment.installationId, deployment.runId)) {
+      throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
+    }
+    if (found.State.Status !== 'created') return found.Id;
+    return this.complete(order, this.engine.docker.getContainer(found.Id), found.Path === facts.timeoutPath);
+  }
+
+  private async complete(order: Order, container: Docker.Container, isWrapped: boolean): Promise<string | null> {
+    let started = container;
+    if (isWrapped && !(await this.hasProgram(order, container))) {
+      // Wrapped, a missing program would be an exit code of `timeout`; unwrapped, the engine says in words what it misses.
+      await this.remove(container);
+      const unwrapped = await this.create(order, null);
+      if (!unwrapped) return null;
+      started = unwrapped;
+    }
+    try {
+      await putInto(this.engine, started, containerFiles(order.agent, order.facts), order.options.signal);
+      if (order.options.signal.aborted) throw aborted(order.options.signal);
+      await this.start(order, started);
+      return started.id;
+    } catch (error) {
+      if (isRefusal(error, 404, 409)) return null;
+      throw withCode(error, 'create_failed');
+    }
+  }
+
+  /** Null where the name is taken. */
+  private async create(order: Order, watchdog: number | null): Promise<Docker.Container | null> {
+    const { deployment, agent, facts, options } = order;
+    const spec = containerSpec(deployment, agent, facts, this.settings, watchdog);
+    try {
+      return await this.engine.mutate(`create ${spec.name}`, options, (abortSignal) =>
+        this.engine.docker.createContainer({ ...spec, abortSignal }),
+      );
+    } catch (error) {
+      if (isRefusal(error, 409)) return null;
+      const isImageGone = isRefusal(error, 404) && /no such image/i.test(error.words);
+      throw withCode(error, isImageGone ? 'image_not_found' : 'create_failed');
+    }
+  }
+
+  private async start(order: Order, container: Docker.Container): Promise<void> {
+    const { deployment, options } = order;
+    const call = (): Promise<unknown> =>
+      this.engine.mutate(`start ${containerName(deployment, order.agent)}`, options, (abortSignal) => container.start({ abortSignal }));
+    try {
+      await call();
+    } catch (error) {
+      if (isRefusal(error, 304)) return;
+      if (!isRefusal(error, 404) || !/network .*not found/i.test(error.words)) throw startFailure(error);
+      // Somebody removed the shared network since it was prepared.
+      await this.networks.ensure(deployment, options.signal);
+      await call().catch((again: unknown) => Promise.reject(startFailure(again)));
+    }
+  }
+
+  /** True where the agent's program is in the container, or nobody can say. */
+  private async hasProgram(order: Order, container: Docker.Container): Promise<boolean> {
+    const { agent, facts } = order;
+    const [program = ''] = commandOf(agent, facts);
+    const candidates = programCandidates(program, agent, facts);
+    if (agent.files.some((file) => candidates.includes(file.path))) return true;
+    const key = `${facts.imageId} ${candidates.join(':')}`;
+    if (this.seenPrograms.has(key)) return true;
+    const stats = await Promise.all(candidates.map((path) => statIn(this.engine, container, path)));
+    const isThere = stats.some((stat) => stat?.isExecutable);
+    if (isThere) this.seenPrograms.add(key);
+    return isThere;
+  }
+
+  private async inspect(name: string): Promise<Docker.ContainerInspectInfo | null> {
+    try {
+      return await this.engine.read(`inspect ${name}`, (abortSignal) => this.engine.docker.getContainer(name).inspect({ abortSignal }));
+    } catch (error) {
+      if (isRefusal(error, 404)) return null;
+      throw toAppError(error);
+    }
+  }
+
+  private async remove(container: Docker.Container): Promise<void> {
+    try {
+      await this.engine.mutate('remove', { priority: 'deploy' }, (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
+    } catch (error) {
+      if (!isRefusal(error, 404, 409)) throw toAppError(error);
+    }
+  }
+}
+
+/** 404 and 409 without a word of the network or program: the container itself is gone or going. */
+function startFailure(error: unknown): unknown {
+  if (!(error instanceof EngineRefusal)) return error;
+  if (EXHAUSTED.test(error.words)) return new AppError('create_failed', error.words, { retryable: true, cause: error });
+  const isContainerGone = /no such container|marked for removal|removal of container/i.test(error.words);
+  return isContainerGone ? error : new AppError('start_failed', error.words, { cause: error });
+}
+
+function withCode(error: unknown, code: ErrorCode): unknown {
+  return error instanceof EngineRefusal ? new AppError(code, error.words, { cause: error }) : error;
+}

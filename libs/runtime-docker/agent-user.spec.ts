@@ -1,0 +1,23 @@
+import { chooseUser } from './agent-user';
+
+const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/bash\napp:x:2001:2002::/srv/app:/bin/sh\n';
+
+describe('chooseUser', () => {
+  it.each(['', 'root', '0', '0:0', 'root:root'])('runs an image of user "%s" as 1000:1000', (declared) => {
+    expect(chooseUser(declared, PASSWD, null)).toEqual({ runAs: '1000:1000', uid: 1000, gid: 1000, madeHome: null });
+  });
+
+  it('keeps a user that the image names, by name or number', () => {
+    expect(chooseUser('app', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 2002, madeHome: null });
+    expect(chooseUser('2001:7', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 7, madeHome: null });
+    expect(chooseUser('4711', '', null)).toEqual({ runAs: null, uid: 4711, gid: 0, madeHome: null });
+    expect(chooseUser('nobody-knows', PASSWD, null)).toMatchObject({ runAs: null });
+  });
+
+  it('makes a home where there is none for an ordinary user', () => {
+    expect(chooseUser('', '', null).madeHome).toBe('/home/agent');
+    expect(chooseUser('', PASSWD, '/root').madeHome).toBe('/home/agent');
+    expect(chooseUser('', PASSWD, '/data').madeHome).toBeNull();
+    expect(chooseUser('', 'node:x:1000:1000::/:/bin/sh', null).madeHome).toBe('/home/agent');
+  });
+});

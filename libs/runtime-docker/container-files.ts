@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http';
+import { extract, pack } from 'tar-stream';
+import type Docker from 'dockerode';
+import type { EngineClient } from './engine-client';
+import { isRefusal, toAppError } from './engine-errors';
+
+export interface FileStat {
+  readonly isDirectory: boolean;
+  readonly isExecutable: boolean;
+}
+
+export interface TarEntry {
+  /** Absolute. */
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Null for a directory. */
+  readonly content: string | null;
+}
+
+/** Bits of Go's os.FileMode, which the engine answers with. */
+const GO_DIRECTORY = 2 ** 31;
+const GO_SYMLINK = 2 ** 27;
+const EXECUTE_BITS = 0o111;
+const LARGEST_FILE = 1024 * 1024;
+
+/** Looks at a path in a container, running or not, through a symbolic link. Null where there is nothing. */
+export async function statIn(engine: EngineClient, container: Docker.Container, path: string): Promise<FileStat | null> {
+  const found = await lookAt(engine, container, path);
+  // The engine gives the target of a link as a path within the container, with further links on the way resolved.
+  const target = found && isSet(found.mode, GO_SYMLINK) ? await lookAt(engine, container, found.linkTarget) : found;
+  if (!target) return null;
+  const isDirectory = isSet(target.mode, GO_DIRECTORY);
+  return { isDirectory, isExecutable: !isDirectory && (target.mode & EXECUTE_BITS) !== 0 };
+}
+
+async function lookAt(engine: EngineClient, container: Docker.Container, path: string): Promise<{ mode: number; linkTarget: string } | null> {
+  try {
+    const response = (await engine.read(`stat ${path}`, (abortSignal) => container.infoArchive({ path, abortSignal }))) as unknown as IncomingMessage;
+    response.resume();
+    const header = String(response.headers['x-docker-container-path-stat'] ?? '');
+    return JSON.parse(Buffer.from(header, 'base64').toString('utf8')) as { mode: number; linkTarget: string };
+  } catch (error) {
+    if (isRefusal(error, 404)) return null;
+    throw toAppError(error);
+  }
+}
+
+/** The text of a small regular file; null where there is none. */
+export async function readFileIn(engine: EngineClient, container: Docker.Container, path: string): Promise<string | null> {
+  try {
+    return await engine.read(`read ${path}`, async (abortSignal) => {
+      const tar = await container.getArchive({ path, abortSignal });
+      return firstFile(tar);
+    });
+  } catch (error) {
+    if (isRefusal(error, 404)) return null;
+    throw toAppError(error);
+  }
+}
+
+async function firstFile(tar: NodeJS.ReadableStream): Promise<string | null> {
+  const entries = extract();
+  tar.once('error', (error) => entries.destroy(error));
+  tar.pipe(entries);
+  let text: string | null = null;
+  for await (const entry of entries) {
+    if (entry.header.type !== 'file' || text !== null || (entry.header.size ?? 0) > LARGEST_FILE) {
+      entry.resume();
+      continue;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry) chunks.push(chunk as Buffer);
+    text = Buffer.concat(chunks).toString('utf8');
+  }
+  return text;
+}
+
+/** Puts files and directories into a container, with owners and modes as given; what exists is set to them. */
+export async function putInto(engine: EngineClient, container: Docker.Container, entries: readonly TarEntry[], signal: AbortSignal): Promise<void> {
+  const tar = await makeTar(entries);
+  await engine.mutate(`put files into ${container.id}`, { priority: 'deploy', signal }, (abortSignal) =>
+    container.putArchive(tar, { path: '/', abortSignal }),
+  );
+}
+
+export async function makeTar(entries: readonly TarEntry[]): Promise<Buffer> {
+  const tar = pack();
+  for (const { path, mode, uid, gid, content } of entries) {
+    const header = { name: path.replace(/^\/+/, ''), mode, uid, gid, mtime: new Date(0) };
+    if (content === null) tar.entry({ ...header, type: 'directory' });
+    else tar.entry(header, content);
+  }
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** Go's mode needs 32 bits, JavaScript's bit operators have 31. */
+function isSet(mode: number, bit: number): boolean {
+  return Math.floor(mode / bit) % 2 === 1;
+}

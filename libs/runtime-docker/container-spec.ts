@@ -1,0 +1,117 @@
+import { AppError } from '@crewtab/domain/errors';
+import { TEAM_SOCKET_DIR, WORKSPACE_DIR, type AgentSpec, type DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+import type Docker from 'dockerode';
+import type { TarEntry } from './container-files';
+import type { DockerSettings, ResourceDefaults } from './docker-options';
+import type { ImageFacts } from './image-facts';
+import { LABELS, runLabels } from './labels';
+import { networkModeOf } from './networks';
+
+export function containerName(deployment: DeploymentSpec, agent: AgentSpec): string {
+  return `${deployment.name}-${agent.name}`;
+}
+
+export function workspaceName(deployment: DeploymentSpec): string {
+  return `${deployment.name}-workspace`;
+}
+
+/** What the container's main process is: the agent's command, or the image's own. */
+export function commandOf(agent: AgentSpec, facts: ImageFacts): readonly string[] {
+  return agent.command && agent.command.length > 0 ? agent.command : facts.command;
+}
+
+/**
+ * The create call of one agent's container.
+ *
+ * Its root file system is writable on purpose: agents of ordinary images write to their home and caches, the layer
+ * dies with the container, and uid 1000 without capabilities may not write to the system's own files anyway.
+ *
+ * @param watchdog seconds until the main process is killed by the image's own `timeout`; null = without
+ */
+export function containerSpec(
+  deployment: DeploymentSpec,
+  agent: AgentSpec,
+  facts: ImageFacts,
+  settings: Pick<DockerSettings, 'defaultResources'>,
+  watchdog: number | null,
+): Docker.ContainerCreateOptions {
+  const command = [...commandOf(agent, facts)];
+  const argv = watchdog !== null && facts.timeoutPath !== null ? [facts.timeoutPath, '-s', 'KILL', String(watchdog), ...command] : command;
+  return {
+    name: containerName(deployment, agent),
+    Image: agent.image ?? '',
+    ...(argv.length > 0 ? { Entrypoint: argv.slice(0, 1), Cmd: argv.slice(1) } : {}),
+    Env: Object.entries(environment(agent, facts)).map(([key, value]) => `${key}=${value}`),
+    Labels: { ...runLabels(deployment), [LABELS.agent]: agent.name },
+    WorkingDir: WORKSPACE_DIR,
+    ...(facts.user.runAs === null ? {} : { User: facts.user.runAs }),
+    Tty: false,
+    OpenStdin: true,
+    StdinOnce: agent.stdin === 'once',
+    AttachStdin: true,
+    AttachStdout: false,
+    AttachStderr: false,
+    HostConfig: hostConfig(deployment, agent, settings.defaultResources),
+  };
+}
+
+function hostConfig(deployment: DeploymentSpec, agent: AgentSpec, defaults: ResourceDefaults): Docker.HostConfig {
+  const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
+  if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
+  return {
+    Init: true,
+    // json-file without rotation (a size never reached, since an engine-wide default would fill the gap): rotation loses
+    // lines that were not yet read, and the driver `local` eats newlines after long lines.
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '1000g' } },
+    NetworkMode: networkModeOf(deployment),
+    Mounts: mounts(deployment, agent),
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges'],
+    Memory: memory.bytes,
+    // No swap beside it: an agent over its limit is killed at once instead of slowing the host.
+    MemorySwap: memory.bytes,
+    NanoCpus: Math.round((agent.resources.cpus ?? defaults.cpus) * 1e9),
+    PidsLimit: agent.resources.pids ?? defaults.pids,
+    RestartPolicy: { Name: 'no' },
+  };
+}
+
+function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSettings[] {
+  const workspace: Docker.MountSettings = { Type: 'volume', Source: workspaceName(deployment), Target: WORKSPACE_DIR };
+  // Only agents with a dialogue (`open`) use the team's tools; a plain command has no business with the socket.
+  if (deployment.teamSocketDir === null || agent.stdin !== 'open') return [workspace];
+  return [workspace, { Type: 'bind', Source: deployment.teamSocketDir, Target: TEAM_SOCKET_DIR }];
+}
+
+function environment(agent: AgentSpec, facts: ImageFacts): Record<string, string> {
+  return facts.user.madeHome === null ? { ...agent.env } : { HOME: facts.user.madeHome, ...agent.env };
+}
+
+/** What is put into the container before its start: the agent's files, and places that it can write to. */
+export function containerFiles(agent: AgentSpec, facts: ImageFacts): TarEntry[] {
+  const { uid, gid, madeHome } = facts.user;
+  const own = { uid, gid };
+  return [
+    // Every member of the team may write there, whatever users their images have.
+    { path: WORKSPACE_DIR, mode: 0o777, ...own, content: null },
+    ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
+    ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
+    ...agent.files.map(({ path, content, mode }) => ({ path, mode, ...own, content })),
+  ];
+}
+
+/** Seconds from now until a container should end by itself; at least one. */
+export function watchdogSeconds(deadlineAt: Date, now: Date, graceMs: number): number {
+  return Math.max(1, Math.ceil((deadlineAt.getTime() - now.getTime() + graceMs) / 1000));
+}
+
+/** Places where the engine would look for the program, in order; relative ones start at the working directory. */
+export function programCandidates(program: string, agent: AgentSpec, facts: ImageFacts): string[] {
+  if (program.startsWith('/')) return [program];
+  if (program.includes('/')) return [`${WORKSPACE_DIR}/${program}`];
+  const path = agent.env.PATH ?? facts.env.PATH ?? DEFAULT_PATH;
+  return path.split(':').map((folder) => `${folder === '' ? WORKSPACE_DIR : folder}/${program}`);
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+
+/** How long single calls may take, in ms. A limit that passes is `engine_unreachable`. */
+export interface CallLimits {
+  /** Inspect, list, and the beginning of streams. */
+  readonly readMs: number;
+  /** Create, start, kill, remove. */
+  readonly mutateMs: number;
+  /** A pull or an import without any sign of progress. */
+  readonly stallMs: number;
+  /** The engine takes no more bytes for an agent that does not read its stdin. */
+  readonly writeMs: number;
+}
+
+export interface DockerRuntimeOptions {
+  /** As DOCKER_HOST: `unix:///path`, `tcp://host:port`, `http(s)://…`, `ssh://…`; null = dockerode's own search. */
+  readonly dockerHost: string | null;
+  /** Replaces the engine's own id as the identity of this host. Danger: two hosts of one name disturb each other. */
+  readonly hostName?: string;
+  readonly limits?: Partial<CallLimits>;
+  /** Engine mutations at once; default twice the cores of this machine. */
+  readonly mutationsAtOnce?: number;
+  /** Base of the subnets of networks made here: the first /20 is the shared network's, the rest is cut into /28s. */
+  readonly subnetBase?: string;
+  /** How long after its deadline a container's main process ends by itself. Default 60 s. */
+  readonly deadlineGraceMs?: number;
+  /** For agents that ask for nothing themselves. */
+  readonly defaultResources?: Partial<ResourceDefaults>;
+}
+
+export interface ResourceDefaults {
+  readonly cpus: number;
+  readonly memory: string;
+  readonly pids: number;
+}
+
+export interface DockerSettings {
+  readonly limits: CallLimits;
+  readonly mutationsAtOnce: number;
+  readonly subnetBase: string;
+  readonly deadlineGraceMs: number;
+  readonly defaultResources: ResourceDefaults;
+}
+
+const LIMITS: CallLimits = { readMs: 15_000, mutateMs: 60_000, stallMs: 120_000, writeMs: 60_000 };
+/** Enough for Claude Code or Codex at work with a compiler; a fork bomb or a leak stays inside. */
+const RESOURCES: ResourceDefaults = { cpus: 1, memory: '2g', pids: 512 };
+
+export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
+  return {
+    limits: { ...LIMITS, ...options.limits },
+    mutationsAtOnce: options.mutationsAtOnce ?? 2 * availableParallelism(),
+    subnetBase: options.subnetBase ?? '10.213.0.0/16',
+    deadlineGraceMs: options.deadlineGraceMs ?? 60_000,
+    defaultResources: { ...RESOURCES, ...options.defaultResources },
+  };
+}

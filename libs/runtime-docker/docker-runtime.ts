@@ -1,0 +1,130 @@
+import type { Readable } from 'node:stream';
+import type {
+  AgentChannel,
+  AgentProcess,
+  AgentSpec,
+  DeployOptions,
+  DeploymentSpec,
+  EndedAgent,
+  HostIdentity,
+  RunResources,
+  Runtime,
+  Subscription,
+  TeardownReport,
+} from '@crewtab/domain/ports/runtime';
+import { AgentDeployer } from './agent-deployer';
+import { inspectProcess } from './container-state';
+import { openChannel } from './docker-channel';
+import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
+import { EngineClient } from './engine-client';
+import { toAppError } from './engine-errors';
+import { ExitWatch } from './exit-watch';
+import { ImageFactsBook } from './image-facts';
+import { Images } from './images';
+import { Networks } from './networks';
+import { findThings, groupByRun } from './run-things';
+import { tearDown } from './teardown';
+import { ensureWorkspace } from './workspaces';
+
+/**
+ * Teams in containers of a Docker engine: one container an agent, one shared volume a run, the host's shared bridge or
+ * a network of the run's own. Nothing is kept in this process that another one could not find out from the engine.
+ */
+export class DockerRuntime implements Runtime {
+  readonly kind = 'docker';
+  private readonly engine: EngineClient;
+  private readonly images: Images;
+  private readonly networks: Networks;
+  private readonly factsBook: ImageFactsBook;
+  private readonly deployer: AgentDeployer;
+  private readonly channels = new Set<AgentChannel>();
+  private readonly subscriptions = new Set<Subscription>();
+
+  constructor(private readonly options: DockerRuntimeOptions) {
+    const settings = settingsFrom(options);
+    this.engine = new EngineClient(options.dockerHost, settings);
+    this.images = new Images(this.engine);
+    this.networks = new Networks(this.engine, settings.subnetBase);
+    this.factsBook = new ImageFactsBook(this.engine, this.images);
+    this.deployer = new AgentDeployer(this.engine, this.factsBook, this.networks, settings);
+  }
+
+  async identify(): Promise<HostIdentity> {
+    try {
+      const info = (await this.engine.read('info', () => this.engine.docker.info())) as EngineInfo;
+      const id = this.options.hostName ?? (info.ID || info.Name);
+      return {
+        id: id.replace(/[^A-Za-z0-9_-]/g, '-'),
+        description: `Docker ${info.ServerVersion} on ${info.OperatingSystem}`,
+        isIsolated: true,
+      };
+    } catch (error) {
+      throw toAppError(error);
+    }
+  }
+
+  async prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
+    const images = [...new Set(deployment.images)];
+    await Promise.all([
+      this.networks.ensure(deployment, options.signal),
+      ensureWorkspace(this.engine, deployment, options.signal),
+      ...images.map((image) => this.factsBook.prepare(image, deployment, options)),
+    ]);
+  }
+
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string> {
+    return this.deployer.ensure(deployment, agent, options);
+  }
+
+  inspect(handle: string): Promise<AgentProcess> {
+    return inspectProcess(this.engine, handle);
+  }
+
+  async open(handle: string): Promise<AgentChannel> {
+    const channel = await openChannel(this.engine, handle, (closed) => this.channels.delete(closed));
+    this.channels.add(channel);
+    return channel;
+  }
+
+  watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
+    const watch = new ExitWatch(this.engine, installationId, onEnded, () => this.subscriptions.delete(watch));
+    this.subscriptions.add(watch);
+    return watch;
+  }
+
+  teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport> {
+    return tearDown(this.engine, installationId, runId, options.graceMs);
+  }
+
+  async list(installationId: string): Promise<RunResources[]> {
+    return groupByRun(await findThings(this.engine, installationId), Date.now());
+  }
+
+  close(): Promise<void> {
+    for (const channel of [...this.channels]) channel.close();
+    for (const subscription of [...this.subscriptions]) subscription.close();
+    this.engine.close();
+    return Promise.resolve();
+  }
+
+  /** Whether the engine has an image of that name. */
+  async hasImage(reference: string): Promise<boolean> {
+    return (await this.images.find(reference)) !== null;
+  }
+
+  /**
+   * Makes a local image of a root file system, for hosts that reach no registry.
+   * @param tar a stream of an uncompressed tar, or the path of one
+   * @param changes Dockerfile instructions such as `CMD ["node", "agent.js"]`
+   */
+  importImage(tar: Readable | string, reference: string, changes: readonly string[] = []): Promise<void> {
+    return this.images.import(tar, reference, changes);
+  }
+}
+
+interface EngineInfo {
+  readonly ID: string;
+  readonly Name: string;
+  readonly ServerVersion: string;
+  readonly OperatingSystem: string;
+}

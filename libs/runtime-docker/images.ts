@@ -1,0 +1,104 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { AppError, type ErrorCode } from '@crewtab/domain/errors';
+import type { DeployOptions } from '@crewtab/domain/ports/runtime';
+import type Docker from 'dockerode';
+import { opaque, type EngineClient } from './engine-client';
+import { EngineRefusal, isRefusal, sortEngineError, toAppError } from './engine-errors';
+import { splitReference } from './image-reference';
+import { readJsonLines } from './json-lines';
+import { PullProgress, type PullMessage } from './pull-progress';
+
+/** Ways in which registries and engines say that there is no such image. */
+const NOT_FOUND = /not found|no such image|manifest unknown|does not exist|pull access denied|invalid reference|name unknown/i;
+
+const REFERENCE = /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/;
+
+/** Images on the engine. */
+export class Images {
+  constructor(private readonly engine: EngineClient) {}
+
+  /** Null where the engine does not have it. */
+  async find(reference: string): Promise<Docker.ImageInspectInfo | null> {
+    // It becomes part of a path of the engine's API.
+    if (!REFERENCE.test(reference) || reference.includes('..')) throw new AppError('image_not_found', `"${reference}" is not an image reference`);
+    try {
+      return await this.engine.read(`inspect image ${reference}`, () => this.engine.docker.getImage(reference).inspect());
+    } catch (error) {
+      if (isRefusal(error, 404, 400)) return null;
+      throw toAppError(error);
+    }
+  }
+
+  /** Pulls it where it is absent. Throws `image_not_found` or `image_pull_failed` in the engine's words. */
+  async ensure(reference: string, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
+    const present = await this.find(reference);
+    if (present) return present;
+    options.onProgress(`pulling ${reference}`);
+    const progress = new PullProgress(reference);
+    const what = `pull ${reference}`;
+    await this.follow(what, options.signal, 'image_pull_failed', (abortSignal) =>
+      this.engine.docker.createImage({ ...splitReference(reference), abortSignal }),
+      (message) => {
+        const words = progress.add(message, performance.now());
+        if (words !== null) options.onProgress(words);
+      },
+    );
+    const pulled = await this.find(reference);
+    if (!pulled) throw new AppError('image_not_found', `the engine pulled ${reference} but does not have it`);
+    options.onProgress(`pulled ${reference}`);
+    return pulled;
+  }
+
+  /** Makes an image of a root file system, as `docker import` does. `changes` are Dockerfile instructions. */
+  async import(tar: Readable | string, reference: string, changes: readonly string[]): Promise<void> {
+    const { fromImage: repo, tag } = splitReference(reference);
+    const file = typeof tar === 'string' ? createReadStream(tar) : tar;
+    const call = (abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> =>
+      this.engine.docker.importImage(file, { repo, tag, changes: [...changes], abortSignal });
+    await this.follow(`import ${reference}`, null, 'engine_error', call, () => undefined);
+  }
+
+  /** Reads a progress stream to its end. Without any message for the stall limit it is given up. */
+  private async follow(
+    what: string,
+    signal: AbortSignal | null,
+    failedCode: ErrorCode,
+    call: (abortSignal: AbortSignal) => Promise<NodeJS.ReadableStream>,
+    onMessage: (message: PullMessage) => void,
+  ): Promise<void> {
+    const { stallMs } = this.engine.limits;
+    const abort = new AbortController();
+    opaque(abort.signal);
+    const giveUp = (): void => abort.abort();
+    let isStalled = false;
+    const timer = setTimeout(() => {
+      isStalled = true;
+      abort.abort();
+    }, stallMs);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    try {
+      if (signal?.aborted) abort.abort();
+      const stream = await call(abort.signal);
+      for await (const message of readJsonLines(stream as AsyncIterable<Buffer>)) {
+        timer.refresh();
+        const { error } = message as PullMessage;
+        if (error !== undefined) throw new EngineRefusal(500, error, message);
+        onMessage(message as PullMessage);
+      }
+    } catch (error) {
+      if (signal?.aborted) throw new AppError('engine_error', `given up: ${what}`, { retryable: true, cause: signal.reason });
+      if (isStalled) throw new AppError(failedCode, `${what}: no progress for ${stallMs} ms`, { cause: error });
+      throw pullFailure(sortEngineError(error, what), failedCode);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
+    }
+  }
+}
+
+function pullFailure(error: AppError | EngineRefusal, failedCode: ErrorCode): AppError {
+  if (error instanceof AppError) return error;
+  const isNotFound = failedCode === 'image_pull_failed' && (NOT_FOUND.test(error.words) || error.statusCode === 404 || error.statusCode === 400);
+  return new AppError(isNotFound ? 'image_not_found' : failedCode, error.words, { cause: error });
+}

@@ -1,0 +1,25 @@
+import { groupByRun, type RunThing } from './run-things';
+
+function thing(overrides: Partial<RunThing>): RunThing {
+  return { kind: 'container', id: 'id', name: 'name', runId: 'run-1', isRunning: false, createdAtMs: 0, ...overrides };
+}
+
+describe('groupByRun', () => {
+  it('counts by run and takes the age of the youngest', () => {
+    const things = [
+      thing({ createdAtMs: 1_000 }),
+      thing({ createdAtMs: 4_000 }),
+      thing({ kind: 'volume', createdAtMs: 500 }),
+      thing({ kind: 'network', runId: 'run-2', createdAtMs: 9_000 }),
+    ];
+    expect(groupByRun(things, 5_000)).toEqual([
+      { runId: 'run-1', resources: { containers: 2, networks: 0, volumes: 1 }, youngestAgeMs: 1_000 },
+      { runId: 'run-2', resources: { containers: 0, networks: 1, volumes: 0 }, youngestAgeMs: 0 },
+    ]);
+  });
+
+  it('takes what has no known age for new, and leaves out what has no run', () => {
+    expect(groupByRun([thing({ createdAtMs: NaN })], 5_000)[0]?.youngestAgeMs).toBe(0);
+    expect(groupByRun([thing({ runId: '' })], 5_000)).toEqual([]);
+  });
+});

@@ -1,0 +1,129 @@
+import type { Socket } from 'node:net';
+import { AppError } from '@crewtab/domain/errors';
+import type { EngineClient } from './engine-client';
+import { withinLimit } from './engine-client';
+import { isRefusal, toAppError, unreachable } from './engine-errors';
+
+/**
+ * Writes to a container's stdin through an attachment of its own, made at the first write and again where the last one
+ * broke between writes. One write at a time, in order.
+ *
+ * For a `once` container the first attachment is the only one: when it ends, by whatever cause, the program sees the
+ * end of its input.
+ */
+export class StdinWriter {
+  private socket: Socket | null = null;
+  private isClosed = false;
+  private isEnded = false;
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly handle: string,
+    /** Why nothing can be written any more, or null. */
+    private readonly refusal: () => AppError | null,
+  ) {}
+
+  /** Resolves when the engine has taken every byte. After a failure any number of them may have arrived. */
+  write(data: string): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.isEnded) throw new AppError('engine_error', 'the input of this agent was ended');
+      const socket = await this.attached();
+      const bytes = Buffer.from(data);
+      await withinLimit('write to an agent', this.engine.limits.writeMs, () => send(socket, (done) => socket.write(bytes, done)));
+    });
+  }
+
+  end(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.isEnded) return;
+      const socket = await this.attached();
+      this.isEnded = true;
+      await withinLimit('end the input of an agent', this.engine.limits.writeMs, () => send(socket, (done) => socket.end(done)));
+    });
+  }
+
+  /** What was written still goes out; what waits for its turn does not. */
+  close(): void {
+    this.isClosed = true;
+    this.socket?.destroySoon();
+  }
+
+  private inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.queue.then(act);
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async attached(): Promise<Socket> {
+    this.throwIfRefused();
+    if (this.socket?.writable) return this.socket;
+    const socket = await this.attach();
+    this.throwIfRefused(socket);
+    // Errors reach whoever writes; between writes they only mean that the next one attaches again.
+    socket.on('error', () => socket.destroy());
+    // Nothing comes this way, but an unread end would keep the socket half open.
+    socket.resume();
+    this.socket = socket;
+    return socket;
+  }
+
+  private throwIfRefused(socket?: Socket): void {
+    const refused = this.isClosed ? new AppError('engine_error', 'the channel is closed') : this.refusal();
+    if (!refused) return;
+    socket?.destroy();
+    throw refused;
+  }
+
+  private async attach(): Promise<Socket> {
+    try {
+      return await this.engine.read(`attach to ${this.handle}`, (abortSignal) => this.dial(abortSignal));
+    } catch (error) {
+      if (isRefusal(error, 404)) throw new AppError('agent_vanished', error.words, { cause: error });
+      if (isRefusal(error, 409)) throw new AppError('agent_exited', error.words, { cause: error });
+      throw toAppError(error);
+    }
+  }
+
+  /**
+   * Not dockerode's own attach: that sends its options as the request's body as well, which must never end up in an
+   * agent's stdin. An empty body of known length leaves nothing to misread.
+   */
+  private dial(abortSignal: AbortSignal): Promise<Socket> {
+    const request = {
+      path: `/containers/${this.handle}/attach?`,
+      method: 'POST',
+      file: Buffer.alloc(0),
+      headers: { 'Content-Type': 'text/plain' },
+      hijack: true,
+      isStream: true,
+      abortSignal,
+      statusCodes: { 101: true, 200: true, 404: 'no such container', 409: 'container is not running', 500: 'server error' },
+      options: { stream: 1, stdin: 1, stdout: 0, stderr: 0, logs: 0 },
+    };
+    return new Promise((resolve, reject) => {
+      this.engine.docker.modem.dial(request, (error, result) => {
+        if (error) reject(error);
+        else if (isSocket(result)) resolve(result);
+        else reject(new Error('the engine did not upgrade the connection'));
+      });
+    });
+  }
+}
+
+/** Settles when the socket has taken the data, or breaks before. */
+async function send(socket: Socket, act: (done: (error?: Error | null) => void) => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const broke = (): void => reject(unreachable('write to an agent', 'the connection broke'));
+    socket.once('close', broke);
+    act((error) => {
+      socket.removeListener('close', broke);
+      if (error) reject(unreachable('write to an agent', error.message, error));
+      else resolve();
+    });
+  });
+}
+
+function isSocket(value: unknown): value is Socket {
+  return typeof value === 'object' && value !== null && 'destroySoon' in value;
+}

@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { pack } from 'tar-stream';
+import type { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
+
+const execute = promisify(execFile);
+
+/** With a shell these are enough for the contract's programs; `timeout` ends an orphan at its deadline. */
+const TOOLS = ['cat', 'env', 'head', 'id', 'ls', 'seq', 'sh', 'sleep', 'tail', 'timeout', 'tr'];
+
+export interface TinyImageOptions {
+  readonly without?: readonly string[];
+  /** Dockerfile instructions. */
+  readonly changes?: readonly string[];
+  readonly passwd?: string;
+}
+
+/**
+ * Puts an image of a few megabytes on the engine, made of this machine's own shell and tools, and returns its name:
+ * the same content has the same name, and what is there is not made again.
+ */
+export async function tinyImage(runtime: DockerRuntime, options: TinyImageOptions = {}): Promise<string> {
+  const files = await collect(TOOLS.filter((tool) => !options.without?.includes(tool)));
+  const digest = createHash('sha256').update(JSON.stringify([options, [...files.keys()], [...files.values()].map((bytes) => bytes.length)]));
+  const reference = `crewtab-test/tiny:${digest.digest('hex').slice(0, 12)}`;
+  if (await runtime.hasImage(reference)) return reference;
+  const changes = ['ENV PATH=/usr/bin:/bin', ...(options.changes ?? [])];
+  await runtime.importImage(Readable.from(await makeRootfs(files, options.passwd ?? null)), reference, changes);
+  return reference;
+}
+
+/** By their paths in the image. */
+async function collect(tools: readonly string[]): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  for (const tool of tools) {
+    const { stdout: found } = await execute('sh', ['-c', `command -v ${tool}`]);
+    const program = await realpath(found.trim());
+    files.set(`usr/bin/${basename(tool)}`, await readFile(program));
+    const { stdout: libraries } = await execute('ldd', [program]);
+    for (const [, path = ''] of libraries.matchAll(/(?:^\s*|=>\s*)(\/\S+) \(0x/gm)) files.set(path.slice(1), await readFile(path));
+  }
+  return files;
+}
+
+async function makeRootfs(files: ReadonlyMap<string, Buffer>, passwd: string | null): Promise<Buffer[]> {
+  const tar = pack();
+  for (const name of ['dev', 'etc', 'proc', 'sys', 'usr/bin']) tar.entry({ name, type: 'directory', mode: 0o755 });
+  tar.entry({ name: 'bin', type: 'symlink', linkname: 'usr/bin' });
+  if (passwd !== null) tar.entry({ name: 'etc/passwd', mode: 0o644 }, passwd);
+  for (const [name, bytes] of files) tar.entry({ name, mode: 0o755 }, bytes);
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return chunks;
+}
