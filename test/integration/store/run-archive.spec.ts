@@ -1,0 +1,217 @@
+import { AGENTS, StoreFixture } from './store-fixture';
+
+let fixture: StoreFixture;
+let organizationId: string;
+let otherOrganizationId: string;
+
+beforeAll(async () => {
+  fixture = await StoreFixture.create();
+  organizationId = await fixture.organization();
+  otherOrganizationId = await fixture.organization();
+});
+afterAll(() => fixture.dispose());
+
+const WORKER = { workerId: 'w', host: 'host-1' };
+const PAGE = { limit: 10, cursor: null };
+const UNKNOWN = '01890000-0000-7000-8000-000000000000';
+
+async function begin(runId: string): Promise<{ runId: string; epoch: number }> {
+  const { runs } = fixture.store;
+  const claim = { runId, epoch: (await runs.claim(runId, WORKER))?.epoch ?? -1 };
+  await runs.begin(claim, { name: `team-${runId}`, fallbackName: runId, host: WORKER.host, runtime: 'docker' });
+  return claim;
+}
+
+describe('manual runs', () => {
+  it('take a copy of team and schedule as they are now', async () => {
+    const { teams, schedules, archive } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId, timeoutMs: 5_000 });
+    const run = await fixture.manualRun(organizationId, schedule.id);
+    expect(run).toMatchObject({ trigger: 'manual', status: 'queued', scheduleId: schedule.id, teamId: schedule.teamId, organizationId });
+    const plan = { teamName: 'Marketing Team', network: 'egress', agents: AGENTS, prompt: schedule.prompt, timeoutMs: 5_000 };
+    expect(run.plan).toEqual(plan);
+    await teams.updateTeam(organizationId, schedule.teamId, { name: 'Other', agents: [{ name: 'solo', role: 'leader', protocol: 'acp' }] });
+    await schedules.updateSchedule(organizationId, schedule.id, { prompt: 'Other.' }, null);
+    expect((await archive.getRun(organizationId, run.id))?.plan).toEqual(plan);
+    const rerun = await archive.createRerun(organizationId, run.id);
+    expect(rerun).toMatchObject({ trigger: 'rerun', status: 'queued', plan });
+    expect(rerun?.id).not.toBe(run.id);
+  });
+
+  it('are null for what is not there', async () => {
+    const { archive } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const run = await fixture.manualRun(organizationId, schedule.id);
+    expect(await archive.createManualRun(otherOrganizationId, schedule.id)).toBeNull();
+    expect(await archive.createRerun(otherOrganizationId, run.id)).toBeNull();
+    expect(await archive.getRun(otherOrganizationId, run.id)).toBeNull();
+    expect(await archive.requestCancel(otherOrganizationId, run.id)).toBeNull();
+    expect(await archive.listMessages(otherOrganizationId, run.id, 0, 10)).toBeNull();
+    for (const id of [UNKNOWN, 'not an id']) {
+      expect(await archive.createManualRun(organizationId, id)).toBeNull();
+      expect(await archive.createRerun(organizationId, id)).toBeNull();
+      expect(await archive.getRun(organizationId, id)).toBeNull();
+      expect(await archive.requestCancel(organizationId, id)).toBeNull();
+      expect(await archive.listMessages(organizationId, id, 0, 10)).toBeNull();
+      expect(await archive.getDeployment(organizationId, id)).toBeNull();
+    }
+  });
+
+  it('are skipped, queued or take over, as the schedule says', async () => {
+    const { archive } = fixture.store;
+    const skipping = await fixture.schedule({ organizationId, overlap: 'skip' });
+    await fixture.manualRun(organizationId, skipping.id);
+    expect(await fixture.manualRun(organizationId, skipping.id)).toMatchObject({
+      status: 'skipped',
+      phase: 'finished',
+      notRunReason: { code: 'overlap_skipped' },
+      outcome: null,
+    });
+    const replacing = await fixture.schedule({ organizationId, overlap: 'replace' });
+    const queued = await fixture.manualRun(organizationId, replacing.id);
+    const begun = await fixture.manualRun(organizationId, replacing.id);
+    expect(await archive.getRun(organizationId, queued.id)).toMatchObject({ status: 'cancelled', cancelCode: 'replaced' });
+    const claim = await begin(begun.id);
+    const rerun = await archive.createRerun(organizationId, begun.id);
+    expect(rerun).toMatchObject({ status: 'queued' });
+    expect(await fixture.store.runs.load(claim)).toMatchObject({ status: 'running', cancelCode: 'replaced' });
+  });
+
+  it('of a skipping schedule are one, however many ask at once', async () => {
+    const schedule = await fixture.schedule({ organizationId, overlap: 'skip' });
+    const runs = await Promise.all(Array.from({ length: 6 }, () => fixture.manualRun(organizationId, schedule.id)));
+    expect(runs.map(({ status }) => status).sort()).toEqual(['queued', ...Array.from({ length: 5 }, () => 'skipped')]);
+  });
+});
+
+describe('cancel requests', () => {
+  it('end a queued run at once, tell the owner of a begun one, and leave a terminal one', async () => {
+    const { archive } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const queued = await fixture.manualRun(organizationId, schedule.id);
+    const ended = await archive.requestCancel(organizationId, queued.id);
+    expect(ended).toMatchObject({
+      wasTerminal: false,
+      run: { status: 'cancelled', phase: 'finished', startedAt: null, finishedAt: expect.any(Date) as Date, outcome: { error: { code: 'cancelled' } } },
+    });
+    expect(await archive.requestCancel(organizationId, queued.id)).toEqual({ run: ended?.run, wasTerminal: true });
+    const begun = await fixture.manualRun(organizationId, schedule.id);
+    await begin(begun.id);
+    const asked = await archive.requestCancel(organizationId, begun.id);
+    expect(asked).toMatchObject({ wasTerminal: false, run: { status: 'running', cancelCode: 'cancelled' } });
+    const again = await archive.requestCancel(organizationId, begun.id);
+    expect(again?.run.cancelRequestedAt).toEqual(asked?.run.cancelRequestedAt);
+  });
+
+  it('do not end a queued run that a worker holds', async () => {
+    const { archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const { id } = await fixture.manualRun(organizationId, schedule.id);
+    const claimed = await runs.claim(id, WORKER);
+    expect(await archive.requestCancel(organizationId, id)).toMatchObject({ run: { status: 'queued', cancelCode: 'cancelled' } });
+    expect(await runs.load({ runId: id, epoch: claimed?.epoch ?? -1 })).toMatchObject({ status: 'queued' });
+  });
+});
+
+describe('lists of runs', () => {
+  it('are newest first, filtered, page by page, also among runs of one instant', async () => {
+    const { archive } = fixture.store;
+    const organization = await fixture.organization();
+    const schedule = await fixture.schedule({ organizationId: organization });
+    const other = await fixture.schedule({ organizationId: organization });
+    for (let n = 0; n < 5; n++) await fixture.manualRun(organization, schedule.id);
+    const elsewhere = await fixture.manualRun(organization, other.id);
+    await fixture.sql('ALTER TABLE schedule_runs DISABLE TRIGGER schedule_runs_guard');
+    await fixture.sql(`UPDATE schedule_runs SET scheduled_for = '2026-01-01T00:00:00.500Z' WHERE schedule_id = $1`, [schedule.id]);
+    await fixture.sql('ALTER TABLE schedule_runs ENABLE TRIGGER schedule_runs_guard');
+    const pages: string[][] = [];
+    for (let cursor: string | null = null, isFirst = true; isFirst || cursor; isFirst = false) {
+      const page = await archive.listRuns(organization, {}, { limit: 2, cursor });
+      pages.push(page.items.map(({ id }) => id));
+      ({ nextCursor: cursor } = page);
+    }
+    expect(pages.map(({ length }) => length)).toEqual([2, 2, 2]);
+    expect(new Set(pages.flat()).size).toBe(6);
+    expect(pages[0]?.[0]).toBe(elsewhere.id);
+    const count = async (filter: Parameters<typeof archive.listRuns>[1]): Promise<number> =>
+      (await archive.listRuns(organization, filter, PAGE)).items.length;
+    const instant = new Date('2026-01-01T00:00:00.500Z');
+    expect(await count({ scheduleId: other.id })).toBe(1);
+    expect(await count({ scheduleId: 'not an id' })).toBe(0);
+    expect(await count({ status: 'queued' })).toBe(6);
+    expect(await count({ status: 'failed' })).toBe(0);
+    expect(await count({ trigger: 'manual' })).toBe(6);
+    expect(await count({ trigger: 'rerun' })).toBe(0);
+    expect(await count({ until: new Date(instant.getTime() + 1) })).toBe(5);
+    expect(await count({ until: instant })).toBe(0);
+    expect(await count({ since: instant, scheduleId: schedule.id })).toBe(5);
+    expect((await archive.listRuns(otherOrganizationId, {}, PAGE)).items).toEqual([]);
+    await expect(archive.listRuns(organization, {}, { limit: 2, cursor: 'eA' })).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+});
+
+describe('the conversation and the deployment', () => {
+  it('are read from where the reader stands', async () => {
+    const { archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const { id } = await fixture.manualRun(organizationId, schedule.id);
+    expect(await archive.listMessages(organizationId, id, 0, 10)).toEqual([]);
+    const claim = await begin(id);
+    const at = new Date('2026-01-01T00:00:00.123Z');
+    await runs.appendMessages(claim, ['a', 'b', 'c'].map((text) => ({ agent: 'lead', kind: 'agent_message', content: { text }, at })));
+    expect(await archive.listMessages(organizationId, id, 1, 1)).toEqual([{ seq: 2, agent: 'lead', kind: 'agent_message', content: { text: 'b' }, at }]);
+    expect(await archive.listMessages(organizationId, id, 3, 10)).toEqual([]);
+  });
+
+  it('keep text that Postgres has no room for, but for the characters themselves', async () => {
+    const { archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId, prompt: 'nul \0 here' });
+    const run = await fixture.manualRun(organizationId, schedule.id);
+    expect(run.plan.prompt).toBe('nul \uFFFD here');
+    const claim = await begin(run.id);
+    const content = { text: 'a\0b \ud800 c \udfff d 🙂 \\u0000', 'k\0ey': ['\ud83d'] };
+    await runs.appendMessages(claim, [{ agent: 'lead', kind: 'other', content, at: new Date() }]);
+    const [message] = (await archive.listMessages(organizationId, run.id, 0, 1)) ?? [];
+    expect(message?.content).toEqual({ text: 'a\uFFFDb \uFFFD c \uFFFD d 🙂 \\u0000', 'k\uFFFDey': ['\uFFFD'] });
+    await runs.conclude(claim, { status: 'failed', result: 'r\0', error: { code: 'agent_error', message: 'm\0 \ud800' } });
+    expect(await runs.load(claim)).toMatchObject({ outcome: { result: 'r\uFFFD', error: { message: 'm\uFFFD \uFFFD' } } });
+  });
+
+  it('carry messages of 8 MB', async () => {
+    const { archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const claim = await begin((await fixture.manualRun(organizationId, schedule.id)).id);
+    const text = 'x"\\\n'.repeat(2 * 1024 * 1024);
+    await runs.appendMessages(claim, [{ agent: 'lead', kind: 'agent_message', content: { text }, at: new Date() }]);
+    const [message] = (await archive.listMessages(organizationId, claim.runId, 0, 1)) ?? [];
+    expect(message?.content['text'] === text).toBe(true);
+  });
+
+  it('show where the agents stand', async () => {
+    const { archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const claim = await begin((await fixture.manualRun(organizationId, schedule.id)).id);
+    await runs.saveAgent(claim, 'lead', { handle: 'abc', startedAt: new Date(0) });
+    const { deployment } = await runs.load(claim);
+    const name = `team-${claim.runId}`;
+    const view = await archive.getDeployment(organizationId, deployment?.id ?? '');
+    expect(view).toEqual({
+      id: deployment?.id,
+      runId: claim.runId,
+      teamId: schedule.teamId,
+      name,
+      host: 'host-1',
+      runtime: 'docker',
+      createdAt: expect.any(Date) as Date,
+      removedAt: null,
+      agents: [
+        { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', container: `${name}-lead`, handle: 'abc', startedAt: new Date(0), readyAt: null },
+        { name: 'writer', role: 'worker', protocol: 'command', image: null, container: `${name}-writer`, handle: null, startedAt: null, readyAt: null },
+      ],
+    });
+    expect(await archive.getDeployment(otherOrganizationId, deployment?.id ?? '')).toBeNull();
+    await runs.conclude(claim, { status: 'success', result: 'ok', error: null });
+    const { receipt } = await runs.finish(claim, { containers: 2, networks: 0, volumes: 1 });
+    expect((await archive.getDeployment(organizationId, deployment?.id ?? ''))?.removedAt).toEqual(receipt.verifiedAt);
+  });
+});
