@@ -17,6 +17,8 @@ export interface WorkerConfig {
   readonly concurrency: number;
   /** Null: the engine's own id. */
   readonly hostName: string | null;
+  /** PATH, for agents that are child processes. */
+  readonly searchPath: string;
   readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
 }
 
@@ -48,6 +50,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     },
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
+    searchPath: environment['PATH'] ?? '/usr/bin:/bin',
     log: { level: values.LOG_LEVEL },
   };
 }

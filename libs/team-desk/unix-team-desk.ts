@@ -16,16 +16,23 @@ const RUN_FILE = 'run';
 /** Where the bridge is put into the container. */
 export const BRIDGE_PATH = '/opt/crewtab/team-bridge.js';
 
+export interface AgentPlaces {
+  readonly socketDir: string;
+  readonly bridge: string;
+}
+
+const IN_A_CONTAINER: AgentPlaces = { socketDir: TEAM_SOCKET_DIR, bridge: BRIDGE_PATH };
+
 export interface UnixTeamDeskOptions {
   /** Where the runs' folders are made; must be the same path for the container engine. */
   readonly rootDir: string;
   /** The bridge's JavaScript, one file without dependencies. */
   readonly bridgeSource: string;
   /**
-   * Where the agents see the socket's folder and the bridge: in a container at fixed places (default), under the
-   * process runtime where they really are.
+   * Where an agent sees the socket's folder and the bridge: in a container at fixed places (default), under the process
+   * runtime where they really are.
    */
-  readonly places?: (socketDir: string) => { readonly socketDir: string; readonly bridge: string };
+  readonly places?: (runId: string, agent: string, socketDir: string) => AgentPlaces;
   readonly logger: Logger;
 }
 
@@ -63,15 +70,14 @@ export class UnixTeamDesk implements TeamDesk {
     const link = join(socketDir, `${ownName}.link`);
     await symlink(ownName, link);
     await rename(link, join(socketDir, SOCKET_NAME));
-    const places = this.options.places?.(socketDir) ?? { socketDir: TEAM_SOCKET_DIR, bridge: BRIDGE_PATH };
     return {
       socketDir,
       files: [{ path: BRIDGE_PATH, content: this.options.bridgeSource, mode: 0o644 }],
-      serverFor: (agent) => ({
-        command: 'node',
-        args: [places.bridge],
-        env: { CREWTAB_TEAM_SOCKET: join(places.socketDir, SOCKET_NAME), CREWTAB_AGENT: agent },
-      }),
+      serverFor: (agent) => {
+        const places = this.options.places?.(runId, agent, socketDir) ?? IN_A_CONTAINER;
+        const env = { CREWTAB_TEAM_SOCKET: join(places.socketDir, SOCKET_NAME), CREWTAB_AGENT: agent };
+        return { command: 'node', args: [places.bridge], env };
+      },
       close: () => {
         server.close();
         for (const socket of sockets) socket.destroy();

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
@@ -7,8 +7,9 @@ import type { EngineDeps } from '@crewtab/engine/running/engine-options';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
+import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { readBridgeProgram } from '@crewtab/team-desk/bridge-program';
-import { UnixTeamDesk } from '@crewtab/team-desk/unix-team-desk';
+import { BRIDGE_PATH, UnixTeamDesk, type UnixTeamDeskOptions } from '@crewtab/team-desk/unix-team-desk';
 
 /** Where teams run, and what depends on it: how agents see their folder, and where their tools' socket is. */
 export interface Workplace {
@@ -18,12 +19,27 @@ export interface Workplace {
 }
 
 export async function openWorkplace(config: WorkerConfig, logger: Logger): Promise<Workplace> {
-  const rootDir = resolve(config.runtime.dataDir, 'team');
-  const bridgeSource = await readBridgeProgram();
-  const dockerHost = config.runtime.dockerHost;
+  const dataDir = resolve(config.runtime.dataDir);
+  const desk = { rootDir: join(dataDir, 'team'), bridgeSource: await readBridgeProgram(), logger };
+  return config.runtime.kind === 'process' ? processWorkplace(dataDir, config.searchPath, desk) : dockerWorkplace(config, desk);
+}
+
+function dockerWorkplace({ hostName, runtime }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {
   return {
-    runtime: new DockerRuntime({ dockerHost, ...(config.hostName ? { hostName: config.hostName } : {}) }),
+    runtime: new DockerRuntime({ dockerHost: runtime.dockerHost, ...(hostName ? { hostName } : {}) }),
     protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
-    desk: new UnixTeamDesk({ rootDir, bridgeSource, logger }),
+    desk: new UnixTeamDesk(desk),
+  };
+}
+
+function processWorkplace(dataDir: string, searchPath: string, desk: UnixTeamDeskOptions): Workplace {
+  const runtime = new ProcessRuntime({ rootDir: join(dataDir, 'processes'), searchPath });
+  return {
+    runtime,
+    protocols: { acp: new AcpProtocol({ cwd: ({ runId }) => runtime.workspaceOf(runId) }), command: new CommandProtocol() },
+    desk: new UnixTeamDesk({
+      ...desk,
+      places: (runId, agent, socketDir) => ({ socketDir, bridge: runtime.injectedPathOf(runId, agent, BRIDGE_PATH) }),
+    }),
   };
 }
