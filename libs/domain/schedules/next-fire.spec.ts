@@ -138,6 +138,18 @@ describe('nextFire where clocks go back', () => {
     ]);
   });
 
+  it('fires at the very end of the repeated time, also when asked in the middle of it', () => {
+    for (const after of [
+      '2025-10-26T00:59:59Z',
+      '2025-10-26T01:00:00Z',
+      '2025-10-26T01:30:00Z',
+      '2025-10-26T01:59:59Z',
+    ]) {
+      expect(next('0 3 * * *', 'Europe/Berlin', after)).toBe('2025-10-26T02:00:00.000Z'); // 03:00 +01
+      expect(next('* * * * *', 'Europe/Berlin', after)).toBe('2025-10-26T02:00:00.000Z');
+    }
+  });
+
   it('does not fire midnight twice (São Paulo 2018)', () => {
     expect(fires('0 0 * * *', 'America/Sao_Paulo', '2018-02-17T00:00:00Z', 3)).toEqual([
       '2018-02-17T02:00:00.000Z',
