@@ -47,10 +47,15 @@ describe('messages', () => {
   });
 
   it('come from each member of a batch, in order', () => {
-    expect(working().hear(`[${says('a')},${rpc({ id: T, result: { stopReason: 'end_turn' } })}]`).told).toEqual([
+    const result = { stopReason: 'end_turn', usage: { totalTokens: 7 } };
+    expect(working().hear(`[${says('a')},${rpc({ id: T, result })}]`).told).toEqual([
       ['agent_message', { text: 'a' }],
-      ['other', { id: T, result: { stopReason: 'end_turn' } }],
+      ['other', { id: T, result }],
     ]);
+  });
+
+  it('do not come from the responses that only say that a step was taken', () => {
+    expect(working().hear(rpc({ id: T, result: { stopReason: 'end_turn' } })).told).toEqual([]);
   });
 
   it('do not come from blank lines and empty chunks', () => {

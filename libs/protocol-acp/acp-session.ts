@@ -25,8 +25,8 @@ import { endOfTurn, turnError } from './turn-end';
 
 /** What one incoming message leads to. */
 interface Effect {
-  readonly kind: MessageKind;
-  readonly content: MessageContent;
+  /** Null: nothing for the conversation. */
+  readonly message: { readonly kind: MessageKind; readonly content: MessageContent } | null;
   readonly outgoing?: readonly Outgoing[];
 }
 
@@ -36,8 +36,8 @@ const NOTHING: Reaction = { messages: [], outgoing: [] };
  * One dialogue with an ACP agent.
  *
  * What becomes a message: session updates by their kind, permission requests with the answer given (`permission`),
- * stderr lines (`{ text }`), and as `other` all the rest: responses (`{ id, result }`, `{ id, error }`), requests and
- * notifications that are not known (`{ method, params }`), JSON that is not JSON-RPC, and lines that are not JSON
+ * stderr lines (`{ text }`), and as `other` all the rest: responses that tell something (errors, a turn's usage, answers
+ * to nothing we asked), requests and notifications that are not known (`{ method, params }`), JSON that is not JSON-RPC, and lines that are not JSON
  * (`{ text }`). Blank lines and empty text chunks leave nothing.
  *
  * Limits: turns of one session are expected one after the other, as ACP agents work; message text is credited to the
@@ -77,7 +77,7 @@ export class AcpSession implements ProtocolSession {
     }
     const effects = parseLine(line.text).flatMap((incoming) => this.take(incoming) ?? []);
     return {
-      messages: effects.map(({ kind, content }) => this.draft(kind, content, at)),
+      messages: effects.flatMap(({ message }) => (message ? [this.draft(message.kind, message.content, at)] : [])),
       outgoing: effects.flatMap(({ outgoing }) => outgoing ?? []),
     };
   }
@@ -118,11 +118,11 @@ export class AcpSession implements ProtocolSession {
   private take(incoming: Incoming): Effect | null {
     switch (incoming.type) {
       case 'noise':
-        return { kind: 'other', content: { text: incoming.text } };
+        return other({ text: incoming.text });
       case 'stray':
-        return { kind: 'other', content: isObject(incoming.value) ? incoming.value : { value: incoming.value } };
+        return other(isObject(incoming.value) ? incoming.value : { value: incoming.value });
       case 'notification':
-        return incoming.method === 'session/update' ? this.takeUpdate(incoming.params) : other(incoming);
+        return incoming.method === 'session/update' ? this.takeUpdate(incoming.params) : other({ method: incoming.method, params: incoming.params });
       case 'request':
         return incoming.method === 'session/request_permission' ? this.takePermissionRequest(incoming) : this.takeUnknownRequest(incoming);
       case 'result':
@@ -140,7 +140,7 @@ export class AcpSession implements ProtocolSession {
     if (answer) this.answer.add(answer.text, answer.messageId);
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
-    return { kind, content };
+    return { message: { kind, content } };
   }
 
   private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {
@@ -149,26 +149,28 @@ export class AcpSession implements ProtocolSession {
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
     const toolCall = params['toolCall'];
     this.answers.set(id, { outgoing, toolCallId: isObject(toolCall) ? toolCall['toolCallId'] : undefined });
-    return { kind: 'permission', content: { request: params, option, decision }, outgoing: [outgoing] };
+    return { message: { kind: 'permission', content: { request: params, option, decision } }, outgoing: [outgoing] };
   }
 
   /** Files and terminals were not offered; extensions are not known. The agent is told, so that it does not wait. */
   private takeUnknownRequest({ id, method, params }: { readonly id: RpcId; readonly method: string; readonly params: JsonObject }): Effect {
     const outgoing = errorFor(id, METHOD_NOT_FOUND, `Crewtab does not offer ${method}`);
     this.answers.set(id, { outgoing, toolCallId: undefined });
-    return { kind: 'other', content: { method, params }, outgoing: [outgoing] };
+    return { ...other({ method, params }), outgoing: [outgoing] };
   }
 
+  /** What was waited for says no more than its effect, and is no part of the conversation, unless it brings more. */
   private takeResponse(response: Extract<Incoming, { type: 'result' | 'error' }>): Effect {
     const { id } = response;
     const content = response.type === 'result' ? { id, result: response.result } : { id, error: response.error };
     if (this.handshake.isWaitingFor(id)) {
-      if (response.type === 'result') return { kind: 'other', content, outgoing: this.handshake.succeed(response.result) };
+      if (response.type === 'result') return { message: null, outgoing: this.handshake.succeed(response.result) };
       this.handshake.refuse(response.error);
     } else if (typeof id === 'string' && this.turns.get(id)?.status === 'open') {
       this.endTurn(id, response);
+      if (response.type === 'result' && bringsOnlyStopReason(response.result)) return { message: null };
     }
-    return { kind: 'other', content };
+    return other(content);
   }
 
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
@@ -200,6 +202,11 @@ export class AcpSession implements ProtocolSession {
   }
 }
 
-function other({ method, params }: { readonly method: string; readonly params: JsonObject }): Effect {
-  return { kind: 'other', content: { method, params } };
+function other(content: MessageContent): Effect {
+  return { message: { kind: 'other', content } };
+}
+
+/** Some agents report usage with the end of a turn; that is kept. */
+function bringsOnlyStopReason(result: unknown): boolean {
+  return isObject(result) && Object.keys(result).every((key) => key === 'stopReason');
 }
