@@ -13,7 +13,9 @@ export interface SettingProblem {
 export class ConfigError extends Error {
   constructor(readonly problems: readonly SettingProblem[]) {
     const lines = problems.map(({ name, problem }) => `  ${name} ${problem}; for example ${name}=${exampleOf(name)}`);
-    super(`${problems.length === 1 ? 'One setting is' : `${problems.length} settings are`} not valid:\n${lines.join('\n')}`);
+    super(
+      `${problems.length === 1 ? 'One setting is' : `${problems.length} settings are`} not valid:\n${lines.join('\n')}`,
+    );
     this.name = 'ConfigError';
   }
 }
@@ -31,7 +33,9 @@ export function readSettings<N extends SettingName>(
   check: (values: SettingValues<N>) => readonly SettingProblem[] = () => [],
 ): SettingValues<N> {
   const shape = Object.fromEntries(names.map((name) => [name, SETTINGS[name].schema]));
-  const given = Object.fromEntries(names.map((name) => [name, environment[name]?.trim() ? environment[name] : undefined]));
+  const given = Object.fromEntries(
+    names.map((name) => [name, environment[name]?.trim() ? environment[name] : undefined]),
+  );
   const parsed = z.object(shape).safeParse(given);
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => toProblem(issue, given)));
   const values = parsed.data as SettingValues<N>;
@@ -43,7 +47,10 @@ export function readSettings<N extends SettingName>(
 function toProblem(issue: z.core.$ZodIssue, given: Environment): SettingProblem {
   const name = issue.path[0] as SettingName;
   const text = given[name];
-  const shown = text === undefined || SETTINGS[name].isSecret ? '' : `(now "${text.length > 60 ? `${text.slice(0, 60)}…` : text}") `;
+  const shown =
+    text === undefined || SETTINGS[name].isSecret
+      ? ''
+      : `(now "${text.length > 60 ? `${text.slice(0, 60)}…` : text}") `;
   return { name, problem: `${shown}${issue.message}` };
 }
 

@@ -36,8 +36,15 @@ export function optional<T>(words: SettingWords, schema: z.ZodType<T, string>): 
 }
 
 /** A setting with a default, which is read like any other value. */
-export function withDefault<T>(words: Omit<SettingWords, 'example'> & { example?: string }, value: string, schema: z.ZodType<T, string>): Setting<T> {
-  return build({ ...words, example: words.example ?? value }, schema.prefault(value), { default: value, isRequired: false });
+export function withDefault<T>(
+  words: Omit<SettingWords, 'example'> & { example?: string },
+  value: string,
+  schema: z.ZodType<T, string>,
+): Setting<T> {
+  return build({ ...words, example: words.example ?? value }, schema.prefault(value), {
+    default: value,
+    isRequired: false,
+  });
 }
 
 function build<T>(

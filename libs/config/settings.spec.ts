@@ -65,7 +65,9 @@ describe('loadSchedulerConfig', () => {
   });
 
   it('lists every bad setting at once, with its name, what is wrong and an example', () => {
-    const error = problemsOf(() => loadSchedulerConfig({ PORT: '70000', LOG_LEVEL: 'loud', SCHEDULE_TIMEOUT: '0s', CREWTAB_RUNTIME: 'podman' }));
+    const error = problemsOf(() =>
+      loadSchedulerConfig({ PORT: '70000', LOG_LEVEL: 'loud', SCHEDULE_TIMEOUT: '0s', CREWTAB_RUNTIME: 'podman' }),
+    );
     expect(error.problems.map((problem) => problem.name).sort()).toEqual([
       'CREWTAB_ENCRYPTION_KEY',
       'CREWTAB_RUNTIME',
@@ -76,13 +78,19 @@ describe('loadSchedulerConfig', () => {
       'SCHEDULE_TIMEOUT',
     ]);
     expect(error.message).toContain('7 settings are not valid:');
-    expect(error.message).toContain('  PORT (now "70000") must be a whole number from 0 to 65535; for example PORT=3000');
+    expect(error.message).toContain(
+      '  PORT (now "70000") must be a whole number from 0 to 65535; for example PORT=3000',
+    );
     expect(error.message).toContain('  DATABASE_URL is not set; for example DATABASE_URL=postgresql://');
-    expect(error.message).toContain('CREWTAB_ENCRYPTION_KEY is not set; for example CREWTAB_ENCRYPTION_KEY=<the output of: openssl rand -hex 32>');
+    expect(error.message).toContain(
+      'CREWTAB_ENCRYPTION_KEY is not set; for example CREWTAB_ENCRYPTION_KEY=<the output of: openssl rand -hex 32>',
+    );
   });
 
   it('refuses a default timeout over the maximum', () => {
-    const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, SCHEDULE_TIMEOUT: '2h', SCHEDULE_TIMEOUT_MAX: '1h' }));
+    const error = problemsOf(() =>
+      loadSchedulerConfig({ ...ENOUGH, SCHEDULE_TIMEOUT: '2h', SCHEDULE_TIMEOUT_MAX: '1h' }),
+    );
     expect(error.message).toContain('SCHEDULE_TIMEOUT must not be longer than SCHEDULE_TIMEOUT_MAX');
   });
 
@@ -151,7 +159,11 @@ describe('.env.example', () => {
   });
 
   it('has defaults that are valid', () => {
-    const defaults = Object.fromEntries(Object.entries(SETTINGS).flatMap(([name, setting]) => (setting.default === null ? [] : [[name, setting.default]])));
+    const defaults = Object.fromEntries(
+      Object.entries(SETTINGS).flatMap(([name, setting]) =>
+        setting.default === null ? [] : [[name, setting.default]],
+      ),
+    );
     expect(loadSchedulerConfig({ ...ENOUGH, ...defaults })).toEqual(loadSchedulerConfig(ENOUGH));
     expect(loadWorkerConfig({ ...ENOUGH, ...defaults })).toEqual(loadWorkerConfig(ENOUGH));
   });

@@ -16,7 +16,8 @@ export const MIN_API_KEY_LENGTH = 16;
 export const SETTINGS = {
   DATABASE_URL: required(
     {
-      description: 'Postgres 14 or newer: the only place where anything is kept. `npm start` brings its own when this is not set.',
+      description:
+        'Postgres 14 or newer: the only place where anything is kept. `npm start` brings its own when this is not set.',
       example: 'postgresql://crewtab:secret@localhost:5432/crewtab',
       isSecret: true,
     },
@@ -24,7 +25,8 @@ export const SETTINGS = {
   ),
   REDIS_URL: required(
     {
-      description: 'Redis 6.2 or newer, or Valkey: wakes workers, keeps nothing. `npm start` brings its own when this is not set.',
+      description:
+        'Redis 6.2 or newer, or Valkey: wakes workers, keeps nothing. `npm start` brings its own when this is not set.',
       example: 'redis://localhost:6379',
       isSecret: true,
     },
@@ -63,7 +65,11 @@ export const SETTINGS = {
     '127.0.0.1',
     matching(/^[A-Za-z0-9.:_%-]{1,255}$/, 'must be an IP address or a host name'),
   ),
-  PORT: withDefault({ description: 'Port that the scheduler listens on; 0 takes a free one.' }, '3000', wholeNumber(0, 65_535)),
+  PORT: withDefault(
+    { description: 'Port that the scheduler listens on; 0 takes a free one.' },
+    '3000',
+    wholeNumber(0, 65_535),
+  ),
   CREWTAB_BULLBOARD_WRITABLE: withDefault(
     {
       description:
@@ -73,7 +79,10 @@ export const SETTINGS = {
     flag(),
   ),
   SCHEDULE_TIMEOUT: withDefault(
-    { description: 'How long a run may take, deployment included, where its schedule says nothing. A Go duration (45s, 30m, 1h30m).' },
+    {
+      description:
+        'How long a run may take, deployment included, where its schedule says nothing. A Go duration (45s, 30m, 1h30m).',
+    },
     '1h',
     duration(SECOND_MS, YEAR_MS, 'at least 1s and at most 8760h'),
   ),
@@ -92,7 +101,9 @@ export const SETTINGS = {
     oneOf(RUNTIMES),
   ),
   DOCKER_HOST: withDefault(
-    { description: 'The container engine (runtime docker): unix:///path/to.sock, tcp://host:port, http:// or https://.' },
+    {
+      description: 'The container engine (runtime docker): unix:///path/to.sock, tcp://host:port, http:// or https://.',
+    },
     'unix:///var/run/docker.sock',
     url(['unix', 'tcp', 'http', 'https']),
   ),
@@ -105,7 +116,11 @@ export const SETTINGS = {
     '.crewtab',
     matching(/^[^\0]{1,4096}$/, 'must be a path'),
   ),
-  WORKER_CONCURRENCY: withDefault({ description: 'Runs held by one worker at the same time.' }, '10', wholeNumber(1, 1_000)),
+  WORKER_CONCURRENCY: withDefault(
+    { description: 'Runs held by one worker at the same time.' },
+    '10',
+    wholeNumber(1, 1_000),
+  ),
   CREWTAB_WORKER_HOST: optional(
     {
       description:
@@ -121,16 +136,26 @@ export const SETTINGS = {
     duration(SECOND_MS, HOUR_MS, 'at least 1s and at most 1h'),
   ),
   AGENT_STOP_GRACE: withDefault(
-    { description: 'How long an agent may take to end after SIGTERM before it is killed. A Go duration; 0s kills at once.' },
+    {
+      description:
+        'How long an agent may take to end after SIGTERM before it is killed. A Go duration; 0s kills at once.',
+    },
     '5s',
     duration(0, 10 * 60 * SECOND_MS, 'at most 10m'),
   ),
   AGENT_OUTPUT_LIMIT: withDefault(
-    { description: 'The most output of one agent that a run stores; an agent that writes more ends the run as failed. Bytes with a unit (100m, 1g).' },
+    {
+      description:
+        'The most output of one agent that a run stores; an agent that writes more ends the run as failed. Bytes with a unit (100m, 1g).',
+    },
     '100m',
     bytes(MEBIBYTE, 'at least 1m'),
   ),
-  LOG_LEVEL: withDefault({ description: `The least serious log lines that are written: ${LOG_LEVELS.join(', ')}.` }, 'info', oneOf(LOG_LEVELS)),
+  LOG_LEVEL: withDefault(
+    { description: `The least serious log lines that are written: ${LOG_LEVELS.join(', ')}.` },
+    'info',
+    oneOf(LOG_LEVELS),
+  ),
 };
 
 export type Settings = typeof SETTINGS;

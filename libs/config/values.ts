@@ -20,7 +20,9 @@ export function url(protocols: readonly string[]): z.ZodType<string, string> {
     const parsed = URL.canParse(text) ? new URL(text) : null;
     if (!parsed) return { problem: 'is not a URL' };
     const isKnown = protocols.includes(parsed.protocol.replace(/:$/, ''));
-    return isKnown ? { value: text } : { problem: `must begin with ${protocols.map((name) => `${name}://`).join(' or ')}` };
+    return isKnown
+      ? { value: text }
+      : { problem: `must begin with ${protocols.map((name) => `${name}://`).join(' or ')}` };
   });
 }
 

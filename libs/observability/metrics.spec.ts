@@ -42,6 +42,8 @@ describe('createMetrics', () => {
     const metrics = createMetrics('scheduler');
     metrics.watchQueueDepth(() => Promise.reject(new Error('no Redis')));
     await metrics.text();
-    expect(await metrics.text()).toContain('crewtab_metric_read_failures_total{metric="crewtab_queue_jobs",process="scheduler"}');
+    expect(await metrics.text()).toContain(
+      'crewtab_metric_read_failures_total{metric="crewtab_queue_jobs",process="scheduler"}',
+    );
   });
 });

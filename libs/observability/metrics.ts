@@ -41,14 +41,25 @@ export function createMetrics(processName: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ process: processName });
   collectDefaultMetrics({ register: registry });
-  return { contentType: registry.contentType, text: () => registry.metrics(), ...runMetrics(registry), ...watchedMetrics(registry), ...httpMetrics(registry) };
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    ...runMetrics(registry),
+    ...watchedMetrics(registry),
+    ...httpMetrics(registry),
+  };
 }
 
 type RunMetrics = Pick<Metrics, 'runFired' | 'runBegun' | 'runFinished' | 'teardownFailed' | 'leftoversRemoved'>;
 
 function runMetrics(registry: Registry): RunMetrics {
   const registers = [registry];
-  const fired = new Counter({ name: 'crewtab_runs_fired_total', help: 'Run rows committed, by trigger.', labelNames: ['trigger'], registers });
+  const fired = new Counter({
+    name: 'crewtab_runs_fired_total',
+    help: 'Run rows committed, by trigger.',
+    labelNames: ['trigger'],
+    registers,
+  });
   const lag = new Histogram({
     name: 'crewtab_fire_lag_seconds',
     help: 'From the due instant to the committed run row.',
@@ -56,8 +67,18 @@ function runMetrics(registry: Registry): RunMetrics {
     registers,
   });
   const begun = new Counter({ name: 'crewtab_runs_begun_total', help: 'Runs that a worker has begun.', registers });
-  const wait = new Histogram({ name: 'crewtab_run_wait_seconds', help: 'From the due instant to the start of a run.', buckets: LAG_BUCKETS_SECONDS, registers });
-  const finished = new Counter({ name: 'crewtab_runs_finished_total', help: 'Runs that reached a terminal status.', labelNames: ['status'], registers });
+  const wait = new Histogram({
+    name: 'crewtab_run_wait_seconds',
+    help: 'From the due instant to the start of a run.',
+    buckets: LAG_BUCKETS_SECONDS,
+    registers,
+  });
+  const finished = new Counter({
+    name: 'crewtab_runs_finished_total',
+    help: 'Runs that reached a terminal status.',
+    labelNames: ['status'],
+    registers,
+  });
   const duration = new Histogram({
     name: 'crewtab_run_duration_seconds',
     help: 'From the start of a run to its terminal status.',
@@ -65,8 +86,16 @@ function runMetrics(registry: Registry): RunMetrics {
     buckets: RUN_BUCKETS_SECONDS,
     registers,
   });
-  const teardownFailures = new Counter({ name: 'crewtab_teardown_failures_total', help: 'Failed attempts to remove containers.', registers });
-  const leftovers = new Counter({ name: 'crewtab_leftovers_removed_total', help: 'Things that the reaper removed.', registers });
+  const teardownFailures = new Counter({
+    name: 'crewtab_teardown_failures_total',
+    help: 'Failed attempts to remove containers.',
+    registers,
+  });
+  const leftovers = new Counter({
+    name: 'crewtab_leftovers_removed_total',
+    help: 'Things that the reaper removed.',
+    registers,
+  });
   return {
     runFired: (trigger, lagMs) => {
       fired.inc({ trigger });
@@ -128,6 +157,7 @@ function httpMetrics(registry: Registry): Pick<Metrics, 'httpRequest'> {
     registers: [registry],
   });
   return {
-    httpRequest: (method, route, status, durationMs) => requests.observe({ method, route, status: String(status) }, durationMs / 1_000),
+    httpRequest: (method, route, status, durationMs) =>
+      requests.observe({ method, route, status: String(status) }, durationMs / 1_000),
   };
 }

@@ -1,6 +1,9 @@
 import { createLogger, type LoggerOptions } from './pino-logger';
 
-function logTo(options: Partial<LoggerOptions> = {}): { readonly lines: string[]; readonly logger: ReturnType<typeof createLogger> } {
+function logTo(options: Partial<LoggerOptions> = {}): {
+  readonly lines: string[];
+  readonly logger: ReturnType<typeof createLogger>;
+} {
   const lines: string[] = [];
   const destination = { write: (line: string): void => void lines.push(line) };
   return { lines, logger: createLogger({ level: 'info', name: 'test', isPretty: false, destination, ...options }) };

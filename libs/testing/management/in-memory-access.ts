@@ -1,4 +1,10 @@
-import type { AccessStore, ApiPrincipal, IdempotencyReservation, IdempotencyStore, StoredAnswer } from '@crewtab/domain/ports/management-store';
+import type {
+  AccessStore,
+  ApiPrincipal,
+  IdempotencyReservation,
+  IdempotencyStore,
+  StoredAnswer,
+} from '@crewtab/domain/ports/management-store';
 
 /** API keys without a database. */
 export class InMemoryAccess implements AccessStore {

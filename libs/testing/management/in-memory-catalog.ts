@@ -57,7 +57,13 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
 
   createSchedule(organizationId: string, schedule: NewSchedule, instants: FireInstants): Promise<Schedule | null> {
     if (!find(this.teams, organizationId, schedule.teamId)) return Promise.resolve(null);
-    const row = { ...schedule, ...this.newRow(organizationId), status: 'idle', lastRunAt: null, nextRunAt: instants.nextFireAt } as const;
+    const row = {
+      ...schedule,
+      ...this.newRow(organizationId),
+      status: 'idle',
+      lastRunAt: null,
+      nextRunAt: instants.nextFireAt,
+    } as const;
     return Promise.resolve(this.saveSchedule(row, instants));
   }
 
@@ -75,7 +81,12 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     return Promise.resolve(find(this.schedules, organizationId, id));
   }
 
-  updateSchedule(organizationId: string, id: string, patch: Partial<NewSchedule>, instants: FireInstants | null): Promise<Schedule | null> {
+  updateSchedule(
+    organizationId: string,
+    id: string,
+    patch: Partial<NewSchedule>,
+    instants: FireInstants | null,
+  ): Promise<Schedule | null> {
     const schedule = find(this.schedules, organizationId, id);
     if (!schedule) return Promise.resolve(null);
     if (patch.teamId !== undefined && !find(this.teams, organizationId, patch.teamId)) {
@@ -84,7 +95,13 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     return Promise.resolve(this.saveSchedule({ ...schedule, ...patch, updatedAt: this.clock.now() }, instants));
   }
 
-  setEnabled(organizationId: string, id: string, enabled: boolean, note: string | null, instants: FireInstants): Promise<Schedule | null> {
+  setEnabled(
+    organizationId: string,
+    id: string,
+    enabled: boolean,
+    note: string | null,
+    instants: FireInstants,
+  ): Promise<Schedule | null> {
     const schedule = find(this.schedules, organizationId, id);
     if (!schedule) return Promise.resolve(null);
     this.notes.set(id, note);

@@ -1,5 +1,13 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
+import type {
+  DeploymentView,
+  Page,
+  PageRequest,
+  RunArchive,
+  RunFilter,
+  ScheduleStore,
+  TeamStore,
+} from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
 import { isTerminal, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
@@ -38,7 +46,8 @@ export class InMemoryRunArchive implements RunArchive {
 
   say(runId: string, ...drafts: readonly Pick<DraftMessage, 'kind' | 'content'>[]): void {
     const messages = this.messages.get(runId) ?? [];
-    for (const draft of drafts) messages.push({ agent: 'lead', at: this.clock.now(), seq: messages.length + 1, ...draft });
+    for (const draft of drafts)
+      messages.push({ agent: 'lead', at: this.clock.now(), seq: messages.length + 1, ...draft });
     this.messages.set(runId, messages);
     this.changed.notify(runId);
   }
@@ -54,7 +63,13 @@ export class InMemoryRunArchive implements RunArchive {
     if (!schedule) return null;
     const team = await this.catalog.getTeam(organizationId, schedule.teamId);
     const { prompt, timeoutMs, teamId } = schedule;
-    const plan = { teamName: team?.name ?? '', network: team?.network ?? 'egress', agents: team?.agents ?? [], prompt, timeoutMs } as const;
+    const plan = {
+      teamName: team?.name ?? '',
+      network: team?.network ?? 'egress',
+      agents: team?.agents ?? [],
+      prompt,
+      timeoutMs,
+    } as const;
     return this.start({ organizationId, scheduleId, teamId, plan }, 'manual');
   }
 
@@ -65,13 +80,20 @@ export class InMemoryRunArchive implements RunArchive {
     return this.start({ organizationId, scheduleId, teamId, plan }, 'rerun');
   }
 
-  async requestCancel(organizationId: string, runId: string): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null> {
+  async requestCancel(
+    organizationId: string,
+    runId: string,
+  ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null> {
     const run = await this.getRun(organizationId, runId);
     if (!run) return null;
     if (isTerminal(run.status)) return { run, wasTerminal: true };
     const now = this.clock.now();
     const cancelled = { cancelRequestedAt: now, cancelCode: 'cancelled' } as const;
-    const outcome = { status: 'cancelled', result: null, error: { code: 'cancelled', message: 'cancelled on request' } } as const;
+    const outcome = {
+      status: 'cancelled',
+      result: null,
+      error: { code: 'cancelled', message: 'cancelled on request' },
+    } as const;
     const ended = { status: 'cancelled', phase: 'finished', finishedAt: now, outcome } as const;
     this.change(runId, run.status === 'queued' ? { ...cancelled, ...ended } : cancelled);
     return { run: this.runs.get(runId) ?? run, wasTerminal: false };
@@ -83,7 +105,9 @@ export class InMemoryRunArchive implements RunArchive {
   }
 
   listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
-    const matching = [...this.runs.values()].filter((run) => run.organizationId === organizationId && matches(run, filter));
+    const matching = [...this.runs.values()].filter(
+      (run) => run.organizationId === organizationId && matches(run, filter),
+    );
     return Promise.resolve(pageOf(matching, page));
   }
 

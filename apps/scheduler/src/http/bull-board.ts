@@ -22,7 +22,11 @@ export function bullBoard(deps: Pick<HttpDeps, 'bullBoardQueues' | 'settings'>):
 /** The adapters are read-only too; this does not depend on how they were made. */
 function refuseWrites(request: HttpRequest, _response: Response, next: NextFunction): void {
   if (isRead(request)) next();
-  else throw new RequestRefused('forbidden', 'the queues are read-only here; CREWTAB_BULLBOARD_WRITABLE=true changes that');
+  else
+    throw new RequestRefused(
+      'forbidden',
+      'the queues are read-only here; CREWTAB_BULLBOARD_WRITABLE=true changes that',
+    );
 }
 
 /** A browser attaches its Basic credentials to requests that other sites make, so those are refused. */

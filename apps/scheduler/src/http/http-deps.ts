@@ -1,7 +1,13 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import type { AccessStore, IdempotencyStore, RunArchive, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
+import type {
+  AccessStore,
+  IdempotencyStore,
+  RunArchive,
+  ScheduleStore,
+  TeamStore,
+} from '@crewtab/domain/ports/management-store';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { RuntimeKind } from '@crewtab/domain/ports/runtime';

@@ -13,7 +13,11 @@ import { configureHttp, httpControllers, httpProviders } from './http';
 import type { HttpDeps, HttpSettings, ReadinessCheck } from './http-deps';
 
 /** Keys of the fixture: two organizations, and a key in the first that is no admin. */
-export const KEYS = { admin: 'ctk_admin_of_the_first_one', member: 'ctk_member_of_the_first_one', other: 'ctk_admin_of_the_other' } as const;
+export const KEYS = {
+  admin: 'ctk_admin_of_the_first_one',
+  member: 'ctk_member_of_the_first_one',
+  other: 'ctk_admin_of_the_other',
+} as const;
 export const ORGANIZATION = 'organization-one';
 export const OTHER_ORGANIZATION = 'organization-two';
 
@@ -51,11 +55,18 @@ export interface HttpFixture {
 }
 
 /** The whole HTTP side over fakes, behind a real server on a loopback port. Close `app` in the end. */
-export async function startHttp(options: { settings?: Partial<HttpSettings>; readiness?: readonly ReadinessCheck[]; deps?: Partial<HttpDeps> } = {}): Promise<HttpFixture> {
+export async function startHttp(
+  options: { settings?: Partial<HttpSettings>; readiness?: readonly ReadinessCheck[]; deps?: Partial<HttpDeps> } = {},
+): Promise<HttpFixture> {
   const clock = new FakeClock();
   const catalog = new InMemoryCatalog(clock);
   const runs = new InMemoryRunArchive(catalog, clock);
-  const [access, idempotency, queue, logger] = [new InMemoryAccess(), new InMemoryIdempotency(), new RecordingQueue(), new RecordingLogger()];
+  const [access, idempotency, queue, logger] = [
+    new InMemoryAccess(),
+    new InMemoryIdempotency(),
+    new RecordingQueue(),
+    new RecordingLogger(),
+  ];
   access.keys.set(hashApiKey(KEYS.admin), { keyId: 'k1', organizationId: ORGANIZATION, role: 'admin' });
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
@@ -75,18 +86,25 @@ export async function startHttp(options: { settings?: Partial<HttpSettings>; rea
     bullBoardQueues: [],
     ...options.deps,
   };
-  const module = await Test.createTestingModule({ controllers: [...httpControllers], providers: httpProviders(deps) }).compile();
+  const module = await Test.createTestingModule({
+    controllers: [...httpControllers],
+    providers: httpProviders(deps),
+  }).compile();
   const app = module.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: false });
   configureHttp(app, deps);
   await app.listen(0, '127.0.0.1');
-  const server = app.getHttpServer() as Server;
-  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) => request(server)[method](path).set('Authorization', `Bearer ${key}`);
+  const server = app.getHttpServer();
+  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) =>
+    request(server)[method](path).set('Authorization', `Bearer ${key}`);
   return { app, server, clock, catalog, runs, access, idempotency, queue, logger, call };
 }
 
 /** The smallest team that is valid under the docker runtime. */
 export function aTeam(agent: Readonly<Record<string, unknown>> = {}) {
-  return { name: 'Marketing team', agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:1', ...agent }] };
+  return {
+    name: 'Marketing team',
+    agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:1', ...agent }],
+  };
 }
 
 /** The smallest schedule that is valid. */

@@ -62,7 +62,12 @@ export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void
 
 function serveDocuments(app: NestExpressApplication, document: OpenApiDocument): void {
   const text = JSON.stringify(document);
-  const server = app.getHttpAdapter().getInstance() as { get(path: string, handler: (request: Request, response: Response) => void): void };
+  const server = app.getHttpAdapter().getInstance() as {
+    get(path: string, handler: (request: Request, response: Response) => void): void;
+  };
   server.get('/api/openapi.json', (_request, response) => void response.type('application/json').send(text));
-  SwaggerModule.setup('api/docs', app, document as unknown as OpenAPIObject, { raw: false, customSiteTitle: 'Crewtab API' });
+  SwaggerModule.setup('api/docs', app, document as unknown as OpenAPIObject, {
+    raw: false,
+    customSiteTitle: 'Crewtab API',
+  });
 }

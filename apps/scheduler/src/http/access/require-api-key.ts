@@ -7,9 +7,14 @@ import type { Authenticator } from './authenticator';
 export function requireApiKey(authenticator: Authenticator) {
   return async (request: HttpRequest, _response: Response, next: NextFunction): Promise<void> => {
     const key = bearerKey(request.get('authorization'));
-    if (key === null) throw unauthorized('an API key is needed: send the header "Authorization: Bearer <api key>"', 'Bearer realm="crewtab"');
+    if (key === null)
+      throw unauthorized(
+        'an API key is needed: send the header "Authorization: Bearer <api key>"',
+        'Bearer realm="crewtab"',
+      );
     const principal = await authenticator.identify(key);
-    if (!principal) throw unauthorized('the API key is unknown or revoked', 'Bearer realm="crewtab", error="invalid_token"');
+    if (!principal)
+      throw unauthorized('the API key is unknown or revoked', 'Bearer realm="crewtab", error="invalid_token"');
     request.principal = principal;
     next();
   };

@@ -16,7 +16,9 @@ export const configView = z.object({
   defaultTimeoutSeconds: z.number(),
   maxTimeout: z.string().meta({ format: 'go-duration' }),
   maxTimeoutSeconds: z.number(),
-  runtime: z.enum(RUNTIMES).meta({ description: 'The one in use: docker needs an image per agent, process a command.' }),
+  runtime: z
+    .enum(RUNTIMES)
+    .meta({ description: 'The one in use: docker needs an image per agent, process a command.' }),
   runtimes: z.array(z.enum(RUNTIMES)),
   protocols: z.array(z.enum(PROTOCOLS)),
   networks: z.array(z.enum(NETWORKS)),
@@ -30,7 +32,9 @@ export const configView = z.object({
     catchUp: z.enum(CATCH_UP_POLICIES),
     catchUpWindow: z.string(),
   }),
-  limits: z.record(z.string(), z.number()).meta({ description: 'Bounds by name; …Length in characters, …Ms in milliseconds, …Bytes in bytes.' }),
+  limits: z
+    .record(z.string(), z.number())
+    .meta({ description: 'Bounds by name; …Length in characters, …Ms in milliseconds, …Bytes in bytes.' }),
   timezones: z.array(z.string()),
 });
 
@@ -54,7 +58,11 @@ export class ConfigController {
       networks: [...NETWORKS],
       overlapPolicies: [...OVERLAP_POLICIES],
       catchUpPolicies: [...CATCH_UP_POLICIES],
-      scheduleDefaults: { ...defaults, timeout: formatDuration(defaultTimeoutMs), catchUpWindow: formatDuration(catchUpWindowMs) },
+      scheduleDefaults: {
+        ...defaults,
+        timeout: formatDuration(defaultTimeoutMs),
+        catchUpWindow: formatDuration(catchUpWindowMs),
+      },
       limits: { ...LIMITS },
       // UTC is a zone like any other, but Intl leaves it out of its list.
       timezones: ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')],

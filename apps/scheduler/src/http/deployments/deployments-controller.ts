@@ -11,7 +11,10 @@ export class DeploymentsController {
   constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'runs'>) {}
 
   @Get(':id')
-  async get(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<z.input<typeof deploymentView>> {
+  async get(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+  ): Promise<z.input<typeof deploymentView>> {
     const deploymentId = resourceId('deployment', id);
     return toDeploymentView(found('deployment', await this.deps.runs.getDeployment(organizationId, deploymentId)));
   }

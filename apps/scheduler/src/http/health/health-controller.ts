@@ -9,7 +9,9 @@ import { checkReadiness } from './check-readiness';
 /** For machines that look after this process. Without authentication, since they hold no key; nothing here is secret. */
 @Controller()
 export class HealthController {
-  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'readiness' | 'clock' | 'metrics' | 'settings'>) {}
+  constructor(
+    @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'readiness' | 'clock' | 'metrics' | 'settings'>,
+  ) {}
 
   /** The process answers: that is all it says. */
   @Get('healthz')

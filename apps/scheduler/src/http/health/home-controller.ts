@@ -22,7 +22,9 @@ const LINKS = [
 ] as const;
 
 function renderHome(version: string): string {
-  const items = LINKS.map(([href, name, words]) => `<li><a href="${href}">${name}</a> <span>${words}</span></li>`).join('\n');
+  const items = LINKS.map(([href, name, words]) => `<li><a href="${href}">${name}</a> <span>${words}</span></li>`).join(
+    '\n',
+  );
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -9,7 +9,11 @@ export function durationField(minMs: number, maxMs: number): z.ZodType<number, s
     if (problem !== null) context.addIssue({ code: 'custom', message: problem });
     return parsed.ok && problem === null ? parsed.ms : z.NEVER;
   });
-  return schema.meta({ format: 'go-duration', description: `A Go duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}.`, examples: ['30m', '1h30m'] });
+  return schema.meta({
+    format: 'go-duration',
+    description: `A Go duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}.`,
+    examples: ['30m', '1h30m'],
+  });
 }
 
 function findRangeProblem(ms: number, minMs: number, maxMs: number): string | null {

@@ -9,7 +9,10 @@ export function countField(min: number, max: number): z.ZodType<number, string> 
   const schema = z.string({ error: 'must be given once' }).transform((value, context) => {
     const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
     if (number >= min && number <= max) return number;
-    context.addIssue({ code: 'custom', message: `must be a whole number from ${min} to ${max.toLocaleString('en-US')}` });
+    context.addIssue({
+      code: 'custom',
+      message: `must be a whole number from ${min} to ${max.toLocaleString('en-US')}`,
+    });
     return z.NEVER;
   });
   return schema.meta({ pattern: '^[0-9]+$', description: `A whole number from ${min} to ${max}.` });
@@ -20,7 +23,10 @@ export function instantField(): z.ZodType<Date, string> {
   const schema = z.string({ error: 'must be one instant' }).transform((value, context) => {
     const isInstant = z.iso.datetime({ offset: true }).safeParse(value).success;
     if (isInstant) return new Date(value);
-    context.addIssue({ code: 'custom', message: 'must be an instant in ISO 8601 with Z or an offset, like 2026-01-31T09:00:00Z' });
+    context.addIssue({
+      code: 'custom',
+      message: 'must be an instant in ISO 8601 with Z or an offset, like 2026-01-31T09:00:00Z',
+    });
     return z.NEVER;
   });
   return schema.meta({ format: 'date-time' });
@@ -38,6 +44,9 @@ export const PAGE_FIELDS = {
 };
 
 /** A page as the API answers it. */
-export function toPageView<T, V>(page: Page<T>, view: (item: T) => V): { readonly items: V[]; readonly nextCursor: string | null } {
+export function toPageView<T, V>(
+  page: Page<T>,
+  view: (item: T) => V,
+): { readonly items: V[]; readonly nextCursor: string | null } {
   return { items: page.items.map(view), nextCursor: page.nextCursor };
 }

@@ -15,7 +15,8 @@ export function text(min: number, max: number): z.ZodType<string, string> {
 /** Text of one line, for names. */
 export function line(min: number, max: number): z.ZodType<string, string> {
   const schema = text(min, max).superRefine((value, context) => {
-    if (/[\p{Cc}\u2028\u2029]/u.test(value)) context.addIssue({ code: 'custom', message: 'must be one line without control characters' });
+    if (/[\p{Cc}\u2028\u2029]/u.test(value))
+      context.addIssue({ code: 'custom', message: 'must be one line without control characters' });
   });
   return schema.meta({ ...(min > 0 ? { minLength: min } : {}), maxLength: max });
 }

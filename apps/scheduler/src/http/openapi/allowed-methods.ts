@@ -10,6 +10,9 @@ export function allowedMethods(document: OpenApiDocument): (path: string) => rea
 }
 
 function toRegExp(pattern: string): RegExp {
-  const escaped = pattern.replace(/\/$/, '').replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+');
+  const escaped = pattern
+    .replace(/\/$/, '')
+    .replace(/[.]/g, '\\.')
+    .replace(/\{\w+\}/g, '[^/]+');
   return new RegExp(`^${escaped}/?$`, 'i');
 }

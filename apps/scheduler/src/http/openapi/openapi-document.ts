@@ -89,8 +89,19 @@ function describe(operation: Operation): object {
 }
 
 function parametersOf(operation: Operation): object[] {
-  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => ({ name: match[1], in: 'path', required: true, schema: { type: 'string' } }));
-  const headers = (operation.headers ?? []).map(({ name, description }) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
+  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => ({
+    name: match[1],
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const headers = (operation.headers ?? []).map(({ name, description }) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }));
   const idempotency = operation.method === 'post' ? [IDEMPOTENCY_KEY] : [];
   return [...inPath, ...queryParametersOf(operation), ...headers, ...idempotency];
 }
@@ -105,7 +116,10 @@ const IDEMPOTENCY_KEY = {
 
 function queryParametersOf(operation: Operation): object[] {
   if (!operation.query) return [];
-  const { properties = {}, required = [] } = toSchema(operation.query) as { properties?: Record<string, { description?: string }>; required?: string[] };
+  const { properties = {}, required = [] } = toSchema(operation.query) as {
+    properties?: Record<string, { description?: string }>;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
     in: 'query',
@@ -116,20 +130,28 @@ function queryParametersOf(operation: Operation): object[] {
 }
 
 function describeBody({ schema, isOptional, example }: NonNullable<Operation['body']>): object {
-  return { required: !isOptional, content: { 'application/json': { schema: toSchema(schema), ...(example === undefined ? {} : { example }) } } };
+  return {
+    required: !isOptional,
+    content: { 'application/json': { schema: toSchema(schema), ...(example === undefined ? {} : { example }) } },
+  };
 }
 
 function describeAnswer({ answer, method }: Operation): object {
   const location = method === 'post' && (answer.status === 201 || answer.status === 202);
   return {
     description: answer.description,
-    ...(location ? { headers: { Location: { description: 'Where the thing, or the run, is.', schema: { type: 'string' } } } } : {}),
+    ...(location
+      ? { headers: { Location: { description: 'Where the thing, or the run, is.', schema: { type: 'string' } } } }
+      : {}),
     ...contentOf(answer),
   };
 }
 
 function contentOf({ schema, contentType }: Answer): object {
-  if (contentType) return { content: { [contentType]: { schema: { type: contentType === 'application/json' ? 'object' : 'string' } } } };
+  if (contentType)
+    return {
+      content: { [contentType]: { schema: { type: contentType === 'application/json' ? 'object' : 'string' } } },
+    };
   if (!schema) return {};
   return { content: { 'application/json': { schema: 'ref' in schema ? ref(schema.ref) : pageSchema(schema.pageOf) } } };
 }
@@ -140,7 +162,10 @@ function pageSchema(of: string): object {
     required: ['items', 'nextCursor'],
     properties: {
       items: { type: 'array', items: ref(of) },
-      nextCursor: { type: ['string', 'null'], description: 'Pass it as `cursor` for the next page; null on the last one.' },
+      nextCursor: {
+        type: ['string', 'null'],
+        description: 'Pass it as `cursor` for the next page; null on the last one.',
+      },
     },
   };
 }

@@ -23,13 +23,20 @@ afterEach(async () => {
 
 async function connect(options: { query?: string; lastEventId?: string } = {}): Promise<SseClient> {
   const { port } = http.server.address() as AddressInfo;
-  const headers = { Authorization: `Bearer ${KEYS.admin}`, ...(options.lastEventId === undefined ? {} : { 'Last-Event-ID': options.lastEventId }) };
-  const client = await SseClient.connect(`http://127.0.0.1:${port}/api/v1/runs/${run.id}/events${options.query ?? ''}`, headers);
+  const headers = {
+    Authorization: `Bearer ${KEYS.admin}`,
+    ...(options.lastEventId === undefined ? {} : { 'Last-Event-ID': options.lastEventId }),
+  };
+  const client = await SseClient.connect(
+    `http://127.0.0.1:${port}/api/v1/runs/${run.id}/events${options.query ?? ''}`,
+    headers,
+  );
   clients.push(client);
   return client;
 }
 
-const say = (...texts: string[]) => http.runs.say(run.id, ...texts.map((text) => ({ kind: 'agent_message' as const, content: { text } })));
+const say = (...texts: string[]) =>
+  http.runs.say(run.id, ...texts.map((text) => ({ kind: 'agent_message' as const, content: { text } })));
 const finish = () => http.runs.change(run.id, { status: 'success', phase: 'finished', finishedAt: new Date() });
 const text = (event: ReceivedEvent | null) => (event?.data as Message).content.text;
 const summary = (events: readonly ReceivedEvent[]) => events.map(({ event, id }) => `${event} ${id}`);
@@ -94,14 +101,20 @@ it('sends a finished run as a whole and ends', async () => {
 it('resumes behind Last-Event-ID, which wins over ?after=', async () => {
   say('one', 'two', 'three');
   expect(summary(await (await connect({ query: '?after=2' })).take(2))).toEqual(['run 2', 'message 3']);
-  expect(summary(await (await connect({ query: '?after=0', lastEventId: '1' })).take(3))).toEqual(['run 1', 'message 2', 'message 3']);
+  expect(summary(await (await connect({ query: '?after=0', lastEventId: '1' })).take(3))).toEqual([
+    'run 1',
+    'message 2',
+    'message 3',
+  ]);
 });
 
 it('tells a client that has seen the end to stay away, and nobody else', async () => {
   say('one');
   const { port } = http.server.address() as AddressInfo;
   const ask = (id: string) =>
-    fetch(`http://127.0.0.1:${port}/api/v1/runs/${run.id}/events`, { headers: { Authorization: `Bearer ${KEYS.admin}`, 'Last-Event-ID': id } });
+    fetch(`http://127.0.0.1:${port}/api/v1/runs/${run.id}/events`, {
+      headers: { Authorization: `Bearer ${KEYS.admin}`, 'Last-Event-ID': id },
+    });
   finish();
   expect((await ask('1.end')).status).toBe(204);
   const resumed = await ask('1');
@@ -129,7 +142,7 @@ it('loses and doubles nothing while messages pour in and clients come and go', a
     finish();
   })();
   const received: ReceivedEvent[] = [];
-  for (let isOver = false; !isOver; ) {
+  for (let isOver = false; !isOver;) {
     const client = await connect({ lastEventId: received.at(-1)?.id ?? '0' });
     const stopAt = received.length + 150;
     for (let event = await client.next(); event; event = await client.next()) {
@@ -140,7 +153,9 @@ it('loses and doubles nothing while messages pour in and clients come and go', a
     client.disconnect();
   }
   await pour;
-  expect(received.map((event) => (event.data as Message).seq)).toEqual(Array.from({ length: total }, (_, index) => index + 1));
+  expect(received.map((event) => (event.data as Message).seq)).toEqual(
+    Array.from({ length: total }, (_, index) => index + 1),
+  );
   expect(text(received.at(-1) ?? null)).toBe(`message ${total}`);
 });
 
@@ -156,7 +171,9 @@ it('sends a heartbeat after 15 s without news, and finds what no notification to
   const client = await connect();
   await client.take(1);
   await until(() => http.clock.pendingTimers > 0);
-  jest.spyOn(http.runs, 'listMessages').mockResolvedValueOnce([{ seq: 1, agent: null, kind: 'system', content: { text: 'overlooked' }, at: new Date(0) }]);
+  jest
+    .spyOn(http.runs, 'listMessages')
+    .mockResolvedValueOnce([{ seq: 1, agent: null, kind: 'system', content: { text: 'overlooked' }, at: new Date(0) }]);
   await http.clock.advance(15_000);
   expect(text(await client.next())).toBe('overlooked');
   expect(client.comments).toEqual([': alive']);
@@ -174,7 +191,9 @@ it('sends a message of several MB whole', async () => {
 it('waits for a client that does not read, instead of filling memory', async () => {
   const pipe = new StuckResponse();
   say('one', 'two');
-  const streaming = http.app.get(RunEvents).stream({ organizationId: ORGANIZATION, runId: run.id, after: 0 }, pipe as unknown as Response);
+  const streaming = http.app
+    .get(RunEvents)
+    .stream({ organizationId: ORGANIZATION, runId: run.id, after: 0 }, pipe as unknown as Response);
   const names = ['retry: 2000', 'event: run', 'event: message', 'event: message'];
   for (const [index] of names.entries()) {
     await until(() => pipe.lines.length === index + 1);

@@ -3,7 +3,16 @@ import { MESSAGE_KINDS } from '@crewtab/domain/runs/message';
 import { RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
 import { countField, DEFAULT_PAGE_SIZE, instantField, MAX_PAGE_SIZE, PAGE_FIELDS } from '../input/page-query';
 
-export const RUN_STATUSES = ['queued', 'running', 'success', 'failed', 'timeout', 'cancelled', 'skipped', 'missed'] as const satisfies readonly RunStatus[];
+export const RUN_STATUSES = [
+  'queued',
+  'running',
+  'success',
+  'failed',
+  'timeout',
+  'cancelled',
+  'skipped',
+  'missed',
+] as const satisfies readonly RunStatus[];
 export const RUN_TRIGGERS = ['schedule', 'manual', 'catchup', 'rerun'] as const satisfies readonly RunTrigger[];
 
 /** Stands behind the seq in the id of the very last event of a run: there is nothing to come back for. */
@@ -22,7 +31,10 @@ export const runListQuery = z
     since: instantField().optional().meta({ description: 'Runs scheduled for this instant or later.' }),
     until: instantField().optional().meta({ description: 'Runs scheduled for earlier than this instant.' }),
   })
-  .refine(({ since, until }) => !since || !until || since < until, { path: ['until'], message: 'must be later than since' });
+  .refine(({ since, until }) => !since || !until || since < until, {
+    path: ['until'],
+    message: 'must be later than since',
+  });
 
 export const messageListQuery = z.strictObject({
   after: seq.optional(),
@@ -60,7 +72,9 @@ export const runView = z.object({
   timeout: z.string().meta({ format: 'go-duration' }),
   timeoutSeconds: z.number(),
   result: z.string().nullable().meta({ description: "The leader's final text." }),
-  error: failureView.nullable().meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
+  error: failureView
+    .nullable()
+    .meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
   startedAt: z.iso.datetime().nullable(),
   deadlineAt: z.iso.datetime().nullable(),
   finishedAt: z.iso.datetime().nullable(),
@@ -81,5 +95,7 @@ export const messageView = z.object({
   at: z.iso.datetime(),
   agent: z.string().nullable().meta({ description: "The agent's name; null for what Crewtab itself says." }),
   kind: z.enum(MESSAGE_KINDS),
-  content: z.record(z.string(), z.unknown()).meta({ description: "{ text } for text, the protocol's own object otherwise." }),
+  content: z
+    .record(z.string(), z.unknown())
+    .meta({ description: "{ text } for text, the protocol's own object otherwise." }),
 });

@@ -34,7 +34,13 @@ export function toRunView(run: Run): RunView {
 }
 
 export function toMessageView(message: Message): MessageView {
-  return { seq: message.seq, at: message.at.toISOString(), agent: message.agent, kind: message.kind, content: message.content };
+  return {
+    seq: message.seq,
+    at: message.at.toISOString(),
+    agent: message.agent,
+    kind: message.kind,
+    content: message.content,
+  };
 }
 
 function errorOf(run: Run): RunView['error'] {

@@ -7,7 +7,8 @@ let http: HttpFixture;
 beforeEach(async () => (http = await startHttp()));
 afterEach(() => http.app.close());
 
-const addRun = (run: Parameters<HttpFixture['runs']['addRun']>[0] = {}) => http.runs.addRun({ organizationId: ORGANIZATION, ...run });
+const addRun = (run: Parameters<HttpFixture['runs']['addRun']>[0] = {}) =>
+  http.runs.addRun({ organizationId: ORGANIZATION, ...run });
 const paths = (body: unknown): string[] => (body as { errors: { path: string }[] }).errors.map((error) => error.path);
 const ids = (body: unknown): string[] => (body as { items: { id: string }[] }).items.map((item) => item.id);
 
@@ -22,7 +23,12 @@ describe('GET /runs/:id', () => {
       finishedAt: at,
       outcome: { status: 'success', result: 'Done.', error: null },
       deployment: { id: NO_ID, name: 'marketing-team-run-3f9a1c', agents: [] },
-      teardown: { begunAt: at, failedAttempts: 1, error: null, receipt: { containers: 2, networks: 0, volumes: 1, verifiedAt: at } },
+      teardown: {
+        begunAt: at,
+        failedAttempts: 1,
+        error: null,
+        receipt: { containers: 2, networks: 0, volumes: 1, verifiedAt: at },
+      },
     });
     const answer = await http.call('get', `${RUNS}/${run.id}`).expect(200);
     expect(VIEWS.ScheduleRun.parse(answer.body)).toEqual(answer.body);
@@ -46,7 +52,12 @@ describe('GET /runs/:id', () => {
       phase: 'tearing_down',
       finishedAt: new Date(),
       outcome: { status: 'failed', result: null, error: { code: 'agent_exited', message: 'exit code 3' } },
-      teardown: { begunAt: new Date(), failedAttempts: 4, error: { code: 'engine_error', message: 'device busy' }, receipt: null },
+      teardown: {
+        begunAt: new Date(),
+        failedAttempts: 4,
+        error: { code: 'engine_error', message: 'device busy' },
+        receipt: null,
+      },
     });
     expect((await http.call('get', `${RUNS}/${run.id}`).expect(200)).body).toMatchObject({
       error: { code: 'agent_exited', message: 'exit code 3' },
@@ -58,16 +69,26 @@ describe('GET /runs/:id', () => {
   it('shows why a run never began', async () => {
     const notRunReason = { code: 'overlap_skipped', message: 'another run was active' } as const;
     const run = addRun({ status: 'skipped', phase: 'finished', finishedAt: new Date(), notRunReason });
-    expect((await http.call('get', `${RUNS}/${run.id}`).expect(200)).body).toMatchObject({ status: 'skipped', error: notRunReason, startedAt: null });
+    expect((await http.call('get', `${RUNS}/${run.id}`).expect(200)).body).toMatchObject({
+      status: 'skipped',
+      error: notRunReason,
+      startedAt: null,
+    });
   });
 });
 
 describe('GET /runs', () => {
   it('filters and pages, newest first', async () => {
-    const one = addRun({ scheduledFor: new Date('2026-01-01T00:00:00Z'), status: 'failed', phase: 'finished', trigger: 'manual' });
+    const one = addRun({
+      scheduledFor: new Date('2026-01-01T00:00:00Z'),
+      status: 'failed',
+      phase: 'finished',
+      trigger: 'manual',
+    });
     const two = addRun({ scheduledFor: new Date('2026-01-02T00:00:00Z') });
     http.runs.addRun({ organizationId: 'another' });
-    const list = async (query: string): Promise<string[]> => ids((await http.call('get', `${RUNS}?${query}`).expect(200)).body);
+    const list = async (query: string): Promise<string[]> =>
+      ids((await http.call('get', `${RUNS}?${query}`).expect(200)).body);
     expect(await list('')).toEqual([two.id, one.id]);
     expect(await list('limit=1')).toEqual([two.id]);
     expect(await list('status=failed')).toEqual([one.id]);
@@ -119,7 +140,12 @@ describe('rerun', () => {
   it('starts a new run with the old prompt and wakes a worker', async () => {
     const run = addRun({ status: 'failed', phase: 'finished', plan: { ...addRun().plan, prompt: 'Once more.' } });
     const answer = await http.call('post', `${RUNS}/${run.id}/rerun`).expect(202);
-    expect(answer.body).toMatchObject({ trigger: 'rerun', status: 'queued', prompt: 'Once more.', scheduleId: run.scheduleId });
+    expect(answer.body).toMatchObject({
+      trigger: 'rerun',
+      status: 'queued',
+      prompt: 'Once more.',
+      scheduleId: run.scheduleId,
+    });
     const { id } = answer.body as { id: string };
     expect(id).not.toBe(run.id);
     expect(http.queue.offered).toEqual([id]);
@@ -142,7 +168,10 @@ describe('messages', () => {
       const rest = await http.call('get', `${RUNS}/${run.id}/messages?${query}`).expect(200);
       expect(rest.body).toMatchObject({ items: [{ seq: 3 }], nextCursor: null });
     }
-    expect((await http.call('get', `${RUNS}/${run.id}/messages?after=3`).expect(200)).body).toEqual({ items: [], nextCursor: null });
+    expect((await http.call('get', `${RUNS}/${run.id}/messages?after=3`).expect(200)).body).toEqual({
+      items: [],
+      nextCursor: null,
+    });
   });
 
   it.each([
@@ -156,14 +185,37 @@ describe('messages', () => {
 });
 
 describe('GET /deployments/:id', () => {
-  const agent = { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:1', container: 'team-run-1-lead', handle: 'abc', startedAt: new Date(0), readyAt: null };
-  const deployment = { id: NO_ID, runId: NO_ID, teamId: NO_ID, name: 'team-run-1', host: 'h', runtime: 'docker', createdAt: new Date(0), removedAt: null, agents: [agent] };
+  const agent = {
+    name: 'lead',
+    role: 'leader',
+    protocol: 'acp',
+    image: 'agent:1',
+    container: 'team-run-1-lead',
+    handle: 'abc',
+    startedAt: new Date(0),
+    readyAt: null,
+  };
+  const deployment = {
+    id: NO_ID,
+    runId: NO_ID,
+    teamId: NO_ID,
+    name: 'team-run-1',
+    host: 'h',
+    runtime: 'docker',
+    createdAt: new Date(0),
+    removedAt: null,
+    agents: [agent],
+  };
 
   it('shows the containers of a run', async () => {
     http.runs.deployments.set(NO_ID, { ...deployment, organizationId: ORGANIZATION });
     const answer = await http.call('get', `/api/v1/deployments/${NO_ID}`).expect(200);
     expect(VIEWS.TeamDeployment.parse(answer.body)).toEqual(answer.body);
-    expect(answer.body).toMatchObject({ name: 'team-run-1', removedAt: null, agents: [{ container: 'team-run-1-lead', startedAt: '1970-01-01T00:00:00.000Z' }] });
+    expect(answer.body).toMatchObject({
+      name: 'team-run-1',
+      removedAt: null,
+      agents: [{ container: 'team-run-1-lead', startedAt: '1970-01-01T00:00:00.000Z' }],
+    });
     await http.call('get', `/api/v1/deployments/${NO_ID}`, KEYS.other).expect(404);
   });
 });
@@ -172,7 +224,13 @@ describe('GET /config', () => {
   it('tells a form what it needs', async () => {
     const answer = await http.call('get', '/api/v1/config').expect(200);
     const config = VIEWS.Config.parse(answer.body);
-    expect(config).toMatchObject({ defaultTimeout: '1h', maxTimeout: '24h', runtime: 'docker', protocols: ['acp', 'command'], limits: { promptLength: 50_000 } });
+    expect(config).toMatchObject({
+      defaultTimeout: '1h',
+      maxTimeout: '24h',
+      runtime: 'docker',
+      protocols: ['acp', 'command'],
+      limits: { promptLength: 50_000 },
+    });
     expect(config.timezones).toEqual(expect.arrayContaining(['UTC', 'Europe/Berlin']));
   });
 });
@@ -186,8 +244,14 @@ describe('another organization', () => {
     ['get', '/events'],
   ] as const)('sees 404 for %s %s', async (method, suffix) => {
     const run = addRun();
-    for (const [id, key] of [[run.id, KEYS.other], [NO_ID, KEYS.admin], ['seventeen', KEYS.admin]] as const) {
-      expect((await http.call(method, `${RUNS}/${id}${suffix}`, key).expect(404)).body).toMatchObject({ code: 'not_found' });
+    for (const [id, key] of [
+      [run.id, KEYS.other],
+      [NO_ID, KEYS.admin],
+      ['seventeen', KEYS.admin],
+    ] as const) {
+      expect((await http.call(method, `${RUNS}/${id}${suffix}`, key).expect(404)).body).toMatchObject({
+        code: 'not_found',
+      });
     }
     expect(http.runs.runs.size).toBe(1);
     expect(http.runs.runs.get(run.id)?.cancelRequestedAt).toBeNull();

@@ -32,7 +32,11 @@ export class RunsController {
 
   @Post(':id/cancel')
   @HttpCode(202)
-  async cancel(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<RunView> {
+  async cancel(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<RunView> {
     const runId = resourceId('run', id);
     parseOptionalBody(emptyBody, body);
     const { run, wasTerminal } = found('run', await this.deps.runs.requestCancel(organizationId, runId));
@@ -42,7 +46,11 @@ export class RunsController {
 
   @Post(':id/rerun')
   @HttpCode(202)
-  async rerun(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<RunView> {
+  async rerun(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<RunView> {
     const runId = resourceId('run', id);
     parseOptionalBody(emptyBody, body);
     const run = found('run', await this.deps.runs.createRerun(organizationId, runId));
@@ -54,7 +62,10 @@ export class RunsController {
   async messages(@OrganizationId() organizationId: string, @Param('id') id: string, @Query() query: unknown) {
     const runId = resourceId('run', id);
     const { after, cursor, limit } = parseInput(messageListQuery, query);
-    const messages = found('run', await this.deps.runs.listMessages(organizationId, runId, cursor ?? after ?? 0, limit + 1));
+    const messages = found(
+      'run',
+      await this.deps.runs.listMessages(organizationId, runId, cursor ?? after ?? 0, limit + 1),
+    );
     const items = messages.slice(0, limit);
     const last = items.at(-1);
     return { items: items.map(toMessageView), nextCursor: messages.length > limit && last ? String(last.seq) : null };
@@ -71,7 +82,9 @@ export class RunsController {
   ): Promise<void> {
     const runId = resourceId('run', id);
     const { after } = parseInput(eventsQuery, query);
-    const resumed = parseInput(lastEventId, { 'Last-Event-ID': request.get('last-event-id') || undefined })['Last-Event-ID'];
+    const resumed = parseInput(lastEventId, { 'Last-Event-ID': request.get('last-event-id') || undefined })[
+      'Last-Event-ID'
+    ];
     const run = found('run', await this.deps.runs.getRun(organizationId, runId));
     if (resumed?.isEnd && run.phase === 'finished') {
       // What makes a browser's EventSource stop connecting again.

@@ -10,6 +10,9 @@ export async function offerRun(deps: Pick<HttpDeps, 'queue' | 'logger'>, run: Ru
   try {
     await deps.queue.offerRuns([run.id]);
   } catch (error) {
-    deps.logger.warn({ runId: run.id, scheduleId: run.scheduleId, error }, 'could not wake a worker for a run; the sweeper will');
+    deps.logger.warn(
+      { runId: run.id, scheduleId: run.scheduleId, error },
+      'could not wake a worker for a run; the sweeper will',
+    );
   }
 }

@@ -14,7 +14,12 @@ const MAX_REPAIRS = 5;
  * read; where another edit came between, the store's answer shows it, and they are computed again from that.
  * Instants are left alone when the spec stays the same, so that one that is due right now is not jumped over.
  */
-export async function editSchedule(deps: Deps, organizationId: string, id: string, patch: Partial<NewSchedule>): Promise<Schedule> {
+export async function editSchedule(
+  deps: Deps,
+  organizationId: string,
+  id: string,
+  patch: Partial<NewSchedule>,
+): Promise<Schedule> {
   const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
   const spec = withPatch(before, patch);
   const instants = isSameSpec(before, spec) ? null : planInstants(spec, deps.clock.now());
@@ -23,7 +28,13 @@ export async function editSchedule(deps: Deps, organizationId: string, id: strin
 }
 
 /** Pauses or resumes; does nothing when it is that way already. */
-export async function setScheduleEnabled(deps: Deps, organizationId: string, id: string, enabled: boolean, note: string | null): Promise<Schedule> {
+export async function setScheduleEnabled(
+  deps: Deps,
+  organizationId: string,
+  id: string,
+  enabled: boolean,
+  note: string | null,
+): Promise<Schedule> {
   const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
   if (before.enabled === enabled) return before;
   const spec = withPatch(before, { enabled });
@@ -33,7 +44,12 @@ export async function setScheduleEnabled(deps: Deps, organizationId: string, id:
 }
 
 /** Computes the instants again for as long as the stored spec is not the one that they were computed for. */
-async function repairInstants(deps: Deps, organizationId: string, stored: Schedule, plannedFor: FireSpec): Promise<Schedule> {
+async function repairInstants(
+  deps: Deps,
+  organizationId: string,
+  stored: Schedule,
+  plannedFor: FireSpec,
+): Promise<Schedule> {
   let schedule = stored;
   let spec = plannedFor;
   for (let repairs = 0; repairs < MAX_REPAIRS && !isSameSpec(schedule, spec); repairs++) {

@@ -22,7 +22,13 @@ export function describeOccurrences(cron: string, timezone: string, from: Date, 
 
 /** `At 09:00 AM, Monday through Friday` */
 export function describeCron(cron: string): string {
-  return cronstrue.toString(cron.trim().toLowerCase(), { throwExceptionOnParseError: true, verbose: false });
+  const fields = cron.trim().toLowerCase().split(/\s+/).map(simplify);
+  return cronstrue.toString(fields.join(' '), { throwExceptionOnParseError: true });
+}
+
+/** cronstrue has no words for a star among other entries of a list; it makes the others needless anyway. */
+function simplify(field: string): string {
+  return field.split(',').includes('*') ? '*' : field;
 }
 
 /** The calendar of ECMAScript ends in the year 275760, which a rare cron (29 February on a Monday) can reach for. */

@@ -45,7 +45,14 @@ function crud(schemas: Schemas): Operation[] {
       query: schemas.list,
       answer: { status: 200, description: 'A page of schedules.', schema: { pageOf: 'Schedule' } },
     },
-    { method: 'get', path: `${PATH}/{id}`, id: 'getSchedule', tag: TAG, summary: 'Get a schedule', answer: { status: 200, description: 'The schedule.', schema: one } },
+    {
+      method: 'get',
+      path: `${PATH}/{id}`,
+      id: 'getSchedule',
+      tag: TAG,
+      summary: 'Get a schedule',
+      answer: { status: 200, description: 'The schedule.', schema: one },
+    },
     {
       method: 'patch',
       path: `${PATH}/{id}`,
@@ -80,7 +87,11 @@ function switches(schemas: Schemas): Operation[] {
 }
 
 function instants(schemas: Schemas): Operation[] {
-  const answer = { status: 200, description: 'What the cron expression means, and its next instants.', schema: { ref: 'Occurrences' } } as const;
+  const answer = {
+    status: 200,
+    description: 'What the cron expression means, and its next instants.',
+    schema: { ref: 'Occurrences' },
+  } as const;
   return [
     {
       method: 'get',
@@ -111,7 +122,8 @@ function runs(): Operation[] {
       id: 'triggerSchedule',
       tag: TAG,
       summary: 'Run now',
-      description: 'Also while the schedule is paused. Under overlap `skip` with an active run the new one is recorded as `skipped`.',
+      description:
+        'Also while the schedule is paused. Under overlap `skip` with an active run the new one is recorded as `skipped`.',
       body: { schema: emptyBody, isOptional: true },
       answer: { status: 202, description: 'The run.', schema: { ref: 'ScheduleRun' } },
     },

@@ -13,7 +13,13 @@ export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const s
 export const CATCH_UP_POLICIES = ['none', 'latest', 'all'] as const satisfies readonly CatchUpPolicy[];
 export const SCHEDULE_STATUSES = ['running', 'error', 'idle'] as const satisfies readonly ScheduleStatus[];
 
-export const SCHEDULE_DEFAULTS = { timezone: 'UTC', enabled: true, overlap: 'allow', catchUp: 'latest', catchUpWindowMs: 3_600_000 } as const;
+export const SCHEDULE_DEFAULTS = {
+  timezone: 'UTC',
+  enabled: true,
+  overlap: 'allow',
+  catchUp: 'latest',
+  catchUpWindowMs: 3_600_000,
+} as const;
 const DEFAULT_OCCURRENCES = 5;
 
 const cron = z
@@ -22,12 +28,16 @@ const cron = z
     const parsed = parseCron(value);
     if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.message });
   })
-  .meta({ description: 'Five fields (minute, hour, day of month, month, day of week) or an @alias such as @daily.', examples: ['0 9 * * 1-5'] });
+  .meta({
+    description: 'Five fields (minute, hour, day of month, month, day of week) or an @alias such as @daily.',
+    examples: ['0 9 * * 1-5'],
+  });
 
 const timezone = z
   .string()
   .superRefine((value, context) => {
-    if (!isValidTimezone(value)) context.addIssue({ code: 'custom', message: 'is not an IANA time zone such as Europe/Berlin' });
+    if (!isValidTimezone(value))
+      context.addIssue({ code: 'custom', message: 'is not an IANA time zone such as Europe/Berlin' });
   })
   .meta({ description: 'An IANA time zone.', examples: ['Europe/Berlin'] });
 
@@ -45,7 +55,9 @@ export function scheduleSchemas(settings: Pick<HttpSettings, 'defaultTimeoutMs' 
     timezone,
     enabled: z.boolean(),
     timeout: durationField(LIMITS.minTimeoutMs, settings.maxTimeoutMs),
-    overlap: z.enum(OVERLAP_POLICIES).meta({ description: 'What happens when a run is due while another one is active.' }),
+    overlap: z
+      .enum(OVERLAP_POLICIES)
+      .meta({ description: 'What happens when a run is due while another one is active.' }),
     catchUp: z.enum(CATCH_UP_POLICIES).meta({ description: 'Which missed occurrences are run afterwards.' }),
     catchUpWindow: durationField(0, LIMITS.maxCatchUpWindowMs),
   };
@@ -92,7 +104,8 @@ export const scheduleView = z.object({
   catchUp: z.enum(CATCH_UP_POLICIES),
   catchUpWindow: z.string().meta({ format: 'go-duration' }),
   status: z.enum(SCHEDULE_STATUSES).meta({
-    description: 'running while a run is active; otherwise error if the latest finished run ended in failed or timeout; otherwise idle.',
+    description:
+      'running while a run is active; otherwise error if the latest finished run ended in failed or timeout; otherwise idle.',
   }),
   lastRunAt: z.iso.datetime().nullable(),
   nextRunAt: z.iso.datetime().nullable().meta({ description: 'Null while the schedule is paused.' }),

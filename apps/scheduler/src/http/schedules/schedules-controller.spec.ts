@@ -13,14 +13,32 @@ beforeEach(async () => {
 afterEach(() => http.app.close());
 
 const create = async (fields: object = {}): Promise<ScheduleView> =>
-  (await http.call('post', SCHEDULES).send({ ...aSchedule(teamId), ...fields }).expect(201)).body as ScheduleView;
+  (
+    await http
+      .call('post', SCHEDULES)
+      .send({ ...aSchedule(teamId), ...fields })
+      .expect(201)
+  ).body as ScheduleView;
 const paths = (body: unknown): string[] => (body as { errors: { path: string }[] }).errors.map((error) => error.path);
 
 describe('POST /schedules', () => {
   it('stores a schedule with its next instants', async () => {
-    const fields = { timezone: 'America/New_York', timeout: '1h30m', overlap: 'skip', catchUp: 'none', catchUpWindow: '10m', enabled: true };
+    const fields = {
+      timezone: 'America/New_York',
+      timeout: '1h30m',
+      overlap: 'skip',
+      catchUp: 'none',
+      catchUpWindow: '10m',
+      enabled: true,
+    };
     const schedule = await create(fields);
-    expect(schedule).toMatchObject({ ...aSchedule(teamId), ...fields, timeoutSeconds: 5_400, status: 'idle', lastRunAt: null });
+    expect(schedule).toMatchObject({
+      ...aSchedule(teamId),
+      ...fields,
+      timeoutSeconds: 5_400,
+      status: 'idle',
+      lastRunAt: null,
+    });
     expect(VIEWS.Schedule.parse(schedule)).toEqual(schedule);
     // The fixture's now is Monday, 2026-01-05, 09:00 UTC: 04:00 in New York.
     expect(schedule.nextRunAt).toBe('2026-01-05T14:00:00.000Z');
@@ -80,15 +98,23 @@ describe('POST /schedules', () => {
   ];
 
   it.each(faults)('refuses %s, with the path, and stores nothing', async (_, fields, path) => {
-    const answer = await http.call('post', SCHEDULES).send({ ...aSchedule(teamId), ...fields }).expect(400);
+    const answer = await http
+      .call('post', SCHEDULES)
+      .send({ ...aSchedule(teamId), ...fields })
+      .expect(400);
     expect(answer.body).toMatchObject({ status: 400, code: 'invalid_request' });
     expect(paths(answer.body)).toEqual([path]);
     expect(http.catalog.schedules.size).toBe(0);
   });
 
   it("repeats the cron parser's words", async () => {
-    const answer = await http.call('post', SCHEDULES).send(aSchedule(teamId, { cron: '61 9 * * *' })).expect(400);
-    expect((answer.body as { errors: { message: string }[] }).errors[0]?.message).toContain('minute: "61" is out of range; allowed is 0-59');
+    const answer = await http
+      .call('post', SCHEDULES)
+      .send(aSchedule(teamId, { cron: '61 9 * * *' }))
+      .expect(400);
+    expect((answer.body as { errors: { message: string }[] }).errors[0]?.message).toContain(
+      'minute: "61" is out of range; allowed is 0-59',
+    );
   });
 
   it('tells all faults at once', async () => {
@@ -107,7 +133,13 @@ describe('POST /schedules', () => {
   });
 
   it('takes what is exactly at the limits', async () => {
-    const schedule = await create({ name: 'x'.repeat(100), prompt: '🦀'.repeat(50_000), timeout: '24h', catchUpWindow: '0s', cron: '@daily' });
+    const schedule = await create({
+      name: 'x'.repeat(100),
+      prompt: '🦀'.repeat(50_000),
+      timeout: '24h',
+      catchUpWindow: '0s',
+      cron: '@daily',
+    });
     expect(schedule).toMatchObject({ timeout: '24h', catchUpWindow: '0s', nextRunAt: '2026-01-06T00:00:00.000Z' });
     await create({ timeout: '1s' });
   });
@@ -118,7 +150,9 @@ describe('GET /schedules', () => {
     const paused = await create({ name: 'paused', enabled: false });
     await create({ name: 'live' });
     const names = async (query: string): Promise<string[]> =>
-      ((await http.call('get', `${SCHEDULES}?${query}`).expect(200)).body as { items: { name: string }[] }).items.map((item) => item.name);
+      ((await http.call('get', `${SCHEDULES}?${query}`).expect(200)).body as { items: { name: string }[] }).items.map(
+        (item) => item.name,
+      );
     expect(await names('')).toEqual(['live', 'paused']);
     expect(await names('enabled=false')).toEqual([paused.name]);
     expect(await names(`teamId=${teamId}&status=idle&enabled=true`)).toEqual(['live']);
@@ -139,7 +173,10 @@ describe('PATCH /schedules/:id', () => {
   it('changes only what is given and plans anew only when the spec changes', async () => {
     const { id } = await create();
     http.catalog.instants.clear();
-    const named = await http.call('patch', `${SCHEDULES}/${id}`).send({ name: 'New', cron: '0 9 * * 1-5', timeout: '5m' }).expect(200);
+    const named = await http
+      .call('patch', `${SCHEDULES}/${id}`)
+      .send({ name: 'New', cron: '0 9 * * 1-5', timeout: '5m' })
+      .expect(200);
     expect(named.body).toMatchObject({ name: 'New', timeout: '5m', prompt: 'Write a report.' });
     expect(http.catalog.instants.size).toBe(0);
     const moved = await http.call('patch', `${SCHEDULES}/${id}`).send({ timezone: 'Asia/Tokyo' }).expect(200);
@@ -151,12 +188,18 @@ describe('PATCH /schedules/:id', () => {
   it('plans from what is stored when another edit came between', async () => {
     const { id } = await create();
     const update = http.catalog.updateSchedule.bind(http.catalog);
-    jest.spyOn(http.catalog, 'updateSchedule').mockImplementationOnce(async (organizationId, scheduleId, patch, instants) => {
-      await update(organizationId, scheduleId, { timezone: 'Asia/Tokyo' }, null);
-      return update(organizationId, scheduleId, patch, instants);
-    });
+    jest
+      .spyOn(http.catalog, 'updateSchedule')
+      .mockImplementationOnce(async (organizationId, scheduleId, patch, instants) => {
+        await update(organizationId, scheduleId, { timezone: 'Asia/Tokyo' }, null);
+        return update(organizationId, scheduleId, patch, instants);
+      });
     const edited = await http.call('patch', `${SCHEDULES}/${id}`).send({ cron: '0 12 * * *' }).expect(200);
-    expect(edited.body).toMatchObject({ timezone: 'Asia/Tokyo', cron: '0 12 * * *', nextRunAt: '2026-01-06T03:00:00.000Z' });
+    expect(edited.body).toMatchObject({
+      timezone: 'Asia/Tokyo',
+      cron: '0 12 * * *',
+      nextRunAt: '2026-01-06T03:00:00.000Z',
+    });
   });
 
   it.each([
@@ -167,7 +210,9 @@ describe('PATCH /schedules/:id', () => {
     [{ status: 'idle' }, 'status'],
   ])('refuses %j and keeps what was', async (patch, path) => {
     const schedule = await create();
-    expect(paths((await http.call('patch', `${SCHEDULES}/${schedule.id}`).send(patch).expect(400)).body)).toEqual([path]);
+    expect(paths((await http.call('patch', `${SCHEDULES}/${schedule.id}`).send(patch).expect(400)).body)).toEqual([
+      path,
+    ]);
     expect((await http.call('get', `${SCHEDULES}/${schedule.id}`)).body).toEqual(schedule);
   });
 
@@ -197,8 +242,19 @@ describe('pause and resume', () => {
 
   it('refuse other fields', async () => {
     const { id } = await create();
-    expect(paths((await http.call('post', `${SCHEDULES}/${id}/pause`).send({ notes: 'x' }).expect(400)).body)).toEqual(['notes']);
-    expect(paths((await http.call('post', `${SCHEDULES}/${id}/pause`).send({ note: 'x'.repeat(1_001) }).expect(400)).body)).toEqual(['note']);
+    expect(paths((await http.call('post', `${SCHEDULES}/${id}/pause`).send({ notes: 'x' }).expect(400)).body)).toEqual([
+      'notes',
+    ]);
+    expect(
+      paths(
+        (
+          await http
+            .call('post', `${SCHEDULES}/${id}/pause`)
+            .send({ note: 'x'.repeat(1_001) })
+            .expect(400)
+        ).body,
+      ),
+    ).toEqual(['note']);
   });
 });
 
@@ -207,7 +263,14 @@ describe('trigger', () => {
     const { id } = await create({ enabled: false });
     const answer = await http.call('post', `${SCHEDULES}/${id}/trigger`).expect(202);
     const run = VIEWS.ScheduleRun.parse(answer.body);
-    expect(run).toMatchObject({ scheduleId: id, teamId, trigger: 'manual', status: 'queued', phase: 'queued', prompt: 'Write a report.' });
+    expect(run).toMatchObject({
+      scheduleId: id,
+      teamId,
+      trigger: 'manual',
+      status: 'queued',
+      phase: 'queued',
+      prompt: 'Write a report.',
+    });
     expect(answer.headers.location).toBe(`/api/v1/runs/${run.id}`);
     expect(http.queue.offered).toEqual([run.id]);
   });
@@ -222,7 +285,9 @@ describe('trigger', () => {
 
   it('refuses a body with fields', async () => {
     const { id } = await create();
-    expect(paths((await http.call('post', `${SCHEDULES}/${id}/trigger`).send({ prompt: 'other' }).expect(400)).body)).toEqual(['prompt']);
+    expect(
+      paths((await http.call('post', `${SCHEDULES}/${id}/trigger`).send({ prompt: 'other' }).expect(400)).body),
+    ).toEqual(['prompt']);
     expect(http.runs.runs.size).toBe(0);
   });
 });
@@ -264,7 +329,10 @@ describe('instants', () => {
   it('lists the upcoming fires of a schedule, none while it is paused', async () => {
     const { id } = await create({ timezone: 'Asia/Kolkata' });
     const answer = await http.call('get', `${SCHEDULES}/${id}/upcoming?count=2`).expect(200);
-    expect(answer.body).toMatchObject({ timezone: 'Asia/Kolkata', occurrences: ['2026-01-06T03:30:00.000Z', '2026-01-07T03:30:00.000Z'] });
+    expect(answer.body).toMatchObject({
+      timezone: 'Asia/Kolkata',
+      occurrences: ['2026-01-06T03:30:00.000Z', '2026-01-07T03:30:00.000Z'],
+    });
     await http.call('post', `${SCHEDULES}/${id}/pause`).expect(200);
     expect((await http.call('get', `${SCHEDULES}/${id}/upcoming`).expect(200)).body).toMatchObject({ occurrences: [] });
   });

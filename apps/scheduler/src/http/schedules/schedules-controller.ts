@@ -39,7 +39,10 @@ export class SchedulesController {
   async list(@OrganizationId() organizationId: string, @Query() query: unknown) {
     const { limit, cursor, ...filter } = parseInput(this.schemas.list, query);
     if (filter.teamId !== undefined && !isResourceId(filter.teamId)) return { items: [], nextCursor: null };
-    return toPageView(await this.deps.schedules.listSchedules(organizationId, filter, { limit, cursor }), toScheduleView);
+    return toPageView(
+      await this.deps.schedules.listSchedules(organizationId, filter, { limit, cursor }),
+      toScheduleView,
+    );
   }
 
   /** Stands before `:id`, or its path would be taken for one. */
@@ -56,11 +59,15 @@ export class SchedulesController {
   }
 
   @Patch(':id')
-  async update(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<ScheduleView> {
+  async update(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<ScheduleView> {
     const scheduleId = resourceId('schedule', id);
     const patch = toSchedulePatch(parseInput(this.schemas.patch, body));
     if (patch.teamId !== undefined) requireTeamId(patch.teamId);
-    return toScheduleView(await this.withTeamPath(patch, () => editSchedule(this.deps, organizationId, scheduleId, patch)));
+    return toScheduleView(await editSchedule(this.deps, organizationId, scheduleId, patch));
   }
 
   @Delete(':id')
@@ -72,19 +79,31 @@ export class SchedulesController {
 
   @Post(':id/pause')
   @HttpCode(200)
-  pause(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<ScheduleView> {
+  pause(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<ScheduleView> {
     return this.setEnabled(organizationId, id, body, false);
   }
 
   @Post(':id/resume')
   @HttpCode(200)
-  resume(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<ScheduleView> {
+  resume(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<ScheduleView> {
     return this.setEnabled(organizationId, id, body, true);
   }
 
   @Post(':id/trigger')
   @HttpCode(202)
-  async trigger(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<RunView> {
+  async trigger(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<RunView> {
     const scheduleId = resourceId('schedule', id);
     parseOptionalBody(emptyBody, body);
     const run = found('schedule', await this.deps.runs.createManualRun(organizationId, scheduleId));
@@ -104,7 +123,11 @@ export class SchedulesController {
 
   /** Only what will really fire: nothing while the schedule is paused (`/preview` tells what it would be). */
   @Get(':id/upcoming')
-  async upcoming(@OrganizationId() organizationId: string, @Param('id') id: string, @Query() query: unknown): Promise<OccurrencesView> {
+  async upcoming(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Query() query: unknown,
+  ): Promise<OccurrencesView> {
     const scheduleId = resourceId('schedule', id);
     const { from, count } = parseInput(this.schemas.upcoming, query);
     const { cron, timezone, enabled } = await this.requireSchedule(organizationId, scheduleId);
@@ -120,17 +143,6 @@ export class SchedulesController {
 
   private async requireSchedule(organizationId: string, scheduleId: string) {
     return found('schedule', await this.deps.schedules.getSchedule(organizationId, scheduleId));
-  }
-
-  /** The store answers `not_found` for a new team that is not there; the schedule itself was read just before. */
-  private async withTeamPath<T>(patch: Partial<NewSchedule>, edit: () => Promise<T>): Promise<T> {
-    try {
-      return await edit();
-    } catch (error) {
-      const isAboutTeam = error instanceof Error && (error as { code?: unknown }).code === 'not_found' && !(error instanceof RequestRefused);
-      if (patch.teamId !== undefined && isAboutTeam) throw unknownTeam();
-      throw error;
-    }
   }
 }
 
@@ -152,5 +164,7 @@ function requireTeamId(teamId: string): void {
 
 /** 404, as for every id of another organization, with the field that holds it. */
 function unknownTeam(): RequestRefused {
-  return new RequestRefused('not_found', 'teamId: there is no such team', { errors: [{ path: 'teamId', message: 'there is no such team' }] });
+  return new RequestRefused('not_found', 'teamId: there is no such team', {
+    errors: [{ path: 'teamId', message: 'there is no such team' }],
+  });
 }

@@ -6,7 +6,8 @@ let http: HttpFixture;
 beforeEach(async () => (http = await startHttp()));
 afterEach(() => http.app.close());
 
-const create = (body: object, key = 'key-1', apiKey?: string) => http.call('post', TEAMS, apiKey).set('Idempotency-Key', key).send(body);
+const create = (body: object, key = 'key-1', apiKey?: string) =>
+  http.call('post', TEAMS, apiKey).set('Idempotency-Key', key).send(body);
 
 it('gives the first answer again, status, body and Location, and does the work once', async () => {
   const first = await create(aTeam()).expect(201);
@@ -27,7 +28,9 @@ it('takes a body with its fields in another order for the same', async () => {
 
 it('refuses another body, or another path, under the same key', async () => {
   await create(aTeam()).expect(201);
-  expect((await create({ ...aTeam(), name: 'Other' }).expect(409)).body).toMatchObject({ code: 'idempotency_mismatch' });
+  expect((await create({ ...aTeam(), name: 'Other' }).expect(409)).body).toMatchObject({
+    code: 'idempotency_mismatch',
+  });
   const elsewhere = http.call('post', '/api/v1/schedules').set('Idempotency-Key', 'key-1').send(aTeam());
   expect((await elsewhere.expect(409)).body).toMatchObject({ code: 'idempotency_mismatch' });
   expect(http.catalog.teams.size).toBe(1);
@@ -85,7 +88,10 @@ it.each([['two words'], ['x'.repeat(256)], ['']])('refuses the key %j', async (k
 it('covers triggering a run', async () => {
   const team = await create(aTeam()).expect(201);
   const schedule = await http.call('post', '/api/v1/schedules').send(aSchedule((team.body as { id: string }).id));
-  const trigger = () => http.call('post', `/api/v1/schedules/${(schedule.body as { id: string }).id}/trigger`).set('Idempotency-Key', 't-1');
+  const trigger = () =>
+    http
+      .call('post', `/api/v1/schedules/${(schedule.body as { id: string }).id}/trigger`)
+      .set('Idempotency-Key', 't-1');
   const first = await trigger().expect(202);
   const again = await trigger().expect(202);
   expect(again.body).toEqual(first.body);

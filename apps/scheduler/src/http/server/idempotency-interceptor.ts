@@ -23,7 +23,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const key = request.get('idempotency-key');
     if (request.method !== 'POST' || key === undefined) return next.handle();
-    if (!KEY.test(key)) throw invalidInput([{ path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' }]);
+    if (!KEY.test(key))
+      throw invalidInput([
+        { path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' },
+      ]);
     const organizationId = organizationOf(request);
     const response = context.switchToHttp().getResponse<Response>();
     const reservation = await this.deps.idempotency.reserve(organizationId, key, fingerprint(request));
@@ -31,9 +34,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
       case 'mismatch':
         throw new RequestRefused('idempotency_mismatch', 'this Idempotency-Key was used for another request');
       case 'busy':
-        throw new RequestRefused('idempotency_in_progress', 'the first request with this Idempotency-Key is still being answered', {
-          headers: { 'Retry-After': '1' },
-        });
+        throw new RequestRefused(
+          'idempotency_in_progress',
+          'the first request with this Idempotency-Key is still being answered',
+          {
+            headers: { 'Retry-After': '1' },
+          },
+        );
       case 'done':
         response.setHeader('Idempotency-Replayed', 'true');
         response.status(reservation.answer.status);
@@ -43,7 +50,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
     }
   }
 
-  private answerOnce(next: CallHandler, response: Response, settle: (answer: StoredAnswer | null) => Promise<void>): Observable<unknown> {
+  private answerOnce(
+    next: CallHandler,
+    response: Response,
+    settle: (answer: StoredAnswer | null) => Promise<void>,
+  ): Observable<unknown> {
     return next.handle().pipe(
       catchError((error: unknown) => from(settle(null)).pipe(concatMap(() => throwError(() => error)))),
       concatMap(async (body: unknown) => {

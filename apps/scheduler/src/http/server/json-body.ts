@@ -8,7 +8,12 @@ export const MAX_BODY_BYTES = 1_048_576;
 /** Reads JSON bodies and refuses all others, each refusal being one of our problems. */
 export function jsonBody(): RequestHandler[] {
   // strict off: a body that is JSON but no object gets the schema's words in place of a syntax error.
-  const parse = express.json({ limit: MAX_BODY_BYTES, strict: false, type: ['application/json', 'application/*+json'], reviver: refuseProto });
+  const parse = express.json({
+    limit: MAX_BODY_BYTES,
+    strict: false,
+    type: ['application/json', 'application/*+json'],
+    reviver: refuseProto,
+  });
   return [
     refuseOtherTypes,
     (request, response, next) => {
@@ -26,7 +31,11 @@ function refuseOtherTypes(request: HttpRequest, _response: Response, next: NextF
     return;
   }
   const given = request.get('content-type') ?? 'no Content-Type';
-  next(new RequestRefused('unsupported_media_type', `bodies are application/json, not ${given}`, { headers: { Accept: 'application/json' } }));
+  next(
+    new RequestRefused('unsupported_media_type', `bodies are application/json, not ${given}`, {
+      headers: { Accept: 'application/json' },
+    }),
+  );
 }
 
 function hasBody(request: HttpRequest): boolean {
@@ -46,8 +55,13 @@ function translate(error: unknown): RequestRefused {
       return new RequestRefused('payload_too_large', `the body is over ${MAX_BODY_BYTES} bytes`, { cause: error });
     case 'charset.unsupported':
     case 'encoding.unsupported':
-      return new RequestRefused('unsupported_media_type', message ?? 'the encoding of the body is not supported', { cause: error });
+      return new RequestRefused('unsupported_media_type', message ?? 'the encoding of the body is not supported', {
+        cause: error,
+      });
     default:
-      return invalidInput([{ path: '', message: `the body could not be read as JSON: ${message ?? 'unknown fault'}` }], { cause: error });
+      return invalidInput(
+        [{ path: '', message: `the body could not be read as JSON: ${message ?? 'unknown fault'}` }],
+        { cause: error },
+      );
   }
 }

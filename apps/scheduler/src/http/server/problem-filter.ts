@@ -31,13 +31,20 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     if (problem.status === 503) response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
-    if (error instanceof RequestRefused) for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
+    if (error instanceof RequestRefused)
+      for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
     sendProblem(response, problem);
   }
 
   /** A 5xx is the end of the line for its error, so it is logged here and only here. */
   private log(error: AppError, problem: Problem, request: HttpRequest): void {
-    const fields = { requestId: request.requestId, method: request.method, path: request.path, status: problem.status, error };
+    const fields = {
+      requestId: request.requestId,
+      method: request.method,
+      path: request.path,
+      status: problem.status,
+      error,
+    };
     if (problem.status === 503) this.logger.warn(fields, 'could not answer a request: a service is missing');
     else this.logger.error(fields, 'a request failed');
   }
@@ -52,7 +59,8 @@ export class ProblemFilter implements ExceptionFilter {
   private translateHttp(thrown: HttpException, request: HttpRequest): AppError {
     const status = thrown.getStatus();
     if (status === 404) return this.unknownRoute(request);
-    if (status >= 400 && status < 500) return new RequestRefused('invalid_request', thrown.message, { errors: [], cause: thrown });
+    if (status >= 400 && status < 500)
+      return new RequestRefused('invalid_request', thrown.message, { errors: [], cause: thrown });
     return new AppError('internal', thrown.message, { cause: thrown });
   }
 
@@ -60,7 +68,9 @@ export class ProblemFilter implements ExceptionFilter {
     const methods = this.methodsOf(request.path);
     if (methods.length === 0) return new RequestRefused('not_found', `there is nothing at ${request.path}`);
     const allow = methods.join(', ');
-    return new RequestRefused('method_not_allowed', `${request.path} knows ${allow}, not ${request.method}`, { headers: { Allow: allow } });
+    return new RequestRefused('method_not_allowed', `${request.path} knows ${allow}, not ${request.method}`, {
+      headers: { Allow: allow },
+    });
   }
 }
 

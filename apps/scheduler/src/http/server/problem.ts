@@ -23,7 +23,11 @@ export class RequestRefused extends AppError {
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, detail: string, options: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>>; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+  ) {
     super(code, detail, { cause: options.cause });
     this.name = 'RequestRefused';
     this.errors = options.errors;
@@ -34,7 +38,10 @@ export class RequestRefused extends AppError {
 /** Input that is not valid, every fault at once. */
 export function invalidInput(errors: readonly FieldError[], options: { cause?: unknown } = {}): RequestRefused {
   const [first] = errors;
-  const detail = errors.length === 1 && first ? describeOne(first) : `${errors.length} faults: ${errors.slice(0, 5).map(describeOne).join('; ')}`;
+  const detail =
+    errors.length === 1 && first
+      ? describeOne(first)
+      : `${errors.length} faults: ${errors.slice(0, 5).map(describeOne).join('; ')}`;
   return new RequestRefused('invalid_request', detail, { errors, ...options });
 }
 
@@ -73,7 +80,7 @@ export function httpStatusOf(code: ErrorCode): number {
 export function toProblem(error: AppError, requestId: string | undefined): Problem {
   const status = httpStatusOf(error.code);
   const code = status === 500 ? 'internal' : error.code;
-  const errors = error instanceof RequestRefused ? error.errors : undefined;
+  const errors = errorsOf(error);
   return {
     type: `urn:crewtab:error:${code}`,
     title: ERROR_CODES[code],
@@ -85,8 +92,18 @@ export function toProblem(error: AppError, requestId: string | undefined): Probl
   };
 }
 
+/** The stores put the field's name before their words: `cursor: not a cursor of this list`. */
+function errorsOf(error: AppError): readonly FieldError[] | undefined {
+  if (error instanceof RequestRefused) return error.errors;
+  if (error.code !== 'invalid_request' && error.code !== 'not_found') return undefined;
+  const [, path, message] = /^(\w+): (.+)$/s.exec(error.message) ?? [];
+  return path !== undefined && message !== undefined ? [{ path, message }] : undefined;
+}
+
 function describe(error: AppError, status: number): string {
-  if (status === 500) return 'something went wrong inside Crewtab; its log says what, under the requestId of this answer';
-  if (status === 503 && !(error instanceof RequestRefused)) return 'a service that Crewtab needs does not answer right now; try again in a moment';
+  if (status === 500)
+    return 'something went wrong inside Crewtab; its log says what, under the requestId of this answer';
+  if (status === 503 && !(error instanceof RequestRefused))
+    return 'a service that Crewtab needs does not answer right now; try again in a moment';
   return error.message;
 }

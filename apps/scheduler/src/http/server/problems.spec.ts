@@ -10,7 +10,8 @@ let http: HttpFixture;
 beforeEach(async () => (http = await startHttp()));
 afterEach(() => http.app.close());
 
-const post = (body: string | Buffer, type = 'application/json') => http.call('post', TEAMS).set('Content-Type', type).send(body);
+const post = (body: string | Buffer, type = 'application/json') =>
+  http.call('post', TEAMS).set('Content-Type', type).send(body);
 
 describe('authentication', () => {
   it.each([
@@ -39,13 +40,18 @@ describe('authentication', () => {
 });
 
 describe('bodies', () => {
-  it.each(['{', '{"name": }', '{"name": "x"', "{'name': 'x'}", '\u0000', '{"__proto__": {}}', '{"agents": [{"env": {"__proto__": "x"}}]}'])(
-    'refuses the malformed JSON %j',
-    async (body) => {
-      const answer = await post(body).expect(400);
-      expect(answer.body).toMatchObject({ code: 'invalid_request', errors: [{ path: '' }] });
-    },
-  );
+  it.each([
+    '{',
+    '{"name": }',
+    '{"name": "x"',
+    "{'name': 'x'}",
+    '\u0000',
+    '{"__proto__": {}}',
+    '{"agents": [{"env": {"__proto__": "x"}}]}',
+  ])('refuses the malformed JSON %j', async (body) => {
+    const answer = await post(body).expect(400);
+    expect(answer.body).toMatchObject({ code: 'invalid_request', errors: [{ path: '' }] });
+  });
 
   it('takes a body of exactly the limit and refuses one byte more', async () => {
     const team = JSON.stringify(aTeam());
@@ -59,13 +65,21 @@ describe('bodies', () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml']) {
       expect((await post('name=x', type).expect(415)).body).toMatchObject({ code: 'unsupported_media_type' });
     }
-    expect((await post('{}', 'application/json; charset=latin1').expect(415)).body).toMatchObject({ code: 'unsupported_media_type' });
-    const encoded = http.call('post', TEAMS).set('Content-Type', 'application/json').set('Content-Encoding', 'rot13').send('{}');
+    expect((await post('{}', 'application/json; charset=latin1').expect(415)).body).toMatchObject({
+      code: 'unsupported_media_type',
+    });
+    const encoded = http
+      .call('post', TEAMS)
+      .set('Content-Type', 'application/json')
+      .set('Content-Encoding', 'rot13')
+      .send('{}');
     expect((await encoded.expect(415)).body).toMatchObject({ code: 'unsupported_media_type' });
   });
 
   it('says that a body is needed where one is', async () => {
-    expect((await http.call('post', TEAMS).expect(400)).body).toMatchObject({ errors: [{ path: '', message: 'is required' }] });
+    expect((await http.call('post', TEAMS).expect(400)).body).toMatchObject({
+      errors: [{ path: '', message: 'is required' }],
+    });
   });
 });
 
@@ -116,14 +130,20 @@ describe('every answer', () => {
     const metrics = await request(http.server).get('/metrics').expect(200);
     expect(metrics.text).toContain('route="/api/v1/teams/:id"');
     const entry = http.logger.entries.find(({ message }) => message === 'request answered');
-    expect(entry?.fields).toMatchObject({ method: 'GET', path: `${TEAMS}/017f22e2-79b0-7cc3-98c4-dc0c0c07398f`, status: 404 });
+    expect(entry?.fields).toMatchObject({
+      method: 'GET',
+      path: `${TEAMS}/017f22e2-79b0-7cc3-98c4-dc0c0c07398f`,
+      status: 404,
+    });
     expect(JSON.stringify(http.logger.entries)).not.toContain('geheim');
   });
 });
 
 describe('faults', () => {
   it('says 503 and when to come back if the database does not answer', async () => {
-    jest.spyOn(http.catalog, 'listTeams').mockRejectedValue(new AppError('store_unreachable', 'connect ECONNREFUSED 10.0.0.5', { retryable: true }));
+    jest
+      .spyOn(http.catalog, 'listTeams')
+      .mockRejectedValue(new AppError('store_unreachable', 'connect ECONNREFUSED 10.0.0.5', { retryable: true }));
     const answer = await http.call('get', TEAMS).expect(503);
     expect(answer.headers['retry-after']).toBe('2');
     expect(answer.body).toMatchObject({ code: 'store_unreachable' });

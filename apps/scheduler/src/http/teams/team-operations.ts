@@ -7,7 +7,13 @@ export const TEAM_EXAMPLE = {
   name: 'Marketing team',
   description: 'Writes the weekly report',
   agents: [
-    { name: 'lead', role: 'leader', protocol: 'acp', image: 'ghcr.io/example/claude-code:1', env: { ANTHROPIC_API_KEY: 'sk-…' } },
+    {
+      name: 'lead',
+      role: 'leader',
+      protocol: 'acp',
+      image: 'ghcr.io/example/claude-code:1',
+      env: { ANTHROPIC_API_KEY: 'sk-…' },
+    },
     {
       name: 'analyst',
       role: 'worker',
@@ -43,14 +49,22 @@ export function teamOperations(runtime: RuntimeKind): Operation[] {
       query: schemas.list,
       answer: { status: 200, description: 'A page of teams.', schema: { pageOf: 'Team' } },
     },
-    { method: 'get', path: `${path}/{id}`, id: 'getTeam', tag: 'Teams', summary: 'Get a team', answer: { status: 200, description: 'The team.', schema: one } },
+    {
+      method: 'get',
+      path: `${path}/{id}`,
+      id: 'getTeam',
+      tag: 'Teams',
+      summary: 'Get a team',
+      answer: { status: 200, description: 'The team.', schema: one },
+    },
     {
       method: 'patch',
       path: `${path}/{id}`,
       id: 'updateTeam',
       tag: 'Teams',
       summary: 'Change some fields of a team',
-      description: 'Fields left out stay as they are; `agents`, when given, replaces them all. Runs that have begun keep the team they started with.',
+      description:
+        'Fields left out stay as they are; `agents`, when given, replaces them all. Runs that have begun keep the team they started with.',
       body: { schema: schemas.patch, example: { description: 'Writes the daily report' } },
       answer: { status: 200, description: 'The team as it is now.', schema: one },
       errors: ['conflict'],

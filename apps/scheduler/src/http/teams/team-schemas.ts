@@ -14,7 +14,10 @@ const agentName = z
   .string()
   .min(1)
   .max(LIMITS.agentNameLength)
-  .regex(AGENT_NAME, 'must be of a-z, 0-9 and "-", with a letter or digit at both ends: container names are made of it');
+  .regex(
+    AGENT_NAME,
+    'must be of a-z, 0-9 and "-", with a letter or digit at both ends: container names are made of it',
+  );
 
 const memory = z
   .string()
@@ -32,23 +35,46 @@ const resources = z.strictObject({
 });
 
 const env = z
-  .record(z.string().regex(ENV_NAME, 'is not a name for an environment variable: letters, digits and "_", not beginning with a digit'), text(0, LIMITS.environmentValueLength))
-  .refine((value) => Object.keys(value).length <= LIMITS.environmentVariables, `must have at most ${LIMITS.environmentVariables} variables`);
+  .record(
+    z
+      .string()
+      .regex(
+        ENV_NAME,
+        'is not a name for an environment variable: letters, digits and "_", not beginning with a digit',
+      ),
+    text(0, LIMITS.environmentValueLength),
+  )
+  .refine(
+    (value) => Object.keys(value).length <= LIMITS.environmentVariables,
+    `must have at most ${LIMITS.environmentVariables} variables`,
+  );
 
-const command = z.array(text(0, LIMITS.commandArgumentLength)).min(1).max(LIMITS.commandArguments).superRefine((args, context) => {
-  if (args[0]?.trim() === '') context.addIssue({ code: 'custom', path: [0], message: 'must not be empty: it is the program' });
-});
+const command = z
+  .array(text(0, LIMITS.commandArgumentLength))
+  .min(1)
+  .max(LIMITS.commandArguments)
+  .superRefine((args, context) => {
+    if (args[0]?.trim() === '')
+      context.addIssue({ code: 'custom', path: [0], message: 'must not be empty: it is the program' });
+  });
 
 const agentFields = z.strictObject({
   name: agentName,
   role: z.enum(['leader', 'worker']),
   protocol: z.enum(['acp', 'command']),
   image: z.string().min(1).max(LIMITS.imageLength).regex(IMAGE, 'is not an image reference').optional(),
-  command: command.optional().meta({ description: "Replaces the image's entry point and command; required under the process runtime." }),
+  command: command
+    .optional()
+    .meta({ description: "Replaces the image's entry point and command; required under the process runtime." }),
   env: env.optional().meta({ description: 'Stored encrypted, never logged.' }),
-  instructions: text(0, LIMITS.instructionsLength).optional().meta({ description: 'Given to the agent before the prompt.' }),
+  instructions: text(0, LIMITS.instructionsLength)
+    .optional()
+    .meta({ description: 'Given to the agent before the prompt.' }),
   mode: line(1, LIMITS.modeLength).optional().meta({ description: 'The ACP session mode to set.' }),
-  permissions: z.enum(['allow', 'deny']).optional().meta({ description: "Answers the agent's permission requests; default allow." }),
+  permissions: z
+    .enum(['allow', 'deny'])
+    .optional()
+    .meta({ description: "Answers the agent's permission requests; default allow." }),
   resources: resources.optional(),
 });
 
@@ -67,17 +93,24 @@ export function teamSchemas(runtime: RuntimeKind) {
     .array(agent)
     .min(1)
     .max(LIMITS.agentsPerTeam)
-    .superRefine(checkTogether, { when: ({ value }) => Array.isArray(value) && value.every((member) => isObject({ value: member as unknown })) });
+    .superRefine(checkTogether, {
+      when: ({ value }) => Array.isArray(value) && value.every((member) => isObject({ value: member as unknown })),
+    });
   const fields = {
     name: line(1, LIMITS.teamNameLength),
     description: text(0, LIMITS.teamDescriptionLength).nullable(),
     network: z.enum(['egress', 'team', 'none']).meta({
-      description: "egress: the host's shared bridge, no traffic between containers; team: a private bridge for the run; none: no network.",
+      description:
+        "egress: the host's shared bridge, no traffic between containers; team: a private bridge for the run; none: no network.",
     }),
     agents,
   };
   return {
-    create: z.strictObject({ ...fields, description: fields.description.default(null), network: fields.network.default('egress') }),
+    create: z.strictObject({
+      ...fields,
+      description: fields.description.default(null),
+      network: fields.network.default('egress'),
+    }),
     patch: z.strictObject(fields).partial(),
     list: z.strictObject(PAGE_FIELDS),
   };
@@ -88,7 +121,10 @@ function isObject({ value }: { value: unknown }): boolean {
 }
 
 /** Runs even when single agents are faulty, so that all faults are told at once. */
-function checkTogether(agents: readonly { readonly name?: unknown; readonly role?: unknown }[], context: z.core.$RefinementCtx): void {
+function checkTogether(
+  agents: readonly { readonly name?: unknown; readonly role?: unknown }[],
+  context: z.core.$RefinementCtx,
+): void {
   const leaders = agents.filter((agent) => agent.role === 'leader').length;
   const areRolesKnown = agents.every((agent) => agent.role === 'leader' || agent.role === 'worker');
   if (leaders !== 1 && agents.length > 0 && areRolesKnown) {
@@ -113,7 +149,9 @@ const agentView = z.object({
   instructions: z.string().optional(),
   mode: z.string().optional(),
   permissions: z.enum(['allow', 'deny']).optional(),
-  resources: z.object({ cpus: z.number().optional(), memory: z.string().optional(), pids: z.int().optional() }).optional(),
+  resources: z
+    .object({ cpus: z.number().optional(), memory: z.string().optional(), pids: z.int().optional() })
+    .optional(),
 });
 
 /** A team as the API answers it. */

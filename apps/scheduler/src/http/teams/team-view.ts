@@ -18,5 +18,10 @@ export function toTeamView(team: Team): TeamView {
 
 function toAgentView(agent: Agent): TeamView['agents'][number] {
   const { command, resources, env, ...rest } = agent;
-  return { ...rest, ...(command ? { command: [...command] } : {}), ...(env ? { env: { ...env } } : {}), ...(resources ? { resources } : {}) };
+  return {
+    ...rest,
+    ...(command ? { command: [...command] } : {}),
+    ...(env ? { env: { ...env } } : {}),
+    ...(resources ? { resources } : {}),
+  };
 }

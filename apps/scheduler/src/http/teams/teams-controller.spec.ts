@@ -66,7 +66,11 @@ describe('POST /teams', () => {
     ['an empty list of agents', { name: 'x', agents: [] }, 'agents'],
     ['agents that are no list', { name: 'x', agents: {} }, 'agents'],
     ['an agent that is null', { name: 'x', agents: [null] }, 'agents.0'],
-    ['51 agents', { name: 'x', agents: [leader, ...Array.from({ length: 50 }, (_, i) => ({ ...worker, name: `w${i}` }))] }, 'agents'],
+    [
+      '51 agents',
+      { name: 'x', agents: [leader, ...Array.from({ length: 50 }, (_, i) => ({ ...worker, name: `w${i}` }))] },
+      'agents',
+    ],
     ['no leader', { name: 'x', agents: [worker] }, 'agents'],
     ['two leaders', { name: 'x', agents: [leader, { ...leader, name: 'b' }] }, 'agents'],
     ['two agents of one name', { name: 'x', agents: [leader, worker, worker] }, 'agents.2.name'],
@@ -115,13 +119,36 @@ describe('POST /teams', () => {
   });
 
   it('tells all faults at once', async () => {
-    const body = { name: '', colour: 1, agents: [{ ...leader, image: 'a b' }, { ...leader, name: 'B', env: { '1': 'x', OK: 2 } }] };
+    const body = {
+      name: '',
+      colour: 1,
+      agents: [
+        { ...leader, image: 'a b' },
+        { ...leader, name: 'B', env: { '1': 'x', OK: 2 } },
+      ],
+    };
     const answer = await http.call('post', TEAMS).send(body).expect(400);
-    expect(paths(answer.body).sort()).toEqual(['agents', 'agents.0.image', 'agents.1.env.1', 'agents.1.env.OK', 'agents.1.name', 'colour', 'name']);
+    expect(paths(answer.body).sort()).toEqual([
+      'agents',
+      'agents.0.image',
+      'agents.1.env.1',
+      'agents.1.env.OK',
+      'agents.1.name',
+      'colour',
+      'name',
+    ]);
   });
 
   it('takes what is exactly at the limits', async () => {
-    const body = { ...aTeam({ name: 'a'.repeat(63), instructions: '🦀'.repeat(50_000), resources: { cpus: 256, memory: '6m', pids: 1 } }), name: 'x'.repeat(63), description: 'x'.repeat(1_000) };
+    const body = {
+      ...aTeam({
+        name: 'a'.repeat(63),
+        instructions: '🦀'.repeat(50_000),
+        resources: { cpus: 256, memory: '6m', pids: 1 },
+      }),
+      name: 'x'.repeat(63),
+      description: 'x'.repeat(1_000),
+    };
     await http.call('post', TEAMS).send(body).expect(201);
   });
 });
@@ -131,7 +158,10 @@ describe('under the process runtime', () => {
     const process = await startHttp({ settings: { runtime: 'process' } });
     const refused = await process.call('post', TEAMS).send(aTeam()).expect(400);
     expect(paths(refused.body)).toEqual(['agents.0.command']);
-    await process.call('post', TEAMS).send(aTeam({ image: undefined, command: ['node', 'agent.js'] })).expect(201);
+    await process
+      .call('post', TEAMS)
+      .send(aTeam({ image: undefined, command: ['node', 'agent.js'] }))
+      .expect(201);
     await process.app.close();
   });
 });
@@ -139,7 +169,10 @@ describe('under the process runtime', () => {
 describe('GET /teams', () => {
   it('pages newest first', async () => {
     for (const name of ['one', 'two', 'three']) await http.call('post', TEAMS).send({ ...aTeam(), name });
-    const first = (await http.call('get', `${TEAMS}?limit=2`).expect(200)).body as { items: { name: string }[]; nextCursor: string };
+    const first = (await http.call('get', `${TEAMS}?limit=2`).expect(200)).body as {
+      items: { name: string }[];
+      nextCursor: string;
+    };
     expect(first.items.map((team) => team.name)).toEqual(['three', 'two']);
     const second = await http.call('get', `${TEAMS}?limit=2&cursor=${first.nextCursor}`).expect(200);
     expect(second.body).toMatchObject({ items: [{ name: 'one' }], nextCursor: null });
@@ -165,7 +198,9 @@ describe('one team', () => {
   it('changes only the fields that are given', async () => {
     const answer = await http.call('patch', `${TEAMS}/${id}`).send({ description: 'new' }).expect(200);
     expect(answer.body).toMatchObject({ ...aTeam(), description: 'new' });
-    expect((await http.call('patch', `${TEAMS}/${id}`).send({ description: null }).expect(200)).body).toMatchObject({ description: null });
+    expect((await http.call('patch', `${TEAMS}/${id}`).send({ description: null }).expect(200)).body).toMatchObject({
+      description: null,
+    });
     expect((await http.call('patch', `${TEAMS}/${id}`).send({}).expect(200)).body).toMatchObject(aTeam());
   });
 
@@ -187,11 +222,22 @@ describe('one team', () => {
     await http.call('delete', `${TEAMS}/${id}`).expect(404);
   });
 
-  it.each(['get', 'patch', 'delete'] as const)('is not there for %s by another organization, nor is an id that never was', async (method) => {
-    for (const [path, key] of [[id, KEYS.other], [NO_ID, KEYS.admin], ['17', KEYS.admin], ['%00', KEYS.admin]] as const) {
-      const answer = await http.call(method, `${TEAMS}/${path}`, key).send(method === 'patch' ? { description: 'mine' } : undefined).expect(404);
-      expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
-    }
-    expect((await http.call('get', `${TEAMS}/${id}`)).body).toMatchObject({ description: null });
-  });
+  it.each(['get', 'patch', 'delete'] as const)(
+    'is not there for %s by another organization, nor is an id that never was',
+    async (method) => {
+      for (const [path, key] of [
+        [id, KEYS.other],
+        [NO_ID, KEYS.admin],
+        ['17', KEYS.admin],
+        ['%00', KEYS.admin],
+      ] as const) {
+        const answer = await http
+          .call(method, `${TEAMS}/${path}`, key)
+          .send(method === 'patch' ? { description: 'mine' } : undefined)
+          .expect(404);
+        expect(answer.body).toMatchObject({ status: 404, code: 'not_found' });
+      }
+      expect((await http.call('get', `${TEAMS}/${id}`)).body).toMatchObject({ description: null });
+    },
+  );
 });

@@ -34,7 +34,11 @@ export class TeamsController {
   }
 
   @Patch(':id')
-  async update(@OrganizationId() organizationId: string, @Param('id') id: string, @Body() body: unknown): Promise<TeamView> {
+  async update(
+    @OrganizationId() organizationId: string,
+    @Param('id') id: string,
+    @Body() body: unknown,
+  ): Promise<TeamView> {
     const teamId = resourceId('team', id);
     const patch = parseInput(this.schemas.patch, body);
     return toTeamView(found('team', await this.deps.teams.updateTeam(organizationId, teamId, patch)));

@@ -1,0 +1,69 @@
+import request from 'supertest';
+import { startHttp, type HttpFixture } from '../http-fixture';
+import type { ReadinessCheck } from '../http-deps';
+import { VIEWS } from '../openapi/openapi-document';
+
+let http: HttpFixture;
+afterEach(() => http.app.close());
+
+const start = async (...checks: ReadinessCheck[]) => (http = await startHttp({ readiness: checks }));
+const good: ReadinessCheck = { name: 'postgres', check: () => Promise.resolve(null) };
+
+it('lives without a key and without looking at anything', async () => {
+  await start({ name: 'redis', check: () => Promise.reject(new Error('down')) });
+  const answer = await request(http.server).get('/healthz').expect(200);
+  expect(VIEWS.Health.parse(answer.body)).toEqual({ status: 'ok', version: '1.2.3-test' });
+  expect(answer.headers['cache-control']).toBe('no-store');
+});
+
+it('is ready when every check is well', async () => {
+  await start(good);
+  const answer = await request(http.server).get('/readyz').expect(200);
+  expect(VIEWS.Readiness.parse(answer.body)).toEqual({ status: 'ok', checks: { postgres: 'ok' } });
+});
+
+it('says which check failed and why', async () => {
+  const throws = (): never => {
+    throw new Error('thrown at once');
+  };
+  await start(
+    good,
+    { name: 'redis', check: () => Promise.reject(new Error('connection refused')) },
+    { name: 'job-schedulers', check: () => Promise.resolve('2 are missing') },
+    { name: 'other', check: throws },
+  );
+  const answer = await request(http.server)
+    .get('/readyz')
+    .expect(503)
+    .expect('Content-Type', /application\/problem\+json/);
+  expect(answer.body).toMatchObject({
+    code: 'not_ready',
+    detail: 'not ready: redis, job-schedulers, other',
+    checks: { postgres: 'ok', redis: 'connection refused', 'job-schedulers': '2 are missing', other: 'thrown at once' },
+  });
+});
+
+it('does not wait for a check that hangs', async () => {
+  let isAsked = false;
+  await start({ name: 'redis', check: () => new Promise(() => (isAsked = true)) });
+  const answer = request(http.server)
+    .get('/readyz')
+    .then((done) => done);
+  while (!isAsked) await new Promise((resolve) => setImmediate(resolve));
+  await http.clock.advance(2_000);
+  expect(await answer).toMatchObject({ status: 503, body: { checks: { redis: 'did not answer within 2 s' } } });
+});
+
+it('serves metrics', async () => {
+  await start();
+  const answer = await request(http.server).get('/metrics').expect(200);
+  expect(answer.headers['content-type']).toContain('text/plain');
+  expect(answer.text).toContain('process_cpu_seconds_total');
+});
+
+it('has a front page with links and the version', async () => {
+  http = await startHttp({ settings: { version: '1.0.0<x>' } });
+  const answer = await request(http.server).get('/').expect(200).expect('Content-Type', 'text/html; charset=utf-8');
+  expect(answer.text).toContain('Version 1.0.0&#60;x&#62;');
+  for (const link of ['/api/docs', '/queues', '/readyz', '/metrics']) expect(answer.text).toContain(`href="${link}"`);
+});

@@ -1,0 +1,128 @@
+import request from 'supertest';
+import { SETTINGS, startHttp } from '../http-fixture';
+import { scheduleSchemas } from '../schedules/schedule-schemas';
+import { SCHEDULE_EXAMPLE } from '../schedules/schedule-operations';
+import { TEAM_EXAMPLE } from '../teams/team-operations';
+import { teamSchemas } from '../teams/team-schemas';
+import { allowedMethods } from './allowed-methods';
+import { allOperations, buildOpenApiDocument } from './openapi-document';
+
+const document = buildOpenApiDocument(SETTINGS);
+
+interface Layer {
+  readonly route?: { readonly path: string; readonly methods: Readonly<Record<string, boolean>> };
+}
+
+/** What the router really answers, in OpenAPI's spelling. Swagger's own pages are not part of the API. */
+async function realRoutes(): Promise<string[]> {
+  const http = await startHttp();
+  const { stack } = (http.app.getHttpAdapter().getInstance() as { router: { stack: Layer[] } }).router;
+  const routes = stack.flatMap(({ route }) =>
+    route ? Object.keys(route.methods).map((method) => `${method} ${route.path.replace(/:(\w+)/g, '{$1}')}`) : [],
+  );
+  await http.app.close();
+  return routes.filter((route) => !route.includes('/api/docs')).sort();
+}
+
+/** Every value behind a key, however deep. */
+function valuesOf(value: unknown, key: string): unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value as Record<string, unknown>).flatMap(([name, inner]) => (name === key ? [inner] : valuesOf(inner, key)));
+}
+
+it('describes exactly the routes that exist', async () => {
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  expect(described.sort()).toEqual(await realRoutes());
+});
+
+it('refers only to schemas that it has, and gives each operation a name of its own', () => {
+  const refs = valuesOf(document, '$ref') as string[];
+  expect(refs.length).toBeGreaterThan(20);
+  for (const ref of refs)
+    expect(Object.keys(document.components.schemas)).toContain(ref.replace('#/components/schemas/', ''));
+  const ids = allOperations(SETTINGS).map((operation) => operation.id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+it('tells limits, formats, required fields and defaults of what may be sent', () => {
+  const [create] = valuesOf(document.paths['/api/v1/schedules']?.post, 'schema').slice(-1);
+  expect(JSON.stringify(document.paths['/api/v1/schedules']?.post)).toContain('"maxLength":50000');
+  expect(create).toBeDefined();
+  const body = (
+    document.paths['/api/v1/schedules']?.post as { requestBody: { content: Record<string, { schema: object }> } }
+  ).requestBody;
+  expect(body.content['application/json']?.schema).toMatchObject({
+    type: 'object',
+    additionalProperties: false,
+    required: ['teamId', 'name', 'prompt', 'cron'],
+    properties: {
+      timeout: { default: '1h' },
+      overlap: { enum: ['allow', 'skip', 'queue', 'replace'], default: 'allow' },
+    },
+  });
+});
+
+it('describes errors, authentication, queries and idempotency of an operation', () => {
+  const list = document.paths['/api/v1/runs']?.get as {
+    parameters: { name: string; in: string; required: boolean }[];
+    responses: object;
+    security: unknown;
+  };
+  expect(list.parameters.map((parameter) => parameter.name)).toEqual([
+    'limit',
+    'cursor',
+    'status',
+    'trigger',
+    'since',
+    'until',
+  ]);
+  expect(list.parameters.every((parameter) => parameter.in === 'query' && !parameter.required)).toBe(true);
+  expect(Object.keys(list.responses)).toEqual(['200', '400', '401', '503']);
+  expect(list.security).toEqual([{ apiKey: [] }]);
+  const trigger = document.paths['/api/v1/schedules/{id}/trigger']?.post as {
+    parameters: { name: string }[];
+    responses: object;
+  };
+  expect(trigger.parameters.map((parameter) => parameter.name)).toEqual(['id', 'Idempotency-Key']);
+  expect(Object.keys(trigger.responses)).toEqual(['202', '400', '401', '404', '409', '413', '415', '503']);
+  expect(document.paths['/healthz']?.get).toMatchObject({ security: [] });
+});
+
+it('has examples that the API would take', () => {
+  expect(teamSchemas('docker').create.safeParse(TEAM_EXAMPLE)).toMatchObject({ success: true });
+  expect(scheduleSchemas(SETTINGS).create.safeParse(SCHEDULE_EXAMPLE)).toMatchObject({ success: true });
+});
+
+it('is served without a key, with a page to try it', async () => {
+  const http = await startHttp();
+  const json = await request(http.server)
+    .get('/api/openapi.json')
+    .expect(200)
+    .expect('Content-Type', /application\/json/);
+  expect(json.body).toEqual(JSON.parse(JSON.stringify(document)));
+  const page = await request(http.server).get('/api/docs').expect(200);
+  expect(page.text).toContain('Crewtab API');
+  // The content security policy allows no inline scripts.
+  expect(page.text).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>/);
+  await request(http.server).get('/api/docs/swagger-ui-bundle.js').expect(200);
+  const init = await request(http.server).get('/api/docs/swagger-ui-init.js').expect(200);
+  expect(init.text).toContain('createSchedule');
+  await http.app.close();
+});
+
+describe('allowedMethods', () => {
+  it.each([
+    ['/api/v1/teams', ['POST', 'GET', 'HEAD']],
+    ['/api/v1/teams/', ['POST', 'GET', 'HEAD']],
+    ['/api/v1/teams/x', ['GET', 'HEAD', 'PATCH', 'DELETE']],
+    ['/api/v1/runs/x/cancel', ['POST']],
+    ['/api/openapi.json', ['GET', 'HEAD']],
+    ['/', ['GET', 'HEAD']],
+    ['/api/v1/teams/x/y', []],
+    ['/api/openapi-json', []],
+  ])('knows %s', (path, methods) => {
+    expect(allowedMethods(document)(path)).toEqual(methods);
+  });
+});
