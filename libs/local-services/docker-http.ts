@@ -43,7 +43,10 @@ export class DockerHttp {
    */
   constructor(dockerHost: string, tls: { readonly certFolder: string } | null = null) {
     this.isTls = tls !== null && !/^(unix|npipe):/.test(dockerHost);
-    this.target = { ...parseDockerHost(dockerHost), ...(this.isTls && tls !== null ? readCertificates(tls.certFolder) : {}) };
+    this.target = {
+      ...parseDockerHost(dockerHost),
+      ...(this.isTls && tls !== null ? readCertificates(tls.certFolder) : {}),
+    };
   }
 
   /**

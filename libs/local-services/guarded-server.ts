@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { readFile, rename, unlink } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { parseIdentity } from './data-folder';
 import { identifyProcess, isStillRunning, type ProcessIdentity } from './process-identity';
@@ -175,7 +176,8 @@ function startGuard(pid: number): ChildProcess {
   guard.on('error', () => undefined);
   guard.stdin?.on('error', () => undefined);
   guard.unref();
-  if (guard.stdin !== null && 'unref' in guard.stdin && typeof guard.stdin.unref === 'function') guard.stdin.unref();
+  // A pipe is a socket, which the types of a child process do not say.
+  if (guard.stdin instanceof Socket) guard.stdin.unref();
   return guard;
 }
 

@@ -116,7 +116,15 @@ async function postgresAccount(log: ProgressLog): Promise<Account> {
   log('making the system user "postgres", as Postgres refuses to run as root');
   try {
     await run('groupadd', ['--system', '--force', 'postgres']);
-    await run('useradd', ['--system', '--gid', 'postgres', '--no-create-home', '--home-dir', '/nonexistent', 'postgres']);
+    await run('useradd', [
+      '--system',
+      '--gid',
+      'postgres',
+      '--no-create-home',
+      '--home-dir',
+      '/nonexistent',
+      'postgres',
+    ]);
   } catch (error) {
     throw new LocalServiceError(
       `Postgres refuses to run as root, and the user "postgres" cannot be made: ${messageOf(error).split('\n')[0] ?? ''}`,

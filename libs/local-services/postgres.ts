@@ -135,14 +135,12 @@ async function becomesReady(home: PostgresHome, server: GuardedServer, log: Prog
   return !server.hasExited && (await isReady(cluster, server.pid));
 }
 
-function startError(
-  words: string,
-  port: number,
-  isPortTaken: boolean,
-  options: PostgresOptions,
-): LocalServiceError {
+function startError(words: string, port: number, isPortTaken: boolean, options: PostgresOptions): LocalServiceError {
   if (isPortTaken) {
-    return new LocalServiceError(`port ${port} for Postgres is already in use`, 'stop what listens there, or choose another port');
+    return new LocalServiceError(
+      `port ${port} for Postgres is already in use`,
+      'stop what listens there, or choose another port',
+    );
   }
   return new LocalServiceError(
     `Postgres did not start (${words})`,

@@ -4,11 +4,17 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findOnPath } from './find-on-path';
-import type { RedisProgram } from './redis-program';
 import { LocalServiceError, messageOf, type ProgressLog } from './service-error';
 
 const run = promisify(execFile);
 const PACKAGE = 'redis-server';
+
+/** A Redis server that can be started on this machine. */
+export interface RedisProgram {
+  readonly file: string;
+  /** Set where it comes with libraries of its own: the value for LD_LIBRARY_PATH. */
+  readonly libraryPath: string | null;
+}
 
 /**
  * Gets Redis from the system's own package archive on Debian and its descendants: fetches the packages and unpacks them
@@ -34,14 +40,18 @@ export async function downloadRedis(
 }
 
 async function fetchInto(root: string, cacheDir: string, env: NodeJS.ProcessEnv, log: ProgressLog): Promise<void> {
-  const apt = new Apt(join(cacheDir, 'apt'), env);
+  const aptFolder = join(cacheDir, `apt.${process.pid}`);
+  const apt = new Apt(aptFolder, env);
   const draft = `${root}.${process.pid}`;
   try {
     const packages = await apt.download(log);
     await mkdir(draft, { recursive: true });
     for (const file of packages) await run('dpkg-deb', ['--extract', file, draft], { env, timeout: 60_000 });
     // Complete or absent: a start that was broken off leaves nothing that looks usable.
-    await rename(draft, root);
+    await rename(draft, root).catch((error: unknown) => {
+      // Another start was faster.
+      if (!existsSync(root)) throw error;
+    });
   } catch (error) {
     throw new LocalServiceError(
       `Redis could not be fetched from this system's packages: ${lastErrorLine(error)}`,
@@ -50,7 +60,7 @@ async function fetchInto(root: string, cacheDir: string, env: NodeJS.ProcessEnv,
     );
   } finally {
     await rm(draft, { recursive: true, force: true });
-    await rm(join(cacheDir, 'apt'), { recursive: true, force: true });
+    await rm(aptFolder, { recursive: true, force: true });
   }
 }
 
@@ -117,7 +127,8 @@ async function libraryFolders(root: string): Promise<string[]> {
 }
 
 function lastErrorLine(error: unknown): string {
-  const stderr = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : messageOf(error);
+  const stderr =
+    typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : messageOf(error);
   const lines = stderr.trim().split('\n');
   return lines.findLast((line) => line.startsWith('E:')) ?? lines.at(-1) ?? '';
 }

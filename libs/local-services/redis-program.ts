@@ -1,13 +1,6 @@
 import { findOnPath } from './find-on-path';
-import { downloadRedis } from './redis-download';
+import { downloadRedis, type RedisProgram } from './redis-download';
 import type { ProgressLog } from './service-error';
-
-/** A Redis server that can be started on this machine. */
-export interface RedisProgram {
-  readonly file: string;
-  /** Set where it comes with libraries of its own: the value for LD_LIBRARY_PATH. */
-  readonly libraryPath: string | null;
-}
 
 /**
  * `redis-server` or `valkey-server` on the PATH, otherwise the one that Debian's and Ubuntu's packages hold, unpacked

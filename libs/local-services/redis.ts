@@ -7,7 +7,8 @@ import { findFreePort } from './free-port';
 import { GuardedServer, stopLeftover, type StopPlan } from './guarded-server';
 import { startRedisContainer } from './redis-container';
 import { pingRedis } from './redis-ping';
-import { findRedisProgram, type RedisProgram } from './redis-program';
+import type { RedisProgram } from './redis-download';
+import { findRedisProgram } from './redis-program';
 import { LocalServiceError, systemErrorCode, type ProgressLog } from './service-error';
 import { waitUntil } from './wait-until';
 
@@ -127,7 +128,12 @@ async function launch(
   const isDurable = options.isDurable ?? true;
   const config = join(options.dataDir, 'redis.conf');
   // In a file, as everybody on the machine can read the arguments of a process.
-  const settings = [...redisSettings(isDurable), ['requirepass', password], ['bind', '127.0.0.1'], ['port', String(port)]];
+  const settings = [
+    ...redisSettings(isDurable),
+    ['requirepass', password],
+    ['bind', '127.0.0.1'],
+    ['port', String(port)],
+  ];
   await writeFile(config, `${settings.map((setting) => setting.join(' ')).join('\n')}\n`, { mode: 0o600 });
   return GuardedServer.start({
     file: program.file,
@@ -194,7 +200,10 @@ async function startInContainer(options: RedisOptions, password: string, claim: 
   });
   if (!(await waitUntil(async () => (await pingRedis(port, password)) === 'ready', READY_TIMEOUT_MS))) {
     await container.remove();
-    throw new LocalServiceError(`Redis in the container ${name} does not answer`, 'set REDIS_URL to a Redis of your own');
+    throw new LocalServiceError(
+      `Redis in the container ${name} does not answer`,
+      'set REDIS_URL to a Redis of your own',
+    );
   }
   await writeFile(join(options.dataDir, 'port'), String(port));
   return handle(port, password, null, claim, () => container.remove());
@@ -208,7 +217,10 @@ function installHint(): string {
 
 function startError(words: string, port: number, isPortTaken: boolean, options: RedisOptions): LocalServiceError {
   if (isPortTaken) {
-    return new LocalServiceError(`port ${port} for Redis is already in use`, 'stop what listens there, or choose another port');
+    return new LocalServiceError(
+      `port ${port} for Redis is already in use`,
+      'stop what listens there, or choose another port',
+    );
   }
   return new LocalServiceError(
     `Redis did not start (${words})`,

@@ -57,7 +57,9 @@ async function ensureTemplate(admin: Client): Promise<string> {
 async function dropDatabase(name: string): Promise<void> {
   await asAdmin(async (admin) => {
     const openConnections = async (): Promise<string[]> => {
-      const open = await admin.query<{ query: string }>('SELECT query FROM pg_stat_activity WHERE datname = $1', [name]);
+      const open = await admin.query<{ query: string }>('SELECT query FROM pg_stat_activity WHERE datname = $1', [
+        name,
+      ]);
       return open.rows.map((row) => row.query);
     };
     const left = await eventually(async () => (await openConnections()).length === 0, { timeoutMs: 2_000 }).then(

@@ -24,9 +24,6 @@ export async function removeTestContainers(): Promise<string[]> {
 export async function containersWithLabel(host: string, label: string): Promise<{ id: string; name: string }[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
   const answer = await dockerHttp(host, process.env).call({ path: `/containers/json?all=1&filters=${filters}` });
-  const list: unknown = JSON.parse(answer);
-  return (Array.isArray(list) ? list : []).map((entry: { Id?: unknown; Names?: unknown[] }) => ({
-    id: String(entry.Id),
-    name: String(entry.Names?.[0] ?? '').replace(/^\//, ''),
-  }));
+  const list = JSON.parse(answer) as { Id: string; Names: string[] }[];
+  return list.map(({ Id, Names }) => ({ id: Id, name: (Names[0] ?? '').replace(/^\//, '') }));
 }

@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { pack, type Pack } from 'tar-stream';
 import { hasImage, importImage } from '@crewtab/local-services/docker-images';
 import type { DockerHttp } from '@crewtab/local-services/docker-http';
-import { findRedisProgram, type RedisProgram } from '@crewtab/local-services/redis-program';
+import type { RedisProgram } from '@crewtab/local-services/redis-download';
+import { findRedisProgram } from '@crewtab/local-services/redis-program';
 import { REDIS_CACHE } from './test-services';
 
 const run = promisify(execFile);

@@ -27,8 +27,7 @@ export async function eventually<T>(
 }
 
 type Outcome<T> =
-  | { readonly isDone: true; readonly value: Exclude<T, false> }
-  | { readonly isDone: false; readonly error: unknown };
+  { readonly isDone: true; readonly value: Exclude<T, false> } | { readonly isDone: false; readonly error: unknown };
 
 async function tryOnce<T>(attempt: () => T | Promise<T>): Promise<Outcome<T>> {
   try {

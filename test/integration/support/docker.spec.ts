@@ -18,7 +18,8 @@ describeWithDocker('images and containers of the tests', () => {
 
   it('runs Redis in a container on loopback, and removes it', async () => {
     const redis = await startE2eRedis();
-    const containers = (): Promise<unknown[]> => containersWithLabel(dockerHost(), `${TEST_RUN_LABEL}=${process.env.CREWTAB_TEST_RUN ?? ''}`);
+    const containers = (): Promise<unknown[]> =>
+      containersWithLabel(dockerHost(), `${TEST_RUN_LABEL}=${process.env.CREWTAB_TEST_RUN ?? ''}`);
     try {
       const client = new Redis(redis.url);
       expect(await client.incr('seen')).toBe(1);

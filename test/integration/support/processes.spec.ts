@@ -6,9 +6,13 @@ afterEach(() => endLeftoverProcesses());
 
 describe('a child process of a test', () => {
   it('gives the line that was waited for, whether it came before or after', async () => {
-    const child = startNode('talker', ['-e', `console.log('one'); setTimeout(() => console.error('two ' + process.env.WORD), 20)`], {
-      env: { WORD: 'spoken' },
-    });
+    const child = startNode(
+      'talker',
+      ['-e', `console.log('one'); setTimeout(() => console.error('two ' + process.env.WORD), 20)`],
+      {
+        env: { WORD: 'spoken' },
+      },
+    );
 
     expect(await child.waitForLine(/^two/)).toBe('two spoken');
     expect(await child.waitForLine(/^one/)).toBe('one');
@@ -18,7 +22,9 @@ describe('a child process of a test', () => {
   it('shows the log when the process ends without the line', async () => {
     const child = startNode('talker', ['-e', `console.log('the trouble'); process.exitCode = 3`]);
 
-    await expect(child.waitForLine(/never/)).rejects.toThrow(/talker: no line like \/never\/, and it has ended.*3[\s\S]*the trouble/);
+    await expect(child.waitForLine(/never/)).rejects.toThrow(
+      /talker: no line like \/never\/, and it has ended.*3[\s\S]*the trouble/,
+    );
   });
 
   it('gives up at the bound', async () => {
