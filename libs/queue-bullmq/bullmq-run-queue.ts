@@ -49,6 +49,12 @@ function wakeUp(name: string, runId: string): { name: string; data: RunJob; opts
   return { name, data: { runId }, opts: { ...ONE_WAKE_UP, jobId: runId } };
 }
 
+/** The handle on the queue of due runs that no host has begun. */
+export type RunsQueue = Queue<RunJob>;
+
+/** The handle on the queue of the alarm clocks' ticks. */
+export type TicksQueue = Queue;
+
 /** A producer's handle on a queue, which reports connection errors instead of crashing the process. */
 export function openQueue<T>(name: string, settings: QueueSettings): Queue<T> {
   const queue = new Queue<T>(name, settings.producerOptions);

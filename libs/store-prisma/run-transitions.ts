@@ -5,7 +5,7 @@ import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { Outcome, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 import { ViolationError, type Statement } from './database';
 import { releaseClaims } from './run-claims';
-import { loadClaimed, transition, wrongPhase, type RunContext } from './run-context';
+import { transition, wrongPhase, type RunContext } from './run-context';
 import { selectRun, type RunRow } from './run-row';
 import { storableJson } from './text';
 

@@ -1,7 +1,6 @@
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { Queue } from 'bullmq';
-import type { RunJob } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import type { RunsQueue, TicksQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { RUNS_QUEUE, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
 import type { QueueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { httpControllers } from './http/http';
@@ -13,8 +12,8 @@ export const FIRING = Symbol('FIRING');
 
 /** The two queues that the scheduler app writes to. */
 export interface SchedulerQueues {
-  readonly ticks: Queue;
-  readonly runs: Queue<RunJob>;
+  readonly ticks: TicksQueue;
+  readonly runs: RunsQueue;
 }
 
 /** The scheduler app's only Nest module: registers the queues, and wires ports to adapters. */
@@ -29,7 +28,7 @@ export class AppModule {
       providers: [
         {
           provide: wired,
-          useFactory: (ticks: Queue, runs: Queue<RunJob>) => wire({ ticks, runs }),
+          useFactory: (ticks: TicksQueue, runs: RunsQueue) => wire({ ticks, runs }),
           inject: [getQueueToken(TICKS_QUEUE), getQueueToken(RUNS_QUEUE)],
         },
         { provide: HTTP_DEPS, useFactory: ({ http }: { http: HttpDeps }) => http, inject: [wired] },

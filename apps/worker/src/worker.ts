@@ -60,8 +60,8 @@ export async function startWorker(config: WorkerConfig, { runtime, protocols, de
   const app = await NestFactory.createApplicationContext(WorkerModule.with(host.id, processors, settings), {
     logger: new FrameworkLogger(logger),
   });
-  for (const processor of Object.values(processors)) {
-    processor.worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
+  for (const { worker } of [processors.ticks, processors.runs, processors.steps]) {
+    worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
   }
   await holder.start();
   reaper.start();

@@ -1,7 +1,7 @@
 import { deploymentName } from '@crewtab/domain/runs/deployment-name';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { EngineDeps } from './engine-options';
-import type { HeldRun } from './run-driver';
+import type { HeldRun } from './held-run';
 
 /** Starts the run's clock and writes down what will be made, before anything is made. */
 export async function beginRun(deps: EngineDeps, held: HeldRun): Promise<Run> {

@@ -1,7 +1,7 @@
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { Outcome } from '@crewtab/domain/runs/run';
 import type { EngineDeps } from './engine-options';
-import type { HeldRun } from './run-driver';
+import type { HeldRun } from './held-run';
 
 /** Commits how the run ends together with the obligation to tear down. Nothing is removed before this is committed. */
 export async function conclude(deps: EngineDeps, held: HeldRun, outcome: Outcome): Promise<void> {

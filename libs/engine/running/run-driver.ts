@@ -1,5 +1,4 @@
 import { AppError, ClaimLostError, toFailure } from '@crewtab/domain/errors';
-import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision } from '@crewtab/domain/runs/decide';
 import type { Run } from '@crewtab/domain/runs/run';
@@ -8,6 +7,7 @@ import { backoffMs } from './backoff';
 import { conclude } from './conclude';
 import type { EngineDeps } from './engine-options';
 import { beginRun } from './begin-run';
+import type { HeldRun } from './held-run';
 import { tearDown } from './tear-down';
 import { RunCrew } from './run-crew';
 import { sendPrompt } from './send-prompt';
@@ -15,18 +15,6 @@ import { WakeUp } from './signal';
 
 /** Why a driver stopped: the run is finished, it was let go of on purpose, or somebody else has it. */
 export type DriveEnd = 'finished' | 'released' | 'lost';
-
-/** The state that the steps of a run share while one worker holds it. */
-export interface HeldRun {
-  run: Run;
-  readonly claim: Claim;
-  readonly crew: RunCrew;
-  readonly logger: Logger;
-  /** Earliest next teardown attempt; in memory only, since trying early after adoption is right. */
-  nextTeardownAt: Date | null;
-  /** Lets the loop look again. */
-  wake(): void;
-}
 
 /**
  * Drives one claimed run: observe, decide, act once, save, and again, until there is nothing to do but wait. All state
@@ -36,7 +24,7 @@ export class RunDriver {
   private readonly wakeUp: WakeUp;
   private readonly held: HeldRun;
   private stopAs: 'released' | 'lost' | null = null;
-  private fault: unknown = null;
+  private fault: { readonly error: unknown } | null = null;
 
   constructor(
     private readonly deps: EngineDeps,
@@ -49,7 +37,7 @@ export class RunDriver {
     const claim: Claim = { runId: run.id, epoch: run.epoch };
     const wake = (): void => this.wakeUp.wake();
     const onFailure = (error: unknown): void => {
-      this.fault ??= error;
+      this.fault ??= { error };
       wake();
     };
     const crew = new RunCrew(deps, { run, claim, installationId, isAdopted, logger, wake, onFailure });
@@ -104,7 +92,7 @@ export class RunDriver {
     if (this.fault) {
       const fault = this.fault;
       this.fault = null;
-      throw fault;
+      throw fault.error;
     }
     const { held, deps } = this;
     await held.crew.connect(held.run);

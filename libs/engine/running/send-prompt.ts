@@ -1,7 +1,7 @@
 import { toFailure } from '@crewtab/domain/errors';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { EngineDeps } from './engine-options';
-import type { HeldRun } from './run-driver';
+import type { HeldRun } from './held-run';
 
 /**
  * Takes the one-shot permit, then writes the prompt in the background (an agent that does not read must not keep the

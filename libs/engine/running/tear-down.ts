@@ -3,7 +3,7 @@ import type { ResourceCount, TeardownReport } from '@crewtab/domain/ports/runtim
 import { systemMessage } from '@crewtab/domain/runs/message';
 import { backoffMs } from './backoff';
 import type { EngineDeps } from './engine-options';
-import type { HeldRun } from './run-driver';
+import type { HeldRun } from './held-run';
 
 const NOTHING: ResourceCount = { containers: 0, networks: 0, volumes: 0 };
 

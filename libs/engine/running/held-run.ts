@@ -1,0 +1,16 @@
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { Claim } from '@crewtab/domain/ports/run-store';
+import type { Run } from '@crewtab/domain/runs/run';
+import type { RunCrew } from './run-crew';
+
+/** The state that the steps of a run share while one worker holds it. */
+export interface HeldRun {
+  run: Run;
+  readonly claim: Claim;
+  readonly crew: RunCrew;
+  readonly logger: Logger;
+  /** Earliest next teardown attempt; in memory only, since trying early after adoption is right. */
+  nextTeardownAt: Date | null;
+  /** Lets the loop look again. */
+  wake(): void;
+}
