@@ -7,7 +7,10 @@ const protocol = new AcpProtocol();
 const T = 'prompt:run-1';
 
 function working(agent: Partial<Agent> = {}): Dialogue {
-  const dialogue = new Dialogue(protocol, dialogueWith(agent)).open().hear(...HANDSHAKE).start(T, 'go');
+  const dialogue = new Dialogue(protocol, dialogueWith(agent))
+    .open()
+    .hear(...HANDSHAKE)
+    .start(T, 'go');
   dialogue.messages.length = 0;
   dialogue.written.length = 0;
   return dialogue;
@@ -18,7 +21,10 @@ function sent(dialogue: Dialogue): unknown[] {
 }
 
 describe('messages', () => {
-  const image = { sessionUpdate: 'agent_message_chunk', content: { type: 'image', data: 'aGk=', mimeType: 'image/png' } };
+  const image = {
+    sessionUpdate: 'agent_message_chunk',
+    content: { type: 'image', data: 'aGk=', mimeType: 'image/png' },
+  };
   const call = { sessionUpdate: 'tool_call', toolCallId: 'c1', title: 'ls', kind: 'execute', status: 'pending' };
   const progress = { sessionUpdate: 'tool_call_update', toolCallId: 'c1', status: 'in_progress' };
   const failed = { sessionUpdate: 'tool_call_update', toolCallId: 'c1', status: 'failed', rawOutput: { code: 1 } };
@@ -35,13 +41,23 @@ describe('messages', () => {
     ['a plan', update(plan), 'plan', plan],
     ['a kind that is not known', update(news), 'other', news],
     ['an update that is none', rpc({ method: 'session/update', params: { update: 7 } }), 'other', { update: 7 }],
-    ['a notification that is not known', rpc({ method: '_x/ping', params: { n: 1 } }), 'other', { method: '_x/ping', params: { n: 1 } }],
+    [
+      'a notification that is not known',
+      rpc({ method: '_x/ping', params: { n: 1 } }),
+      'other',
+      { method: '_x/ping', params: { n: 1 } },
+    ],
     ['a response to nothing', rpc({ id: 99, result: { a: 1 } }), 'other', { id: 99, result: { a: 1 } }],
     ['JSON of something else', '{"level":"warn","msg":"slow"}', 'other', { level: 'warn', msg: 'slow' }],
     ['a list of something else', '[7]', 'other', { value: 7 }],
     ['a line that is not JSON', 'npm warn deprecated', 'other', { text: 'npm warn deprecated' }],
     ['half a line of JSON', '{"jsonrpc":', 'other', { text: '{"jsonrpc":' }],
-    ['JSON too deep for anybody to walk', '['.repeat(100_000) + ']'.repeat(100_000), 'other', expect.objectContaining({ text: expect.any(String) as string }) as object],
+    [
+      'JSON too deep for anybody to walk',
+      '['.repeat(100_000) + ']'.repeat(100_000),
+      'other',
+      expect.objectContaining({ text: expect.any(String) as string }) as object,
+    ],
   ])('%s is kept by its kind', (_what, line, kind, content) => {
     expect(working().hear(line).told).toEqual([[kind, content]]);
   });
@@ -75,14 +91,42 @@ describe('messages', () => {
 describe('requests of the agent', () => {
   const option = (optionId: string, kind?: string): object => ({ optionId, name: optionId, kind });
   const ask = (...options: object[]): string =>
-    rpc({ id: 'q', method: 'session/request_permission', params: { sessionId: SESSION, toolCall: { toolCallId: 'c1' }, options } });
+    rpc({
+      id: 'q',
+      method: 'session/request_permission',
+      params: { sessionId: SESSION, toolCall: { toolCallId: 'c1' }, options },
+    });
 
   it.each([
-    ['allow', 'allow_once, wherever it stands', [option('always', 'allow_always'), option('once', 'allow_once')], 'once', 'allowed'],
-    ['allow', 'allow_always, if there is no other', [option('no', 'reject_once'), option('always', 'allow_always')], 'always', 'allowed'],
-    ['allow', 'what is at least no rejection', [option('no', 'reject_once'), option('maybe', 'ask_later')], 'maybe', 'allowed'],
+    [
+      'allow',
+      'allow_once, wherever it stands',
+      [option('always', 'allow_always'), option('once', 'allow_once')],
+      'once',
+      'allowed',
+    ],
+    [
+      'allow',
+      'allow_always, if there is no other',
+      [option('no', 'reject_once'), option('always', 'allow_always')],
+      'always',
+      'allowed',
+    ],
+    [
+      'allow',
+      'what is at least no rejection',
+      [option('no', 'reject_once'), option('maybe', 'ask_later')],
+      'maybe',
+      'allowed',
+    ],
     ['allow', 'nothing, if all is rejection', [option('no', 'reject_once')], null, 'cancelled'],
-    ['deny', 'reject_once', [option('once', 'allow_once'), option('never', 'reject_always'), option('no', 'reject_once')], 'no', 'denied'],
+    [
+      'deny',
+      'reject_once',
+      [option('once', 'allow_once'), option('never', 'reject_always'), option('no', 'reject_once')],
+      'no',
+      'denied',
+    ],
     ['deny', 'reject_always, if there is no other', [option('never', 'reject_always')], 'never', 'denied'],
     ['deny', 'nothing, if no rejection is offered', [option('once', 'allow_once')], null, 'cancelled'],
   ] as const)('under %s a permission is answered with %s', (permissions, _what, options, optionId, decision) => {
@@ -102,7 +146,9 @@ describe('requests of the agent', () => {
   });
 
   it('are allowed where the agent says nothing of permissions', () => {
-    expect(sent(working().hear(ask(option('once', 'allow_once'))))).toMatchObject([{ result: { outcome: { optionId: 'once' } } }]);
+    expect(sent(working().hear(ask(option('once', 'allow_once'))))).toMatchObject([
+      { result: { outcome: { optionId: 'once' } } },
+    ]);
   });
 
   it('that are not supported are answered, so that the agent does not wait, and kept', () => {
@@ -116,8 +162,13 @@ describe('requests of the agent', () => {
 
 describe('adoption', () => {
   const ask = (id: number, toolCallId: string): string =>
-    rpc({ id, method: 'session/request_permission', params: { toolCall: { toolCallId }, options: [{ optionId: 'y', name: 'y', kind: 'allow_once' }] } });
-  const adopted = (agent: Partial<Agent>, ...lines: string[]): Dialogue => new Dialogue(protocol, dialogueWith(agent)).hear(...lines);
+    rpc({
+      id,
+      method: 'session/request_permission',
+      params: { toolCall: { toolCallId }, options: [{ optionId: 'y', name: 'y', kind: 'allow_once' }] },
+    });
+  const adopted = (agent: Partial<Agent>, ...lines: string[]): Dialogue =>
+    new Dialogue(protocol, dialogueWith(agent)).hear(...lines);
   const resumed = (dialogue: Dialogue): unknown[] => {
     const [first, ...rest] = dialogue.session.resume();
     expect(first).toEqual({ data: '\n' });
@@ -136,7 +187,10 @@ describe('adoption', () => {
     const dialogue = adopted({}, ...HANDSHAKE);
     dialogue.session.expectTurn(T);
     dialogue.hear(ask(1, 'c1'), ended, ask(2, 'c2'), rpc({ id: 3, method: 'terminal/create', params: {} }));
-    expect(resumed(dialogue)).toMatchObject([{ id: 2, result: { outcome: { optionId: 'y' } } }, { id: 3, error: { code: -32601 } }]);
+    expect(resumed(dialogue)).toMatchObject([
+      { id: 2, result: { outcome: { optionId: 'y' } } },
+      { id: 3, error: { code: -32601 } },
+    ]);
     expect(resumed(dialogue.hear(ends(T)))).toEqual([]);
   });
 });
@@ -144,12 +198,31 @@ describe('adoption', () => {
 describe('real agents', () => {
   it("are understood: a turn of Claude Code's adapter", () => {
     const dialogue = working().hear(
-      update({ sessionUpdate: 'available_commands_update', availableCommands: [{ name: 'compact', description: '…', input: null }] }),
+      update({
+        sessionUpdate: 'available_commands_update',
+        availableCommands: [{ name: 'compact', description: '…', input: null }],
+      }),
       thinks('The user wants the tests to pass.'),
       says("I'll run "),
       says('the tests.'),
-      update({ _meta: { claudeCode: { toolName: 'Bash' } }, toolCallId: 'toolu_01', sessionUpdate: 'tool_call', rawInput: {}, status: 'pending', title: 'Terminal', kind: 'execute', content: [] }),
-      update({ _meta: { claudeCode: { toolName: 'Bash' } }, toolCallId: 'toolu_01', sessionUpdate: 'tool_call_update', rawInput: { command: 'npm test' }, title: '`npm test`', kind: 'execute' }),
+      update({
+        _meta: { claudeCode: { toolName: 'Bash' } },
+        toolCallId: 'toolu_01',
+        sessionUpdate: 'tool_call',
+        rawInput: {},
+        status: 'pending',
+        title: 'Terminal',
+        kind: 'execute',
+        content: [],
+      }),
+      update({
+        _meta: { claudeCode: { toolName: 'Bash' } },
+        toolCallId: 'toolu_01',
+        sessionUpdate: 'tool_call_update',
+        rawInput: { command: 'npm test' },
+        title: '`npm test`',
+        kind: 'execute',
+      }),
       rpc({
         id: 0,
         method: 'session/request_permission',
@@ -163,9 +236,21 @@ describe('real agents', () => {
           toolCall: { toolCallId: 'toolu_01', rawInput: { command: 'npm test' }, title: '`npm test`' },
         },
       }),
-      update({ _meta: { claudeCode: { toolResponse: { stdout: '12 passed' }, toolName: 'Bash' } }, toolCallId: 'toolu_01', sessionUpdate: 'tool_call_update' }),
-      update({ toolCallId: 'toolu_01', sessionUpdate: 'tool_call_update', status: 'completed', rawOutput: '12 passed' }),
-      update({ sessionUpdate: 'plan', entries: [{ content: 'Run the tests', status: 'completed', priority: 'medium' }] }),
+      update({
+        _meta: { claudeCode: { toolResponse: { stdout: '12 passed' }, toolName: 'Bash' } },
+        toolCallId: 'toolu_01',
+        sessionUpdate: 'tool_call_update',
+      }),
+      update({
+        toolCallId: 'toolu_01',
+        sessionUpdate: 'tool_call_update',
+        status: 'completed',
+        rawOutput: '12 passed',
+      }),
+      update({
+        sessionUpdate: 'plan',
+        entries: [{ content: 'Run the tests', status: 'completed', priority: 'medium' }],
+      }),
       says('All 12 tests '),
       says('pass.'),
       update({ sessionUpdate: 'usage_update', used: 21_503, size: 200_000, cost: { amount: 0.0312, currency: 'USD' } }),
@@ -173,29 +258,92 @@ describe('real agents', () => {
     );
     expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text: 'All 12 tests pass.' });
     expect(dialogue.messages.map(({ kind }) => kind)).toEqual([
-      'other', 'agent_thought', 'agent_message', 'agent_message', 'tool_call', 'tool_call', 'permission', 'tool_call', 'tool_result', 'plan',
-      'agent_message', 'agent_message', 'other', 'other',
+      'other',
+      'agent_thought',
+      'agent_message',
+      'agent_message',
+      'tool_call',
+      'tool_call',
+      'permission',
+      'tool_call',
+      'tool_result',
+      'plan',
+      'agent_message',
+      'agent_message',
+      'other',
+      'other',
     ]);
-    expect(sent(dialogue)).toEqual([{ jsonrpc: '2.0', id: 0, result: { outcome: { outcome: 'selected', optionId: 'allow' } } }]);
+    expect(sent(dialogue)).toEqual([
+      { jsonrpc: '2.0', id: 0, result: { outcome: { outcome: 'selected', optionId: 'allow' } } },
+    ]);
   });
 
   it("are understood: a turn of Codex's adapter", () => {
     const dialogue = working().hear(
       update({ sessionUpdate: 'session_info_update', title: 'Event mapping', _meta: { codex: { goal: null } } }),
-      update({ sessionUpdate: 'agent_message_chunk', messageId: 'm-1', content: { type: 'text', text: 'Checking the mapping.' }, _meta: { codex: { phase: 'commentary' } } }),
-      update({ sessionUpdate: 'tool_call', toolCallId: 'item-1', kind: 'execute', title: 'git status', status: 'in_progress', content: [{ type: 'terminal', terminalId: 'item-1' }] }),
-      update({ sessionUpdate: 'tool_call_update', toolCallId: 'item-1', _meta: { terminal_output: { data: 'clean\n', terminal_id: 'item-1' } } }),
-      update({ sessionUpdate: 'tool_call_update', toolCallId: 'item-1', status: 'completed', rawOutput: { exit_code: 0 } }),
+      update({
+        sessionUpdate: 'agent_message_chunk',
+        messageId: 'm-1',
+        content: { type: 'text', text: 'Checking the mapping.' },
+        _meta: { codex: { phase: 'commentary' } },
+      }),
+      update({
+        sessionUpdate: 'tool_call',
+        toolCallId: 'item-1',
+        kind: 'execute',
+        title: 'git status',
+        status: 'in_progress',
+        content: [{ type: 'terminal', terminalId: 'item-1' }],
+      }),
+      update({
+        sessionUpdate: 'tool_call_update',
+        toolCallId: 'item-1',
+        _meta: { terminal_output: { data: 'clean\n', terminal_id: 'item-1' } },
+      }),
+      update({
+        sessionUpdate: 'tool_call_update',
+        toolCallId: 'item-1',
+        status: 'completed',
+        rawOutput: { exit_code: 0 },
+      }),
       update({ sessionUpdate: 'plan_update', plan: { type: 'markdown', id: 'p', content: '- look' } }),
-      update({ sessionUpdate: 'agent_message_chunk', messageId: 'm-2', content: { type: 'text', text: 'Still looking.' }, _meta: { codex: { phase: 'commentary' } } }),
-      update({ sessionUpdate: 'agent_message_chunk', messageId: 'm-3', content: { type: 'text', text: 'It is ' }, _meta: { codex: { phase: 'final_answer' } } }),
-      update({ sessionUpdate: 'agent_message_chunk', messageId: 'm-3', content: { type: 'text', text: 'clean.' }, _meta: { codex: { phase: 'final_answer' } } }),
+      update({
+        sessionUpdate: 'agent_message_chunk',
+        messageId: 'm-2',
+        content: { type: 'text', text: 'Still looking.' },
+        _meta: { codex: { phase: 'commentary' } },
+      }),
+      update({
+        sessionUpdate: 'agent_message_chunk',
+        messageId: 'm-3',
+        content: { type: 'text', text: 'It is ' },
+        _meta: { codex: { phase: 'final_answer' } },
+      }),
+      update({
+        sessionUpdate: 'agent_message_chunk',
+        messageId: 'm-3',
+        content: { type: 'text', text: 'clean.' },
+        _meta: { codex: { phase: 'final_answer' } },
+      }),
       update({ sessionUpdate: 'usage_update', used: 9_120, size: 272_000 }),
-      rpc({ id: T, result: { stopReason: 'end_turn', usage: null, _meta: { quota: { token_count: { total_tokens: 9_120 } } } } }),
+      rpc({
+        id: T,
+        result: { stopReason: 'end_turn', usage: null, _meta: { quota: { token_count: { total_tokens: 9_120 } } } },
+      }),
     );
     expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text: 'It is clean.' });
     expect(dialogue.messages.map(({ kind }) => kind)).toEqual([
-      'other', 'agent_message', 'tool_call', 'tool_call', 'tool_result', 'other', 'agent_message', 'agent_message', 'agent_message', 'other', 'other',
+      'other',
+      'agent_message',
+      'tool_call',
+      'tool_call',
+      'tool_result',
+      'other',
+      'agent_message',
+      'agent_message',
+      'agent_message',
+      'other',
+      'other',
     ]);
   });
 });

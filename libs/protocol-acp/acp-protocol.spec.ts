@@ -1,4 +1,14 @@
-import { ends, HANDSHAKE, INITIALIZED, rpc, says, SESSION, SESSION_MADE, thinks, update } from '@crewtab/testing/protocol/acp-lines';
+import {
+  ends,
+  HANDSHAKE,
+  INITIALIZED,
+  rpc,
+  says,
+  SESSION,
+  SESSION_MADE,
+  thinks,
+  update,
+} from '@crewtab/testing/protocol/acp-lines';
 import { Dialogue, dialogueWith } from '@crewtab/testing/protocol/dialogue';
 import { protocolContract } from '@crewtab/testing/protocol/protocol-contract';
 import type { Agent } from '@crewtab/domain/teams/team';
@@ -11,19 +21,37 @@ const T = 'prompt:run-1';
 const json = fc.jsonValue();
 const nearMisses = fc
   .oneof(
-    fc.record({ method: fc.constantFrom('session/update', 'session/request_permission', 'fs/read_text_file', 'session/cancel'), id: json, params: json }, { requiredKeys: ['method'] }),
+    fc.record(
+      {
+        method: fc.constantFrom('session/update', 'session/request_permission', 'fs/read_text_file', 'session/cancel'),
+        id: json,
+        params: json,
+      },
+      { requiredKeys: ['method'] },
+    ),
     fc.record({
       method: fc.constant('session/update'),
       params: fc.record({
         update: fc.record({
-          sessionUpdate: fc.constantFrom('agent_message_chunk', 'agent_thought_chunk', 'tool_call', 'tool_call_update', 'plan', 'zzz'),
+          sessionUpdate: fc.constantFrom(
+            'agent_message_chunk',
+            'agent_thought_chunk',
+            'tool_call',
+            'tool_call_update',
+            'plan',
+            'zzz',
+          ),
           content: fc.oneof(json, fc.record({ type: fc.constant('text'), text: json })),
           status: json,
           toolCallId: json,
         }),
       }),
     }),
-    fc.record({ method: fc.constant('session/request_permission'), id: fc.integer(), params: fc.record({ options: fc.array(json), toolCall: json }) }),
+    fc.record({
+      method: fc.constant('session/request_permission'),
+      id: fc.integer(),
+      params: fc.record({ options: fc.array(json), toolCall: json }),
+    }),
     fc.record({ id: fc.oneof(fc.constantFrom('session', 'mode'), json), result: json }),
     fc.record({ id: json, error: json }),
     fc.array(json),
@@ -50,7 +78,9 @@ function ready(agent: Partial<Agent> = {}): Dialogue {
 }
 
 function turnOf(...lines: string[]): Dialogue {
-  return ready().start(T, 'go').hear(...lines);
+  return ready()
+    .start(T, 'go')
+    .hear(...lines);
 }
 
 function sent(dialogue: Dialogue): Record<string, unknown>[] {
@@ -83,7 +113,14 @@ describe('the handshake', () => {
     expect(sent(dialogue)[1]).toMatchObject({
       params: {
         cwd: '/data/run-1',
-        mcpServers: [{ name: 'crewtab-team', command: 'node', args: ['/opt/bridge.js'], env: [{ name: 'CREWTAB_AGENT', value: 'writer' }] }],
+        mcpServers: [
+          {
+            name: 'crewtab-team',
+            command: 'node',
+            args: ['/opt/bridge.js'],
+            env: [{ name: 'CREWTAB_AGENT', value: 'writer' }],
+          },
+        ],
       },
     });
   });
@@ -103,7 +140,11 @@ describe('the handshake', () => {
   it.each([
     ['another version', [rpc({ id: 'initialize', result: { protocolVersion: 2 } })], 'speaks version 2'],
     ['no version', [rpc({ id: 'initialize', result: {} })], 'speaks version none'],
-    ['an error', [rpc({ id: 'initialize', error: { code: -32603, message: 'Internal error', data: { details: 'no disk' } } })], 'Internal error: no disk'],
+    [
+      'an error',
+      [rpc({ id: 'initialize', error: { code: -32603, message: 'Internal error', data: { details: 'no disk' } } })],
+      'Internal error: no disk',
+    ],
     ['no session id', [INITIALIZED, rpc({ id: 'session', result: {} })], 'without a session id'],
     ['a malformed error', [INITIALIZED, rpc({ id: 'session', error: 'no' })], 'answered session/new with an error: no'],
   ])('fails on %s, in the words of the agent', (_what, lines, words) => {
@@ -125,19 +166,33 @@ describe('the handshake', () => {
   });
 
   it('names the modes that there are when the mode is refused', () => {
-    const modes = { currentModeId: 'default', availableModes: [{ id: 'default', name: 'Default' }, { id: 'plan', name: 'Plan' }] };
+    const modes = {
+      currentModeId: 'default',
+      availableModes: [
+        { id: 'default', name: 'Default' },
+        { id: 'plan', name: 'Plan' },
+      ],
+    };
     const { handshake } = begin({ mode: 'yolo' }).hear(
       INITIALIZED,
       rpc({ id: 'session', result: { sessionId: SESSION, modes } }),
       rpc({ id: 'mode', error: { code: -32602, message: 'Invalid params' } }),
     ).session.state;
     expect(handshake).toMatchObject({
-      failure: { code: 'handshake_failed', message: 'agent "writer" refused the mode "yolo": Invalid params; it has default, plan' },
+      failure: {
+        code: 'handshake_failed',
+        message: 'agent "writer" refused the mode "yolo": Invalid params; it has default, plan',
+      },
     });
   });
 
   it('takes the first of two answers to one request, as they come after an adoption', () => {
-    const dialogue = begin().hear(INITIALIZED, INITIALIZED, SESSION_MADE, rpc({ id: 'session', result: { sessionId: 'other' } }));
+    const dialogue = begin().hear(
+      INITIALIZED,
+      INITIALIZED,
+      SESSION_MADE,
+      rpc({ id: 'session', result: { sessionId: 'other' } }),
+    );
     dialogue.start(T, 'go');
     expect(sent(dialogue).at(-1)).toMatchObject({ params: { sessionId: SESSION } });
     expect(sent(dialogue).filter(({ method }) => method === 'session/new')).toHaveLength(1);
@@ -156,9 +211,20 @@ describe('a turn', () => {
         jsonrpc: '2.0',
         id: T,
         method: 'session/prompt',
-        params: { sessionId: SESSION, prompt: [{ type: 'text', text: 'Be brief.' }, { type: 'text', text: 'one' }] },
+        params: {
+          sessionId: SESSION,
+          prompt: [
+            { type: 'text', text: 'Be brief.' },
+            { type: 'text', text: 'one' },
+          ],
+        },
       },
-      { jsonrpc: '2.0', id: 'delegate:2', method: 'session/prompt', params: { sessionId: SESSION, prompt: [{ type: 'text', text: 'two' }] } },
+      {
+        jsonrpc: '2.0',
+        id: 'delegate:2',
+        method: 'session/prompt',
+        params: { sessionId: SESSION, prompt: [{ type: 'text', text: 'two' }] },
+      },
     ]);
   });
 
@@ -174,8 +240,16 @@ describe('a turn', () => {
     ['the block after a thought', [says('first'), thinks('hm'), says('second')], 'second'],
     ['the block after a plan', [says('first'), plan, says('second')], 'second'],
     ['the last block with text, if the last one is blank', [says('answer'), call, called, says(' \n')], 'answer'],
-    ['the whole answer, if details of an ended call come in between', [call, called, says('ans'), detail, says('wer')], 'answer'],
-    ['the last of two messages with ids', [says('checking', { messageId: 'm1' }), says('yes', { messageId: 'm2' }), says('!', { messageId: 'm2' })], 'yes!'],
+    [
+      'the whole answer, if details of an ended call come in between',
+      [call, called, says('ans'), detail, says('wer')],
+      'answer',
+    ],
+    [
+      'the last of two messages with ids',
+      [says('checking', { messageId: 'm1' }), says('yes', { messageId: 'm2' }), says('!', { messageId: 'm2' })],
+      'yes!',
+    ],
     ['nothing, if nothing was said', [call, called], ''],
   ])('results in %s', (_what, lines, text) => {
     expect(turnOf(...lines, ends(T)).session.state.turns.get(T)).toEqual({ status: 'done', text });
@@ -198,8 +272,18 @@ describe('a turn', () => {
   });
 
   it.each([
-    ['an error with data', { error: { code: -32603, message: 'Internal error', data: { details: 'API is down' } } }, 'agent_error', 'Internal error: API is down'],
-    ['an error with other data', { error: { code: -32603, message: 'Internal error', data: { status: 529 } } }, 'agent_error', '{"status":529}'],
+    [
+      'an error with data',
+      { error: { code: -32603, message: 'Internal error', data: { details: 'API is down' } } },
+      'agent_error',
+      'Internal error: API is down',
+    ],
+    [
+      'an error with other data',
+      { error: { code: -32603, message: 'Internal error', data: { status: 529 } } },
+      'agent_error',
+      '{"status":529}',
+    ],
     ['an error without words', { error: { code: 7 } }, 'agent_error', 'error 7'],
     ['an empty error', { error: {} }, 'protocol_error', 'malformed'],
     ['no stop reason', { result: {} }, 'protocol_error', 'none'],
@@ -214,7 +298,13 @@ describe('a turn', () => {
     const dialogue = turnOf(says('working'));
     dialogue.written.push(...dialogue.session.cancelTurn());
     expect(sent(dialogue).at(-1)).toEqual({ jsonrpc: '2.0', method: 'session/cancel', params: { sessionId: SESSION } });
-    dialogue.hear(rpc({ id: 1, method: 'session/request_permission', params: { options: [{ optionId: 'a', kind: 'allow_once', name: 'A' }] } }));
+    dialogue.hear(
+      rpc({
+        id: 1,
+        method: 'session/request_permission',
+        params: { options: [{ optionId: 'a', kind: 'allow_once', name: 'A' }] },
+      }),
+    );
     expect(sent(dialogue).at(-1)).toEqual({ jsonrpc: '2.0', id: 1, result: { outcome: { outcome: 'cancelled' } } });
     expect(dialogue.hear(ends(T, 'cancelled')).session.cancelTurn()).toEqual([]);
   });

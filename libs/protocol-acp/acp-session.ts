@@ -1,6 +1,12 @@
 import type { CancelNotification, PromptRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk';
 import { AppError, assertNever } from '@crewtab/domain/errors';
-import type { DialogueState, Outgoing, ProtocolSession, Reaction, TurnState } from '@crewtab/domain/ports/agent-protocol';
+import type {
+  DialogueState,
+  Outgoing,
+  ProtocolSession,
+  Reaction,
+  TurnState,
+} from '@crewtab/domain/ports/agent-protocol';
 import type { OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
 import { LastWords } from '@crewtab/domain/runs/last-words';
@@ -122,9 +128,13 @@ export class AcpSession implements ProtocolSession {
       case 'stray':
         return other(isObject(incoming.value) ? incoming.value : { value: incoming.value });
       case 'notification':
-        return incoming.method === 'session/update' ? this.takeUpdate(incoming.params) : other({ method: incoming.method, params: incoming.params });
+        return incoming.method === 'session/update'
+          ? this.takeUpdate(incoming.params)
+          : other({ method: incoming.method, params: incoming.params });
       case 'request':
-        return incoming.method === 'session/request_permission' ? this.takePermissionRequest(incoming) : this.takeUnknownRequest(incoming);
+        return incoming.method === 'session/request_permission'
+          ? this.takePermissionRequest(incoming)
+          : this.takeUnknownRequest(incoming);
       case 'result':
       case 'error':
         return this.takeResponse(incoming);
@@ -145,7 +155,11 @@ export class AcpSession implements ProtocolSession {
 
   private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {
     this.noteWork();
-    const { outcome, decision, option } = decidePermission(params, this.options.dialogue.agent.permissions, this.isTurnCancelled);
+    const { outcome, decision, option } = decidePermission(
+      params,
+      this.options.dialogue.agent.permissions,
+      this.isTurnCancelled,
+    );
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
     const toolCall = params['toolCall'];
     this.answers.set(id, { outgoing, toolCallId: isObject(toolCall) ? toolCall['toolCallId'] : undefined });
@@ -153,7 +167,15 @@ export class AcpSession implements ProtocolSession {
   }
 
   /** Files and terminals were not offered; extensions are not known. The agent is told, so that it does not wait. */
-  private takeUnknownRequest({ id, method, params }: { readonly id: RpcId; readonly method: string; readonly params: JsonObject }): Effect {
+  private takeUnknownRequest({
+    id,
+    method,
+    params,
+  }: {
+    readonly id: RpcId;
+    readonly method: string;
+    readonly params: JsonObject;
+  }): Effect {
     const outgoing = errorFor(id, METHOD_NOT_FOUND, `Crewtab does not offer ${method}`);
     this.answers.set(id, { outgoing, toolCallId: undefined });
     return { ...other({ method, params }), outgoing: [outgoing] };
@@ -176,7 +198,10 @@ export class AcpSession implements ProtocolSession {
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
     const { name } = this.options.dialogue.agent;
     const text = this.answer.take();
-    this.turns.set(id, response.type === 'result' ? endOfTurn(name, response.result, text) : turnError(name, response.error));
+    this.turns.set(
+      id,
+      response.type === 'result' ? endOfTurn(name, response.result, text) : turnError(name, response.error),
+    );
     this.hasSeenWork = true;
     this.isTurnCancelled = false;
     this.answers.clear();

@@ -1,4 +1,9 @@
-import type { InitializeRequest, McpServerStdio, NewSessionRequest, SetSessionModeRequest } from '@agentclientprotocol/sdk';
+import type {
+  InitializeRequest,
+  McpServerStdio,
+  NewSessionRequest,
+  SetSessionModeRequest,
+} from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
 import { isObject, METHOD_NOT_FOUND, request, wordsOf, type JsonObject, type RpcError } from './json-rpc';
@@ -115,7 +120,8 @@ export class Handshake {
     }
     if (this.step === 'mode') {
       const known = this.modes.length > 0 ? `; it has ${this.modes.join(', ')}` : '';
-      const refusal = error.code === METHOD_NOT_FOUND ? 'has no modes' : `refused the mode "${this.options.dialogue.agent.mode}"`;
+      const refusal =
+        error.code === METHOD_NOT_FOUND ? 'has no modes' : `refused the mode "${this.options.dialogue.agent.mode}"`;
       return `${refusal}: ${words}${known}`;
     }
     return `answered ${METHODS[this.step]} with an error: ${words}`;
@@ -132,7 +138,10 @@ export class Handshake {
       case 'session':
         return { cwd: this.options.cwd, mcpServers: this.mcpServers() } satisfies NewSessionRequest;
       case 'mode':
-        return { sessionId: this.session ?? '', modeId: this.options.dialogue.agent.mode ?? '' } satisfies SetSessionModeRequest;
+        return {
+          sessionId: this.session ?? '',
+          modeId: this.options.dialogue.agent.mode ?? '',
+        } satisfies SetSessionModeRequest;
     }
   }
 

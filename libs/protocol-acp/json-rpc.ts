@@ -78,7 +78,8 @@ function detailOf(data: unknown): string {
   if (data === undefined || data === null) return '';
   if (typeof data === 'string') return cut(data);
   if (!isObject(data)) return cut(JSON.stringify(data));
-  for (const key of ['details', 'detail', 'message', 'error', 'reason']) if (typeof data[key] === 'string') return cut(data[key]);
+  for (const key of ['details', 'detail', 'message', 'error', 'reason'])
+    if (typeof data[key] === 'string') return cut(data[key]);
   return Object.keys(data).length === 0 ? '' : cut(JSON.stringify(data));
 }
 
@@ -87,27 +88,35 @@ function cut(text: string): string {
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {
-  let level: unknown[] = [value];
+  let level: readonly unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > levels) return true;
-    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values<unknown>(each) : []));
+    level = level.flatMap(childrenOf);
   }
   return false;
+}
+
+function childrenOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return isObject(value) ? Object.values(value) : [];
 }
 
 function classify(value: unknown): Incoming {
   if (!isObject(value)) return { type: 'stray', value };
   const { id, method } = value;
   const params = isObject(value['params']) ? value['params'] : {};
-  if (typeof method === 'string') return isId(id) ? { type: 'request', id, method, params } : { type: 'notification', method, params };
+  if (typeof method === 'string')
+    return isId(id) ? { type: 'request', id, method, params } : { type: 'notification', method, params };
   if (!isId(id)) return { type: 'stray', value };
-  if (value['error'] !== undefined && value['error'] !== null) return { type: 'error', id, error: toRpcError(value['error']) };
+  if (value['error'] !== undefined && value['error'] !== null)
+    return { type: 'error', id, error: toRpcError(value['error']) };
   if ('result' in value) return { type: 'result', id, result: value['result'] };
   return { type: 'stray', value };
 }
 
 function toRpcError(error: unknown): RpcError {
-  if (!isObject(error)) return { code: null, message: typeof error === 'string' ? error : JSON.stringify(error), data: null };
+  if (!isObject(error))
+    return { code: null, message: typeof error === 'string' ? error : JSON.stringify(error), data: null };
   const { code, message, data } = error;
   return { code: typeof code === 'number' ? code : null, message: typeof message === 'string' ? message : '', data };
 }

@@ -17,7 +17,11 @@ const REJECTING = ['reject_once', 'reject_always'];
  * Answers a permission request without asking anybody. An agent that offers nothing which fits (or nothing that can be
  * chosen) hears `cancelled`.
  */
-export function decidePermission(params: JsonObject, permissions: Agent['permissions'], isTurnCancelled: boolean): PermissionAnswer {
+export function decidePermission(
+  params: JsonObject,
+  permissions: Agent['permissions'],
+  isTurnCancelled: boolean,
+): PermissionAnswer {
   const options = Array.isArray(params['options']) ? params['options'].filter(isChoosable) : [];
   const isAllowed = permissions !== 'deny';
   const option = isTurnCancelled ? null : isAllowed ? chooseAllowing(options) : chooseRejecting(options);

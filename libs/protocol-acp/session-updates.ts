@@ -55,7 +55,13 @@ function messageChunk(update: JsonObject): UpdateMeaning {
  */
 function toolCallUpdate(update: JsonObject): UpdateMeaning {
   const hasEnded = update['status'] === 'completed' || update['status'] === 'failed';
-  return { kind: hasEnded ? 'tool_result' : 'tool_call', content: update, answer: null, breaksAnswer: hasEnded, isWork: true };
+  return {
+    kind: hasEnded ? 'tool_result' : 'tool_call',
+    content: update,
+    answer: null,
+    breaksAnswer: hasEnded,
+    isWork: true,
+  };
 }
 
 function textOrOwn(update: JsonObject): MessageContent {

@@ -17,7 +17,10 @@ export function endOfTurn(agent: string, result: unknown, text: string): TurnSta
     case 'cancelled':
       return failed('agent_cancelled', `agent "${agent}" says that its turn was cancelled`);
     default:
-      return failed('protocol_error', `agent "${agent}" ended its turn with an unknown stop reason: ${JSON.stringify(stopReason) ?? 'none'}`);
+      return failed(
+        'protocol_error',
+        `agent "${agent}" ended its turn with an unknown stop reason: ${JSON.stringify(stopReason) ?? 'none'}`,
+      );
   }
 }
 
@@ -37,6 +40,9 @@ function quote(text: string): string {
   return `; its last text: ${trimmed.length > QUOTED_CHARS ? `…${trimmed.slice(-QUOTED_CHARS)}` : trimmed}`;
 }
 
-function failed(code: 'agent_refused' | 'agent_limit' | 'agent_cancelled' | 'agent_error' | 'protocol_error', message: string): TurnState {
+function failed(
+  code: 'agent_refused' | 'agent_limit' | 'agent_cancelled' | 'agent_error' | 'protocol_error',
+  message: string,
+): TurnState {
   return { status: 'failed', failure: { code, message } };
 }

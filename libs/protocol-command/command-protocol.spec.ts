@@ -15,7 +15,8 @@ protocolContract('CommandProtocol', {
 });
 
 describe('CommandProtocol', () => {
-  const begin = (instructions?: string): Dialogue => new Dialogue(protocol, dialogueWith({ protocol: 'command', instructions })).open();
+  const begin = (instructions?: string): Dialogue =>
+    new Dialogue(protocol, dialogueWith({ protocol: 'command', instructions })).open();
 
   it('writes the instructions, a blank line and the prompt, then closes stdin', () => {
     expect(begin('Be brief.').start('prompt:run-1', 'Count\nto three.').written).toEqual([
@@ -44,7 +45,10 @@ describe('CommandProtocol', () => {
     const { handshake } = begin().exit(0).session.state;
     expect(handshake).toMatchObject({
       status: 'failed',
-      failure: { code: 'agent_exited', message: 'agent "writer" ended with exit code 0, before it was given its prompt' },
+      failure: {
+        code: 'agent_exited',
+        message: 'agent "writer" ended with exit code 0, before it was given its prompt',
+      },
     });
   });
 
@@ -54,6 +58,8 @@ describe('CommandProtocol', () => {
   });
 
   it('believes the engine about memory even with exit code 0', () => {
-    expect(begin().start('t', 'go').exit(0, true).session.state.turns.get('t')).toMatchObject({ failure: { code: 'out_of_memory' } });
+    expect(begin().start('t', 'go').exit(0, true).session.state.turns.get('t')).toMatchObject({
+      failure: { code: 'out_of_memory' },
+    });
   });
 });

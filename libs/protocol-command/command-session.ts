@@ -1,5 +1,11 @@
 import { AppError } from '@crewtab/domain/errors';
-import type { DialogueState, Outgoing, ProtocolSession, Reaction, TurnState } from '@crewtab/domain/ports/agent-protocol';
+import type {
+  DialogueState,
+  Outgoing,
+  ProtocolSession,
+  Reaction,
+  TurnState,
+} from '@crewtab/domain/ports/agent-protocol';
 import type { OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
 import { LastWords } from '@crewtab/domain/runs/last-words';
@@ -46,12 +52,16 @@ export class CommandSession implements ProtocolSession {
     } else {
       this.lastWords.add(line.text);
     }
-    return { messages: [{ agent: this.agent.name, kind: isAnswer ? 'agent_message' : 'stderr', content: { text }, at }], outgoing: [] };
+    return {
+      messages: [{ agent: this.agent.name, kind: isAnswer ? 'agent_message' : 'stderr', content: { text }, at }],
+      outgoing: [],
+    };
   }
 
   /** @throws AppError `prompt_failed` for a second turn: the program's stdin is closed after the first */
   startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[] {
-    if (this.turns.size > 0) throw new AppError('prompt_failed', `agent "${this.agent.name}" is a plain program and takes one prompt only`);
+    if (this.turns.size > 0)
+      throw new AppError('prompt_failed', `agent "${this.agent.name}" is a plain program and takes one prompt only`);
     this.expectTurn(turn.id);
     const { instructions } = this.agent;
     return [{ data: `${instructions ? `${instructions}\n\n` : ''}${turn.text}\n`, endInput: true }];
@@ -74,7 +84,8 @@ export class CommandSession implements ProtocolSession {
       this.handshake = { status: 'failed', failure: this.lastWords.appendTo(early) };
     }
     const failure = this.lastWords.appendTo(end);
-    for (const [id, turn] of this.turns) if (turn.status === 'open') this.turns.set(id, isGood ? this.finished() : { status: 'failed', failure });
+    for (const [id, turn] of this.turns)
+      if (turn.status === 'open') this.turns.set(id, isGood ? this.finished() : { status: 'failed', failure });
     return NOTHING;
   }
 

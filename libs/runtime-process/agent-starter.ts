@@ -47,14 +47,18 @@ export class AgentStarter {
   async ensure(deployment: DeploymentSpec, agent: AgentSpec): Promise<void> {
     const command = agent.command ?? [];
     if (command.length === 0) {
-      throw new AppError('create_failed', `agent "${agent.name}" has no command, and the process runtime has no images to take one from`);
+      throw new AppError(
+        'create_failed',
+        `agent "${agent.name}" has no command, and the process runtime has no images to take one from`,
+      );
     }
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
     await this.folders.appear(agentDir, (unfinished) => fillAgentDir(unfinished, agent));
     const state = new AgentState(agentDir);
     if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command));
     const exit = await state.exit();
-    if (exit?.startError !== undefined) throw new AppError('start_failed', `could not start agent "${agent.name}": ${exit.startError}`);
+    if (exit?.startError !== undefined)
+      throw new AppError('start_failed', `could not start agent "${agent.name}": ${exit.startError}`);
   }
 
   private async start(state: AgentState, order: Order): Promise<void> {
@@ -136,7 +140,8 @@ async function untilStarted(state: AgentState, signal: ChangeSignal, failure: ()
   for (const giveUpAt = Date.now() + START_LIMIT_MS; Date.now() < giveUpAt; await signal.wait()) {
     if (await hasStarted(state)) return;
     const reason = failure();
-    if (reason !== null) throw new AppError('start_failed', `could not start an agent: ${reason}${await lastLog(state)}`);
+    if (reason !== null)
+      throw new AppError('start_failed', `could not start an agent: ${reason}${await lastLog(state)}`);
   }
   throw new AppError('start_failed', `an agent was not started within ${START_LIMIT_MS} ms${await lastLog(state)}`);
 }

@@ -43,8 +43,12 @@ export class InputPipe {
     try {
       this.handle ??= await open(join(this.agentDir, 'stdin'), constants.O_WRONLY | constants.O_NONBLOCK);
       let pauseMs = FIRST_PAUSE_MS;
-      for (let from = 0; from < bytes.length; ) {
-        if (this.isClosed) throw new AppError('engine_error', 'the channel was closed while the agent had not read what was written to it');
+      for (let from = 0; from < bytes.length;) {
+        if (this.isClosed)
+          throw new AppError(
+            'engine_error',
+            'the channel was closed while the agent had not read what was written to it',
+          );
         const written = await this.writeSome(this.handle, bytes.subarray(from));
         from += written;
         pauseMs = written > 0 ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
@@ -81,7 +85,8 @@ export class InputPipe {
 function toInputError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENXIO' || code === 'EPIPE') return new AppError('agent_exited', 'the agent takes no input any more', { cause: error });
+  if (code === 'ENXIO' || code === 'EPIPE')
+    return new AppError('agent_exited', 'the agent takes no input any more', { cause: error });
   if (code === 'ENOENT') return new AppError('agent_vanished', 'the directory of the agent is gone', { cause: error });
   return new AppError('engine_error', `could not write to the agent: ${message}`, { cause: error });
 }

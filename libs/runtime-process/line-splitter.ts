@@ -17,7 +17,7 @@ export class LineSplitter {
 
   /** Keeps what is not yet a line: `bytes` must not be written to afterwards. */
   *push(bytes: Buffer): Generator<OutputLine> {
-    for (let from = 0; from < bytes.length; ) {
+    for (let from = 0; from < bytes.length;) {
       const newline = bytes.indexOf(NEWLINE, from);
       const end = newline === -1 ? bytes.length : newline;
       const room = this.longestLineBytes - this.pendingBytes;

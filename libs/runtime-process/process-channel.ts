@@ -75,8 +75,8 @@ export class ProcessChannel implements AgentChannel {
         // Asked before reading: what is read afterwards is then all there is.
         const hasEnded = await this.hasEnded();
         let hasRead = false;
-        for (const source of sources) {
-          for (let bytes = await readSome(source); bytes; bytes = await readSome(source)) {
+        for (const { source, end } of await measure(sources)) {
+          for (let bytes = await readSome(source, end); bytes; bytes = await readSome(source, end)) {
             hasRead = true;
             for (const line of source.lines.push(bytes)) {
               if (this.isClosed) return;
@@ -84,7 +84,10 @@ export class ProcessChannel implements AgentChannel {
             }
           }
         }
-        if (hasEnded) return yield* lastLines(sources);
+        if (hasEnded) {
+          yield* lastLines(sources);
+          return;
+        }
         if (!hasRead) await signal.wait();
       }
     } finally {
@@ -118,11 +121,20 @@ export class ProcessChannel implements AgentChannel {
   }
 }
 
-/** Null where there is nothing new. The splitter keeps the bytes, hence a buffer for each. */
-async function readSome(source: Source): Promise<Buffer | null> {
-  const { size } = await source.file.stat();
-  if (size <= source.position) return null;
-  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, size - source.position));
+/**
+ * How far to read each in this round, stderr first: what an agent wrote to stderr before a line on stdout comes before
+ * that line, so that nothing of it is missing when the line ends the work.
+ */
+async function measure(sources: readonly Source[]): Promise<{ source: Source; end: number }[]> {
+  const rounds: { source: Source; end: number }[] = [];
+  for (const source of sources) rounds.unshift({ source, end: (await source.file.stat()).size });
+  return rounds;
+}
+
+/** Null at `end`. The splitter keeps the bytes, hence a buffer for each. */
+async function readSome(source: Source, end: number): Promise<Buffer | null> {
+  if (end <= source.position) return null;
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - source.position));
   const { bytesRead } = await source.file.read(buffer, 0, buffer.length, source.position);
   source.position += bytesRead;
   return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);

@@ -77,7 +77,8 @@ export class ProcessRuntime implements Runtime {
   ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal }: DeployOptions): Promise<string> {
     return translated('create_failed', async () => {
       await this.folders.createRun(deployment);
-      if (signal.aborted) throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
+      if (signal.aborted)
+        throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
       await this.starter.ensure(deployment, agent);
       return `${deployment.runId}/${agent.name}`;
     });
@@ -94,7 +95,9 @@ export class ProcessRuntime implements Runtime {
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
-    const watch = new ExitWatch(this.folders.exitsDir(installationId), onEnded, (closed) => this.openOnes.delete(closed));
+    const watch = new ExitWatch(this.folders.exitsDir(installationId), onEnded, (closed) =>
+      this.openOnes.delete(closed),
+    );
     this.openOnes.add(watch);
     return watch;
   }

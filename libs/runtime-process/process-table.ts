@@ -67,7 +67,9 @@ export async function findByEnvironment(name: string, value: string): Promise<Pr
   if (!isLinux) return [];
   const wanted = `${name}=${value}`;
   const processes = await listProcesses();
-  const environments = await Promise.all(processes.map(({ pid }) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')));
+  const environments = await Promise.all(
+    processes.map(({ pid }) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')),
+  );
   return processes.filter((_, at) => environments[at]?.split('\0').includes(wanted));
 }
 
@@ -84,12 +86,12 @@ async function linuxRow(pid: number): Promise<ProcessRow | null> {
 
 /** `ps` answers with exit code 1 where there is no such process. */
 async function psRows(selection: readonly string[]): Promise<ProcessRow[]> {
-  const { stdout } = await run('ps', ['-o', 'pid=,pgid=,stat=,lstart=', ...selection], { timeout: PS_TIMEOUT_MS }).catch(
-    (error: NodeJS.ErrnoException & { stdout?: string }) => {
-      if (typeof error.code === 'number') return { stdout: error.stdout ?? '' };
-      throw error;
-    },
-  );
+  const { stdout } = await run('ps', ['-o', 'pid=,pgid=,stat=,lstart=', ...selection], {
+    timeout: PS_TIMEOUT_MS,
+  }).catch((error: NodeJS.ErrnoException & { stdout?: string }) => {
+    if (typeof error.code === 'number') return { stdout: error.stdout ?? '' };
+    throw error;
+  });
   return stdout.split('\n').flatMap((line) => {
     const [, pid, groupId, state, startedAt] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line) ?? [];
     if (!startedAt || state?.startsWith('Z')) return [];

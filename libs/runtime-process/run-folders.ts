@@ -1,5 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec, RunResources } from '@crewtab/domain/ports/runtime';
@@ -101,15 +113,18 @@ export class RunFolders {
   /** Removes all of a run but its processes; `run.json` last, so that whatever stays behind is still found by `list`. */
   async removeRun(label: RunLabel): Promise<void> {
     const runDir = this.runDir(label.runId);
-    for (const part of ['agents', 'workspace']) await rm(join(runDir, part), { recursive: true, force: true, maxRetries: 3 });
+    for (const part of ['agents', 'workspace'])
+      await rm(join(runDir, part), { recursive: true, force: true, maxRetries: 3 });
     const exits = this.exitsDir(label.installationId);
-    for (const exit of await readdirIfThere(exits)) if (exit.startsWith(`${label.runId}~`)) await rm(join(exits, exit), { force: true });
+    for (const exit of await readdirIfThere(exits))
+      if (exit.startsWith(`${label.runId}~`)) await rm(join(exits, exit), { force: true });
     const name = join(this.rootDir, 'names', checked(label.name));
     if ((await ownerOf(name)) === label.runId) await rm(name, { force: true });
     await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
     for (const left of await readdirIfThere(join(this.rootDir, 'runs'))) {
       // Half made by a worker that died.
-      if (left.startsWith(`.${label.runId}.`)) await rm(join(this.rootDir, 'runs', left), { recursive: true, force: true });
+      if (left.startsWith(`.${label.runId}.`))
+        await rm(join(this.rootDir, 'runs', left), { recursive: true, force: true });
     }
   }
 
@@ -140,7 +155,9 @@ export class RunFolders {
     if (label?.installationId !== installationId) return null;
     const agents = await this.listAgents(runId);
     const paths = [this.runDir(runId), ...agents.map((agent) => this.agentDir(runId, agent))];
-    const madeAtMs = await Promise.all(paths.map((path) => stat(path).then(({ ctimeMs }) => ctimeMs, ignoring('ENOENT'))));
+    const madeAtMs = await Promise.all(
+      paths.map((path) => stat(path).then(({ ctimeMs }) => ctimeMs, ignoring('ENOENT'))),
+    );
     const youngestAtMs = Math.max(...madeAtMs.map((at) => at ?? 0));
     return {
       runId,

@@ -2,7 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LeftBehind, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { RUN_MARK } from './agent-starter';
 import { AgentState } from './agent-state';
-import { findByEnvironment, isRunning, listProcesses, membersOf, signalGroup, signalIfThere, type ProcessIdentity, type ProcessRow } from './process-table';
+import {
+  findByEnvironment,
+  isRunning,
+  listProcesses,
+  membersOf,
+  signalGroup,
+  signalIfThere,
+  type ProcessIdentity,
+  type ProcessRow,
+} from './process-table';
 import { exists, type RunFolders, type RunLabel } from './run-folders';
 
 /** After SIGKILL a process is gone as soon as the kernel gets to it; one that waits for a broken disk never is, ms. */
@@ -15,7 +24,12 @@ const NOTHING = { containers: 0, networks: 0, volumes: 0 };
  * Ends and removes a run. Processes first, and their directories only when they are gone: the directory is what finds
  * them again. Idempotent; what resists is reported and can be tried again.
  */
-export async function tearDownRun(folders: RunFolders, installationId: string, runId: string, graceMs: number): Promise<TeardownReport> {
+export async function tearDownRun(
+  folders: RunFolders,
+  installationId: string,
+  runId: string,
+  graceMs: number,
+): Promise<TeardownReport> {
   const label = await folders.readLabel(runId);
   if (label?.installationId !== installationId) return { removed: NOTHING, left: [] };
   const agents = await folders.listAgents(runId);
@@ -55,12 +69,16 @@ async function endAgent(state: AgentState, graceMs: number): Promise<void> {
  */
 async function endStragglers(states: readonly AgentState[], runId: string): Promise<ProcessRow[]> {
   const leaders = (await Promise.all(states.map((state) => state.agent()))).filter((leader) => leader !== null);
-  const supervisors = (await Promise.all(states.map((state) => state.supervisor()))).filter((supervisor) => supervisor !== null);
-  for (const giveUpAt = Date.now() + KILL_LIMIT_MS; ; ) {
+  const supervisors = (await Promise.all(states.map((state) => state.supervisor()))).filter(
+    (supervisor) => supervisor !== null,
+  );
+  for (const giveUpAt = Date.now() + KILL_LIMIT_MS; ;) {
     const processes = await listProcesses();
     const stragglers = [
       ...leaders.flatMap((leader) => membersOf(leader, processes)),
-      ...processes.filter((row) => supervisors.some(({ pid, startedAt }) => row.pid === pid && row.startedAt === startedAt)),
+      ...processes.filter((row) =>
+        supervisors.some(({ pid, startedAt }) => row.pid === pid && row.startedAt === startedAt),
+      ),
       ...(await findByEnvironment(RUN_MARK, runId)),
     ];
     if (stragglers.length === 0 || Date.now() >= giveUpAt) return stragglers;
@@ -90,7 +108,9 @@ async function removeFolders(folders: RunFolders, label: RunLabel): Promise<Left
   } catch (error) {
     return { kind: 'directory', name: path, reason: (error as Error).message };
   }
-  return (await exists(path)) ? { kind: 'directory', name: path, reason: 'it is still there after it was removed' } : null;
+  return (await exists(path))
+    ? { kind: 'directory', name: path, reason: 'it is still there after it was removed' }
+    : null;
 }
 
 function processLeft({ pid }: ProcessRow): LeftBehind {

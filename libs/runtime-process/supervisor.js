@@ -12,7 +12,8 @@
  * its process group behind. Signals that end other programs (a terminal's Ctrl-C reaches nobody here anyway) don't end
  * it: the teardown stops the agent, and the supervisor follows.
  *
- * If it is killed itself, the agent goes on; its exit code is then unknown.
+ * If it is killed itself, the agent goes on, but its exit code is then unknown, its stdin open only while a worker holds
+ * it, and nobody ends it at `killAt`.
  */
 const { spawn, execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -182,7 +183,8 @@ function killGroup(pid, signal) {
 
 /** The same words as in process-table.ts: a pid is given to somebody else sooner or later, a pid with its start is not. */
 function startOf(pid) {
-  if (process.platform !== 'linux') return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  if (process.platform !== 'linux')
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
   const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return `${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${fields[19]}`;

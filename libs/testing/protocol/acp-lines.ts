@@ -22,6 +22,9 @@ export function ends(turn: string, stopReason = 'end_turn'): string {
   return rpc({ id: turn, result: { stopReason } });
 }
 
-export const INITIALIZED = rpc({ id: 'initialize', result: { protocolVersion: 1, agentCapabilities: {}, authMethods: [] } });
+export const INITIALIZED = rpc({
+  id: 'initialize',
+  result: { protocolVersion: 1, agentCapabilities: {}, authMethods: [] },
+});
 export const SESSION_MADE = rpc({ id: 'session', result: { sessionId: SESSION } });
 export const HANDSHAKE: readonly string[] = [INITIALIZED, SESSION_MADE];

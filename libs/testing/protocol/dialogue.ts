@@ -5,7 +5,10 @@ import type { Agent } from '@crewtab/domain/teams/team';
 
 export const READ_AT = new Date('2026-01-05T09:00:00.000Z');
 
-export function dialogueWith(agent: Partial<Agent> = {}, teamTools: DialogueOptions['teamTools'] = null): DialogueOptions {
+export function dialogueWith(
+  agent: Partial<Agent> = {},
+  teamTools: DialogueOptions['teamTools'] = null,
+): DialogueOptions {
   return { runId: 'run-1', agent: { name: 'writer', role: 'leader', protocol: 'acp', ...agent }, teamTools };
 }
 

@@ -37,7 +37,9 @@ function begun(subject: ProtocolSubject): Dialogue {
 }
 
 function answered(subject: ProtocolSubject, text: string): Dialogue {
-  const dialogue = begun(subject).start(TURN, 'do it').hear(...subject.turn(TURN, text));
+  const dialogue = begun(subject)
+    .start(TURN, 'do it')
+    .hear(...subject.turn(TURN, text));
   return subject.endsByExit ? dialogue.exit(0) : dialogue;
 }
 
@@ -94,7 +96,9 @@ function describeAdoption(subject: ProtocolSubject): void {
   });
 
   it('is after adoption where the one who wrote the turn is', () => {
-    const live = begun(subject).start(TURN, 'do it').hear(...subject.turn(TURN, 'One.'));
+    const live = begun(subject)
+      .start(TURN, 'do it')
+      .hear(...subject.turn(TURN, 'One.'));
     const lines = [...subject.handshake, ...subject.turn(TURN, 'One.')];
     for (let cut = subject.handshake.length; cut <= lines.length; cut++) {
       const later = adopted(subject, lines.slice(0, cut));
@@ -145,12 +149,20 @@ function describeEnds(subject: ProtocolSubject): void {
 }
 
 function describeGarbage(subject: ProtocolSubject): void {
-  const garbage = fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.json({ depthSize: 'large' }), subject.nearMisses);
+  const garbage = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc.json({ depthSize: 'large' }),
+    subject.nearMisses,
+  );
 
   it('never throws, whatever comes, and goes on afterwards where it was not told an end', () => {
     fc.assert(
       fc.property(fc.array(garbage, { maxLength: 30 }), (lines) => {
-        const dialogue = begun(subject).start(TURN, 'do it').hear(...lines).hearError(...lines);
+        const dialogue = begun(subject)
+          .start(TURN, 'do it')
+          .hear(...lines)
+          .hearError(...lines);
         dialogue.session.resume();
         dialogue.session.cancelTurn();
         for (const { data } of dialogue.written) expect(data).toMatch(/^[^\n]*\n$|^do it/);

@@ -7,7 +7,8 @@ import { runtimeContract } from '@crewtab/testing/runtime/runtime-contract';
 
 runtimeContract('ProcessRuntime', { oom: false, isolation: false }, async () => {
   const rootDir = await mkdtemp(join(tmpdir(), 'crewtab-process-'));
-  const make = (): ProcessRuntime => new ProcessRuntime({ rootDir, searchPath: process.env['PATH'] ?? '/usr/bin:/bin' });
+  const make = (): ProcessRuntime =>
+    new ProcessRuntime({ rootDir, searchPath: process.env['PATH'] ?? '/usr/bin:/bin' });
   return {
     runtime: make(),
     anotherWorker: make,
