@@ -2,7 +2,7 @@ import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { putInto, statIn } from './container-files';
-import { commandOf, containerFiles, containerName, containerSpec, programCandidates, watchdogSeconds } from './container-spec';
+import { commandOf, containerFiles, containerName, containerSpec, programCandidates, watchdogSeconds, type Launch } from './container-spec';
 import type { DockerSettings } from './docker-options';
 import type { EngineClient, MutationOptions } from './engine-client';
 import { EngineRefusal, isRefusal, toAppError } from './engine-errors';
@@ -51,16 +51,14 @@ export class AgentDeployer {
 
   /** Null where the name is taken, or where somebody removed the container before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
-    const { deployment, facts } = order;
-    const isWrapped = facts.timeoutPath !== null && commandOf(order.agent, facts).length > 0;
-    const watchdog = isWrapped ? watchdogSeconds(deployment.deadlineAt, new Date(), this.settings.deadlineGraceMs) : null;
-    const container = await this.create(order, watchdog);
-    return container && this.complete(order, container, isWrapped);
+    const endsAfterSeconds = watchdogSeconds(order.deployment.deadlineAt, new Date(), this.settings.deadlineGraceMs);
+    const container = await this.create(order, { kind: 'guarded', endsAfterSeconds });
+    return container && this.complete(order, container, true);
   }
 
   /** Goes on with the container that has the name, where it is this run's. Null where it is gone by now. */
   private async adopt(order: Order): Promise<string | null> {
-    const { deployment, agent, facts } = order;
+    const { deployment, agent } = order;
     const name = containerName(deployment, agent);
     const found = await this.inspect(name);
     if (!found) return null;
@@ -68,17 +66,16 @@ export class AgentDeployer {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
     if (found.State.Status !== 'created') return found.Id;
-    return this.complete(order, this.engine.docker.getContainer(found.Id), found.Path === facts.timeoutPath);
+    return this.complete(order, this.engine.docker.getContainer(found.Id), found.HostConfig.Init === true);
   }
 
-  private async complete(order: Order, container: Docker.Container, isWrapped: boolean): Promise<string | null> {
+  private async complete(order: Order, container: Docker.Container, isGuarded: boolean): Promise<string | null> {
     let started = container;
-    if (isWrapped && !(await this.hasProgram(order, container))) {
-      // Wrapped, a missing program would be an exit code of `timeout`; unwrapped, the engine says in words what it misses.
+    if (isGuarded && !(await this.hasProgram(order, container))) {
       await this.remove(container);
-      const unwrapped = await this.create(order, null);
-      if (!unwrapped) return null;
-      started = unwrapped;
+      const bare = await this.create(order, { kind: 'bare' });
+      if (!bare) return null;
+      started = bare;
     }
     try {
       await putInto(this.engine, started, containerFiles(order.agent, order.facts), order.options.signal);
@@ -92,9 +89,9 @@ export class AgentDeployer {
   }
 
   /** Null where the name is taken. */
-  private async create(order: Order, watchdog: number | null): Promise<Docker.Container | null> {
+  private async create(order: Order, launch: Launch): Promise<Docker.Container | null> {
     const { deployment, agent, facts, options } = order;
-    const spec = containerSpec(deployment, agent, facts, this.settings, watchdog);
+    const spec = containerSpec(deployment, agent, facts, this.settings, launch);
     try {
       return await this.engine.mutate(`create ${spec.name}`, options, (abortSignal) =>
         this.engine.docker.createContainer({ ...spec, abortSignal }),
@@ -124,7 +121,9 @@ export class AgentDeployer {
   /** True where the agent's program is in the container, or nobody can say. */
   private async hasProgram(order: Order, container: Docker.Container): Promise<boolean> {
     const { agent, facts } = order;
-    const [program = ''] = commandOf(agent, facts);
+    const [program] = commandOf(agent, facts);
+    // Without a command the engine refuses the create call, in its own words.
+    if (program === undefined) return true;
     const candidates = programCandidates(program, agent, facts);
     if (agent.files.some((file) => candidates.includes(file.path))) return true;
     const key = `${facts.imageId} ${candidates.join(':')}`;

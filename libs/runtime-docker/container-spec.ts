@@ -3,7 +3,7 @@ import { TEAM_SOCKET_DIR, WORKSPACE_DIR, type AgentSpec, type DeploymentSpec } f
 import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
 import type Docker from 'dockerode';
 import type { TarEntry } from './container-files';
-import type { DockerSettings, ResourceDefaults } from './docker-options';
+import type { DockerSettings } from './docker-options';
 import type { ImageFacts } from './image-facts';
 import { LABELS, runLabels } from './labels';
 import { networkModeOf } from './networks';
@@ -22,22 +22,28 @@ export function commandOf(agent: AgentSpec, facts: ImageFacts): readonly string[
 }
 
 /**
+ * How the main process is started. `guarded`: under the engine's init and, where the image has a `timeout`, that ends
+ * it after so many seconds. `bare`: as it is, for a program that seems not to be there: then the engine says in its own
+ * words what it misses, where init or `timeout` would only end with an exit code.
+ */
+export type Launch = { readonly kind: 'guarded'; readonly endsAfterSeconds: number } | { readonly kind: 'bare' };
+
+type ContainerSettings = Pick<DockerSettings, 'defaultResources' | 'egressNetwork'>;
+
+/**
  * The create call of one agent's container.
  *
  * Its root file system is writable on purpose: agents of ordinary images write to their home and caches, the layer
  * dies with the container, and uid 1000 without capabilities may not write to the system's own files anyway.
- *
- * @param watchdog seconds until the main process is killed by the image's own `timeout`; null = without
  */
 export function containerSpec(
   deployment: DeploymentSpec,
   agent: AgentSpec,
   facts: ImageFacts,
-  settings: Pick<DockerSettings, 'defaultResources'>,
-  watchdog: number | null,
+  settings: ContainerSettings,
+  launch: Launch,
 ): Docker.ContainerCreateOptions {
-  const command = [...commandOf(agent, facts)];
-  const argv = watchdog !== null && facts.timeoutPath !== null ? [facts.timeoutPath, '-s', 'KILL', String(watchdog), ...command] : command;
+  const argv = argvOf(commandOf(agent, facts), facts, launch);
   return {
     name: containerName(deployment, agent),
     Image: agent.image ?? '',
@@ -52,19 +58,25 @@ export function containerSpec(
     AttachStdin: true,
     AttachStdout: false,
     AttachStderr: false,
-    HostConfig: hostConfig(deployment, agent, settings.defaultResources),
+    HostConfig: hostConfig(deployment, agent, settings, launch),
   };
 }
 
-function hostConfig(deployment: DeploymentSpec, agent: AgentSpec, defaults: ResourceDefaults): Docker.HostConfig {
+function argvOf(command: readonly string[], facts: ImageFacts, launch: Launch): string[] {
+  if (launch.kind === 'bare' || facts.timeoutPath === null || command.length === 0) return [...command];
+  return [facts.timeoutPath, '-s', 'KILL', String(launch.endsAfterSeconds), ...command];
+}
+
+function hostConfig(deployment: DeploymentSpec, agent: AgentSpec, settings: ContainerSettings, launch: Launch): Docker.HostConfig {
+  const defaults = settings.defaultResources;
   const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
   if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
   return {
-    Init: true,
+    Init: launch.kind === 'guarded',
     // json-file without rotation (a size never reached, since an engine-wide default would fill the gap): rotation loses
     // lines that were not yet read, and the driver `local` eats newlines after long lines.
     LogConfig: { Type: 'json-file', Config: { 'max-size': '1000g' } },
-    NetworkMode: networkModeOf(deployment),
+    NetworkMode: networkModeOf(deployment, settings.egressNetwork),
     Mounts: mounts(deployment, agent),
     CapDrop: ['ALL'],
     SecurityOpt: ['no-new-privileges'],

@@ -4,8 +4,7 @@ import type { AgentChannel, AgentProcess, OutputLine } from '@crewtab/domain/por
 import { inspectProcess } from './container-state';
 import type { EngineClient } from './engine-client';
 import { isRefusal, sortEngineError, toAppError, unreachable } from './engine-errors';
-import { LineSplitter } from './line-splitter';
-import { LogFrameDecoder } from './log-frames';
+import { LogLines } from './log-lines';
 import { StdinWriter } from './stdin-writer';
 
 /** Between the end of a log and the engine's word that the process has ended may lie a moment; ms between looks. */
@@ -16,15 +15,19 @@ const END_LOOKS_MS = [0, 10, 30, 100, 300, 600];
  * does not know has no output and takes no input.
  */
 export async function openChannel(engine: EngineClient, handle: string, onClose: (channel: AgentChannel) => void): Promise<AgentChannel> {
+  return new DockerChannel(engine, handle, await requestLog(engine, handle), onClose);
+}
+
+/** The log from its beginning: to the end of the process, or as it is where that has ended. Null without a container. */
+async function requestLog(engine: EngineClient, handle: string): Promise<IncomingMessage | null> {
   try {
-    const log = await engine.read(`follow the log of ${handle}`, async (abortSignal) => {
+    return await engine.read(`follow the log of ${handle}`, async (abortSignal) => {
       const options = { follow: true, stdout: true, stderr: true, abortSignal } as const;
       return (await engine.docker.getContainer(handle).logs(options)) as unknown as IncomingMessage;
     });
-    return new DockerChannel(engine, handle, log, onClose);
   } catch (error) {
     // 409: being removed.
-    if (isRefusal(error, 404, 409)) return new DockerChannel(engine, handle, null, onClose);
+    if (isRefusal(error, 404, 409)) return null;
     throw toAppError(error);
   }
 }
@@ -35,6 +38,7 @@ class DockerChannel implements AgentChannel {
   private isClosed = false;
   private isRead = false;
   private ended: AgentProcess['status'] | null = null;
+  private rest: IncomingMessage | null = null;
 
   constructor(
     private readonly engine: EngineClient,
@@ -61,6 +65,7 @@ class DockerChannel implements AgentChannel {
     this.isClosed = true;
     this.stdin.close();
     this.log?.destroy();
+    this.rest?.destroy();
     this.onClose(this);
   }
 
@@ -74,24 +79,36 @@ class DockerChannel implements AgentChannel {
     if (this.isRead) throw new Error('the output of a channel is read once: open another channel');
     this.isRead = true;
     if (!this.log) return;
-    const splitters = { stdout: new LineSplitter('stdout'), stderr: new LineSplitter('stderr') };
-    const frames = new LogFrameDecoder();
+    const lines = new LogLines();
+    yield* this.follow(this.log, lines);
+    if (this.isClosed) return;
+    this.ended = await this.confirmEnd();
+    if (this.ended === 'exited') yield* this.catchUp(lines);
+    if (!this.isClosed) yield* lines.end();
+  }
+
+  private async *follow(log: IncomingMessage, lines: LogLines): AsyncGenerator<OutputLine> {
     try {
-      for await (const chunk of this.log as AsyncIterable<Buffer>) {
-        for (const piece of frames.push(chunk)) yield* splitters[piece.stream].push(piece.bytes);
+      for await (const chunk of log as AsyncIterable<Buffer>) {
+        yield* lines.push(chunk);
         if (this.isClosed) return;
       }
     } catch (error) {
       if (this.isClosed) return;
-      throw sortEngineError(error, 'follow the log');
+      throw toAppError(sortEngineError(error, 'follow the log'));
     }
-    if (this.isClosed) return;
-    if (!frames.isAtBoundary) throw unreachable('follow the log', 'it ended in the middle of a line');
-    this.ended = await this.confirmEnd();
-    for (const splitter of [splitters.stdout, splitters.stderr]) {
-      const last = splitter.end();
-      if (last) yield last;
-    }
+    if (!this.isClosed && !lines.isAtBoundary) throw unreachable('follow the log', 'it ended in the middle of a line');
+  }
+
+  /**
+   * The engine ends a followed log when it closes the file, whether or not the last entries were sent: an unterminated
+   * last line was seen missing in half of all cases. So a log that is complete is read once more, beyond what was seen.
+   */
+  private async *catchUp(lines: LogLines): AsyncGenerator<OutputLine> {
+    const rest = await requestLog(this.engine, this.handle);
+    if (!rest) return;
+    this.rest = rest;
+    yield* this.follow(rest, lines.again());
   }
 
   /** A log that ends is not yet a process that ended: an engine that restarts ends its logs as well. */

@@ -22,6 +22,8 @@ export interface DockerRuntimeOptions {
   readonly mutationsAtOnce?: number;
   /** Base of the subnets of networks made here: the first /20 is the shared network's, the rest is cut into /28s. */
   readonly subnetBase?: string;
+  /** Name of the bridge that all teams of the host share. Default `crewtab-egress`. */
+  readonly egressNetwork?: string;
   /** How long after its deadline a container's main process ends by itself. Default 60 s. */
   readonly deadlineGraceMs?: number;
   /** For agents that ask for nothing themselves. */
@@ -38,6 +40,7 @@ export interface DockerSettings {
   readonly limits: CallLimits;
   readonly mutationsAtOnce: number;
   readonly subnetBase: string;
+  readonly egressNetwork: string;
   readonly deadlineGraceMs: number;
   readonly defaultResources: ResourceDefaults;
 }
@@ -51,6 +54,7 @@ export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
     limits: { ...LIMITS, ...options.limits },
     mutationsAtOnce: options.mutationsAtOnce ?? 2 * availableParallelism(),
     subnetBase: options.subnetBase ?? '10.213.0.0/16',
+    egressNetwork: options.egressNetwork ?? 'crewtab-egress',
     deadlineGraceMs: options.deadlineGraceMs ?? 60_000,
     defaultResources: { ...RESOURCES, ...options.defaultResources },
   };

@@ -44,7 +44,7 @@ export class DockerRuntime implements Runtime {
     const settings = settingsFrom(options);
     this.engine = new EngineClient(options.dockerHost, settings);
     this.images = new Images(this.engine);
-    this.networks = new Networks(this.engine, settings.subnetBase);
+    this.networks = new Networks(this.engine, settings);
     this.factsBook = new ImageFactsBook(this.engine, this.images);
     this.deployer = new AgentDeployer(this.engine, this.factsBook, this.networks, settings);
   }

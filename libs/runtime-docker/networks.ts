@@ -2,22 +2,20 @@ import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { EngineRefusal, isRefusal, toAppError } from './engine-errors';
+import type { DockerSettings } from './docker-options';
 import type { EngineClient, MutationOptions } from './engine-client';
 import { LABELS, belongsToRun, runLabels } from './labels';
 import { formatSubnet, parseSubnet, sharedSubnets, teamSubnets, type Subnet } from './subnets';
 
-/** The bridge that all teams of a host share, with traffic between containers off. Belongs to the host: never removed. */
-export const EGRESS_NETWORK = 'crewtab-egress';
-
 const ATTEMPTS = 20;
 
 /** The name by which a deployment's containers join their network. */
-export function networkModeOf(deployment: DeploymentSpec): string {
+export function networkModeOf(deployment: DeploymentSpec, egressNetwork: string): string {
   switch (deployment.network) {
     case 'none':
       return 'none';
     case 'egress':
-      return EGRESS_NETWORK;
+      return egressNetwork;
     case 'team':
       return deployment.name;
   }
@@ -29,9 +27,9 @@ export class Networks {
 
   constructor(
     private readonly engine: EngineClient,
-    subnetBase: string,
+    private readonly settings: Pick<DockerSettings, 'subnetBase' | 'egressNetwork'>,
   ) {
-    this.base = parseSubnet(subnetBase);
+    this.base = parseSubnet(settings.subnetBase);
   }
 
   /** Throws `create_failed`; retryable where every subnet is taken, since teardowns give some back. */
@@ -42,10 +40,11 @@ export class Networks {
     else await this.ensureTeam(deployment, options);
   }
 
+  /** Traffic between containers is off. It belongs to the host and is never removed. */
   private async ensureEgress(options: MutationOptions): Promise<void> {
-    if ((await this.named(EGRESS_NETWORK)).length > 0) return;
+    if ((await this.named(this.settings.egressNetwork)).length > 0) return;
     const spec = {
-      Name: EGRESS_NETWORK,
+      Name: this.settings.egressNetwork,
       Labels: { [LABELS.shared]: 'egress' },
       Options: { 'com.docker.network.bridge.enable_icc': 'false' },
     };
@@ -95,7 +94,7 @@ export class Networks {
    * id) and remove the rest, which nobody can have joined by name.
    */
   private async settleTwins(options: MutationOptions): Promise<void> {
-    const twins = await this.named(EGRESS_NETWORK);
+    const twins = await this.named(this.settings.egressNetwork);
     const [, ...extra] = twins.sort((a, b) => compare(a.Created, b.Created) || compare(a.Id, b.Id));
     for (const { Id } of extra) {
       try {

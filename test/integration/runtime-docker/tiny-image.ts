@@ -23,7 +23,16 @@ export interface TinyImageOptions {
  * Puts an image of a few megabytes on the engine, made of this machine's own shell and tools, and returns its name:
  * the same content has the same name, and what is there is not made again.
  */
-export async function tinyImage(runtime: DockerRuntime, options: TinyImageOptions = {}): Promise<string> {
+export function tinyImage(runtime: DockerRuntime, options: TinyImageOptions = {}): Promise<string> {
+  const key = JSON.stringify(options);
+  const known = made.get(key) ?? ensureImage(runtime, options);
+  made.set(key, known);
+  return known;
+}
+
+const made = new Map<string, Promise<string>>();
+
+async function ensureImage(runtime: DockerRuntime, options: TinyImageOptions): Promise<string> {
   const files = await collect(TOOLS.filter((tool) => !options.without?.includes(tool)));
   const digest = createHash('sha256').update(JSON.stringify([options, [...files.keys()], [...files.values()].map((bytes) => bytes.length)]));
   const reference = `crewtab-test/tiny:${digest.digest('hex').slice(0, 12)}`;
