@@ -11,7 +11,8 @@ import { IS_FREE } from './run-claims';
  */
 export function askToEnd(code: string, words: string): string {
   const isIdle = `(r.status = 'queued' AND ${IS_FREE})`;
-  const ifIdle = (value: string, column: string): string => `${column} = CASE WHEN ${isIdle} THEN ${value} ELSE r.${column} END`;
+  const ifIdle = (value: string, column: string): string =>
+    `${column} = CASE WHEN ${isIdle} THEN ${value} ELSE r.${column} END`;
   return `UPDATE schedule_runs r SET cancel_requested_at = COALESCE(r.cancel_requested_at, now()),
       cancel_code = COALESCE(r.cancel_code, ${code}::cancel_code),
       ${ifIdle(`'cancelled'::run_status`, 'status')}, ${ifIdle(`'finished'::run_phase`, 'phase')}, ${ifIdle('now()', 'finished_at')},

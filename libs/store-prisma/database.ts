@@ -73,13 +73,19 @@ export class Database implements Session {
   /** One connection for `work`, for what belongs to a session (transactions, advisory locks). Its errors pass as they are. */
   async withConnection<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const client = await this.connect();
+    // A connection that breaks says so by an event, which would end the process if nobody listened; between two
+    // statements that is the only sign.
+    let isBroken = false;
+    const onError = (): void => void (isBroken = true);
+    client.on('error', onError);
     try {
-      const result = await work({ query: (statement, values = []) => runOn(client, statement, values) });
-      client.release();
-      return result;
+      return await work({ query: (statement, values = []) => runOn(client, statement, values) });
     } catch (error) {
-      client.release(hasLostConnection(error));
+      isBroken ||= hasLostConnection(error);
       throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(isBroken);
     }
   }
 
@@ -92,7 +98,11 @@ export class Database implements Session {
   }
 }
 
-async function runOn<R extends QueryResultRow>(client: PoolClient, statement: Statement, values: readonly unknown[]): Promise<R[]> {
+async function runOn<R extends QueryResultRow>(
+  client: PoolClient,
+  statement: Statement,
+  values: readonly unknown[],
+): Promise<R[]> {
   try {
     const result = await client.query<R>({ ...statement, values: values.map(storable) });
     return result.rows;

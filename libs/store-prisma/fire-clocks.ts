@@ -22,7 +22,10 @@ const MARK_SYNCED: Statement = {
     WHERE s.id = synced.schedule_id AND s.clock_version < synced.spec_version`,
 };
 
-const COUNT_ENABLED: Statement = { name: 'clocks_count_enabled', text: 'SELECT count(*)::int AS enabled FROM schedules WHERE enabled' };
+const COUNT_ENABLED: Statement = {
+  name: 'clocks_count_enabled',
+  text: 'SELECT count(*)::int AS enabled FROM schedules WHERE enabled',
+};
 
 const LIST_ENABLED: Statement = {
   name: 'clocks_list_enabled',
@@ -34,9 +37,15 @@ export async function findUnsyncedClocks(db: Database, limit: number): Promise<C
   return (await db.query<ClockRow>(UNSYNCED, [limit])).map(toClockSpec);
 }
 
-export async function markClocksSynced(db: Database, synced: readonly { scheduleId: string; specVersion: number }[]): Promise<void> {
+export async function markClocksSynced(
+  db: Database,
+  synced: readonly { scheduleId: string; specVersion: number }[],
+): Promise<void> {
   if (synced.length === 0) return;
-  await db.query(MARK_SYNCED, [synced.map(({ scheduleId }) => scheduleId), synced.map(({ specVersion }) => specVersion)]);
+  await db.query(MARK_SYNCED, [
+    synced.map(({ scheduleId }) => scheduleId),
+    synced.map(({ specVersion }) => specVersion),
+  ]);
 }
 
 export async function countEnabled(db: Database): Promise<number> {

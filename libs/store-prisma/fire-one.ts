@@ -54,7 +54,11 @@ async function toDueSchedule(session: Session, due: DueRow): Promise<DueSchedule
   };
 }
 
-async function insertPlanned(session: Session, scheduleId: string, rows: readonly PlannedRow[]): Promise<InsertedRow[]> {
+async function insertPlanned(
+  session: Session,
+  scheduleId: string,
+  rows: readonly PlannedRow[],
+): Promise<InsertedRow[]> {
   if (rows.length === 0) return [];
   return session.query<InsertedRow>(INSERT_PLANNED, [
     scheduleId,

@@ -5,7 +5,9 @@ import type { SecretBox } from './secret-box';
 /** What the check seals; only that it can be opened matters. */
 const CHECK_TEXT = 'crewtab';
 
-const ENSURE: Statement = { text: 'INSERT INTO installation (seal_check) VALUES ($1) ON CONFLICT (singleton) DO NOTHING' };
+const ENSURE: Statement = {
+  text: 'INSERT INTO installation (seal_check) VALUES ($1) ON CONFLICT (singleton) DO NOTHING',
+};
 const READ: Statement = { text: 'SELECT id, seal_check FROM installation' };
 
 /**

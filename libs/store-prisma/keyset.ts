@@ -20,13 +20,22 @@ export function decodeCursor(cursor: string | null, sortedBy: 'id' | 'instant'):
   const [id = '', millis = null] = parts.reverse();
   const at = millis === null ? null : new Date(Number(millis));
   const hasRightShape = sortedBy === 'instant' ? at !== null && !Number.isNaN(at.getTime()) : at === null;
-  if (!isId(id) || !hasRightShape || parts.length > 2) throw new AppError('invalid_request', 'cursor: not a cursor of this list');
+  if (!isId(id) || !hasRightShape || parts.length > 2)
+    throw new AppError('invalid_request', 'cursor: not a cursor of this list');
   return { id, at };
 }
 
 /** Cuts rows that were asked for with one more than `limit`, which tells whether there is another page. */
-export function toPage<Row, T>(rows: readonly Row[], limit: number, positionOf: (row: Row) => Position, toItem: (row: Row) => T): Page<T> {
+export function toPage<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  positionOf: (row: Row) => Position,
+  toItem: (row: Row) => T,
+): Page<T> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  return { items: shown.map(toItem), nextCursor: rows.length > limit && last !== undefined ? encodeCursor(positionOf(last)) : null };
+  return {
+    items: shown.map(toItem),
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(positionOf(last)) : null,
+  };
 }

@@ -45,7 +45,11 @@ interface HistoryRow {
  */
 export async function applyMigrations(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
   const migrations = await readMigrations(options.migrationsDir ?? findMigrationsDir());
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, application_name: 'crewtab migrate' });
+  const client = new Client({
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'crewtab migrate',
+  });
   // A connection that breaks while idle says so here; the next query says it again, to us.
   client.on('error', () => undefined);
   try {
@@ -83,7 +87,9 @@ function findPending(migrations: readonly Migration[], history: readonly History
       );
     }
     if (!row.finished_at) {
-      throw refused(`the migration ${row.migration_name} was begun by the Prisma CLI and failed. See "prisma migrate resolve".`);
+      throw refused(
+        `the migration ${row.migration_name} was begun by the Prisma CLI and failed. See "prisma migrate resolve".`,
+      );
     }
     if (row.checksum !== migration.checksum) {
       throw refused(

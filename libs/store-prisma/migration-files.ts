@@ -16,7 +16,9 @@ const SCRIPT = 'migration.sql';
 /** The migrations that belong to this code, oldest first. */
 export async function readMigrations(directory: string): Promise<Migration[]> {
   const entries = await readdir(directory, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory() && existsSync(join(directory, entry.name, SCRIPT))).map((entry) => entry.name);
+  const names = entries
+    .filter((entry) => entry.isDirectory() && existsSync(join(directory, entry.name, SCRIPT)))
+    .map((entry) => entry.name);
   return Promise.all(
     names.sort().map(async (name) => {
       const bytes = await readFile(join(directory, name, SCRIPT));

@@ -105,7 +105,10 @@ export class Notifications {
     this.client = null;
     void client.end().catch(() => undefined);
     if (this.isClosed) return;
-    this.logger?.warn({ error: error instanceof Error ? error.message : 'the server closed it' }, 'the connection for notifications broke; opening it again');
+    this.logger?.warn(
+      { error: error instanceof Error ? error.message : 'the server closed it' },
+      'the connection for notifications broke; opening it again',
+    );
     this.reconnectAfter(FIRST_RETRY_MS);
   }
 

@@ -1,7 +1,13 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import type { AccessStore, IdempotencyStore, RunArchive, ScheduleStore, TeamStore } from '@crewtab/domain/ports/management-store';
+import type {
+  AccessStore,
+  IdempotencyStore,
+  RunArchive,
+  ScheduleStore,
+  TeamStore,
+} from '@crewtab/domain/ports/management-store';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement } from './database';
@@ -53,7 +59,9 @@ const PING: Statement = { text: 'SELECT 1' };
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, encryptionKey, poolSize = DEFAULT_POOL_SIZE, logger = null } = options;
   const box = new SecretBox(encryptionKey);
-  const pool = createPool(databaseUrl, poolSize, (error) => logger?.warn({ error: error.message }, 'an idle connection to Postgres broke'));
+  const pool = createPool(databaseUrl, poolSize, (error) =>
+    logger?.warn({ error: error.message }, 'an idle connection to Postgres broke'),
+  );
   const db = new Database(pool);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   const notifications = new Notifications(databaseUrl, logger);

@@ -62,7 +62,10 @@ const LIST: Statement = {
 export class PrismaDelegationStore implements DelegationStore {
   constructor(private readonly context: RunContext) {}
 
-  async openDelegation(claim: Claim, { id, from, to, task }: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>): Promise<Delegation> {
+  async openDelegation(
+    claim: Claim,
+    { id, from, to, task }: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>,
+  ): Promise<Delegation> {
     const values = [claim.runId, claim.epoch, id, from, to, task, storableJson({ id, to, task })];
     const [opened] = await this.context.db.query<DelegationRow>(OPEN, values);
     if (!opened) return this.find(claim, id);
@@ -102,5 +105,12 @@ export class PrismaDelegationStore implements DelegationStore {
 }
 
 function toDelegation(row: DelegationRow): Delegation {
-  return { id: row.id, from: row.from_agent, to: row.to_agent, task: row.task, answer: row.answer, isPermitted: row.permit_epoch !== null };
+  return {
+    id: row.id,
+    from: row.from_agent,
+    to: row.to_agent,
+    task: row.task,
+    answer: row.answer,
+    isPermitted: row.permit_epoch !== null,
+  };
 }

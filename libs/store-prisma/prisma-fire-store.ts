@@ -38,9 +38,17 @@ export class PrismaFireStore implements FireStore {
     private readonly notifications: Notifications,
   ) {}
 
-  async firePunctual({ lateAfterMs, limit }: { lateAfterMs: number; limit: number }): Promise<{ fired: FiredRun[]; hasMore: boolean }> {
+  async firePunctual({
+    lateAfterMs,
+    limit,
+  }: {
+    lateAfterMs: number;
+    limit: number;
+  }): Promise<{ fired: FiredRun[]; hasMore: boolean }> {
     const rows = await this.db.query<FiredRow>(FIRE_PUNCTUAL, [lateAfterMs, limit]);
-    const fired = rows.flatMap((row) => (row.id === null ? [] : { runId: row.id, scheduleId: row.schedule_id, scheduledFor: row.scheduled_for }));
+    const fired = rows.flatMap((row) =>
+      row.id === null ? [] : { runId: row.id, scheduleId: row.schedule_id, scheduledFor: row.scheduled_for },
+    );
     return { fired, hasMore: (rows[0]?.due_count ?? 0) >= limit };
   }
 

@@ -83,12 +83,20 @@ export class PrismaRunArchive implements RunArchive {
     const where = { organizationId, runId, seq: { gt: after } };
     const rows = await viaPrisma(this.prisma.message.findMany({ where, orderBy: { seq: 'asc' }, take: limit }));
     if (rows.length === 0 && !(await this.hasRun(organizationId, runId))) return null;
-    return rows.map(({ seq, at, agent, kind, content }) => ({ seq, at, agent, kind, content: content as MessageContent }));
+    return rows.map(({ seq, at, agent, kind, content }) => ({
+      seq,
+      at,
+      agent,
+      kind,
+      content: content as MessageContent,
+    }));
   }
 
   async getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
     if (!isId(id)) return null;
-    const row = await viaPrisma(this.prisma.deployment.findUnique({ where: { id, organizationId }, include: WITH_RUN }));
+    const row = await viaPrisma(
+      this.prisma.deployment.findUnique({ where: { id, organizationId }, include: WITH_RUN }),
+    );
     if (!row) return null;
     const { runId, name, host, runtime, createdAt, run } = row;
     const planned = new Map((run.agents as unknown as StoredAgent[]).map((agent) => [agent.name, agent]));
@@ -110,7 +118,12 @@ export class PrismaRunArchive implements RunArchive {
   }
 
   /** @param sourceId what `insert` copies from: the schedule, or the earlier run */
-  private async createRun(organizationId: string, scheduleId: string, insert: Statement, sourceId: string): Promise<Run | null> {
+  private async createRun(
+    organizationId: string,
+    scheduleId: string,
+    insert: Statement,
+    sourceId: string,
+  ): Promise<Run | null> {
     const { db, box } = this.context;
     const row = await db.transaction(async (session) => {
       const shouldSkip = await applyOverlap(session, organizationId, scheduleId);

@@ -1,5 +1,12 @@
 import type { Failure } from '@crewtab/domain/errors';
-import type { AgentPatch, Claim, CursorMove, RenewedLease, RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type {
+  AgentPatch,
+  Claim,
+  CursorMove,
+  RenewedLease,
+  RunStore,
+  WorkerIdentity,
+} from '@crewtab/domain/ports/run-store';
 import type { ResourceCount, Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { Outcome, OutputCursor, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
@@ -8,7 +15,15 @@ import { claimAbandonedRuns, claimRun, releaseClaims, renewLeases } from './run-
 import { loadClaimed, type RunContext } from './run-context';
 import { appendMessages, saveAgent } from './run-conversation';
 import { findAbandoned, findOfferable, lookUp } from './run-discovery';
-import { beginRun, concludeRun, confirmPrompt, failTeardown, finishRun, permitPrompt, recordTeardownFailure } from './run-transitions';
+import {
+  beginRun,
+  concludeRun,
+  confirmPrompt,
+  failTeardown,
+  finishRun,
+  permitPrompt,
+  recordTeardownFailure,
+} from './run-transitions';
 
 /**
  * What moves runs, each method one SQL statement that is its own transaction. The statements stand in run-*.ts, by what

@@ -10,7 +10,14 @@ import type {
 import type { CatchUpPolicy, OverlapPolicy, Schedule, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Database } from './database';
 import { decodeCursor, toPage } from './keyset';
-import { CREATE_SCHEDULE, DELETE_SCHEDULE, GET_SCHEDULE, LIST_SCHEDULES, SET_ENABLED, UPDATE_SCHEDULE } from './schedule-statements';
+import {
+  CREATE_SCHEDULE,
+  DELETE_SCHEDULE,
+  GET_SCHEDULE,
+  LIST_SCHEDULES,
+  SET_ENABLED,
+  UPDATE_SCHEDULE,
+} from './schedule-statements';
 import { isId } from './text';
 
 interface ScheduleRow {
@@ -36,14 +43,22 @@ interface ScheduleRow {
 export class PrismaScheduleStore implements ScheduleStore {
   constructor(private readonly db: Database) {}
 
-  async createSchedule(organizationId: string, schedule: NewSchedule, instants: FireInstants): Promise<Schedule | null> {
+  async createSchedule(
+    organizationId: string,
+    schedule: NewSchedule,
+    instants: FireInstants,
+  ): Promise<Schedule | null> {
     if (!isId(schedule.teamId)) return null;
     const values = [organizationId, ...columnsOf(schedule), instants.nextFireAt, instants.followingFireAt];
     const [row] = await this.db.query<ScheduleRow>(CREATE_SCHEDULE, values);
     return row ? toSchedule(row) : null;
   }
 
-  async listSchedules(organizationId: string, filter: ScheduleFilter, { limit, cursor }: PageRequest): Promise<Page<Schedule>> {
+  async listSchedules(
+    organizationId: string,
+    filter: ScheduleFilter,
+    { limit, cursor }: PageRequest,
+  ): Promise<Page<Schedule>> {
     const before = decodeCursor(cursor, 'id');
     const { teamId = null, enabled = null, status = null } = filter;
     if (teamId !== null && !isId(teamId)) return { items: [], nextCursor: null };
@@ -67,12 +82,20 @@ export class PrismaScheduleStore implements ScheduleStore {
     if (!isId(id)) return null;
     if (patch.teamId !== undefined && !isId(patch.teamId)) throw noSuchTeam(patch.teamId);
     const hasNewSpec = instants !== null;
-    const values = [organizationId, id, ...columnsOf(patch), hasNewSpec, instants?.nextFireAt ?? null, instants?.followingFireAt ?? null];
+    const values = [
+      organizationId,
+      id,
+      ...columnsOf(patch),
+      hasNewSpec,
+      instants?.nextFireAt ?? null,
+      instants?.followingFireAt ?? null,
+    ];
     try {
       const [row] = await this.db.query<ScheduleRow>(UPDATE_SCHEDULE, values);
       return row ? toSchedule(row) : null;
     } catch (error) {
-      const isTeamMissing = error instanceof ViolationError && error.violation.constraint === 'schedules_organization_id_team_id_fkey';
+      const isTeamMissing =
+        error instanceof ViolationError && error.violation.constraint === 'schedules_organization_id_team_id_fkey';
       throw isTeamMissing ? noSuchTeam(patch.teamId) : error;
     }
   }
@@ -85,7 +108,14 @@ export class PrismaScheduleStore implements ScheduleStore {
     { nextFireAt, followingFireAt }: FireInstants,
   ): Promise<Schedule | null> {
     if (!isId(id)) return null;
-    const [row] = await this.db.query<ScheduleRow>(SET_ENABLED, [organizationId, id, enabled, note, nextFireAt, followingFireAt]);
+    const [row] = await this.db.query<ScheduleRow>(SET_ENABLED, [
+      organizationId,
+      id,
+      enabled,
+      note,
+      nextFireAt,
+      followingFireAt,
+    ]);
     return row ? toSchedule(row) : null;
   }
 
@@ -99,7 +129,9 @@ export class PrismaScheduleStore implements ScheduleStore {
 /** In the order of the statements' parameters; null where the patch says nothing. */
 function columnsOf(schedule: Partial<NewSchedule>): unknown[] {
   const { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs } = schedule;
-  return [teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs].map((value) => value ?? null);
+  return [teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs].map(
+    (value) => value ?? null,
+  );
 }
 
 function toSchedule(row: ScheduleRow): Schedule {

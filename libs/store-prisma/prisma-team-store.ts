@@ -27,7 +27,9 @@ export class PrismaTeamStore implements TeamStore {
   async listTeams(organizationId: string, { limit, cursor }: PageRequest): Promise<Page<Team>> {
     const before = decodeCursor(cursor, 'id');
     const where = { organizationId, ...(before && { id: { lt: before.id } }) };
-    const rows = await viaPrisma(this.prisma.team.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1, include: WITH_AGENTS }));
+    const rows = await viaPrisma(
+      this.prisma.team.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1, include: WITH_AGENTS }),
+    );
     return toPage(
       rows,
       limit,
@@ -46,11 +48,16 @@ export class PrismaTeamStore implements TeamStore {
     if (!isId(id)) return null;
     const replace = this.prisma.$transaction(async (tx) => {
       // Locks the team's row first, so that two edits take turns.
-      const { count } = await tx.team.updateMany({ where: { id, organizationId }, data: { ...storableTeam(patch), updatedAt: new Date() } });
+      const { count } = await tx.team.updateMany({
+        where: { id, organizationId },
+        data: { ...storableTeam(patch), updatedAt: new Date() },
+      });
       if (count === 0) return null;
       if (agents) {
         await tx.agent.deleteMany({ where: { organizationId, teamId: id } });
-        await tx.agent.createMany({ data: this.agentRows(agents).map((agent) => ({ ...agent, organizationId, teamId: id })) });
+        await tx.agent.createMany({
+          data: this.agentRows(agents).map((agent) => ({ ...agent, organizationId, teamId: id })),
+        });
       }
       return tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
     });
@@ -64,25 +71,28 @@ export class PrismaTeamStore implements TeamStore {
       const { count } = await this.prisma.team.deleteMany({ where: { id, organizationId } });
       return count > 0;
     } catch (error) {
-      if (isViolation(error, 'foreign_key')) throw new AppError('team_in_use', 'the team is used by schedules; delete them or give them another team first');
+      if (isViolation(error, 'foreign_key'))
+        throw new AppError('team_in_use', 'the team is used by schedules; delete them or give them another team first');
       return viaPrisma(Promise.reject(error as Error));
     }
   }
 
   private agentRows(agents: readonly Agent[]): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
-    return agents.map(({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
-      position: index + 1,
-      name: storableText(name),
-      role,
-      protocol,
-      image: textOrNull(image),
-      command: jsonOrNull(command),
-      sealedEnv: sealEnv(this.box, env),
-      instructions: textOrNull(instructions),
-      mode: textOrNull(mode),
-      permissions: permissions ?? null,
-      resources: jsonOrNull(resources),
-    }));
+    return agents.map(
+      ({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
+        position: index + 1,
+        name: storableText(name),
+        role,
+        protocol,
+        image: textOrNull(image),
+        command: jsonOrNull(command),
+        sealedEnv: sealEnv(this.box, env),
+        instructions: textOrNull(instructions),
+        mode: textOrNull(mode),
+        permissions: permissions ?? null,
+        resources: jsonOrNull(resources),
+      }),
+    );
   }
 
   private toTeam({ agents, ...team }: TeamWithAgents): Team {
@@ -90,7 +100,18 @@ export class PrismaTeamStore implements TeamStore {
   }
 
   /** What was not given stays away, instead of being null. */
-  private toAgent({ name, role, protocol, image, command, sealedEnv, instructions, mode, permissions, resources }: AgentRow): Agent {
+  private toAgent({
+    name,
+    role,
+    protocol,
+    image,
+    command,
+    sealedEnv,
+    instructions,
+    mode,
+    permissions,
+    resources,
+  }: AgentRow): Agent {
     return {
       name,
       role,

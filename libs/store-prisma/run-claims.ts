@@ -53,7 +53,11 @@ const RELEASE: Statement = {
     WHERE r.id = held.run_id AND r.epoch = held.epoch`,
 };
 
-export async function claimRun({ db, box, changes }: RunContext, runId: string, worker: WorkerIdentity): Promise<Run | null> {
+export async function claimRun(
+  { db, box, changes }: RunContext,
+  runId: string,
+  worker: WorkerIdentity,
+): Promise<Run | null> {
   if (!isId(runId)) return null;
   const [row] = await db.query<RunRow>(CLAIM, [runId, worker.workerId, worker.host]);
   if (!row) return null;
@@ -61,14 +65,25 @@ export async function claimRun({ db, box, changes }: RunContext, runId: string, 
   return toRun(row, box);
 }
 
-export async function claimAbandonedRuns({ db, box }: RunContext, worker: WorkerIdentity, limit: number): Promise<Run[]> {
+export async function claimAbandonedRuns(
+  { db, box }: RunContext,
+  worker: WorkerIdentity,
+  limit: number,
+): Promise<Run[]> {
   const rows = await db.query<RunRow>(CLAIM_ABANDONED, [worker.workerId, worker.host, limit]);
   return rows.map((row) => toRun(row, box));
 }
 
-export async function renewLeases({ db }: RunContext, worker: WorkerIdentity, claims: readonly Claim[]): Promise<RenewedLease[]> {
+export async function renewLeases(
+  { db }: RunContext,
+  worker: WorkerIdentity,
+  claims: readonly Claim[],
+): Promise<RenewedLease[]> {
   if (claims.length === 0) return [];
-  const rows = await db.query<Pick<RunRow, 'id' | 'epoch' | 'cancel_requested_at' | 'cancel_code'>>(RENEW, [worker.workerId, ...columns(claims)]);
+  const rows = await db.query<Pick<RunRow, 'id' | 'epoch' | 'cancel_requested_at' | 'cancel_code'>>(RENEW, [
+    worker.workerId,
+    ...columns(claims),
+  ]);
   return rows.map((row) => ({
     runId: row.id,
     epoch: row.epoch,

@@ -48,7 +48,14 @@ const SAVE_AGENT: Statement = {
 };
 
 export async function saveAgent(context: RunContext, claim: Claim, agent: string, patch: AgentPatch): Promise<void> {
-  const values = [claim.runId, claim.epoch, agent, patch.handle ?? null, patch.startedAt ?? null, patch.readyAt ?? null];
+  const values = [
+    claim.runId,
+    claim.epoch,
+    agent,
+    patch.handle ?? null,
+    patch.startedAt ?? null,
+    patch.readyAt ?? null,
+  ];
   const [saved] = await context.db.query(SAVE_AGENT, values);
   if (!saved) await explainMissingAgent(context, claim, agent);
   context.changes.touch(claim.runId);
@@ -63,7 +70,14 @@ export async function appendMessages(
   const values = [claim.runId, claim.epoch, storableJson(messages)];
   if (cursor) {
     const { agent, from, to } = cursor;
-    const [moved] = await context.db.query(APPEND_FROM, [...values, agent, from.stdout, from.stderr, to.stdout, to.stderr]);
+    const [moved] = await context.db.query(APPEND_FROM, [
+      ...values,
+      agent,
+      from.stdout,
+      from.stderr,
+      to.stdout,
+      to.stderr,
+    ]);
     if (!moved) return storedCursor(context, claim, agent);
   } else {
     const [appended] = await context.db.query(APPEND, values);

@@ -21,7 +21,10 @@ const OFFERABLE: Statement = {
     ORDER BY r.scheduled_for, r.id LIMIT $2`,
 };
 
-export async function lookUp({ db }: RunContext, runIds: readonly string[]): Promise<Map<string, { isFinished: boolean }>> {
+export async function lookUp(
+  { db }: RunContext,
+  runIds: readonly string[],
+): Promise<Map<string, { isFinished: boolean }>> {
   // Asked even without ids: the caller wants to know that the database can be read.
   const rows = await db.query<{ id: string; is_finished: boolean }>(LOOK_UP, [runIds.filter(isId)]);
   return new Map(rows.map((row) => [row.id, { isFinished: row.is_finished }]));

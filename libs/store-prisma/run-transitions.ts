@@ -96,7 +96,11 @@ const FINISH: Statement = {
     ${selectRun({ run: 'finished' })}`,
 };
 
-export async function beginRun(context: RunContext, claim: Claim, { name, fallbackName, host, runtime }: NewDeployment): Promise<Run> {
+export async function beginRun(
+  context: RunContext,
+  claim: Claim,
+  { name, fallbackName, host, runtime }: NewDeployment,
+): Promise<Run> {
   const begin = (first: string): Promise<Run> =>
     transition(context, claim, BEGIN, [first, fallbackName, host, runtime], ({ phase }) => phase !== 'queued');
   try {
@@ -113,12 +117,22 @@ export async function beginRun(context: RunContext, claim: Claim, { name, fallba
 
 export async function permitPrompt(context: RunContext, claim: Claim, message: DraftMessage): Promise<boolean> {
   const { agent, kind, content, at } = message;
-  const [permitted] = await context.db.query(PERMIT, [claim.runId, claim.epoch, agent, kind, storableJson(content), at]);
+  const [permitted] = await context.db.query(PERMIT, [
+    claim.runId,
+    claim.epoch,
+    agent,
+    kind,
+    storableJson(content),
+    at,
+  ]);
   if (permitted) {
     context.changes.touch(claim.runId);
     return true;
   }
-  const [row] = await context.db.query<Pick<RunRow, 'id' | 'status' | 'phase' | 'permit_epoch'>>(PERMIT_OF, [claim.runId, claim.epoch]);
+  const [row] = await context.db.query<Pick<RunRow, 'id' | 'status' | 'phase' | 'permit_epoch'>>(PERMIT_OF, [
+    claim.runId,
+    claim.epoch,
+  ]);
   if (!row) throw new ClaimLostError(claim.runId);
   if (row.permit_epoch === null) throw wrongPhase(row);
   return row.permit_epoch === claim.epoch;
@@ -133,15 +147,30 @@ export function concludeRun(context: RunContext, claim: Claim, { status, result,
   return transition(context, claim, CONCLUDE, values, ({ phase }) => isEnding(phase));
 }
 
-export function recordTeardownFailure(context: RunContext, claim: Claim, failure: Failure, removed: ResourceCount): Promise<Run> {
+export function recordTeardownFailure(
+  context: RunContext,
+  claim: Claim,
+  failure: Failure,
+  removed: ResourceCount,
+): Promise<Run> {
   return transition(context, claim, TEARDOWN_FAILURE, [...counts(removed), failure.code, failure.message], () => false);
 }
 
 export function failTeardown(context: RunContext, claim: Claim, failure: Failure): Promise<Run> {
-  return transition(context, claim, FAIL_TEARDOWN, [failure.code, failure.message], ({ finishedAt }) => finishedAt !== null);
+  return transition(
+    context,
+    claim,
+    FAIL_TEARDOWN,
+    [failure.code, failure.message],
+    ({ finishedAt }) => finishedAt !== null,
+  );
 }
 
-export async function finishRun(context: RunContext, claim: Claim, removed: ResourceCount): Promise<{ run: Run; receipt: TeardownReceipt }> {
+export async function finishRun(
+  context: RunContext,
+  claim: Claim,
+  removed: ResourceCount,
+): Promise<{ run: Run; receipt: TeardownReceipt }> {
   const run = await transition(context, claim, FINISH, counts(removed), ({ phase }) => phase === 'finished');
   const { receipt } = run.teardown;
   if (!receipt) throw new AppError('internal', `run ${run.id} is finished but has no receipt`);

@@ -33,7 +33,8 @@ export class SecretBox {
   /** Throws `internal` when the text was sealed with another key or was altered. */
   open(sealedText: string): string {
     const [version, keyId, payload] = sealedText.split(':');
-    if (version !== VERSION || payload === undefined) throw new AppError('internal', 'a sealed text in the database has an unknown form');
+    if (version !== VERSION || payload === undefined)
+      throw new AppError('internal', 'a sealed text in the database has an unknown form');
     if (keyId !== this.keyId) {
       throw new AppError(
         'internal',
@@ -41,7 +42,9 @@ export class SecretBox {
       );
     }
     const bytes = Buffer.from(payload, 'base64url');
-    const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
     try {
       decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
       return decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
@@ -59,5 +62,8 @@ function parseKey(text: string): Buffer {
 }
 
 function invalidKey(why: string): AppError {
-  return new AppError('internal', `CREWTAB_ENCRYPTION_KEY must be 32 bytes: ${why}. Make one with: openssl rand -base64 32`);
+  return new AppError(
+    'internal',
+    `CREWTAB_ENCRYPTION_KEY must be 32 bytes: ${why}. Make one with: openssl rand -base64 32`,
+  );
 }

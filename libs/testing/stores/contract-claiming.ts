@@ -7,7 +7,14 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       const { subject, store } = fixture();
       const runId = await subject.addRun();
       const run = await store.claim(runId, WORKER);
-      expect(run).toMatchObject({ id: runId, epoch: 1, status: 'queued', phase: 'queued', host: null, deployment: null });
+      expect(run).toMatchObject({
+        id: runId,
+        epoch: 1,
+        status: 'queued',
+        phase: 'queued',
+        host: null,
+        deployment: null,
+      });
       expect(run?.plan.agents.map(({ name, role }) => [name, role])).toEqual([
         ['lead', 'leader'],
         ['writer', 'worker'],
@@ -20,7 +27,9 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
     it('gives a run to exactly one of many that ask at once', async () => {
       const { subject, store } = fixture();
       const runId = await subject.addRun();
-      const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => store.claim(runId, { workerId: `w${n}`, host: 'host-1' })));
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, n) => store.claim(runId, { workerId: `w${n}`, host: 'host-1' })),
+      );
       expect(answers.filter((run) => run !== null)).toHaveLength(1);
     });
 
@@ -58,7 +67,9 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect((await store.findAbandoned(10)).map(({ runId, host }) => [runId, host]).sort()).toEqual(
         [late, soon].map(({ runId }) => [runId, 'host-1']).sort(),
       );
-      expect((await store.claimAbandoned(OTHER_WORKER, 1)).map(({ id, epoch }) => [id, epoch])).toEqual([[soon.runId, soon.epoch + 1]]);
+      expect((await store.claimAbandoned(OTHER_WORKER, 1)).map(({ id, epoch }) => [id, epoch])).toEqual([
+        [soon.runId, soon.epoch + 1],
+      ]);
       expect((await store.claimAbandoned(OTHER_WORKER, 10)).map(({ id }) => id)).toEqual([late.runId]);
       expect(await store.findAbandoned(10)).toEqual([]);
       expect(await store.load(held)).toMatchObject({ epoch: held.epoch });
@@ -111,7 +122,12 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       const done = await fixture().succeeded();
       await store.finish(done, NOTHING);
       const found = await store.lookUp([live.runId, done.runId, UNKNOWN_RUN, 'not an id']);
-      expect([...found].sort()).toEqual([[live.runId, { isFinished: false }], [done.runId, { isFinished: true }]].sort());
+      expect([...found].sort()).toEqual(
+        [
+          [live.runId, { isFinished: false }],
+          [done.runId, { isFinished: true }],
+        ].sort(),
+      );
       expect((await store.lookUp([])).size).toBe(0);
     });
   });
@@ -141,7 +157,11 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       await fixture().begin(claimedEarly);
       await expect(fixture().begin(claimedLate)).rejects.toBeInstanceOf(ClaimLostError);
       expect(await store.claim(claimedLate.runId, WORKER)).toBeNull();
-      await store.conclude(claimedEarly, { status: 'cancelled', result: null, error: { code: 'cancelled', message: 'no' } });
+      await store.conclude(claimedEarly, {
+        status: 'cancelled',
+        result: null,
+        error: { code: 'cancelled', message: 'no' },
+      });
       expect(await store.claim(claimedLate.runId, WORKER)).toMatchObject({ status: 'queued' });
       expect(await subject.messages(claimedLate.runId)).toEqual([]);
     });

@@ -11,7 +11,11 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
       await store.appendMessages(claim, [say('system', 'one', null), say('agent_message', 'two')]);
       await Promise.all(
         ['lead', 'writer'].map((agent) =>
-          store.appendMessages(claim, [say('agent_message', 'hello', agent)], { agent, from: START, to: { stdout: 1, stderr: 0 } }),
+          store.appendMessages(claim, [say('agent_message', 'hello', agent)], {
+            agent,
+            from: START,
+            to: { stdout: 1, stderr: 0 },
+          }),
         ),
       );
       await store.appendMessages(claim, []);
@@ -32,11 +36,18 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
       expect(deployment?.agents.map(({ cursor }) => cursor)).toEqual([move.to, START]);
       const repeats = await Promise.all(
         Array.from({ length: 5 }, () =>
-          store.appendMessages(claim, [say('agent_message', 'b')], { agent: 'lead', from: move.to, to: { stdout: 4, stderr: 1 } }),
+          store.appendMessages(claim, [say('agent_message', 'b')], {
+            agent: 'lead',
+            from: move.to,
+            to: { stdout: 4, stderr: 1 },
+          }),
         ),
       );
       expect(repeats).toEqual(Array.from({ length: 5 }, () => ({ stdout: 4, stderr: 1 })));
-      expect((await subject.messages(claim.runId)).map(({ content }) => content)).toEqual([{ text: 'a' }, { text: 'b' }]);
+      expect((await subject.messages(claim.runId)).map(({ content }) => content)).toEqual([
+        { text: 'a' },
+        { text: 'b' },
+      ]);
     });
 
     it('moves the cursor without messages too, and knows its agents', async () => {
@@ -45,14 +56,23 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
       const move = { agent: 'writer', from: START, to: { stdout: 0, stderr: 7 } };
       expect(await store.appendMessages(claim, [], move)).toEqual(move.to);
       expect((await store.load(claim)).deployment?.agents[1]?.cursor).toEqual(move.to);
-      await expect(store.appendMessages(claim, [], { ...move, agent: 'nobody' })).rejects.toMatchObject({ code: 'not_found' });
+      await expect(store.appendMessages(claim, [], { ...move, agent: 'nobody' })).rejects.toMatchObject({
+        code: 'not_found',
+      });
     });
 
     it('keeps every kind of content as it was', async () => {
       const { store, subject } = fixture();
       const claim = await fixture().begun();
-      const content = { id: 7, list: [1, { a: null }], text: 'quote " backslash \\u0000 \n 日本 🙂', nested: { ok: true } };
-      await store.appendMessages(claim, [{ agent: 'lead', kind: 'other', content, at: new Date('2026-03-01T10:00:00.001Z') }]);
+      const content = {
+        id: 7,
+        list: [1, { a: null }],
+        text: 'quote " backslash \\u0000 \n 日本 🙂',
+        nested: { ok: true },
+      };
+      await store.appendMessages(claim, [
+        { agent: 'lead', kind: 'other', content, at: new Date('2026-03-01T10:00:00.001Z') },
+      ]);
       expect((await subject.messages(claim.runId))[0]?.content).toEqual(content);
     });
   });
@@ -61,15 +81,24 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
     it('are told of new messages and of cancels until they are closed', async () => {
       const { store, subject } = fixture();
       const claim = await fixture().begun();
-      const changed = await told(store, 'onRunChanged', claim.runId, () => store.appendMessages(claim, [say('system', 'x')]));
+      const changed = await told(store, 'onRunChanged', claim.runId, () =>
+        store.appendMessages(claim, [say('system', 'x')]),
+      );
       expect(changed).toBe(claim.runId);
-      expect(await told(store, 'onRunControl', claim.runId, () => subject.requestCancel(claim.runId))).toBe(claim.runId);
+      expect(await told(store, 'onRunControl', claim.runId, () => subject.requestCancel(claim.runId))).toBe(
+        claim.runId,
+      );
     });
   });
 }
 
 /** Resolves when the listener has heard of the run; the test's own time limit bounds it. */
-async function told(store: RunStore, listen: 'onRunChanged' | 'onRunControl', runId: string, act: () => Promise<unknown>): Promise<string> {
+async function told(
+  store: RunStore,
+  listen: 'onRunChanged' | 'onRunControl',
+  runId: string,
+  act: () => Promise<unknown>,
+): Promise<string> {
   let hear: (id: string) => void = () => undefined;
   const heard = new Promise<string>((resolve) => (hear = resolve));
   const subscription = await store[listen]((id) => {

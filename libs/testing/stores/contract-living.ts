@@ -1,6 +1,10 @@
 import { NOTHING, say, WORKER, type RunStoreFixture } from './run-store-fixture';
 
-const FAILED = { status: 'failed', result: null, error: { code: 'agent_exited', message: 'agent "lead" ended' } } as const;
+const FAILED = {
+  status: 'failed',
+  result: null,
+  error: { code: 'agent_exited', message: 'agent "lead" ended' },
+} as const;
 const SUCCESS = { status: 'success', result: 'All done.', error: null } as const;
 
 export function describeLiving(fixture: () => RunStoreFixture): void {
@@ -8,7 +12,13 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
     it('begins with its clock and the intent', async () => {
       const claim = await fixture().claimed({ timeoutMs: 90_000 });
       const run = await fixture().begin(claim, 'marketing-run-aaaaaa');
-      expect(run).toMatchObject({ status: 'running', phase: 'deploying', host: WORKER.host, epoch: claim.epoch, finishedAt: null });
+      expect(run).toMatchObject({
+        status: 'running',
+        phase: 'deploying',
+        host: WORKER.host,
+        epoch: claim.epoch,
+        finishedAt: null,
+      });
       expect((run.deadlineAt?.getTime() ?? 0) - (run.startedAt?.getTime() ?? 0)).toBe(90_000);
       const asked = { handle: null, startedAt: null, readyAt: null, cursor: { stdout: 0, stderr: 0 } };
       expect(run.deployment).toMatchObject({
@@ -24,7 +34,9 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
     it('takes the longer name where the short one is taken', async () => {
       const [first, second] = [await fixture().claimed(), await fixture().claimed()];
       await fixture().begin(first, 'marketing-run-bbbbbb');
-      expect((await fixture().begin(second, 'marketing-run-bbbbbb')).deployment?.name).toBe(`team-${second.runId}-long`);
+      expect((await fixture().begin(second, 'marketing-run-bbbbbb')).deployment?.name).toBe(
+        `team-${second.runId}-long`,
+      );
     });
 
     it('keeps what is known of each agent', async () => {
@@ -76,11 +88,24 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       const claim = await fixture().monitored();
       const concluded = await store.conclude(claim, SUCCESS);
       expect(concluded).toMatchObject({ status: 'running', phase: 'tearing_down', outcome: SUCCESS, finishedAt: null });
-      await store.recordTeardownFailure(claim, { code: 'engine_error', message: 'busy' }, { containers: 1, networks: 0, volumes: 0 });
+      await store.recordTeardownFailure(
+        claim,
+        { code: 'engine_error', message: 'busy' },
+        { containers: 1, networks: 0, volumes: 0 },
+      );
       const { run, receipt } = await store.finish(claim, { containers: 1, networks: 1, volumes: 1 });
       expect(receipt).toMatchObject({ containers: 2, networks: 1, volumes: 1, verifiedAt: expect.any(Date) as Date });
-      expect(run).toMatchObject({ status: 'success', phase: 'finished', outcome: SUCCESS, finishedAt: expect.any(Date) as Date });
-      expect(run.teardown).toMatchObject({ failedAttempts: 1, error: { code: 'engine_error', message: 'busy' }, receipt });
+      expect(run).toMatchObject({
+        status: 'success',
+        phase: 'finished',
+        outcome: SUCCESS,
+        finishedAt: expect.any(Date) as Date,
+      });
+      expect(run.teardown).toMatchObject({
+        failedAttempts: 1,
+        error: { code: 'engine_error', message: 'busy' },
+        receipt,
+      });
       expect(await store.finish(claim, { containers: 9, networks: 9, volumes: 9 })).toEqual({ run, receipt });
       expect(await store.claim(claim.runId, WORKER)).toBeNull();
       expect(await store.renewLeases(WORKER, [claim])).toEqual([]);
@@ -90,7 +115,11 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       const { store } = fixture();
       const claim = await fixture().succeeded();
       const run = await store.failTeardown(claim, { code: 'teardown_failed', message: 'stuck' });
-      expect(run).toMatchObject({ status: 'failed', phase: 'tearing_down', outcome: { result: 'done', error: { code: 'teardown_failed' } } });
+      expect(run).toMatchObject({
+        status: 'failed',
+        phase: 'tearing_down',
+        outcome: { result: 'done', error: { code: 'teardown_failed' } },
+      });
       expect(await store.failTeardown(claim, { code: 'teardown_failed', message: 'again' })).toEqual(run);
       const finished = await store.finish(claim, NOTHING);
       expect(finished.run).toMatchObject({ status: 'failed', phase: 'finished', finishedAt: run.finishedAt });

@@ -22,7 +22,9 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       expect(first).toEqual({ ...task, answer: null, isPermitted: false });
       expect(await store.openDelegation(claim, { ...task, task: 'another' })).toEqual(first);
       const said = (await messages()).filter(({ kind }) => kind === 'delegation');
-      expect(said.map(({ agent, content }) => [agent, content])).toEqual([['lead', { id: 'lead-1', to: 'writer', task: 'count the files' }]]);
+      expect(said.map(({ agent, content }) => [agent, content])).toEqual([
+        ['lead', { id: 'lead-1', to: 'writer', task: 'count the files' }],
+      ]);
     });
 
     it('permits a task to one epoch', async () => {

@@ -16,7 +16,10 @@ export interface FireStoreSubject {
   /** Enabled, overlap `allow`, without instants where the wish names none. Answers its id. */
   addSchedule(wish?: ScheduleWish): Promise<string>;
   /** A change of the spec, through what the API uses. */
-  editSchedule(id: string, edit: { enabled: boolean; cron?: string; nextFireAt: Date | null; followingFireAt: Date | null }): Promise<void>;
+  editSchedule(
+    id: string,
+    edit: { enabled: boolean; cron?: string; nextFireAt: Date | null; followingFireAt: Date | null },
+  ): Promise<void>;
   instantsOf(id: string): Promise<{ nextFireAt: Date | null; followingFireAt: Date | null }>;
   /** Oldest instant first. */
   runsOf(id: string): Promise<readonly Run[]>;
@@ -58,7 +61,14 @@ function describeHotPath(subject: () => FireStoreSubject): void {
       expect(hasMore).toBe(false);
       expect(await instantsOf(id)).toEqual({ nextFireAt: followingFireAt, followingFireAt: null });
       const [run] = await runsOf(id);
-      expect(run).toMatchObject({ id: fired[0]?.runId, trigger: 'schedule', status: 'queued', phase: 'queued', attempt: 1, epoch: 0 });
+      expect(run).toMatchObject({
+        id: fired[0]?.runId,
+        trigger: 'schedule',
+        status: 'queued',
+        phase: 'queued',
+        attempt: 1,
+        epoch: 0,
+      });
       expect(await store.firePunctual(HOT)).toEqual({ fired: [], hasMore: false });
     });
 
@@ -75,7 +85,10 @@ function describeHotPath(subject: () => FireStoreSubject): void {
       const [newer, older] = [await punctual(), await punctual({ nextFireAt: ago(subject(), 5_000) })];
       const first = await store.firePunctual({ ...HOT, limit: 1 });
       expect(first).toMatchObject({ fired: [{ scheduleId: older }], hasMore: true });
-      expect(await store.firePunctual({ ...HOT, limit: 10 })).toMatchObject({ fired: [{ scheduleId: newer }], hasMore: false });
+      expect(await store.firePunctual({ ...HOT, limit: 10 })).toMatchObject({
+        fired: [{ scheduleId: newer }],
+        hasMore: false,
+      });
     });
 
     it('leaves alone what needs a plan, and what is not due', async () => {
@@ -111,7 +124,12 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
       followingFireAt: ahead(subject(), 2 * MINUTE),
       ...special,
     });
-    const queued = (scheduledFor: Date): PlannedRow => ({ scheduledFor, trigger: 'catchup', status: 'queued', reason: null });
+    const queued = (scheduledFor: Date): PlannedRow => ({
+      scheduledFor,
+      trigger: 'catchup',
+      status: 'queued',
+      reason: null,
+    });
 
     it('asks the planner about the oldest due schedule and records what it says', async () => {
       const { store, runsOf, instantsOf } = subject();
@@ -136,7 +154,14 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
         );
       });
       expect(asked).toHaveLength(1);
-      expect(asked[0]).toMatchObject({ scheduleId: id, cron: '*/2 * * * *', overlap: 'queue', catchUp: 'latest', nextFireAt, activeRuns: 0 });
+      expect(asked[0]).toMatchObject({
+        scheduleId: id,
+        cron: '*/2 * * * *',
+        overlap: 'queue',
+        catchUp: 'latest',
+        nextFireAt,
+        activeRuns: 0,
+      });
       expect(Math.abs((asked[0]?.now.getTime() ?? 0) - subject().now().getTime())).toBeLessThan(5_000);
       expect(result).toEqual({
         scheduleId: id,
@@ -145,7 +170,9 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
         missed: 1,
       });
       const runs = await runsOf(id);
-      expect(runs.map(({ status, phase, trigger, notRunReason }) => [status, phase, trigger, notRunReason?.code ?? null])).toEqual([
+      expect(
+        runs.map(({ status, phase, trigger, notRunReason }) => [status, phase, trigger, notRunReason?.code ?? null]),
+      ).toEqual([
         ['missed', 'finished', 'schedule', 'missed'],
         ['skipped', 'finished', 'schedule', 'overlap_skipped'],
         ['queued', 'queued', 'catchup', null],

@@ -89,7 +89,13 @@ export class InMemoryFireStore implements FireStore {
 
   // The port
 
-  async firePunctual({ lateAfterMs, limit }: { lateAfterMs: number; limit: number }): Promise<{ fired: FiredRun[]; hasMore: boolean }> {
+  async firePunctual({
+    lateAfterMs,
+    limit,
+  }: {
+    lateAfterMs: number;
+    limit: number;
+  }): Promise<{ fired: FiredRun[]; hasMore: boolean }> {
     await Promise.resolve();
     const now = this.clock.now();
     const isPunctual = ({ overlap, nextFireAt, followingFireAt }: FiringSchedule): boolean =>
@@ -128,7 +134,12 @@ export class InMemoryFireStore implements FireStore {
     const inserted = planned.rows.flatMap((row) => this.insert(schedule, row));
     this.change(id, { nextFireAt: planned.nextFireAt, followingFireAt: planned.followingFireAt });
     const of = (status: PlannedRow['status']): Run[] => inserted.filter((run) => run.status === status);
-    return { scheduleId: id, queued: of('queued').map(toFiredRun), skipped: of('skipped').length, missed: of('missed').length };
+    return {
+      scheduleId: id,
+      queued: of('queued').map(toFiredRun),
+      skipped: of('skipped').length,
+      missed: of('missed').length,
+    };
   }
 
   findUnplanned(limit: number): Promise<PlannableSchedule[]> {
@@ -150,7 +161,12 @@ export class InMemoryFireStore implements FireStore {
     await Promise.resolve();
     for (const { scheduleId, specVersion, basedOn, nextFireAt, followingFireAt } of plans) {
       const schedule = this.schedules.get(scheduleId);
-      if (!schedule?.enabled || schedule.specVersion !== specVersion || schedule.nextFireAt?.getTime() !== basedOn?.getTime()) continue;
+      if (
+        !schedule?.enabled ||
+        schedule.specVersion !== specVersion ||
+        schedule.nextFireAt?.getTime() !== basedOn?.getTime()
+      )
+        continue;
       this.change(scheduleId, { nextFireAt, followingFireAt });
       if (basedOn === null) this.changed.notify(undefined);
     }
@@ -166,11 +182,15 @@ export class InMemoryFireStore implements FireStore {
   }
 
   findUnsyncedClocks(limit: number): Promise<ClockSpec[]> {
-    const unsynced = [...this.schedules.values()].filter(({ specVersion, clockVersion }) => specVersion !== clockVersion);
+    const unsynced = [...this.schedules.values()].filter(
+      ({ specVersion, clockVersion }) => specVersion !== clockVersion,
+    );
     return Promise.resolve(unsynced.slice(0, limit).map(toClockSpec));
   }
 
-  async markClocksSynced(synced: readonly { readonly scheduleId: string; readonly specVersion: number }[]): Promise<void> {
+  async markClocksSynced(
+    synced: readonly { readonly scheduleId: string; readonly specVersion: number }[],
+  ): Promise<void> {
     await Promise.resolve();
     for (const { scheduleId, specVersion } of synced) {
       const { clockVersion } = this.read(scheduleId);
@@ -213,11 +233,16 @@ export class InMemoryFireStore implements FireStore {
   /** Empty when the instant has its run already. */
   private insert({ id, overlap }: FiringSchedule, { scheduledFor, trigger, status, reason }: PlannedRow): Run[] {
     const hasOne = this.runsOf(id).some(
-      (run) => (run.trigger === 'schedule' || run.trigger === 'catchup') && run.scheduledFor.getTime() === scheduledFor.getTime(),
+      (run) =>
+        (run.trigger === 'schedule' || run.trigger === 'catchup') &&
+        run.scheduledFor.getTime() === scheduledFor.getTime(),
     );
     if (hasOne) return [];
-    const ended = status === 'queued' ? {} : ({ phase: 'finished', finishedAt: this.clock.now(), notRunReason: reason } as const);
-    return [this.runs.addRun({ scheduleId: id, scheduledFor, trigger, status, isExclusive: overlap !== 'allow', ...ended })];
+    const ended =
+      status === 'queued' ? {} : ({ phase: 'finished', finishedAt: this.clock.now(), notRunReason: reason } as const);
+    return [
+      this.runs.addRun({ scheduleId: id, scheduledFor, trigger, status, isExclusive: overlap !== 'allow', ...ended }),
+    ];
   }
 
   private change(id: string, patch: Partial<FiringSchedule>): void {

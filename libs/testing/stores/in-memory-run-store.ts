@@ -79,7 +79,10 @@ export class InMemoryRunStore implements RunStore {
     const now = this.clock.now();
     const cancelRequestedAt = run.cancelRequestedAt ?? now;
     if (run.status === 'queued' && !this.isLeased(stored)) {
-      const error: Failure = { code, message: code === 'replaced' ? 'a newer run of the schedule took its place' : 'cancelled on request' };
+      const error: Failure = {
+        code,
+        message: code === 'replaced' ? 'a newer run of the schedule took its place' : 'cancelled on request',
+      };
       const outcome: Outcome = { status: 'cancelled', result: null, error };
       const ended = { status: 'cancelled', phase: 'finished', epoch: run.epoch + 1, finishedAt: now, outcome } as const;
       this.change(stored, { ...ended, cancelRequestedAt, cancelCode: run.cancelCode ?? code });
@@ -128,7 +131,8 @@ export class InMemoryRunStore implements RunStore {
     return this.transaction('renewLeases', () =>
       claims.flatMap((claim) => {
         const stored = this.runs.get(claim.runId);
-        const holds = stored?.run.epoch === claim.epoch && stored.owner === worker.workerId && stored.run.phase !== 'finished';
+        const holds =
+          stored?.run.epoch === claim.epoch && stored.owner === worker.workerId && stored.run.phase !== 'finished';
         if (!stored || !holds) return [];
         stored.leaseUntil = this.leaseEnd();
         return [{ ...claim, cancelRequestedAt: stored.run.cancelRequestedAt, cancelCode: stored.run.cancelCode }];
@@ -160,7 +164,14 @@ export class InMemoryRunStore implements RunStore {
       const startedAt = this.clock.now();
       const deadlineAt = new Date(startedAt.getTime() + stored.run.plan.timeoutMs);
       const intent = this.planDeployment(stored.run, deployment);
-      return this.change(stored, { status: 'running', phase: 'deploying', host: deployment.host, startedAt, deadlineAt, deployment: intent });
+      return this.change(stored, {
+        status: 'running',
+        phase: 'deploying',
+        host: deployment.host,
+        startedAt,
+        deadlineAt,
+        deployment: intent,
+      });
     });
   }
 
@@ -227,7 +238,9 @@ export class InMemoryRunStore implements RunStore {
       requirePhase(stored.run, 'tearing_down');
       stored.removed = add(stored.removed, removed);
       const { teardown } = stored.run;
-      return this.change(stored, { teardown: { ...teardown, failedAttempts: teardown.failedAttempts + 1, error: failure } });
+      return this.change(stored, {
+        teardown: { ...teardown, failedAttempts: teardown.failedAttempts + 1, error: failure },
+      });
     });
   }
 
@@ -252,7 +265,10 @@ export class InMemoryRunStore implements RunStore {
       const receipt = { ...stored.removed, verifiedAt: now };
       const ended = run.finishedAt ? {} : ({ status: 'success', finishedAt: now } as const);
       letGo(stored);
-      return { run: this.change(stored, { phase: 'finished', teardown: { ...run.teardown, receipt }, ...ended }), receipt };
+      return {
+        run: this.change(stored, { phase: 'finished', teardown: { ...run.teardown, receipt }, ...ended }),
+        receipt,
+      };
     });
   }
 
@@ -274,8 +290,15 @@ export class InMemoryRunStore implements RunStore {
     return this.transaction('findOfferable', () => {
       const youngest = this.clock.now().getTime() - minAgeMs;
       const isOfferable = (stored: StoredRun): boolean =>
-        stored.run.status === 'queued' && !this.isLeased(stored) && stored.queuedAt.getTime() <= youngest && !this.mustWait(stored);
-      return [...this.runs.values()].filter(isOfferable).sort(byAge).slice(0, limit).map(({ run }) => run.id);
+        stored.run.status === 'queued' &&
+        !this.isLeased(stored) &&
+        stored.queuedAt.getTime() <= youngest &&
+        !this.mustWait(stored);
+      return [...this.runs.values()]
+        .filter(isOfferable)
+        .sort(byAge)
+        .slice(0, limit)
+        .map(({ run }) => run.id);
     });
   }
 
@@ -330,22 +353,30 @@ export class InMemoryRunStore implements RunStore {
   }
 
   private siblings(stored: StoredRun): StoredRun[] {
-    return [...this.runs.values()].filter((other) => other !== stored && other.run.scheduleId === stored.run.scheduleId);
+    return [...this.runs.values()].filter(
+      (other) => other !== stored && other.run.scheduleId === stored.run.scheduleId,
+    );
   }
 
   /** An exclusive run waits for the running one of its schedule, and for those that queued before it. */
   private mustWait(stored: StoredRun): boolean {
     if (!stored.isExclusive) return false;
     return this.siblings(stored).some(
-      (other) => other.run.status === 'running' || (other.isExclusive && other.run.status === 'queued' && byAge(other, stored) < 0),
+      (other) =>
+        other.run.status === 'running' ||
+        (other.isExclusive && other.run.status === 'queued' && byAge(other, stored) < 0),
     );
   }
 
   private planDeployment(run: Run, { name, fallbackName }: { name: string; fallbackName: string }): Deployment {
     const taken = new Set([...this.runs.values()].map((other) => other.run.deployment?.name));
-    const agents = run.plan.agents.map(
-      (agent): DeployedAgent => ({ name: agent.name, handle: null, startedAt: null, readyAt: null, cursor: START_OF_OUTPUT }),
-    );
+    const agents = run.plan.agents.map((agent): DeployedAgent => ({
+      name: agent.name,
+      handle: null,
+      startedAt: null,
+      readyAt: null,
+      cursor: START_OF_OUTPUT,
+    }));
     this.deployments += 1;
     return { id: fakeUuid(this.deployments, 6), name: taken.has(name) ? fallbackName : name, agents };
   }

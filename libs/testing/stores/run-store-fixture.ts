@@ -72,7 +72,10 @@ export class RunStoreFixture {
   }
 
   begin({ runId, epoch }: Claim, name = `team-${runId}`): Promise<Run> {
-    return this.store.begin({ runId, epoch }, { name, fallbackName: `team-${runId}-long`, host: WORKER.host, runtime: 'fake' });
+    return this.store.begin(
+      { runId, epoch },
+      { name, fallbackName: `team-${runId}-long`, host: WORKER.host, runtime: 'fake' },
+    );
   }
 
   /** The claim of a worker that took the run over after the first one died. */

@@ -26,7 +26,10 @@ describe('API keys', () => {
   it('are worth nothing once revoked', async () => {
     const { access } = fixture.store;
     const organization = await fixture.organization();
-    await fixture.sql(`INSERT INTO api_keys (organization_id, name, role, key_hash) VALUES ($1, 'm', 'member', $2)`, [organization, sha256('member')]);
+    await fixture.sql(`INSERT INTO api_keys (organization_id, name, role, key_hash) VALUES ($1, 'm', 'member', $2)`, [
+      organization,
+      sha256('member'),
+    ]);
     expect(await access.findKey(sha256('member'))).toMatchObject({ organizationId: organization, role: 'member' });
     await fixture.sql('UPDATE api_keys SET revoked_at = now() WHERE organization_id = $1', [organization]);
     expect(await access.findKey(sha256('member'))).toBeNull();
@@ -38,18 +41,25 @@ describe('idempotency keys', () => {
     organizationId = await fixture.organization();
   });
   const age = (key: string, seconds: number): Promise<unknown> =>
-    fixture.sql(`UPDATE idempotency_keys SET reserved_at = now() - $2 * interval '1 second' WHERE key = $1`, [key, seconds]);
+    fixture.sql(`UPDATE idempotency_keys SET reserved_at = now() - $2 * interval '1 second' WHERE key = $1`, [
+      key,
+      seconds,
+    ]);
 
   it('are reserved by one request and then answer for it', async () => {
     const { idempotency } = fixture.store;
-    const answers = await Promise.all(Array.from({ length: 5 }, () => idempotency.reserve(organizationId, 'k1', 'body')));
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => idempotency.reserve(organizationId, 'k1', 'body')),
+    );
     expect(answers.map(({ state }) => state).sort()).toEqual(['busy', 'busy', 'busy', 'busy', 'new']);
     expect(await idempotency.reserve(organizationId, 'k1', 'other body')).toEqual({ state: 'mismatch' });
     const answer = { status: 201, body: { id: 1, env: { TOKEN: 'top secret' } } };
     await idempotency.complete(organizationId, 'k1', answer);
     expect(await idempotency.reserve(organizationId, 'k1', 'body')).toEqual({ state: 'done', answer });
     expect(await idempotency.reserve(organizationId, 'k1', 'other body')).toEqual({ state: 'mismatch' });
-    const [found] = await fixture.sql<{ rows: number }>(`SELECT count(*)::int AS rows FROM idempotency_keys k WHERE k::text ~ 'top secret'`);
+    const [found] = await fixture.sql<{ rows: number }>(
+      `SELECT count(*)::int AS rows FROM idempotency_keys k WHERE k::text ~ 'top secret'`,
+    );
     expect(found?.rows).toBe(0);
     expect(await idempotency.reserve(await fixture.organization(), 'k1', 'body')).toEqual({ state: 'new' });
   });
@@ -61,7 +71,10 @@ describe('idempotency keys', () => {
     expect(await idempotency.reserve(organizationId, 'k2', 'other')).toEqual({ state: 'new' });
     await idempotency.complete(organizationId, 'k2', { status: 204, body: undefined });
     await idempotency.abandon(organizationId, 'k2');
-    expect(await idempotency.reserve(organizationId, 'k2', 'other')).toEqual({ state: 'done', answer: { status: 204, body: undefined } });
+    expect(await idempotency.reserve(organizationId, 'k2', 'other')).toEqual({
+      state: 'done',
+      answer: { status: 204, body: undefined },
+    });
   });
 
   it('outlive a crashed request by a minute and an answer by a day', async () => {

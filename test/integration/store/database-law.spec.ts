@@ -84,7 +84,9 @@ describe('a run that is over', () => {
     const runId = await insertRun({ ...BEGUN, ...FAILED, phase: 'tearing_down' });
     await update(runId, { removed_containers: 1, phase: 'finished', teardown_verified_at: new Date() });
     await expect(update(runId, { removed_containers: 2 })).rejects.toEqual(breaks('schedule_runs_receipt_is_final'));
-    await expect(update(runId, { teardown_verified_at: new Date(0) })).rejects.toEqual(breaks('schedule_runs_receipt_is_final'));
+    await expect(update(runId, { teardown_verified_at: new Date(0) })).rejects.toEqual(
+      breaks('schedule_runs_receipt_is_final'),
+    );
   });
 });
 
@@ -109,19 +111,43 @@ describe('a run', () => {
     const runId = await insertRun({ ...BEGUN, epoch: 3 });
     await update(runId, { epoch: 4 });
     await expect(update(runId, { epoch: 3 })).rejects.toEqual(breaks('schedule_runs_epoch_grows'));
-    await expect(update(runId, { deadline_at: new Date(0) })).rejects.toEqual(breaks('schedule_runs_deadline_is_fixed'));
+    await expect(update(runId, { deadline_at: new Date(0) })).rejects.toEqual(
+      breaks('schedule_runs_deadline_is_fixed'),
+    );
     await expect(update(runId, { started_at: new Date(0) })).rejects.toEqual(breaks('schedule_runs_deadline_is_fixed'));
-    await expect(update(runId, { scheduled_for: new Date(0) })).rejects.toEqual(breaks('schedule_runs_identity_is_fixed'));
+    await expect(update(runId, { scheduled_for: new Date(0) })).rejects.toEqual(
+      breaks('schedule_runs_identity_is_fixed'),
+    );
   });
 
   it.each<[string, Record<string, unknown>, string]>([
-    ['is terminal without finishedAt', { ...BEGUN, ...FAILED, phase: 'tearing_down', finished_at: null }, 'schedule_runs_finished_at_is_terminal'],
+    [
+      'is terminal without finishedAt',
+      { ...BEGUN, ...FAILED, phase: 'tearing_down', finished_at: null },
+      'schedule_runs_finished_at_is_terminal',
+    ],
     ['has finishedAt while it runs', { ...BEGUN, finished_at: new Date() }, 'schedule_runs_finished_at_is_terminal'],
-    ['runs in phase `finished`', { ...BEGUN, phase: 'finished', teardown_verified_at: new Date() }, 'schedule_runs_finished_phase_is_terminal'],
-    ['is terminal while it is watched', { ...BEGUN, ...FAILED, phase: 'monitoring' }, 'schedule_runs_terminal_phase_is_late'],
+    [
+      'runs in phase `finished`',
+      { ...BEGUN, phase: 'finished', teardown_verified_at: new Date() },
+      'schedule_runs_finished_phase_is_terminal',
+    ],
+    [
+      'is terminal while it is watched',
+      { ...BEGUN, ...FAILED, phase: 'monitoring' },
+      'schedule_runs_terminal_phase_is_late',
+    ],
     ['is queued but deploying', { ...BEGUN, status: 'queued' }, 'schedule_runs_queued_is_one_thing'],
-    ['was skipped though it began', { ...BEGUN, ...MISSED, status: 'skipped', teardown_verified_at: new Date() }, 'schedule_runs_not_run_never_began'],
-    ['failed without a reason', { ...BEGUN, ...FAILED, phase: 'tearing_down', error_code: null, error_message: null }, 'schedule_runs_error_tells_why'],
+    [
+      'was skipped though it began',
+      { ...BEGUN, ...MISSED, status: 'skipped', teardown_verified_at: new Date() },
+      'schedule_runs_not_run_never_began',
+    ],
+    [
+      'failed without a reason',
+      { ...BEGUN, ...FAILED, phase: 'tearing_down', error_code: null, error_message: null },
+      'schedule_runs_error_tells_why',
+    ],
     ['runs with an error', { ...BEGUN, error_code: 'timeout', error_message: 'no' }, 'schedule_runs_error_tells_why'],
     ['began without a deadline', { ...BEGUN, deadline_at: null }, 'schedule_runs_begun_has_a_deadline'],
     ['is finished without a receipt', { ...BEGUN, ...FAILED, phase: 'finished' }, 'schedule_runs_finished_is_verified'],
@@ -133,7 +159,9 @@ describe('a run', () => {
 
   it('belongs to the organization of its schedule', async () => {
     const organization_id = await fixture.organization();
-    await expect(insertRun({ organization_id })).rejects.toEqual(breaks('schedule_runs_organization_id_schedule_id_fkey'));
+    await expect(insertRun({ organization_id })).rejects.toEqual(
+      breaks('schedule_runs_organization_id_schedule_id_fkey'),
+    );
   });
 
   it('is the only running one of a schedule whose runs exclude each other', async () => {
@@ -147,35 +175,42 @@ describe('a run', () => {
 
 describe('what is written down', () => {
   const message = (runId: string, seq: number, organizationId = schedule.organizationId): Promise<unknown> =>
-    fixture.sql(`INSERT INTO messages (organization_id, run_id, seq, kind, content, at) VALUES ($1, $2, $3, 'system', '{}', now())`, [
-      organizationId,
-      runId,
-      seq,
-    ]);
+    fixture.sql(
+      `INSERT INTO messages (organization_id, run_id, seq, kind, content, at) VALUES ($1, $2, $3, 'system', '{}', now())`,
+      [organizationId, runId, seq],
+    );
 
   it('stays in the conversation as it is', async () => {
     const runId = await insertRun();
     await message(runId, 1);
     await expect(message(runId, 1)).rejects.toEqual(breaks('messages_pkey'));
     await expect(message(runId, 0)).rejects.toEqual(breaks('messages_seq_counts_from_one'));
-    await expect(message(runId, 2, exclusive.organizationId)).rejects.toEqual(breaks('messages_organization_id_run_id_fkey'));
-    await expect(fixture.sql(`UPDATE messages SET content = '{"text":"x"}' WHERE run_id = $1`, [runId])).rejects.toEqual(
+    await expect(message(runId, 2, exclusive.organizationId)).rejects.toEqual(
+      breaks('messages_organization_id_run_id_fkey'),
+    );
+    await expect(
+      fixture.sql(`UPDATE messages SET content = '{"text":"x"}' WHERE run_id = $1`, [runId]),
+    ).rejects.toEqual(breaks('messages_are_immutable'));
+    await expect(fixture.sql('DELETE FROM messages WHERE run_id = $1', [runId])).rejects.toEqual(
       breaks('messages_are_immutable'),
     );
-    await expect(fixture.sql('DELETE FROM messages WHERE run_id = $1', [runId])).rejects.toEqual(breaks('messages_are_immutable'));
   });
 
   it('permits the prompt once', async () => {
     const runId = await insertRun();
     const permit = (): Promise<unknown> =>
-      fixture.sql('INSERT INTO prompt_permits (organization_id, run_id, epoch, permitted_at) VALUES ($1, $2, 1, now())', [
-        schedule.organizationId,
-        runId,
-      ]);
+      fixture.sql(
+        'INSERT INTO prompt_permits (organization_id, run_id, epoch, permitted_at) VALUES ($1, $2, 1, now())',
+        [schedule.organizationId, runId],
+      );
     await permit();
     await expect(permit()).rejects.toEqual(breaks('prompt_permits_pkey'));
-    await expect(fixture.sql('UPDATE prompt_permits SET epoch = 2 WHERE run_id = $1', [runId])).rejects.toEqual(breaks('prompt_permits_are_final'));
-    await expect(fixture.sql('DELETE FROM prompt_permits WHERE run_id = $1', [runId])).rejects.toEqual(breaks('prompt_permits_are_final'));
+    await expect(fixture.sql('UPDATE prompt_permits SET epoch = 2 WHERE run_id = $1', [runId])).rejects.toEqual(
+      breaks('prompt_permits_are_final'),
+    );
+    await expect(fixture.sql('DELETE FROM prompt_permits WHERE run_id = $1', [runId])).rejects.toEqual(
+      breaks('prompt_permits_are_final'),
+    );
     await fixture.sql('UPDATE prompt_permits SET sent_at = now() WHERE run_id = $1', [runId]);
     await expect(fixture.sql('UPDATE prompt_permits SET sent_at = NULL WHERE run_id = $1', [runId])).rejects.toEqual(
       breaks('prompt_permits_are_final'),
@@ -188,7 +223,8 @@ describe('what is written down', () => {
       `INSERT INTO delegations (organization_id, run_id, id, from_agent, to_agent, task, opened_at) VALUES ($1, $2, 'd', 'a', 'b', 't', now())`,
       [schedule.organizationId, runId],
     );
-    const set = (sets: string): Promise<unknown> => fixture.sql(`UPDATE delegations SET ${sets} WHERE run_id = $1`, [runId]);
+    const set = (sets: string): Promise<unknown> =>
+      fixture.sql(`UPDATE delegations SET ${sets} WHERE run_id = $1`, [runId]);
     await expect(set(`answer = '{"text":"x"}'`)).rejects.toEqual(breaks('delegations_answer_is_whole'));
     await set(`permit_epoch = 1`);
     await set(`answer = '{"text":"x"}', answered_at = now()`);
@@ -199,11 +235,10 @@ describe('what is written down', () => {
 
   it('has one deployment per run, and one per name', async () => {
     const deploy = (runId: string, name: string): Promise<unknown> =>
-      fixture.sql(`INSERT INTO deployments (organization_id, run_id, name, host, runtime) VALUES ($1, $2, $3, 'h', 'fake')`, [
-        schedule.organizationId,
-        runId,
-        name,
-      ]);
+      fixture.sql(
+        `INSERT INTO deployments (organization_id, run_id, name, host, runtime) VALUES ($1, $2, $3, 'h', 'fake')`,
+        [schedule.organizationId, runId, name],
+      );
     const [first, second] = [await insertRun(), await insertRun()];
     await deploy(first, 'team-run-1');
     await expect(deploy(first, 'team-run-2')).rejects.toMatchObject({ code: '23505' });
@@ -212,7 +247,8 @@ describe('what is written down', () => {
 });
 
 describe('schedules and teams', () => {
-  const set = (sets: string): Promise<unknown> => fixture.sql(`UPDATE schedules SET ${sets} WHERE id = $1`, [schedule.id]);
+  const set = (sets: string): Promise<unknown> =>
+    fixture.sql(`UPDATE schedules SET ${sets} WHERE id = $1`, [schedule.id]);
 
   it.each([
     ['live without a team', 'team_id = NULL', 'schedules_live_have_a_team'],
@@ -225,11 +261,15 @@ describe('schedules and teams', () => {
   });
 
   it('stay within their organization', async () => {
-    await expect(set(`team_id = '${exclusive.teamId}'`)).rejects.toEqual(breaks('schedules_organization_id_team_id_fkey'));
+    await expect(set(`team_id = '${exclusive.teamId}'`)).rejects.toEqual(
+      breaks('schedules_organization_id_team_id_fkey'),
+    );
   });
 
   it('have one leader', async () => {
-    await expect(fixture.sql(`UPDATE agents SET role = 'leader' WHERE team_id = $1`, [schedule.teamId])).rejects.toEqual(breaks('agents_one_leader'));
+    await expect(
+      fixture.sql(`UPDATE agents SET role = 'leader' WHERE team_id = $1`, [schedule.teamId]),
+    ).rejects.toEqual(breaks('agents_one_leader'));
   });
 
   it('cannot lose a team that is in use', async () => {
@@ -241,9 +281,10 @@ describe('schedules and teams', () => {
 
 describe('access', () => {
   it('stores nothing that is not a SHA-256', async () => {
-    const key = fixture.sql(`INSERT INTO api_keys (organization_id, name, role, key_hash) VALUES ($1, 'k', 'admin', 'ck_secret')`, [
-      schedule.organizationId,
-    ]);
+    const key = fixture.sql(
+      `INSERT INTO api_keys (organization_id, name, role, key_hash) VALUES ($1, 'k', 'admin', 'ck_secret')`,
+      [schedule.organizationId],
+    );
     await expect(key).rejects.toEqual(breaks('api_keys_hash_is_sha256'));
   });
 
@@ -251,7 +292,9 @@ describe('access', () => {
     await expect(fixture.sql(`INSERT INTO installation (singleton, seal_check) VALUES (false, 'x')`)).rejects.toEqual(
       breaks('installation_is_one_row'),
     );
-    await expect(fixture.sql(`INSERT INTO installation (seal_check) VALUES ('x')`)).rejects.toEqual(breaks('installation_pkey'));
+    await expect(fixture.sql(`INSERT INTO installation (seal_check) VALUES ('x')`)).rejects.toEqual(
+      breaks('installation_pkey'),
+    );
   });
 });
 

@@ -16,9 +16,15 @@ fireStoreContract('PrismaFireStore', async () => {
   return {
     store: fires,
     now: () => new Date(),
-    addSchedule: async (wish = {}) => (await fixture.schedule({ organizationId, teamId, nextFireAt: null, ...wish })).id,
+    addSchedule: async (wish = {}) =>
+      (await fixture.schedule({ organizationId, teamId, nextFireAt: null, ...wish })).id,
     editSchedule: async (id, { enabled, cron, nextFireAt, followingFireAt }) => {
-      await schedules.updateSchedule(organizationId, id, { enabled, ...(cron !== undefined && { cron }) }, { nextFireAt, followingFireAt });
+      await schedules.updateSchedule(
+        organizationId,
+        id,
+        { enabled, ...(cron !== undefined && { cron }) },
+        { nextFireAt, followingFireAt },
+      );
     },
     instantsOf: async (id) => {
       const [row] = await fixture.sql<{ next_fire_at: Date | null; following_fire_at: Date | null }>(
@@ -27,7 +33,8 @@ fireStoreContract('PrismaFireStore', async () => {
       );
       return { nextFireAt: row?.next_fire_at ?? null, followingFireAt: row?.following_fire_at ?? null };
     },
-    runsOf: async (id) => [...(await archive.listRuns(organizationId, { scheduleId: id }, { limit: 100, cursor: null })).items].reverse(),
+    runsOf: async (id) =>
+      [...(await archive.listRuns(organizationId, { scheduleId: id }, { limit: 100, cursor: null })).items].reverse(),
     close: () => Promise.resolve(),
   };
 });

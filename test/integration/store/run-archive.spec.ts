@@ -27,10 +27,25 @@ describe('manual runs', () => {
     const { teams, schedules, archive } = fixture.store;
     const schedule = await fixture.schedule({ organizationId, timeoutMs: 5_000 });
     const run = await fixture.manualRun(organizationId, schedule.id);
-    expect(run).toMatchObject({ trigger: 'manual', status: 'queued', scheduleId: schedule.id, teamId: schedule.teamId, organizationId });
-    const plan = { teamName: 'Marketing Team', network: 'egress', agents: AGENTS, prompt: schedule.prompt, timeoutMs: 5_000 };
+    expect(run).toMatchObject({
+      trigger: 'manual',
+      status: 'queued',
+      scheduleId: schedule.id,
+      teamId: schedule.teamId,
+      organizationId,
+    });
+    const plan = {
+      teamName: 'Marketing Team',
+      network: 'egress',
+      agents: AGENTS,
+      prompt: schedule.prompt,
+      timeoutMs: 5_000,
+    };
     expect(run.plan).toEqual(plan);
-    await teams.updateTeam(organizationId, schedule.teamId, { name: 'Other', agents: [{ name: 'solo', role: 'leader', protocol: 'acp' }] });
+    await teams.updateTeam(organizationId, schedule.teamId, {
+      name: 'Other',
+      agents: [{ name: 'solo', role: 'leader', protocol: 'acp' }],
+    });
     await schedules.updateSchedule(organizationId, schedule.id, { prompt: 'Other.' }, null);
     expect((await archive.getRun(organizationId, run.id))?.plan).toEqual(plan);
     const rerun = await archive.createRerun(organizationId, run.id);
@@ -70,7 +85,10 @@ describe('manual runs', () => {
     const replacing = await fixture.schedule({ organizationId, overlap: 'replace' });
     const queued = await fixture.manualRun(organizationId, replacing.id);
     const begun = await fixture.manualRun(organizationId, replacing.id);
-    expect(await archive.getRun(organizationId, queued.id)).toMatchObject({ status: 'cancelled', cancelCode: 'replaced' });
+    expect(await archive.getRun(organizationId, queued.id)).toMatchObject({
+      status: 'cancelled',
+      cancelCode: 'replaced',
+    });
     const claim = await begin(begun.id);
     const rerun = await archive.createRerun(organizationId, begun.id);
     expect(rerun).toMatchObject({ status: 'queued' });
@@ -92,7 +110,13 @@ describe('cancel requests', () => {
     const ended = await archive.requestCancel(organizationId, queued.id);
     expect(ended).toMatchObject({
       wasTerminal: false,
-      run: { status: 'cancelled', phase: 'finished', startedAt: null, finishedAt: expect.any(Date) as Date, outcome: { error: { code: 'cancelled' } } },
+      run: {
+        status: 'cancelled',
+        phase: 'finished',
+        startedAt: null,
+        finishedAt: expect.any(Date) as Date,
+        outcome: { error: { code: 'cancelled' } },
+      },
     });
     expect(await archive.requestCancel(organizationId, queued.id)).toEqual({ run: ended?.run, wasTerminal: true });
     const begun = await fixture.manualRun(organizationId, schedule.id);
@@ -108,7 +132,9 @@ describe('cancel requests', () => {
     const schedule = await fixture.schedule({ organizationId });
     const { id } = await fixture.manualRun(organizationId, schedule.id);
     const claimed = await runs.claim(id, WORKER);
-    expect(await archive.requestCancel(organizationId, id)).toMatchObject({ run: { status: 'queued', cancelCode: 'cancelled' } });
+    expect(await archive.requestCancel(organizationId, id)).toMatchObject({
+      run: { status: 'queued', cancelCode: 'cancelled' },
+    });
     expect(await runs.load({ runId: id, epoch: claimed?.epoch ?? -1 })).toMatchObject({ status: 'queued' });
   });
 });
@@ -122,7 +148,9 @@ describe('lists of runs', () => {
     for (let n = 0; n < 5; n++) await fixture.manualRun(organization, schedule.id);
     const elsewhere = await fixture.manualRun(organization, other.id);
     await fixture.sql('ALTER TABLE schedule_runs DISABLE TRIGGER schedule_runs_guard');
-    await fixture.sql(`UPDATE schedule_runs SET scheduled_for = '2026-01-01T00:00:00.500Z' WHERE schedule_id = $1`, [schedule.id]);
+    await fixture.sql(`UPDATE schedule_runs SET scheduled_for = '2026-01-01T00:00:00.500Z' WHERE schedule_id = $1`, [
+      schedule.id,
+    ]);
     await fixture.sql('ALTER TABLE schedule_runs ENABLE TRIGGER schedule_runs_guard');
     const pages: string[][] = [];
     for (let cursor: string | null = null, isFirst = true; isFirst || cursor; isFirst = false) {
@@ -146,7 +174,9 @@ describe('lists of runs', () => {
     expect(await count({ until: instant })).toBe(0);
     expect(await count({ since: instant, scheduleId: schedule.id })).toBe(5);
     expect((await archive.listRuns(otherOrganizationId, {}, PAGE)).items).toEqual([]);
-    await expect(archive.listRuns(organization, {}, { limit: 2, cursor: 'eA' })).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(archive.listRuns(organization, {}, { limit: 2, cursor: 'eA' })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
   });
 });
 
@@ -158,8 +188,13 @@ describe('the conversation and the deployment', () => {
     expect(await archive.listMessages(organizationId, id, 0, 10)).toEqual([]);
     const claim = await begin(id);
     const at = new Date('2026-01-01T00:00:00.123Z');
-    await runs.appendMessages(claim, ['a', 'b', 'c'].map((text) => ({ agent: 'lead', kind: 'agent_message', content: { text }, at })));
-    expect(await archive.listMessages(organizationId, id, 1, 1)).toEqual([{ seq: 2, agent: 'lead', kind: 'agent_message', content: { text: 'b' }, at }]);
+    await runs.appendMessages(
+      claim,
+      ['a', 'b', 'c'].map((text) => ({ agent: 'lead', kind: 'agent_message', content: { text }, at })),
+    );
+    expect(await archive.listMessages(organizationId, id, 1, 1)).toEqual([
+      { seq: 2, agent: 'lead', kind: 'agent_message', content: { text: 'b' }, at },
+    ]);
     expect(await archive.listMessages(organizationId, id, 3, 10)).toEqual([]);
   });
 
@@ -173,8 +208,14 @@ describe('the conversation and the deployment', () => {
     await runs.appendMessages(claim, [{ agent: 'lead', kind: 'other', content, at: new Date() }]);
     const [message] = (await archive.listMessages(organizationId, run.id, 0, 1)) ?? [];
     expect(message?.content).toEqual({ text: 'a\uFFFDb \uFFFD c \uFFFD d 🙂 \\u0000', 'k\uFFFDey': ['\uFFFD'] });
-    await runs.conclude(claim, { status: 'failed', result: 'r\0', error: { code: 'agent_error', message: 'm\0 \ud800' } });
-    expect(await runs.load(claim)).toMatchObject({ outcome: { result: 'r\uFFFD', error: { message: 'm\uFFFD \uFFFD' } } });
+    await runs.conclude(claim, {
+      status: 'failed',
+      result: 'r\0',
+      error: { code: 'agent_error', message: 'm\0 \ud800' },
+    });
+    expect(await runs.load(claim)).toMatchObject({
+      outcome: { result: 'r\uFFFD', error: { message: 'm\uFFFD \uFFFD' } },
+    });
   });
 
   it('carry messages of 8 MB', async () => {
@@ -205,8 +246,26 @@ describe('the conversation and the deployment', () => {
       createdAt: expect.any(Date) as Date,
       removedAt: null,
       agents: [
-        { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', container: `${name}-lead`, handle: 'abc', startedAt: new Date(0), readyAt: null },
-        { name: 'writer', role: 'worker', protocol: 'command', image: null, container: `${name}-writer`, handle: null, startedAt: null, readyAt: null },
+        {
+          name: 'lead',
+          role: 'leader',
+          protocol: 'acp',
+          image: 'agent:test',
+          container: `${name}-lead`,
+          handle: 'abc',
+          startedAt: new Date(0),
+          readyAt: null,
+        },
+        {
+          name: 'writer',
+          role: 'worker',
+          protocol: 'command',
+          image: null,
+          container: `${name}-writer`,
+          handle: null,
+          startedAt: null,
+          readyAt: null,
+        },
       ],
     });
     expect(await archive.getDeployment(otherOrganizationId, deployment?.id ?? '')).toBeNull();

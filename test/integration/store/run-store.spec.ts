@@ -20,7 +20,9 @@ runStoreContract('PrismaRunStore', async () => {
     store,
     async addRun({ schedule: name, isExclusive = false, timeoutMs = 3_600_000, scheduledFor } = {}) {
       const known = name === undefined ? undefined : schedules.get(name);
-      const schedule = known ?? (await fixture.schedule({ organizationId, teamId, timeoutMs, overlap: isExclusive ? 'queue' : 'allow' }));
+      const schedule =
+        known ??
+        (await fixture.schedule({ organizationId, teamId, timeoutMs, overlap: isExclusive ? 'queue' : 'allow' }));
       if (name !== undefined) schedules.set(name, schedule);
       const { id } = await fixture.manualRun(organizationId, schedule.id);
       if (scheduledFor) await setScheduledFor(id, scheduledFor);

@@ -10,8 +10,22 @@ export const ENCRYPTION_KEY = Buffer.alloc(32, 7);
 export const FAR_FUTURE = new Date('2099-01-01T00:00:00Z');
 
 export const AGENTS: readonly Agent[] = [
-  { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', env: { TOKEN: 'top secret' }, resources: { cpus: 0.5, memory: '64m' } },
-  { name: 'writer', role: 'worker', protocol: 'command', command: ['cat', '-u'], instructions: 'Write.', permissions: 'deny' },
+  {
+    name: 'lead',
+    role: 'leader',
+    protocol: 'acp',
+    image: 'agent:test',
+    env: { TOKEN: 'top secret' },
+    resources: { cpus: 0.5, memory: '64m' },
+  },
+  {
+    name: 'writer',
+    role: 'worker',
+    protocol: 'command',
+    command: ['cat', '-u'],
+    instructions: 'Write.',
+    permissions: 'deny',
+  },
 ];
 
 /** A database of its own with the real store on it, and a second connection for what the store would never do. */
@@ -42,7 +56,9 @@ export class StoreFixture {
 
   /** Empties everything, so that tests of one file share a database. Triggers that guard single rows do not see it. */
   async empty(): Promise<void> {
-    await this.sql('TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, idempotency_keys CASCADE');
+    await this.sql(
+      'TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, idempotency_keys CASCADE',
+    );
   }
 
   async organization(name = `org-${randomUUID()}`): Promise<string> {
@@ -52,13 +68,29 @@ export class StoreFixture {
   }
 
   async team(organizationId: string, agents: readonly Agent[] = AGENTS): Promise<string> {
-    const team = await this.store.teams.createTeam(organizationId, { name: 'Marketing Team', description: null, network: 'egress', agents });
+    const team = await this.store.teams.createTeam(organizationId, {
+      name: 'Marketing Team',
+      description: null,
+      network: 'egress',
+      agents,
+    });
     return team.id;
   }
 
   /** An enabled schedule of a new team of a new organization, unless told otherwise. */
-  async schedule(wish: Partial<NewSchedule> & { organizationId?: string; nextFireAt?: Date | null; followingFireAt?: Date | null } = {}) {
-    const { organizationId = await this.organization(), nextFireAt = FAR_FUTURE, followingFireAt = null, ...special } = wish;
+  async schedule(
+    wish: Partial<NewSchedule> & {
+      organizationId?: string;
+      nextFireAt?: Date | null;
+      followingFireAt?: Date | null;
+    } = {},
+  ) {
+    const {
+      organizationId = await this.organization(),
+      nextFireAt = FAR_FUTURE,
+      followingFireAt = null,
+      ...special
+    } = wish;
     const teamId = special.teamId ?? (await this.team(organizationId));
     const schedule = await this.store.schedules.createSchedule(
       organizationId,
@@ -87,8 +119,24 @@ export class StoreFixture {
     return run;
   }
 
+  /** Holds the run's row in a transaction while `work` goes on. */
+  async whileLocked(runId: string, work: () => Promise<void>): Promise<void> {
+    const client = await this.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT 1 FROM schedule_runs WHERE id = $1 FOR UPDATE', [runId]);
+      await work();
+    } finally {
+      await client.query('ROLLBACK');
+      client.release();
+    }
+  }
+
   async expireLease(runId: string): Promise<void> {
-    await this.sql(`UPDATE schedule_runs SET lease_until = now() - interval '1 second' WHERE id = $1 AND owner IS NOT NULL`, [runId]);
+    await this.sql(
+      `UPDATE schedule_runs SET lease_until = now() - interval '1 second' WHERE id = $1 AND owner IS NOT NULL`,
+      [runId],
+    );
   }
 }
 

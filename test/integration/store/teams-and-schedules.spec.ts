@@ -62,13 +62,18 @@ describe('teams', () => {
     const third = await teams.listTeams(organization, { limit: 2, cursor: second.nextCursor });
     expect([first, second, third].flatMap(({ items }) => items.map(({ id }) => id))).toEqual(ids);
     expect(third.nextCursor).toBeNull();
-    await expect(teams.listTeams(organization, { limit: 2, cursor: 'nonsense' })).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(teams.listTeams(organization, { limit: 2, cursor: 'nonsense' })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
   });
 
   it('stay while schedules use them', async () => {
     const { teams, schedules } = fixture.store;
     const schedule = await fixture.schedule({ organizationId });
-    await expect(teams.deleteTeam(organizationId, schedule.teamId)).rejects.toMatchObject({ code: 'team_in_use', retryable: false });
+    await expect(teams.deleteTeam(organizationId, schedule.teamId)).rejects.toMatchObject({
+      code: 'team_in_use',
+      retryable: false,
+    });
     expect(await schedules.deleteSchedule(organizationId, schedule.id)).toBe(true);
     expect(await teams.deleteTeam(organizationId, schedule.teamId)).toBe(true);
     expect(await teams.getTeam(organizationId, schedule.teamId)).toBeNull();
@@ -80,7 +85,9 @@ describe('teams', () => {
     expect(run.plan.agents).toEqual(AGENTS);
     const tables = ['teams', 'agents', 'schedule_runs'];
     for (const table of tables) {
-      const [found] = await fixture.sql<{ rows: number }>(`SELECT count(*)::int AS rows FROM ${table} t WHERE t::text ~ 'top secret|TOKEN'`);
+      const [found] = await fixture.sql<{ rows: number }>(
+        `SELECT count(*)::int AS rows FROM ${table} t WHERE t::text ~ 'top secret|TOKEN'`,
+      );
       expect([table, found?.rows]).toEqual([table, 0]);
     }
   });
@@ -89,8 +96,20 @@ describe('teams', () => {
 describe('schedules', () => {
   it('come back whole', async () => {
     const { schedules } = fixture.store;
-    const schedule = await fixture.schedule({ organizationId, overlap: 'queue', catchUp: 'all', timeoutMs: 86_400_000 });
-    expect(schedule).toMatchObject({ organizationId, status: 'idle', lastRunAt: null, nextRunAt: FAR_FUTURE, timeoutMs: 86_400_000, overlap: 'queue' });
+    const schedule = await fixture.schedule({
+      organizationId,
+      overlap: 'queue',
+      catchUp: 'all',
+      timeoutMs: 86_400_000,
+    });
+    expect(schedule).toMatchObject({
+      organizationId,
+      status: 'idle',
+      lastRunAt: null,
+      nextRunAt: FAR_FUTURE,
+      timeoutMs: 86_400_000,
+      overlap: 'queue',
+    });
     expect(await schedules.getSchedule(organizationId, schedule.id)).toEqual(schedule);
     expect(await schedules.getSchedule(otherOrganizationId, schedule.id)).toBeNull();
     expect(await schedules.getSchedule(organizationId, 'not an id')).toBeNull();
@@ -115,7 +134,12 @@ describe('schedules', () => {
     const renamed = await schedules.updateSchedule(organizationId, schedule.id, { name: 'Weekly' }, null);
     expect(renamed).toMatchObject({ name: 'Weekly', nextRunAt: FAR_FUTURE, cron: schedule.cron });
     const nextFireAt = new Date('2098-01-01T00:00:00Z');
-    const moved = await schedules.updateSchedule(organizationId, schedule.id, { cron: '0 10 * * *' }, { nextFireAt, followingFireAt: null });
+    const moved = await schedules.updateSchedule(
+      organizationId,
+      schedule.id,
+      { cron: '0 10 * * *' },
+      { nextFireAt, followingFireAt: null },
+    );
     expect(moved).toMatchObject({ name: 'Weekly', cron: '0 10 * * *', nextRunAt: nextFireAt });
     expect(await schedules.updateSchedule(otherOrganizationId, schedule.id, { name: 'x' }, null)).toBeNull();
   });
@@ -123,11 +147,17 @@ describe('schedules', () => {
   it('pause and resume with a note', async () => {
     const { schedules } = fixture.store;
     const { id } = await fixture.schedule({ organizationId });
-    expect(await schedules.setEnabled(organizationId, id, false, 'holidays', NEVER)).toMatchObject({ enabled: false, nextRunAt: null });
-    expect(await fixture.sql('SELECT note, note_at IS NOT NULL AS is_timed FROM schedules WHERE id = $1', [id])).toEqual([
-      { note: 'holidays', is_timed: true },
-    ]);
-    expect(await schedules.setEnabled(organizationId, id, true, null, NEXT)).toMatchObject({ enabled: true, nextRunAt: FAR_FUTURE });
+    expect(await schedules.setEnabled(organizationId, id, false, 'holidays', NEVER)).toMatchObject({
+      enabled: false,
+      nextRunAt: null,
+    });
+    expect(
+      await fixture.sql('SELECT note, note_at IS NOT NULL AS is_timed FROM schedules WHERE id = $1', [id]),
+    ).toEqual([{ note: 'holidays', is_timed: true }]);
+    expect(await schedules.setEnabled(organizationId, id, true, null, NEXT)).toMatchObject({
+      enabled: true,
+      nextRunAt: FAR_FUTURE,
+    });
     expect(await schedules.setEnabled(otherOrganizationId, id, false, null, NEVER)).toBeNull();
   });
 
@@ -140,7 +170,10 @@ describe('schedules', () => {
     expect(await teams.deleteTeam(organizationId, schedule.teamId)).toBe(true);
     expect(await schedules.getSchedule(organizationId, schedule.id)).toBeNull();
     expect(await archive.getRun(organizationId, run.id)).toEqual(run);
-    expect(await fixture.store.runs.claim(run.id, { workerId: 'w', host: 'h' })).toMatchObject({ id: run.id, teamId: schedule.teamId });
+    expect(await fixture.store.runs.claim(run.id, { workerId: 'w', host: 'h' })).toMatchObject({
+      id: run.id,
+      teamId: schedule.teamId,
+    });
     expect(await archive.createManualRun(organizationId, schedule.id)).toBeNull();
   });
 
@@ -179,17 +212,27 @@ describe('schedules', () => {
     ] as const)('after %s it is %s', async (outcome, status) => {
       const { schedules } = fixture.store;
       const schedule = await fixture.schedule({ organizationId });
-      await finish((await fixture.manualRun(organizationId, schedule.id)).id, outcome === 'failed' ? 'success' : 'failed');
+      await finish(
+        (await fixture.manualRun(organizationId, schedule.id)).id,
+        outcome === 'failed' ? 'success' : 'failed',
+      );
       const latest = await fixture.manualRun(organizationId, schedule.id);
       expect(await schedules.getSchedule(organizationId, schedule.id)).toMatchObject({ status: 'running' });
       await finish(latest.id, outcome);
       const run = await fixture.store.archive.getRun(organizationId, latest.id);
-      expect(await schedules.getSchedule(organizationId, schedule.id)).toMatchObject({ status, lastRunAt: run?.startedAt });
+      expect(await schedules.getSchedule(organizationId, schedule.id)).toMatchObject({
+        status,
+        lastRunAt: run?.startedAt,
+      });
     });
 
     it('does not count what never ran', async () => {
       const { schedules, archive, fires } = fixture.store;
-      const schedule = await fixture.schedule({ organizationId, overlap: 'skip', nextFireAt: new Date(Date.now() - 1_000) });
+      const schedule = await fixture.schedule({
+        organizationId,
+        overlap: 'skip',
+        nextFireAt: new Date(Date.now() - 1_000),
+      });
       await finish((await fixture.manualRun(organizationId, schedule.id)).id, 'failed');
       const reason = { code: 'missed', message: 'nobody was there' } as const;
       await fires.fireOne(({ nextFireAt }) => ({
@@ -198,7 +241,15 @@ describe('schedules', () => {
         ...NEXT,
         nextFireAt: FAR_FUTURE,
       }));
-      expect((await archive.listRuns(organizationId, { scheduleId: schedule.id, status: 'missed' }, { limit: 5, cursor: null })).items).toHaveLength(1);
+      expect(
+        (
+          await archive.listRuns(
+            organizationId,
+            { scheduleId: schedule.id, status: 'missed' },
+            { limit: 5, cursor: null },
+          )
+        ).items,
+      ).toHaveLength(1);
       expect(await schedules.getSchedule(organizationId, schedule.id)).toMatchObject({ status: 'error' });
     });
 
@@ -223,7 +274,11 @@ describe('schedules', () => {
       expect(await list({ teamId: idle.teamId })).toEqual([idle.id]);
       expect(await list({ teamId: 'not an id' })).toEqual([]);
       const first = await schedules.listSchedules(organization, { status: 'idle' }, { limit: 1, cursor: null });
-      const second = await schedules.listSchedules(organization, { status: 'idle' }, { limit: 1, cursor: first.nextCursor });
+      const second = await schedules.listSchedules(
+        organization,
+        { status: 'idle' },
+        { limit: 1, cursor: first.nextCursor },
+      );
       expect([first, second].map(({ items }) => items[0]?.id)).toEqual([paused.id, idle.id]);
       expect(second.nextCursor).toBeNull();
     });

@@ -1,0 +1,37 @@
+import { decodeCursor, encodeCursor, toPage } from './keyset';
+
+const ID = '01890000-0000-7000-8000-00000000abcd';
+const AT = new Date('2026-03-01T10:00:00.123Z');
+
+describe('cursors', () => {
+  it('come back as they were made', () => {
+    expect(decodeCursor(encodeCursor({ id: ID, at: null }), 'id')).toEqual({ id: ID, at: null });
+    expect(decodeCursor(encodeCursor({ id: ID, at: AT }), 'instant')).toEqual({ id: ID, at: AT });
+    expect(decodeCursor(null, 'id')).toBeNull();
+  });
+
+  it('are refused when they are of another list or of nobody', () => {
+    const refused = expect.objectContaining({ code: 'invalid_request' }) as Error;
+    expect(() => decodeCursor(encodeCursor({ id: ID, at: AT }), 'id')).toThrow(refused);
+    expect(() => decodeCursor(encodeCursor({ id: ID, at: null }), 'instant')).toThrow(refused);
+    for (const text of [
+      '',
+      'x',
+      Buffer.from(`1~2~${ID}`).toString('base64url'),
+      Buffer.from(`NaN~${ID}`).toString('base64url'),
+    ]) {
+      expect(() => decodeCursor(text, 'instant')).toThrow(refused);
+    }
+  });
+});
+
+describe('toPage', () => {
+  const page = (rows: number[], limit: number): { items: readonly string[]; nextCursor: string | null } =>
+    toPage(rows, limit, () => ({ id: ID, at: null }), String);
+
+  it('has a cursor exactly when there is more', () => {
+    expect(page([], 2)).toEqual({ items: [], nextCursor: null });
+    expect(page([1, 2], 2)).toEqual({ items: ['1', '2'], nextCursor: null });
+    expect(page([1, 2, 3], 2)).toEqual({ items: ['1', '2'], nextCursor: encodeCursor({ id: ID, at: null }) });
+  });
+});
