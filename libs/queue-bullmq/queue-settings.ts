@@ -11,7 +11,11 @@ export interface QueueSettings {
   readonly logger: Logger;
 }
 
-export function queueSettings(options: { readonly redisUrl: string; readonly prefix?: string; readonly logger: Logger }): QueueSettings {
+export function queueSettings(options: {
+  readonly redisUrl: string;
+  readonly prefix?: string;
+  readonly logger: Logger;
+}): QueueSettings {
   const prefix = options.prefix ?? DEFAULT_PREFIX;
   const settings = { repeatStrategy };
   return {

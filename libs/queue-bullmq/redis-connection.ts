@@ -16,6 +16,14 @@ export function producerConnection(redisUrl: string): ConnectionOptions {
   return { ...baseOptions(redisUrl), maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 5_000 };
 }
 
-function baseOptions(redisUrl: string): { url: string; connectTimeout: number; retryStrategy: (attempt: number) => number } {
-  return { url: redisUrl, connectTimeout: 5_000, retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000) };
+function baseOptions(redisUrl: string): {
+  url: string;
+  connectTimeout: number;
+  retryStrategy: (attempt: number) => number;
+} {
+  return {
+    url: redisUrl,
+    connectTimeout: 5_000,
+    retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000),
+  };
 }

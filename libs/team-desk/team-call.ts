@@ -12,8 +12,10 @@ export function parseTeamCall(line: string): ParsedTeamCall {
   const value = parseJson(line);
   if (typeof value !== 'object' || value === null) return { ok: false, id: null, message: 'not a JSON object' };
   const { id, agent, tool, arguments: given } = value as Record<string, unknown>;
-  if (typeof id !== 'string' || id === '' || id.length > LONGEST_ID) return { ok: false, id: null, message: '"id" must be a short text' };
-  if (typeof agent !== 'string' || typeof tool !== 'string') return { ok: false, id, message: '"agent" and "tool" must be texts' };
+  if (typeof id !== 'string' || id === '' || id.length > LONGEST_ID)
+    return { ok: false, id: null, message: '"id" must be a short text' };
+  if (typeof agent !== 'string' || typeof tool !== 'string')
+    return { ok: false, id, message: '"agent" and "tool" must be texts' };
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
   return { ok: true, call: { id, agent, tool, arguments: isObject ? (given as Record<string, unknown>) : {} } };
 }

@@ -87,7 +87,9 @@ export class UnixTeamDesk implements TeamDesk {
 
   async list(): Promise<string[]> {
     const folders = await readdir(this.rootDir).catch(noneIfAbsent);
-    const runIds = await Promise.all(folders.map((folder) => readFile(join(this.rootDir, folder, RUN_FILE), 'utf8').catch(() => null)));
+    const runIds = await Promise.all(
+      folders.map((folder) => readFile(join(this.rootDir, folder, RUN_FILE), 'utf8').catch(() => null)),
+    );
     return runIds.filter((runId) => runId !== null);
   }
 
@@ -105,7 +107,11 @@ export class UnixTeamDesk implements TeamDesk {
       const call = parseTeamCall(line);
       if (!call.ok) return reply(socket, { id: call.id, error: { message: call.message } });
       answer(call.call).then(
-        (result) => reply(socket, 'error' in result ? { id: call.call.id, error: { message: result.error } } : { id: call.call.id, result }),
+        (result) =>
+          reply(
+            socket,
+            'error' in result ? { id: call.call.id, error: { message: result.error } } : { id: call.call.id, result },
+          ),
         // Not answered: this worker has lost the run, and the bridge asks the next one.
         (error: unknown) => {
           this.options.logger.debug({ error: String(error) }, 'a team call is left to the next worker');

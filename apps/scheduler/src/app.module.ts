@@ -19,11 +19,17 @@ export interface SchedulerQueues {
 /** The scheduler app's only Nest module: registers the queues, and wires ports to adapters. */
 @Module({})
 export class AppModule {
-  static with<Firing>(settings: QueueSettings, wire: (queues: SchedulerQueues) => { http: HttpDeps; firing: Firing }): DynamicModule {
+  static with<Firing>(
+    settings: QueueSettings,
+    wire: (queues: SchedulerQueues) => { http: HttpDeps; firing: Firing },
+  ): DynamicModule {
     const wired = Symbol('WIRED');
     return {
       module: AppModule,
-      imports: [BullModule.forRoot(settings.producerOptions), BullModule.registerQueue({ name: TICKS_QUEUE }, { name: RUNS_QUEUE })],
+      imports: [
+        BullModule.forRoot(settings.producerOptions),
+        BullModule.registerQueue({ name: TICKS_QUEUE }, { name: RUNS_QUEUE }),
+      ],
       controllers: [...httpControllers],
       providers: [
         {

@@ -4,7 +4,11 @@ import type { SchedulerQueues } from './app.module';
 import type { ReadinessCheck } from './http/http-deps';
 
 /** What must work before this process should get requests. */
-export function readinessChecks(store: Pick<Store, 'ping'>, queues: SchedulerQueues, clocks: ClockReconciler): ReadinessCheck[] {
+export function readinessChecks(
+  store: Pick<Store, 'ping'>,
+  queues: SchedulerQueues,
+  clocks: ClockReconciler,
+): ReadinessCheck[] {
   return [
     {
       name: 'postgres',
@@ -20,6 +24,10 @@ export function readinessChecks(store: Pick<Store, 'ping'>, queues: SchedulerQue
         return null;
       },
     },
-    { name: 'job-schedulers', check: async () => ((await clocks.isInStep()) ? null : 'not in step with the schedules; the sweeper puts them right') },
+    {
+      name: 'job-schedulers',
+      check: async () =>
+        (await clocks.isInStep()) ? null : 'not in step with the schedules; the sweeper puts them right',
+    },
   ];
 }

@@ -36,12 +36,21 @@ interface Firing {
 }
 
 /** Starts the REST API and everything that fires. Several of it on one database are safe. */
-export async function startScheduler(config: SchedulerConfig, version: string, logger: Logger): Promise<RunningScheduler> {
+export async function startScheduler(
+  config: SchedulerConfig,
+  version: string,
+  logger: Logger,
+): Promise<RunningScheduler> {
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
-  const store = await openStore({ databaseUrl: config.database.url, encryptionKey: Buffer.from(config.access.encryptionKey), logger });
+  const store = await openStore({
+    databaseUrl: config.database.url,
+    encryptionKey: Buffer.from(config.access.encryptionKey),
+    logger,
+  });
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
-    for (const queue of [queues.ticks, queues.runs]) queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
+    for (const queue of [queues.ticks, queues.runs])
+      queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
     const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), logger);
     return { http: wireHttp(config, version, store, queues, firing), firing };
   };
@@ -74,7 +83,14 @@ export async function startScheduler(config: SchedulerConfig, version: string, l
 
 function wireFiring(store: Store, { ticks }: SchedulerQueues, queue: BullmqRunQueue, logger: Logger): Firing {
   const clock = new SystemClock();
-  const deps: FiringDeps = { fires: store.fires, runs: store.runs, queue, clocks: new BullmqAlarmClocks(ticks), clock, logger };
+  const deps: FiringDeps = {
+    fires: store.fires,
+    runs: store.runs,
+    queue,
+    clocks: new BullmqAlarmClocks(ticks),
+    clock,
+    logger,
+  };
   const clocks = new ClockReconciler(deps);
   const noteFired = ({ fired, skipped, missed }: FireReport): void => {
     if (fired + skipped + missed > 0) logger.info({ fired, skipped, missed }, 'fired what was due');
@@ -82,10 +98,18 @@ function wireFiring(store: Store, { ticks }: SchedulerQueues, queue: BullmqRunQu
   return { timer: new FiringTimer(deps, noteFired), sweeper: new ScheduleSweeper(deps, clocks), clocks, deps, queue };
 }
 
-function wireHttp(config: SchedulerConfig, version: string, store: Store, queues: SchedulerQueues, firing: Firing): HttpDeps {
+function wireHttp(
+  config: SchedulerConfig,
+  version: string,
+  store: Store,
+  queues: SchedulerQueues,
+  firing: Firing,
+): HttpDeps {
   const metrics = createMetrics('scheduler');
   metrics.watchQueueDepth(async () => {
-    const counts = await Promise.all([queues.ticks, queues.runs].map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
+    const counts = await Promise.all(
+      [queues.ticks, queues.runs].map(async (queue) => [queue.name, await queue.getJobCounts()] as const),
+    );
     return counts.flatMap(([queue, states]) => Object.entries(states).map(([state, jobs]) => ({ queue, state, jobs })));
   });
   return {
@@ -107,13 +131,19 @@ function wireHttp(config: SchedulerConfig, version: string, store: Store, queues
     },
     metrics,
     readiness: readinessChecks(store, queues, firing.clocks),
-    bullBoardQueues: [queues.ticks, queues.runs].map((queue) => new BullMQAdapter(queue, { readOnlyMode: !config.bullBoard.isWritable })),
+    bullBoardQueues: [queues.ticks, queues.runs].map(
+      (queue) => new BullMQAdapter(queue, { readOnlyMode: !config.bullBoard.isWritable }),
+    ),
   };
 }
 
 /** Schedules changed: bring the job schedulers in step at once instead of with the next sweep. */
 function reconcile(clocks: ClockReconciler, logger: Logger): void {
-  clocks.reconcile().catch((error: unknown) => logger.warn({ error: String(error) }, 'job schedulers are not in step; the sweeper tries again'));
+  clocks
+    .reconcile()
+    .catch((error: unknown) =>
+      logger.warn({ error: String(error) }, 'job schedulers are not in step; the sweeper tries again'),
+    );
 }
 
 /** On stderr and not in the log: it is shown once, to a person, and kept nowhere. */

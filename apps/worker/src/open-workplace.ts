@@ -21,7 +21,9 @@ export interface Workplace {
 export async function openWorkplace(config: WorkerConfig, logger: Logger): Promise<Workplace> {
   const dataDir = resolve(config.runtime.dataDir);
   const desk = { rootDir: join(dataDir, 'team'), bridgeSource: await readBridgeProgram(), logger };
-  return config.runtime.kind === 'process' ? processWorkplace(dataDir, config.searchPath, desk) : dockerWorkplace(config, desk);
+  return config.runtime.kind === 'process'
+    ? processWorkplace(dataDir, config.searchPath, desk)
+    : dockerWorkplace(config, desk);
 }
 
 function dockerWorkplace({ hostName, runtime }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {
@@ -36,7 +38,10 @@ function processWorkplace(dataDir: string, searchPath: string, desk: UnixTeamDes
   const runtime = new ProcessRuntime({ rootDir: join(dataDir, 'processes'), searchPath });
   return {
     runtime,
-    protocols: { acp: new AcpProtocol({ cwd: ({ runId }) => runtime.workspaceOf(runId) }), command: new CommandProtocol() },
+    protocols: {
+      acp: new AcpProtocol({ cwd: ({ runId }) => runtime.workspaceOf(runId) }),
+      command: new CommandProtocol(),
+    },
     desk: new UnixTeamDesk({
       ...desk,
       places: (runId, agent, socketDir) => ({ socketDir, bridge: runtime.injectedPathOf(runId, agent, BRIDGE_PATH) }),

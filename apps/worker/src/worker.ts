@@ -25,9 +25,17 @@ export interface RunningWorker {
 }
 
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
-export async function startWorker(config: WorkerConfig, { runtime, protocols, desk }: Workplace, logger: Logger): Promise<RunningWorker> {
+export async function startWorker(
+  config: WorkerConfig,
+  { runtime, protocols, desk }: Workplace,
+  logger: Logger,
+): Promise<RunningWorker> {
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
-  const store = await openStore({ databaseUrl: config.database.url, encryptionKey: Buffer.from(config.encryptionKey), logger });
+  const store = await openStore({
+    databaseUrl: config.database.url,
+    encryptionKey: Buffer.from(config.encryptionKey),
+    logger,
+  });
   const clock = new SystemClock();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const queue = BullmqRunQueue.open(settings);
@@ -49,12 +57,24 @@ export async function startWorker(config: WorkerConfig, { runtime, protocols, de
       outputLimit: config.agents.outputLimitBytes,
     },
   };
-  const firing: FiringDeps = { fires: store.fires, runs: store.runs, queue, clocks: new BullmqAlarmClocks(ticks), clock, logger };
+  const firing: FiringDeps = {
+    fires: store.fires,
+    runs: store.runs,
+    queue,
+    clocks: new BullmqAlarmClocks(ticks),
+    clock,
+    logger,
+  };
   const worker = { workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: host.id };
   const holder = new RunHolder(engine, worker, config.concurrency, (hasRoom) => processors.runs.setHasRoom(hasRoom));
   const reaper = new OrphanReaper({ store: store.runs, runtime, desk, clock, logger });
   const processors = workerProcessors(
-    { host: host.id, fire: () => fireDueSchedules(firing), take: (runId) => holder.take(runId), adopt: () => holder.adoptAbandoned() },
+    {
+      host: host.id,
+      fire: () => fireDueSchedules(firing),
+      take: (runId) => holder.take(runId),
+      adopt: () => holder.adoptAbandoned(),
+    },
     settings,
   );
   const app = await NestFactory.createApplicationContext(WorkerModule.with(host.id, processors, settings), {
@@ -65,7 +85,10 @@ export async function startWorker(config: WorkerConfig, { runtime, protocols, de
   }
   await holder.start();
   reaper.start();
-  logger.info({ worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency }, 'worker ready');
+  logger.info(
+    { worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency },
+    'worker ready',
+  );
   return {
     async stop() {
       logger.info({}, 'worker stops: handing its runs back');

@@ -19,7 +19,11 @@ export interface DialogueOptions {
   readonly runId: string;
   readonly agent: Agent;
   /** The program that gives the leader its team tools, as an MCP server over stdio; null where it has none. */
-  readonly teamTools: { readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } | null;
+  readonly teamTools: {
+    readonly command: string;
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  } | null;
 }
 
 export interface ProtocolSession {

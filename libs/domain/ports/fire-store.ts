@@ -13,7 +13,10 @@ export interface FireStore {
    * `allow`, inserts its run, moves next_fire_at on to following_fire_at and empties that. Calling it twice does
    * nothing. At most `limit` schedules; `hasMore` asks for another call.
    */
-  firePunctual(options: { readonly lateAfterMs: number; readonly limit: number }): Promise<{ readonly fired: FiredRun[]; readonly hasMore: boolean }>;
+  firePunctual(options: {
+    readonly lateAfterMs: number;
+    readonly limit: number;
+  }): Promise<{ readonly fired: FiredRun[]; readonly hasMore: boolean }>;
 
   /**
    * The general path, one transaction per schedule: locks one due schedule that the hot path leaves alone (late,

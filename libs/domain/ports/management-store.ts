@@ -35,9 +35,20 @@ export interface ScheduleStore {
    * now fires any more (it waits for a firing transaction that holds the schedule). Throws `not_found` with the path
    * `teamId` in its message when a new team is not there.
    */
-  updateSchedule(organizationId: string, id: string, patch: Partial<NewSchedule>, instants: FireInstants | null): Promise<Schedule | null>;
+  updateSchedule(
+    organizationId: string,
+    id: string,
+    patch: Partial<NewSchedule>,
+    instants: FireInstants | null,
+  ): Promise<Schedule | null>;
   /** Also pause (`enabled: false`) and resume; the note is kept with the time. */
-  setEnabled(organizationId: string, id: string, enabled: boolean, note: string | null, instants: FireInstants): Promise<Schedule | null>;
+  setEnabled(
+    organizationId: string,
+    id: string,
+    enabled: boolean,
+    note: string | null,
+    instants: FireInstants,
+  ): Promise<Schedule | null>;
   /** Its runs stay readable. */
   deleteSchedule(organizationId: string, id: string): Promise<boolean>;
 }
@@ -78,7 +89,10 @@ export interface RunArchive {
    * Queued and unclaimed: `cancelled` at once. Begun: the owner is told (NOTIFY; at latest with its lease renewal).
    * Terminal: stays as it is (`wasTerminal`). Null when it is not there.
    */
-  requestCancel(organizationId: string, runId: string): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null>;
+  requestCancel(
+    organizationId: string,
+    runId: string,
+  ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null>;
   getRun(organizationId: string, id: string): Promise<Run | null>;
   listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
   /** Oldest first, `seq > after`. Null when the run is not there. */

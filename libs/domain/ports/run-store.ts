@@ -54,7 +54,15 @@ export interface RunStore {
    * queued → deploying, status running: sets host, startedAt, deadlineAt = now() + plan.timeoutMs by the database's
    * clock, and writes the intent: a deployment row with a name unique among deployments and one row per agent.
    */
-  begin(claim: Claim, deployment: { readonly name: string; readonly fallbackName: string; readonly host: string; readonly runtime: string }): Promise<Run>;
+  begin(
+    claim: Claim,
+    deployment: {
+      readonly name: string;
+      readonly fallbackName: string;
+      readonly host: string;
+      readonly runtime: string;
+    },
+  ): Promise<Run>;
 
   /** Sets what is known of an agent; fields left out stay. */
   saveAgent(claim: Claim, agent: string, patch: AgentPatch): Promise<void>;

@@ -17,7 +17,10 @@ export function describeAgentEnd(agent: string, end: AgentEnd): Failure {
   }
   const signal = end.exitCode - SIGNAL_BASE;
   if (signal > 0 && signal <= LAST_SIGNAL) {
-    return { code: 'agent_killed', message: `agent "${agent}" was killed by signal ${signal} (exit code ${end.exitCode})` };
+    return {
+      code: 'agent_killed',
+      message: `agent "${agent}" was killed by signal ${signal} (exit code ${end.exitCode})`,
+    };
   }
   return { code: 'agent_exited', message: `agent "${agent}" ended with exit code ${end.exitCode}` };
 }

@@ -7,18 +7,32 @@ const instant = fc.constantFrom(EARLIER, NOW, LATER);
 const failure = { code: 'agent_error', message: 'boom' } as const;
 
 function anyAgent(name: string, role: AgentObservation['role']): fc.Arbitrary<AgentObservation> {
-  const turn = fc.constantFrom(null, { status: 'open' } as const, { status: 'done', text: 'fine' } as const, { status: 'failed', failure } as const);
+  const turn = fc.constantFrom(
+    null,
+    { status: 'open' } as const,
+    { status: 'done', text: 'fine' } as const,
+    { status: 'failed', failure } as const,
+  );
   const talk = fc.tuple(fc.constantFrom('pending' as const, 'ready' as const, 'failed' as const), turn, fc.boolean());
   return fc.record({
     name: fc.constant(name),
     role: fc.constant(role),
-    deploy: fc.constantFrom<AgentObservation['deploy']>({ status: 'not_asked' }, { status: 'under_way' }, { status: 'started' }, { status: 'failed', failure }),
+    deploy: fc.constantFrom<AgentObservation['deploy']>(
+      { status: 'not_asked' },
+      { status: 'under_way' },
+      { status: 'started' },
+      { status: 'failed', failure },
+    ),
     dialogue: fc.option(talk.map(([handshake, ended, hasSeenWork]) => dialogue(handshake, ended, hasSeenWork))),
     handshakeDeadlineAt: fc.option(instant),
     ended: fc.option(
       fc.oneof(
         fc.constant({ how: 'vanished' } as const),
-        fc.record({ how: fc.constant('exited' as const), exitCode: fc.constantFrom(0, 1, 137, 143), isOutOfMemory: fc.boolean() }),
+        fc.record({
+          how: fc.constant('exited' as const),
+          exitCode: fc.constantFrom(0, 1, 137, 143),
+          isOutOfMemory: fc.boolean(),
+        }),
       ),
     ),
     hasFloodedOutput: fc.boolean(),
@@ -28,9 +42,17 @@ function anyAgent(name: string, role: AgentObservation['role']): fc.Arbitrary<Ag
 export function anyObservation(): fc.Arbitrary<Observation> {
   const calm = fc.constant(agentSeen());
   return fc.record({
-    agents: fc.tuple(fc.oneof(calm, anyAgent('lead', 'leader')), fc.oneof(fc.constant(agentSeen({ name: 'writer', role: 'worker' })), anyAgent('writer', 'worker'))),
+    agents: fc.tuple(
+      fc.oneof(calm, anyAgent('lead', 'leader')),
+      fc.oneof(fc.constant(agentSeen({ name: 'writer', role: 'worker' })), anyAgent('writer', 'worker')),
+    ),
     promptWrite: fc.oneof(
-      fc.constantFrom<Observation['promptWrite']>({ status: 'idle' }, { status: 'writing' }, { status: 'written' }, { status: 'failed', failure }),
+      fc.constantFrom<Observation['promptWrite']>(
+        { status: 'idle' },
+        { status: 'writing' },
+        { status: 'written' },
+        { status: 'failed', failure },
+      ),
       instant.map((evidenceUntil) => ({ status: 'not_ours', evidenceUntil }) as const),
     ),
     openDelegations: fc.nat({ max: 2 }),
@@ -46,14 +68,27 @@ export function anyRun(): fc.Arbitrary<Run> {
     { status: 'timeout', result: null, error: { code: 'timeout', message: '' } },
     { status: 'cancelled', result: null, error: { code: 'cancelled', message: '' } },
   );
-  return fc.record({ phase: fc.constantFrom(...RUN_PHASES), outcome, deadlineAt: instant, begunAt: fc.constantFrom(EARLIER, NOW), failedAttempts: fc.nat({ max: 3 }), isCancelled: fc.boolean() }).map(
-    ({ phase, outcome: ended, deadlineAt, begunAt, failedAttempts, isCancelled }) => {
+  return fc
+    .record({
+      phase: fc.constantFrom(...RUN_PHASES),
+      outcome,
+      deadlineAt: instant,
+      begunAt: fc.constantFrom(EARLIER, NOW),
+      failedAttempts: fc.nat({ max: 3 }),
+      isCancelled: fc.boolean(),
+    })
+    .map(({ phase, outcome: ended, deadlineAt, begunAt, failedAttempts, isCancelled }) => {
       const cancel = isCancelled ? ({ cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const) : {};
-      if (phase === 'queued') return someRun({ phase, status: 'queued', startedAt: null, deadlineAt: null, deployment: null, ...cancel });
+      if (phase === 'queued')
+        return someRun({ phase, status: 'queued', startedAt: null, deadlineAt: null, deployment: null, ...cancel });
       if (phase === 'finished') return someRun({ phase, status: ended.status, outcome: ended, finishedAt: NOW });
       if (phase !== 'tearing_down') return someRun({ phase, deadlineAt, ...cancel });
       const status = ended.status === 'success' ? 'running' : ended.status;
-      return someRun({ phase, status, outcome: ended, teardown: { begunAt, failedAttempts, error: null, receipt: null } });
-    },
-  );
+      return someRun({
+        phase,
+        status,
+        outcome: ended,
+        teardown: { begunAt, failedAttempts, error: null, receipt: null },
+      });
+    });
 }

@@ -11,7 +11,13 @@ export const TURN = promptTurnId('run-1');
 
 /** A run that a worker has begun, with a deadline an hour away. */
 export function someRun(patch: Partial<Run> = {}): Run {
-  const agents = (['lead', 'writer'] as const).map((name) => ({ name, handle: name, startedAt: EARLIER, readyAt: EARLIER, cursor: START_OF_OUTPUT }));
+  const agents = (['lead', 'writer'] as const).map((name) => ({
+    name,
+    handle: name,
+    startedAt: EARLIER,
+    readyAt: EARLIER,
+    cursor: START_OF_OUTPUT,
+  }));
   return {
     id: 'run-1',
     organizationId: 'org-1',
@@ -76,7 +82,10 @@ export function agentSeen(patch: Partial<AgentObservation> = {}): AgentObservati
 
 /** Both agents ready and quiet; `lead` and `writer` change one of them each. */
 export function seen(
-  patch: Partial<Omit<Observation, 'agents'>> & { lead?: Partial<AgentObservation>; writer?: Partial<AgentObservation> } = {},
+  patch: Partial<Omit<Observation, 'agents'>> & {
+    lead?: Partial<AgentObservation>;
+    writer?: Partial<AgentObservation>;
+  } = {},
 ): Observation {
   const { lead, writer, ...rest } = patch;
   return {

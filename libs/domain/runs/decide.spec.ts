@@ -24,62 +24,229 @@ const queued = someRun({ status: 'queued', phase: 'queued', startedAt: null, dea
 const deploying = someRun();
 const prompting = someRun({ phase: 'prompting', prompt: { state: 'permitted', permittedAt: EARLIER } });
 const monitoring = someRun({ phase: 'monitoring', prompt: { state: 'sent', permittedAt: EARLIER, sentAt: EARLIER } });
-const tearingDown = someRun({ phase: 'tearing_down', outcome: SUCCESS, teardown: { begunAt: NOW, failedAttempts: 0, error: null, receipt: null } });
+const tearingDown = someRun({
+  phase: 'tearing_down',
+  outcome: SUCCESS,
+  teardown: { begunAt: NOW, failedAttempts: 0, error: null, receipt: null },
+});
 const cancelRequested = { cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const;
 const overdue = { deadlineAt: NOW };
 
 describe('decide', () => {
   const table: [string, Run, Observation, string][] = [
     ['a queued run begins', queued, seen(), 'begin'],
-    ['a run that was cancelled while queued is done', { ...queued, status: 'cancelled', phase: 'finished' }, seen(), 'done'],
+    [
+      'a run that was cancelled while queued is done',
+      { ...queued, status: 'cancelled', phase: 'finished' },
+      seen(),
+      'done',
+    ],
 
-    ['deploying: nothing asked for yet', deploying, seen({ lead: { deploy: { status: 'not_asked' }, dialogue: null } }), 'deploy'],
-    ['deploying: an agent has not answered', deploying, seen({ lead: { dialogue: dialogue('pending') } }), 'wait 3600000'],
+    [
+      'deploying: nothing asked for yet',
+      deploying,
+      seen({ lead: { deploy: { status: 'not_asked' }, dialogue: null } }),
+      'deploy',
+    ],
+    [
+      'deploying: an agent has not answered',
+      deploying,
+      seen({ lead: { dialogue: dialogue('pending') } }),
+      'wait 3600000',
+    ],
     ['deploying: all are ready', deploying, seen(), 'prompt'],
-    ['deploying: an image is missing', deploying, seen({ lead: { deploy: { status: 'failed', failure: { code: 'image_not_found', message: '' } } } }), 'conclude image_not_found'],
-    ['deploying: the handshake failed', deploying, seen({ writer: { dialogue: dialogue('failed') } }), 'conclude handshake_failed'],
-    ['deploying: the handshake takes too long', deploying, seen({ lead: { dialogue: dialogue('pending'), handshakeDeadlineAt: NOW } }), 'conclude handshake_timeout'],
-    ['deploying: ready in time is never too late', deploying, seen({ lead: { handshakeDeadlineAt: EARLIER } }), 'prompt'],
-    ['deploying: only those that have not answered are waited for', deploying, seen({ lead: { handshakeDeadlineAt: EARLIER }, writer: { dialogue: dialogue('pending') } }), 'wait 3600000'],
-    ['deploying: an agent exits', deploying, seen({ writer: { dialogue: dialogue('pending'), ended: EXITED } }), 'conclude agent_exited'],
-    ['deploying: the deadline passes', { ...deploying, ...overdue }, seen({ lead: { dialogue: dialogue('pending') } }), 'conclude timeout'],
+    [
+      'deploying: an image is missing',
+      deploying,
+      seen({ lead: { deploy: { status: 'failed', failure: { code: 'image_not_found', message: '' } } } }),
+      'conclude image_not_found',
+    ],
+    [
+      'deploying: the handshake failed',
+      deploying,
+      seen({ writer: { dialogue: dialogue('failed') } }),
+      'conclude handshake_failed',
+    ],
+    [
+      'deploying: the handshake takes too long',
+      deploying,
+      seen({ lead: { dialogue: dialogue('pending'), handshakeDeadlineAt: NOW } }),
+      'conclude handshake_timeout',
+    ],
+    [
+      'deploying: ready in time is never too late',
+      deploying,
+      seen({ lead: { handshakeDeadlineAt: EARLIER } }),
+      'prompt',
+    ],
+    [
+      'deploying: only those that have not answered are waited for',
+      deploying,
+      seen({ lead: { handshakeDeadlineAt: EARLIER }, writer: { dialogue: dialogue('pending') } }),
+      'wait 3600000',
+    ],
+    [
+      'deploying: an agent exits',
+      deploying,
+      seen({ writer: { dialogue: dialogue('pending'), ended: EXITED } }),
+      'conclude agent_exited',
+    ],
+    [
+      'deploying: the deadline passes',
+      { ...deploying, ...overdue },
+      seen({ lead: { dialogue: dialogue('pending') } }),
+      'conclude timeout',
+    ],
     ['deploying: cancelled', { ...deploying, ...cancelRequested }, seen(), 'conclude cancelled'],
-    ['deploying: replaced', { ...deploying, cancelRequestedAt: EARLIER, cancelCode: 'replaced' }, seen(), 'conclude replaced'],
+    [
+      'deploying: replaced',
+      { ...deploying, cancelRequestedAt: EARLIER, cancelCode: 'replaced' },
+      seen(),
+      'conclude replaced',
+    ],
 
     ['prompting: the answer to the permit was lost', prompting, seen(), 'prompt'],
     ['prompting: the write is under way', prompting, seen({ promptWrite: { status: 'writing' } }), 'wait 3600000'],
     ['prompting: written', prompting, seen({ promptWrite: { status: 'written' } }), 'confirm'],
-    ['prompting: not written', prompting, seen({ promptWrite: { status: 'failed', failure: { code: 'prompt_failed', message: '' } } }), 'conclude prompt_failed'],
-    ['prompting: adopted, looking for proof', prompting, seen({ promptWrite: { status: 'not_ours', evidenceUntil: LATER } }), 'wait 3600000'],
-    ['prompting: adopted, proof found', prompting, seen({ promptWrite: { status: 'not_ours', evidenceUntil: NOW }, lead: { dialogue: dialogue('ready', null, true) } }), 'confirm'],
-    ['prompting: adopted, no proof', prompting, seen({ promptWrite: { status: 'not_ours', evidenceUntil: NOW } }), 'conclude delivery_unconfirmed'],
-    ['prompting: the leader is killed', prompting, seen({ promptWrite: { status: 'writing' }, lead: { ended: KILLED } }), 'conclude agent_killed'],
-    ['prompting: the deadline passes', { ...prompting, ...overdue }, seen({ promptWrite: { status: 'writing' } }), 'conclude timeout'],
-    ['prompting: cancelled', { ...prompting, ...cancelRequested }, seen({ promptWrite: { status: 'written' } }), 'conclude cancelled'],
+    [
+      'prompting: not written',
+      prompting,
+      seen({ promptWrite: { status: 'failed', failure: { code: 'prompt_failed', message: '' } } }),
+      'conclude prompt_failed',
+    ],
+    [
+      'prompting: adopted, looking for proof',
+      prompting,
+      seen({ promptWrite: { status: 'not_ours', evidenceUntil: LATER } }),
+      'wait 3600000',
+    ],
+    [
+      'prompting: adopted, proof found',
+      prompting,
+      seen({
+        promptWrite: { status: 'not_ours', evidenceUntil: NOW },
+        lead: { dialogue: dialogue('ready', null, true) },
+      }),
+      'confirm',
+    ],
+    [
+      'prompting: adopted, no proof',
+      prompting,
+      seen({ promptWrite: { status: 'not_ours', evidenceUntil: NOW } }),
+      'conclude delivery_unconfirmed',
+    ],
+    [
+      'prompting: the leader is killed',
+      prompting,
+      seen({ promptWrite: { status: 'writing' }, lead: { ended: KILLED } }),
+      'conclude agent_killed',
+    ],
+    [
+      'prompting: the deadline passes',
+      { ...prompting, ...overdue },
+      seen({ promptWrite: { status: 'writing' } }),
+      'conclude timeout',
+    ],
+    [
+      'prompting: cancelled',
+      { ...prompting, ...cancelRequested },
+      seen({ promptWrite: { status: 'written' } }),
+      'conclude cancelled',
+    ],
 
     ['monitoring: nothing new', monitoring, seen(), 'wait 3600000'],
-    ['monitoring: the turn ended well', monitoring, seen({ lead: { dialogue: dialogue('ready', DONE) } }), 'conclude success'],
-    ['monitoring: ended well, work still delegated', monitoring, seen({ lead: { dialogue: dialogue('ready', DONE) }, openDelegations: 1 }), 'wait 3600000'],
-    ['monitoring: a command ended well', monitoring, seen({ lead: { dialogue: dialogue('ready', DONE), ended: WELL } }), 'conclude success'],
-    ['monitoring: finished while nobody looked, past the deadline', { ...monitoring, ...overdue }, seen({ lead: { dialogue: dialogue('ready', DONE) } }), 'conclude success'],
-    ['monitoring: the agent refuses', monitoring, seen({ lead: { dialogue: dialogue('ready', BROKEN) } }), 'conclude agent_refused'],
-    ['monitoring: the leader ends without an answer', monitoring, seen({ lead: { ended: WELL } }), 'conclude agent_exited'],
+    [
+      'monitoring: the turn ended well',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', DONE) } }),
+      'conclude success',
+    ],
+    [
+      'monitoring: ended well, work still delegated',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', DONE) }, openDelegations: 1 }),
+      'wait 3600000',
+    ],
+    [
+      'monitoring: a command ended well',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', DONE), ended: WELL } }),
+      'conclude success',
+    ],
+    [
+      'monitoring: finished while nobody looked, past the deadline',
+      { ...monitoring, ...overdue },
+      seen({ lead: { dialogue: dialogue('ready', DONE) } }),
+      'conclude success',
+    ],
+    [
+      'monitoring: the agent refuses',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', BROKEN) } }),
+      'conclude agent_refused',
+    ],
+    [
+      'monitoring: the leader ends without an answer',
+      monitoring,
+      seen({ lead: { ended: WELL } }),
+      'conclude agent_exited',
+    ],
     ['monitoring: an agent is out of memory', monitoring, seen({ writer: { ended: OOM } }), 'conclude out_of_memory'],
     ['monitoring: an agent is killed', monitoring, seen({ writer: { ended: KILLED } }), 'conclude agent_killed'],
-    ['monitoring: a crash is no success even after the leader is done', monitoring, seen({ lead: { dialogue: dialogue('ready', DONE) }, writer: { ended: EXITED } }), 'conclude agent_exited'],
-    ['monitoring: a container is removed by somebody', monitoring, seen({ writer: { ended: { how: 'vanished' } } }), 'conclude agent_vanished'],
+    [
+      'monitoring: a crash is no success even after the leader is done',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', DONE) }, writer: { ended: EXITED } }),
+      'conclude agent_exited',
+    ],
+    [
+      'monitoring: a container is removed by somebody',
+      monitoring,
+      seen({ writer: { ended: { how: 'vanished' } } }),
+      'conclude agent_vanished',
+    ],
     ['monitoring: an idle worker ends well', monitoring, seen({ writer: { ended: WELL } }), 'wait 3600000'],
     ['monitoring: an agent floods', monitoring, seen({ writer: { hasFloodedOutput: true } }), 'conclude output_limit'],
     ['monitoring: the deadline passes', { ...monitoring, ...overdue }, seen(), 'conclude timeout'],
-    ['monitoring: cancelled', { ...monitoring, ...cancelRequested }, seen({ lead: { dialogue: dialogue('ready', DONE) } }), 'conclude cancelled'],
+    [
+      'monitoring: cancelled',
+      { ...monitoring, ...cancelRequested },
+      seen({ lead: { dialogue: dialogue('ready', DONE) } }),
+      'conclude cancelled',
+    ],
 
     ['tearing down after a success: nothing to wait for', tearingDown, seen(), 'tear_down 0'],
-    ['tearing down after a timeout: with grace', { ...tearingDown, status: 'timeout', outcome: { ...SUCCESS, status: 'timeout' } }, seen(), 'tear_down 5000'],
-    ['tearing down: next attempt later', { ...tearingDown, status: 'failed' }, seen({ nextTeardownAt: LATER }), 'wait 3600000'],
-    ['tearing down: next attempt now', { ...tearingDown, status: 'failed' }, seen({ nextTeardownAt: NOW }), 'tear_down 0'],
-    ['tearing down: a pending success waits no longer than its patience', failedTeardown(30_000), seen({ nextTeardownAt: LATER }), 'wait 30000'],
+    [
+      'tearing down after a timeout: with grace',
+      { ...tearingDown, status: 'timeout', outcome: { ...SUCCESS, status: 'timeout' } },
+      seen(),
+      'tear_down 5000',
+    ],
+    [
+      'tearing down: next attempt later',
+      { ...tearingDown, status: 'failed' },
+      seen({ nextTeardownAt: LATER }),
+      'wait 3600000',
+    ],
+    [
+      'tearing down: next attempt now',
+      { ...tearingDown, status: 'failed' },
+      seen({ nextTeardownAt: NOW }),
+      'tear_down 0',
+    ],
+    [
+      'tearing down: a pending success waits no longer than its patience',
+      failedTeardown(30_000),
+      seen({ nextTeardownAt: LATER }),
+      'wait 30000',
+    ],
     ['tearing down: patience is over', failedTeardown(60_000), seen({ nextTeardownAt: LATER }), 'fail_teardown'],
-    ['tearing down: already terminal, patience does not matter', { ...failedTeardown(60_000), status: 'failed' }, seen(), 'tear_down 0'],
+    [
+      'tearing down: already terminal, patience does not matter',
+      { ...failedTeardown(60_000), status: 'failed' },
+      seen(),
+      'tear_down 0',
+    ],
 
     ['a finished run is done', { ...tearingDown, phase: 'finished', status: 'success' }, seen(), 'done'],
   ];
@@ -131,5 +298,8 @@ describe('decide', () => {
 
 function failedTeardown(agoMs: number): Run {
   const begunAt = new Date(NOW.getTime() - agoMs);
-  return { ...tearingDown, teardown: { begunAt, failedAttempts: 2, error: { code: 'teardown_failed', message: 'busy' }, receipt: null } };
+  return {
+    ...tearingDown,
+    teardown: { begunAt, failedAttempts: 2, error: { code: 'teardown_failed', message: 'busy' }, receipt: null },
+  };
 }

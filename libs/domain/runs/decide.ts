@@ -156,7 +156,10 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
     if (agent.ended) return describeAgentEnd(agent.name, agent.ended);
     if (agent.hasFloodedOutput) return flooded(agent);
     if (handshake?.status !== 'ready' && agent.handshakeDeadlineAt && agent.handshakeDeadlineAt <= now) {
-      return { code: 'handshake_timeout', message: `agent "${agent.name}" was started but did not answer the handshake in time` };
+      return {
+        code: 'handshake_timeout',
+        message: `agent "${agent.name}" was started but did not answer the handshake in time`,
+      };
     }
   }
   return null;
@@ -184,7 +187,9 @@ function findTurnFailure(agent: AgentObservation): Failure | null {
 function isGoodEnd(agent: AgentObservation): boolean {
   if (agent.ended?.how !== 'exited' || agent.ended.exitCode !== 0) return false;
   const turns = [...(agent.dialogue?.turns.values() ?? [])];
-  return agent.role === 'worker' ? turns.every((turn) => turn.status !== 'open') : turns.some((turn) => turn.status === 'done');
+  return agent.role === 'worker'
+    ? turns.every((turn) => turn.status !== 'open')
+    : turns.some((turn) => turn.status === 'done');
 }
 
 function hasProofOfDelivery(observation: Observation): boolean {

@@ -32,8 +32,7 @@ export type DeployProgress =
   | { readonly status: 'failed'; readonly failure: Failure };
 
 export type AgentEnd =
-  | { readonly how: 'exited'; readonly exitCode: number; readonly isOutOfMemory: boolean }
-  | { readonly how: 'vanished' };
+  { readonly how: 'exited'; readonly exitCode: number; readonly isOutOfMemory: boolean } | { readonly how: 'vanished' };
 
 /**
  * This worker's own write of the prompt. `not_ours`: it did not get the permit in this epoch (so it must look for

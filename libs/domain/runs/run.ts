@@ -19,7 +19,14 @@ export type RunPhase = (typeof RUN_PHASES)[number];
 
 export type RunTrigger = 'schedule' | 'manual' | 'catchup' | 'rerun';
 
-export const TERMINAL_STATUSES: readonly RunStatus[] = ['success', 'failed', 'timeout', 'cancelled', 'skipped', 'missed'];
+export const TERMINAL_STATUSES: readonly RunStatus[] = [
+  'success',
+  'failed',
+  'timeout',
+  'cancelled',
+  'skipped',
+  'missed',
+];
 
 export function isTerminal(status: RunStatus): status is TerminalStatus {
   return TERMINAL_STATUSES.includes(status);

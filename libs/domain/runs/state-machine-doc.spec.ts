@@ -38,7 +38,9 @@ describe('docs/state-machine.md', () => {
   const found = decisionsByPhase();
 
   it('draws exactly the moves that the code makes', () => {
-    const drawn = [...doc.matchAll(/^ {2}(\w+) --> (\w+): (.+)$/gm)].map(([, from, to, label]) => `${from} ${to} ${label}`);
+    const drawn = [...doc.matchAll(/^ {2}(\w+) --> (\w+): (.+)$/gm)].map(
+      ([, from, to, label]) => `${from} ${to} ${label}`,
+    );
     const made = [...found].flatMap(([phase, kinds]) =>
       [...kinds].flatMap((kind) => {
         const to = LEADS_TO[kind];
@@ -57,7 +59,9 @@ describe('docs/state-machine.md', () => {
   });
 
   it('explains every status, with codes that exist', () => {
-    for (const status of ['queued', 'running', ...TERMINAL_STATUSES]) expect(doc).toMatch(new RegExp(`^\\| ${status} \\|`, 'm'));
-    for (const code of ['timeout', 'cancelled', 'replaced', 'overlap_skipped', 'missed']) expect(Object.keys(ERROR_CODES)).toContain(code);
+    for (const status of ['queued', 'running', ...TERMINAL_STATUSES])
+      expect(doc).toMatch(new RegExp(`^\\| ${status} \\|`, 'm'));
+    for (const code of ['timeout', 'cancelled', 'replaced', 'overlap_skipped', 'missed'])
+      expect(Object.keys(ERROR_CODES)).toContain(code);
   });
 });

@@ -16,9 +16,15 @@ describe('parseMemorySize', () => {
     expect(parseMemorySize(text)).toEqual({ ok: true, bytes });
   });
 
-  it.each(['', 'm', '512 parsecs', '-1m', '1e9', '512mm', '1.5.5g', '٣m', '512m ', '9999999999t'])('refuses %p', (text) => {
-    expect(parseMemorySize(text)).toEqual({ ok: false, message: expect.stringContaining('write it like 512m') as string });
-  });
+  it.each(['', 'm', '512 parsecs', '-1m', '1e9', '512mm', '1.5.5g', '٣m', '512m ', '9999999999t'])(
+    'refuses %p',
+    (text) => {
+      expect(parseMemorySize(text)).toEqual({
+        ok: false,
+        message: expect.stringContaining('write it like 512m') as string,
+      });
+    },
+  );
 });
 
 describe('formatMemorySize', () => {

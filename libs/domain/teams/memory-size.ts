@@ -11,7 +11,8 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
 
 const SIZE = /^(\d{1,15}(?:\.\d{1,6})?)\s?([kmgt]?)(?:i?b)?$/;
 
-export type ParsedMemorySize = { readonly ok: true; readonly bytes: number } | { readonly ok: false; readonly message: string };
+export type ParsedMemorySize =
+  { readonly ok: true; readonly bytes: number } | { readonly ok: false; readonly message: string };
 
 /**
  * Reads a size with the units `b`, `k`, `m`, `g`, `t` (any case; `kb`, `KiB` and so on mean the same), decimals

@@ -31,7 +31,11 @@ export class ClockReconciler {
   /** True when every enabled schedule has its Job Scheduler, as far as counts tell. */
   async isInStep(): Promise<boolean> {
     const { fires, clocks } = this.deps;
-    const [unsynced, expected, actual] = await Promise.all([fires.findUnsyncedClocks(1), fires.countEnabled(), clocks.count()]);
+    const [unsynced, expected, actual] = await Promise.all([
+      fires.findUnsyncedClocks(1),
+      fires.countEnabled(),
+      clocks.count(),
+    ]);
     return unsynced.length === 0 && expected === actual;
   }
 
@@ -56,7 +60,7 @@ export class ClockReconciler {
   private async compareAll(expected: number, actual: number): Promise<void> {
     this.deps.logger.warn({ expected, actual }, 'job schedulers are out of step; putting them right');
     const unknown = new Set(await this.deps.clocks.list());
-    for (let after: string | null = null; ; ) {
+    for (let after: string | null = null; ;) {
       const page: ClockSpec[] = await this.deps.fires.listEnabledClocks(after, BATCH);
       await this.deps.clocks.set(page.filter(({ scheduleId }) => !unknown.has(scheduleId)).flatMap(clockOf));
       for (const { scheduleId } of page) unknown.delete(scheduleId);

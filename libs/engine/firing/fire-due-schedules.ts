@@ -1,4 +1,11 @@
-import type { DueSchedule, FiredRun, FirePlan, PlannableSchedule, PlannedInstants, PlannedRow } from '@crewtab/domain/ports/fire-store';
+import type {
+  DueSchedule,
+  FiredRun,
+  FirePlan,
+  PlannableSchedule,
+  PlannedInstants,
+  PlannedRow,
+} from '@crewtab/domain/ports/fire-store';
 import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
 import { decideOverlap } from '@crewtab/domain/schedules/overlap';
@@ -34,14 +41,15 @@ export async function fireDueSchedules(deps: FiringDeps): Promise<FireReport> {
     fired += one.queued.length;
     skipped += one.skipped;
     missed += one.missed;
-    if (one.missed > 0) deps.logger.warn({ scheduleId: one.scheduleId, missed: one.missed }, 'recorded missed occurrences');
+    if (one.missed > 0)
+      deps.logger.warn({ scheduleId: one.scheduleId, missed: one.missed }, 'recorded missed occurrences');
   }
   await planAhead(deps);
   return { fired, skipped, missed };
 }
 
 async function firePunctual(deps: FiringDeps): Promise<number> {
-  for (let fired = 0; ; ) {
+  for (let fired = 0; ;) {
     const batch = await deps.fires.firePunctual({ lateAfterMs: LATE_AFTER_MS, limit: BATCH });
     fired += batch.fired.length;
     await offer(deps, batch.fired);
@@ -55,7 +63,10 @@ async function offer(deps: FiringDeps, runs: readonly FiredRun[]): Promise<void>
   try {
     await deps.queue.offerRuns(runs.map((run) => run.runId));
   } catch (error) {
-    deps.logger.warn({ runs: runs.length, error: String(error) }, 'fired, but Redis did not take the wake-ups; the sweeper offers them again');
+    deps.logger.warn(
+      { runs: runs.length, error: String(error) },
+      'fired, but Redis did not take the wake-ups; the sweeper offers them again',
+    );
   }
 }
 

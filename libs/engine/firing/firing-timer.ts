@@ -62,7 +62,10 @@ export class FiringTimer {
       }
       sleepMs = Math.min(dueInMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS);
     } catch (error) {
-      this.deps.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'firing failed; trying again');
+      this.deps.logger.error(
+        { error: error instanceof Error ? error.message : String(error) },
+        'firing failed; trying again',
+      );
     }
     if (!this.isStopped) this.cancelSleep = this.deps.clock.after(sleepMs, () => this.poke());
   }

@@ -71,7 +71,10 @@ export class ScheduleSweeper {
       this.lastPassAt = this.deps.clock.now();
       if (report.fired + report.woken > 0) this.deps.logger.info({ ...report }, 'sweeper found work');
     } catch (error) {
-      this.deps.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'sweep failed; trying again');
+      this.deps.logger.error(
+        { error: error instanceof Error ? error.message : String(error) },
+        'sweep failed; trying again',
+      );
     }
   }
 

@@ -60,7 +60,10 @@ export class OrphanReaper {
     const orphans = found.filter((resources) => isOrphan(resources, known.get(resources.runId)));
     let left = 0;
     for (const { runId, resources } of orphans) {
-      logger.warn({ runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) }, 'found leftovers of a run that is over');
+      logger.warn(
+        { runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) },
+        'found leftovers of a run that is over',
+      );
       if (options.isDryRun) continue;
       const report = await runtime.teardown(installationId, runId, { graceMs: 0 });
       left += report.left.length;
@@ -84,7 +87,10 @@ export class OrphanReaper {
       await this.clearDesk();
       this.lastPassAt = this.deps.clock.now();
     } catch (error) {
-      this.deps.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'reaping failed; trying again');
+      this.deps.logger.error(
+        { error: error instanceof Error ? error.message : String(error) },
+        'reaping failed; trying again',
+      );
     }
   }
 }

@@ -122,7 +122,8 @@ export class AgentSession {
           this.mustReopen = true;
           stuck.close();
         },
-        (error: unknown) => this.deps.logger.warn({ error: String(error) }, 'could not inspect an agent that may have ended'),
+        (error: unknown) =>
+          this.deps.logger.warn({ error: String(error) }, 'could not inspect an agent that may have ended'),
       );
     });
   }

@@ -52,7 +52,8 @@ export class ConversationRecorder {
   add(messages: readonly DraftMessage[], cursor: OutputCursor): void {
     this.folded = cursor;
     for (const draft of messages) this.push(draft);
-    if (this.buffer.length > 0) this.cancelTimer ??= this.clock.after(JOIN_WITHIN_MS, () => void this.flush().catch(this.onFailure));
+    if (this.buffer.length > 0)
+      this.cancelTimer ??= this.clock.after(JOIN_WITHIN_MS, () => void this.flush().catch(this.onFailure));
   }
 
   get isFull(): boolean {
@@ -77,7 +78,10 @@ export class ConversationRecorder {
     const last = this.buffer.at(-1);
     this.chars += chars;
     if (last && canJoin(last, draft, chars)) {
-      last.draft = { ...last.draft, content: { text: `${String(last.draft.content['text'])}${String(draft.content['text'])}` } };
+      last.draft = {
+        ...last.draft,
+        content: { text: `${String(last.draft.content['text'])}${String(draft.content['text'])}` },
+      };
       last.lastAt = draft.at.getTime();
       last.chars += chars;
     } else {
@@ -99,7 +103,11 @@ export class ConversationRecorder {
 
   private append(messages: readonly DraftMessage[], to: OutputCursor): Promise<OutputCursor | null> {
     const move = { agent: this.agent, from: this.stored, to };
-    return retrying(this.clock, () => this.isClosed, () => this.store.appendMessages(this.claim, messages, move));
+    return retrying(
+      this.clock,
+      () => this.isClosed,
+      () => this.store.appendMessages(this.claim, messages, move),
+    );
   }
 
   private takeBatch(): { messages: DraftMessage[]; to: OutputCursor } {

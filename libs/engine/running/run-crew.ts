@@ -164,12 +164,21 @@ export class RunCrew {
     const wasPrompted = agent.role === 'leader' && run.prompt.state !== 'none';
     let isReady = Boolean(deployed?.readyAt);
     const session = new AgentSession(
-      { runtime: this.deps.runtime, store: this.deps.store, clock: this.deps.clock, logger: this.options.logger.child({ agent: agent.name }) },
+      {
+        runtime: this.deps.runtime,
+        store: this.deps.store,
+        clock: this.deps.clock,
+        logger: this.options.logger.child({ agent: agent.name }),
+      },
       {
         claim: this.options.claim,
         handle,
         protocol: this.deps.protocols[agent.protocol],
-        dialogue: { runId: run.id, agent, teamTools: hasTeamTools(agent) ? (this.room?.serverFor(agent.name) ?? null) : null },
+        dialogue: {
+          runId: run.id,
+          agent,
+          teamTools: hasTeamTools(agent) ? (this.room?.serverFor(agent.name) ?? null) : null,
+        },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
         isAdopted: this.options.isAdopted,
         wasReady: isReady,

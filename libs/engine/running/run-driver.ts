@@ -70,7 +70,7 @@ export class RunDriver {
   /** Never throws: what cannot be handled ends as `lost` or `released`, and the lease brings the run to somebody. */
   async drive(): Promise<DriveEnd> {
     try {
-      for (let failures = 0; ; ) {
+      for (let failures = 0; ;) {
         if (this.stopAs) return this.stopAs;
         try {
           if (await this.advance()) return 'finished';
@@ -152,10 +152,16 @@ export class RunDriver {
     if (error instanceof AppError && error.retryable) {
       held.logger.warn({ error: error.message, failures }, 'a step could not be completed; trying again');
       await new Promise<void>((resolve) => deps.clock.after(backoffMs(failures, 100, 2_000), resolve));
-      if (!this.stopAs) held.run = this.keepCancel(await deps.store.load(held.claim).catch((again: unknown) => orLater(again, held.run)));
+      if (!this.stopAs)
+        held.run = this.keepCancel(
+          await deps.store.load(held.claim).catch((again: unknown) => orLater(again, held.run)),
+        );
       return;
     }
-    held.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'a step failed');
+    held.logger.error(
+      { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+      'a step failed',
+    );
     if (held.run.phase === 'queued' || held.run.phase === 'tearing_down') {
       if (failures >= 5) throw error;
       held.nextTeardownAt = new Date(deps.clock.now().getTime() + backoffMs(failures, 500, 10_000));
@@ -170,7 +176,10 @@ export class RunDriver {
   }
 
   private async giveBack(error: unknown): Promise<DriveEnd> {
-    this.held.logger.error({ error: error instanceof Error ? error.message : String(error) }, 'giving the run back after a fault');
+    this.held.logger.error(
+      { error: error instanceof Error ? error.message : String(error) },
+      'giving the run back after a fault',
+    );
     return 'released';
   }
 }

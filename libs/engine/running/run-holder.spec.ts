@@ -29,7 +29,11 @@ describe('a run on one worker', () => {
     const { holder } = world.worker();
     await holder.take(id);
     await world.eventually(() => world.store.read(id).phase === 'finished');
-    expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code: 'image_not_found' } }, prompt: { state: 'none' } });
+    expect(world.store.read(id)).toMatchObject({
+      status: 'failed',
+      outcome: { error: { code: 'image_not_found' } },
+      prompt: { state: 'none' },
+    });
   });
 
   it('fails when an agent does not answer the handshake in time', async () => {
@@ -86,7 +90,9 @@ describe('a run on one worker', () => {
 
   it('is cancelled while it deploys and while it works', async () => {
     const world = new World({ lead: obedient(() => undefined), writer: {} });
-    const working = world.store.addRun({ plan: { agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }] } });
+    const working = world.store.addRun({
+      plan: { agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }] },
+    });
     const deploying = world.store.addRun();
     const { holder } = world.worker();
     await holder.start();
@@ -95,14 +101,18 @@ describe('a run on one worker', () => {
     await world.eventually(() => world.store.read(working.id).phase === 'monitoring');
     expect(world.store.read(deploying.id).phase).toBe('deploying');
     for (const { id } of [working, deploying]) world.store.requestCancel(id);
-    await world.until(() => world.store.read(working.id).status === 'cancelled' && world.store.read(deploying.id).status === 'cancelled');
+    await world.until(
+      () =>
+        world.store.read(working.id).status === 'cancelled' && world.store.read(deploying.id).status === 'cancelled',
+    );
     await world.eventually(() => [working, deploying].every(({ id }) => world.store.read(id).phase === 'finished'));
     expect(world.engine.agents).toHaveLength(0);
     await holder.stop();
   });
 
   it('fails when what was made resists removal for too long, and goes on until the engine is clean', async () => {
-    const finishLater: NonNullable<FakeProgram['onLine']> = (line, io) => io.after(1_000, () => io.emit(`done ${line.split(' ')[1] ?? ''} well done`));
+    const finishLater: NonNullable<FakeProgram['onLine']> = (line, io) =>
+      io.after(1_000, () => io.emit(`done ${line.split(' ')[1] ?? ''} well done`));
     const world = new World({ lead: obedient(finishLater) });
     const { id } = world.store.addRun();
     const { holder } = world.worker();
@@ -113,7 +123,10 @@ describe('a run on one worker', () => {
     await world.eventually(() => world.store.read(id).teardown.failedAttempts > 0);
     expect(world.store.read(id).status).toBe('running');
     await world.eventually(() => world.store.read(id).status === 'failed', HOUR_MS);
-    expect(world.store.read(id)).toMatchObject({ phase: 'tearing_down', outcome: { result: 'well done', error: { code: 'teardown_failed' } } });
+    expect(world.store.read(id)).toMatchObject({
+      phase: 'tearing_down',
+      outcome: { result: 'well done', error: { code: 'teardown_failed' } },
+    });
     world.engine.resisting.clear();
     await world.eventually(() => world.store.read(id).phase === 'finished', HOUR_MS);
     expect(world.store.read(id)).toMatchObject({ status: 'failed', teardown: { receipt: { containers: 2 } } });
@@ -140,7 +153,9 @@ describe('a run over several workers', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished');
     expect(world.store.read(id)).toMatchObject({ status: 'success', outcome: { result: 'all done' } });
     expect(world.turnsSeen).toHaveLength(1);
-    const texts = world.store.messages(id).flatMap(({ kind, content }) => (kind === 'agent_message' ? [content['text']] : []));
+    const texts = world.store
+      .messages(id)
+      .flatMap(({ kind, content }) => (kind === 'agent_message' ? [content['text']] : []));
     expect(texts.join('|')).toBe('half|whole');
     await Promise.all([first.holder.stop(), second.holder.stop()]);
   });
@@ -179,7 +194,10 @@ describe('a run over several workers', () => {
     const next = world.worker();
     await next.holder.start();
     await world.eventually(() => world.store.read(id).phase === 'finished');
-    expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code: 'delivery_unconfirmed' } } });
+    expect(world.store.read(id)).toMatchObject({
+      status: 'failed',
+      outcome: { error: { code: 'delivery_unconfirmed' } },
+    });
     expect(world.turnsSeen).toHaveLength(0);
     third.release();
     await next.holder.stop();

@@ -81,7 +81,10 @@ export class RunHolder {
     const claimedAtMs = this.deps.clock.monotonicMs();
     const runs = await this.deps.store.claimAbandoned(this.worker, ADOPT_LIMIT);
     for (const run of runs) {
-      this.deps.logger.warn({ runId: run.id, phase: run.phase, epoch: run.epoch }, 'adopting a run whose worker is gone');
+      this.deps.logger.warn(
+        { runId: run.id, phase: run.phase, epoch: run.epoch },
+        'adopting a run whose worker is gone',
+      );
       this.hold(run, claimedAtMs);
     }
     return runs.length;
@@ -123,7 +126,10 @@ export class RunHolder {
     try {
       await this.deps.store.release([claim]);
     } catch (error) {
-      this.deps.logger.warn({ runId: claim.runId, error: String(error) }, 'could not hand a run back; its lease will run out');
+      this.deps.logger.warn(
+        { runId: claim.runId, error: String(error) },
+        'could not hand a run back; its lease will run out',
+      );
     }
   }
 
@@ -141,7 +147,10 @@ export class RunHolder {
       await this.renew();
       await this.adoptAbandoned();
     } catch (error) {
-      this.deps.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'could not renew the leases');
+      this.deps.logger.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'could not renew the leases',
+      );
     }
   }
 
@@ -149,7 +158,10 @@ export class RunHolder {
     const before = [...this.held];
     if (before.length === 0) return;
     const askedAtMs = this.deps.clock.monotonicMs();
-    const renewed = await this.deps.store.renewLeases(this.worker, before.map(([, { driver }]) => driver.claim));
+    const renewed = await this.deps.store.renewLeases(
+      this.worker,
+      before.map(([, { driver }]) => driver.claim),
+    );
     const byRun = new Map(renewed.map((lease) => [lease.runId, lease]));
     for (const [runId, held] of before) {
       const lease = byRun.get(runId);
@@ -174,7 +186,9 @@ export class RunHolder {
   /** A cancel was committed for a run: ask the store, which is the truth, at once instead of with the next renewal. */
   private noteControl(runId: string): void {
     if (!this.held.has(runId)) return;
-    this.renew().catch((error: unknown) => this.deps.logger.warn({ runId, error: String(error) }, 'could not look at a cancel request'));
+    this.renew().catch((error: unknown) =>
+      this.deps.logger.warn({ runId, error: String(error) }, 'could not look at a cancel request'),
+    );
   }
 
   private noteEnded(ended: EndedAgent | null): void {

@@ -13,7 +13,12 @@ export async function sendPrompt(deps: EngineDeps, held: HeldRun): Promise<void>
   const at = deps.clock.now();
   const leader = run.plan.agents.find((agent) => agent.role === 'leader');
   if (!leader) throw new Error('the plan has no leader');
-  const isOurs = await deps.store.permitPrompt(claim, { agent: leader.name, kind: 'prompt', content: { text: run.plan.prompt }, at });
+  const isOurs = await deps.store.permitPrompt(claim, {
+    agent: leader.name,
+    kind: 'prompt',
+    content: { text: run.plan.prompt },
+    at,
+  });
   held.run = { ...held.run, phase: 'prompting', prompt: { state: 'permitted', permittedAt: at } };
   if (crew.promptWrite.status !== 'idle') return;
   if (!isOurs) {

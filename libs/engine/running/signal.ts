@@ -19,7 +19,9 @@ export class WakeUp {
   async wait(until: Date | null): Promise<void> {
     if (!this.isPending) {
       await new Promise<void>((resolve) => {
-        const cancel = until ? this.clock.after(Math.max(0, until.getTime() - this.clock.now().getTime()), resolve) : null;
+        const cancel = until
+          ? this.clock.after(Math.max(0, until.getTime() - this.clock.now().getTime()), resolve)
+          : null;
         this.resume = () => {
           cancel?.();
           resolve();

@@ -41,7 +41,10 @@ export class World {
   private workers = 0;
 
   constructor(programs: Readonly<Record<string, FakeProgram>> = {}) {
-    this.engine = new FakeEngine({ clock: this.clock, programFor: (agent) => this.watched(programs[agent.name] ?? obedient()) });
+    this.engine = new FakeEngine({
+      clock: this.clock,
+      programFor: (agent) => this.watched(programs[agent.name] ?? obedient()),
+    });
   }
 
   /** A worker of this host with its own connection to engine and database. */

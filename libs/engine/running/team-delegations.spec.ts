@@ -4,7 +4,9 @@ import { obedient, World } from './spec-support';
 const idle: FakeProgram['onLine'] = () => undefined;
 
 /** A run whose leader is at work, on a fresh worker. */
-async function atWork(programs: Record<string, FakeProgram>): Promise<{ world: World; runId: string; first: ReturnType<World['worker']> }> {
+async function atWork(
+  programs: Record<string, FakeProgram>,
+): Promise<{ world: World; runId: string; first: ReturnType<World['worker']> }> {
   const world = new World({ lead: obedient(idle), ...programs });
   const { id } = world.store.addRun();
   const first = world.worker();
@@ -14,7 +16,11 @@ async function atWork(programs: Record<string, FakeProgram>): Promise<{ world: W
   return { world, runId: id, first };
 }
 
-function delegate(id: string, task: string, agent = 'writer'): { id: string; agent: string; tool: string; arguments: Record<string, unknown> } {
+function delegate(
+  id: string,
+  task: string,
+  agent = 'writer',
+): { id: string; agent: string; tool: string; arguments: Record<string, unknown> } {
   return { id, agent: 'lead', tool: 'delegate', arguments: { agent, task } };
 }
 
@@ -33,7 +39,10 @@ describe('delegating', () => {
 
   it('answers a call that is sent again without giving the task again', async () => {
     const { world, runId, first } = await atWork({});
-    const [one, two] = await Promise.all([world.desk.call(runId, delegate('c1', 'count')), world.desk.call(runId, delegate('c1', 'count'))]);
+    const [one, two] = await Promise.all([
+      world.desk.call(runId, delegate('c1', 'count')),
+      world.desk.call(runId, delegate('c1', 'count')),
+    ]);
     expect(await world.desk.call(runId, delegate('c1', 'count'))).toEqual(one);
     expect(two).toEqual(one);
     expect(world.turnsSeen.filter((turn) => turn.includes('delegate:c1'))).toHaveLength(1);
@@ -41,8 +50,13 @@ describe('delegating', () => {
   });
 
   it('gives a teammate one task at a time', async () => {
-    const { world, runId, first } = await atWork({ writer: obedient((line, io) => io.after(1_000, () => io.emit(`done ${line.split(' ')[1] ?? ''} ok`))) });
-    const both = Promise.all([world.desk.call(runId, delegate('c1', 'one')), world.desk.call(runId, delegate('c2', 'two'))]);
+    const { world, runId, first } = await atWork({
+      writer: obedient((line, io) => io.after(1_000, () => io.emit(`done ${line.split(' ')[1] ?? ''} ok`))),
+    });
+    const both = Promise.all([
+      world.desk.call(runId, delegate('c1', 'one')),
+      world.desk.call(runId, delegate('c2', 'two')),
+    ]);
     await world.until(() => world.turnsSeen.some((turn) => turn.includes('c1')));
     expect(world.turnsSeen.some((turn) => turn.includes('c2'))).toBe(false);
     await world.clock.advance(1_100);
@@ -67,10 +81,16 @@ describe('delegating', () => {
   });
 
   it('tells the leader when a teammate fails or is unknown', async () => {
-    const { world, runId, first } = await atWork({ writer: obedient((line, io) => io.emit(`fail ${line.split(' ')[1] ?? ''} no idea`)) });
+    const { world, runId, first } = await atWork({
+      writer: obedient((line, io) => io.emit(`fail ${line.split(' ')[1] ?? ''} no idea`)),
+    });
     await expect(world.desk.call(runId, delegate('c1', 'x'))).resolves.toEqual({ error: 'no idea' });
-    await expect(world.desk.call(runId, delegate('c2', 'x', 'nobody'))).resolves.toMatchObject({ error: expect.stringContaining('writer') as string });
-    await expect(world.desk.call(runId, delegate('c3', ' '))).resolves.toMatchObject({ error: expect.stringContaining('task') as string });
+    await expect(world.desk.call(runId, delegate('c2', 'x', 'nobody'))).resolves.toMatchObject({
+      error: expect.stringContaining('writer') as string,
+    });
+    await expect(world.desk.call(runId, delegate('c3', ' '))).resolves.toMatchObject({
+      error: expect.stringContaining('task') as string,
+    });
     await first.holder.stop();
   });
 

@@ -44,17 +44,21 @@ export class TeamDelegations {
 
   /** Turns that an agent was (perhaps) given in earlier lives of the run. */
   turnsOf(agent: string): string[] {
-    return [...this.known.values()].filter(({ to, isPermitted }) => to === agent && isPermitted).map(({ id }) => delegationTurnId(id));
+    return [...this.known.values()]
+      .filter(({ to, isPermitted }) => to === agent && isPermitted)
+      .map(({ id }) => delegationTurnId(id));
   }
 
   /** After adoption: knows again what was delegated. `resume` must follow once the sessions are open. */
   async restore(): Promise<void> {
-    for (const delegation of await this.options.store.listDelegations(this.options.claim)) this.known.set(delegation.id, delegation);
+    for (const delegation of await this.options.store.listDelegations(this.options.claim))
+      this.known.set(delegation.id, delegation);
   }
 
   /** Goes on with what was not answered. */
   resume(): void {
-    for (const delegation of this.known.values()) if (!delegation.answer) this.answerOf(delegation).catch(this.options.onFailure);
+    for (const delegation of this.known.values())
+      if (!delegation.answer) this.answerOf(delegation).catch(this.options.onFailure);
   }
 
   /** Answers one tool call; never throws but for a lost claim. */
@@ -82,7 +86,11 @@ export class TeamDelegations {
   private teammatesOf(agent: string): { name: string; role: string; instructions?: string }[] {
     return this.options.agents
       .filter(({ name }) => name !== agent)
-      .map(({ name, role, instructions }) => ({ name, role, ...(instructions ? { instructions: instructions.slice(0, SHOWN_INSTRUCTIONS) } : {}) }));
+      .map(({ name, role, instructions }) => ({
+        name,
+        role,
+        ...(instructions ? { instructions: instructions.slice(0, SHOWN_INSTRUCTIONS) } : {}),
+      }));
   }
 
   private async delegate(call: TeamCall): Promise<TeamAnswer> {
@@ -93,7 +101,9 @@ export class TeamDelegations {
     }
     if (typeof task !== 'string' || task.trim() === '') return { error: '"task" must say what the teammate shall do' };
     const { store, claim } = this.options;
-    const delegation = this.known.get(call.id) ?? (await this.retrying(() => store.openDelegation(claim, { id: call.id, from: call.agent, to, task })));
+    const delegation =
+      this.known.get(call.id) ??
+      (await this.retrying(() => store.openDelegation(claim, { id: call.id, from: call.agent, to, task })));
     this.known.set(call.id, delegation);
     this.options.onChange();
     return this.answerOf(delegation);
@@ -106,7 +116,10 @@ export class TeamDelegations {
     const before = this.queues.get(delegation.to) ?? Promise.resolve();
     const answer = before.then(() => this.perform(delegation));
     this.answers.set(delegation.id, answer);
-    this.queues.set(delegation.to, answer.catch(() => undefined));
+    this.queues.set(
+      delegation.to,
+      answer.catch(() => undefined),
+    );
     return answer;
   }
 
@@ -128,7 +141,9 @@ export class TeamDelegations {
       return await this.untilTurnEnds(delegation, isOurs);
     } catch (error) {
       if (error instanceof ClaimLostError) throw error;
-      return { error: `the task could not be given to ${delegation.to}: ${error instanceof Error ? error.message : String(error)}` };
+      return {
+        error: `the task could not be given to ${delegation.to}: ${error instanceof Error ? error.message : String(error)}`,
+      };
     }
   }
 
@@ -165,4 +180,5 @@ export class TeamDelegations {
   }
 }
 
-const NOT_CONFIRMED = 'Crewtab was restarted at the moment of handing over this task and cannot tell whether it arrived; it is not sent again. Delegate anew if it is safe to do it twice.';
+const NOT_CONFIRMED =
+  'Crewtab was restarted at the moment of handing over this task and cannot tell whether it arrived; it is not sent again. Delegate anew if it is safe to do it twice.';

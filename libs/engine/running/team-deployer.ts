@@ -100,7 +100,10 @@ export class TeamDeployer {
       } catch (error) {
         const mayRetry = error instanceof AppError && error.retryable && !this.abort.signal.aborted;
         if (!mayRetry) throw error;
-        this.deps.logger.warn({ error: error.message, failures }, 'the engine did not answer while deploying; trying again');
+        this.deps.logger.warn(
+          { error: error.message, failures },
+          'the engine did not answer while deploying; trying again',
+        );
         await this.pause(backoffMs(failures, 200, 5_000));
       }
     }

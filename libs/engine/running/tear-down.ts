@@ -28,7 +28,10 @@ export async function tearDown(deps: EngineDeps, held: HeldRun, graceMs: number)
   const { failedAttempts } = held.run.teardown;
   const delayMs = backoffMs(failedAttempts, deps.options.teardownBackoffMs.first, deps.options.teardownBackoffMs.cap);
   held.nextTeardownAt = new Date(deps.clock.now().getTime() + delayMs);
-  held.logger.error({ code: attempt.failure.code, error: attempt.failure.message, failedAttempts, delayMs }, 'teardown failed');
+  held.logger.error(
+    { code: attempt.failure.code, error: attempt.failure.message, failedAttempts, delayMs },
+    'teardown failed',
+  );
 }
 
 async function attemptTeardown(

@@ -1,4 +1,12 @@
-import type { AgentProtocol, DialogueOptions, DialogueState, Outgoing, ProtocolSession, Reaction, TurnState } from '@crewtab/domain/ports/agent-protocol';
+import type {
+  AgentProtocol,
+  DialogueOptions,
+  DialogueState,
+  Outgoing,
+  ProtocolSession,
+  Reaction,
+  TurnState,
+} from '@crewtab/domain/ports/agent-protocol';
 import type { OutputLine } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 
@@ -35,14 +43,16 @@ class LineSession implements ProtocolSession {
     if (line.stream === 'stderr') return { messages: [this.message('stderr', line.text, at)], outgoing: [] };
     const [verb = '', id = '', ...rest] = line.text.split(' ');
     if (verb === 'ready') this.handshake = { status: 'ready' };
-    if (verb === 'refuse') this.handshake = { status: 'failed', failure: { code: 'handshake_failed', message: line.text } };
+    if (verb === 'refuse')
+      this.handshake = { status: 'failed', failure: { code: 'handshake_failed', message: line.text } };
     if (verb === 'say') return this.work([this.message('agent_message', line.text.slice('say '.length), at)]);
     if (verb === 'ask') {
       this.asked.push(id);
       return this.work([{ agent: this.agent, kind: 'permission', content: { id }, at }], [{ data: `answer ${id}\n` }]);
     }
     if (verb === 'done') this.turns.set(id, { status: 'done', text: rest.join(' ') });
-    if (verb === 'fail') this.turns.set(id, { status: 'failed', failure: { code: 'agent_error', message: rest.join(' ') } });
+    if (verb === 'fail')
+      this.turns.set(id, { status: 'failed', failure: { code: 'agent_error', message: rest.join(' ') } });
     if (verb === 'done' || verb === 'fail') this.hasSeenWork = true;
     return { messages: [], outgoing: [] };
   }
@@ -68,7 +78,10 @@ class LineSession implements ProtocolSession {
   exited(exit: { readonly exitCode: number }): Reaction {
     for (const [id, turn] of this.turns) {
       if (turn.status !== 'open') continue;
-      this.turns.set(id, { status: 'failed', failure: { code: 'agent_exited', message: `ended with exit code ${exit.exitCode} in the middle of a turn` } });
+      this.turns.set(id, {
+        status: 'failed',
+        failure: { code: 'agent_exited', message: `ended with exit code ${exit.exitCode} in the middle of a turn` },
+      });
     }
     return { messages: [], outgoing: [] };
   }

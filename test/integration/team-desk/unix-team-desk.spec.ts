@@ -42,7 +42,10 @@ describe('UnixTeamDesk', () => {
       return Promise.resolve(asked.id === 'c1' ? { text: 'done' } : { error: 'no' });
     });
     await expect(ask(room.socketDir, JSON.stringify(call))).resolves.toEqual({ id: 'c1', result: { text: 'done' } });
-    await expect(ask(room.socketDir, JSON.stringify({ ...call, id: 'c2' }))).resolves.toEqual({ id: 'c2', error: { message: 'no' } });
+    await expect(ask(room.socketDir, JSON.stringify({ ...call, id: 'c2' }))).resolves.toEqual({
+      id: 'c2',
+      error: { message: 'no' },
+    });
     await expect(ask(room.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
     await expect(ask(room.socketDir, JSON.stringify({ id: 'c3' }))).resolves.toMatchObject({ id: 'c3', error: {} });
     expect(calls).toEqual([call, { ...call, id: 'c2' }]);
@@ -54,7 +57,9 @@ describe('UnixTeamDesk', () => {
     const second = await desk.open('run-1', () => Promise.resolve({ text: 'from the second' }));
     expect(second.socketDir).toBe(first.socketDir);
     first.close();
-    await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'from the second' } });
+    await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({
+      result: { text: 'from the second' },
+    });
     second.close();
   });
 
