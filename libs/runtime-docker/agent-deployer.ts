@@ -2,7 +2,15 @@ import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { putInto, statIn } from './container-files';
-import { commandOf, containerFiles, containerName, containerSpec, programCandidates, watchdogSeconds, type Launch } from './container-spec';
+import {
+  commandOf,
+  containerFiles,
+  containerName,
+  containerSpec,
+  programCandidates,
+  watchdogSeconds,
+  type Launch,
+} from './container-spec';
 import type { DockerSettings } from './docker-options';
 import type { EngineClient, MutationOptions } from './engine-client';
 import { EngineRefusal, isRefusal, toAppError } from './engine-errors';
@@ -46,7 +54,9 @@ export class AgentDeployer {
       const id = (await this.createAndStart(order)) ?? (await this.adopt(order));
       if (id !== null) return id;
     }
-    throw new AppError('create_failed', `${containerName(deployment, agent)} came and went while it was made`, { retryable: true });
+    throw new AppError('create_failed', `${containerName(deployment, agent)} came and went while it was made`, {
+      retryable: true,
+    });
   }
 
   /** Null where the name is taken, or where somebody removed the container before it was started. */
@@ -106,7 +116,9 @@ export class AgentDeployer {
   private async start(order: Order, container: Docker.Container): Promise<void> {
     const { deployment, options } = order;
     const call = (): Promise<unknown> =>
-      this.engine.mutate(`start ${containerName(deployment, order.agent)}`, options, (abortSignal) => container.start({ abortSignal }));
+      this.engine.mutate(`start ${containerName(deployment, order.agent)}`, options, (abortSignal) =>
+        container.start({ abortSignal }),
+      );
     try {
       await call();
     } catch (error) {
@@ -136,7 +148,9 @@ export class AgentDeployer {
 
   private async inspect(name: string): Promise<Docker.ContainerInspectInfo | null> {
     try {
-      return await this.engine.read(`inspect ${name}`, (abortSignal) => this.engine.docker.getContainer(name).inspect({ abortSignal }));
+      return await this.engine.read(`inspect ${name}`, (abortSignal) =>
+        this.engine.docker.getContainer(name).inspect({ abortSignal }),
+      );
     } catch (error) {
       if (isRefusal(error, 404)) return null;
       throw toAppError(error);
@@ -145,7 +159,9 @@ export class AgentDeployer {
 
   private async remove(container: Docker.Container): Promise<void> {
     try {
-      await this.engine.mutate('remove', { priority: 'deploy' }, (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
+      await this.engine.mutate('remove', { priority: 'deploy' }, (abortSignal) =>
+        container.remove({ force: true, v: true, abortSignal }),
+      );
     } catch (error) {
       if (!isRefusal(error, 404, 409)) throw toAppError(error);
     }

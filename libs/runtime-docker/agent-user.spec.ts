@@ -1,6 +1,7 @@
 import { chooseUser } from './agent-user';
 
-const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/bash\napp:x:2001:2002::/srv/app:/bin/sh\n';
+const PASSWD =
+  'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/bash\napp:x:2001:2002::/srv/app:/bin/sh\n';
 
 describe('chooseUser', () => {
   it.each(['', 'root', '0', '0:0', 'root:root'])('runs an image of user "%s" as 1000:1000', (declared) => {

@@ -45,7 +45,9 @@ function parsePasswd(passwd: string): PasswdEntry[] {
   return passwd.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
     const [uidNumber, gidNumber] = [toId(uid), toId(gid)];
-    return name === '' || uidNumber === null || gidNumber === null ? [] : [{ name, uid: uidNumber, gid: gidNumber, home }];
+    return name === '' || uidNumber === null || gidNumber === null
+      ? []
+      : [{ name, uid: uidNumber, gid: gidNumber, home }];
   });
 }
 

@@ -26,7 +26,11 @@ const EXECUTE_BITS = 0o111;
 const LARGEST_FILE = 1024 * 1024;
 
 /** Looks at a path in a container, running or not, through a symbolic link. Null where there is nothing. */
-export async function statIn(engine: EngineClient, container: Docker.Container, path: string): Promise<FileStat | null> {
+export async function statIn(
+  engine: EngineClient,
+  container: Docker.Container,
+  path: string,
+): Promise<FileStat | null> {
   const found = await lookAt(engine, container, path);
   // The engine gives the target of a link as a path within the container, with further links on the way resolved.
   const target = found && isSet(found.mode, GO_SYMLINK) ? await lookAt(engine, container, found.linkTarget) : found;
@@ -35,9 +39,15 @@ export async function statIn(engine: EngineClient, container: Docker.Container, 
   return { isDirectory, isExecutable: !isDirectory && (target.mode & EXECUTE_BITS) !== 0 };
 }
 
-async function lookAt(engine: EngineClient, container: Docker.Container, path: string): Promise<{ mode: number; linkTarget: string } | null> {
+async function lookAt(
+  engine: EngineClient,
+  container: Docker.Container,
+  path: string,
+): Promise<{ mode: number; linkTarget: string } | null> {
   try {
-    const response = (await engine.read(`stat ${path}`, (abortSignal) => container.infoArchive({ path, abortSignal }))) as unknown as IncomingMessage;
+    const response = (await engine.read(`stat ${path}`, (abortSignal) =>
+      container.infoArchive({ path, abortSignal }),
+    )) as unknown as IncomingMessage;
     response.resume();
     const header = String(response.headers['x-docker-container-path-stat'] ?? '');
     return JSON.parse(Buffer.from(header, 'base64').toString('utf8')) as { mode: number; linkTarget: string };
@@ -48,7 +58,11 @@ async function lookAt(engine: EngineClient, container: Docker.Container, path: s
 }
 
 /** The text of a small regular file; null where there is none. */
-export async function readFileIn(engine: EngineClient, container: Docker.Container, path: string): Promise<string | null> {
+export async function readFileIn(
+  engine: EngineClient,
+  container: Docker.Container,
+  path: string,
+): Promise<string | null> {
   try {
     return await engine.read(`read ${path}`, async (abortSignal) => {
       const tar = await container.getArchive({ path, abortSignal });
@@ -62,7 +76,7 @@ export async function readFileIn(engine: EngineClient, container: Docker.Contain
 
 async function firstFile(tar: NodeJS.ReadableStream): Promise<string | null> {
   const entries = extract();
-  tar.once('error', (error) => entries.destroy(error));
+  tar.once('error', (error: Error) => entries.destroy(error));
   tar.pipe(entries);
   let text: string | null = null;
   for await (const entry of entries) {
@@ -78,7 +92,12 @@ async function firstFile(tar: NodeJS.ReadableStream): Promise<string | null> {
 }
 
 /** Puts files and directories into a container, with owners and modes as given; what exists is set to them. */
-export async function putInto(engine: EngineClient, container: Docker.Container, entries: readonly TarEntry[], signal: AbortSignal): Promise<void> {
+export async function putInto(
+  engine: EngineClient,
+  container: Docker.Container,
+  entries: readonly TarEntry[],
+  signal: AbortSignal,
+): Promise<void> {
   const tar = await makeTar(entries);
   await engine.mutate(`put files into ${container.id}`, { priority: 'deploy', signal }, (abortSignal) =>
     container.putArchive(tar, { path: '/', abortSignal }),

@@ -67,7 +67,12 @@ function argvOf(command: readonly string[], facts: ImageFacts, launch: Launch): 
   return [facts.timeoutPath, '-s', 'KILL', String(launch.endsAfterSeconds), ...command];
 }
 
-function hostConfig(deployment: DeploymentSpec, agent: AgentSpec, settings: ContainerSettings, launch: Launch): Docker.HostConfig {
+function hostConfig(
+  deployment: DeploymentSpec,
+  agent: AgentSpec,
+  settings: ContainerSettings,
+  launch: Launch,
+): Docker.HostConfig {
   const defaults = settings.defaultResources;
   const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
   if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);

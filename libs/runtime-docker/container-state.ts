@@ -8,7 +8,9 @@ type State = Docker.ContainerInspectInfo['State'];
 /** What the engine knows of a container's process. */
 export async function inspectProcess(engine: EngineClient, handle: string): Promise<AgentProcess> {
   try {
-    const found = await engine.read(`inspect ${handle}`, (abortSignal) => engine.docker.getContainer(handle).inspect({ abortSignal }));
+    const found = await engine.read(`inspect ${handle}`, (abortSignal) =>
+      engine.docker.getContainer(handle).inspect({ abortSignal }),
+    );
     return processOf(found.State);
   } catch (error) {
     if (isRefusal(error, 404)) return { status: 'absent' };

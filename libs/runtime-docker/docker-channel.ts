@@ -14,7 +14,11 @@ const END_LOOKS_MS = [0, 10, 30, 100, 300, 600];
  * Opens a container: its log from the beginning, its stdin when something is written. A container that the engine
  * does not know has no output and takes no input.
  */
-export async function openChannel(engine: EngineClient, handle: string, onClose: (channel: AgentChannel) => void): Promise<AgentChannel> {
+export async function openChannel(
+  engine: EngineClient,
+  handle: string,
+  onClose: (channel: AgentChannel) => void,
+): Promise<AgentChannel> {
   return new DockerChannel(engine, handle, await requestLog(engine, handle), onClose);
 }
 
@@ -72,7 +76,10 @@ class DockerChannel implements AgentChannel {
   private refusal(): AppError | null {
     if (this.ended === null) return null;
     const code = this.ended === 'absent' ? 'agent_vanished' : 'agent_exited';
-    return new AppError(code, this.ended === 'absent' ? 'the engine does not know this container' : 'the agent has ended');
+    return new AppError(
+      code,
+      this.ended === 'absent' ? 'the engine does not know this container' : 'the agent has ended',
+    );
   }
 
   private async *read(): AsyncGenerator<OutputLine> {

@@ -22,7 +22,9 @@ export class EngineClient {
   constructor(dockerHost: string | null, settings: DockerSettings) {
     const connection = connectionTo(dockerHost);
     // An agent of its own, so that close() can let go of its idle connections.
-    this.agent = opaque(connection.protocol === 'https' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true }));
+    this.agent = opaque(
+      connection.protocol === 'https' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true }),
+    );
     this.docker = new Docker({ ...connection, ...(connection.protocol === 'ssh' ? {} : { agent: this.agent }) });
     this.limits = settings.limits;
     this.limiter = new MutationLimiter(settings.mutationsAtOnce);
@@ -35,7 +37,9 @@ export class EngineClient {
 
   /** A call with effect, when its turn has come. The limit counts from then. */
   mutate<T>(what: string, options: MutationOptions, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.limiter.run(options.priority, options.signal ?? null, () => withinLimit(what, this.limits.mutateMs, call));
+    return this.limiter.run(options.priority, options.signal ?? null, () =>
+      withinLimit(what, this.limits.mutateMs, call),
+    );
   }
 
   close(): void {
@@ -44,7 +48,11 @@ export class EngineClient {
 }
 
 /** Runs one call; after `limitMs` it is aborted and counts as not answered. */
-export async function withinLimit<T>(what: string, limitMs: number, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withinLimit<T>(
+  what: string,
+  limitMs: number,
+  call: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const abort = new AbortController();
   opaque(abort.signal);
   let timer: NodeJS.Timeout | undefined;
@@ -83,7 +91,9 @@ export function connectionTo(dockerHost: string | null): Connection {
   if (dockerHost.startsWith('unix://') || dockerHost.startsWith('/')) {
     return { socketPath: dockerHost.replace(/^unix:\/\//, ''), ...WITHOUT_HOST };
   }
-  const { protocol, hostname, port, username } = new URL(dockerHost.includes('//') ? dockerHost : `tcp://${dockerHost}`);
+  const { protocol, hostname, port, username } = new URL(
+    dockerHost.includes('//') ? dockerHost : `tcp://${dockerHost}`,
+  );
   if (protocol === 'ssh:') return { protocol: 'ssh', host: hostname, port: port || 22, username };
   const isTls = protocol === 'https:' || port === '2376';
   return { protocol: isTls ? 'https' : 'http', host: hostname, port: port || (isTls ? 2376 : 2375) };

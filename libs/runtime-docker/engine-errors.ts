@@ -35,7 +35,10 @@ export function sortEngineError(error: unknown, what: string): AppError | Engine
 }
 
 export function unreachable(what: string, why: string, cause?: unknown): AppError {
-  return new AppError('engine_unreachable', `the container engine did not answer (${what}): ${why}`, { retryable: true, cause });
+  return new AppError('engine_unreachable', `the container engine did not answer (${what}): ${why}`, {
+    retryable: true,
+    cause,
+  });
 }
 
 /** For refusals that nobody expects. */
@@ -49,6 +52,7 @@ export function isRefusal(error: unknown, ...statusCodes: number[]): error is En
 
 /** The engine's message as it gave it, without dockerode's "(HTTP code 404) …" around it. */
 function engineWords(json: unknown, fallback: string): string {
-  if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string') return json.message.trim();
+  if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string')
+    return json.message.trim();
   return fallback.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
 }

@@ -55,9 +55,10 @@ export class ExitWatch implements Subscription {
   private async connect(isFirst: boolean): Promise<void> {
     const filters = { type: ['container'], event: ['die', 'oom'], label: labelFilter(this.installationId) };
     const options = isFirst ? { filters, since: this.since } : { filters };
-    const stream = await this.engine.read('watch events', async (abortSignal) =>
-      (await this.engine.docker.getEvents({ ...options, abortSignal } as never)) as unknown as IncomingMessage,
-    );
+    const stream = await this.engine.read('watch events', async (abortSignal) => {
+      const answer = await this.engine.docker.getEvents({ ...options, abortSignal });
+      return answer as IncomingMessage;
+    });
     stream.on('error', () => undefined);
     this.stream = stream;
     if (this.isClosed) stream.destroy();

@@ -54,7 +54,11 @@ export class ImageFactsBook {
     return this.lookInto(image, deployment, signal);
   }
 
-  private lookInto(image: Docker.ImageInspectInfo, deployment: DeploymentSpec, signal: AbortSignal): Promise<ImageFacts> {
+  private lookInto(
+    image: Docker.ImageInspectInfo,
+    deployment: DeploymentSpec,
+    signal: AbortSignal,
+  ): Promise<ImageFacts> {
     const known = this.byId.get(image.Id);
     if (known) return known;
     const looking = this.probe(image, deployment, { priority: 'deploy', signal });
@@ -63,7 +67,11 @@ export class ImageFactsBook {
     return looking;
   }
 
-  private async probe(image: Docker.ImageInspectInfo, deployment: DeploymentSpec, options: MutationOptions): Promise<ImageFacts> {
+  private async probe(
+    image: Docker.ImageInspectInfo,
+    deployment: DeploymentSpec,
+    options: MutationOptions,
+  ): Promise<ImageFacts> {
     const container = await this.createProbe(image.Id, deployment, options);
     try {
       const [passwd, tmp, timeoutPath] = await Promise.all([
@@ -86,7 +94,11 @@ export class ImageFactsBook {
   }
 
   /** Bears the run's labels, so that a worker that dies right here leaves nothing that the run's teardown overlooks. */
-  private async createProbe(imageId: string, deployment: DeploymentSpec, options: MutationOptions): Promise<Docker.Container> {
+  private async createProbe(
+    imageId: string,
+    deployment: DeploymentSpec,
+    options: MutationOptions,
+  ): Promise<Docker.Container> {
     const spec = {
       name: `${deployment.name}-probe-${randomBytes(4).toString('hex')}`,
       Image: imageId,
@@ -95,7 +107,9 @@ export class ImageFactsBook {
       HostConfig: { NetworkMode: 'none' },
     };
     try {
-      return await this.engine.mutate('create probe', options, (abortSignal) => this.engine.docker.createContainer({ ...spec, abortSignal }));
+      return await this.engine.mutate('create probe', options, (abortSignal) =>
+        this.engine.docker.createContainer({ ...spec, abortSignal }),
+      );
     } catch (error) {
       throw toAppError(error);
     }
@@ -103,7 +117,9 @@ export class ImageFactsBook {
 
   private async removeProbe(container: Docker.Container, { priority }: MutationOptions): Promise<void> {
     try {
-      await this.engine.mutate('remove probe', { priority }, (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
+      await this.engine.mutate('remove probe', { priority }, (abortSignal) =>
+        container.remove({ force: true, v: true, abortSignal }),
+      );
     } catch (error) {
       if (!isRefusal(error, 404, 409)) throw toAppError(error);
     }

@@ -4,6 +4,7 @@ export function splitReference(reference: string): { readonly fromImage: string;
   if (at >= 0) return { fromImage: reference.slice(0, at), tag: reference.slice(at + 1) };
   const colon = reference.lastIndexOf(':');
   // A colon before the last slash belongs to a registry's port.
-  if (colon > reference.lastIndexOf('/')) return { fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) };
+  if (colon > reference.lastIndexOf('/'))
+    return { fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) };
   return { fromImage: reference, tag: 'latest' };
 }

@@ -10,7 +10,8 @@ import { readJsonLines } from './json-lines';
 import { PullProgress, type PullMessage } from './pull-progress';
 
 /** Ways in which registries and engines say that there is no such image. */
-const NOT_FOUND = /not found|no such image|manifest unknown|does not exist|pull access denied|invalid reference|name unknown/i;
+const NOT_FOUND =
+  /not found|no such image|manifest unknown|does not exist|pull access denied|invalid reference|name unknown/i;
 
 const REFERENCE = /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/;
 
@@ -21,9 +22,12 @@ export class Images {
   /** Null where the engine does not have it. */
   async find(reference: string): Promise<Docker.ImageInspectInfo | null> {
     // It becomes part of a path of the engine's API.
-    if (!REFERENCE.test(reference) || reference.includes('..')) throw new AppError('image_not_found', `"${reference}" is not an image reference`);
+    if (!REFERENCE.test(reference) || reference.includes('..'))
+      throw new AppError('image_not_found', `"${reference}" is not an image reference`);
     try {
-      return await this.engine.read(`inspect image ${reference}`, () => this.engine.docker.getImage(reference).inspect());
+      return await this.engine.read(`inspect image ${reference}`, () =>
+        this.engine.docker.getImage(reference).inspect(),
+      );
     } catch (error) {
       if (isRefusal(error, 404, 400)) return null;
       throw toAppError(error);
@@ -37,8 +41,11 @@ export class Images {
     options.onProgress(`pulling ${reference}`);
     const progress = new PullProgress(reference);
     const what = `pull ${reference}`;
-    await this.follow(what, options.signal, 'image_pull_failed', (abortSignal) =>
-      this.engine.docker.createImage({ ...splitReference(reference), abortSignal }),
+    await this.follow(
+      what,
+      options.signal,
+      'image_pull_failed',
+      (abortSignal) => this.engine.docker.createImage({ ...splitReference(reference), abortSignal }),
       (message) => {
         const words = progress.add(message, performance.now());
         if (words !== null) options.onProgress(words);
@@ -87,7 +94,8 @@ export class Images {
         onMessage(message as PullMessage);
       }
     } catch (error) {
-      if (signal?.aborted) throw new AppError('engine_error', `given up: ${what}`, { retryable: true, cause: signal.reason });
+      if (signal?.aborted)
+        throw new AppError('engine_error', `given up: ${what}`, { retryable: true, cause: signal.reason });
       if (isStalled) throw new AppError(failedCode, `${what}: no progress for ${stallMs} ms`, { cause: error });
       throw pullFailure(sortEngineError(error, what), failedCode);
     } finally {
@@ -99,6 +107,8 @@ export class Images {
 
 function pullFailure(error: AppError | EngineRefusal, failedCode: ErrorCode): AppError {
   if (error instanceof AppError) return error;
-  const isNotFound = failedCode === 'image_pull_failed' && (NOT_FOUND.test(error.words) || error.statusCode === 404 || error.statusCode === 400);
+  const isNotFound =
+    failedCode === 'image_pull_failed' &&
+    (NOT_FOUND.test(error.words) || error.statusCode === 404 || error.statusCode === 400);
   return new AppError(isNotFound ? 'image_not_found' : failedCode, error.words, { cause: error });
 }

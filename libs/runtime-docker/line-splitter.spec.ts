@@ -18,7 +18,9 @@ describe('LineSplitter', () => {
   });
 
   it('gives the same lines however the bytes are cut', () => {
-    const text = fc.array(fc.constantFrom('a', 'ü', '世', '🎉', '\n', '\r\n', ' '), { maxLength: 60 }).map((parts) => parts.join(''));
+    const text = fc
+      .array(fc.constantFrom('a', 'ü', '世', '🎉', '\n', '\r\n', ' '), { maxLength: 60 })
+      .map((parts) => parts.join(''));
     fc.assert(
       fc.property(text, fc.array(fc.nat(200), { maxLength: 10 }), (whole, cuts) => {
         const bytes = Buffer.from(whole);
@@ -38,7 +40,12 @@ describe('LineSplitter', () => {
   it('cuts endless lines at the same place however the bytes come', () => {
     const bytes = Buffer.from('abcdefgh\nij');
     expect(split([bytes], 3)).toEqual(['abc', 'def', 'gh', 'ij']);
-    expect(split([...bytes].map((byte) => Buffer.from([byte])), 3)).toEqual(['abc', 'def', 'gh', 'ij']);
+    expect(
+      split(
+        [...bytes].map((byte) => Buffer.from([byte])),
+        3,
+      ),
+    ).toEqual(['abc', 'def', 'gh', 'ij']);
     for (const cut of [1, 2, 3, 4]) {
       const line = Buffer.from('abc\nd');
       expect(split([line.subarray(0, cut), line.subarray(cut)], 3)).toEqual(['abc', 'd']);

@@ -21,7 +21,7 @@ export class LineSplitter {
 
   /** Takes bytes and gives the lines that they complete. */
   *push(bytes: Buffer): Generator<OutputLine> {
-    for (let from = 0; from < bytes.length; ) {
+    for (let from = 0; from < bytes.length;) {
       const newline = bytes.indexOf(NEWLINE, from);
       const end = newline < 0 ? bytes.length : newline;
       const room = this.maxLineBytes - this.pendingBytes;
@@ -51,7 +51,8 @@ export class LineSplitter {
 
   private take(): OutputLine {
     const [first] = this.pieces;
-    const text = this.pieces.length === 1 && first ? first.toString('utf8') : Buffer.concat(this.pieces).toString('utf8');
+    const text =
+      this.pieces.length === 1 && first ? first.toString('utf8') : Buffer.concat(this.pieces).toString('utf8');
     this.pieces = [];
     this.pendingBytes = 0;
     return { stream: this.stream, index: this.nextIndex++, text };

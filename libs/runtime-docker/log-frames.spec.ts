@@ -12,13 +12,20 @@ function frame(kind: number, payload: string | Buffer): Buffer {
 function decode(chunks: readonly Buffer[]): { stdout: string; stderr: string; isAtBoundary: boolean } {
   const decoder = new LogFrameDecoder();
   const pieces = chunks.flatMap((chunk) => [...decoder.push(chunk)]);
-  const of = (stream: string): string => Buffer.concat(pieces.filter((piece) => piece.stream === stream).map((piece) => piece.bytes)).toString();
+  const of = (stream: string): string =>
+    Buffer.concat(pieces.filter((piece) => piece.stream === stream).map((piece) => piece.bytes)).toString();
   return { stdout: of('stdout'), stderr: of('stderr'), isAtBoundary: decoder.isAtBoundary };
 }
 
 describe('LogFrameDecoder', () => {
   it('takes frames apart however the network cuts them', () => {
-    const whole = Buffer.concat([frame(1, 'one\n'), frame(2, 'err\n'), frame(1, ''), frame(1, 'two'), frame(1, ' ü\n')]);
+    const whole = Buffer.concat([
+      frame(1, 'one\n'),
+      frame(2, 'err\n'),
+      frame(1, ''),
+      frame(1, 'two'),
+      frame(1, ' ü\n'),
+    ]);
     fc.assert(
       fc.property(fc.array(fc.nat(whole.length), { maxLength: 12 }), (cuts) => {
         const places = [0, ...cuts.sort((a, b) => a - b), whole.length];

@@ -28,7 +28,7 @@ export class LogFrameDecoder {
 
   /** Throws `engine_error` (retryable) where the engine says in the stream that it could not read the log. */
   *push(chunk: Buffer): Generator<LogPiece> {
-    for (let from = 0; from < chunk.length; ) {
+    for (let from = 0; from < chunk.length;) {
       if (this.payloadLeft === 0) {
         from += this.readHeader(chunk, from);
       } else {
@@ -46,7 +46,11 @@ export class LogFrameDecoder {
     this.headerBytes += taken;
     if (this.headerBytes < HEADER_BYTES) return taken;
     const stream = STREAMS[this.header.readUInt8(0)];
-    if (!stream) throw new AppError('engine_error', `the engine's log stream has a frame of unknown kind ${this.header.readUInt8(0)}`);
+    if (!stream)
+      throw new AppError(
+        'engine_error',
+        `the engine's log stream has a frame of unknown kind ${this.header.readUInt8(0)}`,
+      );
     this.stream = stream;
     this.payloadLeft = this.header.readUInt32BE(4);
     this.headerBytes = 0;

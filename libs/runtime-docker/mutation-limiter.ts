@@ -55,5 +55,8 @@ export class MutationLimiter {
 }
 
 export function aborted(signal: AbortSignal | null): AppError {
-  return new AppError('engine_error', 'given up before the engine was asked', { retryable: true, cause: signal?.reason });
+  return new AppError('engine_error', 'given up before the engine was asked', {
+    retryable: true,
+    cause: signal?.reason,
+  });
 }

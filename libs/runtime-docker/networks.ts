@@ -72,7 +72,12 @@ export class Networks {
       const [subnet] = freeSubnets([...(await this.takenSubnets()), ...refused]);
       if (!subnet) break;
       try {
-        const full = { ...spec, Driver: 'bridge', CheckDuplicate: true, IPAM: { Driver: 'default', Config: [{ Subnet: formatSubnet(subnet) }] } };
+        const full = {
+          ...spec,
+          Driver: 'bridge',
+          CheckDuplicate: true,
+          IPAM: { Driver: 'default', Config: [{ Subnet: formatSubnet(subnet) }] },
+        };
         await this.engine.mutate(`create network ${spec.Name}`, options, (abortSignal) =>
           this.engine.docker.createNetwork({ ...full, abortSignal }),
         );
@@ -83,9 +88,13 @@ export class Networks {
         refused.push(subnet);
       }
     }
-    throw new AppError('create_failed', `no subnet of ${formatSubnet(this.base)} is free for network ${spec.Name}: waiting for one`, {
-      retryable: true,
-    });
+    throw new AppError(
+      'create_failed',
+      `no subnet of ${formatSubnet(this.base)} is free for network ${spec.Name}: waiting for one`,
+      {
+        retryable: true,
+      },
+    );
   }
 
   /**
@@ -98,7 +107,9 @@ export class Networks {
     const [, ...extra] = twins.sort((a, b) => compare(a.Created, b.Created) || compare(a.Id, b.Id));
     for (const { Id } of extra) {
       try {
-        await this.engine.mutate('remove doubled network', options, (abortSignal) => this.engine.docker.getNetwork(Id).remove({ abortSignal }));
+        await this.engine.mutate('remove doubled network', options, (abortSignal) =>
+          this.engine.docker.getNetwork(Id).remove({ abortSignal }),
+        );
       } catch (error) {
         if (!isRefusal(error, 404, 403, 409)) throw toAppError(error);
       }
@@ -112,12 +123,16 @@ export class Networks {
 
   private async takenSubnets(): Promise<Subnet[]> {
     const configs = (await this.list({})).flatMap((network) => network.IPAM?.Config ?? []);
-    return configs.flatMap(({ Subnet: subnet }) => (subnet !== undefined && !subnet.includes(':') ? [parseSubnet(subnet)] : []));
+    return configs.flatMap(({ Subnet: subnet }) =>
+      subnet !== undefined && !subnet.includes(':') ? [parseSubnet(subnet)] : [],
+    );
   }
 
   private async list(filters: Record<string, string[]>): Promise<Docker.NetworkInspectInfo[]> {
     try {
-      return await this.engine.read('list networks', (abortSignal) => this.engine.docker.listNetworks({ filters, abortSignal }));
+      return await this.engine.read('list networks', (abortSignal) =>
+        this.engine.docker.listNetworks({ filters, abortSignal }),
+      );
     } catch (error) {
       throw toAppError(error);
     }

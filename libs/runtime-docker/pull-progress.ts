@@ -29,9 +29,11 @@ export class PullProgress {
   private note({ id, status, progressDetail }: PullMessage): void {
     if (id === undefined) return;
     const { current, total } = progressDetail ?? {};
-    if (status === 'Downloading' && current !== undefined && total !== undefined && total > 0) this.layers.set(id, { done: current, total });
+    if (status === 'Downloading' && current !== undefined && total !== undefined && total > 0)
+      this.layers.set(id, { done: current, total });
     const layer = this.layers.get(id);
-    if (layer && (status === 'Download complete' || status === 'Pull complete' || status === 'Extracting')) layer.done = layer.total;
+    if (layer && (status === 'Download complete' || status === 'Pull complete' || status === 'Extracting'))
+      layer.done = layer.total;
   }
 
   /** Of the layers whose size is known so far; null before the first. */

@@ -29,13 +29,26 @@ export async function findThings(engine: EngineClient, installationId: string, r
     ]);
     return [
       ...containers.map(({ Id: id, Names: names, Labels: labels, State: state, Created: created }) =>
-        thing('container', id, (names[0] ?? id).replace(/^\//, ''), labels, created * 1000, !['created', 'exited', 'dead'].includes(state)),
+        thing(
+          'container',
+          id,
+          (names[0] ?? id).replace(/^\//, ''),
+          labels,
+          created * 1000,
+          !['created', 'exited', 'dead'].includes(state),
+        ),
       ),
       ...networks.map(({ Id: id, Name: name, Labels: labels, Created: created }) =>
         thing('network', id, name, labels, Date.parse(created)),
       ),
       ...(volumes.Volumes ?? []).map((volume) =>
-        thing('volume', volume.Name, volume.Name, volume.Labels, Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? '')),
+        thing(
+          'volume',
+          volume.Name,
+          volume.Name,
+          volume.Labels,
+          Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? ''),
+        ),
       ),
     ];
   } catch (error) {
@@ -68,6 +81,8 @@ export function groupByRun(things: readonly RunThing[], nowMs: number): RunResou
   return [...runs].map(([runId, own]) => ({
     runId,
     resources: countThings(own),
-    youngestAgeMs: Math.min(...own.map(({ createdAtMs }) => (Number.isNaN(createdAtMs) ? 0 : Math.max(0, nowMs - createdAtMs)))),
+    youngestAgeMs: Math.min(
+      ...own.map(({ createdAtMs }) => (Number.isNaN(createdAtMs) ? 0 : Math.max(0, nowMs - createdAtMs))),
+    ),
   }));
 }

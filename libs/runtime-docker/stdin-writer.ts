@@ -30,7 +30,9 @@ export class StdinWriter {
       if (this.isEnded) throw new AppError('engine_error', 'the input of this agent was ended');
       const socket = await this.attached();
       const bytes = Buffer.from(data);
-      await withinLimit('write to an agent', this.engine.limits.writeMs, () => send(socket, (done) => socket.write(bytes, done)));
+      await withinLimit('write to an agent', this.engine.limits.writeMs, () =>
+        send(socket, (done) => socket.write(bytes, done)),
+      );
     });
   }
 
@@ -39,7 +41,9 @@ export class StdinWriter {
       if (this.isEnded) return;
       const socket = await this.attached();
       this.isEnded = true;
-      await withinLimit('end the input of an agent', this.engine.limits.writeMs, () => send(socket, (done) => socket.end(done)));
+      await withinLimit('end the input of an agent', this.engine.limits.writeMs, () =>
+        send(socket, (done) => socket.end(done)),
+      );
     });
   }
 
@@ -98,7 +102,13 @@ export class StdinWriter {
       hijack: true,
       isStream: true,
       abortSignal,
-      statusCodes: { 101: true, 200: true, 404: 'no such container', 409: 'container is not running', 500: 'server error' },
+      statusCodes: {
+        101: true,
+        200: true,
+        404: 'no such container',
+        409: 'container is not running',
+        500: 'server error',
+      },
       options: { stream: 1, stdin: 1, stdout: 0, stderr: 0, logs: 0 },
     };
     return new Promise((resolve, reject) => {

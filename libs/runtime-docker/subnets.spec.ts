@@ -6,7 +6,8 @@ describe('subnets', () => {
   it('reads and writes them, dropping the bits of hosts', () => {
     expect(formatSubnet(parseSubnet('10.213.7.9/16'))).toBe('10.213.0.0/16');
     expect(formatSubnet(parseSubnet('255.255.255.255/32'))).toBe('255.255.255.255/32');
-    for (const bad of ['', '10.0.0/8', '10.0.0.256/8', '10.0.0.0/33', '10.0.0.0', 'fd00::/8']) expect(() => parseSubnet(bad)).toThrow(RangeError);
+    for (const bad of ['', '10.0.0/8', '10.0.0.256/8', '10.0.0.0/33', '10.0.0.0', 'fd00::/8'])
+      expect(() => parseSubnet(bad)).toThrow(RangeError);
   });
 
   it('sees overlaps in both directions', () => {

@@ -10,7 +10,8 @@ const TEAM_PREFIX = 28;
 export function parseSubnet(text: string): Subnet {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
   const [a = -1, b = -1, c = -1, d = -1, prefix = -1] = (match ?? []).slice(1).map(Number);
-  if (!match || [a, b, c, d].some((part) => part > 255) || prefix > 32) throw new RangeError(`not an IPv4 subnet: "${text}"`);
+  if (!match || [a, b, c, d].some((part) => part > 255) || prefix > 32)
+    throw new RangeError(`not an IPv4 subnet: "${text}"`);
   const size = 2 ** (32 - prefix);
   const address = ((a * 256 + b) * 256 + c) * 256 + d;
   return { start: Math.floor(address / size) * size, prefix };
@@ -37,7 +38,9 @@ export function teamSubnets(base: Subnet, taken: readonly Subnet[], seed: string
   const shared = { start: base.start, prefix: SHARED_PREFIX };
   const all = cut(base, TEAM_PREFIX).filter((subnet) => !overlaps(subnet, shared));
   const first = all.length === 0 ? 0 : hash(seed) % all.length;
-  return [...all.slice(first), ...all.slice(0, first)].filter((subnet) => !taken.some((other) => overlaps(subnet, other)));
+  return [...all.slice(first), ...all.slice(0, first)].filter(
+    (subnet) => !taken.some((other) => overlaps(subnet, other)),
+  );
 }
 
 function cut(base: Subnet, prefix: number): Subnet[] {

@@ -11,14 +11,30 @@ const VERIFY_LOOKS_MS = [0, 50, 200, 500, 1_000, 2_000];
  * Removes everything with the run's labels and asks again. Safe to repeat and to run twice at once; a crash leaves
  * less than before. Throws only where the engine does not answer.
  */
-export async function tearDown(engine: EngineClient, installationId: string, runId: string, graceMs: number): Promise<TeardownReport> {
+export async function tearDown(
+  engine: EngineClient,
+  installationId: string,
+  runId: string,
+  graceMs: number,
+): Promise<TeardownReport> {
   const found = await findThings(engine, installationId, runId);
   const containers = found.filter(({ kind }) => kind === 'container');
-  if (graceMs > 0) await stopGently(engine, containers.filter(({ isRunning }) => isRunning), graceMs);
+  if (graceMs > 0)
+    await stopGently(
+      engine,
+      containers.filter(({ isRunning }) => isRunning),
+      graceMs,
+    );
   const reasons = new Map<string, string>();
   const removed = await removeAll(engine, containers, reasons);
   // A network and a volume can go only when no container has them.
-  removed.push(...(await removeAll(engine, found.filter(({ kind }) => kind !== 'container'), reasons)));
+  removed.push(
+    ...(await removeAll(
+      engine,
+      found.filter(({ kind }) => kind !== 'container'),
+      reasons,
+    )),
+  );
   return { removed: countThings(removed), left: await verify(engine, installationId, runId, reasons) };
 }
 
@@ -54,7 +70,11 @@ async function untilEnded(engine: EngineClient, { id }: RunThing, abortSignal: A
 }
 
 /** @returns what this call removed. Refusals are noted with their words; what is gone already is none. */
-async function removeAll(engine: EngineClient, things: readonly RunThing[], reasons: Map<string, string>): Promise<RunThing[]> {
+async function removeAll(
+  engine: EngineClient,
+  things: readonly RunThing[],
+  reasons: Map<string, string>,
+): Promise<RunThing[]> {
   const results = await Promise.allSettled(things.map((one) => removeOne(engine, one)));
   const removed: RunThing[] = [];
   results.forEach((result, index) => {
@@ -88,7 +108,12 @@ function removeOne(engine: EngineClient, { kind, id, name }: RunThing): Promise<
 }
 
 /** What the engine still shows. Containers in removal get a moment; they hold networks and volumes, which then follow. */
-async function verify(engine: EngineClient, installationId: string, runId: string, reasons: ReadonlyMap<string, string>): Promise<LeftBehind[]> {
+async function verify(
+  engine: EngineClient,
+  installationId: string,
+  runId: string,
+  reasons: ReadonlyMap<string, string>,
+): Promise<LeftBehind[]> {
   let left: RunThing[] = [];
   for (const waitMs of VERIFY_LOOKS_MS) {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -105,4 +130,3 @@ function isPassing(reason: string | undefined): boolean {
 function appeared(kind: ThingKind): string {
   return `the ${kind} appeared while the others were removed`;
 }
-

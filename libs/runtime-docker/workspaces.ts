@@ -6,7 +6,11 @@ import { EngineRefusal } from './engine-errors';
 import { belongsToRun, runLabels } from './labels';
 
 /** Get-or-create of the volume that the agents of a run share. */
-export async function ensureWorkspace(engine: EngineClient, deployment: DeploymentSpec, signal: AbortSignal): Promise<void> {
+export async function ensureWorkspace(
+  engine: EngineClient,
+  deployment: DeploymentSpec,
+  signal: AbortSignal,
+): Promise<void> {
   const name = workspaceName(deployment);
   try {
     const volume = await engine.mutate(`create volume ${name}`, { priority: 'deploy', signal }, (abortSignal) =>

@@ -79,7 +79,8 @@ export class FakeClock implements Clock {
     let found: Timer | null = null;
     for (const timer of this.timers) {
       if (timer.dueMs > untilMs) continue;
-      if (!found || timer.dueMs < found.dueMs || (timer.dueMs === found.dueMs && timer.order < found.order)) found = timer;
+      if (!found || timer.dueMs < found.dueMs || (timer.dueMs === found.dueMs && timer.order < found.order))
+        found = timer;
     }
     return found;
   }

@@ -66,7 +66,10 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
     it('hands the environment over', async () => {
       const fixture = current();
       const value = `a "quoted" $value with ünïcode ${randomUUID()}`;
-      const { handle } = await fixture.started({ does: 'printEnv', name: 'CONTRACT_VALUE' }, { env: { CONTRACT_VALUE: value } });
+      const { handle } = await fixture.started(
+        { does: 'printEnv', name: 'CONTRACT_VALUE' },
+        { env: { CONTRACT_VALUE: value } },
+      );
       const reader = await fixture.read(handle);
       await reader.toEnd();
       expect(reader.texts()).toEqual([value]);
@@ -75,9 +78,15 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
     it('gives the agents of a run one workspace', async () => {
       const fixture = current();
       const deployment = await fixture.prepared();
-      const writer = await fixture.ensure(deployment, fixture.agent('writer', { does: 'writeFile', name: 'note.txt', content: 'shared' }));
+      const writer = await fixture.ensure(
+        deployment,
+        fixture.agent('writer', { does: 'writeFile', name: 'note.txt', content: 'shared' }),
+      );
       await (await fixture.read(writer)).until('written');
-      const readerHandle = await fixture.ensure(deployment, fixture.agent('reader', { does: 'readFile', name: 'note.txt' }));
+      const readerHandle = await fixture.ensure(
+        deployment,
+        fixture.agent('reader', { does: 'readFile', name: 'note.txt' }),
+      );
       const reader = await fixture.read(readerHandle);
       await reader.toEnd();
       expect(reader.texts()).toEqual(['shared']);
@@ -91,7 +100,12 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
       await fixture.ensure(two, fixture.agent('b', { does: 'echo' }));
       const listed = await fixture.runtime.list(fixture.installationId);
       const containers = new Map(listed.map((run) => [run.runId, run.resources.containers]));
-      expect(containers).toEqual(new Map([[one.deployment.runId, 1], [two.runId, 2]]));
+      expect(containers).toEqual(
+        new Map([
+          [one.deployment.runId, 1],
+          [two.runId, 2],
+        ]),
+      );
       for (const run of listed) expect(run.youngestAgeMs).toBeLessThan(60_000);
       expect(await fixture.runtime.list(`nobody-${randomUUID()}`)).toEqual([]);
     }, 60_000);

@@ -14,7 +14,12 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       await eventually('the exit is reported', () => seen.some((ended) => ended?.runId === deployment.runId));
       expect(seen).toContainEqual({ runId: deployment.runId, agent: 'solo' });
       expect(elsewhere.filter((ended) => ended !== null)).toEqual([]);
-      expect(await fixture.runtime.inspect(handle)).toEqual({ status: 'exited', exitCode: 7, isOutOfMemory: false, message: '' });
+      expect(await fixture.runtime.inspect(handle)).toEqual({
+        status: 'exited',
+        exitCode: 7,
+        isOutOfMemory: false,
+        message: '',
+      });
     }, 60_000);
 
     if (supports.oom) {
@@ -22,7 +27,11 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
         const fixture = current();
         const { handle } = await fixture.started({ does: 'eatMemory' }, { resources: { memory: '16m' } });
         await (await fixture.read(handle)).toEnd();
-        expect(await fixture.runtime.inspect(handle)).toMatchObject({ status: 'exited', exitCode: 137, isOutOfMemory: true });
+        expect(await fixture.runtime.inspect(handle)).toMatchObject({
+          status: 'exited',
+          exitCode: 137,
+          isOutOfMemory: true,
+        });
       }, 60_000);
     }
 

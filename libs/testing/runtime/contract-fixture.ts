@@ -79,7 +79,10 @@ export class ContractFixture {
   }
 
   /** Prepares a deployment with one agent and starts it. */
-  async started(behaviour: Behaviour, options: AgentOptions = {}): Promise<{ deployment: DeploymentSpec; agent: AgentSpec; handle: string }> {
+  async started(
+    behaviour: Behaviour,
+    options: AgentOptions = {},
+  ): Promise<{ deployment: DeploymentSpec; agent: AgentSpec; handle: string }> {
     const deployment = await this.prepared();
     const agent = this.agent('solo', behaviour, options);
     return { deployment, agent, handle: await this.ensure(deployment, agent) };
@@ -118,7 +121,8 @@ export class ContractFixture {
   async dispose(): Promise<void> {
     for (const channel of this.channels) channel.close();
     const installations = new Set([this.installationId, ...this.deployments.map((made) => made.installationId)]);
-    for (const { installationId, runId } of this.deployments) await this.runtime.teardown(installationId, runId, { graceMs: 0 });
+    for (const { installationId, runId } of this.deployments)
+      await this.runtime.teardown(installationId, runId, { graceMs: 0 });
     const left = await Promise.all([...installations].map((installation) => this.runtime.list(installation)));
     for (const lookAlike of this.lookAlikes) await lookAlike.remove();
     for (const runtime of this.runtimes) await runtime.close();

@@ -16,7 +16,11 @@ export function describeTalking(current: () => ContractFixture): void {
       await reader.channel.write('line\nand another\n');
       await reader.until('echo: and another');
       expect(reader.lines).toEqual(
-        ['started', 'echo: grüße, 世界 🎉', 'echo: half a line', 'echo: and another'].map((text, index) => ({ stream: 'stdout', index, text })),
+        ['started', 'echo: grüße, 世界 🎉', 'echo: half a line', 'echo: and another'].map((text, index) => ({
+          stream: 'stdout',
+          index,
+          text,
+        })),
       );
     }, 60_000);
 
@@ -84,8 +88,14 @@ export function describeTalking(current: () => ContractFixture): void {
       const reader = await fixture.read(handle);
       await reader.toEnd();
       const of = (stream: 'stdout' | 'stderr'): unknown[] => reader.lines.filter((line) => line.stream === stream);
-      expect(of('stdout')).toEqual([{ stream: 'stdout', index: 0, text: 'out 1' }, { stream: 'stdout', index: 1, text: 'out 2' }]);
-      expect(of('stderr')).toEqual([{ stream: 'stderr', index: 0, text: 'err 1' }, { stream: 'stderr', index: 1, text: 'err 2' }]);
+      expect(of('stdout')).toEqual([
+        { stream: 'stdout', index: 0, text: 'out 1' },
+        { stream: 'stdout', index: 1, text: 'out 2' },
+      ]);
+      expect(of('stderr')).toEqual([
+        { stream: 'stderr', index: 0, text: 'err 1' },
+        { stream: 'stderr', index: 1, text: 'err 2' },
+      ]);
     }, 60_000);
 
     it('puts a character together that came in two pieces', async () => {

@@ -61,7 +61,7 @@ export class FakeChannel implements AgentChannel {
     if (!agent) return;
     const stopListening = agent.onChange(() => this.wake?.());
     try {
-      for (let next = 0; !this.isClosed; ) {
+      for (let next = 0; !this.isClosed;) {
         if (this.isBroken) throw brokenConnection();
         const line = agent.lines[next];
         if (line) {

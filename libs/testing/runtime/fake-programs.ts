@@ -18,7 +18,12 @@ export function fakeProgram(behaviour: Behaviour, files: Map<string, string>): F
     case 'obeySigterm':
       return { onStart: (io) => io.emit('ready'), onTerminate: (io) => sayAndExit(io, ['bye']) };
     case 'count':
-      return onceStarted((io) => sayAndExit(io, Array.from({ length: behaviour.to }, (_, index) => String(index + 1))));
+      return onceStarted((io) =>
+        sayAndExit(
+          io,
+          Array.from({ length: behaviour.to }, (_, index) => String(index + 1)),
+        ),
+      );
     case 'longLine':
       return onceStarted((io) => sayAndExit(io, ['x'.repeat(behaviour.bytes), 'after']));
     case 'bothStreams':

@@ -10,7 +10,9 @@ import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 
 runtimeContract('FakeRuntime', { oom: true, isolation: true }, () => {
   const files = new Map<string, string>();
-  const engine = new FakeEngine({ programFor: (agent) => fakeProgram(JSON.parse(agent.command?.[0] ?? '') as Behaviour, files) });
+  const engine = new FakeEngine({
+    programFor: (agent) => fakeProgram(JSON.parse(agent.command?.[0] ?? '') as Behaviour, files),
+  });
   return {
     runtime: new FakeRuntime(engine),
     anotherWorker: () => new FakeRuntime(engine),
@@ -31,7 +33,15 @@ const DEPLOYMENT: DeploymentSpec = {
   images: ['image'],
   teamSocketDir: null,
 };
-const AGENT: AgentSpec = { name: 'lead', image: 'image', command: null, env: {}, resources: {}, stdin: 'open', files: [] };
+const AGENT: AgentSpec = {
+  name: 'lead',
+  image: 'image',
+  command: null,
+  env: {},
+  resources: {},
+  stdin: 'open',
+  files: [],
+};
 const deploy = (runtime: FakeRuntime): Promise<string> => runtime.ensureAgent(DEPLOYMENT, AGENT, deployOptions());
 
 describe('FakeRuntime plays the faults of an engine', () => {
@@ -103,7 +113,10 @@ describe('FakeRuntime plays the faults of an engine', () => {
     const clock = new FakeClock();
     const runtime = new FakeRuntime({
       clock,
-      programFor: () => ({ onStart: (io) => io.after(1_000, () => io.emit('a second later')), onTerminate: () => undefined }),
+      programFor: () => ({
+        onStart: (io) => io.after(1_000, () => io.emit('a second later')),
+        onTerminate: () => undefined,
+      }),
     });
     const handle = await deploy(runtime);
     await clock.advance(1_000);

@@ -18,7 +18,8 @@ import { FakeChannel } from './fake-channel';
 import { FakeEngine, type FakeEngineOptions, type FakeShared } from './fake-engine';
 import { Faults, withFault } from './faults';
 
-export type FakeOperation = 'identify' | 'prepare' | 'ensureAgent' | 'inspect' | 'open' | 'write' | 'endInput' | 'teardown' | 'list';
+export type FakeOperation =
+  'identify' | 'prepare' | 'ensureAgent' | 'inspect' | 'open' | 'write' | 'endInput' | 'teardown' | 'list';
 
 /**
  * The Runtime port in memory. Agents are `FakeProgram`s chosen by `programFor`; `faults` makes the next call of an

@@ -52,7 +52,11 @@ export class Faults<Operation extends string> {
  * Runs an operation through its next fault.
  * @param effect its argument is true where only the first half shall happen
  */
-export async function withFault<T>(fault: Fault | null, signal: AbortSignal | null, effect: (isHalf: boolean) => T | Promise<T>): Promise<T> {
+export async function withFault<T>(
+  fault: Fault | null,
+  signal: AbortSignal | null,
+  effect: (isHalf: boolean) => T | Promise<T>,
+): Promise<T> {
   if (!fault) return effect(false);
   if (fault.kind === 'failBefore') throw fault.error;
   if (fault.kind === 'hang') await untilReleased(fault, signal);
@@ -65,7 +69,8 @@ export async function withFault<T>(fault: Fault | null, signal: AbortSignal | nu
 async function untilReleased(fault: Fault, signal: AbortSignal | null): Promise<void> {
   if (!signal) return fault.released;
   const aborted = new Promise<never>((_, reject) => {
-    const abort = (): void => reject(new AppError('engine_error', 'aborted', { retryable: true, cause: signal.reason }));
+    const abort = (): void =>
+      reject(new AppError('engine_error', 'aborted', { retryable: true, cause: signal.reason }));
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });

@@ -14,8 +14,12 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
 }
 
 /** Polls a condition until it holds. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
-  for (const giveUpAt = Date.now() + ms; Date.now() < giveUpAt; ) {
+export async function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 10_000,
+): Promise<void> {
+  for (const giveUpAt = Date.now() + ms; Date.now() < giveUpAt;) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -36,7 +40,11 @@ export class LineReader {
 
   /** The next line, or null at the end of the output. */
   async next(): Promise<OutputLine | null> {
-    const result = await within(this.patienceMs, `a line after ${JSON.stringify(this.lines.at(-1) ?? 'none')}`, this.iterator.next());
+    const result = await within(
+      this.patienceMs,
+      `a line after ${JSON.stringify(this.lines.at(-1) ?? 'none')}`,
+      this.iterator.next(),
+    );
     if (result.done) return null;
     this.lines.push(result.value);
     return result.value;

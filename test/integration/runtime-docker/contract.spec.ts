@@ -25,7 +25,11 @@ describeWithDocker('a real engine', () => {
 /** A container and a volume of somebody who likes our names. */
 async function makeLookAlike(image: string, deploymentName: string): Promise<LookAlike> {
   const docker = new Docker(connectionTo(dockerHost()));
-  const container = await docker.createContainer({ name: `${deploymentName}-other`, Image: image, Cmd: ['sleep', '600'] });
+  const container = await docker.createContainer({
+    name: `${deploymentName}-other`,
+    Image: image,
+    Cmd: ['sleep', '600'],
+  });
   await container.start();
   const volume = await docker.createVolume({ Name: `${deploymentName}-other` });
   return {

@@ -34,7 +34,9 @@ const made = new Map<string, Promise<string>>();
 
 async function ensureImage(runtime: DockerRuntime, options: TinyImageOptions): Promise<string> {
   const files = await collect(TOOLS.filter((tool) => !options.without?.includes(tool)));
-  const digest = createHash('sha256').update(JSON.stringify([options, [...files.keys()], [...files.values()].map((bytes) => bytes.length)]));
+  const digest = createHash('sha256').update(
+    JSON.stringify([options, [...files.keys()], [...files.values()].map((bytes) => bytes.length)]),
+  );
   const reference = `crewtab-test/tiny:${digest.digest('hex').slice(0, 12)}`;
   if (await runtime.hasImage(reference)) return reference;
   const changes = ['ENV PATH=/usr/bin:/bin', ...(options.changes ?? [])];
@@ -50,7 +52,8 @@ async function collect(tools: readonly string[]): Promise<Map<string, Buffer>> {
     const program = await realpath(found.trim());
     files.set(`usr/bin/${basename(tool)}`, await readFile(program));
     const { stdout: libraries } = await execute('ldd', [program]);
-    for (const [, path = ''] of libraries.matchAll(/(?:^\s*|=>\s*)(\/\S+) \(0x/gm)) files.set(path.slice(1), await readFile(path));
+    for (const [, path = ''] of libraries.matchAll(/(?:^\s*|=>\s*)(\/\S+) \(0x/gm))
+      files.set(path.slice(1), await readFile(path));
   }
   return files;
 }
