@@ -25,6 +25,8 @@ export interface ProcessRuntimeOptions {
   readonly rootDir: string;
   /** PATH of the agents; normally the worker's own. */
   readonly searchPath: string;
+  /** The host's id; default one that is made once and kept in the root directory. */
+  readonly hostName?: string;
   /** LANG of the agents. */
   readonly locale?: string;
   /** How long after its deadline an agent that no worker has ended is ended by its supervisor, ms. */
@@ -46,7 +48,7 @@ export class ProcessRuntime implements Runtime {
   private readonly starter: AgentStarter;
   private readonly openOnes = new Set<Subscription>();
 
-  constructor(options: ProcessRuntimeOptions) {
+  constructor(private readonly options: ProcessRuntimeOptions) {
     const { rootDir, searchPath, locale = 'C.UTF-8', orphanGraceMs = 60_000 } = options;
     this.folders = new RunFolders(rootDir);
     this.starter = new AgentStarter(this.folders, { searchPath, locale, orphanGraceMs });
@@ -54,7 +56,7 @@ export class ProcessRuntime implements Runtime {
 
   identify(): Promise<HostIdentity> {
     return translated('engine_error', async () => ({
-      id: await this.folders.hostId(),
+      id: this.options.hostName ?? (await this.folders.hostId()),
       description: `child processes on ${hostname()} (${systemName()}), not isolated`,
       isIsolated: false,
     }));

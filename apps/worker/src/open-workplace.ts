@@ -21,9 +21,7 @@ export interface Workplace {
 export async function openWorkplace(config: WorkerConfig, logger: Logger): Promise<Workplace> {
   const dataDir = resolve(config.runtime.dataDir);
   const desk = { rootDir: join(dataDir, 'team'), bridgeSource: await readBridgeProgram(), logger };
-  return config.runtime.kind === 'process'
-    ? processWorkplace(dataDir, config.searchPath, desk)
-    : dockerWorkplace(config, desk);
+  return config.runtime.kind === 'process' ? processWorkplace(config, dataDir, desk) : dockerWorkplace(config, desk);
 }
 
 function dockerWorkplace({ hostName, runtime }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {
@@ -34,8 +32,13 @@ function dockerWorkplace({ hostName, runtime }: WorkerConfig, desk: UnixTeamDesk
   };
 }
 
-function processWorkplace(dataDir: string, searchPath: string, desk: UnixTeamDeskOptions): Workplace {
-  const runtime = new ProcessRuntime({ rootDir: join(dataDir, 'processes'), searchPath });
+function processWorkplace(
+  { hostName, searchPath }: WorkerConfig,
+  dataDir: string,
+  desk: UnixTeamDeskOptions,
+): Workplace {
+  const rootDir = join(dataDir, 'processes');
+  const runtime = new ProcessRuntime({ rootDir, searchPath, ...(hostName ? { hostName } : {}) });
   return {
     runtime,
     protocols: {
