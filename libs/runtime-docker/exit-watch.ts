@@ -16,7 +16,7 @@ export class ExitWatch implements Subscription {
   private isClosed = false;
   private stream: IncomingMessage | null = null;
   private endPause: (() => void) | null = null;
-  private readonly since: string;
+  private readonly since: number;
 
   constructor(
     private readonly engine: EngineClient,
@@ -25,7 +25,7 @@ export class ExitWatch implements Subscription {
     private readonly onClose: () => void,
   ) {
     // A second back: what ends while the subscription is being made is told all the same.
-    this.since = String(Math.floor(Date.now() / 1000) - 1);
+    this.since = Math.floor(Date.now() / 1000) - 1;
     void this.keepWatching();
   }
 
@@ -53,11 +53,15 @@ export class ExitWatch implements Subscription {
   }
 
   private async connect(isFirst: boolean): Promise<void> {
-    const filters = { type: ['container'], event: ['die', 'oom'], label: labelFilter(this.installationId) };
+    const filters = JSON.stringify({
+      type: ['container'],
+      event: ['die', 'oom'],
+      label: labelFilter(this.installationId),
+    });
     const options = isFirst ? { filters, since: this.since } : { filters };
     const stream = await this.engine.read('watch events', async (abortSignal) => {
       const answer = await this.engine.docker.getEvents({ ...options, abortSignal });
-      return answer as IncomingMessage;
+      return answer as unknown as IncomingMessage;
     });
     stream.on('error', () => undefined);
     this.stream = stream;
