@@ -27,7 +27,9 @@ async function realRoutes(): Promise<string[]> {
 /** Every value behind a key, however deep. */
 function valuesOf(value: unknown, key: string): unknown[] {
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value as Record<string, unknown>).flatMap(([name, inner]) => (name === key ? [inner] : valuesOf(inner, key)));
+  return Object.entries(value as Record<string, unknown>).flatMap(([name, inner]) =>
+    name === key ? [inner] : valuesOf(inner, key),
+  );
 }
 
 it('describes exactly the routes that exist', async () => {

@@ -4,8 +4,9 @@ import { VIEWS } from '../openapi/openapi-document';
 const RUNS = '/api/v1/runs';
 
 let http: HttpFixture;
-beforeEach(async () => (http = await startHttp()));
-afterEach(() => http.app.close());
+beforeAll(async () => (http = await startHttp()));
+beforeEach(() => http.reset());
+afterAll(() => http.app.close());
 
 const addRun = (run: Parameters<HttpFixture['runs']['addRun']>[0] = {}) =>
   http.runs.addRun({ organizationId: ORGANIZATION, ...run });

@@ -6,11 +6,12 @@ const SCHEDULES = '/api/v1/schedules';
 
 let http: HttpFixture;
 let teamId: string;
+beforeAll(async () => (http = await startHttp()));
 beforeEach(async () => {
-  http = await startHttp();
+  http.reset();
   teamId = ((await http.call('post', '/api/v1/teams').send(aTeam())).body as { id: string }).id;
 });
-afterEach(() => http.app.close());
+afterAll(() => http.app.close());
 
 const create = async (fields: object = {}): Promise<ScheduleView> =>
   (

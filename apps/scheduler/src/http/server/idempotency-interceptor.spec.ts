@@ -3,8 +3,9 @@ import { aSchedule, aTeam, KEYS, startHttp, type HttpFixture } from '../http-fix
 const TEAMS = '/api/v1/teams';
 
 let http: HttpFixture;
-beforeEach(async () => (http = await startHttp()));
-afterEach(() => http.app.close());
+beforeAll(async () => (http = await startHttp()));
+beforeEach(() => http.reset());
+afterAll(() => http.app.close());
 
 const create = (body: object, key = 'key-1', apiKey?: string) =>
   http.call('post', TEAMS, apiKey).set('Idempotency-Key', key).send(body);

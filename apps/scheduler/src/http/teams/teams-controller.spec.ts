@@ -4,8 +4,9 @@ import { VIEWS } from '../openapi/openapi-document';
 const TEAMS = '/api/v1/teams';
 
 let http: HttpFixture;
-beforeEach(async () => (http = await startHttp()));
-afterEach(() => http.app.close());
+beforeAll(async () => (http = await startHttp()));
+beforeEach(() => http.reset());
+afterAll(() => http.app.close());
 
 interface Refusal {
   readonly code: string;
