@@ -18,7 +18,6 @@ const swc = {
 /** Packages that are published as ES modules only: Jest on Node 20 cannot require() them, so SWC rewrites them. */
 const esmOnly = [
   '@nestjs',
-  'nestjs-pino',
   'file-type',
   'strtok3',
   'token-types',
@@ -27,7 +26,6 @@ const esmOnly = [
   '@borewit',
   'iterare',
   'uid',
-  'uuid',
   '@agentclientprotocol',
 ];
 

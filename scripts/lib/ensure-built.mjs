@@ -33,10 +33,10 @@ export async function ensureBuilt({ log }) {
 export async function ensureClient({ log }) {
   const schema = readIfThere(join(projectFolder, SCHEMA));
   if (schema === null) return;
-  const wanted = digest(schema, readIfThere(join(projectFolder, 'package-lock.json')) ?? '');
+  const prisma = locate('prisma/package.json', 'build/index.js');
+  const wanted = digest(schema, readFileSync(join(prisma, '../../package.json')));
   if (readIfThere(join(projectFolder, CLIENT_STAMP)) === wanted) return;
   log("Generating Prisma's client");
-  const prisma = locate('prisma/package.json', 'build/index.js');
   // Generating never runs the schema engine, but the CLI looks for one and would download it from a host that many a
   // network does not reach. Any program that exists will do; Node is everywhere.
   const env = {
@@ -81,6 +81,6 @@ function filesBelow(folder) {
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) return filesBelow(path);
-      return entry.name.endsWith('.ts') ? [path] : [];
+      return /\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
     });
 }
