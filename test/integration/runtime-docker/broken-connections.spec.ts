@@ -1,0 +1,113 @@
+import { eventually } from '@crewtab/testing/runtime/line-reader';
+import { describeWithDocker, dockerHost } from '../../support/docker';
+import { openLab, type DockerLab } from './docker-lab';
+import { EngineProxy } from './engine-proxy';
+
+describeWithDocker('a connection to the engine that breaks', () => {
+  let proxy: EngineProxy;
+  let lab: DockerLab;
+
+  beforeEach(async () => {
+    proxy = await EngineProxy.open(dockerHost());
+    lab = await openLab({ dockerHost: proxy.dockerHost, limits: { readMs: 3_000, mutateMs: 10_000 } });
+  });
+
+  afterEach(async () => {
+    await lab.fixture.dispose();
+    await proxy.close();
+  });
+
+  it.each([
+    ['the create call', /^POST \/containers\/create/],
+    ['the files', /^PUT .*\/archive/],
+    ['the start call', /^POST .*\/start/],
+  ])(
+    'loses the reply to %s: the next call goes on with what is there',
+    async (_, requestLine) => {
+      const { fixture, runtime } = lab;
+      const deployment = await fixture.prepared();
+      const agent = fixture.agent('solo', { does: 'echo' });
+      proxy.loseReplyTo(requestLine);
+      await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({
+        code: 'engine_unreachable',
+        retryable: true,
+      });
+      const handle = await fixture.ensure(deployment, agent);
+      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+      const [run] = await runtime.list(fixture.installationId);
+      expect(run?.resources.containers).toBe(1);
+    },
+    60_000,
+  );
+
+  it.each([
+    ['volume', /^POST \/volumes\/create/, 'none'],
+    ['network', /^POST \/networks\/create/, 'team'],
+  ] as const)(
+    'loses the reply to the creation of the %s: preparing again finds it',
+    async (_, requestLine, network) => {
+      const { fixture, runtime } = lab;
+      const deployment = fixture.deployment({ network });
+      proxy.loseReplyTo(requestLine);
+      const prepare = (): Promise<void> =>
+        runtime.prepare(deployment, { signal: new AbortController().signal, onProgress: () => undefined });
+      await expect(prepare()).rejects.toMatchObject({ code: 'engine_unreachable', retryable: true });
+      await prepare();
+      expect(await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }))).not.toBe('');
+    },
+    60_000,
+  );
+
+  it('loses the reply to a removal: the next teardown finds nothing left', async () => {
+    const { fixture, runtime } = lab;
+    const { deployment } = await fixture.started({ does: 'echo' });
+    proxy.loseReplyTo(/^DELETE \/containers/);
+    const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+    expect(report.left.filter(({ kind }) => kind === 'container')).toEqual([]);
+    const again = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+    expect(again.left).toEqual([]);
+    expect(await runtime.list(fixture.installationId)).toEqual([]);
+  }, 60_000);
+
+  it('is told to the reader, who opens again and has the same lines; nothing is written twice', async () => {
+    const { fixture } = lab;
+    const { handle } = await fixture.started({ does: 'echo' });
+    const first = await fixture.read(handle);
+    await first.channel.write('one\n');
+    await first.until('echo: one');
+    proxy.cut();
+    await expect(first.next()).rejects.toMatchObject({ code: 'engine_unreachable', retryable: true });
+
+    const second = await fixture.read(handle);
+    await second.channel.write('\ntwo\n');
+    await second.until('echo: two');
+    expect(second.texts()).toEqual(['started', 'echo: one', 'echo: ', 'echo: two']);
+    expect(second.lines.slice(0, 2)).toEqual(first.lines);
+  }, 60_000);
+
+  it('is mended by the next write to an agent whose input stays open', async () => {
+    const { fixture } = lab;
+    const { handle } = await fixture.started({ does: 'echo' });
+    const writer = await fixture.read(handle);
+    await writer.channel.write('one\n');
+    await writer.until('echo: one');
+    proxy.cut();
+    await expect(writer.next()).rejects.toMatchObject({ code: 'engine_unreachable' });
+    await writer.channel.write('two\n');
+    const reader = await fixture.read(handle);
+    await reader.until('echo: two');
+    expect(reader.texts()).toEqual(['started', 'echo: one', 'echo: two']);
+  }, 60_000);
+
+  it('makes watchers look at everything once it is mended, and they go on to be told', async () => {
+    const { fixture } = lab;
+    const seen = fixture.watch();
+    const { deployment, handle } = await fixture.started({ does: 'echo' });
+    const other = await fixture.started({ does: 'exit', code: 1 });
+    await eventually('the subscription works', () => seen.some((ended) => ended?.runId === other.deployment.runId));
+    proxy.cut();
+    await eventually('the watcher is told that it may have overlooked something', () => seen.includes(null));
+    await lab.docker.getContainer(handle).kill();
+    await eventually('the end is reported', () => seen.some((ended) => ended?.runId === deployment.runId));
+  }, 60_000);
+});

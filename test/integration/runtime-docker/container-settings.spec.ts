@@ -1,0 +1,172 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AgentSpec } from '@crewtab/domain/ports/runtime';
+import { describeWithDocker } from '../../support/docker';
+import { openLab, type DockerLab } from './docker-lab';
+import type { TinyImageOptions } from './tiny-image';
+
+describeWithDocker('a container of an agent', () => {
+  let lab: DockerLab | null = null;
+
+  afterEach(async () => {
+    await lab?.fixture.dispose();
+    lab = null;
+  });
+
+  async function setUp(image: TinyImageOptions = {}): Promise<DockerLab> {
+    lab = await openLab({}, image);
+    return lab;
+  }
+
+  /** Runs a script (null: the image's own command) and gives its whole output. */
+  async function outputOf(made: DockerLab, script: string | null, agent: Partial<AgentSpec> = {}): Promise<string[]> {
+    const { fixture } = made;
+    const command = script === null ? null : ['sh', '-c', script];
+    const spec = { ...fixture.agent('solo', { does: 'cat' }), command, ...agent };
+    const handle = await fixture.ensure(await fixture.prepared(), spec);
+    const reader = await fixture.read(handle);
+    await reader.toEnd();
+    return reader.lines.map((line) => line.text);
+  }
+
+  it('is limited, labelled and without privileges', async () => {
+    const { fixture, docker } = await setUp();
+    const resources = { cpus: 0.5, memory: '64m', pids: 33 };
+    const { deployment, handle } = await fixture.started({ does: 'echo' }, { resources });
+    const { Config: config, HostConfig: host } = await docker.getContainer(handle).inspect();
+    expect(host).toMatchObject({
+      Init: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      NanoCpus: 500_000_000,
+      Memory: 64 * 1024 * 1024,
+      MemorySwap: 64 * 1024 * 1024,
+      PidsLimit: 33,
+      RestartPolicy: { Name: 'no' },
+    });
+    expect(host.LogConfig?.Type).toBe('json-file');
+    expect(config).toMatchObject({
+      User: '1000:1000',
+      WorkingDir: '/workspace',
+      Tty: false,
+      OpenStdin: true,
+      StdinOnce: false,
+    });
+    expect(config.Labels).toMatchObject({
+      'crewtab.installation': fixture.installationId,
+      'crewtab.run': deployment.runId,
+      'crewtab.agent': 'solo',
+      'crewtab.epoch': '1',
+      'crewtab.deadline': deployment.deadlineAt.toISOString(),
+    });
+  }, 60_000);
+
+  it('has limits where the agent names none', async () => {
+    const { fixture, docker } = await setUp();
+    const { handle } = await fixture.started({ does: 'echo' });
+    const { HostConfig: host } = await docker.getContainer(handle).inspect();
+    expect(host).toMatchObject({ NanoCpus: 1e9, Memory: 2 * 1024 ** 3, PidsLimit: 512 });
+  }, 60_000);
+
+  it('runs as uid 1000 and can write where programs expect to, in an image that knows no users', async () => {
+    const script = 'id -u; echo "$HOME"; for d in "$HOME" /tmp /workspace; do echo ok > $d/file && cat $d/file; done';
+    expect(await outputOf(await setUp(), script)).toEqual(['1000', '/home/agent', 'ok', 'ok', 'ok']);
+  }, 60_000);
+
+  it('keeps the user and home of an image that has one', async () => {
+    const passwd = 'root:x:0:0:root:/root:/bin/sh\napp:x:1234:1234::/usr:/bin/sh\n';
+    const made = await setUp({ passwd, changes: ['USER app'] });
+    expect(await outputOf(made, 'id -u; echo "$HOME"; echo ok > /workspace/file && cat file')).toEqual([
+      '1234',
+      '/usr',
+      'ok',
+    ]);
+  }, 60_000);
+
+  it("runs the image's own entry point and command where the agent names none", async () => {
+    const changes = ['ENTRYPOINT ["sh", "-c", "echo $0 $1; exit 5"]', 'CMD ["from", "image"]'];
+    const made = await setUp({ changes });
+    expect(await outputOf(made, null)).toEqual(['from image']);
+  }, 60_000);
+
+  it('says so where neither image nor agent has a command', async () => {
+    const made = await setUp();
+    await expect(outputOf(made, null)).rejects.toMatchObject({
+      code: 'create_failed',
+      message: expect.stringMatching(/command/i) as string,
+    });
+  }, 60_000);
+
+  it('has the injected files before it starts, owned by its user', async () => {
+    const files = [
+      { path: '/opt/crewtab/tool.sh', content: 'echo "tool says ü"\n', mode: 0o700 },
+      { path: '/home/agent/.config/deep/settings.json', content: '{}', mode: 0o600 },
+    ];
+    const script = 'sh /opt/crewtab/tool.sh; cat /home/agent/.config/deep/settings.json; echo; ls -ln /opt/crewtab';
+    const [said, settings, , listing] = await outputOf(await setUp(), script, { files });
+    expect([said, settings]).toEqual(['tool says ü', '{}']);
+    expect(listing).toMatch(/^-rwx------ 1 1000 1000/);
+  }, 60_000);
+
+  it('can be an injected program', async () => {
+    const files = [{ path: '/opt/agent', content: '#!/bin/sh\necho injected\n', mode: 0o755 }];
+    expect(await outputOf(await setUp(), null, { files, command: ['/opt/agent'] })).toEqual(['injected']);
+  }, 60_000);
+
+  it("sees the team's socket directory where it has a dialogue, and only there", async () => {
+    const made = await setUp();
+    const teamSocketDir = await mkdtemp(join(tmpdir(), 'crewtab-socket-'));
+    try {
+      await chmod(teamSocketDir, 0o755);
+      await writeFile(join(teamSocketDir, 'team.sock'), 'here');
+      const deployment = await made.fixture.prepared({ teamSocketDir });
+      const command = ['sh', '-c', 'cat /run/crewtab/team.sock || echo nothing'];
+      const texts: string[][] = [];
+      for (const stdin of ['open', 'once'] as const) {
+        const handle = await made.fixture.ensure(deployment, {
+          ...made.fixture.agent(stdin, { does: 'cat' }, { stdin }),
+          command,
+        });
+        const reader = await made.fixture.read(handle);
+        await reader.toEnd();
+        texts.push(reader.texts());
+      }
+      expect(texts).toEqual([['here'], ['nothing']]);
+    } finally {
+      await rm(teamSocketDir, { recursive: true });
+    }
+  }, 60_000);
+});
+
+describeWithDocker('a container whose deadline has passed', () => {
+  it('ends by itself, though nobody looks, and even if it ignores SIGTERM', async () => {
+    const { fixture, docker } = await openLab({ deadlineGraceMs: 1_000 });
+    try {
+      const deployment = await fixture.prepared({ deadlineAt: new Date() });
+      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'ignoreSigterm' }));
+      await docker.getContainer(handle).wait();
+      expect(await fixture.runtime.inspect(handle)).toMatchObject({
+        status: 'exited',
+        exitCode: 137,
+        isOutOfMemory: false,
+      });
+    } finally {
+      await fixture.dispose();
+    }
+  }, 60_000);
+
+  it('runs all the same in an image that has no `timeout`, with its exit code unchanged', async () => {
+    const { fixture, docker } = await openLab({}, { without: ['timeout'] });
+    try {
+      const { handle } = await fixture.started({ does: 'exit', code: 42 });
+      const { Path: program } = await docker.getContainer(handle).inspect();
+      expect(program).toBe('/bin/sh');
+      await (await fixture.read(handle)).toEnd();
+      expect(await fixture.runtime.inspect(handle)).toMatchObject({ status: 'exited', exitCode: 42 });
+    } finally {
+      await fixture.dispose();
+    }
+  }, 60_000);
+});

@@ -1,0 +1,35 @@
+import Docker from 'dockerode';
+import { shellCommand } from '@crewtab/testing/runtime/behaviours';
+import { ContractFixture } from '@crewtab/testing/runtime/contract-fixture';
+import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
+import type { DockerRuntimeOptions } from '@crewtab/runtime-docker/docker-options';
+import { connectionTo } from '@crewtab/runtime-docker/engine-client';
+import { dockerHost } from '../../support/docker';
+import { tinyImage, type TinyImageOptions } from './tiny-image';
+
+/** A runtime on the real engine, and the engine itself to look at what the runtime did. */
+export interface DockerLab {
+  readonly runtime: DockerRuntime;
+  readonly fixture: ContractFixture;
+  readonly docker: Docker;
+  readonly image: string;
+}
+
+/** `dispose` of its fixture tears everything down and fails where something is left. */
+export async function openLab(
+  options: Partial<DockerRuntimeOptions> = {},
+  imageOptions: TinyImageOptions = {},
+): Promise<DockerLab> {
+  const make = (): DockerRuntime => new DockerRuntime({ dockerHost: dockerHost(), ...options });
+  const runtime = make();
+  const image = await tinyImage(runtime, imageOptions);
+  const fixture = new ContractFixture({
+    runtime,
+    anotherWorker: make,
+    program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
+    images: [image],
+    network: 'none',
+    lookAlike: () => null,
+  });
+  return { runtime, fixture, docker: new Docker(connectionTo(dockerHost())), image };
+}

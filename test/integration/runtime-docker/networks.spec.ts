@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
+import { describeWithDocker } from '../../support/docker';
+import { openLab, type DockerLab } from './docker-lab';
+
+/** Far from the default base, so that a running Crewtab of the same host does not disturb. */
+const BASE = '10.197.0.0/16';
+
+describeWithDocker('networks of teams', () => {
+  let lab: DockerLab | null = null;
+
+  afterEach(async () => {
+    await lab?.fixture.dispose();
+    lab = null;
+  });
+
+  async function setUp(options: Parameters<typeof openLab>[0] = {}): Promise<DockerLab> {
+    lab = await openLab({ subnetBase: BASE, ...options });
+    return lab;
+  }
+
+  it('gives a team a private /28 of its own and takes it away with the run', async () => {
+    const { fixture, docker, runtime } = await setUp();
+    const deployment = await fixture.prepared({ network: 'team' });
+    await fixture.runtime.prepare(deployment, deployOptions());
+    const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
+    const { NetworkSettings: settings } = await docker.getContainer(handle).inspect();
+    expect(Object.keys(settings.Networks)).toEqual([deployment.name]);
+    const [network] = await docker.listNetworks({ filters: { name: [deployment.name] } });
+    expect(network?.IPAM?.Config?.[0]?.Subnet).toMatch(/^10\.197\.\d+\.\d+\/28$/);
+    const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+    expect(report).toEqual({ removed: { containers: 1, networks: 1, volumes: 1 }, left: [] });
+  }, 60_000);
+
+  it('puts teams with network "none" on no network', async () => {
+    const { fixture, docker } = await setUp();
+    const { handle } = await fixture.started({ does: 'echo' });
+    const { HostConfig: host } = await docker.getContainer(handle).inspect();
+    expect(host.NetworkMode).toBe('none');
+  }, 60_000);
+
+  it('gives many teams at once subnets that do not overlap', async () => {
+    const { fixture, docker } = await setUp();
+    const deployments = await Promise.all(Array.from({ length: 8 }, () => fixture.prepared({ network: 'team' })));
+    const networks = await docker.listNetworks({
+      filters: { label: [`crewtab.installation=${fixture.installationId}`] },
+    });
+    const subnets = networks.map((network) => network.IPAM?.Config?.[0]?.Subnet);
+    expect(new Set(subnets).size).toBe(deployments.length);
+  }, 120_000);
+
+  it('waits, rather than fails, when no subnet is free', async () => {
+    // A /20 is the shared network's alone: nothing is left for teams.
+    const { fixture } = await setUp({ subnetBase: '10.198.0.0/20' });
+    await expect(fixture.prepared({ network: 'team' })).rejects.toMatchObject({
+      code: 'create_failed',
+      retryable: true,
+    });
+  }, 60_000);
+
+  it('makes the shared network once, though two workers ask at the same moment, and leaves it at teardown', async () => {
+    const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
+    const { fixture, docker } = await setUp({ egressNetwork });
+    try {
+      const other = await fixture.anotherWorker();
+      const deployment = fixture.deployment({ network: 'egress' });
+      await Promise.all([
+        fixture.runtime.prepare(deployment, deployOptions()),
+        other.prepare(deployment, deployOptions()),
+      ]);
+      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
+      await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+      expect(await fixture.runtime.inspect(handle)).toEqual({ status: 'absent' });
+      const found = (await docker.listNetworks({ filters: { name: [egressNetwork] } })).filter(
+        ({ Name }) => Name === egressNetwork,
+      );
+      expect(found).toHaveLength(1);
+      expect(found[0]?.Options).toMatchObject({ 'com.docker.network.bridge.enable_icc': 'false' });
+      expect(found[0]?.Labels).toEqual({ 'crewtab.shared': 'egress' });
+    } finally {
+      await docker.getNetwork(egressNetwork).remove();
+    }
+  }, 60_000);
+
+  it('mends a shared network that somebody removed between preparation and start', async () => {
+    const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
+    const { fixture, docker, runtime } = await setUp({ egressNetwork });
+    const deployment = await fixture.prepared({ network: 'egress' });
+    await docker.getNetwork(egressNetwork).remove();
+    try {
+      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
+      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+      await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+    } finally {
+      await docker.getNetwork(egressNetwork).remove();
+    }
+  }, 60_000);
+});
