@@ -11,7 +11,8 @@ try {
   await ensureInstalled({ log });
   await ensureBuilt({ log });
   process.chdir(projectFolder);
-  await import(pathToFileURL(join(projectFolder, 'dist/libs/launcher/main.js')));
+  const { main } = await import(pathToFileURL(join(projectFolder, 'dist/libs/launcher/main.js')));
+  await main(process.env, process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   console.error(`✗ ${error.message}`);

@@ -46,14 +46,28 @@ export class ApiClient {
     }
   }
 
-  private async send(method: string, path: string, body?: object, signal?: AbortSignal, lastEventId?: string | null): Promise<Response> {
+  private async send(
+    method: string,
+    path: string,
+    body?: object,
+    signal?: AbortSignal,
+    lastEventId?: string | null,
+  ): Promise<Response> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.apiKey}` };
     if (body) headers['content-type'] = 'application/json';
     if (lastEventId) headers['last-event-id'] = lastEventId;
-    const response = await fetch(`${this.baseUrl}/api/v1${path}`, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}), ...(signal ? { signal } : {}) });
+    const response = await fetch(`${this.baseUrl}/api/v1${path}`, {
+      method,
+      headers,
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      ...(signal ? { signal } : {}),
+    });
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as { detail?: string; title?: string };
-    throw new ApiError(response.status, problem.detail ?? problem.title ?? `${method} ${path} was answered with ${response.status}`);
+    throw new ApiError(
+      response.status,
+      problem.detail ?? problem.title ?? `${method} ${path} was answered with ${response.status}`,
+    );
   }
 }
 

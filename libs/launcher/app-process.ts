@@ -37,25 +37,33 @@ export class AppProcess {
     private readonly onReady: () => void,
   ) {
     this.log = createWriteStream(logFile, { flags: 'a' });
-    for (const stream of [child.stdout, child.stderr]) if (stream) createInterface({ input: stream }).on('line', (line) => this.hear(line));
+    for (const stream of [child.stdout, child.stderr])
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.hear(line));
     this.ended = new Promise((resolve) => child.once('close', () => (this.log.end(), resolve())));
   }
 
   /** @throws LocalServiceError with the process's last lines when it ends before it is ready */
   static async start(options: AppOptions): Promise<AppProcess> {
     await mkdir(options.logDir, { recursive: true });
-    const child = spawn(process.execPath, ['--enable-source-maps', '--require', join(__dirname, 'parent-guard.js'), options.program], {
-      env: options.env,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', '--require', join(__dirname, 'parent-guard.js'), options.program],
+      {
+        env: options.env,
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        detached: true,
+      },
+    );
     let markReady: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => (markReady = resolve));
     const app = new AppProcess(options, child, join(options.logDir, `${options.name}.log`), markReady);
     const failed = app.ended.then(() => Promise.reject(app.failure(`the ${options.name} ended before it was ready`)));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(app.failure(`the ${options.name} was not ready within ${options.readyWithinMs / 1_000} s`)), options.readyWithinMs);
+      timer = setTimeout(
+        () => reject(app.failure(`the ${options.name} was not ready within ${options.readyWithinMs / 1_000} s`)),
+        options.readyWithinMs,
+      );
     });
     try {
       await Promise.race([ready, failed, late]);

@@ -33,7 +33,9 @@ export class ConversationView {
       case 'tool_result':
         return this.tool(message);
       default:
-        return this.note(`${this.name(message)} ${this.dim(this.fit(textOf(message) || JSON.stringify(message.content)))}`);
+        return this.note(
+          `${this.name(message)} ${this.dim(this.fit(textOf(message) || JSON.stringify(message.content)))}`,
+        );
     }
   }
 
@@ -48,7 +50,8 @@ export class ConversationView {
     const { title, status } = message.content;
     // Updates in the middle of a call say little to a reader; its beginning and its end do.
     if (typeof title === 'string') this.note(`${this.name(message)} ${this.dim(this.fit(title))}`);
-    else if (status === 'failed') this.note(`${this.name(message)} ${this.terminal.style('red', 'a tool call failed')}`);
+    else if (status === 'failed')
+      this.note(`${this.name(message)} ${this.terminal.style('red', 'a tool call failed')}`);
   }
 
   private delegation(message: SeenMessage): string {

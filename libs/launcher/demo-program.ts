@@ -21,14 +21,19 @@ export async function demoCommand(): Promise<DemoAgentProgram> {
  * The demo agent's image on the engine: made of this machine's own Node under Linux, which needs no registry, else
  * built from its Dockerfile. Does nothing when the engine has it already.
  */
-export async function demoImage(dockerHost: string, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<DemoAgentProgram> {
+export async function demoImage(
+  dockerHost: string,
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
+): Promise<DemoAgentProgram> {
   const engine = dockerHttp(dockerHost, env);
   const command = [...DEMO_AGENT_COMMAND];
   if (process.platform !== 'linux') return { image: await buildFromDockerfile(dockerHost, env, terminal), command };
-  const { reference, changes, openTar } = await buildRootfsTar();
+  const made = await buildRootfsTar();
+  const { reference, changes } = made;
   if (!(await hasImage(engine, reference))) {
     terminal.step(`making the demo image ${reference} from this machine's Node (about 100 MB, no registry needed)`);
-    await importImage(engine, openTar(), reference, changes);
+    await importImage(engine, made.openTar(), reference, changes);
   }
   return { image: reference, command };
 }
@@ -37,7 +42,11 @@ async function buildFromDockerfile(dockerHost: string, env: NodeJS.ProcessEnv, t
   const image = `${DEMO_IMAGE_NAME}:local`;
   terminal.step(`building the demo image ${image} with docker build`);
   const args = ['build', '--quiet', '--file', 'images/demo-agent/Dockerfile', '--tag', image, '.'];
-  const child = spawn('docker', args, { cwd: PROJECT_DIR, env: { ...env, DOCKER_HOST: dockerHost }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('docker', args, {
+    cwd: PROJECT_DIR,
+    env: { ...env, DOCKER_HOST: dockerHost },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let words = '';
   child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
   const code = await new Promise<number | null>((resolve) => {

@@ -21,7 +21,10 @@ interface SeenSchedule {
 
 /** True on a database that nobody has used yet. */
 export async function isUnused(api: ApiClient): Promise<boolean> {
-  const [teams, schedules] = await Promise.all([api.get<Page<unknown>>('/teams?limit=1'), api.get<Page<unknown>>('/schedules?limit=1')]);
+  const [teams, schedules] = await Promise.all([
+    api.get<Page<unknown>>('/teams?limit=1'),
+    api.get<Page<unknown>>('/schedules?limit=1'),
+  ]);
   return teams.items.length === 0 && schedules.items.length === 0;
 }
 
@@ -29,7 +32,8 @@ export async function isUnused(api: ApiClient): Promise<boolean> {
 export async function createDemo(api: ApiClient, program: DemoAgentProgram): Promise<SeenSchedule> {
   const team = await api.post<{ id: string }>('/teams', {
     name: 'Demo team',
-    description: 'Two demo agents that need no model: the lead writes a report on a sample repository, the analyst counts.',
+    description:
+      'Two demo agents that need no model: the lead writes a report on a sample repository, the analyst counts.',
     agents: demoAgents(program),
   });
   return api.post<SeenSchedule>('/schedules', {

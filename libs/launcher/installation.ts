@@ -27,7 +27,7 @@ export interface Installation {
 
 /** What was started, in order; stopped in the reverse order. Also of a start that failed or was interrupted half-way. */
 export class Started {
-  private readonly stops: { readonly what: string; stop(): Promise<void> }[] = [];
+  private readonly stops: { readonly what: string; readonly stop: () => Promise<void> }[] = [];
   private readonly apps: AppProcess[] = [];
   private isStopped = false;
 
@@ -58,7 +58,11 @@ export class Started {
 }
 
 /** Starts everything that is not there yet. @throws LocalServiceError with one line and how to mend it */
-export async function startInstallation(env: NodeJS.ProcessEnv, started: Started, terminal: Terminal): Promise<Installation> {
+export async function startInstallation(
+  env: NodeJS.ProcessEnv,
+  started: Started,
+  terminal: Terminal,
+): Promise<Installation> {
   const dataDir = resolve(env['CREWTAB_DATA_DIR'] || '.crewtab');
   const port = parsePort(env['PORT']);
   const host = env['HOST'] || '127.0.0.1';
@@ -67,7 +71,8 @@ export async function startInstallation(env: NodeJS.ProcessEnv, started: Started
   const engine = await chooseRuntime(env, terminal);
   const [databaseUrl, redisUrl] = await startServices(env, dataDir, started, terminal);
   const apiKey = env['CREWTAB_API_KEY'] || (await keptSecret(dataDir, 'api-key', makeApiKey));
-  const encryptionKey = env['CREWTAB_ENCRYPTION_KEY'] || (await keptSecret(dataDir, 'encryption-key', makeEncryptionKey));
+  const encryptionKey =
+    env['CREWTAB_ENCRYPTION_KEY'] || (await keptSecret(dataDir, 'encryption-key', makeEncryptionKey));
   const appEnv: NodeJS.ProcessEnv = {
     ...env,
     DATABASE_URL: databaseUrl,
@@ -85,7 +90,9 @@ export async function startInstallation(env: NodeJS.ProcessEnv, started: Started
   for (const name of ['scheduler', 'worker'] as const) {
     terminal.step(`starting the ${name}`);
     const program = join(BUILD_DIR, 'apps', name, 'src/main.js');
-    apps.push(await started.add(name, AppProcess.start({ name, program, env: appEnv, logDir, readyWithinMs: READY_WITHIN_MS })));
+    apps.push(
+      await started.add(name, AppProcess.start({ name, program, env: appEnv, logDir, readyWithinMs: READY_WITHIN_MS })),
+    );
   }
   const crashed = new Promise<never>((_, reject) => apps.forEach((app) => app.onCrash(reject)));
   // Also when nobody waits for it at that moment.
@@ -93,7 +100,12 @@ export async function startInstallation(env: NodeJS.ProcessEnv, started: Started
   return { url: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`, apiKey, ...engine, dataDir, crashed };
 }
 
-async function startServices(env: NodeJS.ProcessEnv, dataDir: string, started: Started, terminal: Terminal): Promise<[string, string]> {
+async function startServices(
+  env: NodeJS.ProcessEnv,
+  dataDir: string,
+  started: Started,
+  terminal: Terminal,
+): Promise<[string, string]> {
   const log = (line: string): void => terminal.step(line);
   let databaseUrl = env['DATABASE_URL'];
   if (!databaseUrl) {
@@ -108,7 +120,10 @@ async function startServices(env: NodeJS.ProcessEnv, dataDir: string, started: S
   return [databaseUrl, redisUrl];
 }
 
-async function chooseRuntime(env: NodeJS.ProcessEnv, terminal: Terminal): Promise<{ runtime: 'docker' | 'process'; dockerHost: string | null }> {
+async function chooseRuntime(
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
+): Promise<{ runtime: 'docker' | 'process'; dockerHost: string | null }> {
   const wanted = env['CREWTAB_RUNTIME'];
   if (wanted === 'process') {
     terminal.warn(NO_ISOLATION);
@@ -120,7 +135,10 @@ async function chooseRuntime(env: NodeJS.ProcessEnv, terminal: Terminal): Promis
     return { runtime: 'docker', dockerHost: engine.dockerHost };
   }
   if (wanted === 'docker') {
-    throw new LocalServiceError(`no container engine answers: ${engine.reason}`, 'start Docker, or leave CREWTAB_RUNTIME unset to run agents as child processes');
+    throw new LocalServiceError(
+      `no container engine answers: ${engine.reason}`,
+      'start Docker, or leave CREWTAB_RUNTIME unset to run agents as child processes',
+    );
   }
   terminal.step(`no container engine answers (${engine.reason})`);
   terminal.warn(NO_ISOLATION);
@@ -133,5 +151,8 @@ const NO_ISOLATION =
 function parsePort(text: string | undefined): number {
   const port = text ? Number(text) : 3000;
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new LocalServiceError(`PORT must be a whole number from 1 to 65535 (now "${text ?? ''}")`, 'for example PORT=3000 npm start');
+  throw new LocalServiceError(
+    `PORT must be a whole number from 1 to 65535 (now "${text ?? ''}")`,
+    'for example PORT=3000 npm start',
+  );
 }

@@ -26,9 +26,16 @@ Settings are environment variables; .env.example describes all of them. The ones
 /** @throws LocalServiceError for what it does not know */
 export function parseOptions(args: readonly string[]): LauncherOptions {
   try {
-    const { values } = parseArgs({ args: [...args], options: { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    });
     return { isOnce: values.once ?? false, isHelp: values.help ?? false };
   } catch (error) {
-    throw new LocalServiceError(messageOf(error).split('. ')[0] ?? 'unknown option', 'npm start -- --help shows the options', error);
+    throw new LocalServiceError(
+      messageOf(error).split('. ')[0] ?? 'unknown option',
+      'npm start -- --help shows the options',
+      error,
+    );
   }
 }

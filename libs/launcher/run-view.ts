@@ -14,12 +14,22 @@ export interface SeenRun {
   readonly finishedAt: string | null;
   readonly teamDeploymentId: string | null;
   readonly error: { readonly code: string; readonly message: string } | null;
-  readonly teardown: { readonly containers: number; readonly networks: number; readonly volumes: number; readonly verifiedAt: string } | null;
+  readonly teardown: {
+    readonly containers: number;
+    readonly networks: number;
+    readonly volumes: number;
+    readonly verifiedAt: string;
+  } | null;
 }
 
 interface SeenDeployment {
   readonly name: string;
-  readonly agents: readonly { readonly name: string; readonly container: string; readonly startedAt: string | null; readonly readyAt: string | null }[];
+  readonly agents: readonly {
+    readonly name: string;
+    readonly container: string;
+    readonly startedAt: string | null;
+    readonly readyAt: string | null;
+  }[];
 }
 
 /** Follows one run to its very end and prints what happens. @returns the run as it ended */
@@ -64,16 +74,25 @@ export class RunView {
     const deployment = await this.api.get<SeenDeployment>(`/deployments/${id}`);
     this.once('deploying', () => this.terminal.step(`deploying ${this.terminal.style('bold', deployment.name)}`));
     for (const { name, container, startedAt, readyAt } of deployment.agents) {
-      if (startedAt) this.once(`started ${name}`, () => this.terminal.step(`  ${this.terminal.agent(name)} started as ${container}`));
+      if (startedAt)
+        this.once(`started ${name}`, () =>
+          this.terminal.step(`  ${this.terminal.agent(name)} started as ${container}`),
+        );
       if (readyAt) this.once(`ready ${name}`, () => this.terminal.step(`  ${this.terminal.agent(name)} ready`));
     }
     if (deployment.agents.every(({ readyAt }) => readyAt)) this.told.add('prompted');
   }
 
   private showEnd(run: SeenRun): void {
-    const took = run.startedAt && run.finishedAt ? ` in ${((Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1_000).toFixed(1)} s` : '';
+    const took =
+      run.startedAt && run.finishedAt
+        ? ` in ${((Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1_000).toFixed(1)} s`
+        : '';
     if (run.status === 'success') this.terminal.done(`${this.terminal.style('bold', 'success')}${took}`);
-    else this.terminal.error(new Error(`${run.status}${took}${run.error ? `: ${run.error.message} (${run.error.code})` : ''}`));
+    else
+      this.terminal.error(
+        new Error(`${run.status}${took}${run.error ? `: ${run.error.message} (${run.error.code})` : ''}`),
+      );
     if (run.teardown) this.terminal.done(receipt(run.teardown));
   }
 
@@ -85,7 +104,9 @@ export class RunView {
 }
 
 function receipt({ containers, networks, volumes, verifiedAt }: NonNullable<SeenRun['teardown']>): string {
-  const parts = [count(containers, 'container'), count(networks, 'network'), count(volumes, 'volume')].filter((part) => part !== null);
+  const parts = [count(containers, 'container'), count(networks, 'network'), count(volumes, 'volume')].filter(
+    (part) => part !== null,
+  );
   return `removed ${parts.join(', ') || 'nothing'}; verified clean at ${verifiedAt}`;
 }
 
