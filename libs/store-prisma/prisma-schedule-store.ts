@@ -14,6 +14,7 @@ import {
   CREATE_SCHEDULE,
   DELETE_SCHEDULE,
   GET_SCHEDULE,
+  LIST_RUNNING_SCHEDULES,
   LIST_SCHEDULES,
   SET_ENABLED,
   UPDATE_SCHEDULE,
@@ -63,7 +64,10 @@ export class PrismaScheduleStore implements ScheduleStore {
     const { teamId = null, enabled = null, status = null } = filter;
     if (teamId !== null && !isId(teamId)) return { items: [], nextCursor: null };
     const values = [organizationId, before?.id ?? null, teamId, enabled, status, limit + 1];
-    const rows = await this.db.query<ScheduleRow>(LIST_SCHEDULES, values);
+    const rows = await this.db.query<ScheduleRow>(
+      status === 'running' ? LIST_RUNNING_SCHEDULES : LIST_SCHEDULES,
+      values,
+    );
     return toPage(rows, limit, ({ id }) => ({ id, at: null }), toSchedule);
   }
 

@@ -31,14 +31,23 @@ export const CREATE_SCHEDULE: Statement = {
     ${READ_CHANGED}`,
 };
 
-export const LIST_SCHEDULES: Statement = {
-  name: 'schedule_list',
+const listOf = (name: string, condition: string): Statement => ({
+  name,
   text: `${SELECT_SCHEDULE} FROM schedules s ${WITH_STATE}
     WHERE s.organization_id = $1 AND s.deleted_at IS NULL AND ($2::uuid IS NULL OR s.id < $2::uuid)
-      AND ($3::uuid IS NULL OR s.team_id = $3::uuid) AND ($4::boolean IS NULL OR s.enabled = $4::boolean)
-      AND ($5::text IS NULL OR state.status = $5::text)
+      AND ($3::uuid IS NULL OR s.team_id = $3::uuid) AND ($4::boolean IS NULL OR s.enabled = $4::boolean) AND ${condition}
     ORDER BY s.id DESC LIMIT $6`,
-};
+});
+
+/** $5 is the wanted status, or null for all. */
+export const LIST_SCHEDULES = listOf('schedule_list', '($5::text IS NULL OR state.status = $5::text)');
+
+/** For the status `running` alone ($5): among many idle schedules the few are found from their runs. */
+export const LIST_RUNNING_SCHEDULES = listOf(
+  'schedule_list_running',
+  `state.status = $5::text AND s.id IN (
+        SELECT r.schedule_id FROM schedule_runs r WHERE r.organization_id = $1 AND r.status IN ('queued', 'running'))`,
+);
 
 export const GET_SCHEDULE: Statement = {
   name: 'schedule_get',

@@ -283,9 +283,6 @@ CREATE UNIQUE INDEX "teams_organization_id_id_key" ON "teams"("organization_id",
 CREATE UNIQUE INDEX "agents_team_id_name_key" ON "agents"("team_id", "name");
 
 -- CreateIndex
-CREATE INDEX "schedules_team_id_idx" ON "schedules"("team_id");
-
--- CreateIndex
 CREATE UNIQUE INDEX "schedules_organization_id_id_key" ON "schedules"("organization_id", "id");
 
 -- CreateIndex
