@@ -1,0 +1,77 @@
+import { cpus, loadavg } from 'node:os';
+import type { Bench, Figure } from './harness/bench';
+import { startServices } from './harness/services';
+import { renderMissed, renderTable } from './harness/table';
+import { fireLagIdle } from './fire-lag-idle';
+import { fireLagMany } from './fire-lag-many';
+import { fireLagSingle } from './fire-lag-single';
+
+const BENCHES: readonly Bench[] = [fireLagMany, fireLagSingle, fireLagIdle];
+
+const HELP = `npm run bench                 all of them, under ten minutes
+npm run bench -- <name> …     only these
+
+${BENCHES.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
+
+Those that deploy containers use the engine of DOCKER_HOST, or the first one that answers, and are left out without one.
+bench/README.md says what each measures and how to read it. A missed aim is a finding, not a failure: the exit code is 1
+only when something could not be measured.`;
+
+void main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) return console.log(HELP);
+  const unknown = args.filter((arg) => !BENCHES.some(({ name }) => name === arg));
+  if (unknown.length > 0) {
+    console.error(`there is no bench ${unknown.join(', ')}\n\n${HELP}`);
+    process.exitCode = 1;
+    return;
+  }
+  await measure(args.length === 0 ? BENCHES : BENCHES.filter(({ name }) => args.includes(name)));
+}
+
+async function measure(benches: readonly Bench[]): Promise<void> {
+  const startedAt = performance.now();
+  const log = (line: string): void => console.log(`· ${line}`);
+  const services = await startServices(log);
+  const figures: Figure[] = [];
+  try {
+    for (const bench of benches) {
+      if (bench.needsDocker && services.dockerHost === null) {
+        log(`${bench.name}: left out, it needs a container engine`);
+        continue;
+      }
+      log(`${bench.name}: ${bench.about}`);
+      figures.push(...(await attempt(bench, () => bench.run(services))));
+    }
+  } finally {
+    await services.stop();
+  }
+  if (figures.length === 0) return;
+  console.log(`\n${renderTable(figures)}\n`);
+  const missed = renderMissed(figures);
+  if (missed !== '') console.log(`${missed}\n`);
+  log(`measured in ${((performance.now() - startedAt) / 1000).toFixed(0)} s on ${machine()}`);
+}
+
+/** One bench that fails does not keep the others from being measured. */
+async function attempt(bench: Bench, run: () => Promise<Figure[]>): Promise<Figure[]> {
+  const startedAt = performance.now();
+  try {
+    const figures = await run();
+    console.log(`${renderTable(figures)}`);
+    console.log(`  (${((performance.now() - startedAt) / 1000).toFixed(0)} s)`);
+    return figures;
+  } catch (error) {
+    console.error(`${bench.name} could not be measured:`, error);
+    process.exitCode = 1;
+    return [];
+  }
+}
+
+function machine(): string {
+  const load = loadavg()
+    .map((each) => each.toFixed(1))
+    .join(' ');
+  return `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.versions.node}, load ${load}`;
+}
