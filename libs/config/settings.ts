@@ -130,6 +130,15 @@ export const SETTINGS = {
     },
     matching(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 of the characters A-Z a-z 0-9 _ -'),
   ),
+  CREWTAB_ALIVE_FILE: optional(
+    {
+      description:
+        'A file that the worker touches while it can renew its leases, for dist/apps/worker/src/healthcheck.js, which looks at its age. ' +
+        'Every worker needs one of its own. Not set: there is none.',
+      example: '/tmp/crewtab-worker.alive',
+    },
+    matching(/^[^\0]{1,4096}$/, 'must be a path'),
+  ),
   AGENT_HANDSHAKE_TIMEOUT: withDefault(
     { description: 'How long a started agent may take to answer the handshake before the run fails. A Go duration.' },
     '60s',

@@ -17,6 +17,8 @@ export interface WorkerConfig {
   readonly concurrency: number;
   /** Null: the engine's own id. */
   readonly hostName: string | null;
+  /** Touched while the worker can renew its leases; null: none. */
+  readonly aliveFile: string | null;
   /** PATH, for agents that are child processes. */
   readonly searchPath: string;
   readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
@@ -33,6 +35,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
     'CREWTAB_WORKER_HOST',
+    'CREWTAB_ALIVE_FILE',
     'AGENT_HANDSHAKE_TIMEOUT',
     'AGENT_STOP_GRACE',
     'AGENT_OUTPUT_LIMIT',
@@ -50,7 +53,13 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     },
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
+    aliveFile: values.CREWTAB_ALIVE_FILE,
     searchPath: environment['PATH'] ?? '/usr/bin:/bin',
     log: { level: values.LOG_LEVEL },
   };
+}
+
+/** For the worker's health check, which must not need all of the worker's settings. @throws ConfigError */
+export function loadAliveFile(environment: Environment = process.env): string | null {
+  return readSettings(environment, ['CREWTAB_ALIVE_FILE']).CREWTAB_ALIVE_FILE;
 }

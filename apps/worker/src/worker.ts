@@ -16,6 +16,7 @@ import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { applyMigrations } from '@crewtab/store-prisma/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
+import { AliveFile } from './alive-file';
 import type { Workplace } from './open-workplace';
 import { WorkerModule, workerProcessors } from './worker.module';
 
@@ -66,7 +67,14 @@ export async function startWorker(
     logger,
   };
   const worker = { workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: host.id };
-  const holder = new RunHolder(engine, worker, config.concurrency, (hasRoom) => processors.runs.setHasRoom(hasRoom));
+  const sign = config.aliveFile === null ? null : new AliveFile(config.aliveFile, logger);
+  const holder = new RunHolder(
+    engine,
+    worker,
+    config.concurrency,
+    (hasRoom) => processors.runs.setHasRoom(hasRoom),
+    () => sign?.touch(),
+  );
   const reaper = new OrphanReaper({ store: store.runs, runtime, desk, clock, logger });
   const processors = workerProcessors(
     {
@@ -84,6 +92,7 @@ export async function startWorker(
     worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
   }
   await holder.start();
+  sign?.touch();
   reaper.start();
   logger.info(
     { worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency },

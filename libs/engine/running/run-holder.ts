@@ -38,6 +38,8 @@ export class RunHolder {
     readonly worker: WorkerIdentity,
     private readonly capacity: number,
     private readonly onCapacityChange: (hasRoom: boolean) => void = () => undefined,
+    /** Called after each round in which the database answered: leases renewed, abandoned runs looked for. */
+    private readonly onRenewed: () => void = () => undefined,
   ) {}
 
   get heldRunIds(): string[] {
@@ -146,6 +148,7 @@ export class RunHolder {
     try {
       await this.renew();
       await this.adoptAbandoned();
+      this.onRenewed();
     } catch (error) {
       this.deps.logger.warn(
         { error: error instanceof Error ? error.message : String(error) },
