@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { findFreePort } from '@crewtab/local-services/free-port';
+import { Client } from 'pg';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { demoImage } from '../../support/demo-image';
+import { dockerHost } from '../../support/docker';
+import { oncePerRun } from '../../support/once-per-run';
+import { endLeftoverProcesses, startNode, type StartedProcess } from '../../support/processes';
+import { startE2eRedis, type E2eRedis } from '../../support/redis-container';
+import { ApiClient, type AgentInput } from './api-client';
+import { leftoversOf, removeLeftovers } from './engine-leftovers';
+
+const PROJECT = resolve(__dirname, '../../..');
+const API_KEY = randomBytes(24).toString('base64url');
+/** Start-up takes a second on an idle machine; this is a bound, not a measurement. */
+const READY_WITHIN_MS = 60_000;
+/** What the shutdown of either process must keep to, ms. */
+export const SHUTDOWN_LIMIT_MS = 10_000;
+
+type Environment = Readonly<Record<string, string>>;
+
+export interface CrewtabOptions {
+  /** Default 1. */
+  readonly schedulers?: number;
+  /** Default 1. */
+  readonly workers?: number;
+  /** Settings of every worker, over those of the harness. */
+  readonly workerEnv?: Environment;
+}
+
+/** An installation of its own: a fresh database, Redis in a container, the real apps as processes. */
+export class Crewtab {
+  readonly schedulers: StartedProcess[] = [];
+  readonly workers: StartedProcess[] = [];
+  private startedWorkers = 0;
+  private apiClient: ApiClient | null = null;
+
+  private constructor(
+    readonly image: string,
+    readonly redis: E2eRedis,
+    private readonly database: TestDatabase,
+    private readonly dataDir: string,
+    private readonly options: CrewtabOptions,
+  ) {}
+
+  /** Resolves when every process says that it is ready. */
+  static async start(options: CrewtabOptions = {}): Promise<Crewtab> {
+    await oncePerRun('build', build);
+    const crewtab = new Crewtab(
+      await demoImage(),
+      await startE2eRedis(),
+      await createTestDatabase(),
+      await mkdtemp(join(tmpdir(), 'crewtab-e2e-')),
+      options,
+    );
+    try {
+      await crewtab.startAll();
+      return crewtab;
+    } catch (error) {
+      await crewtab.stop().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  get api(): ApiClient {
+    if (this.apiClient === null) throw new Error('no scheduler is ready');
+    return this.apiClient;
+  }
+
+  /** A leader that is the demo agent; what is given replaces its fields. */
+  leader(fields: Partial<AgentInput> = {}): AgentInput {
+    return { name: 'lead', role: 'leader', protocol: 'acp', image: this.image, ...fields };
+  }
+
+  /** Starts one more worker. Resolves when it is ready. */
+  async startWorker(): Promise<StartedProcess> {
+    this.startedWorkers += 1;
+    const worker = this.startApp(`worker ${this.startedWorkers}`, 'worker', {
+      DOCKER_HOST: dockerHost(),
+      AGENT_STOP_GRACE: '1s',
+      ...this.options.workerEnv,
+    });
+    this.workers.push(worker);
+    await worker.waitForLine(/worker ready/, { timeoutMs: READY_WITHIN_MS });
+    return worker;
+  }
+
+  /** The worker whose log says that it began this run. */
+  async workerOf(runId: string): Promise<StartedProcess> {
+    const isHere = (line: string): boolean => line.includes(runId) && line.includes('run begun');
+    await Promise.race(
+      this.workers
+        .filter(({ hasExited }) => !hasExited)
+        .map((one) => one.waitForLine(new RegExp(`${runId}.*run begun`))),
+    );
+    const worker = this.workers.find(({ lines }) => lines.some(isHere));
+    if (worker === undefined) throw new Error(`no worker began run ${runId}`);
+    return worker;
+  }
+
+  /** What its runs left on the engine: expected to be empty whenever all are finished. */
+  async leftovers(): Promise<string[]> {
+    return leftoversOf(await this.installationId());
+  }
+
+  /**
+   * Ends all processes with SIGTERM, then removes what belongs to the installation. Fails for a process that does not
+   * end well in time, and for anything left: processes, database connections, containers, networks, volumes.
+   */
+  async stop(): Promise<void> {
+    const problems: unknown[] = [];
+    const attempt = (step: () => Promise<void>): Promise<void> =>
+      step().catch((error: unknown) => void problems.push(error));
+    await attempt(() => this.stopProcesses());
+    await attempt(() => endLeftoverProcesses());
+    await attempt(async () => {
+      const left = await this.leftovers();
+      await removeLeftovers(left);
+      if (left.length > 0) throw new Error(`left on the engine: ${left.join(', ')}`);
+    });
+    await attempt(() => this.redis.stop());
+    await attempt(() => this.database.drop());
+    await attempt(() => rm(this.dataDir, { recursive: true, force: true }));
+    if (problems.length > 0) throw new Error(problems.map(String).join('\n'), { cause: problems[0] });
+  }
+
+  private async startAll(): Promise<void> {
+    const { schedulers = 1, workers = 1 } = this.options;
+    const ports = await Promise.all(Array.from({ length: schedulers }, () => findFreePort()));
+    for (const port of ports) {
+      const env = { PORT: String(port), CREWTAB_API_KEY: API_KEY };
+      this.schedulers.push(this.startApp(`scheduler ${this.schedulers.length + 1}`, 'scheduler', env));
+    }
+    await Promise.all([
+      ...this.schedulers.map((one) => one.waitForLine(/scheduler ready/, { timeoutMs: READY_WITHIN_MS })),
+      ...Array.from({ length: workers }, () => this.startWorker()),
+    ]);
+    this.apiClient = new ApiClient(`http://127.0.0.1:${ports[0]}`, API_KEY);
+  }
+
+  private startApp(name: string, app: 'scheduler' | 'worker', env: Environment): StartedProcess {
+    return startNode(name, [join(PROJECT, `dist/apps/${app}/src/main.js`)], {
+      cwd: PROJECT,
+      env: {
+        DATABASE_URL: this.database.url,
+        REDIS_URL: this.redis.url,
+        CREWTAB_ENCRYPTION_KEY: this.encryptionKey,
+        CREWTAB_DATA_DIR: this.dataDir,
+        LOG_LEVEL: 'info',
+        ...env,
+      },
+    });
+  }
+
+  private readonly encryptionKey = randomBytes(32).toString('hex');
+
+  private async stopProcesses(): Promise<void> {
+    const running = [...this.workers, ...this.schedulers].filter(({ hasExited }) => !hasExited);
+    for (const one of running) one.kill();
+    const late = new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new Error(`not ended ${SHUTDOWN_LIMIT_MS} ms after SIGTERM`)), SHUTDOWN_LIMIT_MS).unref();
+    });
+    const ended = Promise.all(
+      running.map(async (one) => ({ name: one.name, exit: await one.exited, tail: one.tail(5) })),
+    );
+    for (const { name, exit, tail } of await Promise.race([ended, late])) {
+      if (exit.code !== 0) throw new Error(`${name} ended with ${JSON.stringify(exit)}:\n${tail}`);
+    }
+  }
+
+  private async installationId(): Promise<string> {
+    const client = new Client({ connectionString: this.database.url });
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ id: string }>('SELECT id FROM installation');
+      return rows[0]?.id ?? '';
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+async function build(): Promise<string> {
+  const building = startNode('build', [join(PROJECT, 'scripts/build.mjs')], { cwd: PROJECT });
+  const { code } = await building.exited;
+  if (code !== 0) throw new Error(`the build failed:\n${building.tail()}`);
+  return 'built';
+}
