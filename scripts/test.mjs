@@ -1,9 +1,9 @@
 // npm test: everything that must hold, in a fresh clone. Plain Node, because it runs before the first installation.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ensureBuilt } from './lib/ensure-built.mjs';
 import { ensureInstalled } from './lib/ensure-installed.mjs';
 import { addTallies, readJestTally, summaryLine } from './lib/jest-tally.mjs';
@@ -39,8 +39,7 @@ async function main() {
     for (const [title, project] of suites) tallies.push(await suite(title, project));
     return finish(addTallies(tallies));
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    console.error(error.message);
+    console.error(error instanceof SetupError ? error.message : error);
     return finish({ passed: 0, failed: 1, skipped: 0 });
   }
 }
@@ -65,7 +64,7 @@ async function build() {
 async function requireEngine() {
   const search = join(projectFolder, 'dist/libs/local-services/docker-engine.js');
   if (process.env.CREWTAB_REQUIRE_DOCKER !== '1' || !existsSync(search)) return;
-  const { findDockerEngine } = await import(pathToFileURL(search).href);
+  const { findDockerEngine } = createRequire(import.meta.url)(search);
   const engine = await findDockerEngine(process.env);
   if (!engine.isReachable)
     throw new SetupError(`CREWTAB_REQUIRE_DOCKER=1, and no Docker engine answers: ${engine.reason}`);
