@@ -1,0 +1,97 @@
+import Redis from 'ioredis';
+import { describeWithDocker } from '../support/docker';
+import { eventually } from '../support/wait-for';
+import type { Run } from './support/api-client';
+import { Crewtab } from './support/crewtab';
+
+const MINUTE_MS = 60_000;
+/** After FLUSHALL the Job Schedulers must be back within this. */
+const REPAIR_LIMIT_MS = 15_000;
+
+jest.setTimeout(180_000);
+
+describeWithDocker('schedules fire by themselves, with two scheduler apps', () => {
+  let crewtab: Crewtab;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    crewtab = await Crewtab.start({ schedulers: 2 });
+    redis = new Redis(crewtab.redis.url);
+  });
+
+  afterAll(async () => {
+    (redis as Redis | undefined)?.disconnect();
+    await (crewtab as Crewtab | undefined)?.stop();
+  });
+
+  const createMinutely = async (name: string): Promise<string> => {
+    const { api } = crewtab;
+    const team = await api.createTeam({ name, agents: [crewtab.leader()] });
+    const schedule = { teamId: team.id, name, prompt: 'answer on time', cron: '* * * * *' };
+    return (await api.createSchedule(schedule)).id;
+  };
+
+  /** Waits for the row of that instant, which must appear within its minute. */
+  const rowOf = (scheduleId: string, dueAt: string): Promise<Run> =>
+    eventually(
+      async () => {
+        const run = (await crewtab.api.runsOf(scheduleId)).find(({ scheduledFor }) => scheduledFor === dueAt);
+        if (run === undefined) throw new Error(`no row for ${dueAt}`);
+        return run;
+      },
+      { timeoutMs: Date.parse(dueAt) - Date.now() + MINUTE_MS, intervalMs: 250 },
+    );
+
+  const nextDueAt = async (scheduleId: string): Promise<string> =>
+    (await crewtab.api.schedule(scheduleId)).nextRunAt ?? 'never';
+
+  const jobSchedulers = async (): Promise<string[]> =>
+    (await redis.keys('crewtab:ticks:repeat:*')).map((key) => key.split(':')[3] ?? '');
+
+  it('fires within the minute, once for each due instant, also after FLUSHALL on Redis, and not when paused', async () => {
+    const { api } = crewtab;
+    const [kept, paused] = [await createMinutely('Kept'), await createMinutely('Paused')];
+    const firstAt = await nextDueAt(kept);
+    for (const id of [kept, paused]) {
+      const { id: runId, trigger, startedAt } = await rowOf(id, await firstDueOf(id, firstAt));
+      expect(trigger).toBe('schedule');
+      const run = await api.untilFinished(runId);
+      expect(run).toMatchObject({ status: 'success', result: 'on time' });
+      expect(Date.parse(run.startedAt ?? startedAt ?? '') - Date.parse(run.scheduledFor)).toBeLessThan(MINUTE_MS);
+    }
+
+    await api.call('POST', `/schedules/${paused}/pause`, { note: 'enough' });
+    expect(await api.schedule(paused)).toMatchObject({ nextRunAt: null });
+    const rowsWhenPaused = (await api.runsOf(paused)).map(({ id }) => id);
+    await redis.flushall();
+    await eventually(async () => (await jobSchedulers()).includes(kept), { timeoutMs: REPAIR_LIMIT_MS });
+
+    const secondAt = await nextDueAt(kept);
+    const second = await rowOf(kept, secondAt);
+    expect(second.trigger).toBe('schedule');
+    expect(await api.untilFinished(second.id)).toMatchObject({ status: 'success' });
+
+    expect((await api.runsOf(paused)).map(({ id }) => id)).toEqual(rowsWhenPaused);
+    expect(await jobSchedulers()).not.toContain(paused);
+    expect(dueInstants(await api.runsOf(kept))).toEqual(minutesBetween(firstAt, secondAt));
+    expect(await crewtab.leftovers()).toEqual([]);
+  });
+
+  /** The two are made within a moment, but a minute may begin between them. */
+  const firstDueOf = async (scheduleId: string, firstAt: string): Promise<string> => {
+    const [oldest] = dueInstants(await crewtab.api.runsOf(scheduleId));
+    const next = await nextDueAt(scheduleId);
+    return oldest ?? (Date.parse(next) < Date.parse(firstAt) ? firstAt : next);
+  };
+});
+
+function dueInstants(runs: readonly Run[]): string[] {
+  return runs.map(({ scheduledFor }) => scheduledFor).toReversed();
+}
+
+function minutesBetween(firstAt: string, lastAt: string): string[] {
+  const minutes = (Date.parse(lastAt) - Date.parse(firstAt)) / MINUTE_MS;
+  return Array.from({ length: minutes + 1 }, (_, index) =>
+    new Date(Date.parse(firstAt) + index * MINUTE_MS).toISOString(),
+  );
+}
