@@ -20,7 +20,9 @@ export function queueSettings(options: {
   const settings = { repeatStrategy };
   return {
     producerOptions: { connection: producerConnection(options.redisUrl), prefix, settings, skipVersionCheck: true },
-    workerOptions: { connection: workerConnection(options.redisUrl), prefix, settings, skipVersionCheck: true },
+    // A worker must ask for Redis's version: one that does not know it rounds its waits up to whole seconds, and its
+    // ticks come late by as much.
+    workerOptions: { connection: workerConnection(options.redisUrl), prefix, settings },
     logger: options.logger,
   };
 }
