@@ -29,9 +29,6 @@ const esmOnly = [
   '@agentclientprotocol',
 ];
 
-/** How long one test with real services may take: generous, because a bound is no measurement and machines are busy. */
-const TEST_LIMIT_MS = 120_000;
-
 const shared = {
   rootDir: __dirname,
   testEnvironment: 'node',
@@ -40,6 +37,7 @@ const shared = {
   moduleNameMapper: { '^@crewtab/(.*)$': '<rootDir>/libs/$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.crewtab/'],
   restoreMocks: true,
+  setupFilesAfterEnv: ['<rootDir>/test/support/time-limit.cjs'],
 };
 
 const only = (...paths) => paths.filter((path) => existsSync(join(__dirname, path)));
@@ -52,7 +50,6 @@ function withServices(name) {
     ...shared,
     displayName: name,
     testMatch: [`<rootDir>/test/${name}/**/*.spec.ts`],
-    testTimeout: TEST_LIMIT_MS,
     ...(setup && { globalSetup: `<rootDir>/${setup}` }),
     ...(teardown && { globalTeardown: `<rootDir>/${teardown}` }),
   };
@@ -66,7 +63,6 @@ module.exports = {
       displayName: 'unit',
       roots: only('libs', 'apps', 'images', 'scripts').map((path) => `<rootDir>/${path}`),
       testMatch: ['**/*.spec.ts'],
-      testTimeout: 30_000,
     },
     withServices('integration'),
     withServices('e2e'),
