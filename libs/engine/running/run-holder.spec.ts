@@ -230,3 +230,21 @@ describe('a run over several workers', () => {
     expect(world.store.read(id)).toMatchObject({ status: 'running', phase: 'monitoring' });
   });
 });
+
+describe('a sign of life', () => {
+  it('is given after each round in which the database answered, and only then', async () => {
+    const world = new World();
+    let signs = 0;
+    const { holder } = world.worker(10, () => signs++);
+    await holder.start();
+    await world.eventually(() => signs === 2);
+    world.store.isUnreachable = true;
+    const failures = (): number =>
+      world.logger.messages('warn').filter((words) => words === 'could not renew the leases').length;
+    await world.eventually(() => failures() === 2);
+    expect(signs).toBe(2);
+    world.store.isUnreachable = false;
+    await world.eventually(() => signs === 3);
+    await holder.stop();
+  });
+});

@@ -48,7 +48,7 @@ export class World {
   }
 
   /** A worker of this host with its own connection to engine and database. */
-  worker(capacity = 10): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity } {
+  worker(capacity = 10, onRenewed?: () => void): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity } {
     const runtime = new FakeRuntime(this.engine);
     const protocol = new LineProtocol();
     const deps: EngineDeps = {
@@ -63,7 +63,7 @@ export class World {
       options: DEFAULT_ENGINE_OPTIONS,
     };
     const identity = { workerId: `worker-${++this.workers}`, host: 'fake-host' };
-    return { holder: new RunHolder(deps, identity, capacity), runtime, identity };
+    return { holder: new RunHolder(deps, identity, capacity, undefined, onRenewed), runtime, identity };
   }
 
   /** Lets everything that needs no time happen, until `isTrue`; fails when it does not become true. */
