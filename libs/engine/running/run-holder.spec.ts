@@ -238,12 +238,12 @@ describe('a sign of life', () => {
     const { holder } = world.worker(10, () => signs++);
     await holder.start();
     await world.eventually(() => signs === 2);
-    world.store.isUnreachable = true;
+    world.store.setUnreachable(true);
     const failures = (): number =>
       world.logger.messages('warn').filter((words) => words === 'could not renew the leases').length;
     await world.eventually(() => failures() === 2);
     expect(signs).toBe(2);
-    world.store.isUnreachable = false;
+    world.store.setUnreachable(false);
     await world.eventually(() => signs === 3);
     await holder.stop();
   });
