@@ -10,6 +10,7 @@ import type {
 } from '@crewtab/domain/ports/management-store';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { countActiveRuns } from './active-runs';
 import { createPool, Database, type Statement } from './database';
 import { PrismaClient } from './generated/client';
 import { readInstallation } from './installation';
@@ -43,6 +44,8 @@ export interface Store {
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly idempotency: IdempotencyStore;
+  /** Runs that are not terminal yet, by status, over all organizations; for metrics. */
+  countActiveRuns(): Promise<Record<'queued' | 'running', number>>;
   /** Resolves when Postgres answers; throws `store_unreachable` otherwise, within seconds. */
   ping(): Promise<void>;
   /** Sends what is still to be notified and closes every connection. Call it once, last. */
@@ -84,6 +87,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       idempotency: new PrismaIdempotencyStore(db, box),
+      countActiveRuns: () => countActiveRuns(db),
       ping: async () => void (await db.query(PING)),
       close,
     };

@@ -8,7 +8,7 @@ import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
 import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
 import { SystemClock } from '@crewtab/engine/system-clock';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
-import { createMetrics } from '@crewtab/observability/metrics';
+import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
 import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
 import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
@@ -51,8 +51,9 @@ export async function startScheduler(
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
     for (const queue of [queues.ticks, queues.runs])
       queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
-    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), logger);
-    return { http: wireHttp(config, version, store, queues, firing), firing };
+    const metrics = createMetrics('scheduler');
+    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), metrics, logger);
+    return { http: wireHttp(config, version, store, queues, firing, metrics), firing };
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, wire), {
     bodyParser: false,
@@ -81,7 +82,13 @@ export async function startScheduler(
   };
 }
 
-function wireFiring(store: Store, { ticks }: SchedulerQueues, queue: BullmqRunQueue, logger: Logger): Firing {
+function wireFiring(
+  store: Store,
+  { ticks }: SchedulerQueues,
+  queue: BullmqRunQueue,
+  metrics: Metrics,
+  logger: Logger,
+): Firing {
   const clock = new SystemClock();
   const deps: FiringDeps = {
     fires: store.fires,
@@ -90,6 +97,9 @@ function wireFiring(store: Store, { ticks }: SchedulerQueues, queue: BullmqRunQu
     clocks: new BullmqAlarmClocks(ticks),
     clock,
     logger,
+    onFired: (runs) => {
+      for (const { scheduledFor } of runs) metrics.runFired(Date.now() - scheduledFor.getTime());
+    },
   };
   const clocks = new ClockReconciler(deps);
   const noteFired = ({ fired, skipped, missed }: FireReport): void => {
@@ -104,8 +114,9 @@ function wireHttp(
   store: Store,
   queues: SchedulerQueues,
   firing: Firing,
+  metrics: Metrics,
 ): HttpDeps {
-  const metrics = createMetrics('scheduler');
+  metrics.watchActiveRuns(() => store.countActiveRuns());
   metrics.watchQueueDepth(async () => {
     const counts = await Promise.all(
       [queues.ticks, queues.runs].map(async (queue) => [queue.name, await queue.getJobCounts()] as const),

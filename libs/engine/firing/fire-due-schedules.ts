@@ -60,6 +60,7 @@ async function firePunctual(deps: FiringDeps): Promise<number> {
 /** Redis only wakes: when it does not answer, the rows wait for the sweeper. */
 async function offer(deps: FiringDeps, runs: readonly FiredRun[]): Promise<void> {
   if (runs.length === 0) return;
+  deps.onFired?.(runs);
   try {
     await deps.queue.offerRuns(runs.map((run) => run.runId));
   } catch (error) {

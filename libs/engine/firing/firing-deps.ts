@@ -1,5 +1,5 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type { FiredRun, FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AlarmClocks, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
@@ -12,4 +12,6 @@ export interface FiringDeps {
   readonly clocks: AlarmClocks;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of every batch of committed rows, for metrics. */
+  readonly onFired?: (runs: readonly FiredRun[]) => void;
 }

@@ -42,13 +42,19 @@ export class ScheduleSweeper {
     await this.working;
   }
 
-  /** One pass. Its parts do not depend on each other: one that fails does not keep the others from their work. */
+  /**
+   * One pass. Its parts do not depend on each other: one that fails (a schedule that cannot be planned, Redis away)
+   * does not keep the others from their work. Throws the first failure once all have had their turn.
+   */
   async sweep(): Promise<SweepReport> {
-    const fired = (await fireDueSchedules(this.deps)).fired;
-    const offered = await this.offerAgain();
-    const woken = await this.wakeHosts();
-    await this.clocks.reconcile();
-    return { fired, offered, woken };
+    const [fired, offered, woken, synced] = [
+      await settle(async () => (await fireDueSchedules(this.deps)).fired),
+      await settle(() => this.offerAgain()),
+      await settle(() => this.wakeHosts()),
+      await settle(() => this.clocks.reconcile().then(() => 0)),
+    ];
+    for (const part of [fired, offered, woken, synced]) if ('error' in part) throw part.error;
+    return { fired: valueOf(fired), offered: valueOf(offered), woken: valueOf(woken) };
   }
 
   private async offerAgain(): Promise<number> {
@@ -82,4 +88,18 @@ export class ScheduleSweeper {
     if (this.isStopped) return;
     this.cancelTimer = this.deps.clock.after(this.everyMs, () => this.start());
   }
+}
+
+type Part = { readonly value: number } | { readonly error: unknown };
+
+async function settle(work: () => Promise<number>): Promise<Part> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function valueOf(part: Part): number {
+  return 'value' in part ? part.value : 0;
 }
