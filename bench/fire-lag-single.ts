@@ -3,7 +3,7 @@ import { BareFiring } from './harness/bare-firing';
 import { explainLag, takeTurns } from './harness/fire-lag';
 import { OurFiring, type FiringRound } from './harness/our-firing';
 
-const ROUNDS = 60;
+const ROUNDS = 40;
 
 export const fireLagSingle: Bench = {
   name: 'fire-lag-single',

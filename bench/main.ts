@@ -2,11 +2,23 @@ import { cpus, loadavg } from 'node:os';
 import type { Bench, Figure } from './harness/bench';
 import { startServices } from './harness/services';
 import { renderMissed, renderTable } from './harness/table';
+import { bytesPerSchedule } from './bytes-per-schedule';
+import { coldTeam } from './cold-team';
 import { fireLagIdle } from './fire-lag-idle';
 import { fireLagMany } from './fire-lag-many';
 import { fireLagSingle } from './fire-lag-single';
+import { runOverhead } from './run-overhead';
+import { runsPerSecond } from './runs-per-second';
 
-const BENCHES: readonly Bench[] = [fireLagMany, fireLagSingle, fireLagIdle];
+const BENCHES: readonly Bench[] = [
+  fireLagMany,
+  fireLagSingle,
+  fireLagIdle,
+  bytesPerSchedule,
+  runOverhead,
+  runsPerSecond,
+  coldTeam,
+];
 
 const HELP = `npm run bench                 all of them, under ten minutes
 npm run bench -- <name> …     only these

@@ -28,13 +28,18 @@ export class BareFiring {
     });
   }
 
+  /** Makes all of them due at that instant (epoch ms). */
+  async setInstant(dueAt: number): Promise<void> {
+    this.due.at = dueAt;
+    const template = { name: 'tick', data: {}, opts: { removeOnComplete: true } };
+    await inChunks(this.ids, (id) => this.queue.upsertJobScheduler(id, { pattern: '* * * * *' }, template));
+  }
+
   /** @returns the lag of each schedule's job, ms */
   async round(leadMs: number): Promise<number[]> {
     this.receivedAt = [];
     const dueAt = Date.now() + leadMs;
-    this.due.at = dueAt;
-    const template = { name: 'tick', data: {}, opts: { removeOnComplete: true } };
-    await inChunks(this.ids, (id) => this.queue.upsertJobScheduler(id, { pattern: '* * * * *' }, template));
+    await this.setInstant(dueAt);
     if (Date.now() > dueAt - leadMs / 10) throw new Error('the machine is too busy: not ready when the instant came');
     await until('all bare jobs received', () => this.receivedAt.length >= this.ids.length);
     return this.receivedAt.map((at) => at - dueAt);

@@ -12,7 +12,11 @@ export function explainLag(rounds: readonly FiringRound[]): string[] {
 }
 
 /** Both sides take turns, and who begins takes turns too, so that the machine's moods meet both. */
-export async function takeTurns(rounds: number, first: () => Promise<void>, second: () => Promise<void>): Promise<void> {
+export async function takeTurns(
+  rounds: number,
+  first: () => Promise<void>,
+  second: () => Promise<void>,
+): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? [first, second] : [second, first];
     for (const side of order) await side();

@@ -7,6 +7,8 @@ import { SystemClock } from '@crewtab/engine/system-clock';
 import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
 import { BullmqRunQueue, openQueue, type RunsQueue, type TicksQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { RUNS_QUEUE, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
+import { shareCalls } from '@crewtab/queue-bullmq/processors/share-calls';
+import { TICKS_AT_ONCE } from '@crewtab/queue-bullmq/processors/ticks.processor';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { silentLogger } from '@crewtab/testing/silent-logger';
 import { Worker } from 'bullmq';
@@ -34,7 +36,7 @@ export interface FiringRound {
 
 /**
  * The firing half of the product: timer, real store, real queue, and one Job Scheduler per schedule whose ticks call
- * `fireDueSchedules` too, as a worker's do.
+ * `fireDueSchedules` too, as a worker's ticks processor does.
  */
 export class OurFiring {
   private readonly due = new DueInstant();
@@ -70,11 +72,13 @@ export class OurFiring {
       logger: silentLogger,
     };
     this.timer = new FiringTimer(deps);
+    const fireForAll = shareCalls(() => fireDueSchedules(deps));
     const tick = async (): Promise<void> => {
-      await fireDueSchedules(deps);
+      await fireForAll();
       this.ticksDone++;
     };
-    this.ticksWorker = new Worker(TICKS_QUEUE, tick, { ...settings.workerOptions, ...timed, concurrency: 1 });
+    const workerOptions = { ...settings.workerOptions, ...timed, concurrency: TICKS_AT_ONCE };
+    this.ticksWorker = new Worker(TICKS_QUEUE, tick, workerOptions);
     this.ticksWorker.on('error', () => undefined);
   }
 
@@ -93,22 +97,24 @@ export class OurFiring {
     return firing;
   }
 
-  async round(leadMs: number): Promise<FiringRound> {
+  /** @param count how many of the due ones take part */
+  async round(leadMs: number, count = this.ids.length): Promise<FiringRound> {
+    const ids = this.ids.slice(0, count);
     this.committed = [];
     this.ticksDone = 0;
     const dueAt = Date.now() + leadMs;
     this.due.at = dueAt;
-    await this.setClocks(this.ids);
+    await this.setClocks(ids);
     await this.stored.sql(
       `UPDATE schedules SET next_fire_at = $1, following_fire_at = $1::timestamptz + interval '1 day' WHERE id = ANY($2)`,
-      [new Date(dueAt), this.ids],
+      [new Date(dueAt), ids],
     );
     await this.stored.sql(`SELECT pg_notify('crewtab_schedule_changed', '')`);
     if (Date.now() > dueAt - leadMs / 10) throw new Error('the machine is too busy: not ready when the instant came');
-    await until('all due schedules fired', () => this.fired.length > 0 && rowsOf(this.fired) >= this.ids.length);
-    await until('all ticks consumed', () => this.ticksDone >= this.ids.length);
+    await until('all due schedules fired', () => this.fired.length > 0 && rowsOf(this.fired) >= count);
+    await until('all ticks consumed', () => this.ticksDone >= count);
     const ticksDoneAfterMs = Date.now() - dueAt;
-    await this.checkAndClear();
+    await this.checkAndClear(count);
     return {
       lags: this.fired.flatMap(({ rows, at }) => Array.from({ length: rows }, () => at - dueAt)),
       wokeAfterMs: Math.min(...this.fired.map(({ askedAt }) => askedAt)) - dueAt,
@@ -134,9 +140,9 @@ export class OurFiring {
   }
 
   /** What was timed must really be in the table. */
-  private async checkAndClear(): Promise<void> {
+  private async checkAndClear(count: number): Promise<void> {
     const [row] = await this.stored.sql<{ runs: number }>('SELECT count(*)::int AS runs FROM schedule_runs');
-    if (row?.runs !== this.ids.length) throw new Error(`${row?.runs} rows for ${this.ids.length} due schedules`);
+    if (row?.runs !== count) throw new Error(`${row?.runs} rows for ${count} due schedules`);
     await this.stored.sql('DELETE FROM schedule_runs');
     await this.runs.drain();
   }

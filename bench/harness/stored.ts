@@ -6,7 +6,8 @@ import { openStore, type Store } from '@crewtab/store-prisma/open-store';
 import { Client, escapeIdentifier, Pool, type QueryResultRow } from 'pg';
 import type { BenchContext } from './bench';
 
-export const ENCRYPTION_KEY = Buffer.alloc(32, 7);
+/** Of this process's databases, which do not outlive it. */
+export const ENCRYPTION_KEY = randomBytes(32);
 
 const QUIET_AGENT: Agent = { name: 'lead', role: 'leader', protocol: 'acp', image: 'crewtab/bench' };
 

@@ -38,7 +38,9 @@ export function renderTable(figures: readonly Figure[]): string {
 export function renderMissed(figures: readonly Figure[]): string {
   const missed = figures.filter((figure) => judge(figure).isMet === false);
   if (missed.length === 0) return '';
-  const parts = missed.map(({ name, breakdown }) => [`  ${name}`, ...breakdown.map((line) => `    ${line}`)].join('\n'));
+  const parts = missed.map(({ name, breakdown }) =>
+    [`  ${name}`, ...breakdown.map((line) => `    ${line}`)].join('\n'),
+  );
   return `Aims that were missed, and where the time goes:\n${parts.join('\n')}`;
 }
 
