@@ -1,7 +1,9 @@
 import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
-import { putInto, statIn } from './container-files';
+import { inspectContainer } from './container-state';
+import { remember } from './bounded-memory';
+import { putInto, statIn, type TarEntry } from './container-files';
 import {
   commandOf,
   containerFiles,
@@ -9,6 +11,7 @@ import {
   containerSpec,
   programCandidates,
   watchdogSeconds,
+  workspaceEntry,
   type Launch,
 } from './container-spec';
 import type { DockerSettings } from './docker-options';
@@ -37,6 +40,8 @@ interface Order {
 export class AgentDeployer {
   /** Programs that were seen in images, so that each is looked for once. */
   private readonly seenPrograms = new Set<string>();
+  /** Runs whose workspace this worker has made writable, or is about to: true where that worked. */
+  private readonly workspaces = new Map<string, Promise<boolean>>();
 
   constructor(
     private readonly engine: EngineClient,
@@ -70,7 +75,7 @@ export class AgentDeployer {
   private async adopt(order: Order): Promise<string | null> {
     const { deployment, agent } = order;
     const name = containerName(deployment, agent);
-    const found = await this.inspect(name);
+    const found = await inspectContainer(this.engine, name);
     if (!found) return null;
     if (!belongsToRun(found.Config.Labels, deployment.installationId, deployment.runId)) {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
@@ -88,7 +93,7 @@ export class AgentDeployer {
       started = bare;
     }
     try {
-      await putInto(this.engine, started, containerFiles(order.agent, order.facts), order.options.signal);
+      await this.furnish(order, started);
       if (order.options.signal.aborted) throw aborted(order.options.signal);
       await this.start(order, started);
       return started.id;
@@ -96,6 +101,30 @@ export class AgentDeployer {
       if (isRefusal(error, 404, 409)) return null;
       throw withCode(error, 'create_failed');
     }
+  }
+
+  /**
+   * Puts the agent's files and places into its container, and sees to the workspace: once a run, and not at all where
+   * the team's only image brings it, since a new volume takes over what is at its place in the image.
+   */
+  private async furnish({ deployment, agent, facts, options }: Order, container: Docker.Container): Promise<void> {
+    const own = containerFiles(agent, facts);
+    const put = async (entries: readonly TarEntry[]): Promise<void> => {
+      if (entries.length > 0) await putInto(this.engine, container, entries, options.signal);
+    };
+    if (facts.hasWorkspace && new Set(deployment.images).size <= 1) return put(own);
+    const byAnother = this.workspaces.get(deployment.runId);
+    if (byAnother && (await byAnother)) return put(own);
+    const all = put([workspaceEntry(facts), ...own]);
+    remember(
+      this.workspaces,
+      deployment.runId,
+      all.then(
+        () => true,
+        () => false,
+      ),
+    );
+    await all;
   }
 
   /** Null where the name is taken. */
@@ -144,17 +173,6 @@ export class AgentDeployer {
     const isThere = stats.some((stat) => stat?.isExecutable);
     if (isThere) this.seenPrograms.add(key);
     return isThere;
-  }
-
-  private async inspect(name: string): Promise<Docker.ContainerInspectInfo | null> {
-    try {
-      return await this.engine.read(`inspect ${name}`, (abortSignal) =>
-        this.engine.docker.getContainer(name).inspect({ abortSignal }),
-      );
-    } catch (error) {
-      if (isRefusal(error, 404)) return null;
-      throw toAppError(error);
-    }
   }
 
   private async remove(container: Docker.Container): Promise<void> {

@@ -1,4 +1,4 @@
-import { chooseUser } from './agent-user';
+import { chooseUser, mayWrite } from './agent-user';
 
 const PASSWD =
   'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/bash\napp:x:2001:2002::/srv/app:/bin/sh\n';
@@ -20,5 +20,20 @@ describe('chooseUser', () => {
     expect(chooseUser('', PASSWD, '/root').madeHome).toBe('/home/agent');
     expect(chooseUser('', PASSWD, '/data').madeHome).toBeNull();
     expect(chooseUser('', 'node:x:1000:1000::/:/bin/sh', null).madeHome).toBe('/home/agent');
+  });
+});
+
+describe('mayWrite', () => {
+  const user = chooseUser('', '', null);
+
+  it.each([
+    [{ uid: 1000, gid: 0, mode: 0o755 }, true],
+    [{ uid: 1000, gid: 0, mode: 0o577 }, false],
+    [{ uid: 0, gid: 1000, mode: 0o775 }, true],
+    [{ uid: 0, gid: 1000, mode: 0o757 }, false],
+    [{ uid: 0, gid: 0, mode: 0o1777 }, true],
+    [{ uid: 0, gid: 0, mode: 0o755 }, false],
+  ])('%j: %s', (directory, expected) => {
+    expect(mayWrite(user, directory)).toBe(expected);
   });
 });

@@ -41,6 +41,16 @@ export function chooseUser(declared: string, passwd: string, homeVariable: strin
   return { runAs: `${AGENT_UID}:${AGENT_UID}`, uid: AGENT_UID, gid: AGENT_UID, madeHome: hasHome ? null : MADE_HOME };
 }
 
+/** Whether the user may create files in a directory with that owner and mode. */
+export function mayWrite(
+  user: AgentUser,
+  directory: { readonly uid: number; readonly gid: number; readonly mode: number },
+): boolean {
+  if (directory.uid === user.uid) return (directory.mode & 0o300) === 0o300;
+  if (directory.gid === user.gid) return (directory.mode & 0o030) === 0o030;
+  return (directory.mode & 0o003) === 0o003;
+}
+
 function parsePasswd(passwd: string): PasswdEntry[] {
   return passwd.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');

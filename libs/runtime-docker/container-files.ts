@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { extract, pack } from 'tar-stream';
 import type Docker from 'dockerode';
 import type { EngineClient } from './engine-client';
@@ -15,7 +16,7 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Null for a directory. */
+  /** Null for what is not a regular file: to be put, a directory. */
   readonly content: string | null;
 }
 
@@ -57,16 +58,19 @@ async function lookAt(
   }
 }
 
-/** The text of a small regular file; null where there is none. */
-export async function readFileIn(
+/**
+ * What a path of a container is: owner, mode, and the text of a small regular file. Null where there is nothing; a
+ * symbolic link is not followed.
+ */
+export async function readEntry(
   engine: EngineClient,
   container: Docker.Container,
   path: string,
-): Promise<string | null> {
+): Promise<TarEntry | null> {
   try {
     return await engine.read(`read ${path}`, async (abortSignal) => {
       const tar = await container.getArchive({ path, abortSignal });
-      return firstFile(tar);
+      return firstEntry(tar as Readable, path);
     });
   } catch (error) {
     if (isRefusal(error, 404)) return null;
@@ -74,24 +78,33 @@ export async function readFileIn(
   }
 }
 
-async function firstFile(tar: NodeJS.ReadableStream): Promise<string | null> {
+/** Of a directory, all that lies in it would follow: the rest is not read. */
+async function firstEntry(tar: Readable, path: string): Promise<TarEntry | null> {
   const entries = extract();
   tar.once('error', (error: Error) => entries.destroy(error));
   tar.pipe(entries);
-  let text: string | null = null;
-  for await (const entry of entries) {
-    if (entry.header.type !== 'file' || text !== null || (entry.header.size ?? 0) > LARGEST_FILE) {
-      entry.resume();
-      continue;
+  try {
+    for await (const entry of entries) {
+      const { type, size = 0, mode = 0, uid = 0, gid = 0 } = entry.header;
+      const isText = type === 'file' && size <= LARGEST_FILE;
+      return { path, mode, uid, gid, content: isText ? await textOf(entry) : null };
     }
-    const chunks: Buffer[] = [];
-    for await (const chunk of entry) chunks.push(chunk as Buffer);
-    text = Buffer.concat(chunks).toString('utf8');
+    return null;
+  } finally {
+    tar.destroy();
   }
-  return text;
 }
 
-/** Puts files and directories into a container, with owners and modes as given; what exists is set to them. */
+async function textOf(entry: AsyncIterable<unknown>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of entry) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/**
+ * Puts files and directories into a container, with owners and modes as given; what exists is set to them. The engine
+ * starts a process of its own to unpack them, which makes this the dearest call after the start.
+ */
 export async function putInto(
   engine: EngineClient,
   container: Docker.Container,

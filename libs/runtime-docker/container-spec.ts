@@ -105,13 +105,16 @@ function environment(agent: AgentSpec, facts: ImageFacts): Record<string, string
   return facts.user.madeHome === null ? { ...agent.env } : { HOME: facts.user.madeHome, ...agent.env };
 }
 
-/** What is put into the container before its start: the agent's files, and places that it can write to. */
+/** The workspace as it must be where an image does not bring it: writable for every member, whatever its user. */
+export function workspaceEntry({ user: { uid, gid } }: ImageFacts): TarEntry {
+  return { path: WORKSPACE_DIR, mode: 0o777, uid, gid, content: null };
+}
+
+/** What is put into the container before its start: the agent's files, and places of its own that it can write to. */
 export function containerFiles(agent: AgentSpec, facts: ImageFacts): TarEntry[] {
   const { uid, gid, madeHome } = facts.user;
   const own = { uid, gid };
   return [
-    // Every member of the team may write there, whatever users their images have.
-    { path: WORKSPACE_DIR, mode: 0o777, ...own, content: null },
     ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
     ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
     ...agent.files.map(({ path, content, mode }) => ({ path, mode, ...own, content })),

@@ -5,17 +5,25 @@ import { isRefusal, toAppError } from './engine-errors';
 
 type State = Docker.ContainerInspectInfo['State'];
 
-/** What the engine knows of a container's process. */
-export async function inspectProcess(engine: EngineClient, handle: string): Promise<AgentProcess> {
+/** By id or name; null where the engine does not know it. */
+export async function inspectContainer(
+  engine: EngineClient,
+  handle: string,
+): Promise<Docker.ContainerInspectInfo | null> {
   try {
-    const found = await engine.read(`inspect ${handle}`, (abortSignal) =>
+    return await engine.read(`inspect ${handle}`, (abortSignal) =>
       engine.docker.getContainer(handle).inspect({ abortSignal }),
     );
-    return processOf(found.State);
   } catch (error) {
-    if (isRefusal(error, 404)) return { status: 'absent' };
+    if (isRefusal(error, 404)) return null;
     throw toAppError(error);
   }
+}
+
+/** What the engine knows of a container's process. */
+export async function inspectProcess(engine: EngineClient, handle: string): Promise<AgentProcess> {
+  const found = await inspectContainer(engine, handle);
+  return found ? processOf(found.State) : { status: 'absent' };
 }
 
 export function processOf(state: State): AgentProcess {

@@ -13,6 +13,7 @@ import type {
   TeardownReport,
 } from '@crewtab/domain/ports/runtime';
 import { AgentDeployer } from './agent-deployer';
+import { allOrAbort } from './all-or-abort';
 import { inspectProcess } from './container-state';
 import { openChannel } from './docker-channel';
 import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
@@ -65,10 +66,12 @@ export class DockerRuntime implements Runtime {
 
   async prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
     const images = [...new Set(deployment.images)];
-    await Promise.all([
-      this.networks.ensure(deployment, options.signal),
-      ensureWorkspace(this.engine, deployment, options.signal),
-      ...images.map((image) => this.factsBook.prepare(image, deployment, options)),
+    await allOrAbort(options.signal, [
+      (signal) => this.networks.ensure(deployment, signal),
+      (signal) => ensureWorkspace(this.engine, deployment, signal),
+      ...images.map(
+        (image) => (signal: AbortSignal) => this.factsBook.prepare(image, deployment, { ...options, signal }),
+      ),
     ]);
   }
 

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
+import { WORKSPACE_DIR, type DeploymentSpec, type DeployOptions } from '@crewtab/domain/ports/runtime';
 import { AppError } from '@crewtab/domain/errors';
 import type Docker from 'dockerode';
-import { readFileIn, statIn } from './container-files';
+import { readEntry, statIn } from './container-files';
+import { remember } from './bounded-memory';
 import type { EngineClient, MutationOptions } from './engine-client';
 import { isRefusal, toAppError } from './engine-errors';
 import type { Images } from './images';
 import { runLabels } from './labels';
-import { chooseUser, type AgentUser } from './agent-user';
+import { chooseUser, mayWrite, type AgentUser } from './agent-user';
 
 /** What must be known of an image before a container is made of it. */
 export interface ImageFacts {
@@ -19,10 +20,11 @@ export interface ImageFacts {
   /** Path of a `timeout` program inside; null where there is none. */
   readonly timeoutPath: string | null;
   readonly hasTmp: boolean;
+  /** A working directory that its user may write to: a new volume mounted there takes over owner and mode. */
+  readonly hasWorkspace: boolean;
 }
 
 const TIMEOUT_PATHS = ['/usr/bin/timeout', '/bin/timeout', '/usr/local/bin/timeout'];
-const MOST_REMEMBERED = 500;
 
 /**
  * Looks into images, once for each image id: by its configuration, and through a container that is made of it,
@@ -74,17 +76,20 @@ export class ImageFactsBook {
   ): Promise<ImageFacts> {
     const container = await this.createProbe(image.Id, deployment, options);
     try {
-      const [passwd, tmp, timeoutPath] = await Promise.all([
-        readFileIn(this.engine, container, '/etc/passwd'),
+      const [passwd, workspace, tmp, timeoutPath] = await Promise.all([
+        readEntry(this.engine, container, '/etc/passwd'),
+        readEntry(this.engine, container, WORKSPACE_DIR),
         statIn(this.engine, container, '/tmp'),
         this.findTimeout(container),
       ]);
       const { Entrypoint: entrypoint, Cmd: command, Env: env, User: user } = image.Config;
+      const agentUser = chooseUser(user ?? '', passwd?.content ?? '', parseEnv(env ?? []).HOME ?? null);
       return {
         imageId: image.Id,
         command: [...listOf(entrypoint), ...listOf(command)],
         env: parseEnv(env ?? []),
-        user: chooseUser(user ?? '', passwd ?? '', parseEnv(env ?? []).HOME ?? null),
+        user: agentUser,
+        hasWorkspace: workspace !== null && mayWrite(agentUser, workspace),
         timeoutPath,
         hasTmp: tmp !== null,
       };
@@ -129,13 +134,6 @@ export class ImageFactsBook {
     const stats = await Promise.all(TIMEOUT_PATHS.map((path) => statIn(this.engine, container, path)));
     return TIMEOUT_PATHS.find((_, index) => stats[index]?.isExecutable) ?? null;
   }
-}
-
-function remember<V>(book: Map<string, V>, key: string, value: V): void {
-  book.delete(key);
-  book.set(key, value);
-  const [oldest] = book.keys();
-  if (book.size > MOST_REMEMBERED && oldest !== undefined) book.delete(oldest);
 }
 
 function listOf(value: string | string[] | null | undefined): string[] {

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { AppError } from '@crewtab/domain/errors';
-import type { EngineClient } from './engine-client';
-import { withinLimit } from './engine-client';
+import type Docker from 'dockerode';
+import { inspectContainer, processOf } from './container-state';
+import { withinLimit, type EngineClient } from './engine-client';
 import { isRefusal, toAppError, unreachable } from './engine-errors';
 
 /**
@@ -9,7 +10,7 @@ import { isRefusal, toAppError, unreachable } from './engine-errors';
  * broke between writes. One write at a time, in order.
  *
  * For a `once` container the first attachment is the only one: when it ends, by whatever cause, the program sees the
- * end of its input.
+ * end of its input. Bytes written between an agent's end and the end of its output are taken by the engine and lost.
  */
 export class StdinWriter {
   private socket: Socket | null = null;
@@ -27,7 +28,7 @@ export class StdinWriter {
   /** Resolves when the engine has taken every byte. After a failure any number of them may have arrived. */
   write(data: string): Promise<void> {
     return this.inTurn(async () => {
-      if (this.isEnded) throw new AppError('engine_error', 'the input of this agent was ended');
+      if (this.isEnded) throw inputEnded();
       const socket = await this.attached();
       const bytes = Buffer.from(data);
       await withinLimit('write to an agent', this.engine.limits.writeMs, () =>
@@ -62,21 +63,31 @@ export class StdinWriter {
   private async attached(): Promise<Socket> {
     this.throwIfRefused();
     if (this.socket?.writable) return this.socket;
-    const socket = await this.attach();
-    this.throwIfRefused(socket);
-    // Errors reach whoever writes; between writes they only mean that the next one attaches again.
-    socket.on('error', () => socket.destroy());
-    // Nothing comes this way, but an unread end would keep the socket half open.
-    socket.resume();
+    // At once, so that the look costs no time: the engine attaches to what has ended as well, and bytes vanish there.
+    const [attached, looked] = await Promise.allSettled([this.attach(), inspectContainer(this.engine, this.handle)]);
+    if (attached.status === 'rejected') throw attached.reason;
+    const socket = attached.value;
+    try {
+      if (looked.status === 'rejected') throw looked.reason;
+      this.throwIfEnded(looked.value);
+      this.throwIfRefused();
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
     this.socket = socket;
     return socket;
   }
 
-  private throwIfRefused(socket?: Socket): void {
+  private throwIfEnded(found: Docker.ContainerInspectInfo | null): void {
+    if (!found) throw new AppError('agent_vanished', 'the engine does not know this container');
+    if (processOf(found.State).status === 'exited') throw new AppError('agent_exited', 'the agent has ended');
+    if (found.Config.StdinOnce && this.socket) throw inputEnded();
+  }
+
+  private throwIfRefused(): void {
     const refused = this.isClosed ? new AppError('engine_error', 'the channel is closed') : this.refusal();
-    if (!refused) return;
-    socket?.destroy();
-    throw refused;
+    if (refused) throw refused;
   }
 
   private async attach(): Promise<Socket> {
@@ -114,7 +125,7 @@ export class StdinWriter {
     return new Promise((resolve, reject) => {
       this.engine.docker.modem.dial(request, (error, result) => {
         if (error) reject(error);
-        else if (isSocket(result)) resolve(result);
+        else if (isSocket(result)) resolve(tended(result));
         else reject(new Error('the engine did not upgrade the connection'));
       });
     });
@@ -132,6 +143,17 @@ async function send(socket: Socket, act: (done: (error?: Error | null) => void) 
       else resolve();
     });
   });
+}
+
+function tended(socket: Socket): Socket {
+  // Errors reach whoever writes; between writes they only mean that the next one attaches again.
+  socket.on('error', () => socket.destroy());
+  // Nothing comes this way, but an unread end would keep the socket half open.
+  return socket.resume();
+}
+
+function inputEnded(): AppError {
+  return new AppError('engine_error', 'the input of this agent has ended');
 }
 
 function isSocket(value: unknown): value is Socket {

@@ -144,6 +144,8 @@ export function describeTalking(current: () => ContractFixture): void {
       const refused = reader.channel.write('anybody?\n');
       await expect(refused).rejects.toBeInstanceOf(AppError);
       await expect(refused).rejects.toMatchObject({ retryable: false });
+      const late = await fixture.read(handle);
+      await expect(late.channel.write('anybody?\n')).rejects.toMatchObject({ retryable: false });
     }, 60_000);
   });
 }

@@ -20,7 +20,7 @@ export function runtimeContract(
 
     beforeEach(async () => {
       fixture = new ContractFixture(await setup());
-    });
+    }, 60_000);
     afterEach(() => fixture.dispose(), 60_000);
 
     describeDeploying(() => fixture, supports);

@@ -9,13 +9,13 @@ describeWithDocker('a connection to the engine that breaks', () => {
 
   beforeEach(async () => {
     proxy = await EngineProxy.open(dockerHost());
-    lab = await openLab({ dockerHost: proxy.dockerHost, limits: { readMs: 3_000, mutateMs: 10_000 } });
-  });
+    lab = await openLab({ dockerHost: proxy.dockerHost, limits: { readMs: 10_000, mutateMs: 20_000 } });
+  }, 60_000);
 
   afterEach(async () => {
     await lab.fixture.dispose();
     await proxy.close();
-  });
+  }, 60_000);
 
   it.each([
     ['the create call', /^POST \/containers\/create/],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AgentSpec } from '@crewtab/domain/ports/runtime';
 import { describeWithDocker } from '../../support/docker';
 import { openLab, type DockerLab } from './docker-lab';
-import type { TinyImageOptions } from './tiny-image';
+import { tinyImage, type TinyImageOptions } from './tiny-image';
 
 describeWithDocker('a container of an agent', () => {
   let lab: DockerLab | null = null;
@@ -12,7 +12,7 @@ describeWithDocker('a container of an agent', () => {
   afterEach(async () => {
     await lab?.fixture.dispose();
     lab = null;
-  });
+  }, 60_000);
 
   async function setUp(image: TinyImageOptions = {}): Promise<DockerLab> {
     lab = await openLab({}, image);
@@ -97,6 +97,38 @@ describeWithDocker('a container of an agent', () => {
       code: 'create_failed',
       message: expect.stringMatching(/command/i) as string,
     });
+  }, 60_000);
+
+  it('writes to the workspace that its image brings, which then needs no preparation', async () => {
+    const passwd = 'agent:x:1000:1000::/workspace:/bin/sh\n';
+    const made = await setUp({ passwd, workspaceUid: 1000 });
+    expect(await outputOf(made, 'ls -ldn /workspace; echo ok > file && cat file')).toEqual([
+      expect.stringMatching(/^drwxr-xr-x \d+ 1000 1000/),
+      'ok',
+    ]);
+  }, 60_000);
+
+  it('shares its workspace with agents of other images and users', async () => {
+    const { fixture, runtime, image } = await setUp({
+      passwd: 'agent:x:1000:1000::/workspace:/bin/sh\n',
+      workspaceUid: 1000,
+    });
+    const other = await tinyImage(runtime, { changes: ['USER 1234:1234'] });
+    const deployment = await fixture.prepared({ images: [image, other] });
+    const agent = (name: string): AgentSpec => ({
+      ...fixture.agent(name, { does: 'cat' }),
+      image: name === 'a' ? image : other,
+      command: ['sh', '-c', `echo ${name} > ${name} && cat ${name}`],
+    });
+    const handles = await Promise.all(['a', 'b'].map((name) => fixture.ensure(deployment, agent(name))));
+    const outputs = await Promise.all(
+      handles.map(async (handle) => {
+        const reader = await fixture.read(handle);
+        await reader.toEnd();
+        return reader.lines.map((line) => line.text);
+      }),
+    );
+    expect(outputs).toEqual([['a'], ['b']]);
   }, 60_000);
 
   it('has the injected files before it starts, owned by its user', async () => {

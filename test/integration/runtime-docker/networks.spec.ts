@@ -12,7 +12,7 @@ describeWithDocker('networks of teams', () => {
   afterEach(async () => {
     await lab?.fixture.dispose();
     lab = null;
-  });
+  }, 60_000);
 
   async function setUp(options: Parameters<typeof openLab>[0] = {}): Promise<DockerLab> {
     lab = await openLab({ subnetBase: BASE, ...options });

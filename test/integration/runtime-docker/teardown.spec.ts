@@ -7,7 +7,7 @@ describeWithDocker('tearing down', () => {
   afterEach(async () => {
     await lab?.fixture.dispose();
     lab = null;
-  });
+  }, 60_000);
 
   it('reports what resists in the words of the engine, and removes it once it can', async () => {
     lab = await openLab();

@@ -17,6 +17,8 @@ export interface TinyImageOptions {
   /** Dockerfile instructions. */
   readonly changes?: readonly string[];
   readonly passwd?: string;
+  /** Uid of a /workspace that the image brings. */
+  readonly workspaceUid?: number;
 }
 
 /**
@@ -40,7 +42,7 @@ async function ensureImage(runtime: DockerRuntime, options: TinyImageOptions): P
   const reference = `crewtab-test/tiny:${digest.digest('hex').slice(0, 12)}`;
   if (await runtime.hasImage(reference)) return reference;
   const changes = ['ENV PATH=/usr/bin:/bin', ...(options.changes ?? [])];
-  await runtime.importImage(Readable.from(await makeRootfs(files, options.passwd ?? null)), reference, changes);
+  await runtime.importImage(Readable.from(await makeRootfs(files, options)), reference, changes);
   return reference;
 }
 
@@ -58,11 +60,13 @@ async function collect(tools: readonly string[]): Promise<Map<string, Buffer>> {
   return files;
 }
 
-async function makeRootfs(files: ReadonlyMap<string, Buffer>, passwd: string | null): Promise<Buffer[]> {
+async function makeRootfs(files: ReadonlyMap<string, Buffer>, options: TinyImageOptions): Promise<Buffer[]> {
   const tar = pack();
   for (const name of ['dev', 'etc', 'proc', 'sys', 'usr/bin']) tar.entry({ name, type: 'directory', mode: 0o755 });
   tar.entry({ name: 'bin', type: 'symlink', linkname: 'usr/bin' });
-  if (passwd !== null) tar.entry({ name: 'etc/passwd', mode: 0o644 }, passwd);
+  const { passwd, workspaceUid: uid } = options;
+  if (passwd !== undefined) tar.entry({ name: 'etc/passwd', mode: 0o644 }, passwd);
+  if (uid !== undefined) tar.entry({ name: 'workspace', type: 'directory', mode: 0o755, uid, gid: uid });
   for (const [name, bytes] of files) tar.entry({ name, mode: 0o755 }, bytes);
   tar.finalize();
   const chunks: Buffer[] = [];
