@@ -1,3 +1,4 @@
+import { AppError } from '@crewtab/domain/errors';
 import type { FakeProgram } from '@crewtab/testing/runtime/fake-agent';
 import { obedient, World } from './spec-support';
 
@@ -72,6 +73,26 @@ describe('a run on one worker', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished');
     expect(world.store.read(id)).toMatchObject({ status: 'failed', outcome: { error: { code } } });
     await holder.stop();
+  });
+
+  it('fails when the prompt cannot be sent', async () => {
+    const world = new World();
+    const { id } = world.store.addRun({
+      plan: { agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }] },
+    });
+    const { holder, runtime } = world.worker();
+    const atHandshake = runtime.faults.next('write', 'hang');
+    await holder.take(id);
+    await atHandshake.reached;
+    runtime.faults.next('write', 'failBefore', new AppError('engine_error', 'the pipe is closed'));
+    atHandshake.release();
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({
+      status: 'failed',
+      outcome: { error: { code: 'prompt_failed', message: expect.stringContaining('the pipe is closed') as string } },
+    });
+    expect(world.turnsSeen).toEqual([]);
+    expect(world.engine.agents).toHaveLength(0);
   });
 
   it('ends at its deadline, with a warning, also when the agent ignores SIGTERM', async () => {

@@ -30,7 +30,6 @@ export class RunHolder {
   private readonly subscriptions: Subscription[] = [];
   private readonly cancelTimers = new Map<string, () => void>();
   private isStopping = false;
-  private installationId = '';
   private claiming = 0;
 
   constructor(
@@ -52,9 +51,9 @@ export class RunHolder {
 
   async start(): Promise<void> {
     const { store, runtime } = this.deps;
-    this.installationId = await store.installationId();
+    const installationId = await store.installationId();
     this.subscriptions.push(await store.onRunControl((runId) => this.noteControl(runId)));
-    this.subscriptions.push(runtime.watch(this.installationId, (ended) => this.noteEnded(ended)));
+    this.subscriptions.push(runtime.watch(installationId, (ended) => this.noteEnded(ended)));
     await this.adoptAbandoned();
     this.repeat('renew', RENEW_EVERY_MS, () => this.tick());
     // On a timer of its own: a renewal that hangs must not keep the worker from letting go.
@@ -67,10 +66,12 @@ export class RunHolder {
     if (!this.hasRoom) return 'full';
     this.claiming++;
     try {
+      // Asked for here too: a wake-up may come before `start` has.
+      const installationId = await this.deps.store.installationId();
       const claimedAtMs = this.deps.clock.monotonicMs();
       const run = await this.deps.store.claim(runId, this.worker);
       if (!run) return 'unavailable';
-      this.hold(run, claimedAtMs);
+      if (!this.hold(run, installationId, claimedAtMs)) return 'full';
       return 'taken';
     } finally {
       this.claiming--;
@@ -80,6 +81,7 @@ export class RunHolder {
   /** Takes over runs of this host whose owner is gone. Their containers stand here already, so capacity does not count. */
   async adoptAbandoned(): Promise<number> {
     if (this.isStopping) return 0;
+    const installationId = await this.deps.store.installationId();
     const claimedAtMs = this.deps.clock.monotonicMs();
     const runs = await this.deps.store.claimAbandoned(this.worker, ADOPT_LIMIT);
     for (const run of runs) {
@@ -87,7 +89,7 @@ export class RunHolder {
         { runId: run.id, phase: run.phase, epoch: run.epoch },
         'adopting a run whose worker is gone',
       );
-      this.hold(run, claimedAtMs);
+      this.hold(run, installationId, claimedAtMs);
     }
     return runs.length;
   }
@@ -106,9 +108,14 @@ export class RunHolder {
     this.deps.logger.info({ released: runIds.length }, 'handed all runs back');
   }
 
-  private hold(run: Run, claimedAtMs: number): void {
+  /** False when the worker was told to stop while it claimed: the run goes back at once. */
+  private hold(run: Run, installationId: string, claimedAtMs: number): boolean {
+    if (this.isStopping) {
+      void this.giveBack({ runId: run.id, epoch: run.epoch });
+      return false;
+    }
     const isAdopted = run.phase !== 'queued';
-    const driver = new RunDriver(this.deps, this.installationId, run, isAdopted);
+    const driver = new RunDriver(this.deps, installationId, run, isAdopted);
     const held: Held = { driver, renewedAtMs: claimedAtMs };
     this.held.get(run.id)?.driver.stop('lost');
     this.held.set(run.id, held);
@@ -116,6 +123,7 @@ export class RunHolder {
     const drive = driver.drive().then((end) => this.noteDriveEnd(run.id, held, end));
     this.drives.add(drive);
     void drive.finally(() => this.drives.delete(drive));
+    return true;
   }
 
   private async noteDriveEnd(runId: string, held: Held, end: DriveEnd): Promise<void> {

@@ -1,4 +1,4 @@
-import { toFailure } from '@crewtab/domain/errors';
+import { toFailure, type Failure } from '@crewtab/domain/errors';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { EngineDeps } from './engine-options';
 import type { HeldRun } from './held-run';
@@ -30,7 +30,13 @@ export async function sendPrompt(deps: EngineDeps, held: HeldRun): Promise<void>
     .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })
     .then(
       () => (crew.promptWrite = { status: 'written' }),
-      (error: unknown) => (crew.promptWrite = { status: 'failed', failure: toFailure(error, 'prompt_failed') }),
+      (error: unknown) => (crew.promptWrite = { status: 'failed', failure: notSent(error) }),
     )
     .finally(() => held.wake());
+}
+
+/** Whatever kept the prompt from being written, it is not tried again: a part of it may have arrived. */
+function notSent(error: unknown): Failure {
+  const { message } = toFailure(error, 'prompt_failed');
+  return { code: 'prompt_failed', message: `the prompt could not be sent: ${message}` };
 }
