@@ -1,6 +1,7 @@
 import { cpus, loadavg } from 'node:os';
 import type { Bench, Figure } from './harness/bench';
-import { startServices } from './harness/services';
+import { removeLeftovers } from './harness/leftovers';
+import { startServices, type BenchServices } from './harness/services';
 import { renderMissed, renderTable } from './harness/table';
 import { bytesPerSchedule } from './bytes-per-schedule';
 import { coldTeam } from './cold-team';
@@ -46,6 +47,7 @@ async function measure(benches: readonly Bench[]): Promise<void> {
   const startedAt = performance.now();
   const log = (line: string): void => console.log(`· ${line}`);
   const services = await startServices(log);
+  endInOrder(services);
   const figures: Figure[] = [];
   try {
     for (const bench of benches) {
@@ -57,13 +59,28 @@ async function measure(benches: readonly Bench[]): Promise<void> {
       figures.push(...(await attempt(bench, () => bench.run(services))));
     }
   } finally {
-    await services.stop();
+    await cleanUp(services);
   }
   if (figures.length === 0) return;
   console.log(`\n${renderTable(figures)}\n`);
   const missed = renderMissed(figures);
   if (missed !== '') console.log(`${missed}\n`);
   log(`measured in ${((performance.now() - startedAt) / 1000).toFixed(0)} s on ${machine()}`);
+}
+
+async function cleanUp(services: BenchServices): Promise<void> {
+  if (services.dockerHost !== null) await removeLeftovers(services.dockerHost);
+  await services.stop();
+}
+
+/** Ctrl-C leaves no container, no server and no data. */
+function endInOrder(services: BenchServices): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      console.error('stopping');
+      void cleanUp(services).finally(() => process.exit(130));
+    });
+  }
 }
 
 /** One bench that fails does not keep the others from being measured. */

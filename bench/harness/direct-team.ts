@@ -11,15 +11,18 @@ import { labelFilter, runLabels } from '@crewtab/runtime-docker/labels';
 import { LogLines } from '@crewtab/runtime-docker/log-lines';
 import { StdinWriter } from '@crewtab/runtime-docker/stdin-writer';
 import type Docker from 'dockerode';
+import { rememberInstallation } from './leftovers';
 
 /** One agent that was started by hand, with its log and its stdin. */
 interface Attached {
   readonly container: Docker.Container;
   readonly log: IncomingMessage;
   readonly stdin: StdinWriter;
-  readonly lines: AsyncIterator<OutputLine>;
+  readonly lines: AsyncGenerator<OutputLine, void>;
 }
 
+/** On the labels of what is made here. */
+const INSTALLATION = `bench-direct-${randomUUID()}`;
 const HOUR_MS = 3_600_000;
 const INITIALIZE = { protocolVersion: 1, clientCapabilities: { fs: { readTextFile: false, writeTextFile: false } } };
 
@@ -38,6 +41,7 @@ export class DirectEngine {
   ) {
     this.settings = settingsFrom({ dockerHost });
     this.engine = new EngineClient(dockerHost, this.settings);
+    rememberInstallation(INSTALLATION);
   }
 
   /** Looks into the image once, as the product does at its first run. */
@@ -49,7 +53,7 @@ export class DirectEngine {
   newTeam(): DirectTeam {
     const suffix = randomBytes(4).toString('hex');
     const deployment: DeploymentSpec = {
-      installationId: 'bench-direct',
+      installationId: INSTALLATION,
       runId: randomUUID(),
       name: `bench-direct-${suffix}`,
       epoch: 1,
@@ -157,15 +161,15 @@ export class DirectTeam {
   private async ask(agent: Attached, id: string, method: string, params: object): Promise<Record<string, unknown>> {
     await agent.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
     for (;;) {
-      const { value, done } = await agent.lines.next();
-      if (done === true) throw new Error(`the agent ended before it answered ${method}`);
-      const answer = JSON.parse(value.text) as { id?: unknown; result?: Record<string, unknown> };
+      const next = await agent.lines.next();
+      if (next.done === true) throw new Error(`the agent ended before it answered ${method}`);
+      const answer = JSON.parse(next.value.text) as { id?: unknown; result?: Record<string, unknown> };
       if (answer.id === id && answer.result) return answer.result;
     }
   }
 }
 
-async function* readLines(log: IncomingMessage): AsyncGenerator<OutputLine> {
+async function* readLines(log: IncomingMessage): AsyncGenerator<OutputLine, void> {
   const lines = new LogLines();
   for await (const chunk of log as AsyncIterable<Buffer>) yield* lines.push(chunk);
 }

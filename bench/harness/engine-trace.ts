@@ -23,7 +23,7 @@ export class EngineTrace {
   static install(): EngineTrace {
     const trace = new EngineTrace();
     const modem = Object.getPrototypeOf(new Docker().modem) as Modem;
-    const dial = Reflect.get(modem, 'dial') as Modem['dial'];
+    const dial: Modem['dial'] = Reflect.get(modem, 'dial');
     modem.dial = function (this: Modem, request, answer) {
       const from = performance.now();
       dial.call(this, request, (error, result) => {

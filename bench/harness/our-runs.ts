@@ -13,6 +13,7 @@ import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { silentLogger } from '@crewtab/testing/silent-logger';
 import type { BenchContext } from './bench';
 import type { EngineTrace, Span } from './engine-trace';
+import { rememberInstallation } from './leftovers';
 import { BenchStore } from './stored';
 
 /** Times of one run by `performance.now()`, ms. */
@@ -68,6 +69,7 @@ export class OurRuns {
     const runs = new OurRuns(stored, context, trace, id);
     const [scheduleId = ''] = await stored.addSchedules({ count: 1, prompt: 'answer hi', nextFireAt: null });
     runs.scheduleId = scheduleId;
+    rememberInstallation(await stored.store.runs.installationId());
     await runs.holder.start();
     return runs;
   }
