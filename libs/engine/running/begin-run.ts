@@ -6,11 +6,11 @@ import type { HeldRun } from './held-run';
 /** Starts the run's clock and writes down what will be made, before anything is made. */
 export async function beginRun(deps: EngineDeps, held: HeldRun): Promise<Run> {
   const { plan, id } = held.run;
-  const { id: host } = await deps.runtime.identify();
   const run = await deps.store.begin(held.claim, {
     name: deploymentName(plan.teamName, id, 6),
     fallbackName: deploymentName(plan.teamName, id, 12),
-    host,
+    // As the worker found it at its start: asking the engine again would only make every run wait for it.
+    host: held.host,
     runtime: deps.runtime.kind,
   });
   const lagMs = run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null;

@@ -7,6 +7,8 @@ import type { RunCrew } from './run-crew';
 export interface HeldRun {
   run: Run;
   readonly claim: Claim;
+  /** The host of the worker that holds it. */
+  readonly host: string;
   readonly crew: RunCrew;
   readonly logger: Logger;
   /** Earliest next teardown attempt; in memory only, since trying early after adoption is right. */

@@ -28,7 +28,7 @@ export class RunDriver {
 
   constructor(
     private readonly deps: EngineDeps,
-    installationId: string,
+    { installationId, host }: { readonly installationId: string; readonly host: string },
     run: Run,
     isAdopted: boolean,
   ) {
@@ -41,7 +41,7 @@ export class RunDriver {
       wake();
     };
     const crew = new RunCrew(deps, { run, claim, installationId, isAdopted, logger, wake, onFailure });
-    this.held = { run, claim, crew, logger, nextTeardownAt: null, wake };
+    this.held = { run, claim, host, crew, logger, nextTeardownAt: null, wake };
   }
 
   get claim(): Claim {

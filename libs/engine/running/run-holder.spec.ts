@@ -23,6 +23,16 @@ describe('a run on one worker', () => {
     await holder.stop();
   });
 
+  it('does not ask the engine again who it is', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const { holder, runtime } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(runtime.callsOf('identify')).toBe(0);
+    await holder.stop();
+  });
+
   it('fails without prompting when an image is missing, and removes what was made', async () => {
     const world = new World();
     world.engine.missingImages.add('agent:test');

@@ -115,7 +115,7 @@ export class RunHolder {
       return false;
     }
     const isAdopted = run.phase !== 'queued';
-    const driver = new RunDriver(this.deps, installationId, run, isAdopted);
+    const driver = new RunDriver(this.deps, { installationId, host: this.worker.host }, run, isAdopted);
     const held: Held = { driver, renewedAtMs: claimedAtMs };
     this.held.get(run.id)?.driver.stop('lost');
     this.held.set(run.id, held);
