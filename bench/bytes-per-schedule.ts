@@ -71,6 +71,7 @@ async function processBytes(context: BenchContext, empty: BenchStore, full: Benc
   try {
     const differences: number[] = [];
     for (let sample = 0; sample < SAMPLES; sample++) {
+      for (const scheduler of [busy, idle]) scheduler.collectGarbage();
       await new Promise((resolve) => setTimeout(resolve, BETWEEN_SAMPLES_MS));
       differences.push((await busy.residentBytes()) - (await idle.residentBytes()));
     }

@@ -88,7 +88,7 @@ function figuresOf(ours: readonly Measured[], base: readonly Measured[]): Figure
       name: "orchestrator's own, engine and agent both idle",
       unit: 'ms',
       ours: ours.map(({ ownMs }) => ownMs),
-      base: ours.map(() => 0),
+      base: base.map(({ ownMs }) => ownMs),
       at: 'p50',
       aim: { of: 'difference', relation: '≤', limit: 5 },
       breakdown,

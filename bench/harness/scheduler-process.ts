@@ -8,6 +8,7 @@ import { ENCRYPTION_KEY } from './stored';
 
 /** The compiled scheduler app; this file is compiled to dist/bench/harness. */
 const PROGRAM = join(__dirname, '../../apps/scheduler/src/main.js');
+const GARBAGE_COLLECTOR = join(__dirname, 'collect-garbage.js');
 const READY_LIMIT_MS = 120_000;
 
 /** The scheduler as users run it: a process of its own. */
@@ -36,10 +37,18 @@ export class SchedulerProcess {
       LOG_LEVEL: 'warn',
       NODE_ENV: 'production',
     };
-    const child = spawn(process.execPath, [PROGRAM], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--expose-gc', '--require', GARBAGE_COLLECTOR, PROGRAM], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const scheduler = new SchedulerProcess(child, `http://127.0.0.1:${port}`);
     await until('the scheduler is ready', () => scheduler.isReady(), READY_LIMIT_MS);
     return scheduler;
+  }
+
+  /** Takes effect within moments. */
+  collectGarbage(): void {
+    this.child.kill('SIGUSR2');
   }
 
   /** Memory that the process really holds, bytes. */
