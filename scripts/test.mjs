@@ -27,6 +27,14 @@ const suites = [
 
 const reports = mkdtempSync(join(tmpdir(), 'crewtab-test-'));
 process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
+for (const [signal, exitCode] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => stopAll(exitCode));
+}
+/** The script of the stage that runs now. */
+let running = null;
 process.exitCode = await main();
 
 async function main() {
@@ -42,6 +50,15 @@ async function main() {
     console.error(error instanceof SetupError ? error.message : error);
     return finish({ passed: 0, failed: 1, skipped: 0 });
   }
+}
+
+/** Ends the stage that runs, so that what it started is stopped too, and then this process. */
+function stopAll(exitCode) {
+  const end = () => process.exit(exitCode);
+  if (running === null) return end();
+  running.once('close', end);
+  running.kill('SIGTERM');
+  setTimeout(end, KILL_AFTER_MS).unref();
 }
 
 function finish(tally) {
@@ -107,9 +124,11 @@ function npmRun(script, args = []) {
       child.kill('SIGTERM');
       setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS).unref();
     }, STAGE_LIMIT_MS);
+    running = child;
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(limit);
+      running = null;
       resolve(code === 0);
     });
   });
