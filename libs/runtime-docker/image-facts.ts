@@ -5,7 +5,7 @@ import type Docker from 'dockerode';
 import { readEntry, statIn } from './container-files';
 import { remember } from './bounded-memory';
 import type { EngineClient, MutationOptions } from './engine-client';
-import { isRefusal, toAppError } from './engine-errors';
+import { toAppError } from './engine-errors';
 import type { Images } from './images';
 import { runLabels } from './labels';
 import { chooseUser, mayWrite, type AgentUser } from './agent-user';
@@ -120,14 +120,14 @@ export class ImageFactsBook {
     }
   }
 
+  /**
+   * A probe that resists is no reason to fail the run: it bears the run's labels, so the run's teardown meets it again,
+   * and goes on until it is gone.
+   */
   private async removeProbe(container: Docker.Container, { priority }: MutationOptions): Promise<void> {
-    try {
-      await this.engine.mutate('remove probe', { priority }, (abortSignal) =>
-        container.remove({ force: true, v: true, abortSignal }),
-      );
-    } catch (error) {
-      if (!isRefusal(error, 404, 409)) throw toAppError(error);
-    }
+    await this.engine
+      .mutate('remove probe', { priority }, (abortSignal) => container.remove({ force: true, v: true, abortSignal }))
+      .catch(() => undefined);
   }
 
   private async findTimeout(container: Docker.Container): Promise<string | null> {

@@ -13,26 +13,15 @@ import { parseTeamCall } from './team-call';
 const LONGEST_SOCKET_PATH = 100;
 const SOCKET_NAME = 'team.sock';
 const RUN_FILE = 'run';
-/** Where the bridge is put into the container. */
-export const BRIDGE_PATH = '/opt/crewtab/team-bridge.js';
-
-export interface AgentPlaces {
-  readonly socketDir: string;
-  readonly bridge: string;
-}
-
-const IN_A_CONTAINER: AgentPlaces = { socketDir: TEAM_SOCKET_DIR, bridge: BRIDGE_PATH };
+const BRIDGE_NAME = 'team-bridge.js';
 
 export interface UnixTeamDeskOptions {
   /** Where the runs' folders are made; must be the same path for the container engine. */
   readonly rootDir: string;
   /** The bridge's JavaScript, one file without dependencies. */
   readonly bridgeSource: string;
-  /**
-   * Where an agent sees the socket's folder and the bridge: in a container at fixed places (default), under the process
-   * runtime where they really are.
-   */
-  readonly places?: (runId: string, agent: string, socketDir: string) => AgentPlaces;
+  /** Where an agent sees the run's folder: in a container always at TEAM_SOCKET_DIR (default), else where it really is. */
+  readonly seenAt?: (socketDir: string) => string;
   readonly logger: Logger;
 }
 
@@ -52,8 +41,12 @@ export class UnixTeamDesk implements TeamDesk {
 
   async open(runId: string, answer: Answer): Promise<TeamRoom> {
     const socketDir = this.folderOf(runId);
-    await mkdir(socketDir, { recursive: true, mode: 0o755 });
+    // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
+    await mkdir(this.rootDir, { recursive: true, mode: 0o700 });
+    await mkdir(socketDir, { recursive: true });
+    await chmod(socketDir, 0o755);
     await writeFile(join(socketDir, RUN_FILE), runId);
+    await writeFile(join(socketDir, BRIDGE_NAME), this.options.bridgeSource, { mode: 0o644 });
     // A socket of our own, and a link at the known name: closing a server unlinks its path, which must not be the path
     // of a worker that has taken over meanwhile.
     const ownName = `${randomBytes(4).toString('hex')}.sock`;
@@ -65,19 +58,18 @@ export class UnixTeamDesk implements TeamDesk {
       this.serve(socket, answer);
     });
     await listen(server, socketPath);
-    // The agent is another user than the worker; the folder above keeps other users of this host away.
     await chmod(socketPath, 0o666);
     const link = join(socketDir, `${ownName}.link`);
     await symlink(ownName, link);
     await rename(link, join(socketDir, SOCKET_NAME));
+    const seenAt = this.options.seenAt?.(socketDir) ?? TEAM_SOCKET_DIR;
     return {
       socketDir,
-      files: [{ path: BRIDGE_PATH, content: this.options.bridgeSource, mode: 0o644 }],
-      serverFor: (agent) => {
-        const places = this.options.places?.(runId, agent, socketDir) ?? IN_A_CONTAINER;
-        const env = { CREWTAB_TEAM_SOCKET: join(places.socketDir, SOCKET_NAME), CREWTAB_AGENT: agent };
-        return { command: 'node', args: [places.bridge], env };
-      },
+      serverFor: (agent) => ({
+        command: 'node',
+        args: [join(seenAt, BRIDGE_NAME)],
+        env: { CREWTAB_TEAM_SOCKET: join(seenAt, SOCKET_NAME), CREWTAB_AGENT: agent },
+      }),
       close: () => {
         server.close();
         for (const socket of sockets) socket.destroy();

@@ -9,7 +9,7 @@ import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { readBridgeProgram } from '@crewtab/team-desk/bridge-program';
-import { BRIDGE_PATH, UnixTeamDesk, type UnixTeamDeskOptions } from '@crewtab/team-desk/unix-team-desk';
+import { UnixTeamDesk, type UnixTeamDeskOptions } from '@crewtab/team-desk/unix-team-desk';
 
 /** Where teams run, and what depends on it: how agents see their folder, and where their tools' socket is. */
 export interface Workplace {
@@ -45,9 +45,6 @@ function processWorkplace(
       acp: new AcpProtocol({ cwd: ({ runId }) => runtime.workspaceOf(runId) }),
       command: new CommandProtocol(),
     },
-    desk: new UnixTeamDesk({
-      ...desk,
-      places: (runId, agent, socketDir) => ({ socketDir, bridge: runtime.injectedPathOf(runId, agent, BRIDGE_PATH) }),
-    }),
+    desk: new UnixTeamDesk({ ...desk, seenAt: (socketDir) => socketDir }),
   };
 }

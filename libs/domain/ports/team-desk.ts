@@ -1,5 +1,4 @@
 import type { DialogueOptions } from './agent-protocol';
-import type { InjectedFile } from './runtime';
 
 /** Where the tool calls of teams arrive at a worker: a socket per run, and the program in the container that speaks to it. */
 export interface TeamDesk {
@@ -15,10 +14,8 @@ export interface TeamDesk {
 }
 
 export interface TeamRoom {
-  /** Host directory with the socket, to be mounted into the leader's container. */
+  /** Host directory with the socket and the bridge program, to be mounted into the containers. */
   readonly socketDir: string;
-  /** Put into the leader's container. */
-  readonly files: readonly InjectedFile[];
   /** How the leader's agent starts its tools, as an MCP server over stdio. */
   serverFor(agent: string): NonNullable<DialogueOptions['teamTools']>;
   /** Stops listening; calls under way are answered by whoever opens the room next. */

@@ -29,19 +29,7 @@ export class FiringTimer {
 
   /** Looks now what is due; several calls while one is at work are one more look. */
   poke(): void {
-    if (this.isStopped) return;
-    if (this.working) {
-      this.isAskedAgain = true;
-      return;
-    }
-    this.cancelSleep?.();
-    this.cancelSleep = null;
-    this.working = this.work().finally(() => {
-      this.working = null;
-      if (!this.isAskedAgain) return;
-      this.isAskedAgain = false;
-      this.poke();
-    });
+    this.look(false);
   }
 
   async stop(): Promise<void> {
@@ -51,22 +39,42 @@ export class FiringTimer {
     await this.working;
   }
 
-  private async work(): Promise<void> {
+  /** @param isAwaited the instant slept for has come: fires at once, since asking first would cost a round trip */
+  private look(isAwaited: boolean): void {
+    if (this.isStopped) return;
+    if (this.working) {
+      this.isAskedAgain = true;
+      return;
+    }
+    this.cancelSleep?.();
+    this.cancelSleep = null;
+    this.working = this.work(isAwaited).finally(() => {
+      this.working = null;
+      if (!this.isAskedAgain) return;
+      this.isAskedAgain = false;
+      this.poke();
+    });
+  }
+
+  private async work(isAwaited: boolean): Promise<void> {
     let sleepMs = AFTER_FAILURE_MS;
+    let isForInstant = false;
     try {
-      const dueInMs = await this.deps.fires.msUntilNextDue();
+      const dueInMs = isAwaited ? 0 : await this.deps.fires.msUntilNextDue();
       if (dueInMs !== null && dueInMs <= 0) {
         this.onFired(await fireDueSchedules(this.deps));
         this.isAskedAgain = true;
         return;
       }
-      sleepMs = Math.min(dueInMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS);
+      // Whole milliseconds, and not too early: timers cut off fractions.
+      sleepMs = Math.ceil(Math.min(dueInMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS));
+      isForInstant = dueInMs !== null && dueInMs <= LONGEST_SLEEP_MS;
     } catch (error) {
       this.deps.logger.error(
         { error: error instanceof Error ? error.message : String(error) },
         'firing failed; trying again',
       );
     }
-    if (!this.isStopped) this.cancelSleep = this.deps.clock.after(sleepMs, () => this.poke());
+    if (!this.isStopped) this.cancelSleep = this.deps.clock.after(sleepMs, () => this.look(isForInstant));
   }
 }

@@ -115,6 +115,32 @@ describe('FiringTimer', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('fires at the awaited instant without asking what is due first, and asks again when that was too early', async () => {
+    const { clock, fires, queue, deps } = makeWorld();
+    fires.addSchedule({
+      nextFireAt: new Date('2026-01-05T09:00:20.000Z'),
+      followingFireAt: new Date('2026-01-05T09:10:00.000Z'),
+    });
+    const asked: number[] = [];
+    const msUntilNextDue = fires.msUntilNextDue.bind(fires);
+    // The database's clock is 2 ms behind what it answers at first.
+    fires.msUntilNextDue = async () => {
+      const ms = await msUntilNextDue();
+      asked.push(queue.offered.length);
+      return ms === null || asked.length > 1 ? ms : ms - 2;
+    };
+    const timer = new FiringTimer(deps);
+    await timer.start();
+    await clock.advance(19_998);
+    expect(queue.offered).toHaveLength(0);
+    expect(asked).toEqual([0, 0]);
+    await clock.advance(2);
+    expect(queue.offered).toHaveLength(1);
+    // The question after the fire is the next one.
+    expect(asked).toEqual([0, 0, 1]);
+    await timer.stop();
+  });
+
   it('goes on after a failure', async () => {
     const { clock, fires, queue, deps } = makeWorld();
     fires.addSchedule();

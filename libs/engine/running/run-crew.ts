@@ -76,7 +76,7 @@ export class RunCrew {
     const deployer = new TeamDeployer(this.deps, {
       claim: this.options.claim,
       deployment: deploymentSpec(run, this.options.installationId, this.room),
-      agents: run.plan.agents.map((agent) => ({ agent, spec: agentSpec(agent, this.deps.protocols, this.room) })),
+      agents: run.plan.agents.map((agent) => ({ agent, spec: agentSpec(agent, this.deps.protocols) })),
       onStarted: (started) => this.onStarted(run, started),
       onChange: this.options.wake,
       onFailure: this.options.onFailure,

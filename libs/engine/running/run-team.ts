@@ -20,7 +20,7 @@ export function deploymentSpec(run: Run, installationId: string, room: TeamRoom 
   };
 }
 
-export function agentSpec(agent: Agent, protocols: EngineDeps['protocols'], room: TeamRoom | null): AgentSpec {
+export function agentSpec(agent: Agent, protocols: EngineDeps['protocols']): AgentSpec {
   return {
     name: agent.name,
     image: agent.image ?? null,
@@ -28,7 +28,7 @@ export function agentSpec(agent: Agent, protocols: EngineDeps['protocols'], room
     env: agent.env ?? {},
     resources: agent.resources ?? {},
     stdin: protocols[agent.protocol].stdin,
-    files: room && hasTeamTools(agent) ? room.files : [],
+    files: [],
   };
 }
 

@@ -10,7 +10,6 @@ export class FakeTeamDesk implements TeamDesk {
     this.made.add(runId);
     return Promise.resolve({
       socketDir: `/sockets/${runId}`,
-      files: [],
       serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
         if (this.rooms.get(runId) === answer) this.rooms.delete(runId);
