@@ -25,8 +25,9 @@ export const coldTeam: Bench = {
     const agents = NAMES.map((name, n): Agent => {
       return { name, role: n === 0 ? 'leader' : 'worker', protocol: 'acp', image };
     });
-    const runs = await OurRuns.open(context, agents, EngineTrace.install());
-    const engine = new DirectEngine(context.dockerHost, image);
+    const trace = EngineTrace.install();
+    const runs = await OurRuns.open(context, agents, trace);
+    const engine = new DirectEngine(context.dockerHost, image, trace);
     try {
       await engine.prepare();
       const [ours, base]: [MeasuredRun[], OneByOne[]] = [[], []];

@@ -27,7 +27,7 @@ export const runOverhead: Bench = {
     const trace = EngineTrace.install();
     const agents: Agent[] = [{ name: 'lead', role: 'leader', protocol: 'acp', image }];
     const runs = await OurRuns.open(context, agents, trace);
-    const engine = new DirectEngine(context.dockerHost, image);
+    const engine = new DirectEngine(context.dockerHost, image, trace);
     try {
       await engine.prepare();
       const [ours, base]: [Measured[], Measured[]] = [[], []];

@@ -11,6 +11,7 @@ import { labelFilter, runLabels } from '@crewtab/runtime-docker/labels';
 import { LogLines } from '@crewtab/runtime-docker/log-lines';
 import { StdinWriter } from '@crewtab/runtime-docker/stdin-writer';
 import type Docker from 'dockerode';
+import type { EngineTrace } from './engine-trace';
 import { rememberInstallation } from './leftovers';
 
 /** One agent that was started by hand, with its log and its stdin. */
@@ -38,6 +39,7 @@ export class DirectEngine {
   constructor(
     dockerHost: string | null,
     private readonly image: string,
+    private readonly trace: EngineTrace,
   ) {
     this.settings = settingsFrom({ dockerHost });
     this.engine = new EngineClient(dockerHost, this.settings);
@@ -62,7 +64,7 @@ export class DirectEngine {
       images: [this.image],
       teamSocketDir: null,
     };
-    return new DirectTeam(this.engine, this.settings, this.image, this.facts, deployment);
+    return new DirectTeam(this.engine, this.settings, this.image, this.facts, deployment, this.trace);
   }
 
   close(): void {
@@ -80,6 +82,7 @@ export class DirectTeam {
     private readonly image: string,
     private readonly facts: ImageFacts | null,
     readonly deployment: DeploymentSpec,
+    private readonly trace: EngineTrace,
   ) {
     this.docker = engine.docker;
   }
@@ -113,7 +116,8 @@ export class DirectTeam {
     const launch = { kind: 'guarded', endsAfterSeconds: 3_600 } as const;
     const spec = containerSpec(this.deployment, agent, this.facts, this.settings, launch);
     const container = await this.docker.createContainer(spec);
-    await container.putArchive(await makeTar(containerFiles(agent, this.facts)), { path: '/' });
+    const files = containerFiles(agent, this.facts);
+    if (files.length > 0) await container.putArchive(await makeTar(files), { path: '/' });
     await container.start();
     return container;
   }
@@ -160,11 +164,14 @@ export class DirectTeam {
 
   private async ask(agent: Attached, id: string, method: string, params: object): Promise<Record<string, unknown>> {
     await agent.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
+    const from = performance.now();
     for (;;) {
       const next = await agent.lines.next();
       if (next.done === true) throw new Error(`the agent ended before it answered ${method}`);
       const answer = JSON.parse(next.value.text) as { id?: unknown; result?: Record<string, unknown> };
-      if (answer.id === id && answer.result) return answer.result;
+      if (answer.id !== id || !answer.result) continue;
+      this.trace.add({ what: 'agent', from, to: performance.now() });
+      return answer.result;
     }
   }
 }
