@@ -11,6 +11,7 @@ import { projectFolder, SetupError } from './lib/project.mjs';
 
 const STAGE_LIMIT_MS = 15 * 60_000;
 const KILL_AFTER_MS = 10_000;
+const hasGroups = process.platform !== 'win32';
 
 const checks = [
   ['Format', 'format:check'],
@@ -57,7 +58,7 @@ function stopAll(exitCode) {
   const end = () => process.exit(exitCode);
   if (running === null) return end();
   running.once('close', end);
-  running.kill('SIGTERM');
+  signalAll(running, 'SIGTERM');
   setTimeout(end, KILL_AFTER_MS).unref();
 }
 
@@ -118,11 +119,12 @@ function npmRun(script, args = []) {
       // Jest's --json also prints the report: it is read from its file.
       stdio: ['ignore', args.length > 0 ? 'ignore' : 'inherit', 'inherit'],
       shell: process.platform === 'win32' && command === 'npm',
+      detached: hasGroups,
     });
     const limit = setTimeout(() => {
       console.error(`${script} did not end within ${STAGE_LIMIT_MS / 60_000} minutes: stopping it`);
-      child.kill('SIGTERM');
-      setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS).unref();
+      signalAll(child, 'SIGTERM');
+      setTimeout(() => signalAll(child, 'SIGKILL'), KILL_AFTER_MS).unref();
     }, STAGE_LIMIT_MS);
     running = child;
     child.on('error', reject);
@@ -132,6 +134,13 @@ function npmRun(script, args = []) {
       resolve(code === 0);
     });
   });
+}
+
+/** npm passes signals on to its shell only: a stage is a process group, so that all of it hears. */
+function signalAll(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasGroups) process.kill(-child.pid, signal);
+  else child.kill(signal);
 }
 
 function say(line) {
