@@ -24,9 +24,9 @@ const STATE_VALUES = `CASE WHEN $3::boolean THEN 'skipped' ELSE 'queued' END::ru
 export const INSERT_MANUAL: Statement = {
   name: 'archive_insert_manual',
   text: `WITH made AS (
-      INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, ${STATE_COLUMNS},
+      INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
         team_name, network, prompt, timeout_ms, agents, exclusive)
-      SELECT s.organization_id, s.id, t.id, 'manual', now(), ${STATE_VALUES},
+      SELECT s.organization_id, s.id, t.id, 'manual', now(), $4, ${STATE_VALUES},
         t.name, t.network, s.prompt, s.timeout_ms, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
       FROM schedules s JOIN teams t ON t.organization_id = s.organization_id AND t.id = s.team_id
       WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING *)
@@ -37,13 +37,26 @@ export const INSERT_MANUAL: Statement = {
 export const INSERT_RERUN: Statement = {
   name: 'archive_insert_rerun',
   text: `WITH made AS (
-      INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, ${STATE_COLUMNS},
+      INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
         team_name, network, prompt, timeout_ms, agents, exclusive)
-      SELECT e.organization_id, e.schedule_id, e.team_id, 'rerun', now(), ${STATE_VALUES},
+      SELECT e.organization_id, e.schedule_id, e.team_id, 'rerun', now(), $4, ${STATE_VALUES},
         e.team_name, e.network, e.prompt, e.timeout_ms, e.agents, s.overlap <> 'allow'
       FROM schedule_runs e JOIN schedules s ON s.id = e.schedule_id
       WHERE e.organization_id = $1 AND e.id = $2 RETURNING *)
     ${selectRun({ run: 'made' })}`,
+};
+
+/** The run that a request with this key has made before. */
+export const RUN_OF_REQUEST: Statement = {
+  name: 'archive_run_of_request',
+  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.request_key = $2`,
+};
+
+/** A key may be used anew after a day, as the answers kept for it. */
+export const FORGET_OLD_REQUEST: Statement = {
+  name: 'archive_forget_old_request',
+  text: `UPDATE schedule_runs SET request_key = NULL
+    WHERE organization_id = $1 AND request_key = $2 AND queued_at <= now() - interval '24 hours'`,
 };
 
 export const SCHEDULE_OF: Statement = {

@@ -3,6 +3,7 @@ import type { Message, MessageContent } from '@crewtab/domain/runs/message';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import {
+  FORGET_OLD_REQUEST,
   GET_RUN,
   INSERT_MANUAL,
   INSERT_RERUN,
@@ -11,10 +12,11 @@ import {
   LOCK_SCHEDULE,
   OVERLAP_OF,
   REQUEST_CANCEL,
+  RUN_OF_REQUEST,
   SCHEDULE_OF,
 } from './archive-statements';
 import { replaceActive } from './cancel-runs';
-import type { Session, Statement } from './database';
+import { ViolationError, type Session, type Statement } from './database';
 import { COUNT_ACTIVE } from './fire-statements';
 import type { PrismaClient } from './generated/client';
 import { decodeCursor, toPage } from './keyset';
@@ -35,14 +37,19 @@ export class PrismaRunArchive implements RunArchive {
     private readonly prisma: PrismaClient,
   ) {}
 
-  async createManualRun(organizationId: string, scheduleId: string): Promise<Run | null> {
-    return isId(scheduleId) ? this.createRun(organizationId, scheduleId, INSERT_MANUAL, scheduleId) : null;
+  async createManualRun(
+    organizationId: string,
+    scheduleId: string,
+    requestKey: string | null = null,
+  ): Promise<Run | null> {
+    if (!isId(scheduleId)) return null;
+    return this.createRun(organizationId, scheduleId, INSERT_MANUAL, scheduleId, requestKey);
   }
 
-  async createRerun(organizationId: string, runId: string): Promise<Run | null> {
+  async createRerun(organizationId: string, runId: string, requestKey: string | null = null): Promise<Run | null> {
     if (!isId(runId)) return null;
     const [earlier] = await this.context.db.query<Pick<RunRow, 'schedule_id'>>(SCHEDULE_OF, [organizationId, runId]);
-    return earlier ? this.createRun(organizationId, earlier.schedule_id, INSERT_RERUN, runId) : null;
+    return earlier ? this.createRun(organizationId, earlier.schedule_id, INSERT_RERUN, runId, requestKey) : null;
   }
 
   async requestCancel(organizationId: string, runId: string): Promise<{ run: Run; wasTerminal: boolean } | null> {
@@ -123,15 +130,33 @@ export class PrismaRunArchive implements RunArchive {
     scheduleId: string,
     insert: Statement,
     sourceId: string,
+    requestKey: string | null,
   ): Promise<Run | null> {
     const { db, box } = this.context;
-    const row = await db.transaction(async (session) => {
-      const shouldSkip = await applyOverlap(session, organizationId, scheduleId);
-      const [made] = await session.query<RunRow>(insert, [organizationId, sourceId, shouldSkip]);
-      return made;
-    });
-    return row ? toRun(row, box) : null;
+    try {
+      const row = await db.transaction(async (session) => {
+        const made = requestKey === null ? null : await madeBefore(session, organizationId, requestKey);
+        if (made) return made;
+        const shouldSkip = await applyOverlap(session, organizationId, scheduleId);
+        const [run] = await session.query<RunRow>(insert, [organizationId, sourceId, shouldSkip, requestKey]);
+        return run;
+      });
+      return row ? toRun(row, box) : null;
+    } catch (error) {
+      // The same request came twice at the same moment, and the other one has just committed.
+      if (!(error instanceof ViolationError) || error.violation.constraint !== ONE_RUN_PER_REQUEST) throw error;
+      const [row] = await db.query<RunRow>(RUN_OF_REQUEST, [organizationId, requestKey]);
+      return row ? toRun(row, box) : null;
+    }
   }
+}
+
+const ONE_RUN_PER_REQUEST = 'schedule_runs_organization_id_request_key_key';
+
+async function madeBefore(session: Session, organizationId: string, requestKey: string): Promise<RunRow | null> {
+  await session.query(FORGET_OLD_REQUEST, [organizationId, requestKey]);
+  const [row] = await session.query<RunRow>(RUN_OF_REQUEST, [organizationId, requestKey]);
+  return row ?? null;
 }
 
 /** Makes room for a new run of the schedule, or answers true: it is to be skipped. */

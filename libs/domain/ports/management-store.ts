@@ -81,10 +81,11 @@ export interface RunArchive {
   /**
    * A manual run, or a rerun of an earlier one (whose prompt and agents as they were then are used again). Under
    * overlap `skip` with an active run it is recorded as `skipped`; under `replace` the active ones are asked to end.
-   * Null when the schedule (or run) is not there.
+   * Null when the schedule (or run) is not there. With a `requestKey` (the request's Idempotency-Key) at most one run is
+   * made for it within a day, however often and wherever it is asked again: the run that was made is answered.
    */
-  createManualRun(organizationId: string, scheduleId: string): Promise<Run | null>;
-  createRerun(organizationId: string, runId: string): Promise<Run | null>;
+  createManualRun(organizationId: string, scheduleId: string, requestKey?: string | null): Promise<Run | null>;
+  createRerun(organizationId: string, runId: string, requestKey?: string | null): Promise<Run | null>;
   /**
    * Queued and unclaimed: `cancelled` at once. Begun: the owner is told (NOTIFY; at latest with its lease renewal).
    * Terminal: stays as it is (`wasTerminal`). Null when it is not there.

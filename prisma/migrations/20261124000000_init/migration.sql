@@ -145,6 +145,7 @@ CREATE TABLE "schedule_runs" (
     "trigger" "run_trigger" NOT NULL,
     "scheduled_for" TIMESTAMPTZ(3) NOT NULL,
     "attempt" INTEGER NOT NULL DEFAULT 1,
+    "request_key" TEXT,
     "status" "run_status" NOT NULL DEFAULT 'queued',
     "phase" "run_phase" NOT NULL DEFAULT 'queued',
     "queued_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -293,6 +294,9 @@ CREATE INDEX "schedule_runs_schedule_id_scheduled_for_id_idx" ON "schedule_runs"
 
 -- CreateIndex
 CREATE UNIQUE INDEX "schedule_runs_organization_id_id_key" ON "schedule_runs"("organization_id", "id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "schedule_runs_organization_id_request_key_key" ON "schedule_runs"("organization_id", "request_key");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "deployments_run_id_key" ON "deployments"("run_id");

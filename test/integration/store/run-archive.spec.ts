@@ -53,6 +53,35 @@ describe('manual runs', () => {
     expect(rerun?.id).not.toBe(run.id);
   });
 
+  it('are made once for a request, however often and at the same moment it comes', async () => {
+    const { archive } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const asked = await Promise.all(
+      Array.from({ length: 8 }, () => archive.createManualRun(organizationId, schedule.id, 'key-1')),
+    );
+    const ids = new Set(asked.map((run) => run?.id));
+    expect([...ids]).toEqual([expect.any(String)]);
+    const [id = ''] = [...ids].map(String);
+    const reruns = [
+      await archive.createRerun(organizationId, id, 'key-2'),
+      await archive.createRerun(organizationId, id, 'key-2'),
+    ];
+    expect(reruns[1]?.id).toBe(reruns[0]?.id);
+    expect((await archive.createManualRun(organizationId, schedule.id))?.id).not.toBe(id);
+    expect(
+      (await archive.listRuns(organizationId, { scheduleId: schedule.id }, { limit: 20, cursor: null })).items,
+    ).toHaveLength(3);
+  });
+
+  it('may use a key anew after a day', async () => {
+    const { archive } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const first = await archive.createManualRun(organizationId, schedule.id, 'daily');
+    await fixture.sql("UPDATE schedule_runs SET queued_at = now() - interval '25 hours' WHERE id = $1", [first?.id]);
+    const second = await archive.createManualRun(organizationId, schedule.id, 'daily');
+    expect(second?.id).not.toBe(first?.id);
+  });
+
   it('are null for what is not there', async () => {
     const { archive } = fixture.store;
     const schedule = await fixture.schedule({ organizationId });

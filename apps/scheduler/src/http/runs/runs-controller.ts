@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { OrganizationId } from '../access/organization-id';
 import { API_PATH, HTTP_DEPS, type HttpDeps } from '../http-deps';
@@ -50,10 +50,11 @@ export class RunsController {
     @OrganizationId() organizationId: string,
     @Param('id') id: string,
     @Body() body: unknown,
+    @Headers('idempotency-key') requestKey?: string,
   ): Promise<RunView> {
     const runId = resourceId('run', id);
     parseOptionalBody(emptyBody, body);
-    const run = found('run', await this.deps.runs.createRerun(organizationId, runId));
+    const run = found('run', await this.deps.runs.createRerun(organizationId, runId, requestKey));
     await offerRun(this.deps, run);
     return toRunView(run);
   }

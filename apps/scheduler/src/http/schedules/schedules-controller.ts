@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import type { NewSchedule } from '@crewtab/domain/ports/management-store';
 import { OrganizationId } from '../access/organization-id';
 import { API_PATH, HTTP_DEPS, type HttpDeps } from '../http-deps';
@@ -103,10 +103,11 @@ export class SchedulesController {
     @OrganizationId() organizationId: string,
     @Param('id') id: string,
     @Body() body: unknown,
+    @Headers('idempotency-key') requestKey?: string,
   ): Promise<RunView> {
     const scheduleId = resourceId('schedule', id);
     parseOptionalBody(emptyBody, body);
-    const run = found('schedule', await this.deps.runs.createManualRun(organizationId, scheduleId));
+    const run = found('schedule', await this.deps.runs.createManualRun(organizationId, scheduleId, requestKey));
     await offerRun(this.deps, run);
     return toRunView(run);
   }

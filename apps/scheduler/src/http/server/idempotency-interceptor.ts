@@ -14,7 +14,8 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 /**
  * Makes POSTs with an `Idempotency-Key` safe to repeat: the first success is kept and given again. Refusals are not
  * kept, so the same key may come back with a corrected body. A crash between the handler's commit and `complete`
- * leaves the key reserved; a repetition after that reservation has run out does the work anew.
+ * leaves the key reserved; a repetition after that reservation has run out does the work anew, except for runs, which
+ * carry the key themselves and are made once.
  */
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly deps: Pick<HttpDeps, 'idempotency' | 'logger'>) {}
