@@ -36,6 +36,8 @@ const PERMIT: Statement = {
     permit AS (
       INSERT INTO prompt_permits (organization_id, run_id, epoch, permitted_at)
       SELECT organization_id, id, epoch, now() FROM permitted),
+    ready AS (
+      UPDATE deployment_agents a SET ready_at = COALESCE(a.ready_at, now()) FROM permitted WHERE a.run_id = permitted.id),
     prompt AS (
       INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
       SELECT organization_id, id, last_seq, $3, $4::message_kind, $5::jsonb, $6::timestamptz FROM permitted)

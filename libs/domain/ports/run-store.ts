@@ -76,7 +76,8 @@ export interface RunStore {
   appendMessages(claim: Claim, messages: readonly DraftMessage[], cursor?: CursorMove): Promise<OutputCursor | null>;
 
   /**
-   * The one-shot permit: deploying → prompting, permit recorded with the claim's epoch, the `prompt` message appended.
+   * The one-shot permit: deploying → prompting, permit recorded with the claim's epoch, the `prompt` message appended,
+   * and agents without `readyAt` get it, since a prompt is only permitted when all are ready.
    * True when the permit belongs to this very epoch: also when the call is repeated because its first answer was lost.
    * An epoch belongs to one driver in one process, which knows whether it has written a byte; so the prompt is written
    * at most once in a run's life. False: an earlier epoch had it, and nobody may send.

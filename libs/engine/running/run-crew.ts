@@ -27,6 +27,7 @@ export interface RunCrewOptions {
 export class RunCrew {
   promptWrite: PromptWrite;
   private readonly sessions = new Map<string, AgentSession>();
+  private readonly ready = new Set<string>();
   private readonly handshakeDeadlines = new Map<string, Date>();
   private deployer: TeamDeployer | null = null;
   private saves: Promise<unknown> = Promise.resolve();
@@ -162,7 +163,8 @@ export class RunCrew {
   private openSession(run: Run, agent: Agent, handle: string): void {
     const deployed = run.deployment?.agents.find((candidate) => candidate.name === agent.name);
     const wasPrompted = agent.role === 'leader' && run.prompt.state !== 'none';
-    let isReady = Boolean(deployed?.readyAt);
+    const wasReady = Boolean(deployed?.readyAt);
+    if (wasReady) this.ready.add(agent.name);
     const session = new AgentSession(
       {
         runtime: this.deps.runtime,
@@ -181,16 +183,11 @@ export class RunCrew {
         },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
         isAdopted: this.options.isAdopted,
-        wasReady: isReady,
+        wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
         outputLimit: this.deps.options.outputLimit,
         onChange: () => {
-          if (!isReady && session.observed().dialogue?.handshake.status === 'ready') {
-            isReady = true;
-            const readyAt = this.deps.clock.now();
-            this.save(() => this.deps.store.saveAgent(this.options.claim, agent.name, { readyAt }));
-            this.options.logger.info({ agent: agent.name }, 'agent ready');
-          }
+          if (session.observed().dialogue?.handshake.status === 'ready') this.noteReady(run, agent);
           this.delegations.noteChange();
           this.options.wake();
         },
@@ -199,6 +196,16 @@ export class RunCrew {
     );
     this.sessions.set(agent.name, session);
     void session.run();
+  }
+
+  /** For those who watch while others are still coming up; the last one is noted with the permit to prompt. */
+  private noteReady(run: Run, agent: Agent): void {
+    if (this.ready.has(agent.name)) return;
+    this.ready.add(agent.name);
+    this.options.logger.info({ agent: agent.name }, 'agent ready');
+    if (this.ready.size === run.plan.agents.length) return;
+    const readyAt = this.deps.clock.now();
+    this.save(() => this.deps.store.saveAgent(this.options.claim, agent.name, { readyAt }));
   }
 
   /** Saves run beside the dialogue; `settleSaves` waits for them before the prompt. */

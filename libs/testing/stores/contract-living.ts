@@ -56,6 +56,7 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       const { store, subject } = fixture();
       const claim = await fixture().begun();
       expect(await store.permitPrompt(claim, say('prompt', 'Go.'))).toBe(true);
+      expect((await store.load(claim)).deployment?.agents.every(({ readyAt }) => readyAt !== null)).toBe(true);
       expect(await store.permitPrompt(claim, say('prompt', 'Go.'))).toBe(true);
       expect(await store.load(claim)).toMatchObject({ phase: 'prompting', prompt: { state: 'permitted' } });
       const next = await fixture().takenOver(claim);

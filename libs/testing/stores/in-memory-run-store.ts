@@ -202,6 +202,8 @@ export class InMemoryRunStore implements RunStore {
       requirePhase(stored.run, 'deploying');
       stored.permitEpoch = claim.epoch;
       this.append(stored, [message]);
+      for (const { name, readyAt } of stored.run.deployment?.agents ?? [])
+        if (!readyAt) this.changeAgent(stored, name, { readyAt: this.clock.now() });
       this.change(stored, { phase: 'prompting', prompt: { state: 'permitted', permittedAt: this.clock.now() } });
       return true;
     });
