@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findFreePort } from '../../libs/local-services/free-port';
 import { describeWithDocker, dockerEngine, dockerHost } from '../support/docker';
+import { makeServiceFolder } from '../support/test-services';
 import { eventually } from '../support/wait-for';
 
 const PROJECT = resolve(__dirname, '../..');
@@ -42,7 +42,7 @@ describe('npm start', () => {
   let env: NodeJS.ProcessEnv;
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'crewtab-start-'));
+    folder = await makeServiceFolder();
     env = {
       CREWTAB_DATA_DIR: join(folder, 'data'),
       PORT: String(await findFreePort()),
@@ -98,7 +98,7 @@ describe('npm start', () => {
 
 describeWithDocker('npm start with an engine', () => {
   it('runs the demo in containers and leaves none', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'crewtab-start-'));
+    const folder = await makeServiceFolder();
     const env = {
       CREWTAB_DATA_DIR: join(folder, 'data'),
       PORT: String(await findFreePort()),
