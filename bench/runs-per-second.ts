@@ -74,6 +74,7 @@ class OurWorker {
       encryptionKey: ENCRYPTION_KEY,
       runtime: { kind: 'docker', dockerHost: '', dataDir: '' },
       agents: { handshakeTimeoutMs: 60_000, stopGraceMs: 5_000, outputLimitBytes: 1_000_000 },
+      leaseMs: 10_000,
       concurrency: CONCURRENCY,
       hostName: null,
       aliveFile: null,

@@ -127,6 +127,7 @@ describe('loadWorkerConfig', () => {
     expect(loadWorkerConfig(ENOUGH)).toMatchObject({
       runtime: { kind: 'docker', dockerHost: 'unix:///var/run/docker.sock', dataDir: '.crewtab' },
       agents: { handshakeTimeoutMs: 60_000, stopGraceMs: 5_000, outputLimitBytes: 104_857_600 },
+      leaseMs: 10_000,
       concurrency: 10,
       hostName: null,
     });
@@ -135,6 +136,8 @@ describe('loadWorkerConfig', () => {
   it.each([
     ['DOCKER_HOST', '/var/run/docker.sock'],
     ['WORKER_CONCURRENCY', '0'],
+    ['WORKER_LEASE', '1s'],
+    ['WORKER_LEASE', '2h'],
     ['CREWTAB_WORKER_HOST', 'host.example'],
     ['AGENT_HANDSHAKE_TIMEOUT', '0s'],
     ['AGENT_STOP_GRACE', '11m'],

@@ -121,6 +121,17 @@ export const SETTINGS = {
     '10',
     wholeNumber(1, 1_000),
   ),
+  WORKER_LEASE: withDefault(
+    {
+      description:
+        'How long a worker may hold its runs without a word to the database, before another worker of its host takes them over. ' +
+        'A Go duration; renewed at every quarter of it, at least every 2.5s. A worker that dies at once leaves its runs alone for at most so long. ' +
+        'Danger: with a short one, a slow database or a busy machine is enough for runs to change hands; they go on, but every change reads ' +
+        'their output again. Workers may differ: each claim ends when its own worker said.',
+    },
+    '10s',
+    duration(2 * SECOND_MS, HOUR_MS, 'at least 2s and at most 1h'),
+  ),
   CREWTAB_WORKER_HOST: optional(
     {
       description:

@@ -13,6 +13,8 @@ export interface WorkerConfig {
     readonly stopGraceMs: number;
     readonly outputLimitBytes: number;
   };
+  /** How long its claims hold without renewal, ms. */
+  readonly leaseMs: number;
   /** Runs held at the same time. */
   readonly concurrency: number;
   /** Null: the engine's own id. */
@@ -34,6 +36,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'DOCKER_HOST',
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
+    'WORKER_LEASE',
     'CREWTAB_WORKER_HOST',
     'CREWTAB_ALIVE_FILE',
     'AGENT_HANDSHAKE_TIMEOUT',
@@ -51,6 +54,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
       stopGraceMs: values.AGENT_STOP_GRACE,
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
     },
+    leaseMs: values.WORKER_LEASE,
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,

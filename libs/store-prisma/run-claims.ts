@@ -1,11 +1,9 @@
-import { LEASE_MS, type Claim, type RenewedLease, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import { DEFAULT_LEASE_MS, type Claim, type RenewedLease, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { Statement } from './database';
 import type { RunContext } from './run-context';
 import { selectRun, toRun, type RunRow } from './run-row';
 import { isId } from './text';
-
-const LEASE = `interval '${LEASE_MS} milliseconds'`;
 
 /** Nobody holds run `r`. */
 export const IS_FREE = '(r.lease_until IS NULL OR r.lease_until < now())';
@@ -19,7 +17,7 @@ export const MUST_WAIT = `(r.exclusive AND EXISTS (
 const CLAIM: Statement = {
   name: 'run_claim',
   text: `WITH taken AS (
-      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $2, lease_until = now() + ${LEASE}
+      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $2, lease_until = now() + $4 * interval '1 millisecond'
       WHERE r.id = $1 AND r.phase <> 'finished' AND ${IS_FREE} AND (r.host IS NULL OR r.host = $3)
         AND (r.status <> 'queued' OR NOT ${MUST_WAIT})
       RETURNING r.*)
@@ -33,14 +31,14 @@ const CLAIM_ABANDONED: Statement = {
       WHERE r.host = $2 AND r.phase NOT IN ('queued', 'finished') AND ${IS_FREE}
       ORDER BY r.deadline_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
     taken AS (
-      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + ${LEASE}
+      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
       FROM abandoned WHERE r.id = abandoned.id RETURNING r.*)
     ${selectRun({ run: 'taken' })} ORDER BY r.deadline_at`,
 };
 
 const RENEW: Statement = {
   name: 'run_renew',
-  text: `UPDATE schedule_runs r SET lease_until = now() + ${LEASE}
+  text: `UPDATE schedule_runs r SET lease_until = now() + $4 * interval '1 millisecond'
     FROM unnest($2::uuid[], $3::int[]) AS held(run_id, epoch)
     WHERE r.id = held.run_id AND r.epoch = held.epoch AND r.owner = $1 AND r.phase <> 'finished'
     RETURNING r.id, r.epoch, r.cancel_requested_at, r.cancel_code`,
@@ -59,7 +57,7 @@ export async function claimRun(
   worker: WorkerIdentity,
 ): Promise<Run | null> {
   if (!isId(runId)) return null;
-  const [row] = await db.query<RunRow>(CLAIM, [runId, worker.workerId, worker.host]);
+  const [row] = await db.query<RunRow>(CLAIM, [runId, worker.workerId, worker.host, leaseOf(worker)]);
   if (!row) return null;
   changes.touch(runId);
   return toRun(row, box);
@@ -70,7 +68,7 @@ export async function claimAbandonedRuns(
   worker: WorkerIdentity,
   limit: number,
 ): Promise<Run[]> {
-  const rows = await db.query<RunRow>(CLAIM_ABANDONED, [worker.workerId, worker.host, limit]);
+  const rows = await db.query<RunRow>(CLAIM_ABANDONED, [worker.workerId, worker.host, limit, leaseOf(worker)]);
   return rows.map((row) => toRun(row, box));
 }
 
@@ -83,6 +81,7 @@ export async function renewLeases(
   const rows = await db.query<Pick<RunRow, 'id' | 'epoch' | 'cancel_requested_at' | 'cancel_code'>>(RENEW, [
     worker.workerId,
     ...columns(claims),
+    leaseOf(worker),
   ]);
   return rows.map((row) => ({
     runId: row.id,
@@ -94,6 +93,10 @@ export async function renewLeases(
 
 export async function releaseClaims({ db }: RunContext, claims: readonly Claim[]): Promise<void> {
   if (claims.length > 0) await db.query(RELEASE, columns(claims));
+}
+
+function leaseOf({ leaseMs = DEFAULT_LEASE_MS }: WorkerIdentity): number {
+  return leaseMs;
 }
 
 function columns(claims: readonly Claim[]): [string[], number[]] {

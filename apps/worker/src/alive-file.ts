@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import type { Logger } from '@crewtab/domain/ports/logger';
 
-/** A worker renews its leases every 5 s; one that could not for so long has let go of its runs (10.5 s) already, ms. */
+/** A worker renews its leases every 2.5 s or more often; one that could not for so long is unwell, ms. */
 export const STALE_AFTER_MS = 20_000;
 
 /**

@@ -66,7 +66,11 @@ export async function startWorker(
     clock,
     logger,
   };
-  const worker = { workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: host.id };
+  const worker = {
+    workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+    host: host.id,
+    leaseMs: config.leaseMs,
+  };
   const sign = config.aliveFile === null ? null : new AliveFile(config.aliveFile, logger);
   const holder = new RunHolder(
     engine,

@@ -13,10 +13,15 @@ export interface WorkerIdentity {
   /** Unique per worker process. */
   readonly workerId: string;
   readonly host: string;
+  /**
+   * How long this worker's claims hold without renewal, by the database's clock, ms. The end of a lease is stored with
+   * the claim, so workers with different values do not disturb each other. Left out: DEFAULT_LEASE_MS.
+   */
+  readonly leaseMs?: number;
 }
 
-/** How long a claim holds without renewal, by the database's clock. */
-export const LEASE_MS = 15_000;
+/** The lease where a worker's settings say nothing, ms. */
+export const DEFAULT_LEASE_MS = 10_000;
 
 /**
  * What moves runs. Each method is one transaction. Methods that take a `Claim` throw `ClaimLostError` when its epoch is
@@ -29,7 +34,7 @@ export interface RunStore {
   installationId(): Promise<string>;
 
   /**
-   * Takes one run: epoch + 1, owner = worker, lease = LEASE_MS. Only if it is not finished, nobody holds a live lease,
+   * Takes one run: epoch + 1, owner = worker, lease = the worker's. Only if it is not finished, nobody holds a live lease,
    * and its containers stand on this host or nowhere yet. A queued run with policy queue/replace/skip is not given
    * while another run of its schedule is `running`. Null when it cannot be had; not an error.
    */

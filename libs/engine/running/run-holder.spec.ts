@@ -262,6 +262,27 @@ describe('a run over several workers', () => {
   });
 });
 
+describe('the length of the lease', () => {
+  it.each([2_000, 60_000])('decides when a worker lets go: %d ms', async (leaseMs) => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker(10, undefined, leaseMs);
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    await world.clock.advance(leaseMs * 2);
+    expect(holder.heldRunIds).toEqual([id]);
+    world.store.setUnreachable(true);
+    const cutOffAt = world.clock.now().getTime();
+    await world.eventually(() => holder.heldRunIds.length === 0);
+    const heldForMs = world.clock.now().getTime() - cutOffAt;
+    expect(heldForMs).toBeLessThanOrEqual(leaseMs * 0.75 + 50);
+    expect(heldForMs).toBeGreaterThan(leaseMs * 0.7 - Math.min(leaseMs / 4, 2_500) - 50);
+    world.store.setUnreachable(false);
+    await holder.stop();
+  });
+});
+
 describe('a sign of life', () => {
   it('is given after each round in which the database answered, and only then', async () => {
     const world = new World();

@@ -1,15 +1,17 @@
 import type { Claim, WorkerIdentity } from '@crewtab/domain/ports/run-store';
-import { LEASE_MS } from '@crewtab/domain/ports/run-store';
+import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { EngineDeps } from './engine-options';
 import { RunDriver, type DriveEnd } from './run-driver';
 
-/** Leases are renewed this often, and runs without a living owner are looked for this often, ms. */
-export const RENEW_EVERY_MS = LEASE_MS / 3;
-/** A worker that could not renew for so long lets go by itself, before anybody else may take over, ms. */
-const LET_GO_AFTER_MS = LEASE_MS * 0.7;
-const LET_GO_CHECK_MS = 500;
+/** Leases are renewed, and runs without a living owner looked for, at every quarter of the lease, and at least so often, ms. */
+const RENEW_AT_LEAST_EVERY_MS = 2_500;
+const RENEWALS_PER_LEASE = 4;
+/** A worker that could not renew for this part of its lease lets go by itself, before anybody else may take over. */
+const LET_GO_AFTER = 0.7;
+const LET_GO_CHECKS_PER_LEASE = 20;
+const LET_GO_CHECK_AT_LEAST_EVERY_MS = 500;
 /** At shutdown: how long steps under way may take to come to a safe point, ms. */
 const SHUTDOWN_MS = 6_000;
 /** Runs adopted in one pass. */
@@ -31,6 +33,7 @@ export class RunHolder {
   private readonly cancelTimers = new Map<string, () => void>();
   private isStopping = false;
   private claiming = 0;
+  private readonly leaseMs: number;
 
   constructor(
     private readonly deps: EngineDeps,
@@ -39,7 +42,9 @@ export class RunHolder {
     private readonly onCapacityChange: (hasRoom: boolean) => void = () => undefined,
     /** Called after each round in which the database answered: leases renewed, abandoned runs looked for. */
     private readonly onRenewed: () => void = () => undefined,
-  ) {}
+  ) {
+    this.leaseMs = worker.leaseMs ?? DEFAULT_LEASE_MS;
+  }
 
   get heldRunIds(): string[] {
     return [...this.held.keys()];
@@ -55,9 +60,10 @@ export class RunHolder {
     this.subscriptions.push(await store.onRunControl((runId) => this.noteControl(runId)));
     this.subscriptions.push(runtime.watch(installationId, (ended) => this.noteEnded(ended)));
     await this.adoptAbandoned();
-    this.repeat('renew', RENEW_EVERY_MS, () => this.tick());
+    this.repeat('renew', Math.min(RENEW_AT_LEAST_EVERY_MS, this.leaseMs / RENEWALS_PER_LEASE), () => this.tick());
     // On a timer of its own: a renewal that hangs must not keep the worker from letting go.
-    this.repeat('let go', LET_GO_CHECK_MS, async () => this.letGoOfStale());
+    const checkMs = Math.min(LET_GO_CHECK_AT_LEAST_EVERY_MS, this.leaseMs / LET_GO_CHECKS_PER_LEASE);
+    this.repeat('let go', checkMs, async () => this.letGoOfStale());
   }
 
   /** Tries to take one run (new, or abandoned on this host) and begins to drive it. Idempotent; returns at once. */
@@ -188,7 +194,7 @@ export class RunHolder {
   private letGoOfStale(): void {
     const nowMs = this.deps.clock.monotonicMs();
     for (const [runId, { driver, renewedAtMs }] of this.held) {
-      if (nowMs - renewedAtMs < LET_GO_AFTER_MS) continue;
+      if (nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;
       this.deps.logger.error({ runId }, 'could not renew the lease in time; letting the run go');
       driver.stop('lost');
     }

@@ -48,7 +48,11 @@ export class World {
   }
 
   /** A worker of this host with its own connection to engine and database. */
-  worker(capacity = 10, onRenewed?: () => void): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity } {
+  worker(
+    capacity = 10,
+    onRenewed?: () => void,
+    leaseMs?: number,
+  ): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity } {
     const runtime = new FakeRuntime(this.engine);
     const protocol = new LineProtocol();
     const deps: EngineDeps = {
@@ -62,7 +66,7 @@ export class World {
       logger: this.logger,
       options: DEFAULT_ENGINE_OPTIONS,
     };
-    const identity = { workerId: `worker-${++this.workers}`, host: 'fake-host' };
+    const identity = { workerId: `worker-${++this.workers}`, host: 'fake-host', ...(leaseMs && { leaseMs }) };
     return { holder: new RunHolder(deps, identity, capacity, undefined, onRenewed), runtime, identity };
   }
 

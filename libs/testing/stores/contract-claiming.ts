@@ -56,6 +56,19 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect(await store.load(second)).toMatchObject({ phase: 'deploying', status: 'running', outcome: null });
     });
 
+    it("holds a claim for as long as its own worker's lease", async () => {
+      const { subject, store } = fixture();
+      const runId = await subject.addRun();
+      await fixture().claim(runId, { ...WORKER, leaseMs: 3_600_000 });
+      expect(await store.claim(runId, { ...OTHER_WORKER, leaseMs: 0 })).toBeNull();
+      await subject.expireLease(runId);
+      const brief = await fixture().claim(runId, { ...OTHER_WORKER, leaseMs: 0 });
+      // Half a millisecond may remain: instants are kept in whole ones.
+      let next = null;
+      for (let attempt = 0; next === null && attempt < 100; attempt++) next = await store.claim(runId, WORKER);
+      expect(next).toMatchObject({ epoch: brief.epoch + 1 });
+    });
+
     it('takes over the runs of a host that nobody holds, oldest deadline first', async () => {
       const { subject, store } = fixture();
       const late = await fixture().begun({ timeoutMs: 7_200_000 });

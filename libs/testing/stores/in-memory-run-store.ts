@@ -1,7 +1,7 @@
 import { AppError, ClaimLostError, type Failure } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import {
-  LEASE_MS,
+  DEFAULT_LEASE_MS,
   type AgentPatch,
   type Claim,
   type CursorMove,
@@ -65,7 +65,7 @@ export class InMemoryRunStore implements RunStore {
     return this.get(runId).owner;
   }
 
-  /** As if LEASE_MS had passed for this run. */
+  /** As if the lease of this run had run out. */
   expireLease(runId: string): void {
     const stored = this.get(runId);
     if (stored.leaseUntil) stored.leaseUntil = new Date(this.clock.now().getTime() - 1);
@@ -134,7 +134,7 @@ export class InMemoryRunStore implements RunStore {
         const holds =
           stored?.run.epoch === claim.epoch && stored.owner === worker.workerId && stored.run.phase !== 'finished';
         if (!stored || !holds) return [];
-        stored.leaseUntil = this.leaseEnd();
+        stored.leaseUntil = this.leaseEnd(worker);
         return [{ ...claim, cancelRequestedAt: stored.run.cancelRequestedAt, cancelCode: stored.run.cancelCode }];
       }),
     );
@@ -336,7 +336,7 @@ export class InMemoryRunStore implements RunStore {
 
   private take(stored: StoredRun, worker: WorkerIdentity): Run {
     stored.owner = worker.workerId;
-    stored.leaseUntil = this.leaseEnd();
+    stored.leaseUntil = this.leaseEnd(worker);
     stored.run = { ...stored.run, epoch: stored.run.epoch + 1 };
     return stored.run;
   }
@@ -345,8 +345,8 @@ export class InMemoryRunStore implements RunStore {
     return leaseUntil !== null && leaseUntil > this.clock.now();
   }
 
-  private leaseEnd(): Date {
-    return new Date(this.clock.now().getTime() + LEASE_MS);
+  private leaseEnd({ leaseMs = DEFAULT_LEASE_MS }: WorkerIdentity): Date {
+    return new Date(this.clock.now().getTime() + leaseMs);
   }
 
   private abandoned(): StoredRun[] {
