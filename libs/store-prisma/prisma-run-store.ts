@@ -11,7 +11,7 @@ import type { ResourceCount, Subscription } from '@crewtab/domain/ports/runtime'
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { Outcome, OutputCursor, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 import { RUN_CHANGED, RUN_CONTROL, type Notifications } from './notifications';
-import { claimAbandonedRuns, claimRun, releaseClaims, renewLeases } from './run-claims';
+import { claimAbandonedRuns, claimRun, releaseClaims, renewLeases, untilAbandoned } from './run-claims';
 import { loadClaimed, type RunContext } from './run-context';
 import { appendMessages, saveAgent } from './run-conversation';
 import { findAbandoned, findOfferable, lookUp } from './run-discovery';
@@ -46,6 +46,10 @@ export class PrismaRunStore implements RunStore {
 
   claimAbandoned(worker: WorkerIdentity, limit: number): Promise<Run[]> {
     return claimAbandonedRuns(this.context, worker, limit);
+  }
+
+  untilAbandoned(worker: WorkerIdentity): Promise<number | null> {
+    return untilAbandoned(this.context, worker);
   }
 
   renewLeases(worker: WorkerIdentity, claims: readonly Claim[]): Promise<RenewedLease[]> {

@@ -1,4 +1,10 @@
-import { DEFAULT_LEASE_MS, type Claim, type RenewedLease, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import {
+  DEFAULT_LEASE_MS,
+  OVERDUE_GRACE_MS,
+  type Claim,
+  type RenewedLease,
+  type WorkerIdentity,
+} from '@crewtab/domain/ports/run-store';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { Statement } from './database';
 import type { RunContext } from './run-context';
@@ -7,6 +13,11 @@ import { isId } from './text';
 
 /** Nobody holds run `r`. */
 export const IS_FREE = '(r.lease_until IS NULL OR r.lease_until < now())';
+
+/** When the lease of run `r` ends, or ceases to count: it was not renewed since the deadline. `lease`: ms, as SQL. */
+const freeAt = (lease: string): string => `(CASE
+  WHEN r.status = 'running' AND r.lease_until < r.deadline_at + ${lease} * interval '1 millisecond'
+  THEN LEAST(r.lease_until, r.deadline_at + interval '${OVERDUE_GRACE_MS} milliseconds') ELSE r.lease_until END)`;
 
 /** An exclusive run waits for the running one of its schedule, and for those that queued before it. */
 export const MUST_WAIT = `(r.exclusive AND EXISTS (
@@ -28,12 +39,18 @@ const CLAIM_ABANDONED: Statement = {
   name: 'run_claim_abandoned',
   text: `WITH abandoned AS (
       SELECT r.id FROM schedule_runs r
-      WHERE r.host = $2 AND r.phase NOT IN ('queued', 'finished') AND ${IS_FREE}
+      WHERE r.host = $2 AND r.phase NOT IN ('queued', 'finished') AND (r.lease_until IS NULL OR ${freeAt('$4')} < now())
       ORDER BY r.deadline_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
     taken AS (
       UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
       FROM abandoned WHERE r.id = abandoned.id RETURNING r.*)
     ${selectRun({ run: 'taken' })} ORDER BY r.deadline_at`,
+};
+
+const UNTIL_ABANDONED: Statement = {
+  name: 'run_until_abandoned',
+  text: `SELECT ceil(extract(epoch FROM min(COALESCE(${freeAt('$3')}, now())) - now()) * 1000)::int AS ms FROM schedule_runs r
+    WHERE r.host = $2 AND r.phase NOT IN ('queued', 'finished') AND r.owner IS DISTINCT FROM $1`,
 };
 
 const RENEW: Statement = {
@@ -70,6 +87,11 @@ export async function claimAbandonedRuns(
 ): Promise<Run[]> {
   const rows = await db.query<RunRow>(CLAIM_ABANDONED, [worker.workerId, worker.host, limit, leaseOf(worker)]);
   return rows.map((row) => toRun(row, box));
+}
+
+export async function untilAbandoned({ db }: RunContext, worker: WorkerIdentity): Promise<number | null> {
+  const [row] = await db.query<{ ms: number | null }>(UNTIL_ABANDONED, [worker.workerId, worker.host, leaseOf(worker)]);
+  return typeof row?.ms === 'number' ? Math.max(0, row.ms) : null;
 }
 
 export async function renewLeases(

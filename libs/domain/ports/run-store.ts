@@ -24,6 +24,12 @@ export interface WorkerIdentity {
 export const DEFAULT_LEASE_MS = 10_000;
 
 /**
+ * A lease does not shield a run for ever past its deadline: whoever has not renewed it since the deadline loses the run so
+ * long after it, ms. Workers renew more often than that, so only a silent one is concerned; its epoch shuts it out.
+ */
+export const OVERDUE_GRACE_MS = 3_000;
+
+/**
  * What moves runs. Each method is one transaction. Methods that take a `Claim` throw `ClaimLostError` when its epoch is
  * no longer the run's, and change nothing then; they throw `AppError('store_unreachable', retryable)` when the database
  * did not answer (the effect is then unknown, and repeating the call is safe unless said otherwise). The database
@@ -40,8 +46,18 @@ export interface RunStore {
    */
   claim(runId: string, worker: WorkerIdentity): Promise<Run | null>;
 
-  /** Takes up to `limit` runs of this host that are begun, unfinished and without a live lease, oldest deadline first. */
+  /**
+   * Takes up to `limit` runs of this host that are begun and unfinished, oldest deadline first: those without a live
+   * lease, and those without a terminal status that are OVERDUE_GRACE_MS past their deadline under a lease that was not
+   * renewed since (as told from this worker's own lease).
+   */
   claimAbandoned(worker: WorkerIdentity, limit: number): Promise<Run[]>;
+
+  /**
+   * How long until the first of this host's runs that others hold could be taken by `claimAbandoned`, if its holder stays
+   * silent from now on, ms by the database's clock (0: at once). Null: others hold none.
+   */
+  untilAbandoned(worker: WorkerIdentity): Promise<number | null>;
 
   /**
    * Renews all in one statement. Answers those that still hold, with whether a cancel was asked for meanwhile;

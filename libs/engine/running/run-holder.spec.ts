@@ -262,6 +262,56 @@ describe('a run over several workers', () => {
   });
 });
 
+describe('a run whose worker died', () => {
+  const dead = { workerId: 'dead', host: 'fake-host' };
+
+  /** A run begun by a worker that does nothing more. */
+  const abandoned = async (world: World, timeoutMs: number): Promise<{ id: string; diedAt: number }> => {
+    const { id } = world.store.addRun({ plan: { timeoutMs } });
+    const run = await world.store.claim(id, dead);
+    const deployment = { name: 'x', fallbackName: 'y', host: dead.host, runtime: 'fake' };
+    await world.store.begin({ runId: id, epoch: run?.epoch ?? 0 }, deployment);
+    return { id, diedAt: world.clock.now().getTime() };
+  };
+
+  it('is adopted as soon as its lease has run out, not with the next round', async () => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const { holder } = world.worker();
+    await holder.start();
+    await world.clock.advance(1_111);
+    const { id, diedAt } = await abandoned(world, HOUR_MS);
+    await world.eventually(() => holder.heldRunIds.includes(id));
+    const afterMs = world.clock.now().getTime() - diedAt;
+    expect(afterMs).toBeGreaterThanOrEqual(10_000);
+    expect(afterMs).toBeLessThan(10_200);
+    await holder.stop();
+  });
+
+  it('is ended soon after its deadline, although its lease still holds', async () => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const { holder } = world.worker();
+    await holder.start();
+    const { id, diedAt } = await abandoned(world, 1_000);
+    await world.eventually(() => world.store.read(id).status === 'timeout');
+    expect(world.clock.now().getTime() - diedAt).toBeLessThan(1_000 + 5_000);
+    await holder.stop();
+  });
+
+  it('does not ask more often than needed while everybody is alive', async () => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const [first, second] = [world.worker(), world.worker()];
+    const { id } = world.store.addRun();
+    await Promise.all([first.holder.start(), second.holder.start()]);
+    await first.holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    const asked = jest.spyOn(world.store, 'untilAbandoned');
+    await world.clock.advance(60_000);
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(2 * (60_000 / 2_500 + 1));
+    expect(first.holder.heldRunIds).toEqual([id]);
+    await Promise.all([first.holder.stop(), second.holder.stop()]);
+  });
+});
+
 describe('the length of the lease', () => {
   it.each([2_000, 60_000])('decides when a worker lets go: %d ms', async (leaseMs) => {
     const world = new World({ lead: obedient(() => undefined) });

@@ -14,6 +14,8 @@ const LET_GO_CHECKS_PER_LEASE = 20;
 const LET_GO_CHECK_AT_LEAST_EVERY_MS = 500;
 /** At shutdown: how long steps under way may take to come to a safe point, ms. */
 const SHUTDOWN_MS = 6_000;
+/** After the end of another worker's lease, and the least time between two looks, ms. */
+const ADOPT_AFTER_MS = 20;
 /** Runs adopted in one pass. */
 const ADOPT_LIMIT = 100;
 
@@ -34,6 +36,9 @@ export class RunHolder {
   private isStopping = false;
   private claiming = 0;
   private readonly leaseMs: number;
+  private readonly renewEveryMs: number;
+  /** Runs taken over from other workers since the start. */
+  adoptedRuns = 0;
 
   constructor(
     private readonly deps: EngineDeps,
@@ -42,8 +47,11 @@ export class RunHolder {
     private readonly onCapacityChange: (hasRoom: boolean) => void = () => undefined,
     /** Called after each round in which the database answered: leases renewed, abandoned runs looked for. */
     private readonly onRenewed: () => void = () => undefined,
+    /** Whether it may claim runs now; what it holds goes on either way. See HostPresence. */
+    private readonly mayClaim: () => boolean = () => true,
   ) {
     this.leaseMs = worker.leaseMs ?? DEFAULT_LEASE_MS;
+    this.renewEveryMs = Math.min(RENEW_AT_LEAST_EVERY_MS, this.leaseMs / RENEWALS_PER_LEASE);
   }
 
   get heldRunIds(): string[] {
@@ -51,7 +59,7 @@ export class RunHolder {
   }
 
   get hasRoom(): boolean {
-    return !this.isStopping && this.held.size + this.claiming < this.capacity;
+    return !this.isStopping && this.mayClaim() && this.held.size + this.claiming < this.capacity;
   }
 
   async start(): Promise<void> {
@@ -60,7 +68,8 @@ export class RunHolder {
     this.subscriptions.push(await store.onRunControl((runId) => this.noteControl(runId)));
     this.subscriptions.push(runtime.watch(installationId, (ended) => this.noteEnded(ended)));
     await this.adoptAbandoned();
-    this.repeat('renew', Math.min(RENEW_AT_LEAST_EVERY_MS, this.leaseMs / RENEWALS_PER_LEASE), () => this.tick());
+    await this.awaitAbandoned();
+    this.repeat('renew', this.renewEveryMs, () => this.tick());
     // On a timer of its own: a renewal that hangs must not keep the worker from letting go.
     const checkMs = Math.min(LET_GO_CHECK_AT_LEAST_EVERY_MS, this.leaseMs / LET_GO_CHECKS_PER_LEASE);
     this.repeat('let go', checkMs, async () => this.letGoOfStale());
@@ -86,7 +95,7 @@ export class RunHolder {
 
   /** Takes over runs of this host whose owner is gone. Their containers stand here already, so capacity does not count. */
   async adoptAbandoned(): Promise<number> {
-    if (this.isStopping) return 0;
+    if (this.isStopping || !this.mayClaim()) return 0;
     const installationId = await this.deps.store.installationId();
     const claimedAtMs = this.deps.clock.monotonicMs();
     const runs = await this.deps.store.claimAbandoned(this.worker, ADOPT_LIMIT);
@@ -121,6 +130,7 @@ export class RunHolder {
       return false;
     }
     const isAdopted = run.phase !== 'queued';
+    if (isAdopted) this.adoptedRuns += 1;
     const driver = new RunDriver(this.deps, { installationId, host: this.worker.host }, run, isAdopted);
     const held: Held = { driver, renewedAtMs: claimedAtMs };
     this.held.get(run.id)?.driver.stop('lost');
@@ -162,6 +172,7 @@ export class RunHolder {
     try {
       await this.renew();
       await this.adoptAbandoned();
+      await this.awaitAbandoned();
       this.onRenewed();
     } catch (error) {
       this.deps.logger.warn(
@@ -169,6 +180,21 @@ export class RunHolder {
         'could not renew the leases',
       );
     }
+  }
+
+  /** Wakes when the first lease of another worker ends, where that is before the next round: a dead one renews no more. */
+  private async awaitAbandoned(): Promise<void> {
+    const untilMs = await this.deps.store.untilAbandoned(this.worker);
+    this.cancelTimers.get('adopt')?.();
+    if (this.isStopping || !this.mayClaim() || untilMs === null || untilMs >= this.renewEveryMs) return;
+    const cancel = this.deps.clock.after(untilMs + ADOPT_AFTER_MS, () => {
+      this.adoptAbandoned()
+        .then(() => this.awaitAbandoned())
+        .catch((error: unknown) =>
+          this.deps.logger.warn({ error: String(error) }, 'could not look for runs whose worker is gone'),
+        );
+    });
+    this.cancelTimers.set('adopt', cancel);
   }
 
   private async renew(): Promise<void> {

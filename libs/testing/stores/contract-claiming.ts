@@ -1,4 +1,5 @@
 import { ClaimLostError } from '@crewtab/domain/errors';
+import { DEFAULT_LEASE_MS, OVERDUE_GRACE_MS } from '@crewtab/domain/ports/run-store';
 import { FAR_WORKER, NOTHING, OTHER_WORKER, UNKNOWN_RUN, WORKER, type RunStoreFixture } from './run-store-fixture';
 
 export function describeClaiming(fixture: () => RunStoreFixture): void {
@@ -86,6 +87,42 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect((await store.claimAbandoned(OTHER_WORKER, 10)).map(({ id }) => id)).toEqual([late.runId]);
       expect(await store.findAbandoned(10)).toEqual([]);
       expect(await store.load(held)).toMatchObject({ epoch: held.epoch });
+    });
+
+    it('tells when the runs that others hold on a host could be taken over', async () => {
+      const { subject, store } = fixture();
+      expect(await store.untilAbandoned(OTHER_WORKER)).toBeNull();
+      const held = await fixture().begun();
+      expect(await store.untilAbandoned(WORKER)).toBeNull();
+      expect(await store.untilAbandoned(FAR_WORKER)).toBeNull();
+      const untilMs = await store.untilAbandoned(OTHER_WORKER);
+      expect(untilMs).toBeGreaterThan(DEFAULT_LEASE_MS - 5_000);
+      expect(untilMs).toBeLessThanOrEqual(DEFAULT_LEASE_MS);
+      await subject.expireLease(held.runId);
+      expect(await store.untilAbandoned(OTHER_WORKER)).toBe(0);
+      await store.release([held]);
+      expect(await store.untilAbandoned(OTHER_WORKER)).toBe(0);
+    });
+
+    it('takes an overdue run from a worker that was not heard of since the deadline', async () => {
+      const { subject, store } = fixture();
+      const silent = await fixture().begun();
+      const recent = await fixture().begun();
+      const renewed = await fixture().begun();
+      const over = await fixture().begun();
+      await store.conclude(over, { status: 'failed', result: null, error: { code: 'agent_error', message: 'no' } });
+      await subject.passDeadline(silent.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS + 1_500);
+      await subject.passDeadline(over.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS + 1_500);
+      await subject.passDeadline(renewed.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS);
+      expect(await store.untilAbandoned(OTHER_WORKER)).toBe(0);
+      expect((await store.claimAbandoned(OTHER_WORKER, 10)).map(({ id, epoch }) => [id, epoch])).toEqual([
+        [silent.runId, silent.epoch + 1],
+      ]);
+      expect(await store.claimAbandoned(WORKER, 10)).toEqual([]);
+      await subject.passDeadline(recent.runId, OVERDUE_GRACE_MS - 2_000, 2_000);
+      const untilMs = await store.untilAbandoned(OTHER_WORKER);
+      expect(untilMs).toBeGreaterThan(0);
+      expect(untilMs).toBeLessThanOrEqual(2_000);
     });
 
     it('renews what still holds and tells of cancels', async () => {

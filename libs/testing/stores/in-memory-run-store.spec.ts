@@ -21,6 +21,7 @@ runStoreContract('InMemoryRunStore', () => {
       return now(run.id);
     },
     expireLease: (runId) => now(store.expireLease(runId)),
+    passDeadline: (runId, agoMs, renewedMsAgo) => now(store.passDeadline(runId, agoMs, renewedMsAgo)),
     requestCancel: (runId) => now(store.requestCancel(runId)),
     messages: (runId) => now(store.messages(runId)),
     close: () => now(undefined),

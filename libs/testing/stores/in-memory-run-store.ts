@@ -2,6 +2,7 @@ import { AppError, ClaimLostError, type Failure } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import {
   DEFAULT_LEASE_MS,
+  OVERDUE_GRACE_MS,
   type AgentPatch,
   type Claim,
   type CursorMove,
@@ -71,6 +72,14 @@ export class InMemoryRunStore implements RunStore {
     if (stored.leaseUntil) stored.leaseUntil = new Date(this.clock.now().getTime() - 1);
   }
 
+  /** As if the deadline had passed so long ago, and the lease been renewed `renewedMsAgo`. */
+  passDeadline(runId: string, agoMs: number, renewedMsAgo: number): void {
+    const stored = this.get(runId);
+    const now = this.clock.now().getTime();
+    stored.run = { ...stored.run, deadlineAt: new Date(now - agoMs) };
+    stored.leaseUntil = new Date(now - renewedMsAgo + DEFAULT_LEASE_MS);
+  }
+
   /** What `RunArchive.requestCancel` does to the row. */
   requestCancel(runId: string, code: 'cancelled' | 'replaced' = 'cancelled'): void {
     const stored = this.get(runId);
@@ -102,6 +111,43 @@ export class InMemoryRunStore implements RunStore {
     this.answersToLose.set(method, times);
   }
 
+  // For stores that stand on the same rows
+
+  rows(): readonly StoredRun[] {
+    return [...this.runs.values()];
+  }
+
+  /** Claims a row for the worker, as `claim` does. */
+  take(stored: StoredRun, worker: WorkerIdentity): Run {
+    stored.owner = worker.workerId;
+    stored.leaseUntil = this.leaseEnd(worker);
+    stored.run = { ...stored.run, epoch: stored.run.epoch + 1 };
+    return stored.run;
+  }
+
+  isLeased({ leaseUntil }: StoredRun): boolean {
+    return leaseUntil !== null && leaseUntil > this.clock.now();
+  }
+
+  /** What the database does to a row that nobody may write any more: the epoch grows and the claim is empty. */
+  seize(stored: StoredRun, patch: Partial<Run>, message: DraftMessage): Run {
+    letGo(stored);
+    this.append(stored, [message]);
+    return this.change(stored, { ...patch, epoch: stored.run.epoch + 1 });
+  }
+
+  change(stored: StoredRun, patch: Partial<Run>): Run {
+    stored.run = { ...stored.run, ...patch };
+    this.changed.notify(stored.run.id);
+    return stored.run;
+  }
+
+  /** Throws while the store is told not to answer. */
+  async connect(): Promise<void> {
+    await Promise.resolve();
+    if (this.isUnreachable) throw unreachable();
+  }
+
   // The port
 
   installationId(): Promise<string> {
@@ -121,9 +167,19 @@ export class InMemoryRunStore implements RunStore {
   claimAbandoned(worker: WorkerIdentity, limit: number): Promise<Run[]> {
     return this.transaction('claimAbandoned', () => {
       const deadline = ({ run }: StoredRun): number => run.deadlineAt?.getTime() ?? 0;
-      const abandoned = this.abandoned().filter(({ run }) => run.host === worker.host);
+      const now = this.clock.now().getTime();
+      const abandoned = this.begunOn(worker.host).filter((stored) => freeAt(stored, worker) < now);
       const oldest = abandoned.sort((a, b) => deadline(a) - deadline(b)).slice(0, limit);
       return oldest.map((stored) => this.take(stored, worker));
+    });
+  }
+
+  untilAbandoned(worker: WorkerIdentity): Promise<number | null> {
+    return this.transaction('untilAbandoned', () => {
+      const foreign = this.begunOn(worker.host).filter(({ owner }) => owner !== worker.workerId);
+      if (foreign.length === 0) return null;
+      const first = Math.min(...foreign.map((stored) => freeAt(stored, worker)));
+      return Math.max(0, first - this.clock.now().getTime());
     });
   }
 
@@ -264,7 +320,7 @@ export class InMemoryRunStore implements RunStore {
       requirePhase(run, 'tearing_down');
       stored.removed = add(stored.removed, removed);
       const now = this.clock.now();
-      const receipt = { ...stored.removed, verifiedAt: now };
+      const receipt = { ...stored.removed, verifiedAt: now, givenUp: null };
       const ended = run.finishedAt ? {} : ({ status: 'success', finishedAt: now } as const);
       letGo(stored);
       return {
@@ -334,24 +390,20 @@ export class InMemoryRunStore implements RunStore {
     return stored;
   }
 
-  private take(stored: StoredRun, worker: WorkerIdentity): Run {
-    stored.owner = worker.workerId;
-    stored.leaseUntil = this.leaseEnd(worker);
-    stored.run = { ...stored.run, epoch: stored.run.epoch + 1 };
-    return stored.run;
-  }
-
-  private isLeased({ leaseUntil }: StoredRun): boolean {
-    return leaseUntil !== null && leaseUntil > this.clock.now();
-  }
-
   private leaseEnd({ leaseMs = DEFAULT_LEASE_MS }: WorkerIdentity): Date {
     return new Date(this.clock.now().getTime() + leaseMs);
   }
 
   private abandoned(): StoredRun[] {
-    const isBegun = ({ run }: StoredRun): boolean => run.phase !== 'queued' && run.phase !== 'finished';
-    return [...this.runs.values()].filter((stored) => isBegun(stored) && !this.isLeased(stored));
+    return this.begun().filter((stored) => !this.isLeased(stored));
+  }
+
+  private begunOn(host: string): StoredRun[] {
+    return this.begun().filter(({ run }) => run.host === host);
+  }
+
+  private begun(): StoredRun[] {
+    return [...this.runs.values()].filter(({ run }) => run.phase !== 'queued' && run.phase !== 'finished');
   }
 
   private siblings(stored: StoredRun): StoredRun[] {
@@ -395,12 +447,14 @@ export class InMemoryRunStore implements RunStore {
     for (const draft of drafts) stored.messages.push({ ...structuredClone(draft), seq: stored.messages.length + 1 });
     if (drafts.length > 0) this.changed.notify(stored.run.id);
   }
+}
 
-  private change(stored: StoredRun, patch: Partial<Run>): Run {
-    stored.run = { ...stored.run, ...patch };
-    this.changed.notify(stored.run.id);
-    return stored.run;
-  }
+/** When its lease ends, or ceases to count: it was not renewed since the deadline. */
+function freeAt({ run, leaseUntil }: StoredRun, { leaseMs = DEFAULT_LEASE_MS }: WorkerIdentity): number {
+  if (!leaseUntil) return -Infinity;
+  const deadlineAt = run.deadlineAt?.getTime() ?? Infinity;
+  const isUnrenewed = run.status === 'running' && leaseUntil.getTime() < deadlineAt + leaseMs;
+  return isUnrenewed ? Math.min(leaseUntil.getTime(), deadlineAt + OVERDUE_GRACE_MS) : leaseUntil.getTime();
 }
 
 function letGo(stored: StoredRun): void {

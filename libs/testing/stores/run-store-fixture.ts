@@ -19,6 +19,8 @@ export interface RunStoreSubject {
   addRun(wish?: RunWish): Promise<string>;
   /** As if the lease had run out. */
   expireLease(runId: string): Promise<void>;
+  /** As if the deadline had passed so long ago, and the lease of DEFAULT_LEASE_MS been renewed `renewedMsAgo`. */
+  passDeadline(runId: string, agoMs: number, renewedMsAgo: number): Promise<void>;
   /** What the API's cancel does. */
   requestCancel(runId: string): Promise<void>;
   messages(runId: string): Promise<readonly Message[]>;

@@ -1,3 +1,4 @@
+import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import { runStoreContract } from '@crewtab/testing/stores/run-store-contract';
 import type { RunStoreSubject } from '@crewtab/testing/stores/run-store-fixture';
@@ -29,6 +30,7 @@ runStoreContract('PrismaRunStore', async () => {
       return id;
     },
     expireLease: (runId) => fixture.expireLease(runId),
+    passDeadline,
     requestCancel: async (runId) => void (await archive.requestCancel(organizationId, runId)),
     messages: async (runId) => (await archive.listMessages(organizationId, runId, 0, 1_000)) ?? [],
     close: () => Promise.resolve(),
@@ -36,9 +38,22 @@ runStoreContract('PrismaRunStore', async () => {
   return subject;
 });
 
-/** Past the trigger that keeps it: manual runs are scheduled for the moment they are asked for. */
+/** Manual runs are scheduled for the moment they are asked for. */
 async function setScheduledFor(runId: string, at: Date): Promise<void> {
+  await pastTheGuard('UPDATE schedule_runs SET scheduled_for = $2 WHERE id = $1', [runId, at]);
+}
+
+async function passDeadline(runId: string, agoMs: number, renewedMsAgo: number): Promise<void> {
+  await pastTheGuard(
+    `UPDATE schedule_runs SET deadline_at = now() - $2 * interval '1 millisecond',
+      lease_until = now() + $3 * interval '1 millisecond' WHERE id = $1`,
+    [runId, agoMs, DEFAULT_LEASE_MS - renewedMsAgo],
+  );
+}
+
+/** Changes what a trigger keeps as it is. */
+async function pastTheGuard(sql: string, values: unknown[]): Promise<void> {
   await fixture.sql('ALTER TABLE schedule_runs DISABLE TRIGGER schedule_runs_guard');
-  await fixture.sql('UPDATE schedule_runs SET scheduled_for = $2 WHERE id = $1', [runId, at]);
+  await fixture.sql(sql, values);
   await fixture.sql('ALTER TABLE schedule_runs ENABLE TRIGGER schedule_runs_guard');
 }
