@@ -1,0 +1,63 @@
+import type { Evidence, RunRow } from '../evidence';
+import { Findings, iso, type CheckResult } from '../findings';
+import { isTerminal, TERMINAL } from '../runs';
+import { runsShownIn } from '../shown-runs';
+import { undisturbedMs } from '../undisturbed-time';
+
+/** From the deadline to the terminal status: to notice, and the stop grace, ms. */
+const GRACE_MS = 15_000;
+/** A success that cannot be torn down stays pending for so long before it is a failure, ms. */
+const TEARDOWN_PATIENCE_MS = 60_000;
+
+/**
+ * I4 from the runs as they stand and from every run that an answer of the API ever showed: a status shown as terminal is
+ * the status at the end (immutable), and the terminal status came at the latest at deadline + grace, not counting time
+ * in which a fault was on or had just ended (faults.jsonl). A change that no answer showed is not seen here; the
+ * database's trigger refuses it, which has a test of its own.
+ */
+export function checkOneTerminalStatus(evidence: Evidence): CheckResult {
+  const findings = new Findings();
+  for (const run of evidence.tables.runs) {
+    findings.count();
+    checkShape(run, findings);
+    checkDeadline(run, evidence, findings);
+  }
+  checkShown(evidence, findings);
+  return findings.result();
+}
+
+function checkShape(run: RunRow, findings: Findings): void {
+  if (isTerminal(run) === (run.finishedAt !== null)) return;
+  findings.violate(`run ${run.id}`, `is ${run.status} but finishedAt is ${String(run.finishedAt)}`, run.finishedAt);
+}
+
+function checkDeadline(run: RunRow, { faults, healed }: Evidence, findings: Findings): void {
+  if (run.deadlineAt === null) return;
+  const end = run.finishedAt ?? healed.convergedAt ?? healed.healedAt;
+  const isPending = run.status === 'success' || run.errorCode === 'teardown_failed' || !isTerminal(run);
+  const allowedMs = GRACE_MS + (isPending ? TEARDOWN_PATIENCE_MS : 0);
+  const lateMs = undisturbedMs(faults, run.deadlineAt, end);
+  if (lateMs <= allowedMs) return;
+  const words = run.finishedAt === null ? `is still ${run.status}` : `became ${run.status} only at ${iso(end)}`;
+  findings.violate(
+    `run ${run.id}`,
+    `deadline ${iso(run.deadlineAt)}, but it ${words}: ${Math.round(lateMs)} ms of undisturbed time later`,
+    run.deadlineAt,
+  );
+}
+
+function checkShown({ requests, tables }: Evidence, findings: Findings): void {
+  const statuses = new Map(tables.runs.map(({ id, status }) => [id, status]));
+  for (const request of requests)
+    for (const shown of runsShownIn(request.answer)) {
+      if (!TERMINAL.has(shown.status)) continue;
+      findings.count();
+      const final = statuses.get(shown.id);
+      if (final !== shown.status)
+        findings.violate(
+          `run ${shown.id}`,
+          `was shown as ${shown.status} and is ${final ?? 'gone'} in the end`,
+          request.answeredAt,
+        );
+    }
+}

@@ -1,0 +1,60 @@
+import type { Evidence, Fault, RunRow } from '../evidence';
+import { Findings, type CheckResult } from '../findings';
+import { isDisturbed } from '../undisturbed-time';
+
+/** Directives of the demo agent (images/demo-agent/README.md) after which a run is not healthy. */
+const ASKS_FOR_TROUBLE =
+  /^\s*(crash|abort|exit|kill-self|eat-memory|refuse|max-tokens|max-requests|error|hang|flood|garbage|shell|line)\b/m;
+/** The design gives these up on purpose: what happened cannot be known, or the host was silent for too long. */
+const ADMITTED: ReadonlySet<string> = new Set(['delivery_unconfirmed', 'host_lost']);
+/** What comes of an engine or a disk that a fault really broke while the run needed it. */
+const BROKEN_ENGINE: ReadonlySet<string> = new Set([
+  'create_failed',
+  'start_failed',
+  'image_not_found',
+  'image_pull_failed',
+  'engine_unreachable',
+  'engine_error',
+  'teardown_failed',
+  'handshake_timeout',
+  'prompt_failed',
+]);
+
+/**
+ * I13: a run whose prompt asks for nothing bad is not `failed` (or `timeout` without any fault in its time) unless a
+ * fault hit it: its own container, or the engine or disk that it needed at that moment. `delivery_unconfirmed` and
+ * `host_lost` are admitted by design and counted in a warning, so that a flood of them is seen. A healthy run that a
+ * long fault made miss its deadline cannot be told from a slow one and is not judged.
+ */
+export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
+  const findings = new Findings();
+  const admitted = new Map<string, number>();
+  for (const run of evidence.tables.runs) {
+    if (run.startedAt === null || ASKS_FOR_TROUBLE.test(run.prompt)) continue;
+    findings.count();
+    if (run.errorCode !== null && ADMITTED.has(run.errorCode))
+      admitted.set(run.errorCode, (admitted.get(run.errorCode) ?? 0) + 1);
+    else if (isUnexplained(run, evidence))
+      findings.violate(
+        `run ${run.id}`,
+        `a healthy run ended as ${run.status} (${run.errorCode}: ${run.errorMessage}), and no fault hit it`,
+        run.finishedAt,
+      );
+  }
+  for (const [code, runs] of admitted) findings.warn(`${runs} healthy runs ended as ${code}, which the design admits`);
+  return findings.result();
+}
+
+function isUnexplained(run: RunRow, { faults, tables }: Evidence): boolean {
+  const from = run.startedAt ?? run.queuedAt;
+  const to = run.finishedAt ?? Infinity;
+  if (run.status === 'timeout') return !isDisturbed(faults, from, to);
+  if (run.status !== 'failed') return false;
+  const name = tables.deployments.find(({ runId }) => runId === run.id)?.name ?? run.id;
+  if (faults.some((fault) => fault.at <= to && names(fault, [run.id, name]))) return false;
+  return !(BROKEN_ENGINE.has(run.errorCode ?? '') && isDisturbed(faults, from, to));
+}
+
+function names({ target, detail }: Fault, words: readonly string[]): boolean {
+  return words.some((word) => target.includes(word) || detail.includes(word));
+}

@@ -1,0 +1,37 @@
+import type { Fault } from './evidence';
+
+/**
+ * After a fault is over, a lease has to run out (15 s) and somebody to notice (5 s) before a run moves on: that much is
+ * promised, ms.
+ */
+const RECOVERY_MS = 20_000;
+
+/**
+ * Faults that may not keep a run from its deadline or its teardown: Redis only wakes, schedulers only fire, and a
+ * container that was killed is one less to remove. Every other fault, also of a kind that is not known here, counts as
+ * time in which nothing can be asked of the product.
+ */
+const HARMLESS = /redis|flush|\brdb\b|\bcontainers?\b|scheduler|\bedits?\b/i;
+
+/** Milliseconds of [from, to] in which the control plane was up: no disturbing fault was on or had just ended. */
+export function undisturbedMs(faults: readonly Fault[], from: number, to: number): number {
+  let passed = 0;
+  let at = from;
+  for (const [begin, end] of disturbances(faults)) {
+    if (begin >= to) break;
+    if (begin > at) passed += begin - at;
+    at = Math.max(at, end);
+  }
+  return at < to ? passed + to - at : passed;
+}
+
+export function isDisturbed(faults: readonly Fault[], from: number, to: number): boolean {
+  return undisturbedMs(faults, from, to) < to - from;
+}
+
+function disturbances(faults: readonly Fault[]): [number, number][] {
+  return faults
+    .filter(({ kind, target }) => !HARMLESS.test(`${kind} ${target}`))
+    .map(({ at, endedAt }): [number, number] => [at, endedAt + RECOVERY_MS])
+    .sort(([a], [b]) => a - b);
+}
