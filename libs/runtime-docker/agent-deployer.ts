@@ -31,6 +31,8 @@ interface Order {
   readonly agent: AgentSpec;
   readonly facts: ImageFacts;
   readonly options: MutationOptions & { readonly signal: AbortSignal };
+  /** See `DeployOptions`. */
+  readonly now: () => Date;
 }
 
 /**
@@ -51,10 +53,10 @@ export class AgentDeployer {
   ) {}
 
   /** @returns the container's id. */
-  async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal }: DeployOptions): Promise<string> {
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<string> {
     if (agent.image === null) throw new AppError('image_not_found', `agent "${agent.name}" has no image`);
     const facts = await this.factsBook.of(agent.image, deployment, signal);
-    const order: Order = { deployment, agent, facts, options: { priority: 'deploy', signal } };
+    const order: Order = { deployment, agent, facts, options: { priority: 'deploy', signal }, now: now ?? machineNow };
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const id = (await this.createAndStart(order)) ?? (await this.adopt(order));
       if (id !== null) return id;
@@ -66,7 +68,7 @@ export class AgentDeployer {
 
   /** Null where the name is taken, or where somebody removed the container before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
-    const endsAfterSeconds = watchdogSeconds(order.deployment.deadlineAt, new Date(), this.settings.deadlineGraceMs);
+    const endsAfterSeconds = watchdogSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
     const container = await this.create(order, { kind: 'guarded', endsAfterSeconds });
     return container && this.complete(order, container, true);
   }
@@ -196,4 +198,8 @@ function startFailure(error: unknown): unknown {
 
 function withCode(error: unknown, code: ErrorCode): unknown {
   return error instanceof EngineRefusal ? new AppError(code, error.words, { cause: error }) : error;
+
+function machineNow(): Date {
+  return new Date();
+}
 }

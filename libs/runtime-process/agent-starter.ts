@@ -43,8 +43,11 @@ export class AgentStarter {
     private readonly options: AgentStarterOptions,
   ) {}
 
-  /** @throws AppError `create_failed` without a command, `start_failed` in the operating system's words */
-  async ensure(deployment: DeploymentSpec, agent: AgentSpec): Promise<void> {
+  /**
+   * @param now the time by the deadline's clock, which is not this machine's
+   * @throws AppError `create_failed` without a command, `start_failed` in the operating system's words
+   */
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, now: () => Date): Promise<void> {
     const command = agent.command ?? [];
     if (command.length === 0) {
       throw new AppError(
@@ -55,7 +58,7 @@ export class AgentStarter {
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
     await this.folders.appear(agentDir, (unfinished) => fillAgentDir(unfinished, agent));
     const state = new AgentState(agentDir);
-    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command));
+    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, now()));
     const exit = await state.exit();
     if (exit?.startError !== undefined)
       throw new AppError('start_failed', `could not start agent "${agent.name}": ${exit.startError}`);
@@ -94,7 +97,7 @@ export class AgentStarter {
     }
   }
 
-  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[]): Order {
+  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[], now: Date): Order {
     const { runId, deadlineAt } = deployment;
     const agentDir = this.folders.agentDir(runId, agent.name);
     const workspace = this.folders.workspaceDir(runId);
@@ -110,7 +113,8 @@ export class AgentStarter {
       cwd: workspace,
       env: { ...own, ...agent.env, [RUN_MARK]: runId },
       stdin: agent.stdin,
-      killAt: deadlineAt.getTime() + this.options.orphanGraceMs,
+      // In this machine's time, which is what the supervisor reads.
+      killAt: Date.now() + (deadlineAt.getTime() - now.getTime()) + this.options.orphanGraceMs,
     };
   }
 }

@@ -76,12 +76,12 @@ export class ProcessRuntime implements Runtime {
     return translated('create_failed', () => this.folders.createRun(deployment));
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal }: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<string> {
     return translated('create_failed', async () => {
       await this.folders.createRun(deployment);
       if (signal.aborted)
         throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
-      await this.starter.ensure(deployment, agent);
+      await this.starter.ensure(deployment, agent, now ?? (() => new Date()));
       return `${deployment.runId}/${agent.name}`;
     });
   }

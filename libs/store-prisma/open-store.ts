@@ -1,3 +1,4 @@
+import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -13,6 +14,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { countActiveRuns } from './active-runs';
 import { createPool, Database, type Statement } from './database';
 import { PrismaClient } from './generated/client';
+import { DatabaseTime } from './database-time';
 import { readInstallation } from './installation';
 import { Notifications } from './notifications';
 import { PrismaAccessStore } from './prisma-access-store';
@@ -47,6 +49,8 @@ export interface Store {
   /** Runs that are not terminal yet, by status, over all organizations; for metrics. */
   countActiveRuns(): Promise<Record<'queued' | 'running', number>>;
   /** Resolves when Postgres answers; throws `store_unreachable` otherwise, within seconds. */
+  /** The database's clock: the one that every stored instant is of. */
+  readonly time: TimeSource;
   ping(): Promise<void>;
   /** Sends what is still to be notified and closes every connection. Call it once, last. */
   close(): Promise<void>;
@@ -91,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       ping: async () => void (await db.query(PING)),
       close,
     };
+      time: new DatabaseTime(db),
   } catch (error) {
     await close();
     throw error;

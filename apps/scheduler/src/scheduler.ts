@@ -1,11 +1,13 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
+import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
 import type { FireReport } from '@crewtab/engine/firing/fire-due-schedules';
 import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
 import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
 import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
+import { StoreClock } from '@crewtab/engine/store-clock';
 import { SystemClock } from '@crewtab/engine/system-clock';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
@@ -47,12 +49,14 @@ export async function startScheduler(
     encryptionKey: Buffer.from(config.access.encryptionKey),
     logger,
   });
+  const clock = new StoreClock(store.time, new SystemClock(), logger);
+  await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
     for (const queue of [queues.ticks, queues.runs])
       queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
     const metrics = createMetrics('scheduler');
-    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), metrics, logger);
+    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), metrics, clock, logger);
     return { http: wireHttp(config, version, store, queues, firing, metrics), firing };
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, wire), {
@@ -74,7 +78,7 @@ export async function startScheduler(
     async stop() {
       logger.info({}, 'scheduler stops');
       watch.close();
-      await Promise.all([firing.timer.stop(), firing.sweeper.stop()]);
+      await Promise.all([firing.timer.stop(), firing.sweeper.stop(), clock.stop()]);
       await app.close();
       await firing.queue.close();
       await store.close();
@@ -87,9 +91,9 @@ function wireFiring(
   { ticks }: SchedulerQueues,
   queue: BullmqRunQueue,
   metrics: Metrics,
+  clock: Clock,
   logger: Logger,
 ): Firing {
-  const clock = new SystemClock();
   const deps: FiringDeps = {
     fires: store.fires,
     runs: store.runs,
@@ -98,7 +102,7 @@ function wireFiring(
     clock,
     logger,
     onFired: (runs) => {
-      for (const { scheduledFor } of runs) metrics.runFired(Date.now() - scheduledFor.getTime());
+      for (const { scheduledFor } of runs) metrics.runFired(clock.now().getTime() - scheduledFor.getTime());
     },
   };
   const clocks = new ClockReconciler(deps);
@@ -133,6 +137,7 @@ function wireHttp(
     queue: firing.queue,
     logger: firing.deps.logger,
     clock: firing.deps.clock,
+    time: store.time,
     settings: {
       version,
       runtime: config.runtime.kind,

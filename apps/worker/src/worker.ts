@@ -7,6 +7,7 @@ import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
 import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from '@crewtab/engine/running/engine-options';
 import { RunHolder } from '@crewtab/engine/running/run-holder';
+import { StoreClock } from '@crewtab/engine/store-clock';
 import { SystemClock } from '@crewtab/engine/system-clock';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
@@ -37,7 +38,8 @@ export async function startWorker(
     encryptionKey: Buffer.from(config.encryptionKey),
     logger,
   });
-  const clock = new SystemClock();
+  const clock = new StoreClock(store.time, new SystemClock(), logger);
+  await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const queue = BullmqRunQueue.open(settings);
   const ticks = openQueue(TICKS_QUEUE, settings);
@@ -109,6 +111,7 @@ export async function startWorker(
       await holder.stop();
       await reaper.stop();
       await app.close();
+      await clock.stop();
       await Promise.all([queue.close(), ticks.close(), runtime.close()]);
       await store.close();
     },

@@ -107,6 +107,11 @@ export const WORKSPACE_DIR = '/workspace';
 export interface DeployOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (text: string) => void;
+  /**
+   * The time by the clock that `deadlineAt` is an instant of; default the machine's own. The two may be hours apart, so
+   * a limit that the machine itself is to keep must be computed as a span: `deadlineAt - now()`.
+   */
+  readonly now?: () => Date;
 }
 
 export type AgentProcess =

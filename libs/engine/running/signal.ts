@@ -1,5 +1,8 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 
+/** While an instant is awaited, the clock is looked at this often: it may be set, and the instant come sooner, ms. */
+const LOOK_EVERY_MS = 5_000;
+
 /**
  * A wake-up that is never lost: a `wake()` while nobody waits makes the next `wait` return at once. Many wakes before
  * one wait are one.
@@ -15,15 +18,19 @@ export class WakeUp {
     this.resume?.();
   }
 
-  /** Resolves at the next wake, or at `until` (null: only at a wake). */
+  /** Resolves at the next wake, or when the clock shows `until` (null: only at a wake). */
   async wait(until: Date | null): Promise<void> {
     if (!this.isPending) {
       await new Promise<void>((resolve) => {
-        const cancel = until
-          ? this.clock.after(Math.max(0, until.getTime() - this.clock.now().getTime()), resolve)
-          : null;
+        let cancel: () => void = () => undefined;
+        const look = (): void => {
+          const leftMs = until === null ? Infinity : until.getTime() - this.clock.now().getTime();
+          if (leftMs <= 0) resolve();
+          else cancel = this.clock.after(Math.min(leftMs, LOOK_EVERY_MS), look);
+        };
+        if (until !== null) look();
         this.resume = () => {
-          cancel?.();
+          cancel();
           resolve();
         };
       });

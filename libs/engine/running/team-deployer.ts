@@ -1,6 +1,6 @@
 import { AppError, toFailure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { Agent } from '@crewtab/domain/teams/team';
@@ -82,9 +82,10 @@ export class TeamDeployer {
     this.options.onChange();
   }
 
-  private callOptions(agent: string | null): { signal: AbortSignal; onProgress: (text: string) => void } {
+  private callOptions(agent: string | null): DeployOptions {
     return {
       signal: this.abort.signal,
+      now: () => this.deps.clock.now(),
       onProgress: (text) => {
         const message = systemMessage(text, this.deps.clock.now(), agent);
         this.deps.store.appendMessages(this.options.claim, [message]).catch(this.options.onFailure);

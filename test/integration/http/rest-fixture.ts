@@ -30,6 +30,7 @@ export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixtu
       idempotency: store.idempotency,
       runChanges: store.runs,
       clock: new SystemClock(),
+      time: store.time,
       ...deps,
     },
   });

@@ -1,5 +1,5 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
-import type { Clock } from '@crewtab/domain/ports/clock';
+import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type {
   AccessStore,
@@ -25,6 +25,8 @@ export interface HttpDeps {
   readonly queue: Pick<RunQueue, 'offerRuns'>;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The database's clock, asked where an answer must not be ahead of it: what a schedule's next instants start from. */
+  readonly time: TimeSource;
   readonly settings: HttpSettings;
   readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest'>;
   readonly readiness: readonly ReadinessCheck[];

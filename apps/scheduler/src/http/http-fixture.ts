@@ -82,6 +82,7 @@ export async function startHttp(
     queue,
     logger,
     clock,
+    time: { now: () => Promise.resolve(clock.now()) },
     settings: { ...SETTINGS, ...options.settings },
     metrics: createMetrics('test'),
     readiness: options.readiness ?? [],

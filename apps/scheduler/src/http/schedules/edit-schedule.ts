@@ -4,7 +4,7 @@ import type { HttpDeps } from '../http-deps';
 import { found } from '../input/resource-id';
 import { isSameSpec, planInstants, type FireSpec } from './fire-instants';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'clock'>;
+type Deps = Pick<HttpDeps, 'schedules' | 'time'>;
 
 /** More edits of one schedule in the same milliseconds than anybody makes. */
 const MAX_REPAIRS = 5;
@@ -22,7 +22,7 @@ export async function editSchedule(
 ): Promise<Schedule> {
   const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
   const spec = withPatch(before, patch);
-  const instants = isSameSpec(before, spec) ? null : planInstants(spec, deps.clock.now());
+  const instants = isSameSpec(before, spec) ? null : planInstants(spec, await deps.time.now());
   const edited = found('schedule', await deps.schedules.updateSchedule(organizationId, id, patch, instants));
   return instants ? repairInstants(deps, organizationId, edited, spec) : edited;
 }
@@ -38,7 +38,7 @@ export async function setScheduleEnabled(
   const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
   if (before.enabled === enabled) return before;
   const spec = withPatch(before, { enabled });
-  const instants = planInstants(spec, deps.clock.now());
+  const instants = planInstants(spec, await deps.time.now());
   const edited = found('schedule', await deps.schedules.setEnabled(organizationId, id, enabled, note, instants));
   return repairInstants(deps, organizationId, edited, spec);
 }
@@ -54,7 +54,7 @@ async function repairInstants(
   let spec = plannedFor;
   for (let repairs = 0; repairs < MAX_REPAIRS && !isSameSpec(schedule, spec); repairs++) {
     spec = schedule;
-    const instants = planInstants(spec, deps.clock.now());
+    const instants = planInstants(spec, await deps.time.now());
     schedule = found('schedule', await deps.schedules.updateSchedule(organizationId, schedule.id, {}, instants));
   }
   return schedule;

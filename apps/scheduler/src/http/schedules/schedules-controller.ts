@@ -15,7 +15,7 @@ import { describeCron, describeOccurrences, type OccurrencesView } from './occur
 import { scheduleSchemas, type ScheduleInput } from './schedule-schemas';
 import { toScheduleView, type ScheduleView } from './schedule-view';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'logger' | 'settings'>;
+type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'logger' | 'settings'>;
 
 @Controller(`${API_PATH}/schedules`)
 export class SchedulesController {
@@ -29,7 +29,7 @@ export class SchedulesController {
   async create(@OrganizationId() organizationId: string, @Body() body: unknown): Promise<ScheduleView> {
     const schedule = toNewSchedule(parseInput(this.schemas.create, body));
     requireTeamId(schedule.teamId);
-    const instants = planInstants(schedule, this.deps.clock.now());
+    const instants = planInstants(schedule, await this.deps.time.now());
     const created = await this.deps.schedules.createSchedule(organizationId, schedule, instants);
     if (!created) throw unknownTeam();
     return toScheduleView(created);
