@@ -83,7 +83,16 @@ export class AcpAgent {
       turn: null,
     };
     this.sessions.set(session.id, session);
+    setImmediate(() => this.misbehave()); // when this is answered
     return Promise.resolve({ sessionId: session.id, modes: { currentModeId: session.mode, availableModes: MODES } });
+  }
+
+  private misbehave(): void {
+    const { exitAfterHandshake, stopsReading } = this.settings;
+    if (exitAfterHandshake !== null) process.exit(exitAfterHandshake);
+    if (!stopsReading) return;
+    process.stdin.pause();
+    setInterval(() => undefined, 60_000); // Node ends when it waits for nothing
   }
 
   private setMode(params: Params): Promise<unknown> {

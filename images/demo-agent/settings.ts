@@ -8,6 +8,10 @@ export interface Settings {
   readonly handshakeDelayMs: number;
   /** `DEMO_SESSION_ERROR=1`: answers `session/new` with an error. */
   readonly hasSessionError: boolean;
+  /** `DEMO_STOP_READING=1`: reads nothing of its stdin once a session is made. */
+  readonly stopsReading: boolean;
+  /** `DEMO_EXIT_AFTER_HANDSHAKE=n`: exits with n once a session is made. */
+  readonly exitAfterHandshake: number | null;
   /** `DEMO_IGNORE_SIGTERM=1`: SIGTERM has no effect from the start. */
   readonly ignoresSigterm: boolean;
   /** `DEMO_RECORD=path`: one JSON line per prompt received is appended there. */
@@ -24,6 +28,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     isHandshakeMissing: env['DEMO_NO_HANDSHAKE'] === '1',
     handshakeDelayMs: numberIn(env, 'DEMO_HANDSHAKE_DELAY_MS', 0),
     hasSessionError: env['DEMO_SESSION_ERROR'] === '1',
+    stopsReading: env['DEMO_STOP_READING'] === '1',
+    exitAfterHandshake: env['DEMO_EXIT_AFTER_HANDSHAKE'] ? numberIn(env, 'DEMO_EXIT_AFTER_HANDSHAKE', 1) : null,
     ignoresSigterm: env['DEMO_IGNORE_SIGTERM'] === '1',
     recordPath: env['DEMO_RECORD'] || null,
     repositoryPath: env['DEMO_REPO'] || null,

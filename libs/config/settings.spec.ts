@@ -126,7 +126,13 @@ describe('loadWorkerConfig', () => {
   it('needs only what has no default', () => {
     expect(loadWorkerConfig(ENOUGH)).toMatchObject({
       runtime: { kind: 'docker', dockerHost: 'unix:///var/run/docker.sock', dataDir: '.crewtab' },
-      agents: { handshakeTimeoutMs: 60_000, stopGraceMs: 5_000, outputLimitBytes: 104_857_600 },
+      agents: {
+        handshakeTimeoutMs: 60_000,
+        stopGraceMs: 5_000,
+        inputTimeoutMs: 60_000,
+        outputLimitBytes: 104_857_600,
+      },
+      teardownPatienceMs: 60_000,
       leaseMs: 10_000,
       concurrency: 10,
       hostName: null,
@@ -140,7 +146,9 @@ describe('loadWorkerConfig', () => {
     ['WORKER_LEASE', '2h'],
     ['CREWTAB_WORKER_HOST', 'host.example'],
     ['AGENT_HANDSHAKE_TIMEOUT', '0s'],
+    ['AGENT_INPUT_TIMEOUT', '0s'],
     ['AGENT_STOP_GRACE', '11m'],
+    ['TEARDOWN_PATIENCE', '2h'],
     ['AGENT_OUTPUT_LIMIT', '10k'],
     ['AGENT_OUTPUT_LIMIT', 'much'],
   ])('refuses %s=%s', (name, value) => {

@@ -155,6 +155,15 @@ export const SETTINGS = {
     '60s',
     duration(SECOND_MS, HOUR_MS, 'at least 1s and at most 1h'),
   ),
+  AGENT_INPUT_TIMEOUT: withDefault(
+    {
+      description:
+        'How long an agent may leave unread what is being sent to it before that counts as failed: for the prompt, the run ends with ' +
+        'prompt_failed. Up to some hundred kilobytes are taken by the engine whether the agent reads or not. A Go duration.',
+    },
+    '60s',
+    duration(SECOND_MS, HOUR_MS, 'at least 1s and at most 1h'),
+  ),
   AGENT_STOP_GRACE: withDefault(
     {
       description:
@@ -170,6 +179,15 @@ export const SETTINGS = {
     },
     '100m',
     bytes(MEBIBYTE, 'at least 1m'),
+  ),
+  TEARDOWN_PATIENCE: withDefault(
+    {
+      description:
+        'How long the removal of a team that succeeded may fail before the run becomes failed (teardown_failed); the removal is tried on ' +
+        'all the same. A Go duration; 0s fails the run with the first failed attempt.',
+    },
+    '60s',
+    duration(0, HOUR_MS, 'at most 1h'),
   ),
   LOG_LEVEL: withDefault(
     { description: `The least serious log lines that are written: ${LOG_LEVELS.join(', ')}.` },

@@ -11,10 +11,14 @@ export interface WorkerConfig {
     readonly handshakeTimeoutMs: number;
     /** Between SIGTERM and SIGKILL. */
     readonly stopGraceMs: number;
+    /** For one write to an agent that does not read. */
+    readonly inputTimeoutMs: number;
     readonly outputLimitBytes: number;
   };
   /** How long its claims hold without renewal, ms. */
   readonly leaseMs: number;
+  /** How long the teardown of a success may fail before the run is failed. */
+  readonly teardownPatienceMs: number;
   /** Runs held at the same time. */
   readonly concurrency: number;
   /** Null: the engine's own id. */
@@ -40,8 +44,10 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'CREWTAB_WORKER_HOST',
     'CREWTAB_ALIVE_FILE',
     'AGENT_HANDSHAKE_TIMEOUT',
+    'AGENT_INPUT_TIMEOUT',
     'AGENT_STOP_GRACE',
     'AGENT_OUTPUT_LIMIT',
+    'TEARDOWN_PATIENCE',
     'LOG_LEVEL',
   ]);
   return {
@@ -51,10 +57,12 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     runtime: { kind: values.CREWTAB_RUNTIME, dockerHost: values.DOCKER_HOST, dataDir: values.CREWTAB_DATA_DIR },
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
+      inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,
       stopGraceMs: values.AGENT_STOP_GRACE,
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
     },
     leaseMs: values.WORKER_LEASE,
+    teardownPatienceMs: values.TEARDOWN_PATIENCE,
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { AppError } from '@crewtab/domain/errors';
 import type Docker from 'dockerode';
 import { inspectContainer, processOf } from './container-state';
-import { withinLimit, type EngineClient } from './engine-client';
+import type { EngineClient } from './engine-client';
 import { isRefusal, toAppError, unreachable } from './engine-errors';
 
 /**
@@ -31,9 +31,7 @@ export class StdinWriter {
       if (this.isEnded) throw inputEnded();
       const socket = await this.attached();
       const bytes = Buffer.from(data);
-      await withinLimit('write to an agent', this.engine.limits.writeMs, () =>
-        send(socket, (done) => socket.write(bytes, done)),
-      );
+      await this.withinInputLimit(() => send(socket, (done) => socket.write(bytes, done)));
     });
   }
 
@@ -42,9 +40,7 @@ export class StdinWriter {
       if (this.isEnded) return;
       const socket = await this.attached();
       this.isEnded = true;
-      await withinLimit('end the input of an agent', this.engine.limits.writeMs, () =>
-        send(socket, (done) => socket.end(done)),
-      );
+      await this.withinInputLimit(() => send(socket, (done) => socket.end(done)));
     });
   }
 
@@ -52,6 +48,28 @@ export class StdinWriter {
   close(): void {
     this.isClosed = true;
     this.socket?.destroySoon();
+  }
+
+  /**
+   * An engine whose buffers are full waits for the agent to read. It may still send all later, so what was cut off is
+   * never continued: the attachment is broken.
+   */
+  private async withinInputLimit(act: () => Promise<void>): Promise<void> {
+    const limitMs = this.engine.limits.writeMs;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.socket?.destroy();
+    }, limitMs);
+    try {
+      await act();
+    } catch (error) {
+      if (!isLate) throw error;
+      const words = `the agent did not read what was written to it within ${limitMs / 1_000} s`;
+      throw new AppError('engine_unreachable', words, { retryable: true, cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private inTurn(act: () => Promise<void>): Promise<void> {
@@ -132,7 +150,10 @@ export class StdinWriter {
   }
 }
 
-/** Settles when the socket has taken the data, or breaks before. */
+/**
+ * Settles when the socket has taken the data, or breaks before. Node calls a write done that a destroyed socket cut off,
+ * so only a socket that still stands, or was ended in order, is believed.
+ */
 async function send(socket: Socket, act: (done: (error?: Error | null) => void) => void): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const broke = (): void => reject(unreachable('write to an agent', 'the connection broke'));
@@ -140,6 +161,7 @@ async function send(socket: Socket, act: (done: (error?: Error | null) => void) 
     act((error) => {
       socket.removeListener('close', broke);
       if (error) reject(unreachable('write to an agent', error.message, error));
+      else if (socket.destroyed && !socket.writableFinished) broke();
       else resolve();
     });
   });

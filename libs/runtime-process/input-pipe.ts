@@ -8,15 +8,18 @@ const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 
 /**
- * The writing end of an agent's stdin. Never blocks a thread: an agent that does not read makes a write wait (until the
- * channel is closed), one that is gone makes it fail.
+ * The writing end of an agent's stdin. Never blocks a thread: an agent that does not read makes a write wait, until it
+ * has taken nothing for `timeoutMs` or the channel is closed; one that is gone makes it fail.
  */
 export class InputPipe {
   private handle: FileHandle | null = null;
   private isClosed = false;
   private last: Promise<void> = Promise.resolve();
 
-  constructor(private readonly agentDir: string) {}
+  constructor(
+    private readonly agentDir: string,
+    private readonly timeoutMs: number,
+  ) {}
 
   write(data: string): Promise<void> {
     return this.inTurn(() => this.writeAll(Buffer.from(data)));
@@ -43,20 +46,27 @@ export class InputPipe {
     try {
       this.handle ??= await open(join(this.agentDir, 'stdin'), constants.O_WRONLY | constants.O_NONBLOCK);
       let pauseMs = FIRST_PAUSE_MS;
+      let tookAtMs = performance.now();
       for (let from = 0; from < bytes.length;) {
-        if (this.isClosed)
-          throw new AppError(
-            'engine_error',
-            'the channel was closed while the agent had not read what was written to it',
-          );
+        this.throwIfUnread(tookAtMs);
         const written = await this.writeSome(this.handle, bytes.subarray(from));
         from += written;
+        if (written > 0) tookAtMs = performance.now();
         pauseMs = written > 0 ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
         if (written === 0) await pause(pauseMs);
       }
     } catch (error) {
       throw toInputError(error);
     }
+  }
+
+  private throwIfUnread(tookAtMs: number): void {
+    if (this.isClosed) {
+      throw new AppError('engine_error', 'the channel was closed while the agent had not read what was written to it');
+    }
+    if (performance.now() - tookAtMs <= this.timeoutMs) return;
+    const words = `the agent did not read what was written to it within ${this.timeoutMs / 1_000} s`;
+    throw new AppError('engine_unreachable', words, { retryable: true });
   }
 
   /** 0 while the pipe is full. */

@@ -30,9 +30,10 @@ export class ProcessChannel implements AgentChannel {
 
   constructor(
     private readonly state: AgentState,
+    inputTimeoutMs: number,
     private readonly onClose: (channel: ProcessChannel) => void,
   ) {
-    this.input = new InputPipe(state.agentDir);
+    this.input = new InputPipe(state.agentDir, inputTimeoutMs);
     this.output = { [Symbol.asyncIterator]: () => this.read() };
   }
 

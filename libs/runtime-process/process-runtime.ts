@@ -29,6 +29,8 @@ export interface ProcessRuntimeOptions {
   readonly hostName?: string;
   /** LANG of the agents. */
   readonly locale?: string;
+  /** How long an agent may take nothing of what is written to it, ms. Default 60 s. */
+  readonly inputTimeoutMs?: number;
   /** How long after its deadline an agent that no worker has ended is ended by its supervisor, ms. */
   readonly orphanGraceMs?: number;
 }
@@ -91,7 +93,9 @@ export class ProcessRuntime implements Runtime {
   }
 
   open(handle: string): Promise<AgentChannel> {
-    const channel = new ProcessChannel(this.stateOf(handle), (closed) => this.openOnes.delete(closed));
+    const channel = new ProcessChannel(this.stateOf(handle), this.options.inputTimeoutMs ?? 60_000, (closed) =>
+      this.openOnes.delete(closed),
+    );
     this.openOnes.add(channel);
     return Promise.resolve(channel);
   }

@@ -20,8 +20,9 @@ describeWithDocker('the life of a run, on real containers', () => {
   const cases = new Map<string, Promise<Ended>>();
 
   beforeAll(async () => {
-    // The handshake's limit is long enough for a busy machine and short enough to wait for.
-    crewtab = await Crewtab.start({ workerEnv: { AGENT_HANDSHAKE_TIMEOUT: '20s', WORKER_CONCURRENCY: '40' } });
+    // The limits are long enough for a busy machine and short enough to wait for.
+    const workerEnv = { AGENT_HANDSHAKE_TIMEOUT: '20s', AGENT_INPUT_TIMEOUT: '25s', WORKER_CONCURRENCY: '40' };
+    crewtab = await Crewtab.start({ workerEnv });
     for (const [name, life] of Object.entries(LIFE_CASES)) {
       const ended = live(life);
       ended.catch(() => undefined); // shown by the test of that name
@@ -61,7 +62,9 @@ describeWithDocker('the life of a run, on real containers', () => {
     expect(run.finishedAt).not.toBeNull();
     expect(run.teardown).toMatchObject({ containers: life.containers, verifiedAt: expect.any(String) });
     expect(schedule.status).toBe(STATUS_AFTER[life.status]);
-    expect(messages.filter(({ kind }) => kind === 'prompt')).toHaveLength(life.isPrompted ? 1 : 0);
+    const prompts = messages.filter(({ kind }) => kind === 'prompt').length;
+    if (life.isPrompted === null) expect([0, 1]).toContain(prompts);
+    else expect(prompts).toBe(life.isPrompted ? 1 : 0);
     expectInOrder(messages);
   });
 

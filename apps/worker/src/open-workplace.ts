@@ -24,21 +24,23 @@ export async function openWorkplace(config: WorkerConfig, logger: Logger): Promi
   return config.runtime.kind === 'process' ? processWorkplace(config, dataDir, desk) : dockerWorkplace(config, desk);
 }
 
-function dockerWorkplace({ hostName, runtime }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {
+function dockerWorkplace({ hostName, runtime, agents }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {
+  const limits = { writeMs: agents.inputTimeoutMs };
   return {
-    runtime: new DockerRuntime({ dockerHost: runtime.dockerHost, ...(hostName ? { hostName } : {}) }),
+    runtime: new DockerRuntime({ dockerHost: runtime.dockerHost, limits, ...(hostName ? { hostName } : {}) }),
     protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
     desk: new UnixTeamDesk(desk),
   };
 }
 
 function processWorkplace(
-  { hostName, searchPath }: WorkerConfig,
+  { hostName, searchPath, agents }: WorkerConfig,
   dataDir: string,
   desk: UnixTeamDeskOptions,
 ): Workplace {
   const rootDir = join(dataDir, 'processes');
-  const runtime = new ProcessRuntime({ rootDir, searchPath, ...(hostName ? { hostName } : {}) });
+  const inputTimeoutMs = agents.inputTimeoutMs;
+  const runtime = new ProcessRuntime({ rootDir, searchPath, inputTimeoutMs, ...(hostName ? { hostName } : {}) });
   return {
     runtime,
     protocols: {

@@ -33,7 +33,7 @@ export async function startWorker(
   logger: Logger,
 ): Promise<RunningWorker> {
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
-  const store = await openStore({
+  const opened = await openStore({
     databaseUrl: config.database.url,
     encryptionKey: Buffer.from(config.encryptionKey),
     logger,
@@ -60,6 +60,7 @@ export async function startWorker(
       outputLimit: config.agents.outputLimitBytes,
     },
   };
+      teardownPatienceMs: config.teardownPatienceMs,
   const firing: FiringDeps = {
     fires: store.fires,
     runs: store.runs,

@@ -7,6 +7,7 @@ export interface AgentInput {
   readonly protocol: 'acp' | 'command';
   readonly image: string;
   readonly command?: readonly string[];
+  readonly instructions?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly resources?: { readonly memory?: string };
 }
@@ -128,7 +129,9 @@ export class ApiClient {
       async () => {
         const run = await this.run(id);
         if (await isAsWanted(run)) return run;
-        throw new Error(`the run is not as wanted yet: ${JSON.stringify(run)}`);
+        throw new Error(
+          `the run is not as wanted yet: ${JSON.stringify({ ...run, prompt: run.prompt.slice(0, 100) })}`,
+        );
       },
       { timeoutMs, intervalMs: LOOK_EVERY_MS },
     );

@@ -13,8 +13,8 @@ export interface LifeCase {
   readonly code: RegExp | null;
   /** What the error's message must say, in the engine's or the agent's own words where there are any. */
   readonly says?: RegExp;
-  /** False: the run ended before the prompt could be sent. */
-  readonly isPrompted: boolean;
+  /** False: the run ended before the prompt could be sent. Null: either, a matter of milliseconds. */
+  readonly isPrompted: boolean | null;
   /** Containers in the teardown's receipt. */
   readonly containers: number;
 }
@@ -140,6 +140,52 @@ const agentFailures: Record<string, LifeCase> = {
   },
 };
 
+/** Longer than what the engine takes for an agent that does not read (some 400 kB): each character is six on the wire. */
+const TOO_LONG_TO_BUFFER = '\u0001'.repeat(50_000);
+const NOT_READING: Partial<AgentInput> = { instructions: TOO_LONG_TO_BUFFER, env: { DEMO_STOP_READING: '1' } };
+
+const unsentPrompts: Record<string, LifeCase> = {
+  'the leader does not read its prompt': {
+    prompt: TOO_LONG_TO_BUFFER,
+    leader: NOT_READING,
+    status: 'failed',
+    code: /^prompt_failed$/,
+    says: /the prompt could not be sent: the agent did not read/,
+    isPrompted: true,
+    containers: 1,
+  },
+  'the leader exits when it is ready for its prompt': {
+    prompt: 'answer never',
+    leader: { env: { DEMO_EXIT_AFTER_HANDSHAKE: '9' } },
+    status: 'failed',
+    code: /^(agent_exited|prompt_failed)$/,
+    isPrompted: null,
+    containers: 1,
+  },
+  'the deadline passes while prompting': {
+    prompt: TOO_LONG_TO_BUFFER,
+    leader: NOT_READING,
+    timeout: '20s',
+    status: 'timeout',
+    code: /^timeout$/,
+    says: /phase prompting/,
+    isPrompted: true,
+    containers: 1,
+  },
+  'cancelled while prompting, and SIGTERM is ignored': {
+    prompt: TOO_LONG_TO_BUFFER,
+    leader: { ...NOT_READING, env: { DEMO_STOP_READING: '1', DEMO_IGNORE_SIGTERM: '1' } },
+    during: async (run, api) => {
+      await api.untilRun(run.id, ({ phase }) => phase === 'prompting');
+      await cancel(run, api);
+    },
+    status: 'cancelled',
+    code: /^cancelled$/,
+    isPrompted: true,
+    containers: 1,
+  },
+};
+
 const cutShort: Record<string, LifeCase> = {
   'the deadline passes while deploying': {
     prompt: 'answer never',
@@ -180,4 +226,9 @@ const cutShort: Record<string, LifeCase> = {
 };
 
 /** Every way to end but the good one. */
-export const LIFE_CASES: Readonly<Record<string, LifeCase>> = { ...deploymentFailures, ...agentFailures, ...cutShort };
+export const LIFE_CASES: Readonly<Record<string, LifeCase>> = {
+  ...deploymentFailures,
+  ...unsentPrompts,
+  ...agentFailures,
+  ...cutShort,
+};
