@@ -50,7 +50,7 @@ module.exports = {
       name: 'supporting-libraries-import-domain-only',
       severity: 'error',
       comment: 'Settings, logs and local services are used by the apps; they know no adapter and no engine.',
-      from: { path: '^libs/(config|observability|local-services)/', pathNot: spec },
+      from: { path: '^libs/(config|failpoints|observability|local-services)/', pathNot: spec },
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
     },
     {

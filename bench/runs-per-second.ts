@@ -80,6 +80,7 @@ class OurWorker {
       hostName: null,
       aliveFile: null,
       searchPath: '',
+      failpoint: null,
       log: { level: 'info' },
     } as const;
     const workplace = {

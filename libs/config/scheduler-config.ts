@@ -1,3 +1,4 @@
+import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
 import { readSettings, type Environment, type SettingValues } from './read-settings';
 import { checkTimeouts, type TimeoutSettings } from './timeouts';
@@ -15,6 +16,8 @@ export interface SchedulerConfig {
   readonly timeouts: TimeoutSettings;
   readonly runtime: { readonly kind: RuntimeKind };
   readonly bullBoard: { readonly isWritable: boolean };
+  /** For tests of crashes; null: none. */
+  readonly failpoint: FailpointOrder | null;
   readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
 }
 
@@ -33,6 +36,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
       'SCHEDULE_TIMEOUT',
       'SCHEDULE_TIMEOUT_MAX',
       'CREWTAB_RUNTIME',
+      'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
     ],
     checkTimeouts,
@@ -45,6 +49,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     runtime: { kind: values.CREWTAB_RUNTIME },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
+    failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },
   };
 }

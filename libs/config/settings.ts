@@ -1,5 +1,5 @@
 import { optional, required, withDefault } from './setting';
-import { bytes, duration, encryptionKey, flag, matching, oneOf, url, wholeNumber } from './values';
+import { bytes, duration, encryptionKey, failpoint, flag, matching, oneOf, url, wholeNumber } from './values';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -188,6 +188,15 @@ export const SETTINGS = {
     },
     '60s',
     duration(0, HOUR_MS, 'at most 1h'),
+  ),
+  CREWTAB_FAILPOINT: optional(
+    {
+      description:
+        'For tests of crashes only, never in production: at a named point this process kills or stops itself (docs/crash-points.md). ' +
+        '`kill <point> [hit]`, `stop <point> [hit]`, or `record <file>`, which appends the name of every point that is passed.',
+      example: 'kill run-store.permitPrompt:after',
+    },
+    failpoint(),
   ),
   LOG_LEVEL: withDefault(
     { description: `The least serious log lines that are written: ${LOG_LEVELS.join(', ')}.` },

@@ -1,3 +1,4 @@
+import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
 import { readSettings, type Environment, type SettingValues } from './read-settings';
 
@@ -27,6 +28,8 @@ export interface WorkerConfig {
   readonly aliveFile: string | null;
   /** PATH, for agents that are child processes. */
   readonly searchPath: string;
+  /** For tests of crashes; null: none. */
+  readonly failpoint: FailpointOrder | null;
   readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
 }
 
@@ -48,6 +51,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'AGENT_STOP_GRACE',
     'AGENT_OUTPUT_LIMIT',
     'TEARDOWN_PATIENCE',
+    'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
   ]);
   return {
@@ -67,6 +71,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,
     searchPath: environment['PATH'] ?? '/usr/bin:/bin',
+    failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },
   };
 }

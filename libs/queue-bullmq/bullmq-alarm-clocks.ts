@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import type { AlarmClock, AlarmClocks } from '@crewtab/domain/ports/run-queue';
 import type { Queue } from 'bullmq';
 
@@ -10,17 +11,15 @@ export class BullmqAlarmClocks implements AlarmClocks {
 
   async set(clocks: readonly AlarmClock[]): Promise<void> {
     await inChunks(clocks, async ({ scheduleId, cron, timezone }) => {
-      await this.ticks.upsertJobScheduler(
-        scheduleId,
-        { pattern: cron, tz: timezone },
-        { name: 'tick', data: {}, opts: { attempts: 1, removeOnComplete: true, removeOnFail: true } },
-      );
+      const repeat = { pattern: cron, tz: timezone };
+      const job = { name: 'tick', data: {}, opts: { attempts: 1, removeOnComplete: true, removeOnFail: true } };
+      await effect('queue.clock.set', () => this.ticks.upsertJobScheduler(scheduleId, repeat, job));
     });
   }
 
   async remove(scheduleIds: readonly string[]): Promise<void> {
     await inChunks(scheduleIds, async (id) => {
-      await this.ticks.removeJobScheduler(id);
+      await effect('queue.clock.remove', () => this.ticks.removeJobScheduler(id));
     });
   }
 

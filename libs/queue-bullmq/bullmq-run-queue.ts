@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import { Queue, type JobsOptions } from 'bullmq';
 import { RUNS_QUEUE, stepsQueue } from './queue-names';
@@ -25,11 +26,12 @@ export class BullmqRunQueue implements RunQueue {
   }
 
   async offerRuns(runIds: readonly string[]): Promise<void> {
-    await this.runs.addBulk(runIds.map((runId) => wakeUp('run', runId)));
+    await effect('queue.runs.add', () => this.runs.addBulk(runIds.map((runId) => wakeUp('run', runId))));
   }
 
   async wakeHost(host: string, runIds: readonly string[]): Promise<void> {
-    await this.stepsOf(host).addBulk(runIds.map((runId) => wakeUp('adopt', runId)));
+    const steps = this.stepsOf(host);
+    await effect('queue.steps.add', () => steps.addBulk(runIds.map((runId) => wakeUp('adopt', runId))));
   }
 
   async close(): Promise<void> {

@@ -134,7 +134,7 @@ export class AgentDeployer {
     const { deployment, agent, facts, options } = order;
     const spec = containerSpec(deployment, agent, facts, this.settings, launch);
     try {
-      return await this.engine.mutate(`create ${spec.name}`, options, (abortSignal) =>
+      return await this.engine.mutate('docker.container.create', `create ${spec.name}`, options, (abortSignal) =>
         this.engine.docker.createContainer({ ...spec, abortSignal }),
       );
     } catch (error) {
@@ -146,10 +146,9 @@ export class AgentDeployer {
 
   private async start(order: Order, container: Docker.Container): Promise<void> {
     const { deployment, options } = order;
+    const what = `start ${containerName(deployment, order.agent)}`;
     const call = (): Promise<unknown> =>
-      this.engine.mutate(`start ${containerName(deployment, order.agent)}`, options, (abortSignal) =>
-        container.start({ abortSignal }),
-      );
+      this.engine.mutate('docker.container.start', what, options, (abortSignal) => container.start({ abortSignal }));
     try {
       await call();
     } catch (error) {
@@ -179,7 +178,7 @@ export class AgentDeployer {
 
   private async remove(container: Docker.Container): Promise<void> {
     try {
-      await this.engine.mutate('remove', { priority: 'deploy' }, (abortSignal) =>
+      await this.engine.mutate('docker.container.replace', 'remove', { priority: 'deploy' }, (abortSignal) =>
         container.remove({ force: true, v: true, abortSignal }),
       );
     } catch (error) {
@@ -198,8 +197,8 @@ function startFailure(error: unknown): unknown {
 
 function withCode(error: unknown, code: ErrorCode): unknown {
   return error instanceof EngineRefusal ? new AppError(code, error.words, { cause: error }) : error;
+}
 
 function machineNow(): Date {
   return new Date();
-}
 }

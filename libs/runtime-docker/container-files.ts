@@ -112,7 +112,8 @@ export async function putInto(
   signal: AbortSignal,
 ): Promise<void> {
   const tar = await makeTar(entries);
-  await engine.mutate(`put files into ${container.id}`, { priority: 'deploy', signal }, (abortSignal) =>
+  const what = `put files into ${container.id}`;
+  await engine.mutate('docker.container.put-files', what, { priority: 'deploy', signal }, (abortSignal) =>
     container.putArchive(tar, { path: '/', abortSignal }),
   );
 }

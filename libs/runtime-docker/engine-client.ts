@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { inspect } from 'node:util';
+import { effect } from '@crewtab/domain/failpoint';
 import Docker from 'dockerode';
 import type { CallLimits, DockerSettings } from './docker-options';
 import { sortEngineError, unreachable } from './engine-errors';
@@ -35,10 +36,18 @@ export class EngineClient {
     return withinLimit(what, this.limits.readMs, call);
   }
 
-  /** A call with effect, when its turn has come. The limit counts from then. */
-  mutate<T>(what: string, options: MutationOptions, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * A call with effect, when its turn has come. The limit counts from then.
+   * @param effectName as for `effect`
+   */
+  mutate<T>(
+    effectName: string,
+    what: string,
+    options: MutationOptions,
+    call: (abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     return this.limiter.run(options.priority, options.signal ?? null, () =>
-      withinLimit(what, this.limits.mutateMs, call),
+      effect(effectName, () => withinLimit(what, this.limits.mutateMs, call)),
     );
   }
 

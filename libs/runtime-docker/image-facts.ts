@@ -112,7 +112,7 @@ export class ImageFactsBook {
       HostConfig: { NetworkMode: 'none' },
     };
     try {
-      return await this.engine.mutate('create probe', options, (abortSignal) =>
+      return await this.engine.mutate('docker.probe.create', 'create probe', options, (abortSignal) =>
         this.engine.docker.createContainer({ ...spec, abortSignal }),
       );
     } catch (error) {
@@ -126,7 +126,9 @@ export class ImageFactsBook {
    */
   private async removeProbe(container: Docker.Container, { priority }: MutationOptions): Promise<void> {
     await this.engine
-      .mutate('remove probe', { priority }, (abortSignal) => container.remove({ force: true, v: true, abortSignal }))
+      .mutate('docker.probe.remove', 'remove probe', { priority }, (abortSignal) =>
+        container.remove({ force: true, v: true, abortSignal }),
+      )
       .catch(() => undefined);
   }
 

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AppError, type ErrorCode } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type { DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { opaque, type EngineClient } from './engine-client';
@@ -41,16 +42,13 @@ export class Images {
     options.onProgress(`pulling ${reference}`);
     const progress = new PullProgress(reference);
     const what = `pull ${reference}`;
-    await this.follow(
-      what,
-      options.signal,
-      'image_pull_failed',
-      (abortSignal) => this.engine.docker.createImage({ ...splitReference(reference), abortSignal }),
-      (message) => {
-        const words = progress.add(message, performance.now());
-        if (words !== null) options.onProgress(words);
-      },
-    );
+    const onMessage = (message: PullMessage): void => {
+      const words = progress.add(message, performance.now());
+      if (words !== null) options.onProgress(words);
+    };
+    const call = (abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> =>
+      effect('docker.image.pull', () => this.engine.docker.createImage({ ...splitReference(reference), abortSignal }));
+    await this.follow(what, options.signal, 'image_pull_failed', call, onMessage);
     const pulled = await this.find(reference);
     if (!pulled) throw new AppError('image_not_found', `the engine pulled ${reference} but does not have it`);
     options.onProgress(`pulled ${reference}`);

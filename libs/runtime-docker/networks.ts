@@ -78,7 +78,7 @@ export class Networks {
           CheckDuplicate: true,
           IPAM: { Driver: 'default', Config: [{ Subnet: formatSubnet(subnet) }] },
         };
-        await this.engine.mutate(`create network ${spec.Name}`, options, (abortSignal) =>
+        await this.engine.mutate('docker.network.create', `create network ${spec.Name}`, options, (abortSignal) =>
           this.engine.docker.createNetwork({ ...full, abortSignal }),
         );
         return;
@@ -107,7 +107,7 @@ export class Networks {
     const [, ...extra] = twins.sort((a, b) => compare(a.Created, b.Created) || compare(a.Id, b.Id));
     for (const { Id } of extra) {
       try {
-        await this.engine.mutate('remove doubled network', options, (abortSignal) =>
+        await this.engine.mutate('docker.network.remove-double', 'remove doubled network', options, (abortSignal) =>
           this.engine.docker.getNetwork(Id).remove({ abortSignal }),
         );
       } catch (error) {

@@ -52,7 +52,7 @@ async function stopGently(engine: EngineClient, running: readonly RunThing[], gr
 
 async function terminate(engine: EngineClient, { id, name }: RunThing): Promise<void> {
   try {
-    await engine.mutate(`stop ${name}`, { priority: 'teardown' }, (abortSignal) =>
+    await engine.mutate('docker.container.stop', `stop ${name}`, { priority: 'teardown' }, (abortSignal) =>
       engine.docker.getContainer(id).kill({ signal: 'SIGTERM', abortSignal }),
     );
   } catch (error) {
@@ -94,17 +94,22 @@ function isTooSlow(reason: unknown): boolean {
 
 function removeOne(engine: EngineClient, { kind, id, name }: RunThing): Promise<unknown> {
   const { docker } = engine;
-  return engine.mutate(`remove ${name}`, { priority: 'teardown' }, (abortSignal) => {
-    switch (kind) {
-      case 'container':
-        // `v` takes the anonymous volumes that images ask for; the workspace has a name and stays for its own turn.
-        return docker.getContainer(id).remove({ force: true, v: true, abortSignal });
-      case 'network':
-        return docker.getNetwork(id).remove({ abortSignal });
-      case 'volume':
-        return docker.getVolume(id).remove({ abortSignal });
-    }
-  });
+  const what = `remove ${name}`;
+  switch (kind) {
+    case 'container':
+      // `v` takes the anonymous volumes that images ask for; the workspace has a name and stays for its own turn.
+      return engine.mutate('docker.container.remove', what, { priority: 'teardown' }, (abortSignal) =>
+        docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
+      );
+    case 'network':
+      return engine.mutate('docker.network.remove', what, { priority: 'teardown' }, (abortSignal) =>
+        docker.getNetwork(id).remove({ abortSignal }),
+      );
+    case 'volume':
+      return engine.mutate('docker.volume.remove', what, { priority: 'teardown' }, (abortSignal) =>
+        docker.getVolume(id).remove({ abortSignal }),
+      );
+  }
 }
 
 /** What the engine still shows. Containers in removal get a moment; they hold networks and volumes, which then follow. */

@@ -13,7 +13,8 @@ export async function ensureWorkspace(
 ): Promise<void> {
   const name = workspaceName(deployment);
   try {
-    const volume = await engine.mutate(`create volume ${name}`, { priority: 'deploy', signal }, (abortSignal) =>
+    const options = { priority: 'deploy', signal } as const;
+    const volume = await engine.mutate('docker.volume.create', `create volume ${name}`, options, (abortSignal) =>
       engine.docker.createVolume({ Name: name, Labels: runLabels(deployment), abortSignal }),
     );
     // The engine answers with whatever has the name, and never says whether it made it.

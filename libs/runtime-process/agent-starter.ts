@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { AgentState } from './agent-state';
 import { ChangeSignal } from './change-signal';
@@ -67,14 +68,17 @@ export class AgentStarter {
   private async start(state: AgentState, order: Order): Promise<void> {
     const left = await state.supervisor();
     // Died before it had started the agent: nothing of it is left but its claim.
-    if (left && !(await isRunning(left))) await rm(join(state.stateDir, 'supervisor.json'), { force: true });
-    const log = await open(join(state.agentDir, 'supervisor.log'), 'a');
-    const supervisor = spawn(process.execPath, [join(__dirname, 'supervisor.js'), state.agentDir], {
-      cwd: state.agentDir,
-      env: {},
-      detached: true,
-      stdio: ['pipe', 'ignore', log.fd],
-    });
+    if (left && !(await isRunning(left)))
+      await effect('process.claim.remove', () => rm(join(state.stateDir, 'supervisor.json'), { force: true }));
+    const log = await effect('process.log.make', () => open(join(state.agentDir, 'supervisor.log'), 'a'));
+    const supervisor = effect('process.supervisor.spawn', () =>
+      spawn(process.execPath, [join(__dirname, 'supervisor.js'), state.agentDir], {
+        cwd: state.agentDir,
+        env: {},
+        detached: true,
+        stdio: ['pipe', 'ignore', log.fd],
+      }),
+    );
     const signal = new ChangeSignal([state.stateDir]);
     let failure: string | null = null;
     supervisor.on('error', (error) => {
@@ -87,7 +91,7 @@ export class AgentStarter {
     });
     // Whoever loses the race for the agent ends before it has read its order.
     supervisor.stdin?.on('error', () => undefined);
-    supervisor.stdin?.end(JSON.stringify(order));
+    effect('process.supervisor.order', () => supervisor.stdin?.end(JSON.stringify(order)));
     supervisor.unref();
     try {
       await untilStarted(state, signal, () => failure);
@@ -120,14 +124,17 @@ export class AgentStarter {
 }
 
 async function fillAgentDir(agentDir: string, agent: AgentSpec): Promise<void> {
-  for (const name of ['state', 'home', 'tmp', 'files']) await mkdir(join(agentDir, name), { mode: 0o700 });
-  for (const name of ['stdout', 'stderr']) await writeFile(join(agentDir, name), '', { mode: 0o600 });
+  for (const name of ['state', 'home', 'tmp', 'files'])
+    await effect('process.agent-folder.make', () => mkdir(join(agentDir, name), { mode: 0o700 }));
+  for (const name of ['stdout', 'stderr'])
+    await effect('process.output.make', () => writeFile(join(agentDir, name), '', { mode: 0o600 }));
   // Node cannot make one itself.
-  await run('mkfifo', ['-m', '600', join(agentDir, 'stdin')], { timeout: MKFIFO_LIMIT_MS });
+  const args = ['-m', '600', join(agentDir, 'stdin')];
+  await effect('process.stdin.make', () => run('mkfifo', args, { timeout: MKFIFO_LIMIT_MS }));
   for (const file of agent.files) {
     const path = injectedPath(agentDir, file.path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, file.content, { mode: file.mode });
+    await effect('process.file-folder.make', () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+    await effect('process.file.write', () => writeFile(path, file.content, { mode: file.mode }));
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { effect } from '@crewtab/domain/failpoint';
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import { ChangeSignal } from './change-signal';
 
@@ -17,7 +18,7 @@ export class ExitWatch implements Subscription {
     private readonly onEnded: (ended: EndedAgent | null) => void,
     private readonly onClose: (watch: ExitWatch) => void,
   ) {
-    mkdirSync(dir, { recursive: true });
+    effect('process.watched-folder.make', () => mkdirSync(dir, { recursive: true }));
     this.signal = new ChangeSignal([dir]);
     this.known = new Set(readdirSync(dir));
     void this.run();

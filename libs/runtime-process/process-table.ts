@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { effect } from '@crewtab/domain/failpoint';
 
 const run = promisify(execFile);
 const PS_TIMEOUT_MS = 5_000;
@@ -51,7 +52,7 @@ export function signalGroup(leader: ProcessIdentity, processes: readonly Process
 /** Signals a process or (negative) a group; it may have ended meanwhile. */
 export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, signal);
+    effect('process.signal', () => process.kill(pid, signal));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // EPERM is what macOS says of a group of zombies; one that lives on is found by the verification.

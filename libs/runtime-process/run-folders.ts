@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type { DeploymentSpec, RunResources } from '@crewtab/domain/ports/runtime';
 
 /** What a run's folder says of itself: the counterpart of a container's labels. */
@@ -66,14 +67,15 @@ export class RunFolders {
   /** Get-or-create. @throws AppError `name_conflict` where another run has the deployment's name */
   async createRun(deployment: DeploymentSpec): Promise<void> {
     await this.claimName(deployment.name, deployment.runId);
-    await mkdir(this.exitsDir(deployment.installationId), { recursive: true });
-    await mkdir(join(this.rootDir, 'runs'), { recursive: true });
+    const exits = this.exitsDir(deployment.installationId);
+    await effect('process.exits-folder.make', () => mkdir(exits, { recursive: true }));
+    await effect('process.runs-folder.make', () => mkdir(join(this.rootDir, 'runs'), { recursive: true }));
     await this.appear(this.runDir(deployment.runId), async (unfinished) => {
-      await mkdir(join(unfinished, 'workspace'));
-      await mkdir(join(unfinished, 'agents'));
+      await effect('process.workspace.make', () => mkdir(join(unfinished, 'workspace')));
+      await effect('process.agents-folder.make', () => mkdir(join(unfinished, 'agents')));
       const { installationId, runId, name, epoch, deadlineAt } = deployment;
       const label: RunLabel = { installationId, runId, name, epoch, deadlineAt: deadlineAt.toISOString() };
-      await writeFile(join(unfinished, 'run.json'), JSON.stringify(label));
+      await effect('process.label.write', () => writeFile(join(unfinished, 'run.json'), JSON.stringify(label)));
     });
   }
 
@@ -84,12 +86,12 @@ export class RunFolders {
   async appear(path: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
     if (await exists(path)) return;
     const unfinished = join(path, '..', `.${basename(path)}.${randomUUID().slice(0, 8)}`);
-    await mkdir(unfinished, { mode: 0o700 });
+    await effect('process.folder.begin', () => mkdir(unfinished, { mode: 0o700 }));
     try {
       await fill(unfinished);
-      await rename(unfinished, path);
+      await effect('process.folder.appear', () => rename(unfinished, path));
     } catch (error) {
-      await rm(unfinished, { recursive: true, force: true });
+      await effect('process.folder.give-up', () => rm(unfinished, { recursive: true, force: true }));
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     }
@@ -113,39 +115,42 @@ export class RunFolders {
   /** Removes all of a run but its processes; `run.json` last, so that whatever stays behind is still found by `list`. */
   async removeRun(label: RunLabel): Promise<void> {
     const runDir = this.runDir(label.runId);
+    const whole = { recursive: true, force: true, maxRetries: 3 } as const;
     for (const part of ['agents', 'workspace'])
-      await rm(join(runDir, part), { recursive: true, force: true, maxRetries: 3 });
+      await effect('process.part.remove', () => rm(join(runDir, part), whole));
     const exits = this.exitsDir(label.installationId);
     for (const exit of await readdirIfThere(exits))
-      if (exit.startsWith(`${label.runId}~`)) await rm(join(exits, exit), { force: true });
+      if (exit.startsWith(`${label.runId}~`))
+        await effect('process.exit.remove', () => rm(join(exits, exit), { force: true }));
     const name = join(this.rootDir, 'names', checked(label.name));
-    if ((await ownerOf(name)) === label.runId) await rm(name, { force: true });
-    await rm(runDir, { recursive: true, force: true, maxRetries: 3 });
+    if ((await ownerOf(name)) === label.runId) await effect('process.name.remove', () => rm(name, { force: true }));
+    await effect('process.run-folder.remove', () => rm(runDir, whole));
     for (const left of await readdirIfThere(join(this.rootDir, 'runs'))) {
       // Half made by a worker that died.
       if (left.startsWith(`.${label.runId}.`))
-        await rm(join(this.rootDir, 'runs', left), { recursive: true, force: true });
+        await effect('process.half-made.remove', () => rm(join(this.rootDir, 'runs', left), whole));
     }
   }
 
   /** The id in the root directory; made by the first who asks. */
   async hostId(): Promise<string> {
-    await mkdir(this.rootDir, { recursive: true, mode: 0o700 });
+    await effect('process.root.make', () => mkdir(this.rootDir, { recursive: true, mode: 0o700 }));
     const path = join(this.rootDir, 'host-id');
     const own = `${path}.${randomUUID()}`;
     if (!(await exists(path))) {
-      await writeFile(own, `process-${randomUUID().slice(0, 13)}`);
-      await link(own, path).catch(ignoring('EEXIST'));
-      await unlink(own);
+      await effect('process.host-id.write', () => writeFile(own, `process-${randomUUID().slice(0, 13)}`));
+      await effect('process.host-id.put-in-place', () => link(own, path).catch(ignoring('EEXIST')));
+      await effect('process.host-id.tidy', () => unlink(own));
     }
     return (await readFile(path, 'utf8')).trim();
   }
 
   private async claimName(name: string, runId: string): Promise<void> {
     const names = join(this.rootDir, 'names');
-    await mkdir(names, { recursive: true, mode: 0o700 });
+    await effect('process.names-folder.make', () => mkdir(names, { recursive: true, mode: 0o700 }));
     const path = join(names, checked(name));
-    await symlink(join('..', 'runs', checked(runId)), path).catch(ignoring('EEXIST'));
+    const target = join('..', 'runs', checked(runId));
+    await effect('process.name.claim', () => symlink(target, path).catch(ignoring('EEXIST')));
     const owner = await ownerOf(path);
     if (owner !== runId) throw new AppError('name_conflict', `the name ${name} belongs to run ${owner ?? 'unknown'}`);
   }

@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import { Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { hasLostConnection, toStoreError, violationOf, type Violation } from './store-errors';
 import { storableText } from './text';
@@ -54,13 +55,17 @@ export class Database implements Session {
     return this.withConnection((session) => session.query<R>(statement, values));
   }
 
-  /** BEGIN … COMMIT on one connection; whatever `work` throws rolls back. */
-  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  /**
+   * BEGIN … COMMIT on one connection; whatever `work` throws rolls back.
+   * @param effectName as for `effect`: of the commit, before which nothing has happened
+   */
+  async transaction<T>(work: (session: Session) => Promise<T>, effectName: string | null = null): Promise<T> {
     return this.withConnection(async (session) => {
       await session.query({ text: 'BEGIN' });
       try {
         const result = await work(session);
-        await session.query({ text: 'COMMIT' });
+        const commit = (): Promise<unknown> => session.query({ text: 'COMMIT' });
+        await (effectName === null ? commit() : effect(effectName, commit));
         return result;
       } catch (error) {
         // A broken connection is thrown away, which rolls back as well.

@@ -36,7 +36,7 @@ export function fireOne(db: Database, plan: FirePlanner): Promise<FiredSchedule 
       skipped: inserted.filter(({ status }) => status === 'skipped').length,
       missed: inserted.filter(({ status }) => status === 'missed').length,
     };
-  });
+  }, 'postgres.fire-one.commit');
 }
 
 async function toDueSchedule(session: Session, due: DueRow): Promise<DueSchedule> {

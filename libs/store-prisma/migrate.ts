@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import { Client } from 'pg';
 import { CONNECT_TIMEOUT_MS } from './database';
 import { findMigrationsDir, readMigrations, type Migration } from './migration-files';
@@ -54,7 +55,7 @@ export async function applyMigrations(databaseUrl: string, options: MigrateOptio
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query('SELECT pg_advisory_lock($1)', [PRISMA_ADVISORY_LOCK]);
+    await effect('postgres.migration.lock', () => client.query('SELECT pg_advisory_lock($1)', [PRISMA_ADVISORY_LOCK]));
     const pending = findPending(migrations, await readHistory(client));
     for (const migration of pending) {
       options.log?.(`applying migration ${migration.name}`);
@@ -70,7 +71,7 @@ export async function applyMigrations(databaseUrl: string, options: MigrateOptio
 }
 
 async function readHistory(client: Client): Promise<HistoryRow[]> {
-  await client.query(CREATE_HISTORY);
+  await effect('postgres.migration.history', () => client.query(CREATE_HISTORY));
   const history = await client.query<HistoryRow>(
     'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
   );
@@ -112,7 +113,7 @@ async function apply(client: Client, migration: Migration): Promise<void> {
        VALUES ($1, $2, $3, $4, now(), 1)`,
       [randomUUID(), migration.checksum, migration.name, startedAt],
     );
-    await client.query('COMMIT');
+    await effect('postgres.migration.commit', () => client.query('COMMIT'));
   } catch (error) {
     // The session ends next, which rolls back.
     const failure = toStoreError(error);

@@ -32,7 +32,7 @@ export class PrismaAccessStore implements AccessStore {
       await session.query(LOCK_FIRST_KEY);
       const made = await session.query(INSERT_FIRST_KEY, [keyHash, name]);
       return made.length > 0;
-    });
+    }, 'postgres.first-key.commit');
   }
 
   async hasAnyKey(): Promise<boolean> {

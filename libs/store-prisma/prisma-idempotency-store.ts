@@ -1,4 +1,5 @@
 import type { IdempotencyReservation, IdempotencyStore, StoredAnswer } from '@crewtab/domain/ports/management-store';
+import { effect } from '@crewtab/domain/failpoint';
 import type { Database, Statement } from './database';
 import type { SecretBox } from './secret-box';
 
@@ -59,7 +60,7 @@ export class PrismaIdempotencyStore implements IdempotencyStore {
   ) {}
 
   async reserve(organizationId: string, key: string, fingerprint: string): Promise<IdempotencyReservation> {
-    if (this.reservations++ % PURGE_EVERY === 0) await this.db.query(PURGE);
+    if (this.reservations++ % PURGE_EVERY === 0) await effect('postgres.idempotency.purge', () => this.db.query(PURGE));
     for (;;) {
       const reserved = await this.db.query(RESERVE, [organizationId, key, fingerprint]);
       if (reserved.length > 0) return { state: 'new' };

@@ -140,7 +140,7 @@ export class PrismaRunArchive implements RunArchive {
         const shouldSkip = await applyOverlap(session, organizationId, scheduleId);
         const [run] = await session.query<RunRow>(insert, [organizationId, sourceId, shouldSkip, requestKey]);
         return run;
-      });
+      }, 'postgres.manual-run.commit');
       return row ? toRun(row, box) : null;
     } catch (error) {
       // The same request came twice at the same moment, and the other one has just committed.

@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Database, Statement } from './database';
 import { RUN_CHANGED } from './notifications';
@@ -43,7 +44,7 @@ export class RunChanges {
 
   private async send(runIds: readonly string[]): Promise<void> {
     try {
-      await this.db.query(NOTIFY, [runIds]);
+      await effect('postgres.run-changed.notify', () => this.db.query(NOTIFY, [runIds]));
     } catch (error) {
       this.logger?.debug({ runs: runIds.length, error: String(error) }, 'live views were not told of changed runs');
     }

@@ -1,4 +1,5 @@
 import { AppError, ClaimLostError, type Failure } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { ResourceCount } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
@@ -112,7 +113,7 @@ export async function beginRun(
     if (violates(error, 'deployments_name_key')) return begin(fallbackName);
     if (!violates(error, 'schedule_runs_one_exclusive_running')) throw error;
     // Another run of the schedule began after this one was claimed: it goes back to the queue.
-    await releaseClaims(context, [claim]);
+    await effect('postgres.exclusive-run.release', () => releaseClaims(context, [claim]));
     throw new ClaimLostError(claim.runId);
   }
 }

@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import type { Database, Statement } from './database';
 
 const TRY_LOCK: Statement = { text: 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken' };
@@ -11,13 +12,15 @@ const UNLOCK: Statement = { text: 'SELECT pg_advisory_unlock(hashtextextended($1
 export function withSingleWriter(db: Database, name: string, work: () => Promise<void>): Promise<boolean> {
   return db.withConnection(async (session) => {
     const lock = `crewtab:${name}`;
-    const [row] = await session.query<{ taken: boolean }>(TRY_LOCK, [lock]);
+    const [row] = await effect('postgres.single-writer.lock', () =>
+      session.query<{ taken: boolean }>(TRY_LOCK, [lock]),
+    );
     if (!row?.taken) return false;
     try {
       await work();
       return true;
     } finally {
-      await session.query(UNLOCK, [lock]);
+      await effect('postgres.single-writer.unlock', () => session.query(UNLOCK, [lock]));
     }
   });
 }

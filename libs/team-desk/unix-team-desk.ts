@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { TEAM_SOCKET_DIR } from '@crewtab/domain/ports/runtime';
 import type { TeamAnswer, TeamCall, TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
@@ -42,11 +43,12 @@ export class UnixTeamDesk implements TeamDesk {
   async open(runId: string, answer: Answer): Promise<TeamRoom> {
     const socketDir = this.folderOf(runId);
     // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
-    await mkdir(this.rootDir, { recursive: true, mode: 0o700 });
-    await mkdir(socketDir, { recursive: true });
-    await chmod(socketDir, 0o755);
-    await writeFile(join(socketDir, RUN_FILE), runId);
-    await writeFile(join(socketDir, BRIDGE_NAME), this.options.bridgeSource, { mode: 0o644 });
+    await effect('desk.root.make', () => mkdir(this.rootDir, { recursive: true, mode: 0o700 }));
+    await effect('desk.folder.make', () => mkdir(socketDir, { recursive: true }));
+    await effect('desk.folder.open-to-agents', () => chmod(socketDir, 0o755));
+    await effect('desk.run-file.write', () => writeFile(join(socketDir, RUN_FILE), runId));
+    const { bridgeSource } = this.options;
+    await effect('desk.bridge.write', () => writeFile(join(socketDir, BRIDGE_NAME), bridgeSource, { mode: 0o644 }));
     // A socket of our own, and a link at the known name: closing a server unlinks its path, which must not be the path
     // of a worker that has taken over meanwhile.
     const ownName = `${randomBytes(4).toString('hex')}.sock`;
@@ -57,11 +59,11 @@ export class UnixTeamDesk implements TeamDesk {
       socket.on('close', () => sockets.delete(socket));
       this.serve(socket, answer);
     });
-    await listen(server, socketPath);
-    await chmod(socketPath, 0o666);
+    await effect('desk.socket.listen', () => listen(server, socketPath));
+    await effect('desk.socket.open-to-agents', () => chmod(socketPath, 0o666));
     const link = join(socketDir, `${ownName}.link`);
-    await symlink(ownName, link);
-    await rename(link, join(socketDir, SOCKET_NAME));
+    await effect('desk.link.make', () => symlink(ownName, link));
+    await effect('desk.link.put-in-place', () => rename(link, join(socketDir, SOCKET_NAME)));
     const seenAt = this.options.seenAt?.(socketDir) ?? TEAM_SOCKET_DIR;
     return {
       socketDir,
@@ -86,7 +88,7 @@ export class UnixTeamDesk implements TeamDesk {
   }
 
   async remove(runId: string): Promise<void> {
-    await rm(this.folderOf(runId), { recursive: true, force: true });
+    await effect('desk.folder.remove', () => rm(this.folderOf(runId), { recursive: true, force: true }));
   }
 
   private folderOf(runId: string): string {
@@ -115,7 +117,7 @@ export class UnixTeamDesk implements TeamDesk {
 }
 
 function reply(socket: Socket, message: object): void {
-  if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
+  if (!socket.destroyed) effect('desk.answer.write', () => socket.write(`${JSON.stringify(message)}\n`));
 }
 
 async function listen(server: Server, path: string): Promise<void> {

@@ -1,12 +1,14 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { loadSchedulerConfig } from '@crewtab/config/scheduler-config';
+import { armAsOrdered } from '@crewtab/failpoints/trap';
 import { createLogger } from '@crewtab/observability/pino-logger';
 import { runProcess } from '@crewtab/observability/run-process';
 import { startScheduler } from './scheduler';
 
 void runProcess('scheduler', async () => {
   const config = loadSchedulerConfig();
+  armAsOrdered(config.failpoint);
   const logger = createLogger({ level: config.log.level, name: 'scheduler', isPretty: process.stdout.isTTY });
   return startScheduler(config, readVersion(), logger);
 });

@@ -9,6 +9,7 @@ import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
 import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
 import { StoreClock } from '@crewtab/engine/store-clock';
 import { SystemClock } from '@crewtab/engine/system-clock';
+import { watched, watchedStore } from '@crewtab/failpoints/watched';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
 import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
@@ -44,11 +45,12 @@ export async function startScheduler(
   logger: Logger,
 ): Promise<RunningScheduler> {
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
-  const store = await openStore({
+  const opened = await openStore({
     databaseUrl: config.database.url,
     encryptionKey: Buffer.from(config.access.encryptionKey),
     logger,
   });
+  const store = watchedStore(opened);
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
@@ -97,8 +99,8 @@ function wireFiring(
   const deps: FiringDeps = {
     fires: store.fires,
     runs: store.runs,
-    queue,
-    clocks: new BullmqAlarmClocks(ticks),
+    queue: watched('run-queue', queue),
+    clocks: watched('alarm-clocks', new BullmqAlarmClocks(ticks)),
     clock,
     logger,
     onFired: (runs) => {
@@ -134,7 +136,7 @@ function wireHttp(
     access: store.access,
     idempotency: store.idempotency,
     runChanges: store.runs,
-    queue: firing.queue,
+    queue: firing.deps.queue,
     logger: firing.deps.logger,
     clock: firing.deps.clock,
     time: store.time,

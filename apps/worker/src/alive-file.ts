@@ -1,4 +1,5 @@
 import { stat, writeFile } from 'node:fs/promises';
+import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 
 /** A worker renews its leases every 2.5 s or more often; one that could not for so long is unwell, ms. */
@@ -18,7 +19,7 @@ export class AliveFile {
 
   /** Returns at once. A file that can't be written is told once; the health check finds it old. */
   touch(): void {
-    writeFile(this.path, `${new Date().toISOString()}\n`).then(
+    effect('worker.alive-file.write', () => writeFile(this.path, `${new Date().toISOString()}\n`)).then(
       () => (this.hasFailed = false),
       (error: unknown) => {
         if (!this.hasFailed)

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { loadWorkerConfig } from '@crewtab/config/worker-config';
+import { armAsOrdered } from '@crewtab/failpoints/trap';
 import { createLogger } from '@crewtab/observability/pino-logger';
 import { runProcess } from '@crewtab/observability/run-process';
 import { openWorkplace } from './open-workplace';
@@ -7,6 +8,7 @@ import { startWorker } from './worker';
 
 void runProcess('worker', async () => {
   const config = loadWorkerConfig();
+  armAsOrdered(config.failpoint);
   const logger = createLogger({ level: config.log.level, name: 'worker', isPretty: process.stdout.isTTY });
   return startWorker(config, await openWorkplace(config, logger), logger);
 });

@@ -4,6 +4,7 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
 import type { TeamDesk } from '@crewtab/domain/ports/team-desk';
 import type { EngineDeps } from '@crewtab/engine/running/engine-options';
+import { watched, watchedRuntime } from '@crewtab/failpoints/watched';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
@@ -21,7 +22,13 @@ export interface Workplace {
 export async function openWorkplace(config: WorkerConfig, logger: Logger): Promise<Workplace> {
   const dataDir = resolve(config.runtime.dataDir);
   const desk = { rootDir: join(dataDir, 'team'), bridgeSource: await readBridgeProgram(), logger };
-  return config.runtime.kind === 'process' ? processWorkplace(config, dataDir, desk) : dockerWorkplace(config, desk);
+  const workplace =
+    config.runtime.kind === 'process' ? processWorkplace(config, dataDir, desk) : dockerWorkplace(config, desk);
+  return {
+    ...workplace,
+    runtime: watchedRuntime(workplace.runtime),
+    desk: watched('team-desk', workplace.desk),
+  };
 }
 
 function dockerWorkplace({ hostName, runtime, agents }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {

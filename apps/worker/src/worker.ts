@@ -9,6 +9,7 @@ import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from '@crewtab/engine/running
 import { RunHolder } from '@crewtab/engine/running/run-holder';
 import { StoreClock } from '@crewtab/engine/store-clock';
 import { SystemClock } from '@crewtab/engine/system-clock';
+import { watched, watchedStore } from '@crewtab/failpoints/watched';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
 import { BullmqRunQueue, openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
@@ -38,10 +39,12 @@ export async function startWorker(
     encryptionKey: Buffer.from(config.encryptionKey),
     logger,
   });
+  const store = watchedStore(opened);
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
-  const queue = BullmqRunQueue.open(settings);
+  const redis = BullmqRunQueue.open(settings);
+  const queue = watched('run-queue', redis);
   const ticks = openQueue(TICKS_QUEUE, settings);
   const host = await runtime.identify();
   const engine: EngineDeps = {
@@ -65,7 +68,7 @@ export async function startWorker(
     fires: store.fires,
     runs: store.runs,
     queue,
-    clocks: new BullmqAlarmClocks(ticks),
+    clocks: watched('alarm-clocks', new BullmqAlarmClocks(ticks)),
     clock,
     logger,
   };
@@ -113,7 +116,7 @@ export async function startWorker(
       await reaper.stop();
       await app.close();
       await clock.stop();
-      await Promise.all([queue.close(), ticks.close(), runtime.close()]);
+      await Promise.all([redis.close(), ticks.close(), runtime.close()]);
       await store.close();
     },
   };

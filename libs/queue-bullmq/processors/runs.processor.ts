@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import { Processor, WorkerHost } from '@nestjs/bullmq';
 import { DelayedError, type Job, type WorkerOptions } from 'bullmq';
 import type { RunJob } from '../bullmq-run-queue';
@@ -25,7 +26,7 @@ export function runsProcessor(taker: RunTaker, workerOptions: Omit<WorkerOptions
   class RunsProcessor extends WorkerHost {
     async process(job: Job<RunJob>, token?: string): Promise<void> {
       if ((await taker.take(job.data.runId)) !== 'full') return;
-      await job.moveToDelayed(Date.now() + OFFER_AGAIN_MS, token);
+      await effect('queue.run.give-back', () => job.moveToDelayed(Date.now() + OFFER_AGAIN_MS, token));
       throw new DelayedError();
     }
 

@@ -1,0 +1,150 @@
+import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
+import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type {
+  AccessStore,
+  IdempotencyStore,
+  RunArchive,
+  ScheduleStore,
+  TeamStore,
+} from '@crewtab/domain/ports/management-store';
+import type { AlarmClocks, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
+import type { TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
+
+/** `effect`: has a point before and after it. Anything else is the reason why the method needs none. */
+export type PointsOf<Port> = {
+  readonly [Member in keyof Port as Port[Member] extends (...args: never[]) => unknown ? Member : never]-?:
+    'effect' | { readonly none: string };
+};
+
+const READS = { none: 'only reads' };
+const LISTENS = { none: 'a subscription of this process, gone with it' };
+const LETS_GO = { none: 'only lets go of what dies with this process anyway' };
+
+/**
+ * Every method of every port, as effect or not. A new method does not compile until it is listed here, and one that is an
+ * effect has two crash points from then on.
+ */
+export const PORT_POINTS = {
+  'run-store': {
+    installationId: READS,
+    claim: 'effect',
+    claimAbandoned: 'effect',
+    renewLeases: 'effect',
+    release: 'effect',
+    load: READS,
+    begin: 'effect',
+    saveAgent: 'effect',
+    appendMessages: 'effect',
+    permitPrompt: 'effect',
+    confirmPrompt: 'effect',
+    conclude: 'effect',
+    recordTeardownFailure: 'effect',
+    failTeardown: 'effect',
+    finish: 'effect',
+    lookUp: READS,
+    untilAbandoned: READS,
+    findAbandoned: READS,
+    findOfferable: READS,
+    onRunControl: LISTENS,
+    onRunChanged: LISTENS,
+  } satisfies PointsOf<RunStore>,
+  'fire-store': {
+    firePunctual: 'effect',
+    fireOne: 'effect',
+    findUnplanned: READS,
+    savePlanned: 'effect',
+    msUntilNextDue: READS,
+    onScheduleChanged: LISTENS,
+    findUnsyncedClocks: READS,
+    markClocksSynced: 'effect',
+    countEnabled: READS,
+    listEnabledClocks: READS,
+    withSingleWriter: 'effect',
+  } satisfies PointsOf<FireStore>,
+  'delegation-store': {
+    openDelegation: 'effect',
+    permitDelegation: 'effect',
+    answerDelegation: 'effect',
+    listDelegations: READS,
+  } satisfies PointsOf<DelegationStore>,
+  'team-store': {
+    createTeam: 'effect',
+    listTeams: READS,
+    getTeam: READS,
+    updateTeam: 'effect',
+    deleteTeam: 'effect',
+  } satisfies PointsOf<TeamStore>,
+  'schedule-store': {
+    createSchedule: 'effect',
+    listSchedules: READS,
+    getSchedule: READS,
+    updateSchedule: 'effect',
+    setEnabled: 'effect',
+    deleteSchedule: 'effect',
+  } satisfies PointsOf<ScheduleStore>,
+  'run-archive': {
+    createManualRun: 'effect',
+    createRerun: 'effect',
+    requestCancel: 'effect',
+    getRun: READS,
+    listRuns: READS,
+    listMessages: READS,
+    getDeployment: READS,
+  } satisfies PointsOf<RunArchive>,
+  'access-store': {
+    findKey: READS,
+    createFirstKey: 'effect',
+    hasAnyKey: READS,
+  } satisfies PointsOf<AccessStore>,
+  'idempotency-store': {
+    reserve: 'effect',
+    complete: 'effect',
+    abandon: 'effect',
+  } satisfies PointsOf<IdempotencyStore>,
+  runtime: {
+    identify: READS,
+    prepare: 'effect',
+    ensureAgent: 'effect',
+    inspect: READS,
+    open: { none: 'follows the output; stdin is attached by the first write' },
+    watch: LISTENS,
+    teardown: 'effect',
+    list: READS,
+    close: LETS_GO,
+  } satisfies PointsOf<Runtime>,
+  'agent-channel': {
+    write: 'effect',
+    endInput: 'effect',
+    close: LETS_GO,
+  } satisfies PointsOf<AgentChannel>,
+  'run-queue': {
+    offerRuns: 'effect',
+    wakeHost: 'effect',
+  } satisfies PointsOf<RunQueue>,
+  'alarm-clocks': {
+    set: 'effect',
+    remove: 'effect',
+    count: READS,
+    list: READS,
+  } satisfies PointsOf<AlarmClocks>,
+  'team-desk': {
+    open: 'effect',
+    list: READS,
+    remove: 'effect',
+  } satisfies PointsOf<TeamDesk>,
+  'team-room': {
+    serverFor: { none: 'only answers' },
+    close: LETS_GO,
+  } satisfies PointsOf<TeamRoom>,
+} as const;
+
+export type PortName = keyof typeof PORT_POINTS;
+
+/** The names that `effect` is called with for the ports' methods, like `run-store.claim`. */
+export function portEffects(): string[] {
+  return Object.entries(PORT_POINTS).flatMap(([port, members]) =>
+    Object.entries(members).flatMap(([member, kind]) => (kind === 'effect' ? [`${port}.${member}`] : [])),
+  );
+}
