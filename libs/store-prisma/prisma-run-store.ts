@@ -14,7 +14,7 @@ import { RUN_CHANGED, RUN_CONTROL, type Notifications } from './notifications';
 import { claimAbandonedRuns, claimRun, releaseClaims, renewLeases, untilAbandoned } from './run-claims';
 import { loadClaimed, type RunContext } from './run-context';
 import { appendMessages, saveAgent } from './run-conversation';
-import { findAbandoned, findOfferable, lookUp } from './run-discovery';
+import { findAbandoned, findNextInLine, findOfferable, lookUp } from './run-discovery';
 import {
   beginRun,
   concludeRun,
@@ -110,6 +110,10 @@ export class PrismaRunStore implements RunStore {
 
   findOfferable(minAgeMs: number, limit: number): Promise<string[]> {
     return findOfferable(this.context, minAgeMs, limit);
+  }
+
+  findNextInLine(runId: string): Promise<string | null> {
+    return findNextInLine(this.context, runId);
   }
 
   onRunControl(listener: (runId: string) => void): Promise<Subscription> {

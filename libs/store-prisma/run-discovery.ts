@@ -21,6 +21,15 @@ const OFFERABLE: Statement = {
     ORDER BY r.scheduled_for, r.id LIMIT $2`,
 };
 
+/** Few rows: a partial index holds the active runs of each schedule. */
+const NEXT_IN_LINE: Statement = {
+  name: 'run_find_next_in_line',
+  text: `SELECT r.id FROM schedule_runs r
+    WHERE r.schedule_id = (SELECT ended.schedule_id FROM schedule_runs ended WHERE ended.id = $1)
+      AND r.status = 'queued' AND r.exclusive AND ${IS_FREE} AND NOT ${MUST_WAIT}
+    ORDER BY r.scheduled_for, r.id LIMIT 1`,
+};
+
 export async function lookUp(
   { db }: RunContext,
   runIds: readonly string[],
@@ -38,4 +47,10 @@ export async function findAbandoned({ db }: RunContext, limit: number): Promise<
 export async function findOfferable({ db }: RunContext, minAgeMs: number, limit: number): Promise<string[]> {
   const rows = await db.query<{ id: string }>(OFFERABLE, [minAgeMs, limit]);
   return rows.map((row) => row.id);
+}
+
+export async function findNextInLine({ db }: RunContext, runId: string): Promise<string | null> {
+  if (!isId(runId)) return null;
+  const [row] = await db.query<{ id: string }>(NEXT_IN_LINE, [runId]);
+  return row?.id ?? null;
 }

@@ -132,6 +132,12 @@ export interface RunStore {
   /** Queued runs, oldest first, that may be begun now (overlap considered), queued for longer than `minAgeMs`. */
   findOfferable(minAgeMs: number, limit: number): Promise<string[]>;
 
+  /**
+   * The queued run of the same schedule that has waited for this one and may be begun now (overlap considered); null
+   * without any. For waking it as soon as this run is terminal.
+   */
+  findNextInLine(runId: string): Promise<string | null>;
+
   /** Cancel requests, as they are committed (hint; renewLeases tells too). */
   onRunControl(listener: (runId: string) => void): Promise<Subscription>;
 

@@ -1,13 +1,14 @@
 import { AppError, ClaimLostError, toFailure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision } from '@crewtab/domain/runs/decide';
-import type { Run } from '@crewtab/domain/runs/run';
+import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import { assertNever } from '@crewtab/domain/errors';
 import { backoffMs } from './backoff';
 import { conclude } from './conclude';
 import type { EngineDeps } from './engine-options';
 import { beginRun } from './begin-run';
 import type { HeldRun } from './held-run';
+import { offerNextInLine } from './offer-next';
 import { tearDown } from './tear-down';
 import { RunCrew } from './run-crew';
 import { sendPrompt } from './send-prompt';
@@ -24,6 +25,7 @@ export class RunDriver {
   private readonly wakeUp: WakeUp;
   private readonly held: HeldRun;
   private stopAs: 'released' | 'lost' | null = null;
+  private hasOfferedNext = false;
   private fault: { readonly error: unknown } | null = null;
 
   constructor(
@@ -95,12 +97,21 @@ export class RunDriver {
       throw fault.error;
     }
     const { held, deps } = this;
+    this.offerNextOnceEnded();
     await held.crew.connect(held.run);
     const decision = decide(held.run, held.crew.observe(held), deps.clock.now(), deps.options);
     if (decision.kind === 'done') return true;
     if (decision.kind === 'wait') await this.wakeUp.wait(decision.until);
     else await this.act(decision);
     return false;
+  }
+
+  /** The moment a run is terminal (its teardown may go on), the one that waits for its end may begin. */
+  private offerNextOnceEnded(): void {
+    if (this.hasOfferedNext || !isTerminal(this.held.run.status)) return;
+    this.hasOfferedNext = true;
+    // Beside the teardown: a Redis that does not answer must not delay it.
+    void offerNextInLine(this.deps, this.held);
   }
 
   private async act(decision: Exclude<Decision, { kind: 'wait' | 'done' }>): Promise<void> {

@@ -200,6 +200,34 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect(await store.claim(second, WORKER)).not.toBeNull();
     });
 
+    it('are found by the one that they waited for, the moment it is terminal', async () => {
+      const { subject, store } = fixture();
+      const first = await fixture().begun(early);
+      const [third, second] = [
+        await subject.addRun({ ...late, scheduledFor: new Date('2026-01-03T00:00:00Z') }),
+        await subject.addRun(late),
+      ];
+      await subject.addRun({ ...late, schedule: 'another' });
+      expect(await store.findNextInLine(first.runId)).toBeNull();
+      await store.conclude(first, { status: 'failed', result: null, error: { code: 'agent_error', message: 'no' } });
+      expect(await store.findNextInLine(first.runId)).toBe(second);
+      await subject.requestCancel(second);
+      expect(await store.findNextInLine(second)).toBe(third);
+      await fixture().claim(third);
+      expect(await store.findNextInLine(first.runId)).toBeNull();
+      expect(await store.findNextInLine(UNKNOWN_RUN)).toBeNull();
+      expect(await store.findNextInLine('not an id')).toBeNull();
+    });
+
+    it('wait for a pending success until it is torn down', async () => {
+      const { subject, store } = fixture();
+      const first = await fixture().succeeded(early);
+      const second = await subject.addRun(late);
+      expect(await store.findNextInLine(first.runId)).toBeNull();
+      await store.finish(first, NOTHING);
+      expect(await store.findNextInLine(first.runId)).toBe(second);
+    });
+
     it('go back to the queue when another one began in between', async () => {
       const { subject, store } = fixture();
       const claimedLate = await fixture().claimed(late);

@@ -360,6 +360,17 @@ export class InMemoryRunStore implements RunStore {
     });
   }
 
+  findNextInLine(runId: string): Promise<string | null> {
+    return this.transaction('findNextInLine', () => {
+      const ended = this.runs.get(runId);
+      const waiting = (ended ? this.siblings(ended) : []).filter(
+        (stored) =>
+          stored.isExclusive && stored.run.status === 'queued' && !this.isLeased(stored) && !this.mustWait(stored),
+      );
+      return waiting.sort(byAge)[0]?.run.id ?? null;
+    });
+  }
+
   onRunControl(listener: (runId: string) => void): Promise<Subscription> {
     return Promise.resolve(this.control.add(listener));
   }
