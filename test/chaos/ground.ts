@@ -1,0 +1,115 @@
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findFreePort } from '@crewtab/local-services/free-port';
+import { EvidenceFolder } from './evidence-folder';
+import { FaultLog } from './fault-log';
+import { FaultyLink } from './faulty-link';
+import { Fleet, memberNames, type MemberLinks } from './fleet';
+import { loadDemoImage, openDockerPlace, type DockerPlace } from './places/docker-place';
+import { PostgresPlace } from './places/postgres-place';
+import { RedisPlace } from './places/redis-place';
+import { mountRecord } from './record-mount';
+import { ShiftedClock } from './shifted-clock';
+import type { Shutdown } from './shutdown';
+
+/** Everything of one chaos run that stands before the first process of the product is started. */
+export interface Ground {
+  readonly evidence: EvidenceFolder;
+  readonly faultLog: FaultLog;
+  readonly postgres: PostgresPlace;
+  readonly redis: RedisPlace;
+  readonly docker: DockerPlace;
+  readonly clock: ShiftedClock | null;
+  readonly links: ReadonlyMap<string, MemberLinks>;
+  readonly fleet: Fleet;
+  readonly image: string;
+  readonly dataDir: string;
+}
+
+/** Long paths do not fit into a unix socket's address, and the user `postgres` must be able to walk here. */
+const ROOT = '/var/tmp';
+
+/** Servers, proxies and folders. What is started is handed to `shutdown` at once. */
+export async function prepareGround(
+  projectDir: string,
+  evidence: EvidenceFolder,
+  shutdown: Shutdown,
+  log: (line: string) => void,
+): Promise<Ground> {
+  const folder = await mkdtemp(join(ROOT, 'crewtab-chaos-'));
+  await chmod(folder, 0o711);
+  shutdown.add('the servers’ folder', () => rm(folder, { recursive: true, force: true }));
+  const postgres = await PostgresPlace.start(folder);
+  shutdown.add('Postgres', () => postgres.stop());
+  const redis = await RedisPlace.start(folder);
+  shutdown.add('Redis', () => redis.stop());
+  const docker = await openDockerPlace(folder);
+  shutdown.add('the container engine', () => docker.stop());
+  if (docker.whyGiven !== null) log(`${docker.whyGiven}: using ${docker.dockerHost}, whose own faults are left out`);
+  log('loading the demo image');
+  const image = await loadDemoImage(docker.http);
+  const clock = ShiftedClock.find(folder);
+  if (clock === null) log('libfaketime is not installed: the fault of a shifted clock is left out');
+  const dataDir = join(folder, 'data');
+  await mkdir(dataDir);
+  const ports = await apiPorts();
+  const links = await openLinks({ folder, postgres, redis, docker, ports, record: evidence.makePromptRecord() });
+  shutdown.add('the proxies', async () => {
+    for (const link of [...links.values()].flatMap((each) => Object.values(each) as (FaultyLink | null)[])) {
+      await link?.close();
+    }
+  });
+  const fleet = new Fleet({
+    projectDir,
+    dataDir,
+    evidence,
+    links,
+    ports,
+    databaseUrlAt: (port) => postgres.url.replace(`:${postgres.port}/`, `:${port}/`),
+    redisUrlAt: (port) => redis.urlAt(port),
+    clockEnv: clock?.env ?? {},
+  });
+  const faultLog = new FaultLog(evidence);
+  return { evidence, faultLog, postgres, redis, docker, clock, links, fleet, image, dataDir };
+}
+
+/** Of the schedulers' REST API. */
+async function apiPorts(): Promise<Map<string, number>> {
+  const names = memberNames().filter((name) => name.startsWith('scheduler'));
+  const ports = await Promise.all(names.map(() => findFreePort()));
+  return new Map(names.map((name, index) => [name, ports[index] ?? 0]));
+}
+
+interface LinkEnds {
+  readonly folder: string;
+  readonly postgres: PostgresPlace;
+  readonly redis: RedisPlace;
+  readonly docker: DockerPlace;
+  readonly ports: ReadonlyMap<string, number>;
+  readonly record: string;
+}
+
+/** Each process has its own way to each service. */
+async function openLinks(ends: LinkEnds): Promise<Map<string, MemberLinks>> {
+  const { folder, postgres, redis, docker, ports, record } = ends;
+  const links = new Map<string, MemberLinks>();
+  const host = '127.0.0.1';
+  for (const name of memberNames()) {
+    const port = ports.get(name);
+    const isWorker = port === undefined;
+    links.set(name, {
+      postgres: await FaultyLink.open({ name: `${name} → postgres`, to: { host, port: postgres.port } }),
+      redis: await FaultyLink.open({ name: `${name} → redis`, to: { host, port: redis.port } }),
+      docker: isWorker
+        ? await FaultyLink.open({
+            name: `${name} → docker`,
+            to: { path: docker.dockerHost.replace('unix://', '') },
+            path: join(folder, `${name.replace(' ', '-')}.sock`),
+            rewriteOf: () => mountRecord(record),
+          })
+        : null,
+      api: isWorker ? null : await FaultyLink.open({ name: `client → ${name}`, to: { host, port } }),
+    });
+  }
+  return links;
+}

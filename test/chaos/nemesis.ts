@@ -1,0 +1,54 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Battlefield } from './faults/battlefield';
+import { harm } from './faults/harm';
+import type { PlannedFault } from './plan';
+
+/** Carries out the plan, each fault at its time and beside the others. */
+export class Nemesis {
+  private readonly abort = new AbortController();
+  private readonly underWay = new Set<Promise<void>>();
+  /** Kinds that could not be done, with the reason. */
+  readonly leftOut = new Map<string, string>();
+  readonly problems: string[] = [];
+
+  constructor(private readonly field: Battlefield) {
+    // Every fault under way waits with this signal.
+    setMaxListeners(0, this.abort.signal);
+  }
+
+  /** Until the last fault has begun, or `heal` was called. */
+  async run(plan: readonly PlannedFault[]): Promise<void> {
+    const startedAt = performance.now();
+    for (const fault of plan) {
+      await this.pause(startedAt + fault.atMs - performance.now());
+      if (this.abort.signal.aborted) return;
+      const done = this.attempt(fault).finally(() => this.underWay.delete(done));
+      this.underWay.add(done);
+    }
+  }
+
+  /** Ends every fault at once, and makes whole whatever they left. */
+  async heal(): Promise<void> {
+    this.abort.abort();
+    await Promise.all(this.underWay);
+    for (const links of this.field.links.values())
+      for (const link of [links.postgres, links.redis, links.docker, links.api]) link?.heal();
+    this.field.faultLog.endAll();
+  }
+
+  private async attempt(fault: PlannedFault): Promise<void> {
+    try {
+      const whyNot = await harm(this.field, fault, (ms) => this.pause(ms));
+      if (whyNot !== null) this.leftOut.set(fault.kind, whyNot);
+    } catch (error) {
+      this.problems.push(`${fault.kind} of ${fault.target}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    if (ms <= 0 || this.abort.signal.aborted) return;
+    // An early end is what `heal` wants.
+    await delay(ms, undefined, { signal: this.abort.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,211 @@
+import { access, chmod, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { dockerHttp, findDockerEngine, pingDockerEngine } from '@crewtab/local-services/docker-engine';
+import type { DockerHttp } from '@crewtab/local-services/docker-http';
+import { hasImage, importImage } from '@crewtab/local-services/docker-images';
+import { findOnPath } from '@crewtab/local-services/find-on-path';
+import { GuardedServer } from '@crewtab/local-services/guarded-server';
+import { buildRootfsTar } from '../../../images/build/build-demo-image';
+import { eventually } from '../../support/wait-for';
+import { runProgram } from './run-program';
+
+const ORDERLY = [{ signal: 'SIGTERM', waitMs: 20_000 }] as const;
+const READY_TIMEOUT_MS = 60_000;
+
+/** The container engine of a chaos run: one of its own that can be killed, or the one that is given. */
+export interface DockerPlace {
+  readonly dockerHost: string;
+  readonly http: DockerHttp;
+  /** Why the engine itself cannot be harmed; null when it can. */
+  readonly whyGiven: string | null;
+  kill(): Promise<void>;
+  comeUp(): Promise<void>;
+  /** Removes all containers first where the engine is our own. */
+  stop(): Promise<void>;
+}
+
+/** @throws Error when there is neither root and dockerd nor an engine that answers. */
+export async function openDockerPlace(folder: string): Promise<DockerPlace> {
+  const why = await whyNotOwn();
+  return why === null ? OwnEngine.start(join(folder, 'docker')) : givenEngine(why);
+}
+
+/** The demo agent's image on that engine. @returns its reference. */
+export async function loadDemoImage(engine: DockerHttp): Promise<string> {
+  const image = await buildRootfsTar();
+  if (!(await hasImage(engine, image.reference))) {
+    await importImage(engine, image.openTar(), image.reference, image.changes);
+  }
+  return image.reference;
+}
+
+async function whyNotOwn(): Promise<string | null> {
+  if (process.platform !== 'linux') return 'an engine of its own needs Linux';
+  if (process.getuid?.() !== 0) return 'an engine of its own needs root';
+  for (const program of ['dockerd', 'ip']) {
+    if ((await findOnPath(program, process.env)) === null) return `there is no ${program} on the PATH`;
+  }
+  return null;
+}
+
+async function givenEngine(why: string): Promise<DockerPlace> {
+  const found = await findDockerEngine(process.env);
+  if (!found.isReachable) throw new Error(`${why}, and no other engine answers: ${found.reason}`);
+  if (!found.dockerHost.startsWith('unix://')) throw new Error('the proxies need an engine on a unix socket');
+  const refuse = (): Promise<void> => Promise.reject(new Error(why));
+  return {
+    dockerHost: found.dockerHost,
+    http: dockerHttp(found.dockerHost, process.env),
+    whyGiven: why,
+    kill: refuse,
+    comeUp: refuse,
+    stop: () => Promise.resolve(),
+  };
+}
+
+class OwnEngine implements DockerPlace {
+  readonly whyGiven = null;
+  readonly dockerHost: string;
+  readonly http: DockerHttp;
+  private server: GuardedServer | null = null;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly bridge: string,
+  ) {
+    this.dockerHost = `unix://${folder}/docker.sock`;
+    this.http = dockerHttp(this.dockerHost, {});
+  }
+
+  static async start(folder: string): Promise<OwnEngine> {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o711);
+    const engine = new OwnEngine(folder, await makeBridge());
+    try {
+      await engine.comeUp();
+      return engine;
+    } catch (error) {
+      await engine.clear();
+      throw error;
+    }
+  }
+
+  /** SIGKILL: containers go on, as `live-restore` promises. */
+  async kill(): Promise<void> {
+    await this.server?.stop([{ signal: 'SIGKILL', waitMs: 5_000 }]);
+    this.server = null;
+  }
+
+  async comeUp(): Promise<void> {
+    await this.server?.stop(ORDERLY);
+    // Its containerd dies with it, a moment later, and the next one must not meet it.
+    await eventually(async () => (await this.processes('containerd.toml')).length === 0);
+    this.server = await GuardedServer.start({
+      file: 'dockerd',
+      args: this.args(),
+      cwd: '/',
+      env: { PATH: process.env.PATH },
+      folder: this.folder,
+    });
+    const server = this.server;
+    const isUp = async (): Promise<boolean> => {
+      if (server.hasExited) return true;
+      return (await pingDockerEngine(this.dockerHost, {})) === null;
+    };
+    await eventually(isUp, { timeoutMs: READY_TIMEOUT_MS, intervalMs: 100 });
+    if (server.hasExited) throw new Error(`dockerd did not start: ${await server.lastWords()}`);
+  }
+
+  async stop(): Promise<void> {
+    if (this.server?.hasExited !== false) await this.comeUp();
+    await this.removeContainers();
+    await this.server?.stop(ORDERLY);
+    this.server = null;
+    await this.clear();
+  }
+
+  private async clear(): Promise<void> {
+    await this.server?.stop(ORDERLY);
+    // Shims of containers that nobody could remove any more.
+    for (const pid of await this.processes(`${this.folder}/`)) endQuietly(pid);
+    await eventually(async () => (await this.processes(`${this.folder}/`)).length === 0);
+    for (const mount of await this.mounts()) await runProgram('umount', ['--lazy', mount]);
+    await runProgram('ip', ['link', 'delete', this.bridge]);
+    for (const name of await this.ownBridges()) await runProgram('ip', ['link', 'delete', name]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private args(): string[] {
+    return [
+      ['--data-root', join(this.folder, 'data')],
+      ['--exec-root', join(this.folder, 'exec')],
+      ['--pidfile', join(this.folder, 'docker.pid')],
+      ['--host', this.dockerHost],
+      ['--live-restore=true'],
+      ['--bridge', this.bridge],
+      // Its rules would be rewritten at each of its starts, for every other engine of this machine too.
+      ['--iptables=false'],
+      ['--ip-masq=false'],
+      ['--userland-proxy=false'],
+      ['--default-address-pool', 'base=10.215.0.0/16,size=28'],
+    ].flat();
+  }
+
+  private async removeContainers(): Promise<void> {
+    const all = JSON.parse(await this.http.call({ path: '/containers/json?all=1' })) as { Id: string }[];
+    for (const { Id } of all) {
+      await this.http.call({ method: 'DELETE', path: `/containers/${Id}?force=1&v=1` }).catch(() => undefined);
+    }
+    this.networks = JSON.parse(await this.http.call({ path: '/networks' })) as typeof this.networks;
+  }
+
+  private networks: { readonly Id: string; readonly Driver: string }[] = [];
+
+  /** Bridges of networks that stay when the engine is stopped. */
+  private async ownBridges(): Promise<string[]> {
+    const present = new Set(await readdir('/sys/class/net'));
+    return this.networks.map(({ Id }) => `br-${Id.slice(0, 12)}`).filter((name) => present.has(name));
+  }
+
+  /** Processes of this engine: its folder stands in their command line. */
+  private async processes(words: string): Promise<number[]> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+    const found: number[] = [];
+    for (const pid of pids) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+      if (command.includes(this.folder) && command.includes(words) && pid !== process.pid) found.push(pid);
+    }
+    return found;
+  }
+
+  /** Deepest first: overlays, network namespaces and shared memory. */
+  private async mounts(): Promise<string[]> {
+    const lines = (await readFile('/proc/self/mounts', 'utf8')).split('\n');
+    const points = lines.map((line) => line.split(' ')[1] ?? '').filter((point) => point.startsWith(`${this.folder}/`));
+    return points.sort().reverse();
+  }
+}
+
+function endQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended by itself.
+  }
+}
+
+/** A bridge of its own in a subnet that this machine does not use: docker0 may belong to another engine. */
+async function makeBridge(): Promise<string> {
+  const taken = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));
+  const name = `cwc${process.pid}`;
+  await access('/sys/class/net');
+  for (let third = 0; third < 255; third++) {
+    if (taken.some((address) => address.startsWith(`10.216.${third}.`))) continue;
+    await runProgram('ip', ['link', 'add', name, 'type', 'bridge']);
+    await runProgram('ip', ['addr', 'add', `10.216.${third}.1/24`, 'dev', name]);
+    await runProgram('ip', ['link', 'set', name, 'up']);
+    return name;
+  }
+  throw new Error('no subnet of 10.216.0.0/16 is free for a bridge');
+}
