@@ -1,25 +1,54 @@
 import { describeWithDocker } from '../support/docker';
+import type { Run } from './support/api-client';
 import { Crewtab } from './support/crewtab';
 import { startDockerProxy, type DockerProxy } from './support/docker-proxy';
 
+/** Long enough to see a success waiting, short enough to wait for its end. */
+const TEARDOWN_PATIENCE = '6s';
+
 jest.setTimeout(120_000);
 
-describeWithDocker('an engine that refuses to remove containers', () => {
+describeWithDocker('an engine that refuses to remove what was made', () => {
   let proxy: DockerProxy;
   let crewtab: Crewtab;
 
   beforeAll(async () => {
     proxy = await startDockerProxy();
-    crewtab = await Crewtab.start({ workerEnv: { DOCKER_HOST: proxy.dockerHost } });
+    crewtab = await Crewtab.start({ workerEnv: { DOCKER_HOST: proxy.dockerHost, TEARDOWN_PATIENCE } });
+  });
+
+  afterEach(() => {
+    proxy.refusesToRemove = null;
   });
 
   afterAll(async () => {
-    proxy.isRefusingRemovals = false;
     try {
       await (crewtab as Crewtab | undefined)?.stop();
     } finally {
       await proxy.close();
     }
+  });
+
+  const start = async (prompt: string): Promise<Run> => {
+    const { api } = crewtab;
+    const team = await api.createTeam({ name: 'Sticky', agents: [crewtab.leader()] });
+    const schedule = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
+    return api.trigger(schedule.id);
+  };
+
+  const untilRefused = ({ id }: Run, attempts = 2): Promise<Run> =>
+    crewtab.api.untilRun(id, ({ teardownFailure }) => (teardownFailure?.attempts ?? 0) >= attempts);
+
+  // The first run of a worker looks into its image, through a container that is made and removed while deploying.
+  it('the container that looks into an image is left to the teardown of the run, which goes on', async () => {
+    proxy.refusesToRemove = 'containers';
+    const { id } = await start('work 1s\nanswer fine');
+    await crewtab.api.untilRun(id, ({ phase }) => phase === 'monitoring');
+    expect(await crewtab.leftovers()).toContainEqual(expect.stringMatching(/container \/sticky-run-.*-probe-/));
+    proxy.refusesToRemove = null;
+    const run = await crewtab.api.untilFinished(id);
+    expect(run).toMatchObject({ status: 'success', teardown: { containers: 2, volumes: 1 } });
+    expect(await crewtab.leftovers()).toEqual([]);
   });
 
   it.each([
@@ -29,27 +58,52 @@ describeWithDocker('an engine that refuses to remove containers', () => {
     'a run that is $during meanwhile: shown on it, and removed as soon as the engine lets go',
     async ({ prompt, during, after }) => {
       const { api } = crewtab;
-      const team = await api.createTeam({ name: 'Sticky', agents: [crewtab.leader()] });
-      const schedule = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
-      const { id } = await api.trigger(schedule.id);
-      await api.untilRun(id, ({ phase }) => phase === 'monitoring');
-      proxy.isRefusingRemovals = true;
+      const started = await start(prompt);
+      await api.untilRun(started.id, ({ phase }) => phase === 'monitoring');
+      proxy.refusesToRemove = 'containers';
 
-      const stuck = await api.untilRun(id, ({ teardownFailure }) => (teardownFailure?.attempts ?? 0) >= 2);
+      const stuck = await untilRefused(started);
       expect(stuck).toMatchObject({ status: during, phase: 'tearing_down', teardown: null });
       expect(stuck.teardownFailure).toMatchObject({
         code: 'teardown_failed',
         message: expect.stringContaining(proxy.words),
       });
       expect(await crewtab.leftovers()).toContainEqual(expect.stringContaining('container /sticky-run-'));
-      const said = (await api.messages(id)).filter(({ kind }) => kind === 'system').map(({ content }) => content.text);
-      expect(said).toContainEqual(expect.stringContaining(proxy.words));
+      const said = (await api.messages(started.id)).filter(({ kind }) => kind === 'system');
+      expect(said.map(({ content }) => content.text)).toContainEqual(expect.stringContaining(proxy.words));
       expect(crewtab.workers[0]?.lines).toContainEqual(expect.stringContaining('teardown failed'));
 
-      proxy.isRefusingRemovals = false;
-      const run = await api.untilFinished(id);
+      proxy.refusesToRemove = null;
+      const run = await api.untilFinished(started.id);
       expect(run).toMatchObject({ ...after, teardown: { containers: 1, volumes: 1 }, teardownFailure: null });
       expect(await crewtab.leftovers()).toEqual([]);
     },
   );
+
+  it('a success that cannot be removed in time becomes failed, keeps its result, and is removed all the same', async () => {
+    const { api } = crewtab;
+    proxy.refusesToRemove = 'volumes';
+    const started = await start('answer fine');
+    expect(await untilRefused(started, 1)).toMatchObject({ status: 'running', error: null });
+
+    const failed = await api.untilRun(started.id, ({ status }) => status !== 'running' && status !== 'queued');
+    expect(failed).toMatchObject({
+      status: 'failed',
+      phase: 'tearing_down',
+      result: 'fine',
+      error: { code: 'teardown_failed', message: expect.stringContaining(proxy.words) },
+      finishedAt: expect.any(String),
+      teardown: null,
+    });
+    expect((await api.schedule(started.scheduleId)).status).toBe('error');
+    const attempts = failed.teardownFailure?.attempts ?? 0;
+    await untilRefused(started, attempts + 1);
+    expect(await crewtab.leftovers()).toEqual([expect.stringContaining('volume sticky-run-')]);
+
+    proxy.refusesToRemove = null;
+    const run = await api.untilFinished(started.id);
+    expect(run).toMatchObject({ status: 'failed', result: 'fine', error: failed.error, finishedAt: failed.finishedAt });
+    expect(run.teardown).toMatchObject({ containers: 1, volumes: 1 });
+    expect(await crewtab.leftovers()).toEqual([]);
+  });
 });

@@ -14,14 +14,14 @@ import { dockerHost } from '../../support/docker';
 
 const WORDS = 'the device is busy, says the test';
 
-/** A container engine that refuses to remove containers for as long as a test wants it to. */
+/** A container engine that refuses to remove things for as long as a test wants it to. */
 export interface DockerProxy {
   /** For a worker's DOCKER_HOST. */
   readonly dockerHost: string;
   /** What the refusals say. */
   readonly words: string;
-  /** While true, DELETE of a container is answered with 500 and not passed on. */
-  isRefusingRemovals: boolean;
+  /** DELETE of these is answered with 500 and not passed on. */
+  refusesToRemove: 'containers' | 'volumes' | null;
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function startDockerProxy(): Promise<DockerProxy> {
   const proxy: DockerProxy = {
     dockerHost: `unix://${path}`,
     words: WORDS,
-    isRefusingRemovals: false,
+    refusesToRemove: null,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -51,7 +51,7 @@ export async function startDockerProxy(): Promise<DockerProxy> {
 
 function serve(proxy: DockerProxy): Server {
   const server = createServer((request, response) => {
-    if (proxy.isRefusingRemovals && isRemoval(request)) {
+    if (proxy.refusesToRemove !== null && isRemoval(request, proxy.refusesToRemove)) {
       response.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify({ message: WORDS }));
       return;
     }
@@ -90,8 +90,8 @@ function passUpgradeOn(request: IncomingMessage, socket: Duplex, head: Buffer): 
   upstream.end();
 }
 
-function isRemoval({ method, url }: IncomingMessage): boolean {
-  return method === 'DELETE' && /\/containers\//.test(url ?? '');
+function isRemoval({ method, url }: IncomingMessage, kind: string): boolean {
+  return method === 'DELETE' && (url ?? '').includes(`/${kind}/`);
 }
 
 function targetOf({ method, url, headers }: IncomingMessage): RequestOptions {
