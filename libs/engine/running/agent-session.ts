@@ -158,6 +158,8 @@ export class AgentSession {
   }
 
   private async fold(session: ProtocolSession, channel: AgentChannel): Promise<void> {
+    // What an earlier stream gave and is not stored yet would come a second time with this one.
+    await this.recorder.flush();
     const stored = this.recorder.cursor;
     const seen = { stdout: 0, stderr: 0 };
     let isCaughtUp = false;

@@ -111,9 +111,15 @@ export class TeamDeployer {
   }
 
   private async pause(ms: number): Promise<void> {
+    const { signal } = this.abort;
     await new Promise<void>((resolve) => {
-      const cancel = this.deps.clock.after(ms, resolve);
-      this.abort.signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
+      const end = (): void => {
+        cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const cancel = this.deps.clock.after(ms, end);
+      signal.addEventListener('abort', end);
     });
   }
 }
