@@ -1,6 +1,6 @@
 import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
 import type { Message, MessageContent } from '@crewtab/domain/runs/message';
-import { isTerminal, type Run } from '@crewtab/domain/runs/run';
+import type { Run } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import {
   FORGET_OLD_REQUEST,
@@ -60,7 +60,7 @@ export class PrismaRunArchive implements RunArchive {
       return { run: toRun(row, this.context.box), wasTerminal: false };
     }
     const run = await this.getRun(organizationId, runId);
-    return run && { run, wasTerminal: isTerminal(run.status) };
+    return run && { run, wasTerminal: true };
   }
 
   async getRun(organizationId: string, id: string): Promise<Run | null> {

@@ -66,7 +66,8 @@ const CONCLUDE: Statement = {
       UPDATE schedule_runs r SET phase = 'tearing_down', teardown_begun_at = now(), result = $4, error_code = $5, error_message = $6,
         status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,
         finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END
-      WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring') RETURNING r.*)
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')
+        AND ($3::run_status = 'cancelled' OR r.cancel_requested_at IS NULL) RETURNING r.*)
     ${selectRun({ run: 'concluded' })}`,
 };
 
@@ -147,7 +148,8 @@ export function confirmPrompt(context: RunContext, claim: Claim): Promise<Run> {
 
 export function concludeRun(context: RunContext, claim: Claim, { status, result, error }: Outcome): Promise<Run> {
   const values = [status, result, error?.code ?? null, error?.message ?? null];
-  return transition(context, claim, CONCLUDE, values, ({ phase }) => isEnding(phase));
+  const isAskedToEnd = (run: Run): boolean => run.phase !== 'queued' && run.cancelRequestedAt !== null;
+  return transition(context, claim, CONCLUDE, values, (run) => isEnding(run.phase) || isAskedToEnd(run));
 }
 
 export function recordTeardownFailure(

@@ -64,6 +64,8 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
 
       const stuck = await untilRefused(started);
       expect(stuck).toMatchObject({ status: during, phase: 'tearing_down', teardown: null });
+      // The outcome is decided: a cancel is refused, and changes nothing.
+      await expect(api.call('POST', `/runs/${started.id}/cancel`)).rejects.toThrow(/409 .*"conflict"/);
       expect(stuck.teardownFailure).toMatchObject({
         code: 'teardown_failed',
         message: expect.stringContaining(proxy.words),

@@ -88,7 +88,7 @@ export interface RunArchive {
   createRerun(organizationId: string, runId: string, requestKey?: string | null): Promise<Run | null>;
   /**
    * Queued and unclaimed: `cancelled` at once. Begun: the owner is told (NOTIFY; at latest with its lease renewal).
-   * Terminal: stays as it is (`wasTerminal`). Null when it is not there.
+   * Terminal, or its outcome is decided: stays as it is (`wasTerminal`). Null when it is not there.
    */
   requestCancel(
     organizationId: string,

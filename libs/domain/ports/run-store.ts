@@ -110,7 +110,8 @@ export interface RunStore {
 
   /**
    * → tearing_down with its outcome, from deploying, prompting or monitoring. failed, timeout and cancelled become the
-   * status at once; success stays pending (status running) until `finish`. Idempotent: the first outcome stays.
+   * status at once; success stays pending (status running) until `finish`. Idempotent: the first outcome stays. A cancel
+   * that was asked for before goes before every other outcome: then nothing changes, and the run that is answered says so.
    */
   conclude(claim: Claim, outcome: Outcome): Promise<Run>;
 

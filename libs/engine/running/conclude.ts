@@ -7,6 +7,8 @@ import type { HeldRun } from './held-run';
 export async function conclude(deps: EngineDeps, held: HeldRun, outcome: Outcome): Promise<void> {
   await held.crew.flush();
   held.run = await deps.store.conclude(held.claim, outcome);
+  // A cancel was promised to somebody before this was committed: the next look decides that.
+  if (held.run.phase !== 'tearing_down') return;
   const fields = { status: outcome.status, code: outcome.error?.code, deadlineAt: held.run.deadlineAt };
   if (outcome.status === 'timeout') held.logger.warn(fields, 'deadline passed: the team is force-stopped');
   else held.logger.info(fields, 'outcome decided');

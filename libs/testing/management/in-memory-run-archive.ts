@@ -86,7 +86,7 @@ export class InMemoryRunArchive implements RunArchive {
   ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null> {
     const run = await this.getRun(organizationId, runId);
     if (!run) return null;
-    if (isTerminal(run.status)) return { run, wasTerminal: true };
+    if (isTerminal(run.status) || run.phase === 'tearing_down') return { run, wasTerminal: true };
     const now = this.clock.now();
     const cancelled = { cancelRequestedAt: now, cancelCode: 'cancelled' } as const;
     const outcome = {

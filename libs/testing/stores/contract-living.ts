@@ -163,5 +163,31 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
         cancelCode: 'cancelled',
       });
     });
+
+    it.each([SUCCESS, FAILED])('that was asked for before the outcome goes before it ($status)', async (outcome) => {
+      const { store, subject } = fixture();
+      const claim = await fixture().monitored();
+      await subject.requestCancel(claim.runId);
+      const asked = await store.conclude(claim, outcome);
+      expect(asked).toMatchObject({
+        status: 'running',
+        phase: 'monitoring',
+        cancelRequestedAt: expect.any(Date) as Date,
+      });
+      const cancelled = {
+        status: 'cancelled',
+        result: null,
+        error: { code: 'cancelled', message: 'on request' },
+      } as const;
+      expect(await store.conclude(claim, cancelled)).toMatchObject({ status: 'cancelled', phase: 'tearing_down' });
+    });
+
+    it('comes too late once the outcome is decided', async () => {
+      const { store, subject } = fixture();
+      const claim = await fixture().monitored();
+      await store.conclude(claim, SUCCESS);
+      await subject.requestCancel(claim.runId);
+      expect(await store.load(claim)).toMatchObject({ status: 'running', outcome: SUCCESS, cancelRequestedAt: null });
+    });
   });
 }

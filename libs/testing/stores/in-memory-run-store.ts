@@ -84,7 +84,7 @@ export class InMemoryRunStore implements RunStore {
   requestCancel(runId: string, code: 'cancelled' | 'replaced' = 'cancelled'): void {
     const stored = this.get(runId);
     const { run } = stored;
-    if (run.finishedAt) return;
+    if (run.finishedAt || run.phase === 'tearing_down') return;
     const now = this.clock.now();
     const cancelRequestedAt = run.cancelRequestedAt ?? now;
     if (run.status === 'queued' && !this.isLeased(stored)) {
@@ -282,6 +282,7 @@ export class InMemoryRunStore implements RunStore {
       const stored = this.held(claim);
       const { phase } = stored.run;
       if (phase === 'tearing_down' || phase === 'finished') return stored.run;
+      if (stored.run.cancelRequestedAt && phase !== 'queued' && outcome.status !== 'cancelled') return stored.run;
       requirePhase(stored.run, 'deploying', 'prompting', 'monitoring');
       const now = this.clock.now();
       const teardown = { ...stored.run.teardown, begunAt: now };

@@ -135,6 +135,12 @@ describe('cancel', () => {
     const run = addRun({ status: 'success', phase: 'finished', finishedAt: new Date() });
     expect((await http.call('post', `${RUNS}/${run.id}/cancel`).expect(409)).body).toMatchObject({ code: 'conflict' });
   });
+
+  it('refuses for a run whose work is done and which is being torn down: it cannot end otherwise any more', async () => {
+    const run = addRun({ status: 'running', phase: 'tearing_down' });
+    const { body } = await http.call('post', `${RUNS}/${run.id}/cancel`).expect(409);
+    expect(body).toMatchObject({ code: 'conflict', detail: expect.stringContaining('success') as string });
+  });
 });
 
 describe('rerun', () => {

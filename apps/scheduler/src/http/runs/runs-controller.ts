@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { Run } from '@crewtab/domain/runs/run';
 import type { Response } from 'express';
 import { OrganizationId } from '../access/organization-id';
 import { API_PATH, HTTP_DEPS, type HttpDeps } from '../http-deps';
@@ -40,7 +41,7 @@ export class RunsController {
     const runId = resourceId('run', id);
     parseOptionalBody(emptyBody, body);
     const { run, wasTerminal } = found('run', await this.deps.runs.requestCancel(organizationId, runId));
-    if (wasTerminal) throw new RequestRefused('conflict', `the run is over already: it ended as ${run.status}`);
+    if (wasTerminal) throw new RequestRefused('conflict', `the run is over already: it ended as ${endOf(run)}`);
     return toRunView(run);
   }
 
@@ -94,4 +95,9 @@ export class RunsController {
     }
     await this.events.stream({ organizationId, runId, after: resumed?.seq ?? after }, response);
   }
+}
+
+/** A success is shown as `running` until its team is removed, but ends in nothing else that a person could ask for. */
+function endOf({ status }: Run): string {
+  return status === 'running' ? 'success, and is being torn down' : status;
 }
