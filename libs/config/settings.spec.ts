@@ -31,8 +31,10 @@ describe('loadSchedulerConfig', () => {
       redis: { url: ENOUGH.REDIS_URL },
       access: { firstApiKey: null, encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
+      hosts: { silenceLimitMs: 300_000 },
       runtime: { kind: 'docker' },
       bullBoard: { isWritable: false },
+      failpoint: null,
       log: { level: 'info' },
     });
   });
@@ -116,6 +118,7 @@ describe('loadSchedulerConfig', () => {
     ['CREWTAB_BULLBOARD_WRITABLE', 'yes please'],
     ['SCHEDULE_TIMEOUT', '1 hour'],
     ['SCHEDULE_TIMEOUT_MAX', '9000h'],
+    ['HOST_SILENCE_LIMIT', '5s'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);

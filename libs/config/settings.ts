@@ -91,6 +91,15 @@ export const SETTINGS = {
     '24h',
     duration(SECOND_MS, YEAR_MS, 'at least 1s and at most 8760h'),
   ),
+  HOST_SILENCE_LIMIT: withDefault(
+    {
+      description:
+        "How long a worker host may give no sign of life before its runs end as `host_lost`; at a run's deadline 20s are enough. " +
+        'A Go duration. A host whose containers go on without workers (an upgrade, a restart) keeps its runs if its workers are back within it.',
+    },
+    '5m',
+    duration(10 * SECOND_MS, 24 * HOUR_MS, 'at least 10s and at most 24h'),
+  ),
   CREWTAB_RUNTIME: withDefault(
     {
       description:

@@ -18,7 +18,7 @@ export interface SeenRun {
     readonly containers: number;
     readonly networks: number;
     readonly volumes: number;
-    readonly verifiedAt: string;
+    readonly verifiedAt: string | null;
   } | null;
 }
 
@@ -107,7 +107,8 @@ function receipt({ containers, networks, volumes, verifiedAt }: NonNullable<Seen
   const parts = [count(containers, 'container'), count(networks, 'network'), count(volumes, 'volume')].filter(
     (part) => part !== null,
   );
-  return `removed ${parts.join(', ') || 'nothing'}; verified clean at ${verifiedAt}`;
+  const proof = verifiedAt === null ? 'its host was given up, unverified' : `verified clean at ${verifiedAt}`;
+  return `removed ${parts.join(', ') || 'nothing'}; ${proof}`;
 }
 
 function count(n: number, what: string): string | null {

@@ -1,4 +1,6 @@
+import type { SystemState } from '@crewtab/domain/ports/host-store';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { systemGauges } from './system-metrics';
 
 /** What a process reports to Prometheus. Made once per process; every method is cheap and never throws. */
 export interface Metrics {
@@ -12,6 +14,10 @@ export interface Metrics {
   watchQueueDepth(read: () => Promise<readonly QueueDepth[]>): void;
   /** Runs in the database by status (those that are active), read at every scrape. */
   watchActiveRuns(read: () => Promise<Readonly<Record<string, number>>>): void;
+  /** Hosts, workers, schedulers and what is owed, read once at every scrape. */
+  watchSystem(read: () => Promise<SystemState>): void;
+  /** A run was ended because its worker does not come back. */
+  runLost(): void;
   /** `route` is the pattern, never the path: ids would make a series each. */
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
 }
@@ -39,17 +45,22 @@ export function createMetrics(processName: string): Metrics {
   };
 }
 
-function runMetrics(registry: Registry): Pick<Metrics, 'runFired'> {
+function runMetrics(registry: Registry): Pick<Metrics, 'runFired' | 'runLost'> {
+  const lost = new Counter({
+    name: 'crewtab_lost_runs_total',
+    help: 'Runs that this process ended because their worker does not come back.',
+    registers: [registry],
+  });
   const lag = new Histogram({
     name: 'crewtab_fire_lag_seconds',
     help: 'From the due instant to the committed run row, for every row that this process fired.',
     buckets: LAG_BUCKETS_SECONDS,
     registers: [registry],
   });
-  return { runFired: (lagMs) => lag.observe(lagMs / 1_000) };
+  return { runFired: (lagMs) => lag.observe(lagMs / 1_000), runLost: () => lost.inc() };
 }
 
-type WatchedMetrics = Pick<Metrics, 'watchQueueDepth' | 'watchActiveRuns'>;
+type WatchedMetrics = Pick<Metrics, 'watchQueueDepth' | 'watchActiveRuns' | 'watchSystem'>;
 
 function watchedMetrics(registry: Registry): WatchedMetrics {
   const registers = [registry];
@@ -76,6 +87,15 @@ function watchedMetrics(registry: Registry): WatchedMetrics {
       gauge('crewtab_active_runs', 'Runs that are not terminal yet, by status.', ['status'], async (runs) => {
         for (const [status, count] of Object.entries(await read())) runs.set({ status }, count);
       });
+    },
+    watchSystem: (read) => {
+      // One read for all gauges of a scrape: they are collected at the same time.
+      let reading: Promise<SystemState> | null = null;
+      const state = (): Promise<SystemState> => (reading ??= read().finally(() => (reading = null)));
+      for (const { name, help, labelNames, fill } of systemGauges)
+        gauge(name, help, [...labelNames], async (metric) =>
+          fill(await state(), (labels, value) => metric.set(labels, value)),
+        );
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type {
   AccessStore,
@@ -13,13 +14,14 @@ import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { countActiveRuns } from './active-runs';
 import { createPool, Database, type Statement } from './database';
-import { PrismaClient } from './generated/client';
 import { DatabaseTime } from './database-time';
+import { PrismaClient } from './generated/client';
 import { readInstallation } from './installation';
 import { Notifications } from './notifications';
 import { PrismaAccessStore } from './prisma-access-store';
 import { PrismaDelegationStore } from './prisma-delegation-store';
 import { PrismaFireStore } from './prisma-fire-store';
+import { PrismaHostStore } from './prisma-host-store';
 import { PrismaIdempotencyStore } from './prisma-idempotency-store';
 import { PrismaRunArchive } from './prisma-run-archive';
 import { PrismaRunStore } from './prisma-run-store';
@@ -41,16 +43,17 @@ export interface Store {
   readonly runs: RunStore;
   readonly delegations: DelegationStore;
   readonly fires: FireStore;
+  readonly hosts: HostStore;
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly idempotency: IdempotencyStore;
+  /** The database's clock: the one that every stored instant is of. */
+  readonly time: TimeSource;
   /** Runs that are not terminal yet, by status, over all organizations; for metrics. */
   countActiveRuns(): Promise<Record<'queued' | 'running', number>>;
   /** Resolves when Postgres answers; throws `store_unreachable` otherwise, within seconds. */
-  /** The database's clock: the one that every stored instant is of. */
-  readonly time: TimeSource;
   ping(): Promise<void>;
   /** Sends what is still to be notified and closes every connection. Call it once, last. */
   close(): Promise<void>;
@@ -86,16 +89,17 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       runs: new PrismaRunStore(context, notifications, installation),
       delegations: new PrismaDelegationStore(context),
       fires: new PrismaFireStore(db, notifications),
+      hosts: new PrismaHostStore(context),
       teams: new PrismaTeamStore(prisma, box),
       schedules: new PrismaScheduleStore(db),
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       idempotency: new PrismaIdempotencyStore(db, box),
+      time: new DatabaseTime(db),
       countActiveRuns: () => countActiveRuns(db),
       ping: async () => void (await db.query(PING)),
       close,
     };
-      time: new DatabaseTime(db),
   } catch (error) {
     await close();
     throw error;

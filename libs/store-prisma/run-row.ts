@@ -50,6 +50,8 @@ export interface RunRow {
   readonly removed_networks: number;
   readonly removed_volumes: number;
   readonly teardown_verified_at: Date | null;
+  readonly teardown_given_up_at: Date | null;
+  readonly teardown_given_up_by: string | null;
   readonly permit_epoch: number | null;
   readonly permitted_at: Date | null;
   readonly sent_at: Date | null;
@@ -122,16 +124,20 @@ export function toRun(row: RunRow, box: SecretBox): Run {
 }
 
 function receiptOf(row: RunRow): TeardownReceipt | null {
-  if (!row.teardown_verified_at) return null;
+  const { teardown_verified_at: verifiedAt, teardown_given_up_at: givenUpAt, teardown_given_up_by: by } = row;
+  if (!verifiedAt && !givenUpAt) return null;
   const { removed_containers: containers, removed_networks: networks, removed_volumes: volumes } = row;
-  return { containers, networks, volumes, verifiedAt: row.teardown_verified_at };
+  const givenUp = givenUpAt && { at: givenUpAt, by: by ?? '' };
+  return { containers, networks, volumes, verifiedAt, givenUp };
 }
 
 function neverRan({ status }: RunRow): boolean {
   return status === 'skipped' || status === 'missed';
 }
 
-function outcomeOf(row: RunRow): Outcome | null {
+export function outcomeOf(
+  row: Pick<RunRow, 'status' | 'phase' | 'result' | 'error_code' | 'error_message'>,
+): Outcome | null {
   const { status, result } = row;
   if (isTerminal(status)) {
     if (status === 'skipped' || status === 'missed') return null;

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
-import type { FireReport } from '@crewtab/engine/firing/fire-due-schedules';
+import { fireBeforeEdit, type FireReport } from '@crewtab/engine/firing/fire-due-schedules';
 import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
 import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
 import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
+import { HostWatch } from '@crewtab/engine/hosts/host-watch';
 import { StoreClock } from '@crewtab/engine/store-clock';
 import { SystemClock } from '@crewtab/engine/system-clock';
 import { watched, watchedStore } from '@crewtab/failpoints/watched';
@@ -73,6 +76,8 @@ export async function startScheduler(
   const watch = await store.fires.onScheduleChanged(() => reconcile(firing.clocks, logger));
   await firing.timer.start();
   firing.sweeper.start();
+  const hosts = watchHosts(config, version, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
+  hosts.start();
   const url = `http://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${config.http.port}`;
   logger.info({ url, version }, 'scheduler ready');
   return {
@@ -80,7 +85,7 @@ export async function startScheduler(
     async stop() {
       logger.info({}, 'scheduler stops');
       watch.close();
-      await Promise.all([firing.timer.stop(), firing.sweeper.stop(), clock.stop()]);
+      await Promise.all([firing.timer.stop(), firing.sweeper.stop(), hosts.stop(), clock.stop()]);
       await app.close();
       await firing.queue.close();
       await store.close();
@@ -114,6 +119,21 @@ function wireFiring(
   return { timer: new FiringTimer(deps, noteFired), sweeper: new ScheduleSweeper(deps, clocks), clocks, deps, queue };
 }
 
+/** What looks after hosts that fall silent. */
+function watchHosts(
+  { hosts: { silenceLimitMs } }: SchedulerConfig,
+  version: string,
+  store: Store,
+  { sweeper, deps: { clock, logger } }: Firing,
+  metrics: Pick<Metrics, 'runLost'>,
+): HostWatch {
+  const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  return new HostWatch(
+    { hosts: store.hosts, clock, logger, onLost: () => metrics.runLost() },
+    { about: { id, hostname: hostname(), pid: process.pid, version }, sweeper: () => sweeper, silenceLimitMs },
+  );
+}
+
 function wireHttp(
   config: SchedulerConfig,
   version: string,
@@ -123,6 +143,7 @@ function wireHttp(
   metrics: Metrics,
 ): HttpDeps {
   metrics.watchActiveRuns(() => store.countActiveRuns());
+  metrics.watchSystem(() => store.hosts.readSystem());
   metrics.watchQueueDepth(async () => {
     const counts = await Promise.all(
       [queues.ticks, queues.runs].map(async (queue) => [queue.name, await queue.getJobCounts()] as const),
@@ -135,11 +156,13 @@ function wireHttp(
     runs: store.archive,
     access: store.access,
     idempotency: store.idempotency,
+    hosts: store.hosts,
     runChanges: store.runs,
     queue: firing.deps.queue,
     logger: firing.deps.logger,
     clock: firing.deps.clock,
     time: store.time,
+    fireBeforeEdit: (scheduleId, isEnding) => fireBeforeEdit(firing.deps, scheduleId, isEnding),
     settings: {
       version,
       runtime: config.runtime.kind,

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
 import { loadWorkerConfig } from '@crewtab/config/worker-config';
 import { armAsOrdered } from '@crewtab/failpoints/trap';
 import { createLogger } from '@crewtab/observability/pino-logger';
@@ -10,5 +11,10 @@ void runProcess('worker', async () => {
   const config = loadWorkerConfig();
   armAsOrdered(config.failpoint);
   const logger = createLogger({ level: config.log.level, name: 'worker', isPretty: process.stdout.isTTY });
-  return startWorker(config, await openWorkplace(config, logger), logger);
+  return startWorker(config, await openWorkplace(config, logger), logger, readVersion());
 });
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  return version;
+}

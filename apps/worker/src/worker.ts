@@ -4,6 +4,7 @@ import type { WorkerConfig } from '@crewtab/config/worker-config';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
 import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
+import { HostPresence } from '@crewtab/engine/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from '@crewtab/engine/running/engine-options';
 import { RunHolder } from '@crewtab/engine/running/run-holder';
@@ -32,6 +33,7 @@ export async function startWorker(
   config: WorkerConfig,
   { runtime, protocols, desk }: Workplace,
   logger: Logger,
+  version = 'unknown',
 ): Promise<RunningWorker> {
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
   const opened = await openStore({
@@ -60,10 +62,10 @@ export async function startWorker(
       ...DEFAULT_ENGINE_OPTIONS,
       handshakeTimeoutMs: config.agents.handshakeTimeoutMs,
       stopGraceMs: config.agents.stopGraceMs,
+      teardownPatienceMs: config.teardownPatienceMs,
       outputLimit: config.agents.outputLimitBytes,
     },
   };
-      teardownPatienceMs: config.teardownPatienceMs,
   const firing: FiringDeps = {
     fires: store.fires,
     runs: store.runs,
@@ -78,14 +80,36 @@ export async function startWorker(
     leaseMs: config.leaseMs,
   };
   const sign = config.aliveFile === null ? null : new AliveFile(config.aliveFile, logger);
-  const holder = new RunHolder(
+  const holder: RunHolder = new RunHolder(
     engine,
     worker,
     config.concurrency,
     (hasRoom) => processors.runs.setHasRoom(hasRoom),
     () => sign?.touch(),
+    (): boolean => presence.mayClaim,
   );
   const reaper = new OrphanReaper({ store: store.runs, runtime, desk, clock, logger });
+  const presence: HostPresence = new HostPresence(
+    { hosts: store.hosts, store: store.runs, runtime, desk, reaper, clock, logger },
+    {
+      worker,
+      about: {
+        hostname: hostname(),
+        pid: process.pid,
+        version,
+        host: { id: host.id, runtime: runtime.kind, description: host.description },
+        capacity: config.concurrency,
+      },
+      load: () => ({ heldRuns: holder.heldRunIds.length, adoptedRuns: holder.adoptedRuns }),
+      onAdmitted: () => takeWork(),
+    },
+  );
+  let isConsuming = false;
+  const takeWork = (): void => {
+    if (!isConsuming) return;
+    processors.runs.setHasRoom(holder.hasRoom);
+    holder.adoptAbandoned().catch((error: unknown) => logger.warn({ error: String(error) }, 'could not adopt runs'));
+  };
   const processors = workerProcessors(
     {
       host: host.id,
@@ -95,12 +119,16 @@ export async function startWorker(
     },
     settings,
   );
+  // Before anything is consumed: a worker reaps its host before it takes work.
+  await presence.start();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(host.id, processors, settings), {
     logger: new FrameworkLogger(logger),
   });
   for (const { worker } of [processors.ticks, processors.runs, processors.steps]) {
     worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
   }
+  isConsuming = true;
+  processors.runs.setHasRoom(holder.hasRoom);
   await holder.start();
   sign?.touch();
   reaper.start();
@@ -114,6 +142,7 @@ export async function startWorker(
       processors.runs.setHasRoom(false);
       await holder.stop();
       await reaper.stop();
+      await presence.stop();
       await app.close();
       await clock.stop();
       await Promise.all([redis.close(), ticks.close(), runtime.close()]);

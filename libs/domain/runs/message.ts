@@ -1,3 +1,5 @@
+import type { Outcome } from './run';
+
 export const MESSAGE_KINDS = [
   'prompt',
   'agent_message',
@@ -33,6 +35,11 @@ export interface Message extends DraftMessage {
 
 export function systemMessage(text: string, at: Date, agent: string | null = null): DraftMessage {
   return { agent, kind: 'system', content: { text }, at };
+}
+
+/** How the conversation of a run that did not succeed ends. */
+export function endMessage({ status, error }: Outcome, at: Date): DraftMessage {
+  return systemMessage(`The run ends as ${status}: ${error?.message ?? ''} (${error?.code ?? ''}).`, at);
 }
 
 /** True for kinds whose content is `{ text }` and whose chunks may be joined. */

@@ -50,12 +50,15 @@ export interface Outcome {
   readonly error: Failure | null;
 }
 
-/** Proof that nothing is left: what was removed over all attempts, and when the engine last said that nothing bears the run's label. */
+/** What was removed over all attempts, and the proof that nothing is left, or who decided to do without one. */
 export interface TeardownReceipt {
   readonly containers: number;
   readonly networks: number;
   readonly volumes: number;
-  readonly verifiedAt: Date;
+  /** When the engine last said that nothing bears the run's label. Null: nobody knows, since it was given up. */
+  readonly verifiedAt: Date | null;
+  /** Set when the run's host was decommissioned before it could be asked. */
+  readonly givenUp: { readonly at: Date; readonly by: string } | null;
 }
 
 /** What the engine of Crewtab reads and moves. The API's ScheduleRun is made from this and the schedule. */

@@ -24,6 +24,8 @@ export class ScheduleSweeper {
   private isStopped = false;
   /** When the last complete pass ended; null before the first. */
   lastPassAt: Date | null = null;
+  /** Why the latest pass failed; null when it did not. */
+  lastError: string | null = null;
 
   constructor(
     private readonly deps: FiringDeps,
@@ -75,13 +77,22 @@ export class ScheduleSweeper {
     try {
       const report = await this.sweep();
       this.lastPassAt = this.deps.clock.now();
-      if (report.fired + report.woken > 0) this.deps.logger.info({ ...report }, 'sweeper found work');
+      this.lastError = null;
+      this.tell(report);
     } catch (error) {
-      this.deps.logger.error(
-        { error: error instanceof Error ? error.message : String(error) },
-        'sweep failed; trying again',
-      );
+      this.lastError = error instanceof Error ? error.message : String(error);
+      this.deps.logger.error({ error: this.lastError }, 'sweep failed; trying again');
     }
+  }
+
+  /** What recovery did and why: none of it should have been the sweeper's to do. */
+  private tell({ fired, offered, woken }: SweepReport): void {
+    const { logger } = this.deps;
+    if (fired > 0)
+      logger.warn({ fired }, 'fired late: no timer and no job scheduler had done so when the schedules were due');
+    if (offered > 0)
+      logger.info({ offered }, 'offered queued runs again: no worker has taken them, or Redis lost their jobs');
+    if (woken > 0) logger.info({ woken }, 'woke the hosts of begun runs that no living worker holds');
   }
 
   private arm(): void {

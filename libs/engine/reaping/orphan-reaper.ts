@@ -2,7 +2,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { TeamDesk } from '@crewtab/domain/ports/team-desk';
-import type { RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
 
 /** Between two passes, ms. */
 export const REAP_EVERY_MS = 10_000;
@@ -13,6 +13,21 @@ export interface ReapReport {
   /** Run ids whose resources were (or in a dry run would be) removed. */
   readonly reaped: readonly string[];
   readonly left: number;
+  /** What was removed, by run. */
+  readonly removed: ReadonlyMap<string, ResourceCount>;
+  /** Runs of which something is still there. */
+  readonly resisting: readonly string[];
+}
+
+/** What a reaper has found so far, for an operator. */
+export interface ReaperFindings {
+  /** By the process's monotonic clock, ms; null before the first complete pass. */
+  readonly lastPassAtMs: number | null;
+  readonly reapedRuns: number;
+  /** What the last pass could not remove. */
+  readonly resistingThings: number;
+  /** Why the last pass failed; null when it did not. */
+  readonly error: string | null;
 }
 
 /**
@@ -25,6 +40,7 @@ export class OrphanReaper {
   private working: Promise<void> = Promise.resolve();
   private isStopped = false;
   lastPassAt: Date | null = null;
+  findings: ReaperFindings = { lastPassAtMs: null, reapedRuns: 0, resistingThings: 0, error: null };
 
   constructor(
     private readonly deps: {
@@ -55,10 +71,12 @@ export class OrphanReaper {
     const { store, runtime, logger } = this.deps;
     const installationId = await store.installationId();
     const found = await runtime.list(installationId);
-    if (found.length === 0) return { reaped: [], left: 0 };
+    if (found.length === 0) return NOTHING_FOUND;
     const known = await store.lookUp(found.map(({ runId }) => runId));
     const orphans = found.filter((resources) => isOrphan(resources, known.get(resources.runId)));
     let left = 0;
+    const removed = new Map<string, ResourceCount>();
+    const resisting: string[] = [];
     for (const { runId, resources } of orphans) {
       logger.warn(
         { runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) },
@@ -67,9 +85,28 @@ export class OrphanReaper {
       if (options.isDryRun) continue;
       const report = await runtime.teardown(installationId, runId, { graceMs: 0 });
       left += report.left.length;
-      if (report.left.length > 0) logger.error({ runId, left: report.left }, 'leftovers resist; trying again');
+      removed.set(runId, report.removed);
+      if (report.left.length === 0) continue;
+      resisting.push(runId);
+      logger.error({ runId, left: report.left }, 'leftovers resist; trying again');
     }
-    return { reaped: orphans.map(({ runId }) => runId), left };
+    return { reaped: orphans.map(({ runId }) => runId), left, removed, resisting };
+  }
+
+  /** A whole pass, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
+  async passOver(): Promise<ReapReport> {
+    const { clock } = this.deps;
+    try {
+      const report = await this.reap({ isDryRun: false });
+      await this.clearDesk();
+      this.lastPassAt = clock.now();
+      const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
+      this.findings = { lastPassAtMs: clock.monotonicMs(), reapedRuns, resistingThings: report.left, error: null };
+      return report;
+    } catch (error) {
+      this.findings = { ...this.findings, error: error instanceof Error ? error.message : String(error) };
+      throw error;
+    }
   }
 
   /** Socket folders of runs that are over; those of unknown runs stay, since nothing tells how old they are. */
@@ -83,9 +120,7 @@ export class OrphanReaper {
 
   private async pass(): Promise<void> {
     try {
-      await this.reap({ isDryRun: false });
-      await this.clearDesk();
-      this.lastPassAt = this.deps.clock.now();
+      await this.passOver();
     } catch (error) {
       this.deps.logger.error(
         { error: error instanceof Error ? error.message : String(error) },
@@ -94,6 +129,8 @@ export class OrphanReaper {
     }
   }
 }
+
+const NOTHING_FOUND: ReapReport = { reaped: [], left: 0, removed: new Map(), resisting: [] };
 
 function isOrphan(resources: RunResources, run: { readonly isFinished: boolean } | undefined): boolean {
   return run ? run.isFinished : resources.youngestAgeMs > UNKNOWN_GRACE_MS;

@@ -1,4 +1,4 @@
-import { systemMessage } from '@crewtab/domain/runs/message';
+import { endMessage } from '@crewtab/domain/runs/message';
 import type { Outcome } from '@crewtab/domain/runs/run';
 import type { EngineDeps } from './engine-options';
 import type { HeldRun } from './held-run';
@@ -13,6 +13,5 @@ export async function conclude(deps: EngineDeps, held: HeldRun, outcome: Outcome
   if (outcome.status === 'timeout') held.logger.warn(fields, 'deadline passed: the team is force-stopped');
   else held.logger.info(fields, 'outcome decided');
   if (!outcome.error) return;
-  const text = `The run ends as ${outcome.status}: ${outcome.error.message} (${outcome.error.code}).`;
-  await deps.store.appendMessages(held.claim, [systemMessage(text, deps.clock.now())]);
+  await deps.store.appendMessages(held.claim, [endMessage(outcome, deps.clock.now())]);
 }

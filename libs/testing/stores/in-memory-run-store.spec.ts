@@ -1,32 +1,9 @@
 import { FakeClock } from '../fake-clock';
 import { InMemoryRunStore } from './in-memory-run-store';
+import { inMemorySubject } from './in-memory-subject';
 import { runStoreContract } from './run-store-contract';
-import type { RunWish } from './run-store-fixture';
 
-runStoreContract('InMemoryRunStore', () => {
-  const store = new InMemoryRunStore(new FakeClock());
-  const schedules = new Map<string, string>();
-  const now = <T>(value: T): Promise<T> => Promise.resolve(value);
-  return {
-    store,
-    addRun: ({ schedule, isExclusive = false, timeoutMs, scheduledFor }: RunWish = {}) => {
-      const scheduleId = schedule && schedules.get(schedule);
-      const run = store.addRun({
-        isExclusive,
-        ...(scheduleId && { scheduleId }),
-        ...(timeoutMs && { plan: { timeoutMs } }),
-        ...(scheduledFor && { scheduledFor }),
-      });
-      if (schedule) schedules.set(schedule, run.scheduleId);
-      return now(run.id);
-    },
-    expireLease: (runId) => now(store.expireLease(runId)),
-    passDeadline: (runId, agoMs, renewedMsAgo) => now(store.passDeadline(runId, agoMs, renewedMsAgo)),
-    requestCancel: (runId) => now(store.requestCancel(runId)),
-    messages: (runId) => now(store.messages(runId)),
-    close: () => now(undefined),
-  };
-});
+runStoreContract('InMemoryRunStore', () => inMemorySubject(new InMemoryRunStore(new FakeClock())));
 
 describe('InMemoryRunStore', () => {
   it('loses answers and goes silent when told to', async () => {

@@ -1,5 +1,6 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
+import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type {
   AccessStore,
@@ -20,6 +21,7 @@ export interface HttpDeps {
   readonly runs: RunArchive;
   readonly access: AccessStore;
   readonly idempotency: IdempotencyStore;
+  readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;
   readonly runChanges: Pick<RunStore, 'onRunChanged'>;
   /** A failure here never fails a request: the sweeper offers the run again. */
   readonly queue: Pick<RunQueue, 'offerRuns'>;
@@ -27,8 +29,10 @@ export interface HttpDeps {
   readonly clock: Clock;
   /** The database's clock, asked where an answer must not be ahead of it: what a schedule's next instants start from. */
   readonly time: TimeSource;
+  /** Records what is due of a schedule before it is edited, a part with every call; see the engine's `fireBeforeEdit`. */
+  readonly fireBeforeEdit: (scheduleId: string, isEnding: boolean) => Promise<boolean>;
   readonly settings: HttpSettings;
-  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest' | 'runLost'>;
   readonly readiness: readonly ReadinessCheck[];
   /** What Bull Board shows, already set read-only (or not). */
   readonly bullBoardQueues: readonly BaseAdapter[];

@@ -8,6 +8,8 @@ import { InMemoryAccess, InMemoryIdempotency } from '@crewtab/testing/management
 import { InMemoryCatalog } from '@crewtab/testing/management/in-memory-catalog';
 import { InMemoryRunArchive } from '@crewtab/testing/management/in-memory-run-archive';
 import { RecordingLogger } from '@crewtab/testing/recording-logger';
+import { InMemoryHostStore } from '@crewtab/testing/stores/in-memory-host-store';
+import { InMemoryRunStore } from '@crewtab/testing/stores/in-memory-run-store';
 import { hashApiKey } from './access/api-key';
 import { configureHttp, httpControllers, httpProviders } from './http';
 import type { HttpDeps, HttpSettings, ReadinessCheck } from './http-deps';
@@ -40,6 +42,11 @@ export class RecordingQueue {
   }
 }
 
+interface RecordedBeforeEdit {
+  readonly scheduleId: string;
+  readonly isEnding: boolean;
+}
+
 export interface HttpFixture {
   readonly app: NestExpressApplication;
   readonly server: Server;
@@ -48,8 +55,13 @@ export interface HttpFixture {
   readonly runs: InMemoryRunArchive;
   readonly access: InMemoryAccess;
   readonly idempotency: InMemoryIdempotency;
+  readonly hosts: InMemoryHostStore;
+  /** The runs that `hosts` knows of. */
+  readonly hostRuns: InMemoryRunStore;
   readonly queue: RecordingQueue;
   readonly logger: RecordingLogger;
+  /** What was asked to be recorded before an edit. */
+  readonly recorded: RecordedBeforeEdit[];
   /** Empties everything but the keys, so that tests of one file may share an app: starting one takes most of their time. */
   reset(): void;
   /** A request with the first organization's admin key. */
@@ -63,6 +75,8 @@ export async function startHttp(
   const clock = new FakeClock();
   const catalog = new InMemoryCatalog(clock);
   const runs = new InMemoryRunArchive(catalog, clock);
+  const hostRuns = new InMemoryRunStore(clock);
+  const hosts = new InMemoryHostStore(hostRuns, clock);
   const [access, idempotency, queue, logger] = [
     new InMemoryAccess(),
     new InMemoryIdempotency(),
@@ -72,17 +86,24 @@ export async function startHttp(
   access.keys.set(hashApiKey(KEYS.admin), { keyId: 'k1', organizationId: ORGANIZATION, role: 'admin' });
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
+  const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
     teams: catalog,
     schedules: catalog,
     runs,
     access,
     idempotency,
+    hosts,
     runChanges: runs,
     queue,
     logger,
     clock,
     time: { now: () => Promise.resolve(clock.now()) },
+    fireBeforeEdit: (scheduleId, isEnding) => {
+      recorded.push({ scheduleId, isEnding });
+      catalog.recordDue(scheduleId);
+      return Promise.resolve(true);
+    },
     settings: { ...SETTINGS, ...options.settings },
     metrics: createMetrics('test'),
     readiness: options.readiness ?? [],
@@ -112,9 +133,10 @@ export async function startHttp(
     for (const map of maps) map.clear();
     queue.isDown = false;
     queue.offered.length = 0;
+    recorded.length = 0;
     logger.entries.length = 0;
   };
-  return { app, reset, server, clock, catalog, runs, access, idempotency, queue, logger, call };
+  return { app, reset, server, clock, catalog, runs, access, idempotency, hosts, hostRuns, queue, logger, recorded, call };
 }
 
 /** The smallest team that is valid under the docker runtime. */

@@ -21,6 +21,7 @@ import { LocationInterceptor } from './server/location-interceptor';
 import { ProblemFilter } from './server/problem-filter';
 import { requestLog } from './server/request-log';
 import { securityHeaders } from './server/security-headers';
+import { SystemController } from './system/system-controller';
 import { TeamsController } from './teams/teams-controller';
 
 /** For the app module's `controllers`. */
@@ -30,6 +31,7 @@ export const httpControllers: readonly Type[] = [
   RunsController,
   DeploymentsController,
   ConfigController,
+  SystemController,
   HealthController,
   HomeController,
 ];

@@ -8,6 +8,8 @@ import { messageView, runView } from '../runs/run-schemas';
 import { scheduleOperations } from '../schedules/schedule-operations';
 import { occurrencesView, scheduleView } from '../schedules/schedule-schemas';
 import { httpStatusOf } from '../server/problem';
+import { SYSTEM_OPERATIONS } from '../system/system-operations';
+import { decommissionView, systemView } from '../system/system-schemas';
 import { teamOperations } from '../teams/team-operations';
 import { teamView } from '../teams/team-schemas';
 import type { Answer, Operation } from './operation';
@@ -49,13 +51,21 @@ export const VIEWS = {
   Message: messageView,
   TeamDeployment: deploymentView,
   Config: configView,
+  System: systemView,
+  Decommission: decommissionView,
   Health: z.object({ status: z.literal('ok'), version: z.string() }),
   Readiness: z.object({ status: z.literal('ok'), checks: z.record(z.string(), z.string()) }),
   Problem: problemView,
 } as const satisfies Record<string, z.ZodType>;
 
 export function allOperations(settings: HttpSettings): Operation[] {
-  return [...teamOperations(settings.runtime), ...scheduleOperations(settings), ...RUN_OPERATIONS, ...OTHER_OPERATIONS];
+  return [
+    ...teamOperations(settings.runtime),
+    ...scheduleOperations(settings),
+    ...RUN_OPERATIONS,
+    ...SYSTEM_OPERATIONS,
+    ...OTHER_OPERATIONS,
+  ];
 }
 
 /** The API in full, made from the very schemas that check requests. */

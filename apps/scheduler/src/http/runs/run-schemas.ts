@@ -81,9 +81,21 @@ export const runView = z.object({
   cancelRequestedAt: z.iso.datetime().nullable(),
   teamDeploymentId: z.string().nullable(),
   teardown: z
-    .object({ containers: z.int(), networks: z.int(), volumes: z.int(), verifiedAt: z.iso.datetime() })
+    .object({
+      containers: z.int(),
+      networks: z.int(),
+      volumes: z.int(),
+      verifiedAt: z.iso
+        .datetime()
+        .nullable()
+        .meta({ description: 'When the engine last said that nothing is left; null when it was given up unasked.' }),
+      givenUp: z
+        .object({ at: z.iso.datetime(), by: z.string() })
+        .nullable()
+        .meta({ description: "Who decommissioned the run's host before the engine could be asked." }),
+    })
     .nullable()
-    .meta({ description: 'What was removed, and when the engine last said that nothing is left; null until then.' }),
+    .meta({ description: 'What was removed, with its proof; null until then.' }),
   teardownFailure: failureView
     .extend({ attempts: z.int() })
     .nullable()

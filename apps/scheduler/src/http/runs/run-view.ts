@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
 import type { Message } from '@crewtab/domain/runs/message';
-import type { Run } from '@crewtab/domain/runs/run';
+import type { Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 import type { messageView, runView } from './run-schemas';
 
 export type RunView = z.input<typeof runView>;
@@ -50,8 +50,16 @@ function errorOf(run: Run): RunView['error'] {
 
 function teardownOf(run: Run): Pick<RunView, 'teardown' | 'teardownFailure'> {
   const { receipt, error, failedAttempts } = run.teardown;
-  if (receipt) return { teardown: { ...receipt, verifiedAt: receipt.verifiedAt.toISOString() }, teardownFailure: null };
+  if (receipt) return { teardown: toReceiptView(receipt), teardownFailure: null };
   return { teardown: null, teardownFailure: error ? { ...plain(error), attempts: failedAttempts } : null };
+}
+
+function toReceiptView({ verifiedAt, givenUp, ...removed }: TeardownReceipt): RunView['teardown'] {
+  return {
+    ...removed,
+    verifiedAt: verifiedAt?.toISOString() ?? null,
+    givenUp: givenUp && { at: givenUp.at.toISOString(), by: givenUp.by },
+  };
 }
 
 function plain(failure: Failure): Failure {

@@ -1,18 +1,22 @@
-import type { NewSchedule } from '@crewtab/domain/ports/management-store';
+import { AppError } from '@crewtab/domain/errors';
+import { ScheduleDueError, type NewSchedule } from '@crewtab/domain/ports/management-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import type { HttpDeps } from '../http-deps';
 import { found } from '../input/resource-id';
 import { isSameSpec, planInstants, type FireSpec } from './fire-instants';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'time'>;
+type Deps = Pick<HttpDeps, 'schedules' | 'time' | 'clock' | 'fireBeforeEdit'>;
 
 /** More edits of one schedule in the same milliseconds than anybody makes. */
 const MAX_REPAIRS = 5;
+/** A backlog that takes longer than this to record is not waited for in a request, ms. */
+const RECORDING_LIMIT_MS = 10_000;
 
 /**
  * Edits a schedule so that its next instants always belong to its spec. They are computed from the schedule as it was
  * read; where another edit came between, the store's answer shows it, and they are computed again from that.
- * Instants are left alone when the spec stays the same, so that one that is due right now is not jumped over.
+ * Instants are left alone when the spec stays the same, so that one that is due right now is not jumped over; and when
+ * the spec changes, what is due by the old one is recorded first.
  */
 export async function editSchedule(
   deps: Deps,
@@ -20,11 +24,13 @@ export async function editSchedule(
   id: string,
   patch: Partial<NewSchedule>,
 ): Promise<Schedule> {
-  const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
-  const spec = withPatch(before, patch);
-  const instants = isSameSpec(before, spec) ? null : planInstants(spec, await deps.time.now());
-  const edited = found('schedule', await deps.schedules.updateSchedule(organizationId, id, patch, instants));
-  return instants ? repairInstants(deps, organizationId, edited, spec) : edited;
+  return onceNothingIsDue(deps, patch.enabled === false, async () => {
+    const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
+    const spec = withPatch(before, patch);
+    const instants = isSameSpec(before, spec) ? null : planInstants(spec, await deps.time.now());
+    const edited = found('schedule', await deps.schedules.updateSchedule(organizationId, id, patch, instants));
+    return instants ? repairInstants(deps, organizationId, edited, spec) : edited;
+  });
 }
 
 /** Pauses or resumes; does nothing when it is that way already. */
@@ -35,12 +41,37 @@ export async function setScheduleEnabled(
   enabled: boolean,
   note: string | null,
 ): Promise<Schedule> {
-  const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
-  if (before.enabled === enabled) return before;
-  const spec = withPatch(before, { enabled });
-  const instants = planInstants(spec, await deps.time.now());
-  const edited = found('schedule', await deps.schedules.setEnabled(organizationId, id, enabled, note, instants));
-  return repairInstants(deps, organizationId, edited, spec);
+  return onceNothingIsDue(deps, !enabled, async () => {
+    const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
+    if (before.enabled === enabled) return before;
+    const spec = withPatch(before, { enabled });
+    const instants = planInstants(spec, await deps.time.now());
+    const edited = found('schedule', await deps.schedules.setEnabled(organizationId, id, enabled, note, instants));
+    return repairInstants(deps, organizationId, edited, spec);
+  });
+}
+
+/** False when it is not there. */
+export function deleteSchedule(deps: Deps, organizationId: string, id: string): Promise<boolean> {
+  return onceNothingIsDue(deps, true, () => deps.schedules.deleteSchedule(organizationId, id));
+}
+
+/**
+ * An instant that came before the edit keeps its row, whatever the edit is: records what is due, and edits again.
+ * @throws AppError `conflict` when that takes longer than a request should
+ */
+async function onceNothingIsDue<T>(deps: Deps, isEnding: boolean, edit: () => Promise<T>): Promise<T> {
+  const giveUpAtMs = deps.clock.monotonicMs() + RECORDING_LIMIT_MS;
+  for (;;) {
+    try {
+      return await edit();
+    } catch (error) {
+      if (!(error instanceof ScheduleDueError)) throw error;
+      await deps.fireBeforeEdit(error.scheduleId, isEnding);
+      if (deps.clock.monotonicMs() < giveUpAtMs) continue;
+      throw new AppError('conflict', 'missed occurrences of the schedule are being recorded; try again in a moment');
+    }
+  }
 }
 
 /** Computes the instants again for as long as the stored spec is not the one that they were computed for. */

@@ -22,6 +22,7 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     status: schedule.status,
     lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
     nextRunAt: schedule.nextRunAt?.toISOString() ?? null,
+    fault: schedule.fault && { message: schedule.fault.message, since: schedule.fault.since.toISOString() },
     createdAt: schedule.createdAt.toISOString(),
     updatedAt: schedule.updatedAt.toISOString(),
   };

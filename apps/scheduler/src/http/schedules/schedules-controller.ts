@@ -9,13 +9,13 @@ import { offerRun } from '../runs/start-run';
 import { emptyBody, runListQuery } from '../runs/run-schemas';
 import { toRunView, type RunView } from '../runs/run-view';
 import { notFound, RequestRefused } from '../server/problem';
-import { editSchedule, setScheduleEnabled } from './edit-schedule';
+import { deleteSchedule, editSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
 import { describeCron, describeOccurrences, type OccurrencesView } from './occurrences';
 import { scheduleSchemas, type ScheduleInput } from './schedule-schemas';
 import { toScheduleView, type ScheduleView } from './schedule-view';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'logger' | 'settings'>;
+type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger' | 'settings'>;
 
 @Controller(`${API_PATH}/schedules`)
 export class SchedulesController {
@@ -73,7 +73,7 @@ export class SchedulesController {
   @Delete(':id')
   @HttpCode(204)
   async delete(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<void> {
-    const isDeleted = await this.deps.schedules.deleteSchedule(organizationId, resourceId('schedule', id));
+    const isDeleted = await deleteSchedule(this.deps, organizationId, resourceId('schedule', id));
     if (!isDeleted) throw notFound('schedule');
   }
 

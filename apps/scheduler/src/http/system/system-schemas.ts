@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from '@crewtab/domain/errors';
+import { RUN_PHASES } from '@crewtab/domain/runs/run';
+import { RUN_STATUSES } from '../runs/run-schemas';
+
+const instant = z.iso.datetime();
+
+const leaseView = z.object({
+  runId: z.string(),
+  epoch: z.int(),
+  phase: z.enum(RUN_PHASES),
+  leaseUntil: instant,
+});
+
+const processFields = {
+  id: z.string(),
+  hostname: z.string(),
+  pid: z.int(),
+  version: z.string(),
+  isLive: z.boolean().meta({ description: 'Whether it gave a sign of life within the last 15 s.' }),
+  startedAt: instant,
+  lastSeenAt: instant,
+};
+
+/** GET /system: the whole installation at one moment, by the database's clock. */
+export const systemView = z.object({
+  at: instant,
+  hosts: z.array(
+    z.object({
+      id: z.string(),
+      runtime: z.string(),
+      description: z.string(),
+      state: z.enum(['live', 'silent', 'decommissioned']),
+      firstSeenAt: instant,
+      lastSeenAt: instant,
+      reapedAt: instant
+        .nullable()
+        .meta({ description: 'When a worker last completed the pass that comes before taking work.' }),
+      decommissionedAt: instant.nullable(),
+      decommissionedBy: z.string().nullable(),
+      begunRuns: z.int().meta({ description: 'Runs whose containers stand there.' }),
+      openObligations: z.int().meta({ description: 'Of those, the ones that are over and not verified gone.' }),
+    }),
+  ),
+  workers: z.array(
+    z.object({
+      ...processFields,
+      host: z.string(),
+      capacity: z.int(),
+      heldRuns: z.int(),
+      adoptedRuns: z.int().meta({ description: 'Taken over from other workers since its start.' }),
+      refusal: z.string().nullable().meta({ description: 'Why it takes no work at the moment.' }),
+      reaper: z.object({
+        lastPassAt: instant.nullable(),
+        reapedRuns: z.int(),
+        resistingThings: z.int().meta({ description: 'What the last pass could not remove.' }),
+        error: z.string().nullable(),
+      }),
+      leases: z.array(leaseView),
+    }),
+  ),
+  schedulers: z.array(
+    z.object({
+      ...processFields,
+      sweeper: z.object({ lastPassAt: instant.nullable(), error: z.string().nullable() }),
+    }),
+  ),
+  openObligations: z.int().meta({ description: 'All of them; the list has the 1,000 oldest.' }),
+  obligations: z.array(
+    z.object({
+      runId: z.string(),
+      host: z.string(),
+      status: z.enum(RUN_STATUSES),
+      since: instant,
+      failedAttempts: z.int(),
+      error: z
+        .object({ code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]), message: z.string() })
+        .nullable(),
+    }),
+  ),
+  unheldRuns: z.int().meta({ description: 'Runs that have begun and that no living worker holds.' }),
+});
+
+export const decommissionBody = z.strictObject({
+  note: z.string().trim().min(1).max(200).optional().meta({ description: 'Why; kept beside who asked.' }),
+});
+
+export const decommissionView = z.object({
+  id: z.string(),
+  decommissionedAt: instant,
+  decommissionedBy: z.string(),
+  givenUpRunIds: z
+    .array(z.string())
+    .meta({ description: 'Runs whose containers on that host nobody removes any more.' }),
+});

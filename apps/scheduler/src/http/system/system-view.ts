@@ -1,0 +1,84 @@
+import type { z } from 'zod';
+import type {
+  HostView,
+  ObligationView,
+  SchedulerView,
+  SystemState,
+  WorkerView,
+} from '@crewtab/domain/ports/host-store';
+import type { systemView } from './system-schemas';
+
+type View = z.input<typeof systemView>;
+
+export function toSystemView(state: SystemState): View {
+  return {
+    at: state.at.toISOString(),
+    hosts: state.hosts.map(toHost),
+    workers: state.workers.map(toWorker),
+    schedulers: state.schedulers.map(toScheduler),
+    openObligations: state.openObligations,
+    obligations: state.obligations.map(toObligation),
+    unheldRuns: state.unheldRuns,
+  };
+}
+
+function toHost(host: HostView): View['hosts'][number] {
+  return {
+    id: host.id,
+    runtime: host.runtime,
+    description: host.description,
+    state: host.state,
+    firstSeenAt: host.firstSeenAt.toISOString(),
+    lastSeenAt: host.lastSeenAt.toISOString(),
+    reapedAt: host.reapedAt?.toISOString() ?? null,
+    decommissionedAt: host.decommissionedAt?.toISOString() ?? null,
+    decommissionedBy: host.decommissionedBy,
+    begunRuns: host.begunRuns,
+    openObligations: host.openObligations,
+  };
+}
+
+function toWorker(worker: WorkerView): View['workers'][number] {
+  const { reaper, leases } = worker;
+  return {
+    ...toProcess(worker),
+    host: worker.host,
+    capacity: worker.capacity,
+    heldRuns: worker.heldRuns,
+    adoptedRuns: worker.adoptedRuns,
+    refusal: worker.refusal,
+    reaper: {
+      lastPassAt: reaper.lastPassAt?.toISOString() ?? null,
+      reapedRuns: reaper.reapedRuns,
+      resistingThings: reaper.resistingThings,
+      error: reaper.error,
+    },
+    leases: leases.map(({ runId, epoch, phase, leaseUntil }) => ({
+      runId,
+      epoch,
+      phase,
+      leaseUntil: leaseUntil.toISOString(),
+    })),
+  };
+}
+
+function toScheduler(scheduler: SchedulerView): View['schedulers'][number] {
+  const { lastPassAt, error } = scheduler.sweeper;
+  return { ...toProcess(scheduler), sweeper: { lastPassAt: lastPassAt?.toISOString() ?? null, error } };
+}
+
+function toProcess({ id, hostname, pid, version, isLive, startedAt, lastSeenAt }: WorkerView | SchedulerView) {
+  const instants = { startedAt: startedAt.toISOString(), lastSeenAt: lastSeenAt.toISOString() };
+  return { id, hostname, pid, version, isLive, ...instants };
+}
+
+function toObligation({
+  runId,
+  host,
+  status,
+  since,
+  failedAttempts,
+  error,
+}: ObligationView): View['obligations'][number] {
+  return { runId, host, status, since: since.toISOString(), failedAttempts, error };
+}

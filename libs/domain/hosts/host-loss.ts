@@ -1,0 +1,86 @@
+import type { Outcome, Run } from '../runs/run';
+
+/** A worker or scheduler whose last sign of life is older than this is not there, ms: three signs missed. */
+export const ABSENT_AFTER_MS = 15_000;
+/** Between two signs of life of a process, ms. */
+export const SIGN_EVERY_MS = 5_000;
+/** A silence longer than an adoption by a neighbour ever takes; at the deadline it is enough to call a host lost, ms. */
+const SILENT_AT_DEADLINE_MS = 20_000;
+/** A run past its deadline that no worker of a living host has looked after for so long is ended without one, ms. */
+const UNATTENDED_MS = 30_000;
+/** The same for a success that waits for its teardown: longer than a worker's own patience, ms. */
+const UNATTENDED_TEARDOWN_MS = 120_000;
+
+/** A begun run that is not terminal, and who was heard of lately. All instants are the database's. */
+export interface WatchedRun {
+  readonly run: Pick<
+    Run,
+    'id' | 'phase' | 'status' | 'host' | 'deadlineAt' | 'cancelRequestedAt' | 'cancelCode' | 'outcome'
+  > & { readonly teardown: Pick<Run['teardown'], 'begunAt'> };
+  /** End of the newest lease; null when it was handed back. */
+  readonly leaseUntil: Date | null;
+  /** The host's newest sign of life; null when there never was one. */
+  readonly hostSeenAt: Date | null;
+  /** Since when the scheduler that asks has been there without a gap: it witnesses no silence but its own watch's. */
+  readonly steadySince: Date;
+}
+
+/**
+ * Whether a run must end without its worker, and how. Null: somebody has it, or may still take it over. Pure, like
+ * `decide`, which is the same question where there is a worker.
+ *
+ * A host counts as lost when it was silent for longer than `silenceLimitMs`, and already at the run's deadline when it
+ * was silent for longer than an adoption takes. A host that lives but whose workers leave a run alone past its deadline
+ * (their engine does not answer) does not keep the run from ending either.
+ *
+ * Silence is counted from the beginning of the scheduler's own watch: after an outage of the database nobody was heard,
+ * and nobody is lost (invariant I13).
+ */
+export function decideLoss(watched: WatchedRun, now: Date, silenceLimitMs: number): Outcome | null {
+  const { run, leaseUntil, hostSeenAt, steadySince } = watched;
+  const silentForMs = now.getTime() - newest(hostSeenAt, steadySince);
+  const isPastDeadline = run.deadlineAt !== null && run.deadlineAt <= now;
+  const isHeld = leaseUntil !== null && leaseUntil >= now;
+  const isSilent = silentForMs >= silenceLimitMs;
+  if (isHeld && !(isSilent && isPastDeadline)) return null;
+  const isAbsent = isSilent || silentForMs >= Math.min(SILENT_AT_DEADLINE_MS, silenceLimitMs);
+  if (isSilent || (isAbsent && (isPastDeadline || run.cancelRequestedAt))) return lost(watched, silentForMs);
+  return isPastDeadline && unattendedForMs(watched, now) >= patienceMs(run.phase) ? unattended(watched) : null;
+}
+
+function lost({ run, hostSeenAt }: WatchedRun, silentForMs: number): Outcome {
+  if (run.cancelRequestedAt) return cancelled(run.cancelCode);
+  const seen = hostSeenAt ? `it was last heard of at ${hostSeenAt.toISOString()}` : 'it was never heard of';
+  const work =
+    run.phase === 'tearing_down' ? 'the team finished, but its host was lost before the teardown' : 'the host was lost';
+  const message = `${work}: no worker of host ${run.host ?? ''} gave a sign of life for ${Math.round(silentForMs / 1_000)} s (${seen}, in phase ${run.phase})`;
+  return { status: 'failed', result: run.outcome?.result ?? null, error: { code: 'host_lost', message } };
+}
+
+function unattended({ run }: WatchedRun): Outcome {
+  if (run.cancelRequestedAt) return cancelled(run.cancelCode);
+  if (run.phase === 'tearing_down') {
+    const message = 'the team finished, but no worker of its host could remove what was made for it';
+    return { status: 'failed', result: run.outcome?.result ?? null, error: { code: 'teardown_failed', message } };
+  }
+  const message = `the run was not finished by its deadline ${run.deadlineAt?.toISOString() ?? ''} (phase ${run.phase}), and no worker of its host looked after it`;
+  return { status: 'timeout', result: null, error: { code: 'timeout', message } };
+}
+
+function cancelled(cancelCode: Run['cancelCode']): Outcome {
+  const code = cancelCode ?? 'cancelled';
+  const why = code === 'replaced' ? 'a newer run of the schedule took its place' : 'cancelled on request';
+  return { status: 'cancelled', result: null, error: { code, message: `${why}; its host was silent` } };
+}
+
+function unattendedForMs({ run, leaseUntil, steadySince }: WatchedRun, now: Date): number {
+  return now.getTime() - newest(run.deadlineAt, leaseUntil, steadySince, run.teardown.begunAt);
+}
+
+function patienceMs(phase: Run['phase']): number {
+  return phase === 'tearing_down' ? UNATTENDED_TEARDOWN_MS : UNATTENDED_MS;
+}
+
+function newest(...instants: (Date | null)[]): number {
+  return Math.max(...instants.map((instant) => instant?.getTime() ?? 0));
+}

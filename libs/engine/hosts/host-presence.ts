@@ -1,0 +1,157 @@
+import { ABSENT_AFTER_MS, SIGN_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { HostStore, WorkerSign } from '@crewtab/domain/ports/host-store';
+import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type { OrphanReaper } from '../reaping/orphan-reaper';
+import { settleObligations, type SettlingDeps } from './settle-obligations';
+
+/** Between two attempts to be admitted, ms. */
+const TRY_AGAIN_MS = 2_000;
+/** Waiting for signs under way at the end, ms. */
+const NOT_YET = 'it has not yet completed a pass over its host';
+
+export interface PresenceDeps extends SettlingDeps {
+  readonly hosts: Pick<HostStore, 'noteWorker' | 'forgetWorker' | 'readmit' | 'claimObligations'>;
+  readonly reaper: Pick<OrphanReaper, 'passOver' | 'findings'>;
+  readonly clock: Clock;
+}
+
+export interface PresenceOptions {
+  readonly worker: WorkerIdentity;
+  /** What does not change of the worker's sign. */
+  readonly about: Pick<WorkerSign, 'hostname' | 'pid' | 'version' | 'host' | 'capacity'>;
+  readonly load: () => { readonly heldRuns: number; readonly adoptedRuns: number };
+  /** The worker may take work from now on. */
+  readonly onAdmitted: () => void;
+}
+
+/**
+ * A worker's presence on its host: its signs of life, and whether it may take work. It may not before it has reaped:
+ * completed one pass over the host in which engine and database answered everything, and in which what the host owes
+ * from before was removed. That is so at its start, after a silence in which its host may have been called lost, and
+ * when an admin has decommissioned the host meanwhile. Runs that it holds go on either way.
+ */
+export class HostPresence {
+  private isAdmitted = false;
+  private isStopped = false;
+  private admitting: Promise<void> | null = null;
+  private signing: Promise<void> = Promise.resolve();
+  private signedAtMs = -Infinity;
+  private refusal: string | null = NOT_YET;
+  private readonly timers = new Map<string, () => void>();
+
+  constructor(
+    private readonly deps: PresenceDeps,
+    private readonly options: PresenceOptions,
+  ) {}
+
+  /** Whether the worker may claim runs at this moment. A worker that could not sign for too long may not: see above. */
+  get mayClaim(): boolean {
+    return this.isAdmitted && this.deps.clock.monotonicMs() - this.signedAtMs < ABSENT_AFTER_MS;
+  }
+
+  /** Resolves after the first attempt to be admitted, whether it succeeded or is repeated. */
+  async start(): Promise<void> {
+    await this.sign();
+    await this.admitting;
+  }
+
+  /** The worker says goodbye: its row is taken away. Call it when its runs are handed back. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    for (const cancel of this.timers.values()) cancel();
+    await Promise.all([this.signing, this.admitting]);
+    try {
+      await this.deps.hosts.forgetWorker(this.options.worker.workerId);
+    } catch (error) {
+      this.deps.logger.warn({ error: wordsOf(error) }, 'could not say goodbye; the row of this worker goes by itself');
+    }
+  }
+
+  private sign(): Promise<void> {
+    this.signing = this.trySign().finally(() => this.later('sign', SIGN_EVERY_MS, () => this.sign()));
+    return this.signing;
+  }
+
+  private async trySign(): Promise<void> {
+    const askedAtMs = this.deps.clock.monotonicMs();
+    const wasSilent = this.isAdmitted && !this.mayClaim;
+    try {
+      const { isDecommissioned } = await this.deps.hosts.noteWorker(this.compose());
+      if (wasSilent) this.suspend('it was silent for longer than a host may be unnoticed');
+      else if (isDecommissioned && this.isAdmitted) this.suspend('its host was decommissioned');
+      this.signedAtMs = askedAtMs;
+      if (!this.isAdmitted) this.beginAdmission();
+    } catch (error) {
+      this.deps.logger.warn({ error: wordsOf(error) }, 'could not leave a sign of life');
+    }
+  }
+
+  private suspend(why: string): void {
+    this.isAdmitted = false;
+    this.refusal = NOT_YET;
+    this.deps.logger.warn({ why }, 'takes no work before it has reaped its host');
+  }
+
+  private beginAdmission(): void {
+    this.admitting ??= this.tryAdmit().finally(() => (this.admitting = null));
+  }
+
+  private async tryAdmit(): Promise<void> {
+    const { hosts, reaper, logger } = this.deps;
+    const { worker, onAdmitted } = this.options;
+    try {
+      const { reaped, removed, resisting } = await reaper.passOver();
+      const owed = await settleObligations(this.deps, worker);
+      const { wasDecommissioned, verifiedRunIds } = await hosts.readmit(worker.host, {
+        removed,
+        resistingRunIds: [...resisting, ...owed.resisting],
+      });
+      this.isAdmitted = true;
+      this.refusal = null;
+      logger.info(
+        {
+          reaped,
+          settled: owed.settled,
+          resisting: [...resisting, ...owed.resisting],
+          verifiedRunIds,
+          wasDecommissioned,
+        },
+        wasDecommissioned
+          ? 'host reaped; it was decommissioned, is back, and takes work again'
+          : 'host reaped; the worker takes work from now on',
+      );
+      onAdmitted();
+    } catch (error) {
+      this.noteRefusal(wordsOf(error));
+      this.later('admit', TRY_AGAIN_MS, async () => this.beginAdmission());
+    }
+  }
+
+  private noteRefusal(why: string): void {
+    const refusal = `the pass over its host failed: ${why}`;
+    if (refusal !== this.refusal)
+      this.deps.logger.error({ why }, 'takes no work: the pass over its host failed; trying again');
+    this.refusal = refusal;
+  }
+
+  private compose(): WorkerSign {
+    const { clock, reaper } = this.deps;
+    const { worker, about, load } = this.options;
+    const { lastPassAtMs, ...findings } = reaper.findings;
+    const lastPassAgoMs = lastPassAtMs === null ? null : clock.monotonicMs() - lastPassAtMs;
+    return { ...about, ...load(), id: worker.workerId, refusal: this.refusal, reaper: { ...findings, lastPassAgoMs } };
+  }
+
+  private later(name: string, delayMs: number, work: () => Promise<void>): void {
+    if (this.isStopped) return;
+    this.timers.set(
+      name,
+      this.deps.clock.after(delayMs, () => void work()),
+    );
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,57 @@
+import { hostStoreContract } from '@crewtab/testing/stores/host-store-contract';
+import { pastTheGuard, runStoreSubject } from './run-store-subject';
+import { StoreFixture } from './store-fixture';
+
+let fixture: StoreFixture;
+
+beforeAll(async () => {
+  fixture = await StoreFixture.create();
+});
+afterAll(() => fixture.dispose());
+
+hostStoreContract('PrismaHostStore', async () => {
+  const subject = await runStoreSubject(fixture);
+  return { ...subject, hosts: fixture.store.hosts, passTime };
+});
+
+const INSTANTS = {
+  hosts: ['first_seen_at', 'last_seen_at', 'reaped_at', 'decommissioned_at'],
+  workers: ['started_at', 'last_seen_at', 'reaper_last_pass_at'],
+  schedulers: ['started_at', 'last_seen_at', 'steady_since', 'sweeper_last_pass_at'],
+  schedule_runs: ['queued_at', 'lease_until', 'started_at', 'deadline_at', 'finished_at', 'teardown_begun_at'],
+};
+
+async function passTime(ms: number): Promise<void> {
+  for (const [table, columns] of Object.entries(INSTANTS)) {
+    const moved = columns.map((column) => `${column} = ${column} - ${Math.round(ms)} * interval '1 millisecond'`);
+    const sql = `UPDATE ${table} SET ${moved.join(', ')}`;
+    await (table === 'schedule_runs' ? pastTheGuard(fixture, sql, []) : fixture.sql(sql));
+  }
+}
+
+describe('rows of what is gone', () => {
+  const sign = (id: string) =>
+    fixture.store.hosts.noteScheduler({
+      id,
+      hostname: 'machine',
+      pid: 1,
+      version: '1',
+      sweeper: { lastPassAgoMs: null, error: null },
+    });
+
+  it('are removed: processes after a day, hosts without debts after a month', async () => {
+    await fixture.empty();
+    await fixture.sql(`INSERT INTO hosts (id, runtime, description, last_seen_at) VALUES
+      ('old', 'docker', '', now() - interval '31 days'), ('quiet', 'docker', '', now() - interval '29 days')`);
+    await fixture.sql(`INSERT INTO workers (id, host_id, hostname, pid, version, last_seen_at, capacity, held_runs, adopted_runs,
+        reaped_runs, resisting_things)
+      VALUES ('dead', 'quiet', 'm', 1, '1', now() - interval '25 hours', 1, 0, 0, 0, 0),
+        ('recent', 'quiet', 'm', 1, '1', now() - interval '23 hours', 1, 0, 0, 0, 0)`);
+    await sign('first');
+    await fixture.sql(`UPDATE schedulers SET last_seen_at = now() - interval '25 hours'`);
+    await sign('second');
+    const { hosts, workers, schedulers } = await fixture.store.hosts.readSystem();
+    const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
+    expect([ids(hosts), ids(workers), ids(schedulers)]).toEqual([['quiet'], ['recent'], ['second']]);
+  });
+});
