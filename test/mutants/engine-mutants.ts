@@ -1,0 +1,164 @@
+import type { Mutant } from './mutant';
+
+const unit = (specs: string): Mutant['caughtBy'] => ({ layer: 'unit', specs });
+const RUNNING = 'libs/engine/running';
+const HOLDER = `${RUNNING}/run-holder.spec.ts`;
+
+/** Faults in how the engine acts on the rules: what a crash, a lost answer or a second worker makes of it. */
+export const ENGINE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'permit-is-not-asked',
+    breaks: 'A worker writes the prompt although the permit is not its own (I5).',
+    edits: [
+      { file: `${RUNNING}/send-prompt.ts`, search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'request-id-is-reused',
+    breaks: 'Two delegated tasks have one id on the wire: the answer to the first is taken for that to the second.',
+    edits: [
+      {
+        file: 'libs/domain/runs/delegation.ts',
+        search: 'return `delegate:${delegationId}`;',
+        replace: 'return `delegate:${delegationId.slice(0, 1)}`;',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/team-delegations.spec.ts`),
+  },
+  {
+    name: 'delegation-is-sent-again',
+    breaks: 'A task whose permit went to an earlier worker is given to the teammate a second time.',
+    edits: [
+      {
+        file: `${RUNNING}/team-delegations.ts`,
+        search: 'if (isOurs) await startTurn(',
+        replace: 'if (isOurs !== null) await startTurn(',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/team-delegations.spec.ts`),
+  },
+  {
+    name: 'teardown-error-is-swallowed',
+    breaks: 'What the engine could not remove is not looked at: the run is finished, and its container stands (I8).',
+    edits: [
+      {
+        file: `${RUNNING}/tear-down.ts`,
+        search: 'if (report.left.length === 0) return null;',
+        replace: 'if (report.left.length >= 0) return null;',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'unreachable-engine-counts-as-clean',
+    breaks: 'A teardown during which the engine did not answer is taken for a clean one (I8).',
+    edits: [
+      {
+        file: `${RUNNING}/tear-down.ts`,
+        search: "return { removed: NOTHING, failure: { code: 'teardown_failed', message } };",
+        replace: 'return { removed: NOTHING, failure: message === null ? null : null };',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'worker-never-lets-go',
+    breaks: 'A worker that cannot renew its leases goes on beside the one that takes its runs over.',
+    edits: [
+      {
+        file: `${RUNNING}/run-holder.ts`,
+        search: 'if (nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;',
+        replace: 'if (nowMs - renewedAtMs < Infinity) continue;',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'let-go-by-the-wall-clock',
+    breaks: 'Letting go is timed by a clock that somebody may set back.',
+    edits: [
+      {
+        file: `${RUNNING}/run-holder.ts`,
+        search: 'letGoOfStale(): void {\n    const nowMs = this.deps.clock.monotonicMs();',
+        replace: 'letGoOfStale(): void {\n    const nowMs = this.deps.clock.now().getTime() - 9e12;',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'adoption-stores-everything-again',
+    breaks:
+      'A worker that adopts a run stores the output from its first line, not from the cursor: all is doubled (I14).',
+    edits: [
+      {
+        file: `${RUNNING}/agent-session.ts`,
+        search: 'const isReplayed = line.index < stored[line.stream];',
+        replace: 'const isReplayed = line.index < 0 * stored[line.stream];',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'cursor-runs-ahead-of-the-messages',
+    breaks: 'The cursor counts a line whose message is still in memory: a crash there loses it (I14).',
+    edits: [
+      {
+        file: `${RUNNING}/conversation-recorder.ts`,
+        search: 'while (!this.isClosed && (this.batch || this.buffer.length > 0)) {',
+        replace: 'while (!this.isClosed && (this.batch || this.buffer.length > 1)) {',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'cancel-is-forgotten-by-an-older-row',
+    breaks:
+      'A cancel that came by signal while the prompt was being confirmed is overwritten by the row read before it.',
+    edits: [
+      {
+        file: `${RUNNING}/run-driver.ts`,
+        search: 'return run.cancelRequestedAt ? run : { ...run, cancelRequestedAt, cancelCode };',
+        replace: 'return run.cancelRequestedAt || cancelCode || cancelRequestedAt ? run : run;',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/late-cancel.spec.ts`),
+  },
+  {
+    name: 'reaper-trusts-an-unreadable-database',
+    breaks: 'While Postgres cannot be read, every run looks unknown, and the reaper removes them all (I13).',
+    edits: [
+      {
+        file: 'libs/engine/reaping/orphan-reaper.ts',
+        search: 'store.lookUp(found.map(({ runId }) => runId))',
+        replace:
+          'store.lookUp(found.map(({ runId }) => runId)).catch(() => new Map<string, { isFinished: boolean }>())',
+      },
+    ],
+    caughtBy: unit('libs/engine/reaping'),
+  },
+  {
+    name: 'reaper-takes-what-is-just-made',
+    breaks: 'The reaper removes what was made a moment ago for a run that its look at the database did not show yet.',
+    edits: [
+      {
+        file: 'libs/engine/reaping/orphan-reaper.ts',
+        search: 'resources.youngestAgeMs > UNKNOWN_GRACE_MS',
+        replace: 'resources.youngestAgeMs >= 0',
+      },
+    ],
+    caughtBy: unit('libs/engine/reaping'),
+  },
+  {
+    name: 'sweeper-does-not-offer-again',
+    breaks: 'A queued run whose wake-up Redis lost waits for ever.',
+    edits: [
+      {
+        file: 'libs/engine/firing/schedule-sweeper.ts',
+        search: 'if (runIds.length > 0) await this.deps.queue.offerRuns(runIds);',
+        replace: 'if (runIds.length < 0) await this.deps.queue.offerRuns(runIds);',
+      },
+    ],
+    caughtBy: unit('libs/engine/firing/firing.spec.ts'),
+  },
+];

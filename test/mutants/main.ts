@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+import { huntMutants, type Hunt } from './hunt-mutants';
+import { MUTANTS } from './mutants';
+import { Workshop } from './workshop';
+
+const HELP = `usage: npm run mutants [-- --only <part of a name>]... [--layer <layer>] [--list]
+
+Plants one fault at a time into a copy of the project and expects a named layer of tests to notice.
+Exit code 1 when a fault survives, when an edit does not fit any more, or when a layer fails by itself.`;
+
+/** @returns the exit code. */
+export async function main(project: string, args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: 'string', multiple: true },
+      layer: { type: 'string' },
+      list: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) return say(HELP);
+  const chosen = MUTANTS.filter(
+    ({ name, caughtBy }) =>
+      (values.layer === undefined || caughtBy.layer === values.layer) &&
+      (values.only === undefined || values.only.some((part) => name.includes(part))),
+  );
+  if (values.list) return say(chosen.map(({ name, breaks }) => `${name}: ${breaks}`).join('\n'));
+  if (chosen.length === 0) throw new Error('no mutant has such a name');
+  const workshop = await Workshop.open(project);
+  try {
+    const hunts = await huntMutants(workshop, chosen, (hunt) => say(lineOf(hunt)));
+    const caught = hunts.filter(({ result }) => result === 'caught').length;
+    say(`\n${caught} of ${hunts.length} mutants caught by the layer that must catch them`);
+    return caught === hunts.length ? 0 : 1;
+  } finally {
+    await workshop.close();
+  }
+}
+
+function lineOf(hunt: Hunt): string {
+  const { name, breaks, caughtBy } = hunt.mutant;
+  switch (hunt.result) {
+    case 'caught':
+      return `✓ ${name}: caught by ${caughtBy.layer} in ${seconds(hunt.tookMs)}: ${hunt.test}`;
+    case 'survived':
+      return `✗ ${name}: SURVIVED ${caughtBy.layer} (${caughtBy.specs}) in ${seconds(hunt.tookMs)}. ${breaks}`;
+    case 'error':
+      return `✗ ${name}: ${hunt.words}`;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function say(text: string): 0 {
+  console.log(text);
+  return 0;
+}

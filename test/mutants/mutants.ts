@@ -1,0 +1,7 @@
+import { ENGINE_MUTANTS } from './engine-mutants';
+import type { Mutant } from './mutant';
+import { RULE_MUTANTS } from './rule-mutants';
+import { RUNTIME_MUTANTS } from './runtime-mutants';
+import { STORE_MUTANTS } from './store-mutants';
+
+export const MUTANTS: readonly Mutant[] = [...RULE_MUTANTS, ...ENGINE_MUTANTS, ...STORE_MUTANTS, ...RUNTIME_MUTANTS];

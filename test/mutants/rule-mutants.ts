@@ -1,0 +1,129 @@
+import type { Mutant } from './mutant';
+
+const unit = (specs: string): Mutant['caughtBy'] => ({ layer: 'unit', specs });
+const SCHEDULES = 'libs/domain/schedules';
+
+/** Faults in the pure rules: due instants, catch-up, overlap, the state machine. Their tables and properties notice. */
+export const RULE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'catch-up-window-is-ignored',
+    breaks: 'An instant from last year is run as a catch-up (I2).',
+    edits: [
+      {
+        file: `${SCHEDULES}/plan-firing.ts`,
+        search: 'if (isWanted && ageMs <= request.catchUpWindowMs)',
+        replace: 'if (isWanted)',
+      },
+    ],
+    caughtBy: unit(`${SCHEDULES}/plan-firing.spec.ts`),
+  },
+  {
+    name: 'late-instants-vanish',
+    breaks: 'What the catch-up policy does not run is dropped instead of recorded as missed (I2).',
+    edits: [
+      {
+        file: `${SCHEDULES}/plan-firing.ts`,
+        search: 'occurrences: due.map((scheduledFor) => planOccurrence(request, scheduledFor, newestAt)),',
+        replace:
+          "occurrences: due.map((scheduledFor) => planOccurrence(request, scheduledFor, newestAt)).filter(({ disposition }) => disposition === 'fire'),",
+      },
+    ],
+    caughtBy: unit(`${SCHEDULES}/plan-firing.spec.ts`),
+  },
+  {
+    name: 'repeated-local-time-fires-twice',
+    breaks: 'When clocks go back, a schedule fires in the first and in the second of the two equal hours (I3).',
+    edits: [
+      {
+        file: `${SCHEDULES}/next-fire.ts`,
+        search: 'if (day.changesAt <= instant) latest =',
+        replace: 'if (day.changesAt < 0 && day.changesAt <= instant) latest =',
+      },
+    ],
+    caughtBy: unit(`${SCHEDULES}/next-fire.spec.ts`),
+  },
+  {
+    name: 'skipped-local-time-never-fires',
+    breaks: 'When clocks go forward over a scheduled time, that day has no run (I2).',
+    edits: [
+      {
+        file: `${SCHEDULES}/next-fire.ts`,
+        search: 'if (local <= day.changesAt + day.offsetAfter) return day.changesAt;',
+        replace: 'if (local <= day.changesAt + day.offsetAfter) return local - day.offsetAfter;',
+      },
+    ],
+    caughtBy: unit(`${SCHEDULES}/next-fire.spec.ts`),
+  },
+  {
+    name: 'overlap-skip-runs-anyway',
+    breaks: 'With overlap `skip`, a due instant runs beside the active run (I10).',
+    edits: [
+      {
+        file: `${SCHEDULES}/overlap.ts`,
+        search: "case 'skip':\n      return 'skip';",
+        replace: "case 'skip':\n      return 'run';",
+      },
+    ],
+    caughtBy: unit(`${SCHEDULES}/overlap.spec.ts`),
+  },
+  {
+    name: 'exit-137-is-out-of-memory',
+    breaks: 'An agent that was killed is reported as out of memory, though the engine did not say so.',
+    edits: [
+      {
+        file: 'libs/domain/runs/agent-end.ts',
+        search: 'if (end.isOutOfMemory) {',
+        replace: 'if (end.isOutOfMemory || end.exitCode === 137) {',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'cancel-is-lost-while-prompting',
+    breaks: 'A cancel that arrives between permit and confirmation is not looked at before the deadline.',
+    edits: [
+      {
+        file: 'libs/domain/runs/decide.ts',
+        search: '  const cancel = cancelled(run);\n  if (cancel) return cancel;\n  if (write',
+        replace: '  if (write',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'unconfirmed-prompt-is-sent-again',
+    breaks: 'A worker that adopts a run between permit and proof writes the prompt a second time (I5).',
+    edits: [
+      {
+        file: 'libs/domain/runs/decide.ts',
+        search: 'failed(isUndecidable ? DELIVERY_UNCONFIRMED : null) ??',
+        replace: "(isUndecidable ? ({ kind: 'prompt' } as const) : null) ??",
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'deadline-before-the-end-of-the-work',
+    breaks: 'A team that finished in time while nobody looked is made a timeout by whoever adopts its run (I13).',
+    edits: [
+      {
+        file: 'libs/domain/runs/decide.ts',
+        search: '    succeeded(run, observation) ??\n    timedOut(run, now) ??',
+        replace: '    timedOut(run, now) ??\n    succeeded(run, observation) ??',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'success-with-open-delegations',
+    breaks: 'A run ends as success while a teammate is still at work (I6).',
+    edits: [
+      {
+        file: 'libs/domain/runs/decide.ts',
+        search: "if (turn?.status !== 'done' || observation.openDelegations > 0) return null;",
+        replace: "if (turn?.status !== 'done') return null;",
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+];

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { jestArguments, needsBuild, type Mutant } from './mutant';
+
+/** A layer that needs longer hangs, ms. */
+const LIMIT_MS = 240_000;
+const LAST_LINES = 30;
+
+export type LayerVerdict =
+  | { readonly kind: 'passed' }
+  /** A test failed: somebody noticed. */
+  | { readonly kind: 'failed'; readonly test: string }
+  /** Nothing was tested: it did not load, did not build, or did not end. That is nobody's merit. */
+  | { readonly kind: 'broken'; readonly words: string };
+
+interface JestReport {
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+/** Runs the layer of a mutant in `folder`, which holds the project with or without the mutant. */
+export async function runLayer(folder: string, mutant: Mutant): Promise<LayerVerdict> {
+  if (needsBuild(mutant)) {
+    const built = await runNode(folder, ['scripts/build.mjs']);
+    if (built.code !== 0) return { kind: 'broken', words: `it does not build:\n${built.output}` };
+  }
+  const report = join(folder, 'mutant-report.json');
+  await rm(report, { force: true });
+  const jest = ['node_modules/jest/bin/jest.js', ...jestArguments(mutant), '--json', '--outputFile', report];
+  const { output } = await runNode(folder, jest);
+  return toVerdict(await readFile(report, 'utf8').catch(() => null), output);
+}
+
+export function toVerdict(report: string | null, output: string): LayerVerdict {
+  if (report === null) return { kind: 'broken', words: `no report; the last it said:\n${output}` };
+  const { testResults, numPassedTests } = JSON.parse(report) as JestReport;
+  const failed = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'failed'),
+  );
+  const [first] = failed;
+  if (first) return { kind: 'failed', test: first.fullName };
+  const unloadable = testResults.find(({ assertionResults, message }) => assertionResults.length === 0 && message);
+  if (unloadable) return { kind: 'broken', words: unloadable.message };
+  if (numPassedTests === 0) return { kind: 'broken', words: 'no test was run' };
+  return { kind: 'passed' };
+}
+
+/** @returns the exit code, and the last lines of what it printed. A process that hangs is ended with its children. */
+function runNode(folder: string, args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const end = (): void => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    };
+    const timer = setTimeout(end, LIMIT_MS);
+    process.once('exit', end);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      process.off('exit', end);
+      const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\n');
+      resolve({ code, output: lines.slice(-LAST_LINES).join('\n') });
+    });
+  });
+}

@@ -1,0 +1,75 @@
+import type { Mutant } from './mutant';
+
+/** The contract that every runtime keeps, on a real engine. */
+const onDocker = (tests: string): Mutant['caughtBy'] => ({
+  layer: 'integration',
+  specs: 'test/integration/runtime-docker/contract.spec.ts',
+  tests,
+});
+
+/** Faults at the container engine: who is removed, and how. Only a real engine can notice. */
+export const RUNTIME_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'teardown-by-name-prefix',
+    breaks: 'What merely has a name like a deployment of ours is removed with it (I9).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/teardown.ts',
+        search: "const containers = found.filter(({ kind }) => kind === 'container');",
+        replace: `const prefixes = found.map(({ name }) => name.replace(/-[^-]+$/, ''));
+  const everything = await engine.docker.listContainers({ all: true });
+  const alike = everything.filter(({ Names: [name = ''] }) => prefixes.some((prefix) => name.startsWith('/' + prefix)));
+  const containers = alike.map(({ Id: id, Names: [name = id], State: state }) => ({
+    ...(found[0] as RunThing),
+    kind: 'container' as const,
+    id,
+    name,
+    isRunning: state === 'running',
+  }));`,
+      },
+    ],
+    caughtBy: onDocker('touches neither other runs'),
+  },
+  {
+    name: 'teardown-ignores-the-installation',
+    breaks: "Another installation's things on the same engine are taken for ours (I9).",
+    edits: [
+      {
+        file: 'libs/runtime-docker/labels.ts',
+        search: 'const filter = [`${LABELS.installation}=${installationId}`];',
+        replace: 'const filter = [LABELS.installation, ...(installationId ? [] : [installationId])];',
+      },
+    ],
+    caughtBy: onDocker('lists what stands'),
+  },
+  {
+    name: 'sigterm-is-all-that-is-sent',
+    breaks: 'An agent that ignores SIGTERM is never killed, and the run never torn down (I8).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/teardown.ts',
+        search: 'remove({ force: true, v: true, abortSignal })',
+        replace: 'remove({ force: false, v: true, abortSignal })',
+      },
+    ],
+    caughtBy: onDocker('kills an agent that ignores SIGTERM'),
+  },
+  {
+    name: 'no-grace-before-the-kill',
+    breaks: 'Work that is cut short is killed at once, without the time to close its files.',
+    edits: [{ file: 'libs/runtime-docker/teardown.ts', search: 'if (graceMs > 0)', replace: 'if (graceMs > 1e9)' }],
+    caughtBy: onDocker('end by itself within its grace'),
+  },
+  {
+    name: 'refused-removal-is-swallowed',
+    breaks: 'What the engine refuses to remove is not reported as left behind (I8).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/teardown.ts',
+        search: 'return left.map(({ kind, id, name }) =>',
+        replace: 'return left.slice(left.length).map(({ kind, id, name }) =>',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/runtime-docker/teardown.spec.ts' },
+  },
+];

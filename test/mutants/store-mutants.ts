@@ -1,0 +1,247 @@
+import type { Mutant } from './mutant';
+
+const RUN_STORE = { layer: 'integration', specs: 'test/integration/store/run-store.spec.ts' } as const;
+const FIRE_STORE = { layer: 'integration', specs: 'test/integration/store/fire-store.spec.ts' } as const;
+const CLAIMS = 'libs/store-prisma/run-claims.ts';
+const TRANSITIONS = 'libs/store-prisma/run-transitions.ts';
+const CONVERSATION = 'libs/store-prisma/run-conversation.ts';
+const FIRING = 'libs/store-prisma/fire-statements.ts';
+
+/** Faults in the statements that decide. Only a real Postgres can notice them: the fakes do not share the SQL. */
+export const STORE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'claim-keeps-the-epoch',
+    breaks: 'A worker that takes a run over gets the same epoch as the one before it, so neither is fenced off (I7).',
+    edits: [
+      {
+        file: CLAIMS,
+        search: 'SET epoch = r.epoch + 1, owner = $2',
+        replace: 'SET epoch = GREATEST(r.epoch, 1), owner = $2',
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'claim-takes-what-is-held',
+    breaks: 'A run whose lease holds can be claimed by another worker (I7).',
+    edits: [{ file: CLAIMS, search: 'AND ${IS_FREE} AND (r.host IS NULL', replace: 'AND (r.host IS NULL' }],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'renewal-ignores-the-epoch',
+    breaks: 'A worker renews the lease of a run that somebody else (or its own later claim) has taken over (I7).',
+    edits: [
+      {
+        file: CLAIMS,
+        search: "AND r.epoch = held.epoch AND r.owner = $1 AND r.phase <> 'finished'",
+        replace: "AND r.phase <> 'finished'",
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'queued-run-begins-beside-another',
+    breaks: 'With overlap `queue`, a run is given to a worker while an earlier one of its schedule is active (I10).',
+    edits: [{ file: CLAIMS, search: "AND (r.status <> 'queued' OR NOT ${MUST_WAIT})", replace: '' }],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'message-of-a-stale-epoch',
+    breaks: 'A worker that lost its claim still adds to the conversation (I7, I14).',
+    edits: [
+      {
+        file: CONVERSATION,
+        search: 'WHERE r.id = $1 AND r.epoch = $2 RETURNING r.organization_id, r.id, r.last_seq',
+        replace: 'WHERE r.id = $1 AND r.epoch <> -$2::int RETURNING r.organization_id, r.id, r.last_seq',
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'output-of-a-stale-epoch',
+    breaks: 'A worker that lost its claim still moves the cursor of an agent, with the messages (I7, I14).',
+    edits: [
+      {
+        file: CONVERSATION,
+        search: 'SELECT r.id FROM schedule_runs r WHERE r.id = $1 AND r.epoch = $2 FOR NO KEY UPDATE',
+        replace: 'SELECT r.id FROM schedule_runs r WHERE r.id = $1 AND r.epoch <> -$2::int FOR NO KEY UPDATE',
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'repeated-append-is-stored-twice',
+    breaks: 'Messages whose first answer was lost are stored again: the cursor is not compared (I14).',
+    edits: [
+      {
+        file: CONVERSATION,
+        search: 'AND a.stdout_lines = $5 AND a.stderr_lines = $6 RETURNING a.run_id',
+        replace: 'AND $5::int >= 0 AND $6::int >= 0 RETURNING a.run_id',
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'outcome-of-a-stale-epoch',
+    breaks: 'A worker that lost its claim still decides how the run ends (I4, I7).',
+    edits: [
+      {
+        file: TRANSITIONS,
+        search:
+          "WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring') RETURNING r.*",
+        replace:
+          "WHERE r.id = $1 AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring') RETURNING r.*",
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'permit-for-everybody',
+    breaks: 'Every worker that asks for the permit to prompt is told that it is theirs (I5).',
+    edits: [{ file: TRANSITIONS, search: 'return row.permit_epoch === claim.epoch;', replace: 'return true;' }],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'success-before-teardown',
+    breaks: 'A success becomes the status with the outcome, before anything is removed (I4, I8).',
+    edits: [
+      {
+        file: TRANSITIONS,
+        search: "status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,",
+        replace: 'status = $3::run_status,',
+      },
+      {
+        file: TRANSITIONS,
+        search: "finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END",
+        replace: 'finished_at = now()',
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'deadline-from-adoption',
+    breaks: 'Whoever adopts a run gives it a new deadline, so that it may never end (I4).',
+    edits: [
+      {
+        file: CLAIMS,
+        search: "SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'",
+        replace:
+          "SET epoch = r.epoch + 1, owner = $1, deadline_at = now() + r.timeout_ms * interval '1 millisecond', lease_until = now() + $4 * interval '1 millisecond'",
+      },
+    ],
+    caughtBy: RUN_STORE,
+  },
+  {
+    name: 'second-terminal-status',
+    breaks: 'The database lets a terminal status be replaced by another one (I4).',
+    edits: [
+      {
+        file: 'prisma/migrations/20261124000000_init/migration.sql',
+        search: 'ELSIF OLD."finished_at" IS NOT NULL AND (NEW."status" <> OLD."status"',
+        replace:
+          'ELSIF OLD."finished_at" IS NOT NULL AND OLD."finished_at" < OLD."queued_at" AND (NEW."status" <> OLD."status"',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/database-law.spec.ts' },
+  },
+  {
+    name: 'instant-moved-on-without-a-row',
+    breaks: 'The hot path moves a schedule to its next instant without recording the one that was due (I2).',
+    edits: [
+      {
+        file: FIRING,
+        search: 'FROM due JOIN plans ON plans.id = due.team_id',
+        replace: 'FROM due JOIN plans ON plans.id = due.team_id AND false',
+      },
+    ],
+    caughtBy: FIRE_STORE,
+  },
+  {
+    name: 'missed-instants-are-not-recorded',
+    breaks: 'Instants that nobody fired in time leave no row (I2).',
+    edits: [
+      {
+        file: FIRING,
+        search: 'WHERE s.id = $1\n    ORDER BY planned.scheduled_for',
+        replace: "WHERE s.id = $1 AND planned.status <> 'missed'\n    ORDER BY planned.scheduled_for",
+      },
+    ],
+    caughtBy: FIRE_STORE,
+  },
+  {
+    name: 'conflict-on-the-hot-path-is-an-error',
+    breaks: 'An instant that has its row already makes the whole batch fail, again and again (I1, I2).',
+    edits: [
+      {
+        file: FIRING,
+        search:
+          "ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING\n      RETURNING",
+        replace: 'RETURNING',
+      },
+    ],
+    caughtBy: FIRE_STORE,
+  },
+  {
+    name: 'two-rows-for-an-instant',
+    breaks: 'The database lets two runs have the same schedule and instant (I1).',
+    edits: [
+      {
+        file: 'prisma/migrations/20261124000000_init/migration.sql',
+        search:
+          'CREATE UNIQUE INDEX "schedule_runs_one_per_instant" ON "schedule_runs" ("schedule_id", "scheduled_for")',
+        replace:
+          'CREATE UNIQUE INDEX "schedule_runs_one_per_instant" ON "schedule_runs" ("schedule_id", "scheduled_for", "id")',
+      },
+      {
+        file: FIRING,
+        search:
+          "ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING\n      RETURNING",
+        replace: 'ON CONFLICT DO NOTHING RETURNING',
+      },
+      {
+        file: FIRING,
+        search:
+          "ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING\n    RETURNING",
+        replace: 'ON CONFLICT DO NOTHING RETURNING',
+      },
+    ],
+    caughtBy: FIRE_STORE,
+  },
+  {
+    name: 'idempotency-key-is-not-stored',
+    breaks:
+      'A manual run does not keep the key of its request, so that a repetition after a crash makes a second one (I3).',
+    edits: [
+      {
+        file: 'libs/store-prisma/archive-statements.ts',
+        search: "'manual', now(), $4,",
+        replace: "'manual', now(), NULLIF($4::text, $4::text),",
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/run-archive.spec.ts' },
+  },
+  {
+    name: 'status-of-a-schedule-from-any-run',
+    breaks: 'A schedule is in error because of any failed run, not the latest one (I11).',
+    edits: [
+      {
+        file: 'libs/store-prisma/schedule-statements.ts',
+        search: 'ORDER BY r.finished_at DESC LIMIT 1) IN',
+        replace: 'ORDER BY r.finished_at LIMIT 1) IN',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/teams-and-schedules.spec.ts' },
+  },
+  {
+    name: 'pause-leaves-the-instant-armed',
+    breaks: 'A deleted schedule stays enabled and fires once more (I12).',
+    edits: [
+      {
+        file: 'libs/store-prisma/schedule-statements.ts',
+        search: 'deleted_at = now(), enabled = false, team_id = NULL, next_fire_at = NULL, following_fire_at = NULL,',
+        replace: 'deleted_at = now(), team_id = NULL,',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/teams-and-schedules.spec.ts' },
+  },
+];
