@@ -67,11 +67,15 @@ export class InMemoryHostStore implements HostStore {
     if (host) this.hosts.set(hostId, { ...host, reapedAt: now, decommissionedAt: null, decommissionedBy: null });
     const proven = this.runs.rows().filter((stored) => {
       const { run } = stored;
-      const isGivenUp = (run.teardown.receipt?.givenUp ?? null) !== null && run.teardown.receipt.verifiedAt === null;
+      const { receipt } = run.teardown;
+      const isGivenUp = receipt?.givenUp !== null && receipt?.verifiedAt === null;
       return run.host === hostId && isGivenUp && !resistingRunIds.includes(run.id);
     });
     for (const stored of proven) this.prove(stored, removed.get(stored.run.id), now);
-    return { wasDecommissioned: (host?.decommissionedAt ?? null) !== null, verifiedRunIds: proven.map(({ run }) => run.id) };
+    return {
+      wasDecommissioned: (host?.decommissionedAt ?? null) !== null,
+      verifiedRunIds: proven.map(({ run }) => run.id),
+    };
   }
 
   async claimObligations(worker: WorkerIdentity, limit: number): Promise<Run[]> {

@@ -136,7 +136,22 @@ export async function startHttp(
     recorded.length = 0;
     logger.entries.length = 0;
   };
-  return { app, reset, server, clock, catalog, runs, access, idempotency, hosts, hostRuns, queue, logger, recorded, call };
+  return {
+    app,
+    reset,
+    server,
+    clock,
+    catalog,
+    runs,
+    access,
+    idempotency,
+    hosts,
+    hostRuns,
+    queue,
+    logger,
+    recorded,
+    call,
+  };
 }
 
 /** The smallest team that is valid under the docker runtime. */
