@@ -1,0 +1,56 @@
+import { scaled, type Figure, type Result } from './figure';
+import { StreamingRuns, type Counted } from './streaming-runs';
+
+const RESTARTS = 20;
+const WORKERS = 3;
+const SCHEDULERS = 2;
+const RUNS_AT_ONCE = 6;
+
+export const rollingRestarts: Figure = {
+  name: 'rolling-restarts',
+  about: '20 restarts of all workers and schedulers, one after the other, during long runs: nothing harmed or lost',
+  async measure({ install, scale, log }) {
+    const crewtab = await install({ workers: WORKERS, schedulers: SCHEDULERS });
+    const streaming = await StreamingRuns.start(crewtab, RUNS_AT_ONCE);
+    const restarts = scaled(RESTARTS, scale);
+    for (let round = 1; round <= restarts; round++) {
+      for (const worker of crewtab.runningWorkers()) {
+        worker.kill('SIGTERM');
+        await worker.exited;
+        await crewtab.startWorker();
+      }
+      for (let number = 0; number < SCHEDULERS; number++) {
+        crewtab.schedulers[number]?.kill('SIGTERM');
+        await crewtab.schedulers[number]?.exited;
+        await crewtab.startScheduler(number);
+      }
+      log(`rolling restart ${round} of ${restarts}`);
+    }
+    return harmless(
+      `${restarts} rolling restarts of ${WORKERS} workers and ${SCHEDULERS} schedulers`,
+      await streaming.end(),
+      log,
+    );
+  },
+};
+
+/** Two lines that count what was harmed; every harmed run is named. */
+export function harmless(what: string, counted: Counted, log: (line: string) => void): Result[] {
+  for (const harmed of counted.harmed) log(`harmed: ${harmed}`);
+  return [
+    {
+      what: `${what}: runs harmed`,
+      seconds: null,
+      counted: `${counted.harmed.length} of ${counted.runs}`,
+      aim: '0',
+      isMet: counted.harmed.length === 0,
+    },
+    {
+      what: `${what}: messages lost, doubled or out of order`,
+      seconds: null,
+      counted: `${counted.messagesWrong} of ${counted.messages}`,
+      aim: '0',
+      isMet: counted.messagesWrong === 0,
+    },
+  ];
+}
