@@ -112,18 +112,21 @@ describeWithDocker('the life of a run, on real containers', () => {
     expectInOrder(stream.messages);
   });
 
-  it('keeps what it started with when its team and schedule are edited and deleted', async () => {
+  it.each([
+    { during: 'deploying', env: { DEMO_HANDSHAKE_DELAY_MS: '4000' } },
+    { during: 'monitoring', env: {} },
+  ])('keeps what it started with when its team and schedule are edited and deleted while $during', async (when) => {
     const { api } = crewtab;
     const prompt = 'stream 200 every 20ms';
-    const started = await start(prompt);
-    await api.untilRun(started.id, ({ phase }) => phase === 'monitoring');
+    const started = await start(prompt, { env: when.env });
+    await api.untilRun(started.id, ({ phase }) => phase === when.during);
     const other = [crewtab.leader({ name: 'other', command: ['/no/such/program'] })];
     await api.call('PATCH', `/teams/${started.teamId}`, { name: 'Renamed', agents: other });
     await api.call('PATCH', `/schedules/${started.scheduleId}`, { prompt: 'refuse' });
     await expect(api.call('DELETE', `/teams/${started.teamId}`)).rejects.toThrow(/409/);
     await api.call('DELETE', `/schedules/${started.scheduleId}`);
     await api.call('DELETE', `/teams/${started.teamId}`);
-    expect((await api.run(started.id)).status).toBe('running');
+    expect(await api.run(started.id)).toMatchObject({ status: 'running', phase: when.during });
     const run = await api.untilFinished(started.id);
     expect(run).toMatchObject({ status: 'success', teamName: 'Night shift', prompt });
     expect(saidIn(await api.messages(run.id))).toContain('chunk 200\n');

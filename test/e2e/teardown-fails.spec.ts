@@ -98,6 +98,9 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
       teardown: null,
     });
     expect((await api.schedule(started.scheduleId)).status).toBe('error');
+    // Nor does it need its schedule and its team any more.
+    await api.call('DELETE', `/schedules/${started.scheduleId}`);
+    await api.call('DELETE', `/teams/${started.teamId}`);
     const attempts = failed.teardownFailure?.attempts ?? 0;
     await untilRefused(started, attempts + 1);
     expect(await crewtab.leftovers()).toEqual([expect.stringContaining('volume sticky-run-')]);
