@@ -4,14 +4,15 @@ import type { Database, Statement } from './database';
 interface ClockRow {
   readonly id: string;
   readonly spec_version: number;
-  readonly enabled: boolean;
+  /** Enabled, and not set aside. */
+  readonly is_live: boolean;
   readonly cron: string;
   readonly timezone: string;
 }
 
 const UNSYNCED: Statement = {
   name: 'clocks_unsynced',
-  text: `SELECT id, spec_version, enabled, cron, timezone FROM schedules WHERE clock_version <> spec_version ORDER BY id LIMIT $1`,
+  text: `SELECT id, spec_version, enabled AND fault IS NULL AS is_live, cron, timezone FROM schedules WHERE clock_version <> spec_version ORDER BY id LIMIT $1`,
 };
 
 /** Never back: an answer of a slow writer must not hide a newer spec. */
@@ -24,13 +25,13 @@ const MARK_SYNCED: Statement = {
 
 const COUNT_ENABLED: Statement = {
   name: 'clocks_count_enabled',
-  text: 'SELECT count(*)::int AS enabled FROM schedules WHERE enabled',
+  text: 'SELECT count(*)::int AS enabled FROM schedules WHERE enabled AND fault IS NULL',
 };
 
 const LIST_ENABLED: Statement = {
   name: 'clocks_list_enabled',
-  text: `SELECT id, spec_version, enabled, cron, timezone FROM schedules
-    WHERE enabled AND ($1::uuid IS NULL OR id > $1::uuid) ORDER BY id LIMIT $2`,
+  text: `SELECT id, spec_version, enabled AND fault IS NULL AS is_live, cron, timezone FROM schedules
+    WHERE enabled AND fault IS NULL AND ($1::uuid IS NULL OR id > $1::uuid) ORDER BY id LIMIT $2`,
 };
 
 export async function findUnsyncedClocks(db: Database, limit: number): Promise<ClockSpec[]> {
@@ -57,6 +58,6 @@ export async function listEnabledClocks(db: Database, afterId: string | null, li
   return (await db.query<ClockRow>(LIST_ENABLED, [afterId, limit])).map(toClockSpec);
 }
 
-function toClockSpec({ id, spec_version: specVersion, enabled, cron, timezone }: ClockRow): ClockSpec {
-  return { scheduleId: id, specVersion, clock: enabled ? { cron, timezone } : null };
+function toClockSpec({ id, spec_version: specVersion, is_live: isLive, cron, timezone }: ClockRow): ClockSpec {
+  return { scheduleId: id, specVersion, clock: isLive ? { cron, timezone } : null };
 }

@@ -1,7 +1,23 @@
-import type { DueSchedule, FiredSchedule, FirePlanner, PlannedRow } from '@crewtab/domain/ports/fire-store';
+import type {
+  DueSchedule,
+  FiredSchedule,
+  FireOneOptions,
+  FirePlan,
+  FirePlanner,
+  PlanFault,
+  PlannedRow,
+} from '@crewtab/domain/ports/fire-store';
 import { replaceActive } from './cancel-runs';
 import type { Database, Session } from './database';
-import { COUNT_ACTIVE, INSERT_PLANNED, LOCK_ONE_DUE, MOVE_ON } from './fire-statements';
+import {
+  COUNT_ACTIVE,
+  INSERT_PLANNED,
+  LOCK_ONE_LATE,
+  LOCK_ONE_PUNCTUAL,
+  LOCK_THIS_DUE,
+  MOVE_ON,
+  SET_ASIDE,
+} from './fire-statements';
 
 interface DueRow {
   readonly id: string;
@@ -21,22 +37,53 @@ interface InsertedRow {
 }
 
 /** The general path of firing: one due schedule, in one transaction that holds its row. */
-export function fireOne(db: Database, plan: FirePlanner): Promise<FiredSchedule | null> {
+export function fireOne(
+  db: Database,
+  plan: FirePlanner,
+  { except = [], only }: FireOneOptions = {},
+): Promise<FiredSchedule | null> {
   return db.transaction(async (session) => {
-    const [due] = await session.query<DueRow>(LOCK_ONE_DUE);
+    const due = only === undefined ? await lockOneDue(session, except) : await lockThisDue(session, only);
     if (!due) return null;
-    const { rows, cancelActive, nextFireAt, followingFireAt } = plan(await toDueSchedule(session, due));
-    if (cancelActive) await replaceActive(session, due.id);
-    const inserted = await insertPlanned(session, due.id, rows);
-    await session.query(MOVE_ON, [due.id, nextFireAt, followingFireAt]);
-    const queued = inserted.filter(({ status }) => status === 'queued');
-    return {
-      scheduleId: due.id,
-      queued: queued.map((row) => ({ runId: row.id, scheduleId: due.id, scheduledFor: row.scheduled_for })),
-      skipped: inserted.filter(({ status }) => status === 'skipped').length,
-      missed: inserted.filter(({ status }) => status === 'missed').length,
-    };
-  }, 'postgres.fire-one.commit');
+    const planned = plan(await toDueSchedule(session, due));
+    return 'fault' in planned ? setAside(session, due.id, planned) : record(session, due.id, planned);
+  });
+}
+
+async function lockOneDue(session: Session, except: readonly string[]): Promise<DueRow | undefined> {
+  const [punctual] = await session.query<DueRow>(LOCK_ONE_PUNCTUAL, [except]);
+  if (punctual) return punctual;
+  const [late] = await session.query<DueRow>(LOCK_ONE_LATE, [except]);
+  return late;
+}
+
+async function lockThisDue(session: Session, scheduleId: string): Promise<DueRow | undefined> {
+  const [due] = await session.query<DueRow>(LOCK_THIS_DUE, [scheduleId]);
+  return due;
+}
+
+async function record(
+  session: Session,
+  scheduleId: string,
+  { rows, cancelActive, nextFireAt, followingFireAt }: FirePlan,
+): Promise<FiredSchedule> {
+  if (cancelActive) await replaceActive(session, scheduleId);
+  const inserted = await insertPlanned(session, scheduleId, rows);
+  const [moved] = await session.query<{ has_more: boolean }>(MOVE_ON, [scheduleId, nextFireAt, followingFireAt]);
+  const queued = inserted.filter(({ status }) => status === 'queued');
+  return {
+    scheduleId,
+    queued: queued.map((row) => ({ runId: row.id, scheduleId, scheduledFor: row.scheduled_for })),
+    skipped: inserted.filter(({ status }) => status === 'skipped').length,
+    missed: inserted.filter(({ status }) => status === 'missed').length,
+    hasMore: moved?.has_more ?? false,
+    fault: null,
+  };
+}
+
+async function setAside(session: Session, scheduleId: string, fault: PlanFault): Promise<FiredSchedule> {
+  await session.query(SET_ASIDE, [[scheduleId], [null], [fault.fault], [fault.retryAfterMs]]);
+  return { scheduleId, queued: [], skipped: 0, missed: 0, hasMore: false, fault: fault.fault };
 }
 
 async function toDueSchedule(session: Session, due: DueRow): Promise<DueSchedule> {

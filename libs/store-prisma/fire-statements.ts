@@ -3,7 +3,8 @@ import { TEAM_AGENTS_JSON } from './stored-agents';
 
 /**
  * The hot path in one statement. `due` locks, `moved` moves on, `fired` inserts; a row that is there already (an edit
- * moved the schedule back) is not inserted twice. Plans are built once per team, not per schedule.
+ * moved the schedule back) is not inserted twice. Plans are built once per team, not per schedule. A schedule that was
+ * given a team which is younger than this statement's snapshot stays due, and fires with the next call.
  */
 export const FIRE_PUNCTUAL: Statement = {
   name: 'fire_punctual',
@@ -13,11 +14,12 @@ export const FIRE_PUNCTUAL: Statement = {
       WHERE s.enabled AND s.overlap = 'allow' AND s.next_fire_at <= now() AND s.following_fire_at > now()
         AND s.next_fire_at >= now() - $1 * interval '1 millisecond'
       ORDER BY s.next_fire_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED),
-    moved AS (
-      UPDATE schedules s SET next_fire_at = due.following_fire_at, following_fire_at = NULL FROM due WHERE s.id = due.id),
     plans AS MATERIALIZED (
       SELECT t.id, t.name, t.network, ${TEAM_AGENTS_JSON} AS agents
       FROM teams t WHERE t.id IN (SELECT team_id FROM due)),
+    moved AS (
+      UPDATE schedules s SET next_fire_at = due.following_fire_at, following_fire_at = NULL
+      FROM due JOIN plans ON plans.id = due.team_id WHERE s.id = due.id),
     fired AS (
       INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, team_name, network, prompt, timeout_ms,
         agents, exclusive)
@@ -30,11 +32,29 @@ export const FIRE_PUNCTUAL: Statement = {
     FROM (SELECT count(*)::int AS due_count FROM due) AS counted LEFT JOIN fired ON true`,
 };
 
-/** The oldest due schedule that nobody else is firing. */
-export const LOCK_ONE_DUE: Statement = {
-  name: 'fire_lock_one_due',
-  text: `SELECT s.id, s.cron, s.timezone, s.overlap, s.catch_up, s.catch_up_window_ms, s.next_fire_at, now()::timestamptz(3) AS now
-    FROM schedules s WHERE s.enabled AND s.next_fire_at <= now() ORDER BY s.next_fire_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`,
+const DUE_COLUMNS = `s.id, s.cron, s.timezone, s.overlap, s.catch_up, s.catch_up_window_ms, s.next_fire_at, now()::timestamptz(3) AS now`;
+
+/** Nobody has set schedule `s` aside, or it is time to try again. */
+const IS_TRIED = '(s.retry_at IS NULL OR s.retry_at <= now())';
+
+/** An instant that is older than this is somebody's backlog, which waits for those that are due right now. */
+const RECENT = `now() - interval '1 minute'`;
+
+const lockOneDue = (name: string, condition: string): Statement => ({
+  name,
+  text: `SELECT ${DUE_COLUMNS} FROM schedules s
+    WHERE s.enabled AND s.next_fire_at <= now() AND ${condition} AND ${IS_TRIED} AND NOT s.id = ANY ($1::uuid[])
+    ORDER BY s.next_fire_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`,
+});
+
+/** The oldest due schedule that nobody else is firing: first of those that are due just now, then of the late ones. */
+export const LOCK_ONE_PUNCTUAL = lockOneDue('fire_lock_one_punctual', `s.next_fire_at >= ${RECENT}`);
+export const LOCK_ONE_LATE = lockOneDue('fire_lock_one_late', `s.next_fire_at < ${RECENT}`);
+
+/** Waits for whoever holds it, and sees what they did. */
+export const LOCK_THIS_DUE: Statement = {
+  name: 'fire_lock_this_due',
+  text: `SELECT ${DUE_COLUMNS} FROM schedules s WHERE s.id = $1 AND s.enabled AND s.next_fire_at <= now() FOR NO KEY UPDATE`,
 };
 
 /** Asked after the lock, so that it sees what those committed who held it before. */
@@ -61,22 +81,37 @@ export const INSERT_PLANNED: Statement = {
     RETURNING id, scheduled_for, status`,
 };
 
+/** Takes a fault of schedule `s` away; its alarm clock is set anew then. */
+const SOUND = `fault = NULL, fault_since = NULL, retry_at = NULL,
+      clock_version = CASE WHEN s.fault IS NULL THEN s.clock_version ELSE 0 END`;
+
 export const MOVE_ON: Statement = {
   name: 'fire_move_on',
-  text: `UPDATE schedules SET next_fire_at = $2, following_fire_at = $3 WHERE id = $1`,
+  text: `UPDATE schedules s SET next_fire_at = $2::timestamptz, following_fire_at = $3, ${SOUND}
+    WHERE s.id = $1 RETURNING COALESCE($2::timestamptz <= now(), false) AS has_more`,
+};
+
+/** Its alarm clock goes too: a cron that cannot be read would end Redis's as well. */
+export const SET_ASIDE: Statement = {
+  name: 'fire_set_aside',
+  text: `UPDATE schedules s SET fault = f.fault, fault_since = COALESCE(s.fault_since, now()),
+      retry_at = now() + f.retry_after_ms * interval '1 millisecond',
+      clock_version = CASE WHEN s.fault IS NULL THEN 0 ELSE s.clock_version END
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[]) AS f(schedule_id, spec_version, fault, retry_after_ms)
+    WHERE s.id = f.schedule_id AND s.enabled AND s.spec_version = COALESCE(f.spec_version, s.spec_version)`,
 };
 
 export const FIND_UNPLANNED: Statement = {
   name: 'fire_find_unplanned',
   text: `SELECT s.id, s.spec_version, s.cron, s.timezone, s.next_fire_at, now()::timestamptz(3) AS now
-    FROM schedules s WHERE s.enabled AND s.following_fire_at IS NULL ORDER BY s.id LIMIT $1`,
+    FROM schedules s WHERE s.enabled AND s.following_fire_at IS NULL AND ${IS_TRIED} ORDER BY s.id LIMIT $1`,
 };
 
 /** Answers whether a next instant appeared where none was, which timers must hear of. */
 export const SAVE_PLANNED: Statement = {
   name: 'fire_save_planned',
   text: `WITH saved AS (
-      UPDATE schedules s SET next_fire_at = plan.next_fire_at, following_fire_at = plan.following_fire_at
+      UPDATE schedules s SET next_fire_at = plan.next_fire_at, following_fire_at = plan.following_fire_at, ${SOUND}
       FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
         AS plan(schedule_id, spec_version, based_on, next_fire_at, following_fire_at)
       WHERE s.id = plan.schedule_id AND s.enabled AND s.spec_version = plan.spec_version
@@ -88,5 +123,5 @@ export const SAVE_PLANNED: Statement = {
 export const MS_UNTIL_NEXT_DUE: Statement = {
   name: 'fire_ms_until_next_due',
   text: `SELECT (extract(epoch FROM next_fire_at - clock_timestamp()) * 1000)::float8 AS ms
-    FROM schedules WHERE enabled AND next_fire_at IS NOT NULL ORDER BY next_fire_at LIMIT 1`,
+    FROM schedules s WHERE s.enabled AND s.next_fire_at IS NOT NULL AND ${IS_TRIED} ORDER BY s.next_fire_at LIMIT 1`,
 };

@@ -2,16 +2,18 @@ import type {
   ClockSpec,
   FiredRun,
   FiredSchedule,
+  FireOneOptions,
   FirePlanner,
   FireStore,
   PlannableSchedule,
   PlannedInstants,
+  ScheduleFault,
 } from '@crewtab/domain/ports/fire-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { Database } from './database';
 import { countEnabled, findUnsyncedClocks, listEnabledClocks, markClocksSynced } from './fire-clocks';
 import { fireOne } from './fire-one';
-import { FIND_UNPLANNED, FIRE_PUNCTUAL, MS_UNTIL_NEXT_DUE, SAVE_PLANNED } from './fire-statements';
+import { FIND_UNPLANNED, FIRE_PUNCTUAL, MS_UNTIL_NEXT_DUE, SAVE_PLANNED, SET_ASIDE } from './fire-statements';
 import { SCHEDULE_CHANGED, type Notifications } from './notifications';
 import { withSingleWriter } from './single-writer';
 
@@ -52,8 +54,18 @@ export class PrismaFireStore implements FireStore {
     return { fired, hasMore: (rows[0]?.due_count ?? 0) >= limit };
   }
 
-  fireOne(plan: FirePlanner): Promise<FiredSchedule | null> {
-    return fireOne(this.db, plan);
+  fireOne(plan: FirePlanner, options?: FireOneOptions): Promise<FiredSchedule | null> {
+    return fireOne(this.db, plan, options);
+  }
+
+  async setAside(faults: readonly ScheduleFault[]): Promise<void> {
+    if (faults.length === 0) return;
+    await this.db.query(SET_ASIDE, [
+      faults.map((fault) => fault.scheduleId),
+      faults.map((fault) => fault.specVersion),
+      faults.map((fault) => fault.fault),
+      faults.map((fault) => fault.retryAfterMs),
+    ]);
   }
 
   async findUnplanned(limit: number): Promise<PlannableSchedule[]> {

@@ -1,11 +1,12 @@
 import { AppError } from '@crewtab/domain/errors';
-import type {
-  FireInstants,
-  NewSchedule,
-  Page,
-  PageRequest,
-  ScheduleFilter,
-  ScheduleStore,
+import {
+  ScheduleDueError,
+  type FireInstants,
+  type NewSchedule,
+  type Page,
+  type PageRequest,
+  type ScheduleFilter,
+  type ScheduleStore,
 } from '@crewtab/domain/ports/management-store';
 import type { CatchUpPolicy, OverlapPolicy, Schedule, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Database } from './database';
@@ -14,6 +15,7 @@ import {
   CREATE_SCHEDULE,
   DELETE_SCHEDULE,
   GET_SCHEDULE,
+  HAS_SCHEDULE,
   LIST_RUNNING_SCHEDULES,
   LIST_SCHEDULES,
   SET_ENABLED,
@@ -35,6 +37,8 @@ interface ScheduleRow {
   readonly catch_up: CatchUpPolicy;
   readonly catch_up_window_ms: string;
   readonly next_fire_at: Date | null;
+  readonly fault: string | null;
+  readonly fault_since: Date | null;
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly status: ScheduleStatus;
@@ -96,7 +100,7 @@ export class PrismaScheduleStore implements ScheduleStore {
     ];
     try {
       const [row] = await this.db.query<ScheduleRow>(UPDATE_SCHEDULE, values);
-      return row ? toSchedule(row) : null;
+      return row ? toSchedule(row) : await this.missing(organizationId, id);
     } catch (error) {
       const isTeamMissing =
         error instanceof ViolationError && error.violation.constraint === 'schedules_organization_id_team_id_fkey';
@@ -120,13 +124,21 @@ export class PrismaScheduleStore implements ScheduleStore {
       nextFireAt,
       followingFireAt,
     ]);
-    return row ? toSchedule(row) : null;
+    return row ? toSchedule(row) : this.missing(organizationId, id);
   }
 
   async deleteSchedule(organizationId: string, id: string): Promise<boolean> {
     if (!isId(id)) return false;
     const deleted = await this.db.query(DELETE_SCHEDULE, [organizationId, id]);
+    if (deleted.length === 0) await this.missing(organizationId, id);
     return deleted.length > 0;
+  }
+
+  /** An edit changed nothing: the schedule is not there (null), or has a due instant that must be recorded first. */
+  private async missing(organizationId: string, id: string): Promise<null> {
+    const rows = await this.db.query(HAS_SCHEDULE, [organizationId, id]);
+    if (rows.length > 0) throw new ScheduleDueError(id);
+    return null;
   }
 }
 
@@ -155,6 +167,7 @@ function toSchedule(row: ScheduleRow): Schedule {
     status: row.status,
     lastRunAt: row.last_run_at,
     nextRunAt: row.next_fire_at,
+    fault: row.fault !== null && row.fault_since ? { message: row.fault, since: row.fault_since } : null,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -13,6 +13,16 @@ const STATUS_OF = `CASE
 const LAST_RUN_OF = `(SELECT r.started_at FROM schedule_runs r WHERE r.schedule_id = s.id AND r.started_at IS NOT NULL
     ORDER BY r.started_at DESC LIMIT 1)`;
 
+/** An instant of schedule `s` has come and has no row yet: an edit now would lose it. */
+const IS_DUE = 'COALESCE(s.enabled AND s.next_fire_at <= now(), false)';
+const SOUND = 'fault = NULL, fault_since = NULL, retry_at = NULL';
+
+/** After an edit that changed nothing: was there anything to change? */
+export const HAS_SCHEDULE: Statement = {
+  name: 'schedule_is_there',
+  text: 'SELECT 1 FROM schedules s WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL',
+};
+
 const SELECT_SCHEDULE = `SELECT s.*, state.status, ${LAST_RUN_OF} AS last_run_at`;
 const WITH_STATE = `CROSS JOIN LATERAL (SELECT ${STATUS_OF} AS status) AS state`;
 
@@ -64,8 +74,10 @@ export const UPDATE_SCHEDULE: Statement = {
         catch_up_window_ms = COALESCE($12, s.catch_up_window_ms),
         next_fire_at = CASE WHEN $13::boolean THEN $14::timestamptz ELSE s.next_fire_at END,
         following_fire_at = CASE WHEN $13::boolean THEN $15::timestamptz ELSE s.following_fire_at END,
+        fault = CASE WHEN $13::boolean THEN NULL ELSE s.fault END, fault_since = CASE WHEN $13::boolean THEN NULL ELSE s.fault_since END,
+        retry_at = CASE WHEN $13::boolean THEN NULL ELSE s.retry_at END,
         spec_version = s.spec_version + $13::boolean::int, updated_at = now()
-      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.*)
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL AND NOT ($13::boolean AND ${IS_DUE}) RETURNING s.*)
     ${READ_CHANGED}`,
 };
 
@@ -73,8 +85,8 @@ export const SET_ENABLED: Statement = {
   name: 'schedule_set_enabled',
   text: `WITH changed AS (
       UPDATE schedules s SET enabled = $3, note = $4, note_at = now(), next_fire_at = $5, following_fire_at = $6,
-        spec_version = s.spec_version + 1, updated_at = now()
-      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.*)
+        ${SOUND}, spec_version = s.spec_version + 1, updated_at = now()
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL AND NOT ${IS_DUE} RETURNING s.*)
     ${READ_CHANGED}`,
 };
 
@@ -83,7 +95,7 @@ export const DELETE_SCHEDULE: Statement = {
   name: 'schedule_delete',
   text: `WITH changed AS (
       UPDATE schedules s SET deleted_at = now(), enabled = false, team_id = NULL, next_fire_at = NULL, following_fire_at = NULL,
-        spec_version = s.spec_version + 1, updated_at = now()
-      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING s.id)
+        ${SOUND}, spec_version = s.spec_version + 1, updated_at = now()
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL AND NOT ${IS_DUE} RETURNING s.id)
     SELECT id, pg_notify('${SCHEDULE_CHANGED}', '') FROM changed`,
 };

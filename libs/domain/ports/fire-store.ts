@@ -22,29 +22,40 @@ export interface FireStore {
    * The general path, one transaction per schedule: locks one due schedule that the hot path leaves alone (late,
    * several instants due, following unknown, other overlap policies), asks `plan` what to do with its due instants,
    * inserts a row for each (queued, skipped or missed), requests cancels for `replace`, and moves the instants on.
-   * Skips schedules locked by others. Null when none is due.
+   * Skips schedules locked by others. Null when none is due. Punctual ones come before late ones, so that a backlog
+   * holds nobody up.
+   *
+   * Where `plan` finds a fault, the schedule is set aside instead: nothing else of it changes, the fault is kept with it,
+   * and it is left alone until `retryAfterMs` have passed or its spec was edited. The first plan, and `savePlanned`, take
+   * the fault away.
    */
-  fireOne(plan: FirePlanner): Promise<FiredSchedule | null>;
+  fireOne(plan: FirePlanner, options?: FireOneOptions): Promise<FiredSchedule | null>;
 
-  /** Enabled schedules whose next or following instant must be computed (after the hot path, a create or an edit). */
+  /** Enabled schedules whose next or following instant must be computed (after the hot path, a create or an edit), unless set aside. */
   findUnplanned(limit: number): Promise<PlannableSchedule[]>;
+
+  /** Sets schedules aside whose instants could not be computed, where the spec is still what it was; see `fireOne`. */
+  setAside(faults: readonly ScheduleFault[]): Promise<void>;
 
   /** Stores computed instants where spec and next_fire_at are still what they were computed from. */
   savePlanned(plans: readonly PlannedInstants[]): Promise<void>;
 
-  /** Milliseconds, by the database's clock, until the next due instant of all enabled schedules (≤ 0: due now); null without any. */
+  /**
+   * Milliseconds, by the database's clock, until the next due instant of all enabled schedules (≤ 0: due now) that are
+   * not set aside; null without any.
+   */
   msUntilNextDue(): Promise<number | null>;
 
   /** Called after edits commit, so that timers re-arm (hint). */
   onScheduleChanged(listener: () => void): Promise<Subscription>;
 
-  /** Schedules whose job scheduler is out of step with their spec (created, edited, paused, deleted since). */
+  /** Schedules whose job scheduler is out of step with their spec (created, edited, paused, deleted, set aside since). */
   findUnsyncedClocks(limit: number): Promise<ClockSpec[]>;
   /** Notes that the clocks for these spec versions were set or removed. */
   markClocksSynced(synced: readonly { readonly scheduleId: string; readonly specVersion: number }[]): Promise<void>;
-  /** Enabled schedules, for comparing with what Redis holds. */
+  /** Enabled schedules that are not set aside, for comparing with what Redis holds. */
   countEnabled(): Promise<number>;
-  /** Pages through all enabled schedules' clock specs, by id. */
+  /** Pages through the clock specs of those, by id. */
   listEnabledClocks(afterId: string | null, limit: number): Promise<ClockSpec[]>;
   /** Runs `work` only if no other process does so right now (an advisory lock named `name`); false when it was taken. */
   withSingleWriter(name: string, work: () => Promise<void>): Promise<boolean>;
@@ -70,13 +81,33 @@ export interface DueSchedule {
   readonly activeRuns: number;
 }
 
-export type FirePlanner = (due: DueSchedule) => FirePlan;
+export type FirePlanner = (due: DueSchedule) => FirePlan | PlanFault;
+
+export interface FireOneOptions {
+  /** These wait: they have had their turn. */
+  readonly except?: readonly string[];
+  /** Only this one, also while it is set aside; waits for whoever holds its row. */
+  readonly only?: string;
+}
+
+/** The schedule cannot be evaluated here: its cron cannot be read, or this process's zone data do not have its zone. */
+export interface PlanFault {
+  readonly fault: string;
+  /** When to try again; an edit of the spec comes first. */
+  readonly retryAfterMs: number;
+}
+
+export interface ScheduleFault extends PlanFault {
+  readonly scheduleId: string;
+  readonly specVersion: number;
+}
 
 export interface FirePlan {
   readonly rows: readonly PlannedRow[];
   /** Ask the active runs of the schedule to end (overlap `replace`). */
   readonly cancelActive: boolean;
-  readonly nextFireAt: Date;
+  /** Null: unknown from here on. Still due where there were more instants than one plan may hold. */
+  readonly nextFireAt: Date | null;
   readonly followingFireAt: Date | null;
 }
 
@@ -92,6 +123,10 @@ export interface FiredSchedule {
   readonly queued: readonly FiredRun[];
   readonly skipped: number;
   readonly missed: number;
+  /** It is still due: its backlog is longer than one plan. */
+  readonly hasMore: boolean;
+  /** Why it was set aside; null where it was not. */
+  readonly fault: string | null;
 }
 
 export interface PlannableSchedule {
@@ -116,6 +151,6 @@ export interface PlannedInstants {
 export interface ClockSpec {
   readonly scheduleId: string;
   readonly specVersion: number;
-  /** Null: the clock must go (paused or deleted). */
+  /** Null: the clock must go (paused, deleted or set aside). */
   readonly clock: { readonly cron: string; readonly timezone: string } | null;
 }

@@ -31,7 +31,8 @@ export interface ScheduleStore {
   listSchedules(organizationId: string, filter: ScheduleFilter, page: PageRequest): Promise<Page<Schedule>>;
   getSchedule(organizationId: string, id: string): Promise<Schedule | null>;
   /**
-   * `instants` when cron, timezone or enabled change. Once this has returned, no instant of the old spec later than
+   * `instants` when cron, timezone or enabled change; they take a fault away too. Throws `ScheduleDueError` then while an
+   * instant of the old spec is due and has no row yet: it must be recorded first, or it would be lost. Once this has returned, no instant of the old spec later than
    * now fires any more (it waits for a firing transaction that holds the schedule). Throws `not_found` with the path
    * `teamId` in its message when a new team is not there.
    */
@@ -41,7 +42,7 @@ export interface ScheduleStore {
     patch: Partial<NewSchedule>,
     instants: FireInstants | null,
   ): Promise<Schedule | null>;
-  /** Also pause (`enabled: false`) and resume; the note is kept with the time. */
+  /** Also pause (`enabled: false`) and resume; the note is kept with the time. Throws `ScheduleDueError` as `updateSchedule` does. */
   setEnabled(
     organizationId: string,
     id: string,
@@ -49,8 +50,16 @@ export interface ScheduleStore {
     note: string | null,
     instants: FireInstants,
   ): Promise<Schedule | null>;
-  /** Its runs stay readable. */
+  /** Its runs stay readable. Throws `ScheduleDueError` as `updateSchedule` does. */
   deleteSchedule(organizationId: string, id: string): Promise<boolean>;
+}
+
+/** The schedule has a due instant without a row; record it and try again. Nothing was changed. */
+export class ScheduleDueError extends Error {
+  constructor(readonly scheduleId: string) {
+    super(`schedule ${scheduleId} has a due instant that is not recorded yet`);
+    this.name = 'ScheduleDueError';
+  }
 }
 
 export interface NewSchedule {

@@ -24,6 +24,8 @@ export interface Schedule {
   readonly lastRunAt: Date | null;
   /** Null while the schedule is disabled. */
   readonly nextRunAt: Date | null;
+  /** Why it cannot fire although it is enabled; null while all is well. */
+  readonly fault: { readonly message: string; readonly since: Date } | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }

@@ -1,6 +1,8 @@
 import type { AlarmClock } from '@crewtab/domain/ports/run-queue';
-import type { ClockSpec } from '@crewtab/domain/ports/fire-store';
+import type { ClockSpec, ScheduleFault } from '@crewtab/domain/ports/fire-store';
+import { setAside } from './fire-due-schedules';
 import type { FiringDeps } from './firing-deps';
+import { findFault } from './plan-due';
 
 const BATCH = 500;
 
@@ -51,10 +53,23 @@ export class ClockReconciler {
     for (;;) {
       const changed = await this.deps.fires.findUnsyncedClocks(BATCH);
       if (changed.length === 0) return;
-      await this.deps.clocks.set(changed.flatMap(clockOf));
-      await this.deps.clocks.remove(changed.filter(({ clock }) => !clock).map(({ scheduleId }) => scheduleId));
-      await this.deps.fires.markClocksSynced(changed);
+      const sound = await this.withoutFaulty(changed);
+      await this.deps.clocks.set(sound.flatMap(clockOf));
+      await this.deps.clocks.remove(sound.filter(({ clock }) => !clock).map(({ scheduleId }) => scheduleId));
+      await this.deps.fires.markClocksSynced(sound);
     }
+  }
+
+  /** One that cannot be evaluated would make Redis refuse the whole batch: it is set aside, and comes back without a clock. */
+  private async withoutFaulty(specs: readonly ClockSpec[]): Promise<ClockSpec[]> {
+    const now = this.deps.clock.now();
+    const faults = specs.flatMap(({ scheduleId, specVersion, clock }): ScheduleFault[] => {
+      const found = clock && findFault(clock, now);
+      return found ? [{ ...found, scheduleId, specVersion }] : [];
+    });
+    await setAside(this.deps, faults);
+    const faulty = new Set(faults.map(({ scheduleId }) => scheduleId));
+    return specs.filter(({ scheduleId }) => !faulty.has(scheduleId));
   }
 
   private async compareAll(expected: number, actual: number): Promise<void> {
@@ -62,7 +77,8 @@ export class ClockReconciler {
     const unknown = new Set(await this.deps.clocks.list());
     for (let after: string | null = null; ;) {
       const page: ClockSpec[] = await this.deps.fires.listEnabledClocks(after, BATCH);
-      await this.deps.clocks.set(page.filter(({ scheduleId }) => !unknown.has(scheduleId)).flatMap(clockOf));
+      const absent = await this.withoutFaulty(page.filter(({ scheduleId }) => !unknown.has(scheduleId)));
+      await this.deps.clocks.set(absent.flatMap(clockOf));
       for (const { scheduleId } of page) unknown.delete(scheduleId);
       after = page.at(-1)?.scheduleId ?? null;
       if (page.length < BATCH) break;

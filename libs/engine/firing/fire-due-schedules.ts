@@ -1,25 +1,13 @@
-import type {
-  DueSchedule,
-  FiredRun,
-  FirePlan,
-  PlannableSchedule,
-  PlannedInstants,
-  PlannedRow,
-} from '@crewtab/domain/ports/fire-store';
-import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
-import { nextFire } from '@crewtab/domain/schedules/next-fire';
-import { decideOverlap } from '@crewtab/domain/schedules/overlap';
-import { planFiring, type PlannedOccurrence } from '@crewtab/domain/schedules/plan-firing';
+import type { FiredRun, FiredSchedule, PlannedInstants, ScheduleFault } from '@crewtab/domain/ports/fire-store';
 import type { FiringDeps } from './firing-deps';
+import { planBeforeEdit, planDue, planInstants, LATE_AFTER_MS } from './plan-due';
 
-/** A due instant that is older than this when it is found counts as late, and the catch-up policy decides, ms. */
-export const LATE_AFTER_MS = 60_000;
 /** Schedules claimed by one statement of the hot path. */
 const BATCH = 2_000;
-/** Due instants of one schedule that are recorded in one transaction. */
-const MAX_OCCURRENCES = 500;
 /** Schedules whose instants are computed ahead in one round. */
 const PLAN_BATCH = 500;
+/** While a backlog is recorded, what becomes due meanwhile is looked for so often, ms. */
+const PUNCTUAL_EVERY_MS = 250;
 
 export interface FireReport {
   readonly fired: number;
@@ -31,21 +19,53 @@ export interface FireReport {
  * Records every due instant as a run row and wakes the workers. Whoever wakes first calls it; calling it twice, or from
  * many processes at once, does nothing more: the database decides. A crash after the commit leaves queued rows which
  * the sweeper offers again; a crash before it leaves the schedules due.
+ *
+ * Schedules with a backlog take turns, one bounded transaction each, and what becomes due meanwhile goes before them: an
+ * outage of a month of a schedule that fires every minute delays nobody else.
+ *
+ * @param isStopped asked between transactions: the rest of a backlog is left to others, or to the next start
  */
-export async function fireDueSchedules(deps: FiringDeps): Promise<FireReport> {
-  let fired = await firePunctual(deps);
-  let skipped = 0;
-  let missed = 0;
-  for (let one = await deps.fires.fireOne(planDue); one; one = await deps.fires.fireOne(planDue)) {
-    await offer(deps, one.queued);
-    fired += one.queued.length;
-    skipped += one.skipped;
-    missed += one.missed;
-    if (one.missed > 0)
-      deps.logger.warn({ scheduleId: one.scheduleId, missed: one.missed }, 'recorded missed occurrences');
+export async function fireDueSchedules(deps: FiringDeps, isStopped = (): boolean => false): Promise<FireReport> {
+  const report = { fired: await firePunctual(deps), skipped: 0, missed: 0 };
+  let lookedAtMs = deps.clock.monotonicMs();
+  const hadTurn: string[] = [];
+  while (!isStopped()) {
+    if (deps.clock.monotonicMs() - lookedAtMs >= PUNCTUAL_EVERY_MS) {
+      await planAhead(deps);
+      report.fired += await firePunctual(deps);
+      lookedAtMs = deps.clock.monotonicMs();
+    }
+    const one = await deps.fires.fireOne(planDue, { except: hadTurn });
+    if (!one && hadTurn.length === 0) break;
+    if (!one) hadTurn.length = 0;
+    else {
+      if (one.hasMore) hadTurn.push(one.scheduleId);
+      await note(deps, one);
+      report.fired += one.queued.length;
+      report.skipped += one.skipped;
+      report.missed += one.missed;
+    }
   }
   await planAhead(deps);
-  return { fired, skipped, missed };
+  return report;
+}
+
+/**
+ * Records the due instants of one schedule, so that it can be edited without losing them. Waits for whoever is firing
+ * it. Every call records a part; false: there are more.
+ *
+ * @param isEnding it is about to be paused or deleted: what is late is not caught up with any more
+ */
+export async function fireBeforeEdit(deps: FiringDeps, scheduleId: string, isEnding: boolean): Promise<boolean> {
+  const one = await deps.fires.fireOne((due) => planBeforeEdit(due, isEnding), { only: scheduleId });
+  if (one) await note(deps, one);
+  return !one?.hasMore;
+}
+
+async function note(deps: FiringDeps, { scheduleId, queued, missed, fault }: FiredSchedule): Promise<void> {
+  await offer(deps, queued);
+  if (missed > 0) deps.logger.warn({ scheduleId, missed }, 'recorded missed occurrences');
+  if (fault !== null) logFault(deps, scheduleId, fault);
 }
 
 async function firePunctual(deps: FiringDeps): Promise<number> {
@@ -71,64 +91,36 @@ async function offer(deps: FiringDeps, runs: readonly FiredRun[]): Promise<void>
   }
 }
 
-/** Computes the instants that the hot path will need, outside of it. */
-export async function planAhead(deps: Pick<FiringDeps, 'fires'>): Promise<void> {
+/** Computes the instants that the hot path will need, outside of it; sets aside what cannot be computed. */
+export async function planAhead(deps: Pick<FiringDeps, 'fires' | 'logger'>): Promise<void> {
   for (;;) {
     const schedules = await deps.fires.findUnplanned(PLAN_BATCH);
-    if (schedules.length > 0) await deps.fires.savePlanned(schedules.map(planInstants));
+    const plans: PlannedInstants[] = [];
+    const faults: ScheduleFault[] = [];
+    for (const schedule of schedules) {
+      const plan = planInstants(schedule);
+      if ('fault' in plan) faults.push({ ...plan, scheduleId: schedule.scheduleId, specVersion: schedule.specVersion });
+      else plans.push(plan);
+    }
+    if (plans.length > 0) await deps.fires.savePlanned(plans);
+    await setAside(deps, faults);
     if (schedules.length < PLAN_BATCH) return;
   }
 }
 
-function planInstants(schedule: PlannableSchedule): PlannedInstants {
-  const cron = cronOf(schedule);
-  const nextFireAt = schedule.nextFireAt ?? nextFire(cron, schedule.timezone, schedule.now);
-  return {
-    scheduleId: schedule.scheduleId,
-    specVersion: schedule.specVersion,
-    basedOn: schedule.nextFireAt,
-    nextFireAt,
-    followingFireAt: nextFire(cron, schedule.timezone, nextFireAt),
-  };
+/** Keeps schedules that cannot be evaluated out of everybody's way, and says so. */
+export async function setAside(
+  deps: Pick<FiringDeps, 'fires' | 'logger'>,
+  faults: readonly ScheduleFault[],
+): Promise<void> {
+  if (faults.length === 0) return;
+  await deps.fires.setAside(faults);
+  for (const { scheduleId, fault } of faults) logFault(deps, scheduleId, fault);
 }
 
-/** What becomes of one schedule's due instants: catch-up first, then overlap for those that may fire. Pure. */
-export function planDue(due: DueSchedule): FirePlan {
-  const plan = planFiring({
-    cron: cronOf(due),
-    timezone: due.timezone,
-    catchUp: due.catchUp,
-    catchUpWindowMs: due.catchUpWindowMs,
-    nextFireAt: due.nextFireAt,
-    now: due.now,
-    lateAfterMs: LATE_AFTER_MS,
-    maxOccurrences: MAX_OCCURRENCES,
-  });
-  let active = due.activeRuns;
-  let cancelActive = false;
-  const rows = plan.occurrences.map((occurrence): PlannedRow => {
-    if (occurrence.disposition === 'missed') return missedRow(occurrence);
-    const decision = decideOverlap(due.overlap, active);
-    if (decision === 'skip') return skippedRow(occurrence);
-    cancelActive ||= decision === 'replace';
-    active++;
-    return { scheduledFor: occurrence.scheduledFor, trigger: occurrence.trigger, status: 'queued', reason: null };
-  });
-  return { rows, cancelActive, nextFireAt: plan.nextFireAt, followingFireAt: plan.followingFireAt };
-}
-
-function missedRow({ scheduledFor, trigger }: PlannedOccurrence): PlannedRow {
-  const message = 'nobody was there to fire it in time, and the catch-up policy did not ask for it afterwards';
-  return { scheduledFor, trigger, status: 'missed', reason: { code: 'missed', message } };
-}
-
-function skippedRow({ scheduledFor, trigger }: PlannedOccurrence): PlannedRow {
-  const message = 'an earlier run of the schedule was still active (overlap policy "skip")';
-  return { scheduledFor, trigger, status: 'skipped', reason: { code: 'overlap_skipped', message } };
-}
-
-function cronOf(schedule: { readonly scheduleId: string; readonly cron: string }): Cron {
-  const parsed = parseCron(schedule.cron);
-  if (!parsed.ok) throw new Error(`schedule ${schedule.scheduleId} has a cron that cannot be read: ${parsed.message}`);
-  return parsed.cron;
+function logFault({ logger }: Pick<FiringDeps, 'logger'>, scheduleId: string, fault: string): void {
+  logger.error(
+    { scheduleId, fault },
+    'a schedule cannot be evaluated and does not fire: edit its cron or time zone, or run a Node.js whose zone data know it; it is tried again every minute',
+  );
 }

@@ -62,7 +62,7 @@ export class FiringTimer {
     try {
       const dueInMs = isAwaited ? 0 : await this.deps.fires.msUntilNextDue();
       if (dueInMs !== null && dueInMs <= 0) {
-        this.onFired(await fireDueSchedules(this.deps));
+        this.onFired(await fireDueSchedules(this.deps, () => this.isStopped));
         this.isAskedAgain = true;
         return;
       }

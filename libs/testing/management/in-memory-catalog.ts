@@ -1,14 +1,15 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type {
-  FireInstants,
-  NewSchedule,
-  NewTeam,
-  Page,
-  PageRequest,
-  ScheduleFilter,
-  ScheduleStore,
-  TeamStore,
+import {
+  ScheduleDueError,
+  type FireInstants,
+  type NewSchedule,
+  type NewTeam,
+  type Page,
+  type PageRequest,
+  type ScheduleFilter,
+  type ScheduleStore,
+  type TeamStore,
 } from '@crewtab/domain/ports/management-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import type { Team } from '@crewtab/domain/teams/team';
@@ -63,6 +64,7 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
       status: 'idle',
       lastRunAt: null,
       nextRunAt: instants.nextFireAt,
+      fault: null,
     } as const;
     return Promise.resolve(this.saveSchedule(row, instants));
   }
@@ -89,6 +91,7 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
   ): Promise<Schedule | null> {
     const schedule = find(this.schedules, organizationId, id);
     if (!schedule) return Promise.resolve(null);
+    if (instants && this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));
     if (patch.teamId !== undefined && !find(this.teams, organizationId, patch.teamId)) {
       return Promise.reject(new AppError('not_found', 'teamId: there is no such team'));
     }
@@ -104,16 +107,29 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
   ): Promise<Schedule | null> {
     const schedule = find(this.schedules, organizationId, id);
     if (!schedule) return Promise.resolve(null);
+    if (this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));
     this.notes.set(id, note);
     return Promise.resolve(this.saveSchedule({ ...schedule, enabled }, instants));
   }
 
   deleteSchedule(organizationId: string, id: string): Promise<boolean> {
-    return Promise.resolve(find(this.schedules, organizationId, id) !== null && this.schedules.delete(id));
+    const schedule = find(this.schedules, organizationId, id);
+    if (schedule && this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));
+    return Promise.resolve(schedule !== null && this.schedules.delete(id));
+  }
+
+  /** For tests: as if the due instant had got its row, and the next one were an hour away. */
+  recordDue(id: string): void {
+    const schedule = this.schedules.get(id);
+    if (schedule) this.schedules.set(id, { ...schedule, nextRunAt: new Date(this.clock.now().getTime() + 3_600_000) });
+  }
+
+  private isDue({ enabled, nextRunAt }: Schedule): boolean {
+    return enabled && nextRunAt !== null && nextRunAt <= this.clock.now();
   }
 
   private saveSchedule(schedule: Schedule, instants: FireInstants | null): Schedule {
-    const stored = instants ? { ...schedule, nextRunAt: instants.nextFireAt } : schedule;
+    const stored = instants ? { ...schedule, nextRunAt: instants.nextFireAt, fault: null } : schedule;
     this.schedules.set(stored.id, stored);
     if (instants) this.instants.set(stored.id, instants);
     return stored;

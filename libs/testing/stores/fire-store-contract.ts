@@ -1,5 +1,6 @@
 import type { DueSchedule, FirePlan, FireStore, PlannedRow } from '@crewtab/domain/ports/fire-store';
 import type { Run } from '@crewtab/domain/runs/run';
+import { describeSettingAside } from './contract-setting-aside';
 
 export interface ScheduleWish {
   readonly enabled?: boolean;
@@ -41,6 +42,7 @@ export function fireStoreContract(name: string, setup: () => FireStoreSubject | 
 
     describeHotPath(() => subject);
     describeGeneralPath(() => subject);
+    describeSettingAside(() => subject);
     describePlanning(() => subject);
     describeClocks(() => subject);
     describeSingleWriter(() => subject);
@@ -133,7 +135,7 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
 
     it('asks the planner about the oldest due schedule and records what it says', async () => {
       const { store, runsOf, instantsOf } = subject();
-      await subject().addSchedule({ nextFireAt: ago(subject(), MINUTE) });
+      await subject().addSchedule({ nextFireAt: ago(subject(), 3 * MINUTE) });
       const nextFireAt = ago(subject(), 5 * MINUTE);
       const id = await subject().addSchedule({ nextFireAt, overlap: 'queue', cron: '*/2 * * * *' });
       const reason = { code: 'missed', message: 'nobody was there' } as const;
@@ -168,6 +170,8 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
         queued: [{ runId: expect.any(String) as string, scheduleId: id, scheduledFor: fired }],
         skipped: 1,
         missed: 1,
+        hasMore: false,
+        fault: null,
       });
       const runs = await runsOf(id);
       expect(

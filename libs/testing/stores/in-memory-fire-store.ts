@@ -4,14 +4,17 @@ import type {
   DueSchedule,
   FiredRun,
   FiredSchedule,
+  FireOneOptions,
   FirePlanner,
   FireStore,
+  PlanFault,
   PlannableSchedule,
   PlannedInstants,
   PlannedRow,
+  ScheduleFault,
 } from '@crewtab/domain/ports/fire-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
-import type { Run } from '@crewtab/domain/runs/run';
+import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { InMemoryRunStore } from './in-memory-run-store';
 import { Listeners } from './listeners';
 import { fakeUuid } from './stored-run';
@@ -29,7 +32,14 @@ export interface FiringSchedule {
   readonly followingFireAt: Date | null;
   readonly specVersion: number;
   readonly clockVersion: number;
+  /** Why it is set aside, until `retryAt`; null where it is not. */
+  readonly fault: string | null;
+  readonly retryAt: Date | null;
 }
+
+const SOUND = { fault: null, retryAt: null };
+/** As in the real store's statements: an older instant is somebody's backlog, and waits. */
+const RECENT_MS = 60_000;
 
 /**
  * The fire store without a database; its runs go into an `InMemoryRunStore`. The same answers as the real one, except that
@@ -43,6 +53,8 @@ export class InMemoryFireStore implements FireStore {
   constructor(
     private readonly clock: Clock,
     private readonly runs: InMemoryRunStore,
+    /** What the runs of a schedule start with; default: a plan of the run store's own. */
+    private readonly planOf: (scheduleId: string) => Partial<RunPlan> = () => ({}),
   ) {}
 
   // For tests
@@ -61,6 +73,7 @@ export class InMemoryFireStore implements FireStore {
       followingFireAt: null,
       specVersion: 1,
       clockVersion: 0,
+      ...SOUND,
       ...seed,
     };
     this.schedules.set(schedule.id, schedule);
@@ -71,8 +84,13 @@ export class InMemoryFireStore implements FireStore {
   /** As an edit of cron, timezone or enabled does; instants that the patch leaves out are unknown afterwards. */
   editSchedule(id: string, patch: Partial<FiringSchedule>): void {
     const { specVersion } = this.read(id);
-    this.change(id, { nextFireAt: null, followingFireAt: null, ...patch, specVersion: specVersion + 1 });
+    this.change(id, { nextFireAt: null, followingFireAt: null, ...SOUND, ...patch, specVersion: specVersion + 1 });
     this.changed.notify(undefined);
+  }
+
+  /** Changes a row behind everybody's back: no new spec version, nobody is told. */
+  corrupt(id: string, patch: Partial<FiringSchedule>): void {
+    this.change(id, patch);
   }
 
   read(id: string): FiringSchedule {
@@ -113,37 +131,43 @@ export class InMemoryFireStore implements FireStore {
     return { fired: fired.map(toFiredRun), hasMore: due.length >= limit };
   }
 
-  async fireOne(plan: FirePlanner): Promise<FiredSchedule | null> {
+  async fireOne(plan: FirePlanner, { except = [], only }: FireOneOptions = {}): Promise<FiredSchedule | null> {
     await Promise.resolve();
-    const [schedule] = this.due();
+    const schedule = this.due().find(({ id, ...rest }) =>
+      only === undefined ? !except.includes(id) && this.isTried(rest) : id === only,
+    );
     if (!schedule?.nextFireAt) return null;
-    const { id, cron, timezone, overlap, catchUp, catchUpWindowMs, nextFireAt } = schedule;
+    const { id } = schedule;
     const active = this.runsOf(id).filter(({ status }) => status === 'queued' || status === 'running');
-    const planned = plan({
-      scheduleId: id,
-      cron,
-      timezone,
-      overlap,
-      catchUp,
-      catchUpWindowMs,
-      nextFireAt,
-      now: this.clock.now(),
-      activeRuns: active.length,
-    });
+    const planned = plan(toDue(schedule, schedule.nextFireAt, this.clock.now(), active.length));
+    if ('fault' in planned) {
+      this.noteFault(schedule, planned);
+      return { scheduleId: id, queued: [], skipped: 0, missed: 0, hasMore: false, fault: planned.fault };
+    }
     if (planned.cancelActive) for (const run of active) this.runs.requestCancel(run.id, 'replaced');
     const inserted = planned.rows.flatMap((row) => this.insert(schedule, row));
-    this.change(id, { nextFireAt: planned.nextFireAt, followingFireAt: planned.followingFireAt });
+    this.moveOn(id, planned);
     const of = (status: PlannedRow['status']): Run[] => inserted.filter((run) => run.status === status);
     return {
       scheduleId: id,
       queued: of('queued').map(toFiredRun),
       skipped: of('skipped').length,
       missed: of('missed').length,
+      hasMore: planned.nextFireAt !== null && planned.nextFireAt <= this.clock.now(),
+      fault: null,
     };
   }
 
+  async setAside(faults: readonly ScheduleFault[]): Promise<void> {
+    await Promise.resolve();
+    for (const fault of faults) {
+      const schedule = this.schedules.get(fault.scheduleId);
+      if (schedule?.enabled && schedule.specVersion === fault.specVersion) this.noteFault(schedule, fault);
+    }
+  }
+
   findUnplanned(limit: number): Promise<PlannableSchedule[]> {
-    const unplanned = this.enabled().filter(({ followingFireAt }) => followingFireAt === null);
+    const unplanned = this.enabled().filter((schedule) => schedule.followingFireAt === null && this.isTried(schedule));
     const now = this.clock.now();
     return Promise.resolve(
       unplanned.slice(0, limit).map(({ id, specVersion, cron, timezone, nextFireAt }) => ({
@@ -167,13 +191,14 @@ export class InMemoryFireStore implements FireStore {
         schedule.nextFireAt?.getTime() !== basedOn?.getTime()
       )
         continue;
-      this.change(scheduleId, { nextFireAt, followingFireAt });
+      this.moveOn(scheduleId, { nextFireAt, followingFireAt });
       if (basedOn === null) this.changed.notify(undefined);
     }
   }
 
   msUntilNextDue(): Promise<number | null> {
-    const instants = this.enabled().flatMap(({ nextFireAt }) => nextFireAt?.getTime() ?? []);
+    const tried = this.enabled().filter((schedule) => this.isTried(schedule));
+    const instants = tried.flatMap(({ nextFireAt }) => nextFireAt?.getTime() ?? []);
     return Promise.resolve(instants.length === 0 ? null : Math.min(...instants) - this.clock.now().getTime());
   }
 
@@ -199,11 +224,11 @@ export class InMemoryFireStore implements FireStore {
   }
 
   countEnabled(): Promise<number> {
-    return Promise.resolve(this.enabled().length);
+    return Promise.resolve(this.live().length);
   }
 
   listEnabledClocks(afterId: string | null, limit: number): Promise<ClockSpec[]> {
-    const after = this.enabled().filter(({ id }) => afterId === null || id > afterId);
+    const after = this.live().filter(({ id }) => afterId === null || id > afterId);
     return Promise.resolve(after.slice(0, limit).map(toClockSpec));
   }
 
@@ -222,12 +247,34 @@ export class InMemoryFireStore implements FireStore {
     return [...this.schedules.values()].filter(({ enabled }) => enabled).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  /** Those whose alarm clocks are to be there. */
+  private live(): FiringSchedule[] {
+    return this.enabled().filter(({ fault }) => fault === null);
+  }
+
+  private isTried({ retryAt }: Pick<FiringSchedule, 'retryAt'>): boolean {
+    return retryAt === null || retryAt <= this.clock.now();
+  }
+
+  private noteFault({ id, fault: before, clockVersion }: FiringSchedule, { fault, retryAfterMs }: PlanFault): void {
+    const retryAt = new Date(this.clock.now().getTime() + retryAfterMs);
+    this.change(id, { fault, retryAt, clockVersion: before === null ? 0 : clockVersion });
+  }
+
+  private moveOn(id: string, instants: Pick<FiringSchedule, 'nextFireAt' | 'followingFireAt'>): void {
+    const { nextFireAt, followingFireAt } = instants;
+    const { fault, clockVersion } = this.read(id);
+    this.change(id, { nextFireAt, followingFireAt, ...SOUND, clockVersion: fault === null ? clockVersion : 0 });
+  }
+
+  /** Those that are due just now before the late ones; in both the oldest first. */
   private due(): FiringSchedule[] {
-    const at = ({ nextFireAt }: FiringSchedule): number => nextFireAt?.getTime() ?? Infinity;
     const now = this.clock.now().getTime();
+    const at = ({ nextFireAt }: FiringSchedule): number => nextFireAt?.getTime() ?? Infinity;
+    const isLate = (schedule: FiringSchedule): number => Number(at(schedule) < now - RECENT_MS);
     return this.enabled()
       .filter((schedule) => at(schedule) <= now)
-      .sort((a, b) => at(a) - at(b));
+      .sort((a, b) => isLate(a) - isLate(b) || at(a) - at(b));
   }
 
   /** Empty when the instant has its run already. */
@@ -241,7 +288,15 @@ export class InMemoryFireStore implements FireStore {
     const ended =
       status === 'queued' ? {} : ({ phase: 'finished', finishedAt: this.clock.now(), notRunReason: reason } as const);
     return [
-      this.runs.addRun({ scheduleId: id, scheduledFor, trigger, status, isExclusive: overlap !== 'allow', ...ended }),
+      this.runs.addRun({
+        scheduleId: id,
+        scheduledFor,
+        trigger,
+        status,
+        isExclusive: overlap !== 'allow',
+        plan: this.planOf(id),
+        ...ended,
+      }),
     ];
   }
 
@@ -254,6 +309,11 @@ function toFiredRun({ id, scheduleId, scheduledFor }: Run): FiredRun {
   return { runId: id, scheduleId, scheduledFor };
 }
 
-function toClockSpec({ id, specVersion, enabled, cron, timezone }: FiringSchedule): ClockSpec {
-  return { scheduleId: id, specVersion, clock: enabled ? { cron, timezone } : null };
+function toDue(schedule: FiringSchedule, nextFireAt: Date, now: Date, activeRuns: number): DueSchedule {
+  const { id, cron, timezone, overlap, catchUp, catchUpWindowMs } = schedule;
+  return { scheduleId: id, cron, timezone, overlap, catchUp, catchUpWindowMs, nextFireAt, now, activeRuns };
+}
+
+function toClockSpec({ id, specVersion, enabled, fault, cron, timezone }: FiringSchedule): ClockSpec {
+  return { scheduleId: id, specVersion, clock: enabled && fault === null ? { cron, timezone } : null };
 }

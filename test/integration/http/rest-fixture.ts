@@ -2,7 +2,9 @@ import { hashApiKey } from '../../../apps/scheduler/src/http/access/api-key';
 import { ensureFirstKey } from '../../../apps/scheduler/src/http/access/first-key';
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';
 import type { HttpDeps } from '../../../apps/scheduler/src/http/http-deps';
+import { fireBeforeEdit } from '@crewtab/engine/firing/fire-due-schedules';
 import { SystemClock } from '@crewtab/engine/system-clock';
+import { firingDeps } from '../schedules/firing-deps';
 import { StoreFixture } from '../store/store-fixture';
 
 /** The HTTP side on the real store: an admin key in the organization `default`, and one in another organization. */
@@ -31,6 +33,7 @@ export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixtu
       runChanges: store.runs,
       clock: new SystemClock(),
       time: store.time,
+      fireBeforeEdit: (scheduleId, isEnding) => fireBeforeEdit(firingDeps(store), scheduleId, isEnding),
       ...deps,
     },
   });
