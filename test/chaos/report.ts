@@ -1,4 +1,8 @@
+import type { Violation } from './checker/findings';
+import { checkEvidence, type CheckReport } from './checker/check-evidence';
+import { formatReport } from './checker/format-report';
 import type { EvidenceFolder } from './evidence-folder';
+import { historyOf } from './run-history';
 
 export interface ChaosResult {
   readonly seed: number;
@@ -15,6 +19,9 @@ export interface ChaosResult {
   readonly convergedAfterMs: number | null;
 }
 
+/** Runs whose history is told in full. */
+const HISTORIES = 5;
+
 /** Checks the evidence, prints the report and keeps it as report.json and report.md. @returns whether all is well. */
 export async function report(
   result: ChaosResult,
@@ -22,6 +29,42 @@ export async function report(
   log: (line: string) => void,
 ): Promise<boolean> {
   evidence.writeJson('report.json', result);
-  log(JSON.stringify(result, null, 2));
-  return result.convergedAfterMs !== null && result.harnessProblems.length === 0;
+  log('checking the evidence');
+  const checked = await checkEvidence(evidence.path);
+  evidence.writeJson('report.json', { ...result, checked });
+  const text = [summary(result), formatReport(checked), ...(await histories(checked, evidence.path))].join('\n\n');
+  evidence.write('report.md', `# Chaos, seed ${result.seed}\n\n\`\`\`\n${text}\n\`\`\`\n`);
+  console.log(`\n${text}\n`);
+  const isWell = checked.violations === 0 && result.convergedAfterMs !== null;
+  return isWell && result.harnessProblems.length === 0 && result.lateToStop.length === 0;
+}
+
+function summary(result: ChaosResult): string {
+  const perMinute = (counts: Readonly<Record<string, number>>): string =>
+    (Object.values(counts).reduce((sum, count) => sum + count, 0) / result.minutes).toFixed(0);
+  const { convergedAfterMs } = result;
+  return [
+    `seed ${result.seed}, ${result.minutes} min: ${perMinute(result.faults)} faults and ${perMinute(result.runs)} runs a minute`,
+    `runs: ${listed(result.runs)}`,
+    `why they did not succeed: ${listed(result.errorCodes)}`,
+    convergedAfterMs === null
+      ? '✗ not everything was over 60 s after healing'
+      : `everything was over and gone ${(convergedAfterMs / 1_000).toFixed(1)} s after healing`,
+    ...Object.entries(result.leftOut).map(([kind, why]) => `! left out: ${kind} (${why})`),
+    ...result.lateToStop.map((name) => `✗ ${name} did not end within 10 s of SIGTERM`),
+    ...result.harnessProblems.map((problem) => `✗ the harness: ${problem}`),
+  ].join('\n');
+}
+
+function listed(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+}
+
+/** What happened to the first runs that an invariant was violated by. */
+async function histories(checked: CheckReport, folder: string): Promise<string[]> {
+  const violations = checked.invariants.flatMap((each): readonly Violation[] => each.violations);
+  const runIds = violations.flatMap(({ subject }) => /run ([0-9a-f-]{36})/.exec(subject)?.[1] ?? []);
+  return Promise.all([...new Set(runIds)].slice(0, HISTORIES).map((runId) => historyOf(runId, folder)));
 }

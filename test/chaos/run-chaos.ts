@@ -79,11 +79,7 @@ class Chaos {
     const startedAt = new Date();
     this.client.start();
     const nemesis = new Nemesis({ ...ground, installationId: this.installationId, resources: new Resources() });
-    await this.harm(nemesis);
-    this.log('healing it');
-    await nemesis.heal();
-    await ground.fleet.heal();
-    const healedAt = new Date();
+    const healedAt = await this.harm(nemesis);
     const convergedAt = await this.converge(healedAt);
     const lateToStop = await ground.fleet.stop(SHUTDOWN_LIMIT_MS);
     await this.keepEvidence(startedAt, healedAt, convergedAt);
@@ -101,20 +97,23 @@ class Chaos {
     };
   }
 
-  /** Faults for the whole time; the client stops a little earlier. */
-  private async harm(nemesis: Nemesis): Promise<void> {
+  /** Faults for the whole time; the client stops a little earlier. @returns when all was whole again. */
+  private async harm(nemesis: Nemesis): Promise<Date> {
     const durationMs = this.task.minutes * 60_000;
     const progress = setInterval(() => void this.sayProgress(), PROGRESS_EVERY_MS);
     const ended = delay(durationMs);
     const faults = nemesis.run(planFaults(this.task.seed, durationMs));
     await delay(Math.max(0, durationMs - LAST_REQUESTS_MS));
-    const stopped = this.client.stop();
+    const stopped = this.client.stop().catch((error: unknown) => this.client.note(error));
     await Promise.all([ended, faults]);
     clearInterval(progress);
-    // Whoever still waits for an answer gets it from healed processes.
+    this.log('healing it');
     await nemesis.heal();
     await this.ground.fleet.heal();
+    const healedAt = new Date();
+    // Whoever still waits for an answer gets it from healed processes.
     await stopped;
+    return healedAt;
   }
 
   private async sayProgress(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SeededRandom } from '../seeded-random';
 import type { Api } from './api';
@@ -33,6 +34,8 @@ const NEVER = '0 0 29 2 *';
 const OVERLAPS = ['allow', 'skip', 'queue', 'replace'] as const;
 /** A started request is waited for at the end, ms. */
 const LAST_ANSWER_MS = 30_000;
+/** Schedules are paused in the end, also while faults go on, ms. */
+const PAUSE_WITHIN_MS = 120_000;
 
 /** Asks for runs all the time, edits schedules and cancels runs, by its seed. */
 export class Client {
@@ -51,6 +54,8 @@ export class Client {
     private readonly options: ClientOptions,
   ) {
     this.random = new SeededRandom(`client ${options.seed}`);
+    // Every request in doubt waits with these.
+    for (const { signal } of [this.stopped, this.cutOff]) setMaxListeners(0, signal);
   }
 
   /** Teams, one schedule per kind of work that only fires when asked, and some that fire by themselves. */
@@ -87,14 +92,20 @@ export class Client {
   async stop(): Promise<void> {
     this.stopped.abort();
     const late = setTimeout(() => this.cutOff.abort(), LAST_ANSWER_MS);
-    await Promise.all([...this.loops, ...this.inDoubt]);
+    await Promise.all(this.loops);
+    await this.pauseAll();
+    await Promise.all(this.inDoubt);
     clearTimeout(late);
+  }
+
+  private async pauseAll(): Promise<void> {
     // Also while faults go on: each is asked for until it is answered.
     await Promise.all(
       this.schedules
         .filter(({ isTimed, isPaused }) => isTimed && !isPaused)
         .map(async (schedule) => {
-          await this.api.write('POST', `/schedules/${schedule.id}/pause`, {}, AbortSignal.timeout(120_000));
+          const limit = AbortSignal.timeout(PAUSE_WITHIN_MS);
+          await this.api.write('POST', `/schedules/${schedule.id}/pause`, {}, limit);
           schedule.isPaused = true;
         }),
     );
@@ -108,8 +119,10 @@ export class Client {
     }
   }
 
-  private note(error: unknown): void {
-    if (!this.cutOff.signal.aborted) this.problems.push(String(error));
+  /** Something that the client could not do. */
+  note(error: unknown): void {
+    const isCutOff = this.cutOff.signal.aborted && error instanceof Error && error.name === 'AbortError';
+    if (!isCutOff) this.problems.push(`the client: ${String(error)}`);
   }
 
   /** As many as are missing. An answer is not waited for: a request that is in doubt must not hold up the others. */
