@@ -7,9 +7,14 @@ const HOLDER = `${RUNNING}/run-holder.spec.ts`;
 /** Faults in how the engine acts on the rules: what a crash, a lost answer or a second worker makes of it. */
 export const ENGINE_MUTANTS: readonly Mutant[] = [
   {
-    name: 'permit-is-not-asked',
-    breaks: 'A worker writes the prompt although the permit is not its own (I5).',
+    name: 'permit-is-dropped',
+    breaks: 'A worker that adopts a run writes the prompt although another one was permitted to (I5).',
     edits: [
+      {
+        file: `${RUNNING}/run-crew.ts`,
+        search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
+        replace: "{ status: 'idle' } : { status: 'idle' }",
+      },
       { file: `${RUNNING}/send-prompt.ts`, search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
     ],
     caughtBy: unit(HOLDER),
@@ -60,7 +65,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         replace: 'return { removed: NOTHING, failure: message === null ? null : null };',
       },
     ],
-    caughtBy: unit(HOLDER),
+    caughtBy: unit(`${RUNNING}/tear-down.spec.ts`),
   },
   {
     name: 'worker-never-lets-go',

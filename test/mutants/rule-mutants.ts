@@ -36,8 +36,15 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SCHEDULES}/next-fire.ts`,
-        search: 'if (day.changesAt <= instant) latest =',
-        replace: 'if (day.changesAt < 0 && day.changesAt <= instant) latest =',
+        search: 'zone.fixedMs === null ? latestLocalTimeShown(zone, after) :',
+        replace: 'zone.fixedMs === null ? zone.localTimeAt(after) :',
+      },
+      {
+        file: `${SCHEDULES}/next-fire.ts`,
+        search: 'return zone.fixedMs === null ? firstInstantShowing(zone, local) : local - zone.fixedMs;',
+        replace: `if (zone.fixedMs !== null) return local - zone.fixedMs;
+  const first = firstInstantShowing(zone, local);
+  return first > after ? first : after + local - zone.localTimeAt(after);`,
       },
     ],
     caughtBy: unit(`${SCHEDULES}/next-fire.spec.ts`),

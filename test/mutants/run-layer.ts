@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { jestArguments, needsBuild, type Mutant } from './mutant';
 
 /** A layer that needs longer hangs, ms. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 120_000;
 const LAST_LINES = 30;
 
 export type LayerVerdict =

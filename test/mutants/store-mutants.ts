@@ -89,8 +89,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         file: TRANSITIONS,
         search:
           "WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring') RETURNING r.*",
-        replace:
-          "WHERE r.id = $1 AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring') RETURNING r.*",
+        replace: "AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring')",
       },
     ],
     caughtBy: RUN_STORE,
@@ -150,8 +149,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: FIRING,
-        search: 'FROM due JOIN plans ON plans.id = due.team_id',
-        replace: 'FROM due JOIN plans ON plans.id = due.team_id AND false',
+        search: 'FROM due JOIN plans ON plans.id = due.team_id\n',
+        replace: 'FROM due JOIN plans ON plans.id = due.team_id AND false\n',
       },
     ],
     caughtBy: FIRE_STORE,
