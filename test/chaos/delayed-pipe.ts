@@ -9,8 +9,7 @@ export interface LinkFaults {
 /** One direction of a connection: chunks in their order, late or never as the faults say. */
 export class DelayedPipe {
   hasLostBytes = false;
-  private lastAt = 0;
-  private pending = 0;
+  private readonly waiting: { readonly chunk: Buffer; readonly at: number }[] = [];
   private isEnding = false;
 
   constructor(
@@ -27,16 +26,9 @@ export class DelayedPipe {
       this.hasLostBytes = true;
       return;
     }
-    const now = performance.now();
-    const at = Math.max(now + this.faults.delayMs, this.lastAt);
-    if (at <= now && this.pending === 0) return this.write(chunk);
-    this.lastAt = at;
-    this.pending++;
-    setTimeout(() => {
-      this.pending--;
-      this.write(chunk);
-      if (this.isEnding && this.pending === 0) this.to.end();
-    }, at - now);
+    if (this.faults.delayMs === 0 && this.waiting.length === 0) return this.write(chunk);
+    this.waiting.push({ chunk, at: performance.now() + this.faults.delayMs });
+    if (this.waiting.length === 1) this.wake();
   }
 
   /** The sender has said its last; what is still under way comes first. */
@@ -46,7 +38,22 @@ export class DelayedPipe {
       return;
     }
     this.isEnding = true;
-    if (this.pending === 0) this.to.end();
+    if (this.waiting.length === 0) this.to.end();
+  }
+
+  /** One timer for the first in the queue: several might come out of order. */
+  private wake(): void {
+    const [first] = this.waiting;
+    if (first === undefined) return;
+    setTimeout(
+      () => {
+        this.waiting.shift();
+        this.write(first.chunk);
+        if (this.waiting.length > 0) this.wake();
+        else if (this.isEnding) this.to.end();
+      },
+      Math.max(0, first.at - performance.now()),
+    );
   }
 
   private write(chunk: Buffer): void {

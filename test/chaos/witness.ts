@@ -125,7 +125,7 @@ export class Witness {
 async function dumpTable(client: Client, table: string, file: string): Promise<void> {
   await writeFile(file, '');
   await client.query(
-    `DECLARE dump CURSOR FOR SELECT row_to_json(t)::text AS line FROM ${client.escapeIdentifier(table)} t`,
+    `DECLARE dump CURSOR FOR SELECT row_to_json(t)::text AS line FROM ${client.escapeIdentifier(table)} t ORDER BY t`,
   );
   for (;;) {
     const { rows } = await client.query<{ line: string }>(`FETCH ${ROWS_AT_ONCE} FROM dump`);
