@@ -87,8 +87,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: TRANSITIONS,
-        search:
-          "WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring') RETURNING r.*",
+        search: "AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')",
         replace: "AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring')",
       },
     ],
