@@ -72,8 +72,21 @@ module.exports = {
       name: 'no-testing-in-production',
       severity: 'error',
       comment: 'The product never runs on fakes.',
-      from: { path: '^(apps|libs|images)/', pathNot: [spec, '^libs/testing/', '^images/testing/', '/testing/'] },
-      to: { path: '^(libs/testing|images/testing|test)/' },
+      from: {
+        path: '^(apps|libs|images)/',
+        pathNot: [spec, '^libs/testing/', '^libs/simulation/', '^images/testing/', '/testing/'],
+      },
+      to: { path: '^(libs/testing|libs/simulation|images/testing|test)/' },
+    },
+    {
+      name: 'simulation-imports-engine-and-fakes-only',
+      severity: 'error',
+      comment: 'The simulator runs the real engine and protocols on fakes: no adapter that reaches the world.',
+      from: { path: '^libs/simulation/' },
+      to: {
+        path: '^(libs|apps|images|test)/',
+        pathNot: '^libs/(domain|engine|testing|protocol-acp|protocol-command|simulation)/',
+      },
     },
     {
       name: 'apps-stand-alone',

@@ -45,6 +45,7 @@ async function main() {
     await requireEngine();
     const tallies = [built];
     for (const [title, script] of checks) tallies.push(await check(title, () => npmRun(script)));
+    tallies.push(await check('Simulator (10,000 seeded histories)', () => npmRun('test:simulation')));
     for (const [title, project] of suites) tallies.push(await suite(title, project));
     return finish(addTallies(tallies));
   } catch (error) {

@@ -1,0 +1,96 @@
+import type { CatchUpPolicy, OverlapPolicy } from '@crewtab/domain/schedules/schedule';
+import type { AgentProtocolName, AgentRole } from '@crewtab/domain/teams/team';
+
+/**
+ * What befalls one call from a process to the outside:
+ * - `fail`: no effect, an error at once. `lose`: its effect, then an error instead of the reply.
+ * - `late`: an error after `ms`, and the effect all the same, twice as late: the request was on its way.
+ * - `stall`: nothing for `ms`, then effect and reply. `stallReply`: the effect at once, the reply after `ms`.
+ * - `double`: the effect twice, the second reply.
+ * - `crashBefore`, `crashAfter`: the process dies right before or after the effect, and is back after `ms`.
+ * - `freezeBefore`, `freezeAfter`: the process stands still (SIGSTOP) for `ms`, before or after the effect.
+ */
+export const CALL_FAULTS = [
+  'fail',
+  'lose',
+  'late',
+  'stall',
+  'stallReply',
+  'double',
+  'crashBefore',
+  'crashAfter',
+  'freezeBefore',
+  'freezeAfter',
+] as const;
+export type CallFault = (typeof CALL_FAULTS)[number];
+
+/** One thing that happens to the world. Taking any of them away leaves a history that is just as determined. */
+export type PlanItem =
+  | { readonly on: 'call'; readonly call: string; readonly nth: number; readonly fault: CallFault; readonly ms: number }
+  | { readonly on: 'time'; readonly atMs: number; readonly event: TimedEvent };
+
+export type TimedEvent =
+  | { readonly kind: 'crash' | 'freeze' | 'restart'; readonly process: number; readonly ms: number }
+  /** Nobody reaches the store, the engine of a host, or Redis; `process` null means all of them. */
+  | {
+      readonly kind: 'outage';
+      readonly of: 'store' | 'engine' | 'redis';
+      readonly process: number | null;
+      readonly ms: number;
+    }
+  | { readonly kind: 'everythingDown'; readonly ms: number }
+  | { readonly kind: 'stepClock'; readonly process: number; readonly byMs: number }
+  | { readonly kind: 'flushRedis' }
+  | { readonly kind: 'redisTrouble'; readonly how: 'lose' | 'double' | 'delay'; readonly ms: number }
+  /** `pick` chooses among what there is at that moment. */
+  | { readonly kind: 'killAgent' | 'removeAgent' | 'cancel'; readonly pick: number }
+  | { readonly kind: 'resist'; readonly ms: number }
+  | { readonly kind: 'orphan'; readonly host: number }
+  | { readonly kind: 'manualRun'; readonly schedule: number; readonly key: number; readonly times: number }
+  | { readonly kind: 'pause' | 'resume' | 'delete'; readonly schedule: number }
+  | { readonly kind: 'edit'; readonly schedule: number; readonly everyMinutes: number };
+
+export type AgentConduct =
+  'works' | 'errs' | 'refuses' | 'hangs' | 'isMute' | 'exitsEarly' | 'exitsMidway' | 'cannotStart';
+
+/** How an agent of the simulated world behaves. */
+export interface AgentScript {
+  readonly name: string;
+  readonly role: AgentRole;
+  readonly protocol: AgentProtocolName;
+  readonly conduct: AgentConduct;
+  readonly bootMs: number;
+  readonly chunks: number;
+  readonly chunkMs: number;
+  /** Tasks that a leader gives to its teammates. */
+  readonly delegations: number;
+  readonly asksPermission: boolean;
+  /** Does not end at SIGTERM. */
+  readonly isStubborn: boolean;
+}
+
+export interface ScheduleScript {
+  readonly everyMinutes: number;
+  readonly overlap: OverlapPolicy;
+  readonly catchUp: CatchUpPolicy;
+  readonly catchUpWindowMs: number;
+  readonly timeoutMs: number;
+  readonly agents: readonly AgentScript[];
+}
+
+/** Everything about one simulated history, determined by its seed. */
+export interface HistoryPlan {
+  readonly seed: number;
+  /** When the world begins, ms since 1970; not at a full minute. */
+  readonly startAt: number;
+  readonly hosts: number;
+  /** The host of each worker. */
+  readonly workers: readonly number[];
+  readonly schedulers: number;
+  readonly capacity: number;
+  /** Share of calls that take a moment. */
+  readonly slowCalls: number;
+  readonly chaosMs: number;
+  readonly schedules: readonly ScheduleScript[];
+  readonly items: readonly PlanItem[];
+}

@@ -1,0 +1,45 @@
+import { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
+import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
+import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
+import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
+import { StoreClock } from '@crewtab/engine/store-clock';
+import { gated, gatedRunStore } from './gated-ports';
+import { openProcess, wireFiring, type Identity } from './process-wiring';
+import type { SimProcess } from './sim-process';
+import type { World } from './world';
+
+/** A scheduler app without its HTTP side, made of the product's own parts, wired as apps/scheduler wires them. */
+export class SimScheduler {
+  readonly process: SimProcess;
+  isStopping = false;
+  private readonly clock: StoreClock;
+  private readonly deps: FiringDeps;
+  private readonly clocks: ClockReconciler;
+  private readonly timer: FiringTimer;
+  private readonly sweeper: ScheduleSweeper;
+
+  constructor(world: World, identity: Identity) {
+    this.process = openProcess(world, 'scheduler', identity);
+    const { process } = this;
+    const logger = world.timeline.loggerOf(process.name);
+    const isStoreCut = (): boolean => world.isCut(process, 'store');
+    const runs = gatedRunStore(process, world.store, isStoreCut, world.watchClaims(process.name));
+    this.clock = new StoreClock(gated(process, 'store', world.timeSource), process.clock, logger);
+    this.deps = wireFiring(world, process, this.clock, runs);
+    this.clocks = new ClockReconciler(this.deps);
+    this.timer = new FiringTimer(this.deps);
+    this.sweeper = new ScheduleSweeper(this.deps, this.clocks);
+  }
+
+  async start(): Promise<void> {
+    await this.clock.start();
+    await this.deps.fires.onScheduleChanged(() => void this.clocks.reconcile().catch(() => undefined));
+    await this.timer.start();
+    this.sweeper.start();
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await Promise.all([this.timer.stop(), this.sweeper.stop(), this.clock.stop()]);
+  }
+}

@@ -1,0 +1,98 @@
+import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
+import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
+import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
+import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/engine/running/engine-options';
+import { RunHolder, type TakeResult } from '@crewtab/engine/running/run-holder';
+import { StoreClock } from '@crewtab/engine/store-clock';
+import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
+import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
+import { FakeRuntime } from '@crewtab/testing/runtime/fake-runtime';
+import { gated, gatedDelegations, gatedRuntime, gatedRunStore } from './gated-ports';
+import { hostName, openProcess, wireFiring, type Identity } from './process-wiring';
+import type { SimProcess } from './sim-process';
+import type { Consumer } from './sim-redis';
+import type { World } from './world';
+
+/** A worker made of the product's own parts, wired as apps/worker wires them. */
+export class SimWorker implements Consumer {
+  readonly process: SimProcess;
+  readonly host: string;
+  isStopping = false;
+  private readonly clock: StoreClock;
+  private readonly runtime: FakeRuntime;
+  private readonly holder: RunHolder;
+  private readonly reaper: OrphanReaper;
+  private readonly firing: FiringDeps;
+
+  constructor(world: World, identity: Identity, host: number) {
+    this.process = openProcess(world, 'worker', identity);
+    this.host = hostName(host);
+    const { process } = this;
+    const engine = world.engines[host];
+    const room = world.desks[host];
+    if (!engine || !room) throw new RangeError(`no host ${host}`);
+    const logger = world.timeline.loggerOf(process.name);
+    const isStoreCut = (): boolean => world.isCut(process, 'store');
+    const watch = world.watchClaims(process.name);
+    const store = gatedRunStore(process, world.store, isStoreCut, watch);
+    this.clock = new StoreClock(gated(process, 'store', world.timeSource), process.clock, logger);
+    this.runtime = new FakeRuntime(engine, this.host);
+    process.whenGone(() => void this.runtime.close());
+    const runtime = gatedRuntime(process, this.runtime, () => world.isCut(process, 'runtime'));
+    const desk = room.for(process);
+    this.firing = wireFiring(world, process, this.clock, store);
+    this.holder = new RunHolder(
+      {
+        store,
+        runtime,
+        protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
+        queue: this.firing.queue,
+        delegations: gatedDelegations(process, world.delegations, watch),
+        desk,
+        clock: this.clock,
+        logger,
+        options: DEFAULT_ENGINE_OPTIONS,
+      },
+      { workerId: process.name, host: this.host },
+      world.plan.capacity,
+    );
+    this.reaper = new OrphanReaper({ store, runtime, desk, clock: this.clock, logger });
+  }
+
+  async start(): Promise<void> {
+    await this.clock.start();
+    await this.holder.start();
+    this.reaper.start();
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.holder.stop();
+    await this.reaper.stop();
+    await this.clock.stop();
+  }
+
+  breakConnections(): void {
+    this.runtime.breakConnections();
+  }
+
+  hasRoom(): boolean {
+    return !this.isStopping && this.holder.hasRoom;
+  }
+
+  take(runId: string): Promise<TakeResult> {
+    return this.holder.take(runId);
+  }
+
+  adopt(): Promise<unknown> {
+    return this.holder.adoptAbandoned();
+  }
+
+  tick(): Promise<unknown> {
+    return fireDueSchedules(this.firing);
+  }
+
+  enter(work: () => void): void {
+    this.process.enter(work);
+  }
+}
