@@ -118,7 +118,7 @@ describe('loadSchedulerConfig', () => {
     ['CREWTAB_BULLBOARD_WRITABLE', 'yes please'],
     ['SCHEDULE_TIMEOUT', '1 hour'],
     ['SCHEDULE_TIMEOUT_MAX', '9000h'],
-    ['HOST_SILENCE_LIMIT', '5s'],
+    ['HOST_SILENCE_LIMIT', '14s'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);

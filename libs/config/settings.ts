@@ -98,7 +98,7 @@ export const SETTINGS = {
         'A Go duration. A host whose containers go on without workers (an upgrade, a restart) keeps its runs if its workers are back within it.',
     },
     '5m',
-    duration(10 * SECOND_MS, 24 * HOUR_MS, 'at least 10s and at most 24h'),
+    duration(15 * SECOND_MS, 24 * HOUR_MS, 'at least 15s and at most 24h'),
   ),
   CREWTAB_RUNTIME: withDefault(
     {
@@ -202,7 +202,8 @@ export const SETTINGS = {
     {
       description:
         'For tests of crashes only, never in production: at a named point this process kills or stops itself (docs/crash-points.md). ' +
-        '`kill <point> [hit]`, `stop <point> [hit]`, or `record <file>`, which appends the name of every point that is passed.',
+        '`kill <point> [hit]`, `stop <point> [hit]`, `follow <file>` with one of these in it, or `record <file>`, which appends the name ' +
+        'of every point that is passed.',
       example: 'kill run-store.permitPrompt:after',
     },
     failpoint(),

@@ -52,6 +52,7 @@ export class World {
     capacity = 10,
     onRenewed?: () => void,
     leaseMs?: number,
+    mayClaim?: () => boolean,
   ): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity } {
     const runtime = new FakeRuntime(this.engine);
     const protocol = new LineProtocol();
@@ -67,7 +68,7 @@ export class World {
       options: DEFAULT_ENGINE_OPTIONS,
     };
     const identity = { workerId: `worker-${++this.workers}`, host: 'fake-host', ...(leaseMs && { leaseMs }) };
-    return { holder: new RunHolder(deps, identity, capacity, undefined, onRenewed), runtime, identity };
+    return { holder: new RunHolder(deps, identity, capacity, undefined, onRenewed, mayClaim), runtime, identity };
   }
 
   /** Lets everything that needs no time happen, until `isTrue`; fails when it does not become true. */
