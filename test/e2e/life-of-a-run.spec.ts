@@ -24,9 +24,12 @@ describeWithDocker('the life of a run, on real containers', () => {
     const workerEnv = { AGENT_HANDSHAKE_TIMEOUT: '20s', AGENT_INPUT_TIMEOUT: '25s', WORKER_CONCURRENCY: '40' };
     crewtab = await Crewtab.start({ workerEnv });
     for (const [name, life] of Object.entries(LIFE_CASES)) {
-      const ended = live(life);
+      // Started one after the other, so that a busy machine is not asked for all at the same moment.
+      const started = start(life.prompt, life.leader, life.timeout);
+      const ended = started.then((run) => live(run, life));
       ended.catch(() => undefined); // shown by the test of that name
       cases.set(name, ended);
+      await started.catch(() => undefined);
     }
   });
 
@@ -45,8 +48,7 @@ describeWithDocker('the life of a run, on real containers', () => {
     return { run, schedule, messages };
   };
 
-  const live = async ({ prompt, leader, timeout, during }: LifeCase): Promise<Ended> => {
-    const run = await start(prompt, leader, timeout);
+  const live = async (run: Run, { during }: LifeCase): Promise<Ended> => {
     await during?.(run, crewtab.api);
     return end(run);
   };

@@ -9,7 +9,7 @@ export interface AgentInput {
   readonly command?: readonly string[];
   readonly instructions?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly resources?: { readonly memory?: string };
+  readonly resources?: { readonly memory?: string; readonly cpus?: number };
 }
 
 export interface TeamInput {
@@ -52,7 +52,9 @@ export interface Run {
     readonly containers: number;
     readonly networks: number;
     readonly volumes: number;
-    readonly verifiedAt: string;
+    /** Null: given up with its host, and not proven since. */
+    readonly verifiedAt: string | null;
+    readonly givenUp: { readonly at: string; readonly by: string } | null;
   } | null;
   readonly teardownFailure: { readonly code: string; readonly message: string; readonly attempts: number } | null;
 }
@@ -140,6 +142,11 @@ export class ApiClient {
   /** Until the run is over and everything of it is removed. */
   untilFinished(id: string, timeoutMs?: number): Promise<Run> {
     return this.untilRun(id, ({ phase }) => phase === 'finished', timeoutMs);
+  }
+
+  /** In Prometheus' text format. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.baseUrl}/metrics`)).text();
   }
 
   /** @throws Error with the answer's own words for every status but 2xx. */

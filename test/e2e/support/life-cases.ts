@@ -44,6 +44,15 @@ const deploymentFailures: Record<string, LifeCase> = {
     isPrompted: false,
     containers: 0,
   },
+  'the engine refuses to create the container': {
+    prompt: 'answer never',
+    leader: { resources: { cpus: 256 } },
+    status: 'failed',
+    code: /^create_failed$/,
+    says: /CPUs/,
+    isPrompted: false,
+    containers: 0,
+  },
   'the handshake is never answered': {
     prompt: 'answer never',
     leader: { env: { DEMO_NO_HANDSHAKE: '1' } },
