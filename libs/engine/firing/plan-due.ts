@@ -7,7 +7,7 @@ import type {
   PlannedRow,
 } from '@crewtab/domain/ports/fire-store';
 import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
-import { nextFire } from '@crewtab/domain/schedules/next-fire';
+import { isValidTimezone, nextFire } from '@crewtab/domain/schedules/next-fire';
 import { decideOverlap } from '@crewtab/domain/schedules/overlap';
 import { planFiring, type PlannedOccurrence } from '@crewtab/domain/schedules/plan-firing';
 
@@ -104,11 +104,15 @@ function skippedRow({ scheduledFor, trigger }: PlannedOccurrence): PlannedRow {
 /** The work is pure, so whatever it throws is about this schedule: only it is set aside. */
 function evaluate<T>(spec: Spec, work: (cron: Cron) => T): T | PlanFault {
   const parsed = parseCron(spec.cron);
-  if (!parsed.ok) return { fault: parsed.message, retryAfterMs: RETRY_FAULTY_AFTER_MS };
+  if (!parsed.ok) return faultOf(`the cron "${spec.cron}" cannot be read: ${parsed.message}`);
+  if (!isValidTimezone(spec.timezone)) return faultOf(`the zone data do not have the time zone "${spec.timezone}"`);
   try {
     return work(parsed.cron);
   } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
-    return { fault, retryAfterMs: RETRY_FAULTY_AFTER_MS };
+    return faultOf(error instanceof Error ? error.message : String(error));
   }
+}
+
+function faultOf(fault: string): PlanFault {
+  return { fault, retryAfterMs: RETRY_FAULTY_AFTER_MS };
 }
