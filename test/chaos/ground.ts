@@ -43,7 +43,7 @@ export async function prepareGround(
   shutdown.add('Postgres', () => postgres.stop());
   const redis = await RedisPlace.start(folder);
   shutdown.add('Redis', () => redis.stop());
-  const docker = await openDockerPlace(folder);
+  const docker = await openDockerPlace(folder, join(evidence.path, 'logs/dockerd.log'));
   shutdown.add('the container engine', () => docker.stop());
   if (docker.whyGiven !== null) log(`${docker.whyGiven}: using ${docker.dockerHost}, whose own faults are left out`);
   log('loading the demo image');

@@ -15,6 +15,7 @@ const READY_WITHIN_MS = 60_000;
 /** Between the end of a process that nobody asked to end and its next start, as a supervisor would do it, ms. */
 const RESTART_AFTER_MS = 1_000;
 const TAIL_LINES = 20;
+const HEAL_ATTEMPTS = 5;
 
 /**
  * One process of the product, with a supervisor: it is started again whenever it ends by itself, and noted when it
@@ -114,10 +115,19 @@ export class Member {
     return isLate;
   }
 
+  /**
+   * Runs, and is ready. A start that fails is repeated, as a supervisor does it.
+   * @throws Error with its last words when it still does not become ready.
+   */
   async heal(): Promise<void> {
     if (this.isStopped) this.continue();
-    this.start();
-    await this.ready.catch(() => this.startAndWait());
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.startAndWait();
+      } catch (error) {
+        if (attempt === HEAL_ATTEMPTS) throw error;
+      }
+    }
   }
 
   private watchLines(child: ChildProcess): Promise<void> {

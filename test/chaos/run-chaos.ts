@@ -109,7 +109,7 @@ class Chaos {
     clearInterval(progress);
     this.log('healing it');
     await nemesis.heal();
-    await this.ground.fleet.heal();
+    await this.ground.fleet.heal().catch((error: unknown) => void nemesis.problems.push(String(error)));
     const healedAt = new Date();
     // Whoever still waits for an answer gets it from healed processes.
     await stopped;

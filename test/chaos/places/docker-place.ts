@@ -1,17 +1,18 @@
-import { access, chmod, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { access, appendFile, chmod, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { dockerHttp, findDockerEngine, pingDockerEngine } from '@crewtab/local-services/docker-engine';
 import type { DockerHttp } from '@crewtab/local-services/docker-http';
 import { hasImage, importImage } from '@crewtab/local-services/docker-images';
 import { findOnPath } from '@crewtab/local-services/find-on-path';
-import { GuardedServer } from '@crewtab/local-services/guarded-server';
+import { GuardedServer, type StopPlan } from '@crewtab/local-services/guarded-server';
 import { buildRootfsTar } from '../../../images/build/build-demo-image';
 import { eventually } from '../../support/wait-for';
 import { runProgram } from './run-program';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 20_000 }] as const;
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 40_000;
+const START_ATTEMPTS = 3;
 
 /** The container engine of a chaos run: one of its own that can be killed, or the one that is given. */
 export interface DockerPlace {
@@ -25,10 +26,13 @@ export interface DockerPlace {
   stop(): Promise<void>;
 }
 
-/** @throws Error when there is neither root and dockerd nor an engine that answers. */
-export async function openDockerPlace(folder: string): Promise<DockerPlace> {
+/**
+ * @param logFile keeps the log of an engine of our own.
+ * @throws Error when there is neither root and dockerd nor an engine that answers.
+ */
+export async function openDockerPlace(folder: string, logFile: string): Promise<DockerPlace> {
   const why = await whyNotOwn();
-  return why === null ? OwnEngine.start(join(folder, 'docker')) : givenEngine(why);
+  return why === null ? OwnEngine.start(join(folder, 'docker'), logFile) : givenEngine(why);
 }
 
 /** The demo agent's image on that engine. @returns its reference. */
@@ -73,15 +77,16 @@ class OwnEngine implements DockerPlace {
   private constructor(
     private readonly folder: string,
     private readonly bridge: string,
+    private readonly logFile: string,
   ) {
     this.dockerHost = `unix://${folder}/docker.sock`;
     this.http = dockerHttp(this.dockerHost, {});
   }
 
-  static async start(folder: string): Promise<OwnEngine> {
+  static async start(folder: string, logFile: string): Promise<OwnEngine> {
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o711);
-    const engine = new OwnEngine(folder, await makeBridge());
+    const engine = new OwnEngine(folder, await makeBridge(), logFile);
     try {
       await engine.comeUp();
       return engine;
@@ -92,41 +97,57 @@ class OwnEngine implements DockerPlace {
   }
 
   /** SIGKILL: containers go on, as `live-restore` promises. */
-  async kill(): Promise<void> {
-    await this.server?.stop([{ signal: 'SIGKILL', waitMs: 5_000 }]);
-    this.server = null;
+  kill(): Promise<void> {
+    return this.end([{ signal: 'SIGKILL', waitMs: 5_000 }]);
   }
 
+  /** Tried a few times: an engine that was killed is sometimes in its own way when it starts again. */
   async comeUp(): Promise<void> {
-    await this.server?.stop(ORDERLY);
-    // Its containerd dies with it, a moment later, and the next one must not meet it.
-    await eventually(async () => (await this.processes('containerd.toml')).length === 0);
-    this.server = await GuardedServer.start({
+    for (let attempt = 1; ; attempt++) {
+      await this.end(ORDERLY);
+      // Its containerd dies with it, and the next one must not meet it.
+      for (const pid of await this.processes('containerd.toml')) endQuietly(pid);
+      await eventually(async () => (await this.processes('containerd.toml')).length === 0);
+      const failure = await this.startOnce();
+      if (failure === null) return;
+      if (attempt === START_ATTEMPTS) throw new Error(`dockerd does not start: ${failure}`);
+    }
+  }
+
+  /** @returns its last words when it did not start. */
+  private async startOnce(): Promise<string | null> {
+    const server = await GuardedServer.start({
       file: 'dockerd',
       args: this.args(),
       cwd: '/',
       env: { PATH: process.env.PATH },
       folder: this.folder,
     });
-    const server = this.server;
-    const isUp = async (): Promise<boolean> => {
-      if (server.hasExited) return true;
-      return (await pingDockerEngine(this.dockerHost, {})) === null;
-    };
-    await eventually(isUp, { timeoutMs: READY_TIMEOUT_MS, intervalMs: 100 });
-    if (server.hasExited) throw new Error(`dockerd did not start: ${await server.lastWords()}`);
+    this.server = server;
+    const isDecided = async (): Promise<boolean> =>
+      server.hasExited || (await pingDockerEngine(this.dockerHost, {})) === null;
+    const isInTime = await eventually(isDecided, { timeoutMs: READY_TIMEOUT_MS, intervalMs: 100 }).then(
+      () => true,
+      () => false,
+    );
+    return isInTime && !server.hasExited ? null : server.lastWords();
+  }
+
+  private async end(plan: StopPlan): Promise<void> {
+    if (this.server === null) return;
+    await this.server.stop(plan);
+    this.server = null;
+    await appendFile(this.logFile, await readFile(join(this.folder, 'server.log')));
   }
 
   async stop(): Promise<void> {
     if (this.server?.hasExited !== false) await this.comeUp();
     await this.removeContainers();
-    await this.server?.stop(ORDERLY);
-    this.server = null;
     await this.clear();
   }
 
   private async clear(): Promise<void> {
-    await this.server?.stop(ORDERLY);
+    await this.end(ORDERLY);
     // Shims of containers that nobody could remove any more.
     for (const pid of await this.processes(`${this.folder}/`)) endQuietly(pid);
     await eventually(async () => (await this.processes(`${this.folder}/`)).length === 0);
