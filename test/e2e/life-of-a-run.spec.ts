@@ -115,8 +115,8 @@ describeWithDocker('the life of a run, on real containers', () => {
   });
 
   it.each([
-    { during: 'deploying', env: { DEMO_HANDSHAKE_DELAY_MS: '4000' } },
-    { during: 'monitoring', env: {} },
+    { during: 'deploying', env: { DEMO_HANDSHAKE_DELAY_MS: '4000' } as Record<string, string> },
+    { during: 'monitoring', env: RECORDING },
   ])('keeps what it started with when its team and schedule are edited and deleted while $during', async (when) => {
     const { api } = crewtab;
     const prompt = 'stream 200 every 20ms';
