@@ -1,4 +1,45 @@
+import type { SystemState } from '@crewtab/domain/ports/host-store';
 import { createMetrics } from './metrics';
+
+const at = new Date('2026-01-05T09:00:00Z');
+const process = { hostname: 'm', pid: 1, version: '1', isLive: true, startedAt: at, lastSeenAt: at };
+const SYSTEM: SystemState = {
+  at,
+  hosts: [
+    {
+      id: 'h',
+      runtime: 'docker',
+      description: '',
+      state: 'live',
+      firstSeenAt: at,
+      lastSeenAt: at,
+      reapedAt: null,
+      decommissionedAt: null,
+      decommissionedBy: null,
+      begunRuns: 3,
+      openObligations: 2,
+    },
+  ],
+  workers: [
+    {
+      ...process,
+      id: 'w',
+      host: 'h',
+      capacity: 10,
+      heldRuns: 3,
+      adoptedRuns: 4,
+      refusal: 'not yet',
+      reaper: { lastPassAt: new Date(at.getTime() - 2_000), reapedRuns: 5, resistingThings: 0, error: null },
+      leases: [],
+    },
+  ],
+  schedulers: [{ ...process, id: 's', sweeper: { lastPassAt: new Date(at.getTime() - 1_000), error: null } }],
+  obligations: [
+    { runId: 'r', host: 'h', status: 'failed', since: new Date(at.getTime() - 60_000), failedAttempts: 0, error: null },
+  ],
+  openObligations: 2,
+  unheldRuns: 0,
+};
 
 describe('createMetrics', () => {
   it('has the default metrics of Node and nothing shared with another registry', async () => {
@@ -28,6 +69,32 @@ describe('createMetrics', () => {
     expect(first).toContain('crewtab_active_runs{status="running",process="scheduler"} 5');
     depths = [];
     expect(await metrics.text()).not.toContain('queue="runs"');
+  });
+
+  it('tells how the system stands, from one read at every scrape', async () => {
+    const metrics = createMetrics('scheduler');
+    let reads = 0;
+    metrics.watchSystem(() => Promise.resolve({ ...SYSTEM, unheldRuns: ++reads }));
+    metrics.runLost();
+    const text = await metrics.text();
+    for (const line of [
+      'crewtab_hosts{state="live",process="scheduler"} 1',
+      'crewtab_hosts{state="silent",process="scheduler"} 0',
+      'crewtab_workers{state="working",process="scheduler"} 0',
+      'crewtab_workers{state="refusing",process="scheduler"} 1',
+      'crewtab_schedulers{process="scheduler"} 1',
+      'crewtab_open_obligations{process="scheduler"} 2',
+      'crewtab_oldest_obligation_seconds{process="scheduler"} 60',
+      'crewtab_unheld_runs{process="scheduler"} 1',
+      'crewtab_sweeper_last_pass_timestamp_seconds{scheduler="s",process="scheduler"} 1767603599',
+      'crewtab_reaper_last_pass_timestamp_seconds{host="h",worker="w",process="scheduler"} 1767603598',
+      'crewtab_held_runs{host="h",worker="w",process="scheduler"} 3',
+      'crewtab_worker_adopted_runs{host="h",worker="w",process="scheduler"} 4',
+      'crewtab_worker_reaped_runs{host="h",worker="w",process="scheduler"} 5',
+      'crewtab_lost_runs_total{process="scheduler"} 1',
+    ])
+      expect(text.split('\n')).toContain(line);
+    expect(await metrics.text()).toContain('crewtab_unheld_runs{process="scheduler"} 2');
   });
 
   it('counts a figure that could not be read and still reports the others', async () => {

@@ -27,6 +27,8 @@ export interface CrewtabOptions {
   readonly schedulers?: number;
   /** Default 1. */
   readonly workers?: number;
+  /** Settings of every scheduler, over those of the harness. */
+  readonly schedulerEnv?: Environment;
   /** Settings of every worker, over those of the harness. */
   readonly workerEnv?: Environment;
 }
@@ -75,13 +77,14 @@ export class Crewtab {
     return { name: 'lead', role: 'leader', protocol: 'acp', image: this.image, ...fields };
   }
 
-  /** Starts one more worker. Resolves when it is ready. */
-  async startWorker(): Promise<StartedProcess> {
+  /** Starts one more worker, `env` over its other settings. Resolves when it is ready. */
+  async startWorker(env: Environment = {}): Promise<StartedProcess> {
     this.startedWorkers += 1;
     const worker = this.startApp(`worker ${this.startedWorkers}`, 'worker', {
       DOCKER_HOST: dockerHost(),
       AGENT_STOP_GRACE: '1s',
       ...this.options.workerEnv,
+      ...env,
     });
     this.workers.push(worker);
     await worker.waitForLine(/worker ready/, { timeoutMs: READY_WITHIN_MS });
@@ -131,7 +134,7 @@ export class Crewtab {
     const { schedulers = 1, workers = 1 } = this.options;
     const ports = await Promise.all(Array.from({ length: schedulers }, () => findFreePort()));
     for (const port of ports) {
-      const env = { PORT: String(port), CREWTAB_API_KEY: API_KEY };
+      const env = { PORT: String(port), CREWTAB_API_KEY: API_KEY, ...this.options.schedulerEnv };
       this.schedulers.push(this.startApp(`scheduler ${this.schedulers.length + 1}`, 'scheduler', env));
     }
     await Promise.all([
