@@ -189,6 +189,17 @@ export const permitRow = z
   .object({ run_id: z.string(), epoch: z.number(), sent_at: maybeInstant })
   .transform(({ run_id: runId, epoch, sent_at: sentAt }) => ({ runId, epoch, sentAt }));
 
+export const runTrailRow = z
+  .object({
+    id: z.coerce.number(),
+    at: instant,
+    run_id: z.string(),
+    status: z.string(),
+    phase: z.string(),
+    epoch: z.number(),
+  })
+  .transform(({ run_id: runId, ...row }) => ({ ...row, runId }));
+
 export const delegationRow = z
   .object({ run_id: z.string(), id: z.string(), permit_epoch: z.number().nullable() })
   .transform(({ run_id: runId, id, permit_epoch: permitEpoch }) => ({ runId, id, permitEpoch }));

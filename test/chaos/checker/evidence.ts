@@ -82,6 +82,17 @@ export interface Tables {
   readonly messages: readonly MessageRow[];
   readonly permits: readonly PermitRow[];
   readonly delegations: readonly DelegationRow[];
+  /** Every state that a run was ever in, in order; null where the harness kept no trail. */
+  readonly runTrail: readonly RunState[] | null;
+}
+
+/** Written by a trigger of the harness, in the transaction that changed the run. */
+export interface RunState {
+  readonly at: number;
+  readonly runId: string;
+  readonly status: string;
+  readonly phase: string;
+  readonly epoch: number;
 }
 
 export interface ScheduleRow {

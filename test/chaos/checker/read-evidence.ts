@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,6 +16,7 @@ import {
   promptLine,
   requestLine,
   runRow,
+  runTrailRow,
   scheduleRow,
 } from './evidence-schemas';
 
@@ -40,8 +41,14 @@ export async function readEvidence(folder: string): Promise<Evidence> {
       messages: await readLines(table('messages'), messageRow),
       permits: await readLines(table('prompt_permits'), permitRow),
       delegations: await readLines(table('delegations'), delegationRow),
+      runTrail: await readTrail(table('chaos_run_trail')),
     },
   };
+}
+
+async function readTrail(path: string): Promise<Evidence['tables']['runTrail']> {
+  if (!existsSync(path)) return null;
+  return (await readLines(path, runTrailRow)).sort((a, b) => a.id - b.id);
 }
 
 function byInstant(a: { readonly at: number }, b: { readonly at: number }): number {

@@ -20,7 +20,7 @@ export interface Edit {
 }
 
 /** How long a request without an answer may still take effect: longer than any fault holds a process or a line, ms. */
-const MAY_STILL_ARRIVE_MS = 120_000;
+const MAY_STILL_ARRIVE_MS = 60_000;
 
 export const NOT_THERE: Spec = { exists: false, enabled: false, cron: '', timezone: 'UTC' };
 

@@ -1,5 +1,5 @@
 import type { InvariantName } from '@crewtab/domain/invariants';
-import type { ApiRequest, Evidence, Fault, MessageRow, RunRow, Tables } from './evidence';
+import type { ApiRequest, Evidence, Fault, MessageRow, RunRow, RunState, Tables } from './evidence';
 import { aRequest, aRun, at, EXCLUSIVE, INSTALLATION, PAUSED_AFTER, STEADY } from './valid-evidence.spec-support';
 
 export interface Spoilt {
@@ -47,6 +47,9 @@ const withMessages = (evidence: Evidence, change: (messages: MessageRow[]) => Me
   );
   return withTables(evidence, { messages: [...(others ?? []), ...change(own ?? [])] });
 };
+
+const withTrail = (evidence: Evidence, state: RunState): Evidence =>
+  withTables(evidence, { runTrail: [...(evidence.tables.runTrail ?? []), state] });
 
 const failed = { status: 'failed', result: null, errorMessage: 'words' };
 
@@ -128,6 +131,24 @@ export const SPOILT: readonly Spoilt[] = [
     invariant: 'I4',
     how: 'a terminal status without an instant',
     spoil: (evidence) => withRun(evidence, { finishedAt: null }),
+  },
+  {
+    invariant: 'I4',
+    how: 'a terminal status that became another one and was never shown',
+    spoil: (evidence) =>
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'failed', phase: 'finished', epoch: 1 }),
+  },
+  {
+    invariant: 'I7',
+    how: 'a change by an older epoch',
+    spoil: (evidence) =>
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'finished', epoch: 0 }),
+  },
+  {
+    invariant: 'I7',
+    how: 'a phase that went back',
+    spoil: (evidence) =>
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'prompting', epoch: 1 }),
   },
   {
     invariant: 'I5',

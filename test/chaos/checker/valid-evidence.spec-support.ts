@@ -1,4 +1,4 @@
-import type { ApiRequest, EngineEvent, Evidence, MessageRow, RunRow, ScheduleRow } from './evidence';
+import type { ApiRequest, EngineEvent, Evidence, MessageRow, RunRow, RunState, ScheduleRow } from './evidence';
 
 /** A quiet quarter of an hour without a single thing wrong, from which the specs take pieces away. */
 
@@ -59,6 +59,7 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
       deployments: ran.map(({ id }) => ({ runId: id, name: `team-${id}` })),
       messages: ran.flatMap(({ id }) => conversationOf(id, chunks)),
       permits: ran.map(({ id, startedAt }) => ({ runId: id, epoch: 1, sentAt: (startedAt ?? 0) + 900 })),
+      runTrail: ran.flatMap(trailOf),
       delegations: ran.slice(0, 1).map(({ id }) => ({ runId: id, id: 'call-1', permitEpoch: 1 })),
     },
   };
@@ -112,6 +113,13 @@ function conversationOf(runId: string, chunks: number): MessageRow[] {
     { runId, seq: 1, agent: 'lead', kind: 'prompt', text: 'the prompt' },
     { runId, seq: 2, agent: 'lead', kind: 'agent_message', text: lines.join('') },
     { runId, seq: 3, agent: 'lead', kind: 'agent_message', text: 'done' },
+  ];
+}
+
+function trailOf({ id, startedAt, finishedAt, status }: RunRow): RunState[] {
+  return [
+    { at: startedAt ?? 0, runId: id, status: 'running', phase: 'deploying', epoch: 1 },
+    { at: finishedAt ?? 0, runId: id, status, phase: 'finished', epoch: 1 },
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { Evidence, RunRow } from '../evidence';
 import { Findings, iso, type CheckResult } from '../findings';
+import { groupBy } from '../group-by';
 import { isTerminal, TERMINAL } from '../runs';
 import { runsShownIn } from '../shown-runs';
 import { undisturbedMs } from '../undisturbed-time';
@@ -10,10 +11,10 @@ const GRACE_MS = 15_000;
 const TEARDOWN_PATIENCE_MS = 60_000;
 
 /**
- * I4 from the runs as they stand and from every run that an answer of the API ever showed: a status shown as terminal is
- * the status at the end (immutable), and the terminal status came at the latest at deadline + grace, not counting time
- * in which a fault was on or had just ended (faults.jsonl). A change that no answer showed is not seen here; the
- * database's trigger refuses it, which has a test of its own.
+ * I4 from the runs as they stand, from the trail of their changes and from every run that an answer of the API ever
+ * showed: a status that was once terminal is the status at the end (immutable), and it came at the latest at deadline +
+ * grace, not counting time in which a fault was on or had just ended (faults.jsonl). Without a trail, a change that no
+ * answer showed is not seen.
  */
 export function checkOneTerminalStatus(evidence: Evidence): CheckResult {
   const findings = new Findings();
@@ -23,6 +24,7 @@ export function checkOneTerminalStatus(evidence: Evidence): CheckResult {
     checkDeadline(run, evidence, findings);
   }
   checkShown(evidence, findings);
+  checkTrail(evidence, findings);
   return findings.result();
 }
 
@@ -60,4 +62,15 @@ function checkShown({ requests, tables }: Evidence, findings: Findings): void {
           request.answeredAt,
         );
     }
+}
+
+function checkTrail({ tables }: Evidence, findings: Findings): void {
+  if (!tables.runTrail) return findings.warn('no trail of the changes of runs was kept: immutability rests on answers');
+  const terminal = tables.runTrail.filter(({ status }) => TERMINAL.has(status));
+  for (const [runId, states] of groupBy(terminal, (state) => state.runId)) {
+    findings.count();
+    const statuses = new Set(states.map(({ status }) => status));
+    if (statuses.size > 1)
+      findings.violate(`run ${runId}`, `was ${[...statuses].join(', then ')}`, states.at(-1)?.at ?? null);
+  }
 }

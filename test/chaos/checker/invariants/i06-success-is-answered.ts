@@ -1,7 +1,7 @@
+import { saidByLeader } from '../conversation';
 import type { Evidence, RunRow } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
-import { leaderOf } from '../runs';
 
 /**
  * I6: for every `success`, the agent itself recorded the prompt (prompts.jsonl), the permit was confirmed, and the
@@ -22,10 +22,7 @@ export function checkSuccessIsAnswered({ prompts, tables }: Evidence): CheckResu
       if (canNameItsRun(run)) fail('no agent recorded its prompt');
       else unnamed++;
     }
-    const said = (messages.get(run.id) ?? [])
-      .filter(({ kind, agent }) => kind === 'agent_message' && agent === leaderOf(run))
-      .map(({ text }) => text ?? '')
-      .join('');
+    const said = saidByLeader(run, messages.get(run.id) ?? []);
     if (run.result === null) fail('no result is stored');
     else if (!squeeze(said).endsWith(squeeze(run.result))) fail('its result is not in the stored conversation');
   }

@@ -1,12 +1,14 @@
-import type { Evidence } from '../evidence';
+import type { Evidence, Tables } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
 
+const PHASES = ['queued', 'deploying', 'prompting', 'monitoring', 'tearing_down', 'finished'];
+
 /**
  * I7 as far as rows keep an epoch: permits and delegations carry the epoch that wrote them, which can never be above the
- * run's own; a conversation holds the prompt as often as there are permits; a finished run belongs to nobody. Most of I7
- * leaves no trace in the end state: a stale write that was accepted looks like any other. The simulator and the store's
- * contract suite see those.
+ * run's own; a conversation holds the prompt as often as there are permits; a finished run belongs to nobody; and in the
+ * trail of a run's changes epoch and phase never go back. Most of I7 leaves no trace: a stale write that was accepted
+ * looks like any other. The simulator and the store's contract suite see those.
  */
 export function checkNoStaleEpoch({ tables }: Evidence): CheckResult {
   const findings = new Findings();
@@ -38,5 +40,22 @@ export function checkNoStaleEpoch({ tables }: Evidence): CheckResult {
     if (run.phase === 'finished' && run.owner !== null)
       findings.violate(`run ${run.id}`, `is finished and still claimed by ${run.owner}`, run.finishedAt);
   }
+  checkTrail(tables, findings);
   return findings.result();
+}
+
+function checkTrail({ runTrail }: Tables, findings: Findings): void {
+  for (const [runId, states] of groupBy(runTrail ?? [], (state) => state.runId)) {
+    findings.count();
+    for (const [index, state] of states.entries()) {
+      const before = states[index - 1];
+      if (!before) continue;
+      if (state.epoch < before.epoch || PHASES.indexOf(state.phase) < PHASES.indexOf(before.phase))
+        findings.violate(
+          `run ${runId}`,
+          `went from ${before.phase} (epoch ${before.epoch}) to ${state.phase} (epoch ${state.epoch})`,
+          state.at,
+        );
+    }
+  }
 }

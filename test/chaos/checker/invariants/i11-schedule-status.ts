@@ -1,28 +1,28 @@
-import type { Evidence, RunRow } from '../evidence';
+import type { ApiRequest, Evidence, RunRow } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
 import { isSuccess } from '../schedule-edits';
 import { schedulesShownIn } from '../shown-runs';
-import { isDisturbed } from '../undisturbed-time';
+import { areCommitsLate } from '../undisturbed-time';
 
-/** From an instant that the database wrote to the commit that shows it, ms. */
-const COMMIT_MS = 2_000;
+/** From an instant that the database wrote to the commit that shows it, small faults of the connection included, ms. */
+const COMMIT_MS = 4_000;
 const REALLY_RAN: ReadonlySet<string> = new Set(['success', 'failed', 'timeout', 'cancelled']);
 
 /**
  * I11: each status of a schedule that an answer of the API showed is computed again from the instants of its runs, for
- * every moment between the request and its answer. Answers during a fault are left out: a commit may have been held up
- * then for longer than the allowance.
+ * every moment between the request (the first with its idempotency key, whose answer may be given again) and the answer.
+ * Answers during a fault that holds up commits are left out.
  */
 export function checkScheduleStatus({ requests, tables, faults }: Evidence): CheckResult {
   const findings = new Findings();
   const bySchedule = groupBy(tables.runs, ({ scheduleId }) => scheduleId);
   let left = 0;
   for (const request of requests) {
-    if (request.method !== 'GET' || !isSuccess(request) || request.answeredAt === null) continue;
-    const from = request.at - COMMIT_MS;
+    if (!isSuccess(request) || request.answeredAt === null) continue;
+    const from = firstTryOf(request, requests) - COMMIT_MS;
     for (const shown of schedulesShownIn(request.answer)) {
-      if (isDisturbed(faults, from, request.answeredAt)) {
+      if (areCommitsLate(faults, from, request.answeredAt)) {
         left++;
         continue;
       }
@@ -38,6 +38,11 @@ export function checkScheduleStatus({ requests, tables, faults }: Evidence): Che
   }
   findings.warnOf(left, 'shown statuses fall into a fault: not judged');
   return findings.result();
+}
+
+function firstTryOf({ idempotencyKey, at }: ApiRequest, requests: readonly ApiRequest[]): number {
+  if (idempotencyKey === null) return at;
+  return requests.find((request) => request.idempotencyKey === idempotencyKey)?.at ?? at;
 }
 
 function statusesBetween(runs: readonly RunRow[], from: number, to: number): Set<string> {

@@ -1,7 +1,7 @@
+import { inOrder, saidByLeader } from '../conversation';
 import type { Evidence, MessageRow, RunRow } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
-import { leaderOf } from '../runs';
 
 /** `stream N [every T] [TEXT]`: what the demo agent numbers. */
 const STREAM = /^\s*stream (\d+)(?: every \S+)?(?: (.+?))?\s*$/;
@@ -15,7 +15,7 @@ export function checkWholeConversation({ tables }: Evidence): CheckResult {
   const findings = new Findings();
   const byRun = groupBy(tables.messages, ({ runId }) => runId);
   for (const run of tables.runs) {
-    const messages = (byRun.get(run.id) ?? []).sort((a, b) => a.seq - b.seq);
+    const messages = inOrder(byRun.get(run.id) ?? []);
     if (messages.length === 0 && run.lastSeq === 0) continue;
     findings.count();
     const wrong = findGap(run, messages) ?? findWrongLine(run, messages);
@@ -34,10 +34,7 @@ function findGap(run: RunRow, messages: readonly MessageRow[]): string | null {
 function findWrongLine(run: RunRow, messages: readonly MessageRow[]): string | null {
   const expected = numberedLines(run.prompt);
   const isNumbered = new Set(expected.map(withoutNumber));
-  const said = messages
-    .filter(({ kind, agent }) => kind === 'agent_message' && agent === leaderOf(run))
-    .map(({ text }) => text ?? '')
-    .join('');
+  const said = saidByLeader(run, messages);
   const stored = said.split('\n').filter((line) => /\d$/.test(line) && isNumbered.has(withoutNumber(line)));
   const wrong = stored.findIndex((line, index) => line !== expected[index]);
   if (wrong >= 0) return `numbered line ${wrong + 1} is "${stored[wrong]}" instead of "${expected[wrong] ?? 'none'}"`;
