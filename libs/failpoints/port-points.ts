@@ -1,5 +1,6 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type {
   AccessStore,
   IdempotencyStore,
@@ -95,6 +96,17 @@ export const PORT_POINTS = {
     listMessages: READS,
     getDeployment: READS,
   } satisfies PointsOf<RunArchive>,
+  'host-store': {
+    noteWorker: 'effect',
+    forgetWorker: 'effect',
+    readmit: 'effect',
+    claimObligations: 'effect',
+    noteScheduler: 'effect',
+    forgetScheduler: 'effect',
+    endLostRuns: 'effect',
+    decommission: 'effect',
+    readSystem: READS,
+  } satisfies PointsOf<HostStore>,
   'access-store': {
     findKey: READS,
     createFirstKey: 'effect',

@@ -1,3 +1,4 @@
+import { effect } from '@crewtab/domain/failpoint';
 import { ABSENT_AFTER_MS } from '@crewtab/domain/hosts/host-loss';
 import type { HostStanding, SchedulerSign, WorkerSign } from '@crewtab/domain/ports/host-store';
 import type { Database, Statement } from './database';
@@ -73,7 +74,7 @@ export async function forgetWorker(db: Database, workerId: string): Promise<void
 export async function noteScheduler(db: Database, sign: SchedulerSign): Promise<void> {
   const { id, hostname, pid, version, sweeper } = sign;
   await db.query(NOTE_SCHEDULER, [id, hostname, pid, version, sweeper.lastPassAgoMs, sweeper.error]);
-  await db.query(FORGET_OLD);
+  await effect('postgres.host-forget-old', () => db.query(FORGET_OLD));
 }
 
 export async function forgetScheduler(db: Database, schedulerId: string): Promise<void> {
