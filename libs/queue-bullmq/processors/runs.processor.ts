@@ -1,11 +1,8 @@
 import { effect } from '@crewtab/domain/failpoint';
 import { Processor, WorkerHost } from '@nestjs/bullmq';
-import { DelayedError, type Job, type WorkerOptions } from 'bullmq';
+import { WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import type { RunJob } from '../bullmq-run-queue';
 import { RUNS_QUEUE } from '../queue-names';
-
-/** A run that this worker has no room for goes back for the others, ms. */
-const OFFER_AGAIN_MS = 200;
 
 /** What the `runs` queue asks of a worker; see the engine's RunHolder. */
 export interface RunTaker {
@@ -26,8 +23,9 @@ export function runsProcessor(taker: RunTaker, workerOptions: Omit<WorkerOptions
   class RunsProcessor extends WorkerHost {
     async process(job: Job<RunJob>, token?: string): Promise<void> {
       if ((await taker.take(job.data.runId)) !== 'full') return;
-      await effect('queue.run.give-back', () => job.moveToDelayed(Date.now() + OFFER_AGAIN_MS, token));
-      throw new DelayedError();
+      // Not delayed: workers judge by their own clocks when a delay is over, and one of them may be an hour off.
+      await effect('queue.run.give-back', () => job.moveToWait(token));
+      throw new WaitingError();
     }
 
     setHasRoom(hasRoom: boolean): void {
