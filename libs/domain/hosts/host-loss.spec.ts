@@ -91,6 +91,12 @@ const CASES: Readonly<Record<string, Case>> = {
     seen: 300,
     expected: 'failed host_lost',
   },
+  'that waits for its teardown is past being cancelled': {
+    run: { ...PENDING, cancelRequestedAt: ago(60), cancelCode: 'cancelled' },
+    lease: 290,
+    seen: 300,
+    expected: 'failed host_lost',
+  },
   'that waits for its teardown has more patience': {
     run: { ...PENDING, deadlineAt: ago(3_600) },
     lease: 119,

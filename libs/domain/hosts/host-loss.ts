@@ -44,12 +44,12 @@ export function decideLoss(watched: WatchedRun, now: Date, silenceLimitMs: numbe
   const isSilent = silentForMs >= silenceLimitMs;
   if (isHeld && !(isSilent && isPastDeadline)) return null;
   const isAbsent = isSilent || silentForMs >= Math.min(SILENT_AT_DEADLINE_MS, silenceLimitMs);
-  if (isSilent || (isAbsent && (isPastDeadline || run.cancelRequestedAt))) return lost(watched, silentForMs);
+  if (isSilent || (isAbsent && (isPastDeadline || wantsCancel(run)))) return lost(watched, silentForMs);
   return isPastDeadline && unattendedForMs(watched, now) >= patienceMs(run.phase) ? unattended(watched) : null;
 }
 
 function lost({ run, hostSeenAt }: WatchedRun, silentForMs: number): Outcome {
-  if (run.cancelRequestedAt) return cancelled(run.cancelCode);
+  if (wantsCancel(run)) return cancelled(run.cancelCode);
   const seen = hostSeenAt ? `it was last heard of at ${hostSeenAt.toISOString()}` : 'it was never heard of';
   const work =
     run.phase === 'tearing_down' ? 'the team finished, but its host was lost before the teardown' : 'the host was lost';
@@ -58,13 +58,18 @@ function lost({ run, hostSeenAt }: WatchedRun, silentForMs: number): Outcome {
 }
 
 function unattended({ run }: WatchedRun): Outcome {
-  if (run.cancelRequestedAt) return cancelled(run.cancelCode);
+  if (wantsCancel(run)) return cancelled(run.cancelCode);
   if (run.phase === 'tearing_down') {
     const message = 'the team finished, but no worker of its host could remove what was made for it';
     return { status: 'failed', result: run.outcome?.result ?? null, error: { code: 'teardown_failed', message } };
   }
   const message = `the run was not finished by its deadline ${run.deadlineAt?.toISOString() ?? ''} (phase ${run.phase}), and no worker of its host looked after it`;
   return { status: 'timeout', result: null, error: { code: 'timeout', message } };
+}
+
+/** A cancel goes before every outcome, but not before one that is committed. */
+function wantsCancel({ phase, cancelRequestedAt }: WatchedRun['run']): boolean {
+  return cancelRequestedAt !== null && phase !== 'tearing_down';
 }
 
 function cancelled(cancelCode: Run['cancelCode']): Outcome {
