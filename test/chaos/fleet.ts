@@ -65,6 +65,13 @@ export class Fleet {
     await Promise.all(this.members.map((member) => member.heal()));
   }
 
+  /** How often a process ended that nobody had asked to. */
+  endedByThemselves(): { readonly atStart: number; readonly whenReady: number } {
+    const sum = (when: 'atStart' | 'whenReady'): number =>
+      this.members.reduce((total, { endedByItself }) => total + endedByItself[when], 0);
+    return { atStart: sum('atStart'), whenReady: sum('whenReady') };
+  }
+
   /** SIGTERM to all; SIGKILL to what has not ended after `withinMs`. @returns names of those that had to be killed. */
   async stop(withinMs: number): Promise<string[]> {
     const late = await Promise.all(this.members.map((member) => member.end(withinMs)));

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EvidenceFolder } from './evidence-folder';
 import { HELP, parseOptions, type ChaosOptions } from './options';
+import { NoEngine } from './places/docker-place';
 import { runChaos } from './run-chaos';
 import { Shutdown } from './shutdown';
 
+/** As scripts/test.mjs understands it: there is no engine, so nothing was tested. */
+const EXIT_CODE_SKIPPED = 77;
 const PROJECT = resolve(__dirname, '../..');
 
 /** Called by scripts/chaos.mjs. @returns the exit code. */
@@ -20,27 +23,39 @@ export async function main(args: readonly string[]): Promise<number> {
   endInOrder(shutdown);
   const folder = await mkdtemp(join(tmpdir(), `crewtab-chaos-${options.seed}-`));
   const evidence = new EvidenceFolder(folder);
-  const isGood = await attempt(options, evidence, shutdown);
+  const outcome = await attempt(options, evidence, shutdown);
   const problems = await shutdown.run();
   for (const problem of problems) console.error(`could not be stopped: ${problem}`);
-  if (isGood && problems.length === 0 && !options.isKept) {
+  const exitCode = problems.length > 0 ? 1 : exitCodeOf(outcome);
+  if (outcome === 'cannot run' || (exitCode === 0 && !options.isKept)) {
     await rm(folder, { recursive: true, force: true });
-    return 0;
+  } else {
+    console.log(`the evidence is in ${folder}`);
   }
-  console.log(`the evidence is in ${folder}`);
-  return isGood && problems.length === 0 ? 0 : 1;
+  return exitCode;
 }
 
-async function attempt(options: ChaosOptions, evidence: EvidenceFolder, shutdown: Shutdown): Promise<boolean> {
+type Outcome = 'good' | 'bad' | 'cannot run';
+
+function exitCodeOf(outcome: Outcome): number {
+  if (outcome === 'good') return 0;
+  return outcome === 'cannot run' && process.env.CREWTAB_REQUIRE_DOCKER !== '1' ? EXIT_CODE_SKIPPED : 1;
+}
+
+async function attempt(options: ChaosOptions, evidence: EvidenceFolder, shutdown: Shutdown): Promise<Outcome> {
   try {
-    return await runChaos({ ...options, projectDir: PROJECT }, evidence, shutdown);
+    return (await runChaos({ ...options, projectDir: PROJECT }, evidence, shutdown)) ? 'good' : 'bad';
   } catch (error) {
+    if (error instanceof NoEngine) {
+      console.error(`left out: ${error.message}`);
+      return 'cannot run';
+    }
     console.error('the chaos run could not be carried out:', error);
-    return false;
-  } finally {
+    // What the agents wrote down belongs to what is kept.
     await copyFile(join(evidence.path, 'record/prompts.jsonl'), join(evidence.path, 'prompts.jsonl')).catch(
       () => undefined,
     );
+    return 'bad';
   }
 }
 

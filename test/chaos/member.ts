@@ -24,6 +24,9 @@ const HEAL_ATTEMPTS = 5;
 export class Member {
   private child: ChildProcess | null = null;
   private isStopped = false;
+  private isReady = false;
+  /** Nobody asked for these ends. A start that fails because a service is away is repeated, and no finding. */
+  readonly endedByItself = { atStart: 0, whenReady: 0 };
   /** A restart is wanted: false while a fault keeps it down. */
   private isWanted = false;
   private ready: Promise<void> = Promise.resolve();
@@ -60,6 +63,7 @@ export class Member {
     });
     this.child = child;
     this.isStopped = false;
+    this.isReady = false;
     this.note('started', { pid: child.pid });
     this.exited = new Promise((resolve) => {
       child.once('close', (code, signal) => {
@@ -142,6 +146,7 @@ export class Member {
           if (this.tail.length > TAIL_LINES) this.tail.shift();
           if (this.spec.readyLine.test(line)) {
             clearTimeout(late);
+            this.isReady = true;
             resolve();
           }
         });
@@ -155,7 +160,8 @@ export class Member {
 
   private noteEnd(code: number | null, signal: NodeJS.Signals | null): void {
     if (!this.isWanted) return this.note('ended', { code, signal });
-    this.note('ended by itself', { code, signal, tail: [...this.tail] });
+    this.endedByItself[this.isReady ? 'whenReady' : 'atStart']++;
+    this.note('ended by itself', { wasReady: this.isReady, code, signal, tail: [...this.tail] });
     this.restart = setTimeout(() => this.start(), RESTART_AFTER_MS);
   }
 

@@ -14,6 +14,8 @@ export interface ChaosResult {
   readonly harnessProblems: readonly string[];
   /** Processes that did not end in time after SIGTERM. */
   readonly lateToStop: readonly string[];
+  /** Processes that nobody had asked to end: while they started, and when they were ready. */
+  readonly endedByThemselves: { readonly atStart: number; readonly whenReady: number };
   readonly runs: Readonly<Record<string, number>>;
   readonly errorCodes: Readonly<Record<string, number>>;
   readonly convergedAfterMs: number | null;
@@ -51,6 +53,7 @@ function summary(result: ChaosResult): string {
       ? '✗ not everything was over 60 s after healing'
       : `everything was over and gone ${(convergedAfterMs / 1_000).toFixed(1)} s after healing`,
     ...Object.entries(result.leftOut).map(([kind, why]) => `! left out: ${kind} (${why})`),
+    `${result.endedByThemselves.atStart} starts failed and were repeated; ${result.endedByThemselves.whenReady} processes that were ready ended by themselves`,
     ...result.lateToStop.map((name) => `✗ ${name} did not end within 10 s of SIGTERM`),
     ...result.harnessProblems.map((problem) => `✗ the harness: ${problem}`),
   ].join('\n');

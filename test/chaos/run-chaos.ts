@@ -91,6 +91,7 @@ class Chaos {
       leftOut: Object.fromEntries(nemesis.leftOut),
       harnessProblems: [...nemesis.problems, ...this.client.problems],
       lateToStop,
+      endedByThemselves: ground.fleet.endedByThemselves(),
       runs: await witness.countByStatus(),
       errorCodes: await witness.errorCodes(),
       convergedAfterMs: convergedAt === null ? null : convergedAt.getTime() - healedAt.getTime(),

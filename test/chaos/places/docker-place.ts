@@ -26,9 +26,12 @@ export interface DockerPlace {
   stop(): Promise<void>;
 }
 
+/** There is no container engine to be harmed. */
+export class NoEngine extends Error {}
+
 /**
  * @param logFile keeps the log of an engine of our own.
- * @throws Error when there is neither root and dockerd nor an engine that answers.
+ * @throws NoEngine when there is neither root and dockerd nor an engine that answers.
  */
 export async function openDockerPlace(folder: string, logFile: string): Promise<DockerPlace> {
   const why = await whyNotOwn();
@@ -55,7 +58,7 @@ async function whyNotOwn(): Promise<string | null> {
 
 async function givenEngine(why: string): Promise<DockerPlace> {
   const found = await findDockerEngine(process.env);
-  if (!found.isReachable) throw new Error(`${why}, and no other engine answers: ${found.reason}`);
+  if (!found.isReachable) throw new NoEngine(`${why}, and no other engine answers: ${found.reason}`);
   if (!found.dockerHost.startsWith('unix://')) throw new Error('the proxies need an engine on a unix socket');
   const refuse = (): Promise<void> => Promise.reject(new Error(why));
   return {
