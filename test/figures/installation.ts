@@ -12,7 +12,7 @@ import { startNode, type StartedProcess } from '../support/processes';
 import type { InstallOptions } from './figure';
 
 const PROJECT = resolve(__dirname, '../..');
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
 /** Long paths do not fit into a unix socket's address, and the user `postgres` must be able to walk here. */
 const ROOT = '/var/tmp';
 

@@ -76,7 +76,7 @@ function decidePrompting(run: Run, observation: Observation, now: Date): Decisio
     failed(write.status === 'failed' ? write.failure : null) ??
     failed(findAgentFailure(observation)) ??
     failed(isUndecidable ? DELIVERY_UNCONFIRMED : null) ??
-    timedOut(run, now);
+    timedOutUnread(run, observation, now);
   if (early) return early;
   // The permit's answer was lost: ask again, whether it is ours.
   if (write.status === 'idle') return { kind: 'prompt' };
@@ -88,7 +88,7 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
     cancelled(run) ??
     failed(findAgentFailure(observation)) ??
     succeeded(run, observation) ??
-    timedOut(run, now) ??
+    timedOutUnread(run, observation, now) ??
     waitUntil(run.deadlineAt)
   );
 }
@@ -140,6 +140,12 @@ function timedOut(run: Run, now: Date): Decision | null {
   if (!run.deadlineAt || now < run.deadlineAt) return null;
   const message = `the run was not finished by its deadline ${run.deadlineAt.toISOString()} (phase ${run.phase})`;
   return { kind: 'conclude', outcome: { status: 'timeout', result: null, error: { code: 'timeout', message } } };
+}
+
+/** The deadline has passed: that is the end, unless output from before it may still be unread. */
+function timedOutUnread(run: Run, { catchingUpUntil }: Observation, now: Date): Decision | null {
+  const timeout = timedOut(run, now);
+  return timeout && catchingUpUntil && catchingUpUntil > now ? waitUntil(catchingUpUntil) : timeout;
 }
 
 function succeeded(run: Run, observation: Observation): Decision | null {

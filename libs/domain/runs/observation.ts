@@ -8,6 +8,11 @@ export interface Observation {
   readonly promptWrite: PromptWrite;
   /** Delegated tasks without an answer. */
   readonly openDelegations: number;
+  /**
+   * Set while the leader's output of an adopted run is still being read, and then until it ought to be: what was said
+   * before anybody looked may be the end of the work, and must not lose against a deadline that passed meanwhile.
+   */
+  readonly catchingUpUntil?: Date | null;
   /** Earliest next attempt after a failed teardown; null = at once. */
   readonly nextTeardownAt: Date | null;
 }

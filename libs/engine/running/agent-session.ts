@@ -52,6 +52,8 @@ export class AgentSession {
   private publishedKey = '';
   private end: AgentEnd | null = null;
   private isFlooding = false;
+  /** When everything that an earlier worker stored was read again, and new output began to be folded. */
+  caughtUpAt: Date | null = null;
   private outputChars = 0;
   private isClosed = false;
   private mustReopen = false;
@@ -165,6 +167,7 @@ export class AgentSession {
     let isCaughtUp = false;
     const catchUp = async (): Promise<void> => {
       isCaughtUp = true;
+      this.caughtUpAt ??= this.deps.clock.now();
       await this.answer(channel, this.hasOpenedBefore ? this.withoutFinishedHandshake(session) : session.open());
       this.hasOpenedBefore = true;
       this.publish(session);

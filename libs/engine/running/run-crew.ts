@@ -23,6 +23,9 @@ export interface RunCrewOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
+const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
+
 /** The living side of a held run: its deployer and one session per agent. Answers `observe()`, and lets go on request. */
 export class RunCrew {
   promptWrite: PromptWrite;
@@ -36,6 +39,7 @@ export class RunCrew {
   private hasEntered = false;
   private hasResumed = false;
   private readonly delegations: TeamDelegations;
+  private readonly takenAt: number;
 
   constructor(
     private readonly deps: EngineDeps,
@@ -43,7 +47,8 @@ export class RunCrew {
   ) {
     const { run } = options;
     const wasPermitted = options.isAdopted && run.prompt.state === 'permitted';
-    const evidenceUntil = new Date(deps.clock.now().getTime() + deps.options.evidenceMs);
+    this.takenAt = deps.clock.now().getTime();
+    const evidenceUntil = new Date(this.takenAt + deps.options.evidenceMs);
     this.delegations = new TeamDelegations({
       store: deps.delegations,
       clock: deps.clock,
@@ -91,6 +96,7 @@ export class RunCrew {
       agents: held.run.plan.agents.map((agent) => this.observeAgent(agent)),
       promptWrite: this.promptWrite,
       openDelegations: this.delegations.openCount,
+      catchingUpUntil: this.options.isAdopted ? this.catchingUpUntil(held.run) : null,
       nextTeardownAt: held.nextTeardownAt,
     };
   }
@@ -213,6 +219,13 @@ export class RunCrew {
     const work = retrying(this.deps.clock, () => this.isLetGo, write);
     work.catch(this.options.onFailure);
     this.saves = Promise.allSettled([this.saves, work]);
+  }
+
+  private catchingUpUntil(run: Run): Date {
+    const leader = run.plan.agents.find(({ role }) => role === 'leader');
+    const caughtUpAt = leader && this.sessions.get(leader.name)?.caughtUpAt;
+    const latest = this.takenAt + CATCH_UP_MS.old;
+    return new Date(caughtUpAt ? Math.min(latest, caughtUpAt.getTime() + CATCH_UP_MS.new) : latest);
   }
 
   private observeAgent(agent: Agent): AgentObservation {

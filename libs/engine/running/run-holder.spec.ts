@@ -312,6 +312,38 @@ describe('a run whose worker died', () => {
   });
 });
 
+describe('a run that nobody held at its deadline', () => {
+  /** Handed back in time; the deadline passes before the next worker starts. */
+  const unheld = async (atWork: (world: World, id: string) => void): Promise<{ world: World; id: string }> => {
+    const world = new World({ lead: obedient(() => undefined) });
+    const { id } = world.store.addRun({ plan: { timeoutMs: 60_000 } });
+    const first = world.worker();
+    await first.holder.start();
+    await first.holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    await first.holder.stop();
+    atWork(world, id);
+    await world.clock.advance(120_000);
+    const { holder } = world.worker();
+    await holder.start();
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    await holder.stop();
+    return { world, id };
+  };
+
+  it('is a success when its team had finished', async () => {
+    const { world, id } = await unheld(({ engine }, runId) =>
+      engine.agents.find(({ agent }) => agent.name === 'lead')?.emit(`done prompt:${runId} in time`),
+    );
+    expect(world.store.read(id)).toMatchObject({ status: 'success', outcome: { result: 'in time' } });
+  });
+
+  it('is a timeout when its team had not', async () => {
+    const { world, id } = await unheld(() => undefined);
+    expect(world.store.read(id)).toMatchObject({ status: 'timeout', outcome: { error: { code: 'timeout' } } });
+  });
+});
+
 describe('the length of the lease', () => {
   it.each([2_000, 60_000])('decides when a worker lets go: %d ms', async (leaseMs) => {
     const world = new World({ lead: obedient(() => undefined) });
