@@ -22,6 +22,7 @@ export class ScheduleSweeper {
   private cancelTimer: (() => void) | null = null;
   private working: Promise<unknown> = Promise.resolve();
   private isStopped = false;
+  private told = { offered: 0, woken: 0 };
   /** When the last complete pass ended; null before the first. */
   lastPassAt: Date | null = null;
   /** Why the latest pass failed; null when it did not. */
@@ -85,14 +86,20 @@ export class ScheduleSweeper {
     }
   }
 
-  /** What recovery did and why: none of it should have been the sweeper's to do. */
+  /**
+   * What recovery did and why: none of it should have been the sweeper's to do. What goes on for long (no workers, a silent
+   * host) is told when it changes, not at every pass.
+   */
   private tell({ fired, offered, woken }: SweepReport): void {
     const { logger } = this.deps;
+    const before = this.told;
+    this.told = { offered, woken };
     if (fired > 0)
       logger.warn({ fired }, 'fired late: no timer and no job scheduler had done so when the schedules were due');
-    if (offered > 0)
+    if (offered > 0 && offered !== before.offered)
       logger.info({ offered }, 'offered queued runs again: no worker has taken them, or Redis lost their jobs');
-    if (woken > 0) logger.info({ woken }, 'woke the hosts of begun runs that no living worker holds');
+    if (woken > 0 && woken !== before.woken)
+      logger.info({ woken }, 'woke the hosts of begun runs that no living worker holds');
   }
 
   private arm(): void {
