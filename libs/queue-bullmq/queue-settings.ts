@@ -4,6 +4,13 @@ import { DEFAULT_PREFIX } from './queue-names';
 import { producerConnection, workerConnection } from './redis-connection';
 import { repeatStrategy } from './repeat-strategy';
 
+/**
+ * A job lasts for one statement or two, and its lock is renewed while it does. One whose worker died is given to another
+ * after the lock and one look for it at most; with BullMQ's defaults of 30 s each, a run whose worker died just before it
+ * claimed it waited for over a minute, since nobody may offer it again while its job stands.
+ */
+const SHORT_JOBS = { lockDuration: 5_000, stalledInterval: 5_000 };
+
 /** What every queue and worker of a process is opened with. */
 export interface QueueSettings {
   readonly producerOptions: QueueOptions;
@@ -22,7 +29,7 @@ export function queueSettings(options: {
     producerOptions: { connection: producerConnection(options.redisUrl), prefix, settings, skipVersionCheck: true },
     // A worker must ask for Redis's version: one that does not know it rounds its waits up to whole seconds, and its
     // ticks come late by as much.
-    workerOptions: { connection: workerConnection(options.redisUrl), prefix, settings },
+    workerOptions: { connection: workerConnection(options.redisUrl), prefix, settings, ...SHORT_JOBS },
     logger: options.logger,
   };
 }
