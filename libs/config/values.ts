@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '@crewtab/domain/durations';
-import type { FailpointOrder } from '@crewtab/domain/failpoint';
+import { parseCrashOrder, type FailpointOrder } from '@crewtab/domain/failpoint';
 import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
 
 /** How each kind of setting is read from text. Messages go behind the setting's name, so they start with a verb. */
@@ -71,17 +71,17 @@ export function matching(pattern: RegExp, problem: string): z.ZodType<string, st
   return reader<string>((text) => (pattern.test(text) ? { value: text } : { problem }));
 }
 
-/** `kill <point> [hit]`, `stop <point> [hit]` or `record <file>`. */
+/** `kill <point> [hit]`, `stop <point> [hit]`, `record <file>` or `follow <file>`. */
 export function failpoint(): z.ZodType<FailpointOrder, string> {
   return reader<FailpointOrder>((text) => {
-    const [action, what = '', hit = '1'] = text.split(/ +/);
-    if (action === 'record' && what !== '') return { value: { action, file: what } };
-    const isPoint = /^[a-z-]+(\.[A-Za-z-]+)+:(before|after)$/.test(what) && /^[1-9]\d{0,5}$/.test(hit);
-    if ((action === 'kill' || action === 'stop') && isPoint)
-      return { value: { action, point: what, hit: Number(hit) } };
-    return {
-      problem: 'must be like "kill run-store.claim:after", "stop run-store.claim:after 2" or "record /tmp/points"',
-    };
+    const [, action, file = ''] = /^(record|follow) +(\S+)$/.exec(text) ?? [];
+    if (action === 'record' || action === 'follow') return { value: { action, file } };
+    const order = parseCrashOrder(text);
+    return order
+      ? { value: order }
+      : {
+          problem: 'must be like "kill run-store.claim:after", "stop run-store.claim:after 2" or "record /tmp/points"',
+        };
   });
 }
 

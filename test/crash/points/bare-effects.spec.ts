@@ -1,0 +1,104 @@
+import { resolve } from 'node:path';
+import { findBareEffects } from './find-bare-effects';
+import { findPoints } from './find-points';
+import { productProgram } from './product-program';
+import { productSources } from './product-sources';
+import { UNREACHED } from './unreached';
+
+/** It reads and resolves every type of the product. */
+jest.setTimeout(180_000);
+
+function findIn(path: string, text: string): string[] {
+  const program = productProgram({ path, text });
+  return findBareEffects(program, [resolve(__dirname, '../../..', path)]).map(({ at, call }) => `${at} ${call}`);
+}
+
+describe('crash points', () => {
+  it('stand around every effect of the product', () => {
+    const sources = productSources();
+    expect(findBareEffects(productProgram(), sources)).toEqual([]);
+  });
+
+  it('are enumerated from the sources, ports and vendor calls alike', () => {
+    const points = findPoints();
+    expect(points).toEqual(
+      expect.arrayContaining([
+        'run-store.permitPrompt:after',
+        'docker.container.create:before',
+        'desk.link.make:after',
+      ]),
+    );
+    expect(new Set(points).size).toBe(points.length);
+  });
+
+  it('are left out of the sweep only with a reason, and only where there is such a point', () => {
+    for (const [name, why] of Object.entries(UNREACHED)) {
+      expect(findPoints()).toContain(`${name}:before`);
+      expect(why.length).toBeGreaterThan(20);
+    }
+  });
+});
+
+describe('an effect that nobody put a point around is found', () => {
+  const path = 'libs/runtime-process/planted.ts';
+
+  it('a file that is written', () => {
+    const text = `import { writeFile } from 'node:fs/promises';
+export async function plant(): Promise<void> { await writeFile('/tmp/x', ''); }`;
+    expect(findIn(path, text)).toEqual([`${path}:2 writeFile`]);
+    const mended = `import { effect } from '@crewtab/domain/failpoint';
+import { writeFile } from 'node:fs/promises';
+export async function plant(): Promise<void> { await effect('process.planted', () => writeFile('/tmp/x', '')); }`;
+    expect(findIn(path, mended)).toEqual([]);
+  });
+
+  it('a process that is started or signalled, without any await', () => {
+    const text = `import { spawn } from 'node:child_process';
+export function plant(): void { spawn('true'); process.kill(1, 'SIGTERM'); }`;
+    expect(findIn(path, text)).toEqual([`${path}:2 spawn`, `${path}:2 process.kill`]);
+  });
+
+  it('a container that is removed behind the back of `mutate`', () => {
+    const text = `import type { EngineClient } from './engine-client';
+export async function plant(engine: EngineClient): Promise<void> {
+  await engine.docker.getContainer('x').inspect();
+  await engine.docker.getContainer('x').remove();
+}`;
+    const docker = 'libs/runtime-docker/planted.ts';
+    expect(findIn(docker, text)).toEqual([`${docker}:4 engine.docker.getContainer('x').remove`]);
+  });
+
+  it('a job that is added', () => {
+    const text = `import type { Queue } from 'bullmq';
+export async function plant(queue: Queue): Promise<void> { await queue.add('x', {}); }`;
+    const queue = 'libs/queue-bullmq/planted.ts';
+    expect(findIn(queue, text)).toEqual([`${queue}:2 queue.add`]);
+  });
+
+  it('a second statement of a store method, which its port cannot stand around', () => {
+    const head = `import type { Database } from './database';
+const READ = { text: 'SELECT 1 FROM runs FOR UPDATE' };
+const MOVE = { text: 'UPDATE runs SET phase = 1' };
+const NOTE = { text: 'INSERT INTO notes VALUES (1)' };
+`;
+    const store = 'libs/store-prisma/planted.ts';
+    const one = `export async function plant(db: Database): Promise<void> { await db.query(READ); await db.query(MOVE); }`;
+    expect(findIn(store, head + one)).toEqual([]);
+    const two = `export async function plant(db: Database): Promise<void> { await db.query(NOTE); await db.query(MOVE); }`;
+    expect(findIn(store, head + two)).toEqual([`${store}:5 db.query`, `${store}:5 db.query`]);
+  });
+
+  it('a helper that is called from a funnel and from elsewhere', () => {
+    const text = `import { effect } from '@crewtab/domain/failpoint';
+import { rm } from 'node:fs/promises';
+async function tidy(): Promise<void> { await rm('/tmp/x'); }
+export async function plant(): Promise<void> { await effect('process.planted', () => tidy()); await tidy(); }`;
+    expect(findIn(path, text)).toEqual([`${path}:3 rm`]);
+    expect(findIn(path, text.replace(' await tidy(); }', ' }'))).toEqual([]);
+  });
+
+  it('anything else of others that answers with a promise', () => {
+    const text = `export async function plant(): Promise<void> { await fetch('http://127.0.0.1'); }`;
+    expect(findIn('apps/worker/src/planted.ts', text)).toEqual(['apps/worker/src/planted.ts:1 fetch']);
+  });
+});

@@ -1,0 +1,110 @@
+/** Calls of others that change nothing outside of this process, or nothing that a crash could leave half done. */
+interface NoEffect {
+  /** A package, a module of Node, or `the store` for its queries. */
+  readonly module: RegExp;
+  readonly calls: RegExp;
+  /** Only there; everywhere when left out. */
+  readonly in?: RegExp;
+  readonly because: string;
+}
+
+const NO_EFFECTS: readonly NoEffect[] = [
+  {
+    module: /^fs(\/promises)?$/,
+    calls: /^(readFile|readFileSync|readdir|readdirSync|readlink|stat|existsSync|isDirectory|read|watch|on)$/,
+    because: 'only reads, or watches',
+  },
+  { module: /^fs(\/promises)?$/, calls: /^close$/, because: 'lets go of what dies with this process anyway' },
+  {
+    module: /^fs(\/promises)?$/,
+    calls: /^open$/,
+    in: /runtime-process\/(process-channel|input-pipe)\.ts$/,
+    because: 'opens what is there, to read it, or to write to a pipe',
+  },
+  { module: /^timers\/promises$/, calls: /./, because: 'waits' },
+  {
+    module: /^(net|http|stream|events|child_process)$/,
+    calls: /^(on|once|off|resume|unref|removeListener|createServer|close|destroy|destroySoon)$/,
+    because: 'listeners and sockets of this process, gone with it',
+  },
+  {
+    module: /^(util|child_process)$/,
+    calls: /^run$/,
+    in: /runtime-process\/process-table\.ts$/,
+    because: '`ps` only reads',
+  },
+  { module: /^process$/, calls: /^(on|once|exit)$/, because: 'the life of this process itself' },
+  {
+    module: /^(net|tty|stream|process)$/,
+    calls: /^write$/,
+    in: /(scheduler|healthcheck|run-process)\.ts$/,
+    because: 'words for a person, on stderr',
+  },
+  {
+    module: /^dockerode$/,
+    calls: /^(info|inspect|logs|getEvents|getArchive|infoArchive|list\w+|wait)$/,
+    because: 'only reads',
+  },
+  {
+    module: /^(fs|dockerode)$/,
+    calls: /^(createReadStream|importImage)$/,
+    in: /runtime-docker\/images\.ts$/,
+    because: 'makes the demo image for `npm start`; no scheduler or worker calls it',
+  },
+  {
+    module: /^bullmq$/,
+    calls: /^(get\w+|close|pause|resume)$/,
+    because: 'reads, or tells this process alone what to take',
+  },
+  {
+    module: /^@nestjs\/(core|common|platform-express)$/,
+    calls: /^(create|createApplicationContext|listen|close)$/,
+    because: 'the start and the end of this process',
+  },
+  {
+    module: /^pg$/,
+    calls: /^query$/,
+    in: /store-prisma\/database\.ts$/,
+    because: 'the one place where statements are sent: they are judged where they are used',
+  },
+  { module: /^pg(-pool)?$/, calls: /^(connect|end)$/, because: 'a connection of this process, gone with it' },
+  {
+    module: /^pg$/,
+    calls: /^query$/,
+    in: /store-prisma\/notifications\.ts$/,
+    because: 'LISTEN, and a sign of life: of this connection alone',
+  },
+  {
+    module: /^pg$/,
+    calls: /^query$/,
+    in: /store-prisma\/migrate\.ts$/,
+    because: 'a statement of the transaction that a migration is (its commit has a point), or the look at the history',
+  },
+  {
+    module: /^@prisma\/client$/,
+    calls: /^\$disconnect$/,
+    because: 'a connection of this process, gone with it',
+  },
+  {
+    module: /^the store$/,
+    calls: /^query$/,
+    in: /store-prisma\/run-conversation\.ts$/,
+    because: 'one of two statements, never both: the points of run-store.appendMessages stand around it',
+  },
+  { module: /^prom-client$/, calls: /^metrics$/, because: 'only reads' },
+  { module: /^zod$/, calls: /./, because: 'only computes' },
+  {
+    module: /./,
+    calls: /./,
+    in: /^libs\/(failpoints\/trap|config\/write-env-example)\.ts$/,
+    because: 'the trap itself, and a script that writes .env.example',
+  },
+];
+
+/** Why a call needs no crash point; null: it needs one. */
+export function reasonForNone(module: string, call: string, path: string): string | null {
+  const found = NO_EFFECTS.find(
+    (each) => each.module.test(module) && each.calls.test(call) && (each.in?.test(path) ?? true),
+  );
+  return found?.because ?? null;
+}

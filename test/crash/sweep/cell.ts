@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { findFreePort } from '@crewtab/local-services/free-port';
+import Redis from 'ioredis';
+import { Pool, type QueryResultRow } from 'pg';
+import { ApiClient } from '../../e2e/support/api-client';
+import type { TestDatabase } from '../../support/database';
+import { dockerHost } from '../../support/docker';
+import { startNode, type StartedProcess } from '../../support/processes';
+
+const PROJECT = resolve(__dirname, '../../..');
+const READY_WITHIN_MS = 180_000;
+const ENDS_WITHIN_MS = 20_000;
+/** The shortest that WORKER_LEASE allows. */
+export const LEASE_MS = 2_000;
+
+export type Environment = Readonly<Record<string, string>>;
+
+/**
+ * An installation for one case after the other: a database and a part of Redis of its own, so that whoever takes a run
+ * here belongs to the case. Several of them work side by side.
+ */
+export class Cell {
+  readonly redis: Redis;
+  private readonly pool: Pool;
+  private readonly apiKey = randomBytes(24).toString('base64url');
+  private readonly encryptionKey = randomBytes(32).toString('hex');
+  private readonly processes = new Set<StartedProcess>();
+
+  private constructor(
+    private readonly database: TestDatabase,
+    private readonly redisUrl: string,
+    readonly dataDir: string,
+  ) {
+    this.pool = new Pool({ connectionString: database.url, max: 3 });
+    this.redis = new Redis(redisUrl);
+  }
+
+  /** @param number from 1 to 15: of its database in Redis, which nobody else of the test run uses */
+  static async make(number: number, database: TestDatabase): Promise<Cell> {
+    const url = new URL(process.env.TEST_REDIS_URL ?? '');
+    url.pathname = `/${number}`;
+    const cell = new Cell(database, url.href, await mkdtemp(join(tmpdir(), 'crewtab-crash-')));
+    await cell.redis.flushdb();
+    return cell;
+  }
+
+  /** Starts a worker; it is ready when its log says so. */
+  startWorker(name: string, env: Environment = {}): StartedProcess {
+    return this.start(name, 'worker', {
+      DOCKER_HOST: dockerHost(),
+      WORKER_LEASE: `${LEASE_MS}ms`,
+      AGENT_STOP_GRACE: '1s',
+      ...env,
+    });
+  }
+
+  /** Starts a scheduler on a free port. */
+  async startScheduler(name: string, env: Environment = {}): Promise<{ process: StartedProcess; api: ApiClient }> {
+    const port = await findFreePort();
+    const process = this.start(name, 'scheduler', { PORT: String(port), CREWTAB_API_KEY: this.apiKey, ...env });
+    return { process, api: new ApiClient(`http://127.0.0.1:${port}`, this.apiKey) };
+  }
+
+  async sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.pool.query<Row>(text, [...values])).rows;
+  }
+
+  async close(): Promise<void> {
+    for (const process of this.processes) process.kill('SIGKILL');
+    await Promise.all([...this.processes].map((process) => process.exited));
+    this.redis.disconnect();
+    await this.pool.end();
+    await this.database.drop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  private start(name: string, app: 'scheduler' | 'worker', env: Environment): StartedProcess {
+    const started = startNode(name, [join(PROJECT, `dist/apps/${app}/src/main.js`)], {
+      cwd: PROJECT,
+      env: {
+        DATABASE_URL: this.database.url,
+        REDIS_URL: this.redisUrl,
+        CREWTAB_ENCRYPTION_KEY: this.encryptionKey,
+        CREWTAB_DATA_DIR: this.dataDir,
+        LOG_LEVEL: 'info',
+        ...env,
+      },
+    });
+    this.processes.add(started);
+    void started.exited.then(() => this.processes.delete(started));
+    return started;
+  }
+}
+
+export async function untilReady(process: StartedProcess): Promise<StartedProcess> {
+  await process.waitForLine(/(worker|scheduler) ready/, { timeoutMs: READY_WITHIN_MS });
+  return process;
+}
+
+/** @throws Error when it does not end, or not with exit code 0 */
+export async function endInOrder(process: StartedProcess): Promise<void> {
+  if (process.hasExited) return;
+  process.kill('SIGTERM');
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${process.name} did not end after SIGTERM`)), ENDS_WITHIN_MS);
+  });
+  try {
+    const { code, signal } = await Promise.race([process.exited, late]);
+    if (code !== 0) throw new Error(`${process.name} ended with ${code ?? signal} after SIGTERM:\n${process.tail(5)}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}

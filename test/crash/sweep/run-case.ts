@@ -1,0 +1,133 @@
+import type { Run } from '../../e2e/support/api-client';
+import type { StartedProcess } from '../../support/processes';
+import { eventually } from '../../support/wait-for';
+import { endInOrder, LEASE_MS, untilReady } from './cell';
+import { judge } from './judge';
+import { PromptCounter } from './prompt-counter';
+import type { Scenario } from './scenarios';
+import type { Stand } from './stand';
+
+export type Action = 'kill' | 'stop';
+
+export interface CrashCase {
+  readonly point: string;
+  /** Which time of passing it counts, from 1. */
+  readonly hit: number;
+  readonly action: Action;
+  readonly scenario: Scenario;
+}
+
+const HIT_WITHIN_MS = 120_000;
+/** After the hit: however the crash left things, all is over by then. */
+const FINISHED_WITHIN_MS = 60_000;
+/** How long a stopped worker that goes on has to notice that the run is no longer its own, ms. */
+const NOTICED_WITHIN_MS = 3_000;
+
+/** Plays one case. @throws Error that tells point, action, what was expected, the run and the last lines of the logs */
+export async function runCase(crash: CrashCase, stand: Stand): Promise<void> {
+  // What is only passed once in a worker's life is not passed again by one that lives longer.
+  if (!(await play(crash, stand, false)) && !(await play(crash, stand, true)))
+    throw new Error(`${title(crash)}: the point was never passed`);
+}
+
+/** @returns false if the run ended without passing the point */
+async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<boolean> {
+  const { point, hit, action, scenario } = crash;
+  const armed = await stand.arm(`${action} ${point} ${hit}`, scenario, isFresh || scenario.usesUp === true);
+  const from = armed.lines.length;
+  let run: Run | null = null;
+  let counter: PromptCounter | null = null;
+  try {
+    run = await startRun(scenario, stand);
+    counter = scenario.place === 'docker' ? new PromptCounter(run.id) : null;
+    void scenario.during?.(run, { cell: stand.cell, api: stand.api, armed }).catch(() => undefined);
+    if (!(await isHit(run, stand, armed, from))) return false;
+    const { phase } = await stand.api.run(run.id);
+    const rescuer = phase === 'queued' ? await startRescuer(stand) : null;
+    if (action === 'stop') await resumeOnceAdopted(run, armed, stand);
+    const ended = await stand.api.untilFinished(run.id, FINISHED_WITHIN_MS);
+    if (action === 'stop') await untilNoticed(armed, from);
+    if (rescuer) await endInOrder(rescuer);
+    await judge({ crash, stand, ended, phaseAtHit: phase, heard: (await counter?.close()) ?? null });
+    return true;
+  } catch (error) {
+    const words = await describe(crash, stand, run, armed, error);
+    armed.kill('SIGKILL');
+    throw new Error(words, { cause: error });
+  } finally {
+    await counter?.close();
+  }
+}
+
+export async function startRun({ agents, network, prompt, name }: Scenario, { api, materials }: Stand): Promise<Run> {
+  const team = await api.call<{ id: string }>('POST', '/teams', {
+    name: 'Crash',
+    agents: agents(materials),
+    ...(network === undefined ? {} : { network }),
+  });
+  const schedule = await api.createSchedule({ teamId: team.id, name, prompt, cron: '0 0 1 1 *' });
+  return api.trigger(schedule.id);
+}
+
+/** True as soon as the worker says so; false when the run is over without it. */
+async function isHit({ id }: Run, { api }: Stand, armed: StartedProcess, from: number): Promise<boolean> {
+  const hasSaidSo = (): boolean => armed.lines.slice(from).some((line) => line.startsWith('failpoint '));
+  await eventually(async () => hasSaidSo() || armed.hasExited || (await api.run(id)).phase === 'finished', {
+    timeoutMs: HIT_WITHIN_MS,
+    intervalMs: 100,
+  });
+  return hasSaidSo();
+}
+
+/** The adopter has no room for new runs: one that nobody has begun needs somebody who has. */
+function startRescuer({ cell, place }: Stand): Promise<StartedProcess> {
+  return untilReady(cell.startWorker('rescuer', { CREWTAB_RUNTIME: place }));
+}
+
+/** Goes on when somebody else has the run, or nobody has it any more: the lease has run out then. */
+async function resumeOnceAdopted({ id }: Run, armed: StartedProcess, { cell }: Stand): Promise<void> {
+  const stoppedAt = performance.now();
+  const look = async (): Promise<boolean> => {
+    const [row] = await cell.sql<{ phase: string; owner: string | null }>(
+      'SELECT phase, owner FROM schedule_runs WHERE id = $1',
+      [id],
+    );
+    const isElsewhere = Boolean(row?.owner) && !row?.owner?.includes(`-${armed.pid}-`);
+    return performance.now() - stoppedAt > LEASE_MS + 500 && (isElsewhere || row?.phase === 'finished');
+  };
+  await eventually(look, { timeoutMs: FINISHED_WITHIN_MS, intervalMs: 100 });
+  armed.kill('SIGCONT');
+}
+
+/** Until the worker that goes on has said what it makes of the run; it may also have nothing to say. */
+async function untilNoticed(armed: StartedProcess, from: number): Promise<void> {
+  await armed
+    .waitForLine(/lost the claim|letting the run go|nothing left|giving the run back/, {
+      from,
+      timeoutMs: NOTICED_WITHIN_MS,
+    })
+    .catch(() => undefined);
+}
+
+function title({ point, hit, action, scenario }: CrashCase): string {
+  return `${action} at ${point}${hit > 1 ? ` (pass ${hit})` : ''}, ${scenario.name}`;
+}
+
+async function describe(
+  crash: CrashCase,
+  { api, adopter }: Stand,
+  run: Run | null,
+  armed: StartedProcess,
+  error: unknown,
+): Promise<string> {
+  const seen = run ? await api.run(run.id).catch(String) : 'was not started';
+  const messages = run ? await api.messages(run.id).catch(() => []) : [];
+  const history = messages.map(({ seq, kind, content }) => `  ${seq} ${kind} ${JSON.stringify(content).slice(0, 200)}`);
+  return [
+    `${title(crash)}: ${error instanceof Error ? error.message : String(error)}`,
+    `the run: ${JSON.stringify(seen)}`,
+    ...history,
+    `the armed worker's last lines:\n${armed.tail(12)}`,
+    `the adopter's last lines:\n${adopter.tail(12)}`,
+  ].join('\n');
+}

@@ -1,0 +1,96 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ApiClient } from '../../e2e/support/api-client';
+import { createTestDatabase } from '../../support/database';
+import type { StartedProcess } from '../../support/processes';
+import { Cell, endInOrder, untilReady, type Environment } from './cell';
+import { SCENARIOS, type Materials, type Place, type Scenario } from './scenarios';
+
+/**
+ * Where cases are played one after the other: a healthy scheduler, a healthy worker that only ever adopts, and a worker
+ * that is armed anew for each case, and started anew when it has been killed.
+ */
+export class Stand {
+  private armedOne: { readonly process: StartedProcess; readonly key: string } | null = null;
+  private armedCount = 0;
+
+  private constructor(
+    readonly place: Place,
+    readonly cell: Cell,
+    readonly api: ApiClient,
+    readonly adopter: StartedProcess,
+    readonly materials: Materials,
+    private readonly healthy: readonly StartedProcess[],
+  ) {}
+
+  static async open(place: Place, number: number, materials: Materials): Promise<Stand> {
+    const cell = await Cell.make(number, await createTestDatabase());
+    const { process: scheduler, api } = await cell.startScheduler(`scheduler ${number}`, { CREWTAB_RUNTIME: place });
+    await untilReady(scheduler);
+    const env = { CREWTAB_RUNTIME: place, WORKER_CONCURRENCY: '1' };
+    const adopter = await untilReady(cell.startWorker(`adopter ${number}`, env));
+    const stand = new Stand(place, cell, api, adopter, materials, [scheduler, adopter]);
+    return stand;
+  }
+
+  /**
+   * A worker that obeys the order, taking one run at a time.
+   * @param isFresh true: one that has done nothing yet, so that points of its start are passed
+   */
+  async arm(order: string, scenario: Scenario, isFresh: boolean): Promise<StartedProcess> {
+    const own = scenario.env?.(this.materials) ?? {};
+    const key = JSON.stringify(own);
+    const file = join(this.cell.dataDir, 'order');
+    const present = this.armedOne;
+    const isUsable = present && !isFresh && present.key === key && !present.process.hasExited;
+    if (present && !isUsable) await this.disarm();
+    await writeFile(file, order);
+    if (present && isUsable) return present.process;
+    const process = this.startArmed(`follow ${file}`, own);
+    this.armedOne = { process, key };
+    return process;
+  }
+
+  /** A worker that writes down every point that it passes. */
+  startRecorder(file: string, scenario: Scenario): StartedProcess {
+    return this.startArmed(`record ${file}`, scenario.env?.(this.materials) ?? {});
+  }
+
+  /** Ends the armed worker, which must be able to end in order if it still lives. */
+  async disarm(): Promise<void> {
+    const { armedOne } = this;
+    this.armedOne = null;
+    await writeFile(join(this.cell.dataDir, 'order'), '');
+    if (armedOne) await endInOrder(armedOne.process);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.disarm();
+      for (const process of [...this.healthy].reverse()) await endInOrder(process);
+    } finally {
+      await this.cell.close();
+    }
+  }
+
+  private startArmed(failpoint: string, own: Environment): StartedProcess {
+    this.armedCount += 1;
+    return this.cell.startWorker(`armed ${this.armedCount}`, {
+      CREWTAB_RUNTIME: this.place,
+      WORKER_CONCURRENCY: '1',
+      CREWTAB_FAILPOINT: failpoint,
+      ...own,
+    });
+  }
+
+  /** With a run that never ends, which leaves no room for anything but what it adopts. */
+  async keepAdopterBusy(): Promise<void> {
+    const { api, materials, place } = this;
+    const scenario = SCENARIOS.find((one) => one.place === place);
+    const agents = scenario?.agents(materials);
+    const team = await api.call<{ readonly id: string }>('POST', '/teams', { name: 'Filler', agents });
+    const schedule = { teamId: team.id, name: 'filler', prompt: 'hang', cron: '0 0 1 1 *', timeout: '3h' };
+    const { id } = await api.trigger((await api.createSchedule(schedule)).id);
+    await api.untilRun(id, ({ phase }) => phase === 'monitoring');
+  }
+}
