@@ -62,7 +62,7 @@ module.exports = {
       ...shared,
       displayName: 'unit',
       // What checks and spoils the product is itself tested without I/O, beside its code.
-      roots: only('libs', 'apps', 'images', 'scripts', 'test/chaos/checker', 'test/mutants').map(
+      roots: only('libs', 'apps', 'images', 'scripts', 'test/chaos', 'test/crash/points', 'test/mutants').map(
         (path) => `<rootDir>/${path}`,
       ),
       testMatch: ['**/*.spec.ts'],

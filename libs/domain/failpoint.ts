@@ -3,13 +3,26 @@ export type FailpointTrap = (point: string) => void;
 
 /** What a test asks of a process: see CREWTAB_FAILPOINT. */
 export type FailpointOrder =
-  | {
-      readonly action: 'kill' | 'stop';
-      readonly point: string;
-      /** Which time of passing it counts, from 1. */
-      readonly hit: number;
-    }
-  | { readonly action: 'record'; readonly file: string };
+  | CrashOrder
+  /** Append the name of every point that is passed to the file. */
+  | { readonly action: 'record'; readonly file: string }
+  /** The crash order stands in the file, which may be written anew at any time; none while it is absent or empty. */
+  | { readonly action: 'follow'; readonly file: string };
+
+export interface CrashOrder {
+  readonly action: 'kill' | 'stop';
+  readonly point: string;
+  /** Which time of passing it counts, from 1. */
+  readonly hit: number;
+}
+
+/** Reads `kill <point> [hit]` or `stop <point> [hit]`; null for anything else. */
+export function parseCrashOrder(text: string): CrashOrder | null {
+  const [, action, point = '', hit = '1'] = CRASH_ORDER.exec(text.trim()) ?? [];
+  return action === 'kill' || action === 'stop' ? { action, point, hit: Number(hit) } : null;
+}
+
+const CRASH_ORDER = /^(kill|stop) +([a-z-]+(?:\.[A-Za-z-]+)+:(?:before|after))(?: +([1-9]\d{0,5}))?$/;
 
 let trap: FailpointTrap | null = null;
 
