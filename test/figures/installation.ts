@@ -44,7 +44,7 @@ export class Installation {
     shutdown.add('Postgres', () => postgres.stop());
     const redis = await RedisPlace.start(folder);
     shutdown.add('Redis', () => redis.stop());
-    const docker = await openDockerPlace(folder);
+    const docker = await openDockerPlace(folder, join(folder, 'dockerd.log'));
     shutdown.add('the container engine', () => docker.stop());
     const dataDir = join(folder, 'data');
     await mkdir(dataDir);

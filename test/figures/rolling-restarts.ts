@@ -1,4 +1,5 @@
 import { scaled, type Figure, type Result } from './figure';
+import type { Installation } from './installation';
 import { StreamingRuns, type Counted } from './streaming-runs';
 
 const RESTARTS = 20;
@@ -14,16 +15,7 @@ export const rollingRestarts: Figure = {
     const streaming = await StreamingRuns.start(crewtab, RUNS_AT_ONCE);
     const restarts = scaled(RESTARTS, scale);
     for (let round = 1; round <= restarts; round++) {
-      for (const worker of crewtab.runningWorkers()) {
-        worker.kill('SIGTERM');
-        await worker.exited;
-        await crewtab.startWorker();
-      }
-      for (let number = 0; number < SCHEDULERS; number++) {
-        crewtab.schedulers[number]?.kill('SIGTERM');
-        await crewtab.schedulers[number]?.exited;
-        await crewtab.startScheduler(number);
-      }
+      await Promise.all([restartWorkers(crewtab), restartSchedulers(crewtab)]);
       log(`rolling restart ${round} of ${restarts}`);
     }
     return harmless(
@@ -33,6 +25,23 @@ export const rollingRestarts: Figure = {
     );
   },
 };
+
+/** One after the other, each ready before the next one ends. */
+async function restartWorkers(crewtab: Installation): Promise<void> {
+  for (const worker of crewtab.runningWorkers()) {
+    worker.kill('SIGTERM');
+    await worker.exited;
+    await crewtab.startWorker();
+  }
+}
+
+async function restartSchedulers(crewtab: Installation): Promise<void> {
+  for (let number = 0; number < SCHEDULERS; number++) {
+    crewtab.schedulers[number]?.kill('SIGTERM');
+    await crewtab.schedulers[number]?.exited;
+    await crewtab.startScheduler(number);
+  }
+}
 
 /** Two lines that count what was harmed; every harmed run is named. */
 export function harmless(what: string, counted: Counted, log: (line: string) => void): Result[] {
