@@ -1,0 +1,58 @@
+import { explore } from './explore';
+import { WHOLE } from './model';
+
+describe('every way that a run can go, over the real decide', () => {
+  const whole = explore(WHOLE);
+
+  it('keeps one terminal status, one prompt, and success for what was answered and stored', () => {
+    expect(whole.broken).toBeNull();
+  });
+
+  it('can always still end with nothing left', () => {
+    expect(whole.stuck).toEqual([]);
+  });
+
+  it('is looked at as a whole', () => {
+    expect(whole.states).toBeGreaterThan(50_000);
+    expect(whole.edges).toBeGreaterThan(300_000);
+    const decided = ['begin', 'prompt', 'confirm', 'conclude', 'tear_down', 'fail_teardown'];
+    const steps = [
+      ...decided.map((kind) => `a worker decides: ${kind}`),
+      'a worker deploys',
+      'a worker adopts the run',
+      'the lease runs out',
+      'the deadline passes',
+      'somebody cancels',
+      'the reaper removes leftovers',
+      'a late create arrives',
+      'a late prompt arrives',
+      'a worker dies after: permit',
+      'permit, the answer lost',
+      'finish, the answer lost',
+      'something resists',
+    ];
+    for (const step of steps) expect([step, whole.steps.get(step) ?? 0]).not.toEqual([step, 0]);
+  });
+});
+
+describe('a protection that is taken away', () => {
+  it('is missed: the check of the epoch', () => {
+    const { broken } = explore({ ...WHOLE, checksEpoch: false, foldsStaleWorkers: false, workers: 2 });
+    expect(broken?.what).toMatch(/removes the team of a run that is|becomes|twice/);
+  });
+
+  it('is missed: the permit, once a worker forgets that another one had it', () => {
+    expect(explore({ ...WHOLE, knowsEarlierPermit: false }).broken).toBeNull();
+    const { broken } = explore({ ...WHOLE, knowsEarlierPermit: false, checksPermit: false });
+    expect(broken?.what).toBe('the agent got the prompt twice');
+  });
+
+  it('is missed: asking the engine what is left', () => {
+    const { broken } = explore({ ...WHOLE, verifiesRemoval: false });
+    expect(broken?.what).toBe('finished, and the prompted agent is still there');
+  });
+
+  it('is missed: the reaper', () => {
+    expect(explore({ ...WHOLE, reaps: false }).stuck.length).toBeGreaterThan(0);
+  });
+});
