@@ -1,5 +1,5 @@
 import type { FirePlan, PlanFault } from '@crewtab/domain/ports/fire-store';
-import type { FireStoreSubject } from './fire-store-contract';
+import type { FireStoreSubject } from './fire-store-subject';
 
 const MINUTE = 60_000;
 const FAULT: PlanFault = { fault: 'unknown time zone: Mars/Olympus', retryAfterMs: 3_600_000 };
