@@ -166,4 +166,10 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: unit('libs/engine/firing/firing.spec.ts'),
   },
+  {
+    name: 'outcome-before-the-last-words',
+    breaks: 'The outcome is committed before what the agents said last is stored, which is then forgotten (I14).',
+    edits: [{ file: `${RUNNING}/conclude.ts`, search: 'await held.crew.flush();', replace: 'void held.crew;' }],
+    caughtBy: unit(`${RUNNING}/conclude.spec.ts`),
+  },
 ];

@@ -1,4 +1,4 @@
-import { jestArguments, type Mutant } from './mutant';
+import { commandFor, type Mutant } from './mutant';
 import { runLayer, type LayerVerdict } from './run-layer';
 import type { Workshop } from './workshop';
 
@@ -20,7 +20,7 @@ export async function huntMutants(
   const untouched = new Map<string, LayerVerdict>();
   const hunts: Hunt[] = [];
   for (const mutant of mutants) {
-    const key = jestArguments(mutant).join(' ');
+    const key = commandFor(mutant).join(' ');
     const before = untouched.get(key) ?? (await runLayer(workshop.folder, mutant));
     untouched.set(key, before);
     const hunt = before.kind === 'passed' ? await huntOne(workshop, mutant) : notSound(mutant, before);

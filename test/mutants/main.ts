@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { huntMutants, type Hunt } from './hunt-mutants';
+import { commandFor } from './mutant';
 import { MUTANTS } from './mutants';
 import { Workshop } from './workshop';
 
@@ -44,7 +45,7 @@ function lineOf(hunt: Hunt): string {
     case 'caught':
       return `✓ ${name}: caught by ${caughtBy.layer} in ${seconds(hunt.tookMs)}: ${hunt.test}`;
     case 'survived':
-      return `✗ ${name}: SURVIVED ${caughtBy.layer} (${caughtBy.specs}) in ${seconds(hunt.tookMs)}. ${breaks}`;
+      return `✗ ${name}: SURVIVED ${caughtBy.layer} (${commandFor(hunt.mutant).join(' ')}) in ${seconds(hunt.tookMs)}. ${breaks}`;
     case 'error':
       return `✗ ${name}: ${hunt.words}`;
   }

@@ -16,20 +16,27 @@ export interface Mutant {
   readonly breaks: string;
   readonly edits: readonly Edit[];
   /** The layer that must notice, and where in it. */
-  readonly caughtBy: {
-    readonly layer: Layer;
-    /** A spec file or folder. */
-    readonly specs: string;
-    /** Part of the full name of the tests to run; without it all of `specs`. */
-    readonly tests?: string;
-  };
+  readonly caughtBy: BySpecs | BySimulator;
 }
 
-/** Jest's project for a layer's specs. Simulator and search are specs too; they only have a folder of their own. */
-const PROJECTS: Readonly<Record<Layer, string>> = {
+export interface BySpecs {
+  readonly layer: Exclude<Layer, 'simulator'>;
+  /** A spec file or folder. */
+  readonly specs: string;
+  /** Part of the full name of the tests to run; without it all of `specs`. */
+  readonly tests?: string;
+}
+
+export interface BySimulator {
+  readonly layer: 'simulator';
+  /** The first so many histories: a fault that needs more to show would slip through a short run. */
+  readonly histories: number;
+}
+
+/** Jest's project for a layer's specs. */
+const PROJECTS: Readonly<Record<BySpecs['layer'], string>> = {
   unit: 'unit',
   'exhaustive search': 'unit',
-  simulator: 'unit',
   integration: 'integration',
   'crash sweep': 'crash',
   e2e: 'e2e',
@@ -43,7 +50,10 @@ export function needsBuild({ caughtBy }: Mutant): boolean {
   return COMPILED.has(caughtBy.layer);
 }
 
-/** Arguments for Jest. Mutants with equal arguments share one run without any mutant. */
-export function jestArguments({ caughtBy: { layer, specs, tests } }: Mutant): string[] {
-  return [specs, '--selectProjects', PROJECTS[layer], ...(tests === undefined ? [] : ['-t', tests])];
+/** What Node is given to run the layer. Mutants with equal commands share one run without any mutant. */
+export function commandFor({ caughtBy }: Mutant): string[] {
+  if (caughtBy.layer === 'simulator') return ['scripts/simulate.mjs', '--seeds', String(caughtBy.histories)];
+  const { layer, specs, tests } = caughtBy;
+  const only = tests === undefined ? [] : ['-t', tests];
+  return ['node_modules/jest/bin/jest.js', specs, '--selectProjects', PROJECTS[layer], ...only];
 }

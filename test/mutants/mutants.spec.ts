@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MUTANTS } from './mutants';
 import { patchSource } from './patch-source';
-import { toVerdict } from './run-layer';
+import { toJestVerdict, toSimulatorVerdict } from './run-layer';
 
 const project = join(__dirname, '../..');
 
@@ -17,7 +17,7 @@ describe('the planted mutants', () => {
     (_, { edits, caughtBy }) => {
       for (const { file, search, replace } of edits)
         expect(patchSource(readFileSync(join(project, file), 'utf8'), search, replace)).toContain(replace);
-      expect(existsSync(join(project, caughtBy.specs))).toBe(true);
+      if ('specs' in caughtBy) expect(existsSync(join(project, caughtBy.specs))).toBe(true);
     },
   );
 });
@@ -42,23 +42,36 @@ describe('the verdict on a run of Jest', () => {
 
   it('is the first test that failed', () => {
     const suite = { message: 'x', assertionResults: [test('passed', 'a'), test('failed', 'b')] };
-    expect(toVerdict(report(1, suite), '')).toEqual({ kind: 'failed', test: 'b' });
+    expect(toJestVerdict(report(1, suite), '')).toEqual({ kind: 'failed', test: 'b' });
   });
 
   it('is no merit of the tests when they could not be loaded, were none, or did not end', () => {
-    expect(toVerdict(report(0, { message: 'syntax', assertionResults: [] }), '')).toEqual({
+    expect(toJestVerdict(report(0, { message: 'syntax', assertionResults: [] }), '')).toEqual({
       kind: 'broken',
       words: 'syntax',
     });
-    expect(toVerdict(report(0, { message: '', assertionResults: [test('pending', 'a')] }), '')).toMatchObject({
+    expect(toJestVerdict(report(0, { message: '', assertionResults: [test('pending', 'a')] }), '')).toMatchObject({
       kind: 'broken',
     });
-    expect(toVerdict(null, 'killed')).toMatchObject({ kind: 'broken', words: expect.stringContaining('killed') });
+    expect(toJestVerdict(null, 'killed')).toMatchObject({ kind: 'broken', words: expect.stringContaining('killed') });
   });
 
   it('is a pass when all did', () => {
-    expect(toVerdict(report(1, { message: '', assertionResults: [test('passed', 'a')] }), '')).toEqual({
+    expect(toJestVerdict(report(1, { message: '', assertionResults: [test('passed', 'a')] }), '')).toEqual({
       kind: 'passed',
     });
+  });
+});
+
+describe('the verdict on a run of the simulator', () => {
+  it('is the invariant that is broken', () => {
+    const output = 'seed 7 breaks I5: …\n\nBROKEN I5 at 3.100 s: two prompts\n  An agent team gets …';
+    expect(toSimulatorVerdict({ code: 1, output })).toEqual({ kind: 'failed', test: 'I5 at 3.100 s: two prompts' });
+  });
+
+  it('is no merit of the simulator when it could not be run', () => {
+    expect(toSimulatorVerdict({ code: 1, output: 'it does not build' })).toMatchObject({ kind: 'broken' });
+    expect(toSimulatorVerdict({ code: null, output: '' })).toMatchObject({ kind: 'broken' });
+    expect(toSimulatorVerdict({ code: 0, output: '0 violations' })).toEqual({ kind: 'passed' });
   });
 });

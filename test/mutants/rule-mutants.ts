@@ -115,8 +115,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'libs/domain/runs/decide.ts',
-        search: '    succeeded(run, observation) ??\n    timedOut(run, now) ??',
-        replace: '    timedOut(run, now) ??\n    succeeded(run, observation) ??',
+        search: 'succeeded(run, observation) ??',
+        replace: '(run.deadlineAt && now >= run.deadlineAt ? null : succeeded(run, observation)) ??',
       },
     ],
     caughtBy: unit('libs/domain/runs/decide.spec.ts'),

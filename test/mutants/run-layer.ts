@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jestArguments, needsBuild, type Mutant } from './mutant';
+import { commandFor, needsBuild, type Mutant } from './mutant';
 
 /** A layer that needs longer hangs, ms. */
 const LIMIT_MS = 120_000;
-const LAST_LINES = 30;
+const LAST_LINES = 200;
 
 export type LayerVerdict =
   | { readonly kind: 'passed' }
@@ -28,14 +28,21 @@ export async function runLayer(folder: string, mutant: Mutant): Promise<LayerVer
     const built = await runNode(folder, ['scripts/build.mjs']);
     if (built.code !== 0) return { kind: 'broken', words: `it does not build:\n${built.output}` };
   }
+  if (mutant.caughtBy.layer === 'simulator') return toSimulatorVerdict(await runNode(folder, commandFor(mutant)));
   const report = join(folder, 'mutant-report.json');
   await rm(report, { force: true });
-  const jest = ['node_modules/jest/bin/jest.js', ...jestArguments(mutant), '--json', '--outputFile', report];
-  const { output } = await runNode(folder, jest);
-  return toVerdict(await readFile(report, 'utf8').catch(() => null), output);
+  const { output } = await runNode(folder, [...commandFor(mutant), '--json', '--outputFile', report]);
+  return toJestVerdict(await readFile(report, 'utf8').catch(() => null), output);
 }
 
-export function toVerdict(report: string | null, output: string): LayerVerdict {
+/** The simulator names the invariant that a history breaks. Anything else that ends it is a fault of its own. */
+export function toSimulatorVerdict({ code, output }: { code: number | null; output: string }): LayerVerdict {
+  const broken = /^BROKEN (I\d+ .*)$/m.exec(output)?.[1];
+  if (broken !== undefined) return { kind: 'failed', test: broken };
+  return code === 0 ? { kind: 'passed' } : { kind: 'broken', words: output };
+}
+
+export function toJestVerdict(report: string | null, output: string): LayerVerdict {
   if (report === null) return { kind: 'broken', words: `no report; the last it said:\n${output}` };
   const { testResults, numPassedTests } = JSON.parse(report) as JestReport;
   const failed = testResults.flatMap(({ assertionResults }) =>

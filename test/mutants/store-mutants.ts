@@ -134,10 +134,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'The database lets a terminal status be replaced by another one (I4).',
     edits: [
       {
-        file: 'prisma/migrations/20261124000000_init/migration.sql',
+        file: 'prisma/migrations/20261124113000_hosts/migration.sql',
         search: 'ELSIF OLD."finished_at" IS NOT NULL AND (NEW."status" <> OLD."status"',
-        replace:
-          'ELSIF OLD."finished_at" IS NOT NULL AND OLD."finished_at" < OLD."queued_at" AND (NEW."status" <> OLD."status"',
+        replace: 'ELSIF OLD."finished_at" IS NOT NULL AND OLD."finished_at" IS NULL AND (NEW."status" <> OLD."status"',
       },
     ],
     caughtBy: { layer: 'integration', specs: 'test/integration/store/database-law.spec.ts' },

@@ -1,0 +1,77 @@
+import type { Mutant } from './mutant';
+
+const RUNNING = 'libs/engine/running';
+const simulator = { layer: 'simulator', histories: 300 } as const;
+
+/** Faults that need a crash, a lost answer or a second worker at the wrong moment: nobody wrote that moment down. */
+export const SIMULATOR_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'prompt-before-the-permit',
+    breaks:
+      'The prompt is written first and permitted then: a crash in between makes the next worker send it again (I5).',
+    edits: [
+      {
+        file: `${RUNNING}/send-prompt.ts`,
+        search: 'const isOurs = await deps.store.permitPrompt(claim, {',
+        replace: `if (crew.promptWrite.status === 'idle') await crew.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt });
+  const isOurs = await deps.store.permitPrompt(claim, {`,
+      },
+      {
+        file: `${RUNNING}/send-prompt.ts`,
+        search: 'crew\n    .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })',
+        replace: 'Promise.resolve()',
+      },
+    ],
+    caughtBy: simulator,
+  },
+  {
+    name: 'permit-of-another-worker-is-used',
+    breaks: 'A worker that adopts a run writes the prompt although another one was permitted to (I5).',
+    edits: [
+      {
+        file: `${RUNNING}/run-crew.ts`,
+        search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
+        replace: "{ status: 'idle' } : { status: 'idle' }",
+      },
+      { file: `${RUNNING}/send-prompt.ts`, search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
+    ],
+    caughtBy: simulator,
+  },
+  {
+    name: 'adopted-output-is-stored-again',
+    breaks:
+      'A worker that adopts a run stores the output from its first line, not from the cursor: all is doubled (I14).',
+    edits: [
+      {
+        file: `${RUNNING}/agent-session.ts`,
+        search: 'const isReplayed = line.index < stored[line.stream];',
+        replace: 'const isReplayed = line.index < 0 * stored[line.stream];',
+      },
+    ],
+    caughtBy: simulator,
+  },
+  {
+    name: 'left-behind-counts-as-removed',
+    breaks: 'A run is finished although the engine said what it could not remove (I8).',
+    edits: [
+      {
+        file: `${RUNNING}/tear-down.ts`,
+        search: 'if (report.left.length === 0) return null;',
+        replace: 'if (report.left.length >= 0) return null;',
+      },
+    ],
+    caughtBy: simulator,
+  },
+  {
+    name: 'reaper-takes-what-is-alive',
+    breaks: 'The reaper removes the containers of a run that is not over (I13).',
+    edits: [
+      {
+        file: 'libs/engine/reaping/orphan-reaper.ts',
+        search: 'return run ? run.isFinished :',
+        replace: 'return run ? !run.isFinished :',
+      },
+    ],
+    caughtBy: simulator,
+  },
+];
