@@ -106,7 +106,10 @@ export class LiveChecks {
   }
 
   private checkDeadline(run: Run, now: number): void {
-    if (!run.deadlineAt || isTerminal(run.status) || run.outcome?.status === 'success') return;
+    if (!run.deadlineAt || !run.startedAt) return;
+    if (run.deadlineAt.getTime() - run.startedAt.getTime() !== run.plan.timeoutMs)
+      this.world.violations.add('I4', run.id, `its deadline was moved to ${run.deadlineAt.toISOString()}`);
+    if (isTerminal(run.status) || run.outcome?.status === 'success') return;
     const calmSince = this.calmSinceMs() + this.world.plan.startAt;
     if (now - Math.max(run.deadlineAt.getTime(), calmSince) > LATE_AFTER_MS)
       this.world.violations.add('I4', run.id, `still ${run.status} (${run.phase}) long after its deadline`);

@@ -152,8 +152,14 @@ export function keyOf(model: Model): string {
 }
 
 function keyOfWorker(worker: Worker): string {
-  const { belief, pending, seen, ...rest } = worker;
+  const { belief, pending } = worker;
   const intent = pending ? pending.call + ('outcome' in pending ? pending.outcome : '') : '';
+  // Once it tears down, what it saw of the team no longer matters: states that differ only in that are one.
+  if (belief.phase === 'tearing_down') {
+    const left = [worker.isCurrent, worker.deploy === 'under_way', worker.write === 'writing', worker.isBackingOff];
+    return `${Object.values(belief).map(short).join('')}/${left.map(short).join('')}/${intent}`;
+  }
+  const { belief: _belief, pending: _pending, seen, ...rest } = worker;
   const sight = seen ? short(seen.status) + short(seen.turn) : '';
   return `${Object.values(belief).map(short).join('')}/${Object.values(rest).map(short).join('')}/${intent}/${sight}`;
 }

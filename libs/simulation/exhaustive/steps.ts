@@ -29,7 +29,8 @@ function worldSteps(model: Model, rules: Scope): Edge[] {
   if (!row.isCancelRequested && (isAtWork || row.phase === 'queued')) edges.push(cancel(model, rules));
   if (row.phase === 'tearing_down' && row.hasFailedAttempt && !model.isPatienceOver)
     edges.push(step('the patience with the teardown ends', { ...model, isPatienceOver: true }));
-  if (box.status === 'up') edges.push(...boxSteps(model));
+  // Nobody looks at an agent whose run is over.
+  if (box.status === 'up' && row.outcome === null) edges.push(...boxSteps(model));
   if (model.isCreateUnderWay) edges.push(step('a late create arrives', { ...created(model), isCreateUnderWay: false }));
   if (model.isPromptUnderWay)
     edges.push(step('a late prompt arrives', { ...prompted(model), isPromptUnderWay: false }));
