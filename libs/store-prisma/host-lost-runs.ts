@@ -3,7 +3,7 @@ import type { LostRun } from '@crewtab/domain/ports/host-store';
 import { endMessage } from '@crewtab/domain/runs/message';
 import type { Outcome } from '@crewtab/domain/runs/run';
 import type { Statement } from './database';
-import { ABSENT } from './host-signs';
+import { ABSENT, IS_BEGUN } from './host-signs';
 import { outcomeOf, type RunRow } from './run-row';
 import type { RunContext } from './run-context';
 import { storableJson } from './text';
@@ -24,7 +24,7 @@ const WATCHED: Statement = {
       r.error_message, r.teardown_begun_at, r.lease_until, h.last_seen_at AS host_seen_at, s.steady_since, now() AS now
     FROM schedule_runs r JOIN schedulers s ON s.id = $1 AND s.last_seen_at > now() - ${ABSENT}
     LEFT JOIN hosts h ON h.id = r.host
-    WHERE ${IS_ACTIVE} AND (r.lease_until IS NULL OR r.lease_until < now() OR r.deadline_at <= now())
+    WHERE ${IS_BEGUN} AND ${IS_ACTIVE} AND (r.lease_until IS NULL OR r.lease_until < now() OR r.deadline_at <= now())
     ORDER BY r.deadline_at LIMIT ${BATCH}`,
 };
 

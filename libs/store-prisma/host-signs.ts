@@ -6,6 +6,9 @@ import type { Database, Statement } from './database';
 /** SQL for "this sign of life is too old". */
 export const ABSENT = `interval '${ABSENT_AFTER_MS} milliseconds'`;
 
+/** Word for word the condition of the index `schedule_runs_begun`: history must not be read for what is going on now. */
+export const IS_BEGUN = `r.phase NOT IN ('queued', 'finished')`;
+
 const ago = (parameter: string): string => `now() - ${parameter}::float8 * interval '1 millisecond'`;
 
 /** The host's row first: the worker's refers to it, and workers of one host queue up on it only for that moment. */
@@ -42,7 +45,7 @@ const FORGET_OLD: Statement = {
   text: `WITH workers_gone AS (DELETE FROM workers WHERE last_seen_at < now() - interval '1 day'),
       schedulers_gone AS (DELETE FROM schedulers WHERE last_seen_at < now() - interval '1 day')
     DELETE FROM hosts h WHERE h.last_seen_at < now() - interval '30 days' AND NOT EXISTS (
-      SELECT 1 FROM schedule_runs r WHERE r.host = h.id AND r.phase NOT IN ('queued', 'finished'))`,
+      SELECT 1 FROM schedule_runs r WHERE r.host = h.id AND ${IS_BEGUN})`,
 };
 
 export async function noteWorker(db: Database, sign: WorkerSign): Promise<HostStanding> {

@@ -3,7 +3,7 @@ import { DEFAULT_LEASE_MS, type WorkerIdentity } from '@crewtab/domain/ports/run
 import type { Run } from '@crewtab/domain/runs/run';
 import type { Session, Statement } from './database';
 import { IS_ACTIVE } from './host-lost-runs';
-import { ABSENT } from './host-signs';
+import { ABSENT, IS_BEGUN } from './host-signs';
 import { IS_FREE } from './run-claims';
 import type { RunContext } from './run-context';
 import { selectRun, toRun, type RunRow } from './run-row';
@@ -12,7 +12,7 @@ const CLAIM_OBLIGATIONS: Statement = {
   name: 'host_claim_obligations',
   text: `WITH owed AS (
       SELECT r.id FROM schedule_runs r
-      WHERE r.host = $2 AND r.phase = 'tearing_down' AND r.finished_at IS NOT NULL AND ${IS_FREE}
+      WHERE r.host = $2 AND ${IS_BEGUN} AND r.phase = 'tearing_down' AND r.finished_at IS NOT NULL AND ${IS_FREE}
       ORDER BY r.deadline_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
     taken AS (
       UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
@@ -61,7 +61,7 @@ const GIVE_UP: Statement = {
         error_code = CASE WHEN ${IS_ACTIVE} THEN 'host_lost' ELSE r.error_code END,
         error_message = CASE WHEN ${IS_ACTIVE} THEN 'the host was decommissioned by ' || $2 ELSE r.error_message END,
         last_seq = r.last_seq + 1
-      WHERE r.host = $1 AND r.phase NOT IN ('queued', 'finished') RETURNING r.organization_id, r.id, r.last_seq),
+      WHERE r.host = $1 AND ${IS_BEGUN} RETURNING r.organization_id, r.id, r.last_seq),
     said AS (
       INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
       SELECT organization_id, id, last_seq, NULL, 'system', jsonb_build_object('text', $3::text), now() FROM given_up)
@@ -95,7 +95,10 @@ export async function readmit(
       found.map(([, { volumes }]) => volumes),
     ]);
     for (const { id } of verified) changes.touch(id);
-    return { wasDecommissioned: (before?.decommissioned_at ?? null) !== null, verifiedRunIds: verified.map(({ id }) => id) };
+    return {
+      wasDecommissioned: (before?.decommissioned_at ?? null) !== null,
+      verifiedRunIds: verified.map(({ id }) => id),
+    };
   });
 }
 

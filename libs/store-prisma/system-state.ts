@@ -9,7 +9,7 @@ import {
   type WorkerView,
 } from '@crewtab/domain/ports/host-store';
 import type { Database, Session, Statement } from './database';
-import { ABSENT } from './host-signs';
+import { ABSENT, IS_BEGUN } from './host-signs';
 import { IS_FREE } from './run-claims';
 import type { RunRow } from './run-row';
 
@@ -18,7 +18,7 @@ const HOSTS: Statement = {
   text: `SELECT h.*, CASE WHEN h.decommissioned_at IS NOT NULL THEN 'decommissioned'
         WHEN h.last_seen_at > now() - ${ABSENT} THEN 'live' ELSE 'silent' END AS state,
       count(r.id)::int AS begun_runs, count(r.id) FILTER (WHERE r.phase = 'tearing_down')::int AS open_obligations
-    FROM hosts h LEFT JOIN schedule_runs r ON r.host = h.id AND r.phase NOT IN ('queued', 'finished')
+    FROM hosts h LEFT JOIN schedule_runs r ON r.host = h.id AND ${IS_BEGUN}
     GROUP BY h.id ORDER BY h.first_seen_at, h.id`,
 };
 
@@ -35,21 +35,21 @@ const SCHEDULERS: Statement = {
 const LEASES: Statement = {
   name: 'system_leases',
   text: `SELECT r.owner, r.id, r.epoch, r.phase, r.lease_until FROM schedule_runs r
-    WHERE (r.phase NOT IN ('queued', 'finished') OR r.status = 'queued') AND r.lease_until >= now() AND r.owner IS NOT NULL
+    WHERE ${IS_BEGUN} AND r.lease_until >= now()
     ORDER BY r.deadline_at, r.id LIMIT ${MAX_LISTED}`,
 };
 
 const OBLIGATIONS: Statement = {
   name: 'system_obligations',
   text: `SELECT r.id, r.host, r.status, r.teardown_begun_at, r.teardown_failed_attempts, r.teardown_error_code, r.teardown_error_message
-    FROM schedule_runs r WHERE r.phase = 'tearing_down' ORDER BY r.teardown_begun_at, r.id LIMIT ${MAX_LISTED}`,
+    FROM schedule_runs r WHERE ${IS_BEGUN} AND r.phase = 'tearing_down' ORDER BY r.teardown_begun_at, r.id LIMIT ${MAX_LISTED}`,
 };
 
 const COUNTS: Statement = {
   name: 'system_counts',
   text: `SELECT count(*) FILTER (WHERE r.phase = 'tearing_down')::int AS open_obligations, count(*) FILTER (WHERE ${IS_FREE})::int AS unheld_runs,
       now() AS at
-    FROM schedule_runs r WHERE r.phase NOT IN ('queued', 'finished')`,
+    FROM schedule_runs r WHERE ${IS_BEGUN}`,
 };
 
 /** One moment of the whole: all of it is read in one snapshot. */

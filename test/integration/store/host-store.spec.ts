@@ -1,6 +1,9 @@
+import { openStore } from '@crewtab/store-prisma/open-store';
 import { hostStoreContract } from '@crewtab/testing/stores/host-store-contract';
+import { Client } from 'pg';
+import { createTestDatabase } from '../../support/database';
 import { pastTheGuard, runStoreSubject } from './run-store-subject';
-import { StoreFixture } from './store-fixture';
+import { ENCRYPTION_KEY, StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
 
@@ -54,4 +57,27 @@ describe('rows of what is gone', () => {
     const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
     expect([ids(hosts), ids(workers), ids(schedulers)]).toEqual([['quiet'], ['recent'], ['second']]);
   });
+});
+
+it('what is going on now is found without reading history', async () => {
+  // A database of its own: others' reads are counted there too, some time after they were made.
+  const database = await createTestDatabase();
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  // With few rows any plan reads them all; without that choice only what has no index does.
+  await client.query(`ALTER DATABASE "${client.database ?? ''}" SET enable_seqscan = off`);
+  const store = await openStore({ databaseUrl: database.url, encryptionKey: ENCRYPTION_KEY });
+  const sweeper = { lastPassAgoMs: null, error: null };
+  await store.hosts.noteScheduler({ id: 's', hostname: 'm', pid: 1, version: '1', sweeper });
+  await store.hosts.endLostRuns('s', 60_000);
+  await store.hosts.claimObligations({ workerId: 'w', host: 'h' }, 1);
+  await store.hosts.readSystem();
+  // The end of its sessions tells what they did.
+  await store.close();
+  const sql = `SELECT seq_scan::int AS seq, idx_scan::int AS idx FROM pg_stat_user_tables WHERE relname = 'schedule_runs'`;
+  const { rows } = await client.query<{ seq: number; idx: number }>(sql);
+  await client.end();
+  await database.drop();
+  expect(rows).toEqual([{ seq: 0, idx: expect.any(Number) as number }]);
+  expect(rows[0]?.idx).toBeGreaterThanOrEqual(5);
 });
