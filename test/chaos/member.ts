@@ -24,7 +24,7 @@ const HEAL_ATTEMPTS = 5;
 export class Member {
   private child: ChildProcess | null = null;
   private isStopped = false;
-  private isReady = false;
+  private hasSaidReady = false;
   /** Nobody asked for these ends. A start that fails because a service is away is repeated, and no finding. */
   readonly endedByItself = { atStart: 0, whenReady: 0 };
   /** A restart is wanted: false while a fault keeps it down. */
@@ -47,6 +47,11 @@ export class Member {
     return this.child !== null;
   }
 
+  /** Runs, and has started completely. */
+  get isReady(): boolean {
+    return this.child !== null && this.hasSaidReady;
+  }
+
   /** Starts it; nothing happens when it runs. */
   start(): void {
     this.isWanted = true;
@@ -63,7 +68,7 @@ export class Member {
     });
     this.child = child;
     this.isStopped = false;
-    this.isReady = false;
+    this.hasSaidReady = false;
     this.note('started', { pid: child.pid });
     this.exited = new Promise((resolve) => {
       child.once('close', (code, signal) => {
@@ -146,7 +151,7 @@ export class Member {
           if (this.tail.length > TAIL_LINES) this.tail.shift();
           if (this.spec.readyLine.test(line)) {
             clearTimeout(late);
-            this.isReady = true;
+            this.hasSaidReady = true;
             resolve();
           }
         });
@@ -160,8 +165,8 @@ export class Member {
 
   private noteEnd(code: number | null, signal: NodeJS.Signals | null): void {
     if (!this.isWanted) return this.note('ended', { code, signal });
-    this.endedByItself[this.isReady ? 'whenReady' : 'atStart']++;
-    this.note('ended by itself', { wasReady: this.isReady, code, signal, tail: [...this.tail] });
+    this.endedByItself[this.hasSaidReady ? 'whenReady' : 'atStart']++;
+    this.note('ended by itself', { wasReady: this.hasSaidReady, code, signal, tail: [...this.tail] });
     this.restart = setTimeout(() => this.start(), RESTART_AFTER_MS);
   }
 

@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 const REQUEST_TIMEOUT_MS = 15_000;
-const RETRY_AFTER_MS = 400;
+const RETRY_AFTER_MS = 800;
 const BUSY_RETRY_MS = 2_000;
 
 /** The REST API as a careful client uses it: what has no answer is asked again with the same key, at any scheduler. */
@@ -28,11 +28,12 @@ export class Api {
    * @throws Error when `signal` ends it first.
    */
   async write(method: string, path: string, body: object | null, signal: AbortSignal): Promise<Answer> {
-    const idempotencyKey = method === 'POST' ? randomUUID() : null;
+    // Only POST heeds it. In the evidence it says which tries are one and the same change.
+    const idempotencyKey = randomUUID();
     for (;;) {
       signal.throwIfAborted();
       const answer = await this.tryWrite(method, path, body, idempotencyKey);
-      if (answer !== null && isDecision(answer.status)) return answer;
+      if (answer !== null && isDecision(answer)) return answer;
       // A key whose first request died is free again after a while only.
       await delay(answer?.status === 409 ? BUSY_RETRY_MS : RETRY_AFTER_MS, undefined, { signal });
     }
@@ -48,7 +49,7 @@ export class Api {
     method: string,
     path: string,
     body: object | null,
-    idempotencyKey: string | null,
+    idempotencyKey: string,
   ): Promise<Answer | null> {
     const at = new Date().toISOString();
     const answer = await this.send(method, path, body, idempotencyKey).catch(() => null);
@@ -81,7 +82,8 @@ export class Api {
   }
 }
 
-/** 409 with a key may be the first try that is still being answered; 429 and 5xx may be well the next time. */
-function isDecision(status: number): boolean {
-  return status < 500 && status !== 409 && status !== 429 && status !== 408;
+/** The first try may still be under way; 429 and 5xx may be well the next time. */
+function isDecision({ status, body }: Answer): boolean {
+  if (status === 409) return (body as { code?: string } | null)?.code !== 'idempotency_in_progress';
+  return status < 500 && status !== 429 && status !== 408;
 }
