@@ -35,6 +35,7 @@ const HAPPENINGS = [
   'orphan reaped',
   'delegation',
   'manual run',
+  'due at an edit',
   'failed delivery_unconfirmed',
   'failed teardown_failed',
 ];

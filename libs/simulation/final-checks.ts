@@ -40,7 +40,6 @@ export class FinalChecks {
     const rows = this.world.fires.runsOf(id).filter(({ trigger }) => trigger === 'schedule' || trigger === 'catchup');
     const seen = new Set<number>();
     const due = new Set(spans.flatMap((span) => dueInstants(span, now)));
-    const optional = new Set(spans.flatMap(({ cutOff }) => cutOff));
     const lastEnd = spans.at(-1)?.toMs ?? null;
     for (const { scheduledFor } of rows) {
       const at = scheduledFor.getTime();
@@ -56,8 +55,7 @@ export class FinalChecks {
       else violations.add('I3', `${id} at ${scheduledFor.toISOString()}`, 'has a row, but was not due');
     }
     for (const at of due)
-      if (!seen.has(at) && !optional.has(at))
-        violations.add('I2', `${id} at ${new Date(at).toISOString()}`, 'was due and has no row');
+      if (!seen.has(at)) violations.add('I2', `${id} at ${new Date(at).toISOString()}`, 'was due and has no row');
   }
 
   private checkManualRuns(manualRuns: ReadonlyMap<string, string>): void {

@@ -28,7 +28,7 @@ export async function runHistory(plan: HistoryPlan, isVerbose = false): Promise<
   await world.start();
   await world.time.runUntil(plan.chaosMs);
   world.faults.heal();
-  world.schedules.pauseAll();
+  await world.schedules.pauseAll();
   await untilAtRest(world);
   const checks = new FinalChecks(world, {
     harmedRuns: world.faults.harmedRuns,

@@ -1,5 +1,6 @@
 import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
+import { planBeforeEdit } from '@crewtab/engine/firing/plan-due';
 import type { RunPlan } from '@crewtab/domain/runs/run';
 import type { ScheduleScript } from './history-plan';
 import { isCutForAll, type ScheduleControl, type ScheduleEvent, type World } from './world';
@@ -13,8 +14,6 @@ export interface EnabledSpan {
   readonly fromMs: number;
   toMs: number | null;
   readonly everyMinutes: number;
-  /** Instants that were due but had no row yet when the schedule was edited or paused. */
-  readonly cutOff: number[];
 }
 
 export interface BookedSchedule {
@@ -70,30 +69,50 @@ export class ScheduleBook implements ScheduleControl {
         for (let time = 0; time < event.times; time++) this.runNow(schedule, event.key);
         return;
       case 'pause':
-        return this.pause(schedule);
+        return void this.pause(schedule);
       case 'delete':
         schedule.isDeleted = true;
-        return this.pause(schedule);
+        return void this.pause(schedule);
       case 'resume':
         if (!isOpen(schedule)) this.enable(schedule, schedule.spans.at(-1)?.everyMinutes ?? 1);
         return;
       case 'edit':
-        if (isOpen(schedule)) this.enable(schedule, event.everyMinutes);
+        if (isOpen(schedule)) void this.edit(schedule, event.everyMinutes);
     }
   }
 
-  pauseAll(): void {
-    for (const schedule of this.booked) this.pause(schedule);
+  async pauseAll(): Promise<void> {
+    for (const schedule of this.booked) await this.pause(schedule);
   }
 
-  private pause(schedule: BookedSchedule): void {
+  private async pause(schedule: BookedSchedule): Promise<void> {
+    await this.recordDue(schedule, true);
     if (!isOpen(schedule)) return;
-    this.close(schedule);
+    close(schedule, this.world.time.now());
     this.world.fires.editSchedule(schedule.id, { enabled: false });
   }
 
+  private async edit(schedule: BookedSchedule, everyMinutes: number): Promise<void> {
+    await this.recordDue(schedule, false);
+    if (isOpen(schedule)) this.enable(schedule, everyMinutes);
+  }
+
+  /** As the API does before every edit: what is due by now gets its row by the old spec. */
+  private async recordDue({ id }: BookedSchedule, isEnding: boolean): Promise<void> {
+    const isDue = (): boolean => {
+      const { enabled, nextFireAt } = this.world.fires.read(id);
+      return enabled && nextFireAt !== null && nextFireAt <= this.world.time.now();
+    };
+    while (isDue()) {
+      this.world.tally.add('due at an edit');
+      const fired = await this.world.fires.fireOne((due) => planBeforeEdit(due, isEnding), { only: id });
+      if (!isCutForAll(this.world, 'queue'))
+        await this.world.redis.offerRuns((fired?.queued ?? []).map(({ runId }) => runId));
+    }
+  }
+
   private enable(schedule: BookedSchedule, everyMinutes: number): void {
-    this.close(schedule);
+    close(schedule, this.world.time.now());
     this.open(schedule, everyMinutes);
     const instants = this.instantsOf(everyMinutes);
     this.world.fires.editSchedule(schedule.id, { enabled: true, cron: cronOf(everyMinutes), ...instants });
@@ -115,16 +134,7 @@ export class ScheduleBook implements ScheduleControl {
   }
 
   private open(schedule: BookedSchedule, everyMinutes: number): void {
-    schedule.spans.push({ fromMs: this.world.time.now().getTime(), toMs: null, everyMinutes, cutOff: [] });
-  }
-
-  private close(schedule: BookedSchedule): void {
-    const span = schedule.spans.at(-1);
-    if (!span || span.toMs !== null) return;
-    span.toMs = this.world.time.now().getTime();
-    const rows = new Set(this.world.fires.runsOf(schedule.id).map((run) => run.scheduledFor.getTime()));
-    for (const instant of dueInstants(span, span.toMs)) if (!rows.has(instant)) span.cutOff.push(instant);
-    this.world.tally.add('instant cut off by an edit', span.cutOff.length);
+    schedule.spans.push({ fromMs: this.world.time.now().getTime(), toMs: null, everyMinutes });
   }
 
   private instantsOf(everyMinutes: number): { nextFireAt: Date; followingFireAt: Date } {
@@ -141,6 +151,11 @@ export function dueInstants({ fromMs, toMs, everyMinutes }: EnabledSpan, nowMs: 
   for (let at = (Math.floor(fromMs / MINUTE_MS) + 1) * MINUTE_MS; at <= lastMs; at += MINUTE_MS)
     if (new Date(at).getUTCMinutes() % everyMinutes === 0) instants.push(at);
   return instants;
+}
+
+function close({ spans }: BookedSchedule, now: Date): void {
+  const span = spans.at(-1);
+  if (span) span.toMs ??= now.getTime();
 }
 
 function isOpen({ spans }: BookedSchedule): boolean {
