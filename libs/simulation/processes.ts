@@ -34,11 +34,7 @@ export class Processes implements ProcessControl {
   }
 
   consumers(): Consumer[] {
-    return this.workers();
-  }
-
-  workers(): SimWorker[] {
-    return this.slots.flatMap(({ current }) => (current instanceof SimWorker ? [current] : []));
+    return this.slots.flatMap(({ current }) => (current instanceof SimWorker && current.isConsuming ? [current] : []));
   }
 
   crash(process: SimProcess, downMs: number): void {

@@ -18,6 +18,8 @@ export class SimWorker implements Consumer {
   readonly process: SimProcess;
   readonly host: string;
   isStopping = false;
+  /** Consumes wake-ups: as the app, once it knows the database's time. */
+  isConsuming = false;
   private readonly clock: StoreClock;
   private readonly runtime: FakeRuntime;
   private readonly holder: RunHolder;
@@ -61,6 +63,7 @@ export class SimWorker implements Consumer {
 
   async start(): Promise<void> {
     await this.clock.start();
+    this.isConsuming = true;
     await this.holder.start();
     this.reaper.start();
   }
