@@ -40,6 +40,20 @@ describeWithDocker('a connection to the engine that breaks', () => {
     60_000,
   );
 
+  it.each(['task 0123456789abcdef: already exists', 'id already in use'])(
+    'comes from an engine that died while it started a container (%s): it is made anew',
+    async (words) => {
+      const { fixture, runtime } = lab;
+      const deployment = await fixture.prepared();
+      proxy.refuseNext(/^POST .*\/start/, 500, words);
+      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
+      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+      const [run] = await runtime.list(fixture.installationId);
+      expect(run?.resources.containers).toBe(1);
+    },
+    60_000,
+  );
+
   it.each([
     ['volume', /^POST \/volumes\/create/, 'none'],
     ['network', /^POST \/networks\/create/, 'team'],

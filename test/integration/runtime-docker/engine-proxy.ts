@@ -11,6 +11,7 @@ export class EngineProxy {
   private readonly sockets = new Set<Socket>();
   private losing: RegExp | null = null;
   private isStalled = false;
+  private refusal: { readonly requestLine: RegExp; readonly answer: string } | null = null;
 
   private constructor(private readonly engineHost: string) {
     this.server = createServer({ allowHalfOpen: true }, (client) => this.relay(client));
@@ -29,6 +30,13 @@ export class EngineProxy {
   /** The next request whose first line matches reaches the engine, and its answer is dropped with the connection. */
   loseReplyTo(requestLine: RegExp): void {
     this.losing = requestLine;
+  }
+
+  /** The next request without a body whose first line matches does not reach the engine and is refused with these words. */
+  refuseNext(requestLine: RegExp, status: number, words: string): void {
+    const body = JSON.stringify({ message: words });
+    const head = `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    this.refusal = { requestLine, answer: `${head}\r\n\r\n${body}` };
   }
 
   /** Breaks every connection; new ones work. */
@@ -56,6 +64,11 @@ export class EngineProxy {
       if (this.losing?.test(requestLine)) {
         this.losing = null;
         isLost = true;
+      }
+      if (this.refusal?.requestLine.test(requestLine)) {
+        client.write(this.refusal.answer);
+        this.refusal = null;
+        return;
       }
       engine.write(chunk);
     });
