@@ -96,6 +96,18 @@ describe('what may be', () => {
     clean(plus(validEvidence(), aRequest(3, 0, { method: 'POST', path: paused, status: null, answeredAt: null })));
   });
 
+  it('many tries within a minute that nobody answered', () => {
+    const tries = Array.from({ length: 40 }, (_, n) =>
+      aRequest(3, n * 1_000, {
+        method: 'POST',
+        path: n % 2 === 0 ? paused : paused.replace('pause', 'resume'),
+        status: null,
+        answeredAt: null,
+      }),
+    );
+    clean(plus(validEvidence(), ...tries));
+  });
+
   it('silence after a pause that nobody answered and a repetition with the same key confirmed', () => {
     const lost = aRequest(5, 0, { method: 'POST', path: paused, idempotencyKey: 'p', status: null, answeredAt: null });
     const again = aRequest(7, 0, { method: 'POST', path: paused, idempotencyKey: 'p' });

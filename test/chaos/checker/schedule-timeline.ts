@@ -8,7 +8,11 @@ interface Segment {
   readonly specs: readonly Spec[];
 }
 
-/** One way things may have gone: the spec, and which of the open edits are already in it. */
+/**
+ * One way things may have gone: the spec, and which of the open edits that were certainly done are already in it. What may
+ * never have been done is not followed one by one (twenty such edits would be a million ways): within its window it may
+ * happen at any time, which allows a little more than really was possible and never less.
+ */
 interface Way {
   readonly spec: Spec;
   readonly applied: ReadonlySet<Edit>;
@@ -69,7 +73,10 @@ function applyOpen(ways: readonly Way[], open: ReadonlySet<Edit>): Way[] {
     const { spec, applied } = all[index] as Way;
     for (const edit of open) {
       if (applied.has(edit)) continue;
-      const next: Way = { spec: edit.apply(spec), applied: new Set([...applied, edit]) };
+      const next: Way = {
+        spec: edit.apply(spec),
+        applied: edit.outcome === 'done' ? new Set([...applied, edit]) : applied,
+      };
       const key = keyOf(open)(next);
       if (!seen.has(key)) all.push(next);
       seen.add(key);
@@ -94,7 +101,7 @@ function close(ways: readonly Way[], open: Set<Edit>, instant: number): Way[] {
 }
 
 function keyOf(open: ReadonlySet<Edit>): (way: Way) => string {
-  const order = [...open];
+  const order = [...open].filter(({ outcome }) => outcome === 'done');
   return ({ spec, applied }) =>
     JSON.stringify([spec.exists, spec.enabled, spec.cron, spec.timezone, order.map((edit) => applied.has(edit))]);
 }
