@@ -1,4 +1,5 @@
 import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type { Database, Statement } from './database';
 import type { SecretBox } from './secret-box';
 
@@ -20,7 +21,7 @@ export async function readInstallation(db: Database, box: SecretBox): Promise<st
     box.open(existing.seal_check);
     return existing.id;
   }
-  await db.query(ENSURE, [box.seal(CHECK_TEXT)]);
+  await effect('postgres.installation.make', () => db.query(ENSURE, [box.seal(CHECK_TEXT)]));
   const [made] = await db.query<{ id: string; seal_check: string }>(READ);
   if (!made) throw new AppError('internal', 'the installation row vanished');
   box.open(made.seal_check);

@@ -1,5 +1,13 @@
-/** Effects that no scenario can be made to pass at will, and why; the check fails for one that is passed after all. */
+/** Effects that no scenario can be made to pass at will, and why; the sweep fails for one that is passed after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
-  'host-store.decommission':
-    'only for a host that is gone for good, and the sweep has one host; one transaction, tested in test/e2e/hosts.spec.ts',
+  'docker.network.remove-double':
+    'only where two workers of a new host make the shared network in the same millisecond; test/integration/runtime-docker/networks.spec.ts plays it',
+  'postgres.exclusive-run.release':
+    'only where another run of the schedule begins between a claim and its begin; the contract suite of the stores plays it',
+  'process.claim.remove':
+    "only where a supervisor died before it had started its agent; the runtime's contract suite plays it",
+  'process.file-folder.make': 'no agent is given files under the process runtime today',
+  'process.file.write': 'no agent is given files under the process runtime today',
+  'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
+  'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
 };

@@ -1,7 +1,7 @@
 import type { Run } from '../../e2e/support/api-client';
 import type { StartedProcess } from '../../support/processes';
 import { eventually } from '../../support/wait-for';
-import { endInOrder, LEASE_MS, untilReady } from './cell';
+import { endInOrder, LEASE_MS, SLOWNESS, untilReady } from './cell';
 import { judge } from './judge';
 import { PromptCounter } from './prompt-counter';
 import type { Scenario } from './scenarios';
@@ -17,9 +17,9 @@ export interface CrashCase {
   readonly scenario: Scenario;
 }
 
-const HIT_WITHIN_MS = 120_000;
+const HIT_WITHIN_MS = 120_000 * SLOWNESS;
 /** After the hit: however the crash left things, all is over by then. */
-const FINISHED_WITHIN_MS = 60_000;
+const FINISHED_WITHIN_MS = 60_000 * SLOWNESS;
 /** How long a stopped worker that goes on has to notice that the run is no longer its own, ms. */
 const NOTICED_WITHIN_MS = 3_000;
 

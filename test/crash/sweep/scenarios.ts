@@ -14,8 +14,12 @@ export interface Materials {
   readonly image: string;
   /** The demo agent as a program of this machine. */
   readonly program: string;
+  /** The same image by another name: a team of two images. */
+  readonly secondImage: string;
   /** An engine that refuses to remove containers. */
   readonly stickyDockerHost: string;
+  /** A folder that is not there yet. */
+  readonly newFolder: () => string;
 }
 
 /** What a scenario's steps have at hand. */
@@ -93,7 +97,10 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a team in a network of its own',
     place: 'docker',
-    agents: contained(lead, mate),
+    agents: ({ image, secondImage }) => [
+      { ...lead, image },
+      { ...mate, image: secondImage },
+    ],
     network: 'team',
     prompt: `answer ${HEARD}\ndelegate mate: answer done`,
     ends: /^success$/,
@@ -151,6 +158,17 @@ export const SCENARIOS: readonly Scenario[] = [
     agents: asProcess(),
     prompt: PROMPT,
     during: leaveHalfMade,
+    ends: /^success$/,
+    prompts: 1,
+  },
+  {
+    name: 'the first process of a host',
+    place: 'process',
+    agents: asProcess(),
+    prompt: PROMPT,
+    // A host of its own: whoever comes to help has another one, and takes the run as long as nobody has begun it.
+    env: ({ newFolder }) => ({ CREWTAB_DATA_DIR: newFolder() }),
+    usesUp: true,
     ends: /^success$/,
     prompts: 1,
   },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ApiClient } from '../../e2e/support/api-client';
 import { createTestDatabase } from '../../support/database';
 import type { StartedProcess } from '../../support/processes';
-import { Cell, endInOrder, untilReady, type Environment } from './cell';
+import { Cell, endInOrder, LEASE_MS, untilReady, type Environment } from './cell';
 import { SCENARIOS, type Materials, type Place, type Scenario } from './scenarios';
 
 /**
@@ -78,6 +78,8 @@ export class Stand {
     return this.cell.startWorker(`armed ${this.armedCount}`, {
       CREWTAB_RUNTIME: this.place,
       WORKER_CONCURRENCY: '1',
+      WORKER_LEASE: `${LEASE_MS}ms`,
+      CREWTAB_ALIVE_FILE: join(this.cell.dataDir, `alive-${this.armedCount}`),
       CREWTAB_FAILPOINT: failpoint,
       ...own,
     });
