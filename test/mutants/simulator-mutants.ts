@@ -74,4 +74,17 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: simulator,
   },
+  {
+    name: 'instant-jumped-over',
+    breaks: 'A backlog of several instants loses the first of them (I2).',
+    edits: [
+      {
+        file: 'libs/domain/schedules/plan-firing.ts',
+        search: 'let next = request.nextFireAt;',
+        replace: `const second = nextFire(request.cron, request.timezone, request.nextFireAt);
+  let next = second <= request.now ? second : request.nextFireAt;`,
+      },
+    ],
+    caughtBy: simulator,
+  },
 ];

@@ -1,0 +1,42 @@
+import type { Mutant } from './mutant';
+
+const DECIDE = 'libs/domain/runs/decide.ts';
+const search: Mutant['caughtBy'] = {
+  layer: 'exhaustive search',
+  specs: 'libs/simulation/exhaustive/exhaustive.spec.ts',
+  tests: 'every way that a run can go',
+};
+
+/** Faults in the transition table that show only in some order of steps of several workers. */
+export const SEARCH_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'success-before-the-turn-ends',
+    breaks: 'A run is a success as soon as its turn is open, before the answer is there (I6).',
+    edits: [
+      {
+        file: DECIDE,
+        search: "if (turn?.status !== 'done' || observation.openDelegations > 0) return null;",
+        replace: "if (!turn || turn.status === 'failed' || observation.openDelegations > 0) return null;",
+      },
+      {
+        file: DECIDE,
+        search: "outcome: { status: 'success', result: turn.text, error: null }",
+        replace: "outcome: { status: 'success', result: 'text' in turn ? turn.text : '', error: null }",
+      },
+    ],
+    caughtBy: search,
+  },
+  {
+    name: 'teardown-is-tried-once',
+    breaks: 'After a teardown that failed nobody tries again: the run never ends (I4, I15).',
+    edits: [
+      {
+        file: DECIDE,
+        search: 'if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
+        replace:
+          'if (failedAttempts > 0 && !patienceEndsAt) return waitUntil(null);\n  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
+      },
+    ],
+    caughtBy: search,
+  },
+];
