@@ -15,7 +15,10 @@ import { describeCron, describeOccurrences, type OccurrencesView } from './occur
 import { scheduleSchemas, type ScheduleInput } from './schedule-schemas';
 import { toScheduleView, type ScheduleView } from './schedule-view';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger' | 'settings'>;
+type Deps = Pick<
+  HttpDeps,
+  'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger' | 'settings'
+>;
 
 @Controller(`${API_PATH}/schedules`)
 export class SchedulesController {
