@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { huntMutants, type Hunt } from './hunt-mutants';
-import { commandFor } from './mutant';
+import { startTestServices, type TestServices } from '../support/test-services';
+import { commandFor, needsServices } from './mutant';
 import { MUTANTS } from './mutants';
 import { Workshop } from './workshop';
 
@@ -29,14 +30,28 @@ export async function main(project: string, args: string[]): Promise<number> {
   if (values.list) return say(chosen.map(({ name, breaks }) => `${name}: ${breaks}`).join('\n'));
   if (chosen.length === 0) throw new Error('no mutant has such a name');
   const workshop = await Workshop.open(project);
+  let services: TestServices | null = null;
   try {
+    services = chosen.some(needsServices) ? await startServices() : null;
     const hunts = await huntMutants(workshop, chosen, (hunt) => say(lineOf(hunt)));
     const caught = hunts.filter(({ result }) => result === 'caught').length;
     say(`\n${caught} of ${hunts.length} mutants caught by the layer that must catch them`);
     return caught === hunts.length ? 0 : 1;
   } finally {
+    await services?.stop();
     await workshop.close();
   }
+}
+
+/** One Postgres and one Redis for all runs of all layers, unless the environment names others: Jest would start its own. */
+async function startServices(): Promise<TestServices> {
+  const services = await startTestServices({
+    databaseUrl: process.env.TEST_DATABASE_URL,
+    redisUrl: process.env.TEST_REDIS_URL,
+  });
+  process.env.TEST_DATABASE_URL = services.databaseUrl;
+  process.env.TEST_REDIS_URL = services.redisUrl;
+  return services;
 }
 
 function lineOf(hunt: Hunt): string {

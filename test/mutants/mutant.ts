@@ -46,8 +46,13 @@ const PROJECTS: Readonly<Record<BySpecs['layer'], string>> = {
 /** What these layers run is the compiled apps. */
 const COMPILED: ReadonlySet<Layer> = new Set(['crash sweep', 'e2e', 'chaos']);
 
-export function needsBuild({ caughtBy }: Mutant): boolean {
+export function needsBuild({ caughtBy }: Pick<Mutant, 'caughtBy'>): boolean {
   return COMPILED.has(caughtBy.layer);
+}
+
+/** Layers with a Postgres and a Redis. */
+export function needsServices({ caughtBy }: Mutant): boolean {
+  return caughtBy.layer === 'integration' || needsBuild({ caughtBy });
 }
 
 /** What Node is given to run the layer. Mutants with equal commands share one run without any mutant. */
