@@ -1,4 +1,4 @@
-import type { Installation } from './installation';
+import type { Installation, InstallOptions } from './installation';
 
 /** What every figure gets: an installation of its own, started for this figure only. */
 export interface FigureContext {
@@ -7,12 +7,6 @@ export interface FigureContext {
   /** How many of everything, as a factor: 1 is what docs/reliability.md quotes. */
   readonly scale: number;
   log(line: string): void;
-}
-
-export interface InstallOptions {
-  readonly workers: number;
-  readonly schedulers: number;
-  readonly workerEnv?: Readonly<Record<string, string>>;
 }
 
 export interface Figure {

@@ -9,12 +9,17 @@ import { RedisPlace } from '../chaos/places/redis-place';
 import { Shutdown } from '../chaos/shutdown';
 import { ApiClient } from '../e2e/support/api-client';
 import { startNode, type StartedProcess } from '../support/processes';
-import type { InstallOptions } from './figure';
 
 const PROJECT = resolve(__dirname, '../..');
 const READY_WITHIN_MS = 180_000;
 /** Long paths do not fit into a unix socket's address, and the user `postgres` must be able to walk here. */
 const ROOT = '/var/tmp';
+
+export interface InstallOptions {
+  readonly workers: number;
+  readonly schedulers: number;
+  readonly workerEnv?: Readonly<Record<string, string>>;
+}
 
 /** The product as people run it, as processes, on a Postgres, a Redis and a container engine of its own. */
 export class Installation {
