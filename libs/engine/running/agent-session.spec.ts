@@ -1,3 +1,4 @@
+import { settle } from '@crewtab/testing/fake-clock';
 import { obedient, World } from './spec-support';
 
 describe('the output stream of an agent', () => {
@@ -18,6 +19,27 @@ describe('the output stream of an agent', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished');
     const said = world.store.messages(id).filter(({ kind }) => kind === 'agent_message');
     expect(said.map(({ content }) => content['text']).join('|')).toBe('one|two');
+    await holder.stop();
+  });
+});
+
+describe('a connection that breaks between the permit and the prompt', () => {
+  it('is opened again, and the prompt is sent once', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const { holder, runtime } = world.worker();
+    const permitPrompt = world.store.permitPrompt.bind(world.store);
+    jest.spyOn(world.store, 'permitPrompt').mockImplementation(async (...permit) => {
+      const isOurs = await permitPrompt(...permit);
+      runtime.breakConnections();
+      await settle();
+      return isOurs;
+    });
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'success' });
+    expect(world.turnsSeen).toHaveLength(1);
     await holder.stop();
   });
 });

@@ -58,7 +58,10 @@ export class AgentSession {
   private isClosed = false;
   private mustReopen = false;
   private channel: AgentChannel | null = null;
-  private protocolSession: ProtocolSession | null = null;
+  /** What can be written to: the stream is open, and the session knows all that was said before. */
+  private connection: Connection | null = null;
+  /** Turns that wait for a connection. */
+  private readonly waiting = new Set<() => void>();
   private readonly turnsWritten: string[];
   private readonly recorder: ConversationRecorder;
   private hasOpenedBefore: boolean;
@@ -99,14 +102,28 @@ export class AgentSession {
   }
 
   /**
-   * Writes the start of a turn. Resolves when every byte is with the engine. After it was called once for a turn it
-   * must never be called again for the same turn, whatever it answered.
+   * Writes the start of a turn. Resolves when every byte is with the engine. While the connection is broken it waits for
+   * the next one: nothing was written yet. After it was called once for a turn it must never be called again for the
+   * same turn, whatever it answered.
    */
   async startTurn(turn: { readonly id: string; readonly text: string }): Promise<void> {
-    const { channel, protocolSession } = this;
-    if (!channel || !protocolSession) throw new AppError('prompt_failed', 'the agent is not connected at this moment');
+    const { channel, session } = await this.connected();
     this.turnsWritten.push(turn.id);
-    await write(channel, protocolSession.startTurn(turn));
+    await write(channel, session.startTurn(turn));
+  }
+
+  /** @throws AppError `prompt_failed` when the agent has ended, or the session was closed, before there was one. */
+  private async connected(): Promise<Connection> {
+    while (!this.connection) {
+      if (this.isClosed || this.end) throw new AppError('prompt_failed', 'the agent is not connected any more');
+      await new Promise<void>((resolve) => this.waiting.add(resolve));
+    }
+    return this.connection;
+  }
+
+  private wakeWaiting(): void {
+    for (const wake of this.waiting) wake();
+    this.waiting.clear();
   }
 
   /**
@@ -137,6 +154,7 @@ export class AgentSession {
 
   close(): void {
     this.isClosed = true;
+    this.wakeWaiting();
     this.recorder.close();
     this.channel?.close();
   }
@@ -148,13 +166,13 @@ export class AgentSession {
     if (!channel) return this.publishEnd(session, { how: 'vanished' });
     if (this.isClosed) return channel.close();
     this.channel = channel;
-    this.protocolSession = session;
     this.outputChars = 0;
     try {
       await this.fold(session, channel);
       await this.concludeOutput(session);
     } finally {
       this.channel = null;
+      this.connection = null;
       channel.close();
     }
   }
@@ -170,7 +188,9 @@ export class AgentSession {
       this.caughtUpAt ??= this.deps.clock.now();
       await this.answer(channel, this.hasOpenedBefore ? this.withoutFinishedHandshake(session) : session.open());
       this.hasOpenedBefore = true;
+      this.connection = { channel, session };
       this.publish(session);
+      this.wakeWaiting();
     };
     if (stored.stdout === 0 && stored.stderr === 0) await catchUp();
     for await (const line of channel.output) {
@@ -234,6 +254,7 @@ export class AgentSession {
   private async publishEnd(session: ProtocolSession, end: AgentEnd): Promise<void> {
     await this.recorder.flush();
     this.end = end;
+    this.wakeWaiting();
     this.publish(session);
   }
 
@@ -267,6 +288,11 @@ export class AgentSession {
     this.isFlooding = true;
     this.options.onChange();
   }
+}
+
+interface Connection {
+  readonly channel: AgentChannel;
+  readonly session: ProtocolSession;
 }
 
 /** Changes of this are worth telling `decide` at once; the words of a conversation are not. */
