@@ -112,7 +112,7 @@ export class RunFolders {
     return runs.filter((run) => run !== null);
   }
 
-  /** Removes all of a run but its processes; `run.json` last, so that whatever stays behind is still found by `list`. */
+  /** Removes all of a run but its processes; `run.json` last, so that whatever a crash leaves is still found by `list`. */
   async removeRun(label: RunLabel): Promise<void> {
     const runDir = this.runDir(label.runId);
     const whole = { recursive: true, force: true, maxRetries: 3 } as const;
@@ -124,12 +124,12 @@ export class RunFolders {
         await effect('process.exit.remove', () => rm(join(exits, exit), { force: true }));
     const name = join(this.rootDir, 'names', checked(label.name));
     if ((await ownerOf(name)) === label.runId) await effect('process.name.remove', () => rm(name, { force: true }));
-    await effect('process.run-folder.remove', () => rm(runDir, whole));
     for (const left of await readdirIfThere(join(this.rootDir, 'runs'))) {
       // Half made by a worker that died.
       if (left.startsWith(`.${label.runId}.`))
         await effect('process.half-made.remove', () => rm(join(this.rootDir, 'runs', left), whole));
     }
+    await effect('process.run-folder.remove', () => rm(runDir, whole));
   }
 
   /** The id in the root directory; made by the first who asks. */
