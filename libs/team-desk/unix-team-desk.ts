@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import { parseTeamCall } from './team-call';
 const LONGEST_SOCKET_PATH = 100;
 const SOCKET_NAME = 'team.sock';
 const RUN_FILE = 'run';
+/** How often an open room looks whether it can still be reached by its known name, ms. */
+const MEND_EVERY_MS = 500;
 const BRIDGE_NAME = 'team-bridge.js';
 
 export interface UnixTeamDeskOptions {
@@ -61,9 +63,8 @@ export class UnixTeamDesk implements TeamDesk {
     });
     await effect('desk.socket.listen', () => listen(server, socketPath));
     await effect('desk.socket.open-to-agents', () => chmod(socketPath, 0o666));
-    const link = join(socketDir, `${ownName}.link`);
-    await effect('desk.link.make', () => symlink(ownName, link));
-    await effect('desk.link.put-in-place', () => rename(link, join(socketDir, SOCKET_NAME)));
+    await putLink(socketDir, ownName);
+    const watch = setInterval(() => void this.mendLink(runId, socketDir, ownName), MEND_EVERY_MS).unref();
     const seenAt = this.options.seenAt?.(socketDir) ?? TEAM_SOCKET_DIR;
     return {
       socketDir,
@@ -73,6 +74,7 @@ export class UnixTeamDesk implements TeamDesk {
         env: { CREWTAB_TEAM_SOCKET: join(seenAt, SOCKET_NAME), CREWTAB_AGENT: agent },
       }),
       close: () => {
+        clearInterval(watch);
         server.close();
         for (const socket of sockets) socket.destroy();
       },
@@ -89,6 +91,21 @@ export class UnixTeamDesk implements TeamDesk {
 
   async remove(runId: string): Promise<void> {
     await effect('desk.folder.remove', () => rm(this.folderOf(runId), { recursive: true, force: true }));
+  }
+
+  /**
+   * A worker that was stopped while it opened the room, and goes on after another one has taken over, puts its own link
+   * in place. It closes as soon as it notices, and leaves a link to nothing: whoever has the room open then mends it.
+   */
+  private async mendLink(runId: string, socketDir: string, ownName: string): Promise<void> {
+    try {
+      if (await isThere(join(socketDir, SOCKET_NAME))) return;
+      await putLink(socketDir, ownName);
+      this.options.logger.warn({ runId }, 'the link to the team socket was broken, and is mended');
+    } catch (error) {
+      // Removed at this moment, most likely: the next look finds out.
+      this.options.logger.debug({ runId, error: String(error) }, 'could not mend the link to the team socket');
+    }
   }
 
   private folderOf(runId: string): string {
@@ -118,6 +135,24 @@ export class UnixTeamDesk implements TeamDesk {
 
 function reply(socket: Socket, message: object): void {
   if (!socket.destroyed) effect('desk.answer.write', () => socket.write(`${JSON.stringify(message)}\n`));
+}
+
+/** In one step, so that there is always a link. */
+async function putLink(socketDir: string, ownName: string): Promise<void> {
+  const link = join(socketDir, `${ownName}.link`);
+  await effect('desk.link.make', () => symlink(ownName, link));
+  await effect('desk.link.put-in-place', () => rename(link, join(socketDir, SOCKET_NAME)));
+}
+
+/** Follows links. */
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
 }
 
 async function listen(server: Server, path: string): Promise<void> {

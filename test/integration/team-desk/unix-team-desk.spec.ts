@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { TeamAnswer, TeamCall } from '@crewtab/domain/ports/team-desk';
 import { UnixTeamDesk } from '@crewtab/team-desk/unix-team-desk';
 import { silentLogger } from '@crewtab/testing/silent-logger';
+import { eventually } from '../../support/wait-for';
 
 describe('UnixTeamDesk', () => {
   let rootDir: string;
@@ -61,6 +62,17 @@ describe('UnixTeamDesk', () => {
       result: { text: 'from the second' },
     });
     second.close();
+  });
+
+  it('gets back the name that a worker took which went on after it had been taken over', async () => {
+    const owner = await desk.open('run-1', () => Promise.resolve({ text: 'from the owner' }));
+    const late = await desk.open('run-1', () => Promise.reject(new Error('claim lost')));
+    late.close();
+    await eventually(async () => (await stat(join(owner.socketDir, 'team.sock'))).isSocket());
+    await expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({
+      result: { text: 'from the owner' },
+    });
+    owner.close();
   });
 
   it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
