@@ -68,7 +68,7 @@ const requests: SchedulerScenario = {
   },
   judge: async (cell) => {
     const doubled = await cell.sql('SELECT request_key FROM schedule_runs GROUP BY request_key HAVING count(*) > 1');
-    const left = await cell.sql('SELECT id FROM schedules');
+    const left = await cell.sql('SELECT id FROM schedules WHERE deleted_at IS NULL');
     return [
       ...(doubled.length > 0 ? ['a request makes one run'] : []),
       ...(left.length > 0 ? ['deleted schedules stay deleted'] : []),
