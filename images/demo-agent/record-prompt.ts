@@ -1,10 +1,11 @@
 import { appendFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Settings } from './settings';
 
 /**
  * Appends one line to the file that DEMO_RECORD names, before anything is done about the prompt: what a test counts
  * there is what arrived at the agent, not what somebody believes to have sent. One write with O_APPEND, so that
- * several agents may share the file.
+ * several agents may share the file. In a container the hostname begins the container's id, which tells who wrote it.
  */
 export function recordPrompt(
   settings: Settings,
@@ -12,5 +13,5 @@ export function recordPrompt(
 ): void {
   if (!settings.recordPath) return;
   const at = new Date().toISOString();
-  appendFileSync(settings.recordPath, `${JSON.stringify({ at, pid: process.pid, ...prompt })}\n`);
+  appendFileSync(settings.recordPath, `${JSON.stringify({ at, hostname: hostname(), pid: process.pid, ...prompt })}\n`);
 }

@@ -4,6 +4,7 @@ import type { EngineEvent } from './evidence';
 export const LABELS = {
   installation: 'crewtab.installation',
   run: 'crewtab.run',
+  agent: 'crewtab.agent',
   /** On what belongs to the host rather than to a run. */
   shared: 'crewtab.shared',
 } as const;

@@ -23,14 +23,16 @@ export const promptLine = z
     requestId: z.unknown().optional(),
     runId: maybeText.optional(),
     agent: maybeText.optional(),
+    hostname: maybeText.optional(),
     text: z.string().optional(),
     prompt: z.string().optional(),
   })
-  .transform(({ at, requestId, runId, agent, text, prompt }) => ({
+  .transform(({ at, requestId, runId, agent, hostname, text, prompt }) => ({
     at,
     requestId: typeof requestId === 'string' ? requestId : null,
     runId: runId ?? runOfTurn(requestId),
     agent: agent ?? null,
+    hostname: hostname ?? null,
     text: text ?? prompt ?? '',
   }));
 

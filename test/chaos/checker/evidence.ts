@@ -20,6 +20,8 @@ export interface PromptRecord {
   readonly requestId: string | null;
   readonly runId: string | null;
   readonly agent: string | null;
+  /** In a container: how its id begins. */
+  readonly hostname: string | null;
   readonly text: string;
 }
 

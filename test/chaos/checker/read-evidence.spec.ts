@@ -5,13 +5,22 @@ import { checkEvidence } from './check-evidence';
 import { readEvidence } from './read-evidence';
 
 const RUN = '0198c0de-0000-7000-8000-000000000001';
+const OTHER_RUN = '0198c0de-0000-7000-8000-000000000003';
 const SCHEDULE = '0198c0de-0000-7000-8000-000000000002';
 
 /** Lines as Postgres, Docker and the demo agent write them. */
 const FILES: Record<string, unknown[]> = {
   'prompts.jsonl': [
     { at: '2026-06-01T12:00:01.000Z', pid: 1, protocol: 'acp', requestId: `prompt:${RUN}`, text: 'answer hi' },
-    { at: '2026-06-01T12:00:01.000Z', pid: 7, protocol: 'command', requestId: null, text: 'answer hi' },
+    {
+      at: '2026-06-01T12:00:01.000Z',
+      hostname: 'c1c1c1c1c1c1',
+      pid: 7,
+      protocol: 'command',
+      requestId: null,
+      text: 'hi',
+    },
+    { at: '2026-06-01T12:00:01.000Z', hostname: 'myhost', pid: 7, protocol: 'command', requestId: null, text: 'hi' },
   ],
   'engine-events.jsonl': [
     {
@@ -24,6 +33,12 @@ const FILES: Record<string, unknown[]> = {
       scope: 'local',
       time: 1780315200,
       timeNano: 1780315200500000000,
+    },
+    {
+      Type: 'container',
+      Action: 'create',
+      Actor: { ID: 'c1c1c1c1c1c1d2d2d2d2', Attributes: { 'crewtab.run': OTHER_RUN } },
+      time: 1780315210,
     },
     { Type: 'volume', Action: 'destroy', Actor: { ID: 'v1', Attributes: { driver: 'local' } }, time: 1780315230 },
   ],
@@ -113,8 +128,8 @@ describe('reading an evidence folder', () => {
 
   it('takes instants, ids and rows as they are written', async () => {
     const evidence = await readEvidence(folder);
-    expect(evidence.prompts.map(({ runId }) => runId)).toEqual([RUN, null]);
-    expect(evidence.engineEvents.map(({ at }) => at)).toEqual([1780315200500, 1780315230000]);
+    expect(evidence.prompts.map(({ runId }) => runId)).toEqual([RUN, OTHER_RUN, null]);
+    expect(evidence.engineEvents.map(({ at }) => at)).toEqual([1780315200500, 1780315210000, 1780315230000]);
     expect(evidence.faults[0]).toMatchObject({ endedAt: Date.parse('2026-06-01T12:00:00Z'), detail: '{"signal":9}' });
     expect(evidence.healed).toMatchObject({ seed: '7', convergedAt: Date.parse('2026-06-01T12:00:50Z') });
     expect(evidence.engineLeft).toEqual([{ kind: 'container', id: 'decoy-1', name: 'decoy', labels: {} }]);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { z } from 'zod';
+import { attributePrompts } from './attribute-prompts';
 import type { Evidence } from './evidence';
 import {
   delegationRow,
@@ -27,9 +28,10 @@ import {
 export async function readEvidence(folder: string): Promise<Evidence> {
   const table = (name: string): string => join(folder, 'tables', `${name}.jsonl`);
   const requests = await readLines(join(folder, 'requests.jsonl'), requestLine);
+  const engineEvents = (await readLines(join(folder, 'engine-events.jsonl'), engineEventLine)).sort(byInstant);
   return {
-    prompts: await readLines(join(folder, 'prompts.jsonl'), promptLine),
-    engineEvents: (await readLines(join(folder, 'engine-events.jsonl'), engineEventLine)).sort(byInstant),
+    prompts: attributePrompts(await readLines(join(folder, 'prompts.jsonl'), promptLine), engineEvents),
+    engineEvents,
     faults: await readLines(join(folder, 'faults.jsonl'), faultLine),
     requests: requests.sort(byInstant),
     healed: await readJson(join(folder, 'healed.json'), healedFile),

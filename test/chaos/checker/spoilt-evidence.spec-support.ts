@@ -159,8 +159,23 @@ export const SPOILT: readonly Spoilt[] = [
     invariant: 'I5',
     how: 'a delegated task that came twice',
     spoil: (evidence) => {
-      const task = { at: at(2), requestId: 'delegate:call-1', runId: null, agent: 'helper', text: 'task' };
+      const task = {
+        at: at(2),
+        requestId: 'delegate:call-1',
+        runId: null,
+        agent: 'helper',
+        hostname: null,
+        text: 'task',
+      };
       return { ...evidence, prompts: [...evidence.prompts, task, task] };
+    },
+  },
+  {
+    invariant: 'I5',
+    how: 'a second prompt to an agent without ids',
+    spoil: (evidence) => {
+      const prompt = { at: at(2), requestId: null, runId: 'run-x', agent: 'lead', hostname: 'c1', text: 'x' };
+      return { ...evidence, prompts: [...evidence.prompts, prompt, prompt] };
     },
   },
   {

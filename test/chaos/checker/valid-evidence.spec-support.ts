@@ -29,6 +29,7 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
       requestId: `prompt:${id}`,
       runId: id,
       agent: 'lead',
+      hostname: null,
       text: prompt,
     })),
     engineEvents: ran.flatMap(eventsOf),

@@ -13,13 +13,14 @@ export function checkSuccessIsAnswered({ prompts, tables }: Evidence): CheckResu
   const prompted = new Set(prompts.map(({ runId }) => runId));
   const sent = new Set(tables.permits.filter(({ sentAt }) => sentAt !== null).map(({ runId }) => runId));
   const messages = groupBy(tables.messages, ({ runId }) => runId);
+  const hasHostnames = prompts.some(({ hostname }) => hostname !== null);
   let unnamed = 0;
   for (const run of tables.runs.filter(({ status }) => status === 'success')) {
     findings.count();
     const fail = (facts: string): void => findings.violate(`run ${run.id}`, `success, but ${facts}`, run.finishedAt);
     if (!sent.has(run.id)) fail('its permit was never confirmed as sent');
     if (!prompted.has(run.id)) {
-      if (canNameItsRun(run)) fail('no agent recorded its prompt');
+      if (canNameItsRun(run) || hasHostnames) fail('no agent recorded its prompt');
       else unnamed++;
     }
     const said = saidByLeader(run, messages.get(run.id) ?? []);
@@ -30,7 +31,7 @@ export function checkSuccessIsAnswered({ prompts, tables }: Evidence): CheckResu
   return findings.result();
 }
 
-/** Over ACP the turn's id names the run; the `command` protocol has no ids. */
+/** Over ACP the turn's id names the run; the `command` protocol has no ids, but the container that wrote the line has. */
 function canNameItsRun(run: RunRow): boolean {
   return run.agents.some(({ role, protocol }) => role === 'leader' && protocol === 'acp');
 }
