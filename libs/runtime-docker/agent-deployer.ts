@@ -26,8 +26,9 @@ import type { Networks } from './networks';
 const EXHAUSTED = /no available IPv4 addresses|exchange full/i;
 /**
  * An engine that died while it started a container does not know that the start has gone through, and cannot start it
- * any more: its own runtime has the container already. Nobody has spoken to that agent yet, so it is made anew. What
- * runs there without the engine's knowledge ends by its own watchdog.
+ * any more: its own runtime has the container already. Nobody has spoken to that agent yet, so it is made anew. A shim
+ * and a program that was never begun (`runc init`) were seen to stay behind in the engine's runtime, where no call of
+ * the engine's reaches them.
  */
 const HALF_STARTED = /task \S+: already exists|id already in use/i;
 const ATTEMPTS = 3;
