@@ -90,7 +90,10 @@ export class FinalChecks {
     if (run.epoch > 1) this.world.tally.add('success after adoption');
   }
 
-  /** A run that is cut short may lose the end of what was said, and nothing else. */
+  /**
+   * A run that is cut short may lose the end of what was said, and nothing else. So may a teammate of whom the leader was
+   * told that its task could not be given to it: it may have arrived after all, and nobody waits for what it says.
+   */
   private checkConversation(run: Run, { agents }: ScheduleScript): void {
     const messages = this.world.store.messages(run.id);
     if (messages.some(({ seq }, index) => seq !== index + 1))
@@ -100,8 +103,12 @@ export class FinalChecks {
     for (const { name } of agents) {
       const said = squeezed(this.recordOf(run, name)?.said ?? '');
       const stored = this.storedText(run, name);
-      const isWhole = run.status === 'success' ? said === stored : said.startsWith(stored);
-      if (!isWhole) this.world.violations.add('I14', run.id, `${name} said "${said}", stored is "${stored}"`);
+      const isGivenUp = messages.some(
+        (one) => one.agent === name && one.kind === 'delegation' && 'error' in one.content,
+      );
+      const isOwedWhole = run.status === 'success' && !isGivenUp;
+      const isRight = isOwedWhole ? said === stored : said.startsWith(stored);
+      if (!isRight) this.world.violations.add('I14', run.id, `${name} said "${said}", stored is "${stored}"`);
     }
   }
 
