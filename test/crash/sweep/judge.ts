@@ -2,7 +2,7 @@ import type { Message, Run } from '../../e2e/support/api-client';
 import { eventually } from '../../support/wait-for';
 import { leftoversOfRun } from './leftovers';
 import { HEARD } from './prompt-counter';
-import type { CrashCase } from './run-case';
+import type { CrashCase } from './crash-case';
 import type { Stand } from './stand';
 
 /** On a host that is reachable, nothing of a terminal run is left for longer, ms. */

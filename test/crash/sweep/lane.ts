@@ -1,4 +1,4 @@
-import type { Action } from './run-case';
+import type { Action } from './crash-case';
 
 /** Each write to an agent's stdin is of another kind (handshake, session, prompt): all are swept, of others the first. */
 const EVERY_PASS = /(stdin|agent-channel)\.write:/;

@@ -2,20 +2,11 @@ import type { Run } from '../../e2e/support/api-client';
 import type { StartedProcess } from '../../support/processes';
 import { eventually } from '../../support/wait-for';
 import { endInOrder, LEASE_MS, SLOWNESS, untilReady } from './cell';
+import type { CrashCase } from './crash-case';
 import { judge } from './judge';
 import { PromptCounter } from './prompt-counter';
 import type { Scenario } from './scenarios';
 import type { Stand } from './stand';
-
-export type Action = 'kill' | 'stop';
-
-export interface CrashCase {
-  readonly point: string;
-  /** Which time of passing it counts, from 1. */
-  readonly hit: number;
-  readonly action: Action;
-  readonly scenario: Scenario;
-}
 
 const HIT_WITHIN_MS = 120_000 * SLOWNESS;
 /** After the hit: however the crash left things, all is over by then. */
