@@ -114,7 +114,7 @@ async function expectFired(cell: Cell): Promise<boolean> {
   );
   const rows = await cell.sql<{ id: string; name: string; status: string }>(
     `SELECT DISTINCT ON (s.id) r.id, s.name, r.status FROM schedules s JOIN schedule_runs r ON r.schedule_id = s.id
-      WHERE r.trigger <> 'manual' ORDER BY s.id, r.created_at DESC`,
+      WHERE r.trigger <> 'manual' ORDER BY s.id, r.id DESC`,
   );
   const found = new Map(rows.map((row) => [row.name, row]));
   const woken = await Promise.all(
