@@ -6,6 +6,7 @@ import { findFreePort } from '@crewtab/local-services/free-port';
 import Redis from 'ioredis';
 import { Pool, type QueryResultRow } from 'pg';
 import { ApiClient } from '../../e2e/support/api-client';
+import { leftoversOf, removeLeftovers } from '../../e2e/support/engine-leftovers';
 import type { TestDatabase } from '../../support/database';
 import { dockerHost } from '../../support/docker';
 import { startNode, type StartedProcess } from '../../support/processes';
@@ -79,10 +80,17 @@ export class Cell {
   async close(): Promise<void> {
     for (const process of this.processes) process.kill('SIGKILL');
     await Promise.all([...this.processes].map((process) => process.exited));
+    await this.clearEngine();
     this.redis.disconnect();
     await this.pool.end();
     await this.database.drop();
     await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  /** The adopter's endless run, and those of cases that went wrong. */
+  private async clearEngine(): Promise<void> {
+    const rows = await this.sql<{ id: string }>('SELECT id FROM installation').catch(() => []);
+    for (const { id } of rows) await removeLeftovers(await leftoversOf(id));
   }
 
   private start(name: string, app: 'scheduler' | 'worker', env: Environment): StartedProcess {
