@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type Docker from 'dockerode';
 import { inspectContainer, processOf } from './container-state';
 import type { EngineClient } from './engine-client';
@@ -31,7 +32,9 @@ export class StdinWriter {
       if (this.isEnded) throw inputEnded();
       const socket = await this.attached();
       const bytes = Buffer.from(data);
-      await this.withinInputLimit(() => send(socket, (done) => socket.write(bytes, done)));
+      await this.withinInputLimit(() =>
+        effect('docker.stdin.write', () => send(socket, (done) => socket.write(bytes, done))),
+      );
     });
   }
 
@@ -40,7 +43,7 @@ export class StdinWriter {
       if (this.isEnded) return;
       const socket = await this.attached();
       this.isEnded = true;
-      await this.withinInputLimit(() => send(socket, (done) => socket.end(done)));
+      await this.withinInputLimit(() => effect('docker.stdin.end', () => send(socket, (done) => socket.end(done))));
     });
   }
 
@@ -110,7 +113,9 @@ export class StdinWriter {
 
   private async attach(): Promise<Socket> {
     try {
-      return await this.engine.read(`attach to ${this.handle}`, (abortSignal) => this.dial(abortSignal));
+      return await this.engine.read(`attach to ${this.handle}`, (abortSignal) =>
+        effect('docker.stdin.attach', () => this.dial(abortSignal)),
+      );
     } catch (error) {
       if (isRefusal(error, 404)) throw new AppError('agent_vanished', error.words, { cause: error });
       if (isRefusal(error, 409)) throw new AppError('agent_exited', error.words, { cause: error });

@@ -3,6 +3,7 @@ import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
@@ -30,7 +31,7 @@ export class InputPipe {
     return this.inTurn(async () => {
       await this.letGo();
       try {
-        await writeFile(join(this.agentDir, 'state', 'stdin-ended'), '');
+        await effect('process.stdin.end', () => writeFile(join(this.agentDir, 'state', 'stdin-ended'), ''));
       } catch (error) {
         throw toInputError(error);
       }
@@ -72,7 +73,7 @@ export class InputPipe {
   /** 0 while the pipe is full. */
   private async writeSome(handle: FileHandle, bytes: Buffer): Promise<number> {
     try {
-      return (await handle.write(bytes)).bytesWritten;
+      return (await effect('process.stdin.write', () => handle.write(bytes))).bytesWritten;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
       throw error;
