@@ -114,7 +114,8 @@ export class AgentSession {
 
   /** @throws AppError `prompt_failed` when the agent has ended, or the session was closed, before there was one. */
   private async connected(): Promise<Connection> {
-    while (!this.connection) {
+    // A stream that is read again from its beginning may not have come to the handshake yet.
+    while (this.connection?.session.state.handshake.status !== 'ready') {
       if (this.isClosed || this.end) throw new AppError('prompt_failed', 'the agent is not connected any more');
       await new Promise<void>((resolve) => this.waiting.add(resolve));
     }
@@ -190,7 +191,6 @@ export class AgentSession {
       this.hasOpenedBefore = true;
       this.connection = { channel, session };
       this.publish(session);
-      this.wakeWaiting();
     };
     if (stored.stdout === 0 && stored.stderr === 0) await catchUp();
     for await (const line of channel.output) {
@@ -254,7 +254,6 @@ export class AgentSession {
   private async publishEnd(session: ProtocolSession, end: AgentEnd): Promise<void> {
     await this.recorder.flush();
     this.end = end;
-    this.wakeWaiting();
     this.publish(session);
   }
 
@@ -279,6 +278,7 @@ export class AgentSession {
     const { handshake, turns, hasSeenWork } = session.state;
     this.publishedKey = keyOf(session.state);
     this.published = { handshake, turns: new Map(turns), hasSeenWork };
+    this.wakeWaiting();
     this.options.onChange();
   }
 

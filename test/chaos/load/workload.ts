@@ -42,7 +42,7 @@ export const WORKS: readonly Work[] = [
   work(
     'delegate-async',
     'duo',
-    'delegate-async mate: work 2s\\nanswer late\nstream 5 every 100ms\njoin\nanswer done',
+    'stream 5 every 100ms\ndelegate-async mate: work 2s\\nanswer late\njoin\nanswer done',
     '45s',
     1,
   ),
