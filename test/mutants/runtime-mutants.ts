@@ -45,11 +45,22 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   {
     name: 'sigterm-is-all-that-is-sent',
     breaks: 'An agent that ignores SIGTERM is never killed, and the run never torn down (I8).',
+    // Only where a grace is given, so that the test itself can still remove what it made.
     edits: [
       {
         file: 'libs/runtime-docker/teardown.ts',
+        search: 'const VERIFY_LOOKS_MS =',
+        replace: 'let isGentle = false;\nconst VERIFY_LOOKS_MS =',
+      },
+      {
+        file: 'libs/runtime-docker/teardown.ts',
+        search: 'if (graceMs > 0)',
+        replace: 'isGentle = graceMs > 0;\n  if (graceMs > 0)',
+      },
+      {
+        file: 'libs/runtime-docker/teardown.ts',
         search: 'remove({ force: true, v: true, abortSignal })',
-        replace: 'remove({ force: false, v: true, abortSignal })',
+        replace: 'remove({ force: !isGentle, v: true, abortSignal })',
       },
     ],
     caughtBy: onDocker('kills an agent that ignores SIGTERM'),

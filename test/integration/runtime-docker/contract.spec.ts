@@ -38,8 +38,12 @@ async function makeLookAlike(image: string, deploymentName: string): Promise<Loo
       return inspected.State.Running;
     },
     remove: async () => {
-      await container.remove({ force: true });
-      await volume.remove();
+      try {
+        await container.remove({ force: true });
+      } finally {
+        // Also where a runtime that is broken has removed the container.
+        await volume.remove();
+      }
     },
   };
 }
