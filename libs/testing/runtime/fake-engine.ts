@@ -66,13 +66,13 @@ export class FakeEngine {
 
   /** As somebody outside Crewtab would: `docker rm -f`. */
   vanish(agent: FakeAgent): void {
-    this.agents.splice(this.agents.indexOf(agent), 1);
+    takeOut(this.agents, agent);
     agent.vanish();
   }
 
   remove(thing: FakeAgent | FakeShared): void {
     if (thing instanceof FakeAgent) this.vanish(thing);
-    else this.shared.splice(this.shared.indexOf(thing), 1);
+    else takeOut(this.shared, thing);
   }
 
   /** True where the thing survives this attempt; counts the attempt. */
@@ -117,6 +117,12 @@ export class FakeEngine {
       for (const listener of [...this.exitListeners]) listener(deployment.installationId, ended);
     });
   }
+}
+
+/** Two who remove the same thing at once are one removal: what is gone already leaves the others alone. */
+function takeOut<T>(things: T[], thing: T): void {
+  const index = things.indexOf(thing);
+  if (index >= 0) things.splice(index, 1);
 }
 
 const realClock: Clock = {

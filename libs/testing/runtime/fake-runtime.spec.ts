@@ -109,6 +109,15 @@ describe('FakeRuntime plays the faults of an engine', () => {
     expect(second).toMatchObject({ removed: { containers: 1 }, left: [] });
   });
 
+  it('harms nobody else when two remove the same thing at once', async () => {
+    const engine = new FakeEngine();
+    const [one, other] = [new FakeRuntime(engine), new FakeRuntime(engine)];
+    await deploy(one);
+    await one.ensureAgent({ ...DEPLOYMENT, runId: 'run-2', name: 'team-run-2' }, AGENT, deployOptions());
+    await Promise.all([one, other].map((runtime) => runtime.teardown('here', 'run-1', { graceMs: 1_000 })));
+    expect(engine.agents.map(({ containerName }) => containerName)).toEqual(['team-run-2-lead']);
+  });
+
   it('times grace and programs by the clock it is given', async () => {
     const clock = new FakeClock();
     const runtime = new FakeRuntime({
