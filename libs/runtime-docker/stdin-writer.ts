@@ -1,10 +1,15 @@
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type Docker from 'dockerode';
 import { inspectContainer, processOf } from './container-state';
 import type { EngineClient } from './engine-client';
 import { isRefusal, toAppError, unreachable } from './engine-errors';
+
+/** Between two attempts to attach; each one waits longer by as much, up to the second, ms. */
+const ATTACH_AGAIN_MS = 100;
+const ATTACH_AGAIN_MAX_MS = 2_000;
 
 /**
  * Writes to a container's stdin through an attachment of its own, made at the first write and again where the last one
@@ -81,7 +86,37 @@ export class StdinWriter {
     return turn;
   }
 
+  /**
+   * An attachment that does not come about has carried no byte, so it is tried again for as long as a write may take.
+   * Not with a `once` container, whose program may have seen the end of its input when the engine let go.
+   */
   private async attached(): Promise<Socket> {
+    const untilMs = performance.now() + this.engine.limits.writeMs;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.attachedOrThrow();
+      } catch (error) {
+        if (!isRetryable(error) || !(await this.mayAttachAgain(untilMs))) throw error;
+        await delay(Math.min(tries * ATTACH_AGAIN_MS, ATTACH_AGAIN_MAX_MS));
+      }
+    }
+  }
+
+  /** Asks the engine what kind of container it is, for as long as it does not answer. */
+  private async mayAttachAgain(untilMs: number): Promise<boolean> {
+    while (performance.now() < untilMs && !this.isClosed) {
+      try {
+        const found = await inspectContainer(this.engine, this.handle);
+        return found?.Config.StdinOnce === false;
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        await delay(ATTACH_AGAIN_MS);
+      }
+    }
+    return false;
+  }
+
+  private async attachedOrThrow(): Promise<Socket> {
     this.throwIfRefused();
     if (this.socket?.writable) return this.socket;
     // At once, so that the look costs no time: the engine attaches to what has ended as well, and bytes vanish there.
@@ -177,6 +212,10 @@ function tended(socket: Socket): Socket {
   socket.on('error', () => socket.destroy());
   // Nothing comes this way, but an unread end would keep the socket half open.
   return socket.resume();
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof AppError && error.retryable;
 }
 
 function inputEnded(): AppError {

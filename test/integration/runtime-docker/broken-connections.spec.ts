@@ -113,6 +113,16 @@ describeWithDocker('a connection to the engine that breaks', () => {
     expect(reader.texts()).toEqual(['started', 'echo: one', 'echo: two']);
   }, 60_000);
 
+  it('while it attaches to an agent whose input stays open costs no write: nothing had left', async () => {
+    const { fixture } = lab;
+    const { handle } = await fixture.started({ does: 'echo' });
+    const writer = await fixture.read(handle);
+    proxy.loseReplyTo(/^POST .*\/attach/);
+    await writer.channel.write('one\n');
+    await writer.until('echo: one');
+    expect(writer.texts()).toEqual(['started', 'echo: one']);
+  }, 60_000);
+
   it('makes watchers look at everything once it is mended, and they go on to be told', async () => {
     const { fixture } = lab;
     const seen = fixture.watch();
