@@ -59,7 +59,8 @@ async function live(store: Store, organizationId: string, teamId: string, seed: 
     current.answeredAt = new Date((await time.now()).getTime() + 1);
   };
   for (let n = 1; n <= EDITS; n++) {
-    await delay((seed * 37 + n * 53) % 200);
+    // Long enough that some hundred instants fall due on a machine of any speed.
+    await delay((seed * 37 + n * 53) % 400);
     const stepMs = step(n);
     let from = new Date(0);
     if (n % 3 === 0) {
