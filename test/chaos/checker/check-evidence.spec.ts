@@ -155,6 +155,16 @@ describe('what may be', () => {
     ]);
   });
 
+  it('a program whose input was cut off with a connection to the engine, and no agent that can be attached again', () => {
+    const failed = { status: 'failed', result: null, errorCode: 'prompt_failed', errorMessage: 'x' };
+    const cut = (evidence: Evidence): Evidence =>
+      addFault(evidence, { kind: 'lose-reply', target: 'worker 1 → docker', at: at(2, 1_500) });
+    const program = { ...failed, agents: [{ name: 'lead', role: 'leader', protocol: 'command' }] };
+    expect([...violatedBy(cut(withRun(validEvidence(), program)))]).not.toContain('I13');
+    expect([...violatedBy(withRun(validEvidence(), program))]).toContain('I13');
+    expect([...violatedBy(cut(withRun(validEvidence(), failed)))]).toContain('I13');
+  });
+
   it('a run cut short has the first of its lines', () => {
     const evidence = withRun(validEvidence(), {
       status: 'cancelled',

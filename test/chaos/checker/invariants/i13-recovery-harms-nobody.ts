@@ -7,6 +7,11 @@ const ASKS_FOR_TROUBLE =
   /^\s*(crash|abort|exit|kill-self|eat-memory|refuse|max-tokens|max-requests|error|hang|flood|garbage|shell|line)\b/m;
 /** The design gives these up on purpose: what happened cannot be known, or the host was silent for too long. */
 const ADMITTED: ReadonlySet<string> = new Set(['delivery_unconfirmed', 'host_lost']);
+/**
+ * The engine closes the input of a program (`command`) when the one attachment that it allows breaks, also before a byte
+ * has left: it has seen an empty prompt, and to start it again could do its work twice.
+ */
+const INPUT_CUT_OFF = 'prompt_failed';
 /** What comes of an engine or a disk that a fault really broke while the run needed it. */
 const BROKEN_ENGINE: ReadonlySet<string> = new Set([
   'create_failed',
@@ -22,8 +27,9 @@ const BROKEN_ENGINE: ReadonlySet<string> = new Set([
 
 /**
  * I13: a run whose prompt asks for nothing bad is not `failed` (or `timeout` without any fault in its time) unless a
- * fault hit it: its own container, or the engine or disk that it needed at that moment. `delivery_unconfirmed` and
- * `host_lost` are admitted by design and counted in a warning, so that a flood of them is seen. A healthy run that a
+ * fault hit it: its own container, or the engine or disk that it needed at that moment. `delivery_unconfirmed`,
+ * `host_lost` and a program whose input was cut off with a connection to the engine are admitted by design and counted in
+ * a warning, so that a flood of them is seen. A healthy run that a
  * long fault made miss its deadline cannot be told from a slow one and is not judged.
  */
 export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
@@ -32,7 +38,7 @@ export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
   for (const run of evidence.tables.runs) {
     if (run.startedAt === null || ASKS_FOR_TROUBLE.test(run.prompt)) continue;
     findings.count();
-    if (run.errorCode !== null && ADMITTED.has(run.errorCode))
+    if (run.errorCode !== null && isAdmitted(run, evidence.faults))
       admitted.set(run.errorCode, (admitted.get(run.errorCode) ?? 0) + 1);
     else if (isUnexplained(run, evidence))
       findings.violate(
@@ -43,6 +49,15 @@ export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
   }
   for (const [code, runs] of admitted) findings.warn(`${runs} healthy runs ended as ${code}, which the design admits`);
   return findings.result();
+}
+
+function isAdmitted({ errorCode, agents, startedAt, finishedAt }: RunRow, faults: readonly Fault[]): boolean {
+  if (ADMITTED.has(errorCode ?? '')) return true;
+  const isProgram = agents.some(({ role, protocol }) => role === 'leader' && protocol === 'command');
+  if (errorCode !== INPUT_CUT_OFF || !isProgram) return false;
+  return faults.some(
+    ({ at, target }) => /docker/.test(target) && at >= (startedAt ?? Infinity) && at <= (finishedAt ?? Infinity),
+  );
 }
 
 function isUnexplained(run: RunRow, { faults, tables }: Evidence): boolean {
