@@ -45,6 +45,8 @@ const firstStart: SchedulerScenario = {
 
 const requests: SchedulerScenario = {
   name: 'requests of a person',
+  // So that what only the first start of all does is not taken for a part of this.
+  prepare: (client) => client.call('GET', '/teams'),
   act: async (client) => {
     const team = await client.call<Id>('POST', '/teams', { name: 'Crash', agents });
     await client.call('POST', '/teams', { name: 'no agents' }, [400]);
