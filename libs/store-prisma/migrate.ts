@@ -9,6 +9,14 @@ import { toStoreError } from './store-errors';
 /** The lock that `prisma migrate` takes too, so that ours and the stock CLI never work at once. */
 const PRISMA_ADVISORY_LOCK = 72_707_369;
 
+/**
+ * A process that is stopped while it has the lock would keep all others from starting for as long: Postgres ends the
+ * session of one that says nothing for 15 s, and what it had not committed is rolled back. `idle_session_timeout` came
+ * with Postgres 14, and is left out where there is none.
+ */
+const LIMIT_SILENCE = `SELECT set_config(name, '15s', false) FROM pg_settings
+  WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout')`;
+
 /** As `prisma migrate` makes it. */
 const CREATE_HISTORY = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -55,6 +63,7 @@ export async function applyMigrations(databaseUrl: string, options: MigrateOptio
   client.on('error', () => undefined);
   try {
     await client.connect();
+    await client.query(LIMIT_SILENCE);
     await effect('postgres.migration.lock', () => client.query('SELECT pg_advisory_lock($1)', [PRISMA_ADVISORY_LOCK]));
     const pending = findPending(migrations, await readHistory(client));
     for (const migration of pending) {

@@ -124,3 +124,13 @@ it('says that Postgres cannot be reached', async () => {
   const nowhere = applyMigrations('postgresql://postgres@127.0.0.1:1/none', { migrationsDir });
   await expect(nowhere).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
 });
+
+it('lets go of the lock when its process falls silent: Postgres ends such a session', async () => {
+  await addMigration(
+    '29991231235959_seen',
+    `CREATE TABLE seen AS SELECT current_setting('idle_session_timeout') AS idle,
+      current_setting('idle_in_transaction_session_timeout') AS in_transaction`,
+  );
+  await applyMigrations(database.url, { migrationsDir });
+  expect(await sql('SELECT * FROM seen')).toEqual([{ idle: '15s', in_transaction: '15s' }]);
+});
