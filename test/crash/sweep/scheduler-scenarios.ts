@@ -7,8 +7,6 @@ export interface SchedulerScenario {
   readonly name: string;
   /** True: each time on a database without even the schema. */
   readonly startsEmpty?: boolean;
-  /** True: a process that was stopped in the middle of its start may give up, for whoever started it to start it again. */
-  readonly mayGiveUp?: boolean;
   /** Once, on a scheduler that is well. */
   readonly prepare?: (client: PersistentClient) => Promise<unknown>;
   /** Before the armed scheduler starts. */
@@ -33,7 +31,6 @@ async function makeSchedule(client: PersistentClient, fields: object): Promise<I
 const firstStart: SchedulerScenario = {
   name: 'the first start',
   startsEmpty: true,
-  mayGiveUp: true,
   act: (client) => client.call('GET', '/teams'),
   judge: async (cell) => {
     const [row] = await cell.sql<{ keys: number; installations: number; organizations: number; halves: number }>(
