@@ -1,6 +1,6 @@
 import type { LeftBehind, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { AppError } from '@crewtab/domain/errors';
-import type { EngineClient } from './engine-client';
+import { withinLimit, type EngineClient } from './engine-client';
 import { EngineRefusal } from './engine-errors';
 import { countThings, findThings, type RunThing, type ThingKind } from './run-things';
 
@@ -41,13 +41,7 @@ export async function tearDown(
 /** SIGTERM to all at once, then waits until all have ended or the grace is over. */
 async function stopGently(engine: EngineClient, running: readonly RunThing[], graceMs: number): Promise<void> {
   await Promise.all(running.map((container) => terminate(engine, container)));
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), graceMs);
-  try {
-    await Promise.all(running.map((container) => untilEnded(engine, container, abort.signal)));
-  } finally {
-    clearTimeout(timer);
-  }
+  await Promise.all(running.map((container) => untilEnded(engine, container, graceMs)));
 }
 
 async function terminate(engine: EngineClient, { id, name }: RunThing): Promise<void> {
@@ -61,9 +55,12 @@ async function terminate(engine: EngineClient, { id, name }: RunThing): Promise<
   }
 }
 
-async function untilEnded(engine: EngineClient, { id }: RunThing, abortSignal: AbortSignal): Promise<void> {
+async function untilEnded(engine: EngineClient, { id, name }: RunThing, limitMs: number): Promise<void> {
   try {
-    await engine.docker.getContainer(id).wait({ condition: 'not-running', abortSignal });
+    // Not left to the signal alone: an answer that breaks off after its head settles nothing.
+    await withinLimit(`wait for the end of ${name}`, limitMs, (abortSignal) =>
+      engine.docker.getContainer(id).wait({ condition: 'not-running', abortSignal }),
+    );
   } catch {
     // The grace is over, the container is gone, or the engine is: the removal that follows finds out which.
   }

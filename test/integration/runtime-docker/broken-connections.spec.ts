@@ -83,6 +83,14 @@ describeWithDocker('a connection to the engine that breaks', () => {
     expect(await runtime.list(fixture.installationId)).toEqual([]);
   }, 60_000);
 
+  it('while a teardown waits for an agent to end keeps it no longer than the grace', async () => {
+    const { fixture, runtime } = lab;
+    const { deployment } = await fixture.started({ does: 'ignoreSigterm' });
+    proxy.breakAnswerTo(/^POST .*\/wait/);
+    const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 1_000 });
+    expect(report).toMatchObject({ removed: { containers: 1 }, left: [] });
+  }, 30_000);
+
   it('is told to the reader, who opens again and has the same lines; nothing is written twice', async () => {
     const { fixture } = lab;
     const { handle } = await fixture.started({ does: 'echo' });

@@ -10,6 +10,7 @@ export class EngineProxy {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private losing: RegExp | null = null;
+  private halving: RegExp | null = null;
   private isStalled = false;
   private refusal: { readonly requestLine: RegExp; readonly answer: string } | null = null;
 
@@ -30,6 +31,11 @@ export class EngineProxy {
   /** The next request whose first line matches reaches the engine, and its answer is dropped with the connection. */
   loseReplyTo(requestLine: RegExp): void {
     this.losing = requestLine;
+  }
+
+  /** Of the answer to the next request whose first line matches only the first bytes come through, then the connection breaks. */
+  breakAnswerTo(requestLine: RegExp): void {
+    this.halving = requestLine;
   }
 
   /** The next request without a body whose first line matches does not reach the engine and is refused with these words. */
@@ -58,12 +64,17 @@ export class EngineProxy {
   private relay(client: Socket): void {
     const engine = connect({ path: this.engineHost.replace(/^unix:\/\//, ''), allowHalfOpen: true });
     let isLost = false;
+    let isHalved = false;
     this.keep(client, engine);
     client.on('data', (chunk: Buffer) => {
       const requestLine = chunk.subarray(0, 500).toString('latin1').split('\r\n')[0] ?? '';
       if (this.losing?.test(requestLine)) {
         this.losing = null;
         isLost = true;
+      }
+      if (this.halving?.test(requestLine)) {
+        this.halving = null;
+        isHalved = true;
       }
       if (this.refusal?.requestLine.test(requestLine)) {
         client.write(this.refusal.answer);
@@ -74,6 +85,7 @@ export class EngineProxy {
     });
     engine.on('data', (chunk: Buffer) => {
       if (isLost) client.destroy();
+      else if (isHalved) client.write(chunk, () => client.destroy());
       else if (!this.isStalled) client.write(chunk);
     });
     client.on('end', () => engine.end());
