@@ -73,7 +73,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${RUNNING}/run-holder.ts`,
-        search: 'if (nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;',
+        search: 'if (driver.isStopped || nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;',
         replace: 'if (nowMs - renewedAtMs < Infinity) continue;',
       },
     ],

@@ -62,6 +62,11 @@ export class RunDriver {
     this.held.crew.noteEnded(agent);
   }
 
+  /** True once it was told to stop, also while a last call is under way. */
+  get isStopped(): boolean {
+    return this.stopAs !== null;
+  }
+
   /** Stops acting at the next safe point; containers go on. */
   stop(as: 'released' | 'lost'): void {
     this.stopAs ??= as;

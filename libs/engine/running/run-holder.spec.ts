@@ -262,6 +262,24 @@ describe('a run over several workers', () => {
   });
 });
 
+describe('a run that is let go of while a call hangs', () => {
+  it('is told once', async () => {
+    const world = new World({ lead: obedient((line, io) => io.emit(`done ${line.split(' ')[1] ?? ''} well done`)) });
+    const { id } = world.store.addRun();
+    const { holder, runtime } = world.worker();
+    runtime.faults.next('teardown', 'hang');
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'tearing_down');
+    world.store.setUnreachable(true);
+    const told = (): number =>
+      world.logger.messages('error').filter((words) => words.includes('letting the run go')).length;
+    await world.eventually(() => told() > 0, 15_000);
+    await world.clock.advance(5_000);
+    expect(told()).toBe(1);
+  });
+});
+
 describe('a run whose worker died', () => {
   const dead = { workerId: 'dead', host: 'fake-host' };
 

@@ -220,7 +220,7 @@ export class RunHolder {
   private letGoOfStale(): void {
     const nowMs = this.deps.clock.monotonicMs();
     for (const [runId, { driver, renewedAtMs }] of this.held) {
-      if (nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;
+      if (driver.isStopped || nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;
       this.deps.logger.error({ runId }, 'could not renew the lease in time; letting the run go');
       driver.stop('lost');
     }

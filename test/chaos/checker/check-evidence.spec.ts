@@ -155,6 +155,14 @@ describe('what may be', () => {
     ]);
   });
 
+  it('a timeout in peace of a run that asked for more time than it had, and of no other', () => {
+    const late = { status: 'timeout', result: null, errorCode: 'timeout', errorMessage: 'x' };
+    const asking = (prompt: string): Evidence =>
+      withRun(validEvidence(), { ...late, prompt, startedAt: at(2), deadlineAt: at(2, 6_000) });
+    expect([...violatedBy(asking('answer x\nwork 60s'))]).not.toContain('I13');
+    expect([...violatedBy(asking('answer x\nwork 2s'))]).toContain('I13');
+  });
+
   it('a program whose input was cut off with a connection to the engine, and no agent that can be attached again', () => {
     const failed = { status: 'failed', result: null, errorCode: 'prompt_failed', errorMessage: 'x' };
     const cut = (evidence: Evidence): Evidence =>

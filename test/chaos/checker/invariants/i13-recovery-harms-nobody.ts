@@ -5,6 +5,9 @@ import { isDisturbed } from '../undisturbed-time';
 /** Directives of the demo agent (images/demo-agent/README.md) after which a run is not healthy. */
 const ASKS_FOR_TROUBLE =
   /^\s*(crash|abort|exit|kill-self|eat-memory|refuse|max-tokens|max-requests|error|hang|flood|garbage|shell|line)\b/m;
+/** How long it asks the agent to work; also in a task that is delegated. */
+const ASKS_TO_WORK = /\bwork\s+(\d+(?:\.\d+)?)(ms|s|m)\b/g;
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
 /** The design gives these up on purpose: what happened cannot be known, or the host was silent for too long. */
 const ADMITTED: ReadonlySet<string> = new Set(['delivery_unconfirmed', 'host_lost']);
 /**
@@ -63,11 +66,18 @@ function isAdmitted({ errorCode, agents, startedAt, finishedAt }: RunRow, faults
 function isUnexplained(run: RunRow, { faults, tables }: Evidence): boolean {
   const from = run.startedAt ?? run.queuedAt;
   const to = run.finishedAt ?? Infinity;
-  if (run.status === 'timeout') return !isDisturbed(faults, from, to);
+  if (run.status === 'timeout') return !asksForTooLong(run) && !isDisturbed(faults, from, to);
   if (run.status !== 'failed') return false;
   const name = tables.deployments.find(({ runId }) => runId === run.id)?.name ?? run.id;
   if (faults.some((fault) => fault.at <= to && names(fault, [run.id, name]))) return false;
   return !(BROKEN_ENGINE.has(run.errorCode ?? '') && isDisturbed(faults, from, to));
+}
+
+/** More work than there is time until the deadline. */
+function asksForTooLong({ prompt, startedAt, deadlineAt }: RunRow): boolean {
+  const asked = [...prompt.matchAll(ASKS_TO_WORK)];
+  const workMs = asked.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNIT_MS[unit ?? ''] ?? 0), 0);
+  return workMs >= (deadlineAt ?? Infinity) - (startedAt ?? 0);
 }
 
 function names({ target, detail }: Fault, words: readonly string[]): boolean {
