@@ -14,6 +14,8 @@ interface System {
   readonly obligations: readonly { runId: string; host: string; status: string }[];
 }
 
+// Two engines with namespaces of their own need root and dockerd's program; elsewhere the suite is skipped and counted as
+// skipped, and its title says what is missing.
 const why = hasDocker() ? whyNoOwnEngines() : 'no Docker engine answers';
 const describeWithOwnEngines = why === null ? describe : describe.skip;
 
