@@ -11,10 +11,11 @@ const RESERVE: Statement = {
   name: 'idempotency_reserve',
   text: `INSERT INTO idempotency_keys AS k (organization_id, key, fingerprint) VALUES ($1, $2, $3)
     ON CONFLICT (organization_id, key) DO UPDATE
-      SET fingerprint = EXCLUDED.fingerprint, reserved_at = now(), status_code = NULL, sealed_body = NULL, completed_at = NULL
+      SET fingerprint = EXCLUDED.fingerprint, reserved_at = now(), status_code = NULL, sealed_body = NULL, completed_at = NULL,
+        resource_id = CASE WHEN k.reserved_at < now() - ${KEPT} THEN EXCLUDED.resource_id ELSE k.resource_id END
       WHERE k.reserved_at < now() - ${KEPT}
         OR (k.completed_at IS NULL AND k.fingerprint = EXCLUDED.fingerprint AND k.reserved_at < now() - ${CRASHED})
-    RETURNING k.key`,
+    RETURNING k.resource_id`,
 };
 
 const READ: Statement = {
@@ -33,6 +34,13 @@ const ABANDON: Statement = {
   text: 'DELETE FROM idempotency_keys WHERE organization_id = $1 AND key = $2 AND completed_at IS NULL',
 };
 
+/** As if its process had died more than a minute ago. */
+const RELEASE: Statement = {
+  name: 'idempotency_release',
+  text: `UPDATE idempotency_keys SET reserved_at = LEAST(reserved_at, now() - 2 * ${CRASHED})
+    WHERE organization_id = $1 AND key = $2 AND completed_at IS NULL`,
+};
+
 const PURGE: Statement = {
   name: 'idempotency_purge',
   text: `DELETE FROM idempotency_keys k USING (
@@ -43,6 +51,10 @@ const PURGE: Statement = {
 
 /** Old keys are thrown out by every so many reservations of a process, beginning with its first. */
 const PURGE_EVERY = 100;
+
+interface ReservedRow {
+  readonly resource_id: string;
+}
 
 interface KeyRow {
   readonly fingerprint: string;
@@ -62,8 +74,8 @@ export class PrismaIdempotencyStore implements IdempotencyStore {
   async reserve(organizationId: string, key: string, fingerprint: string): Promise<IdempotencyReservation> {
     if (this.reservations++ % PURGE_EVERY === 0) await effect('postgres.idempotency.purge', () => this.db.query(PURGE));
     for (;;) {
-      const reserved = await this.db.query(RESERVE, [organizationId, key, fingerprint]);
-      if (reserved.length > 0) return { state: 'new' };
+      const [reserved] = await this.db.query<ReservedRow>(RESERVE, [organizationId, key, fingerprint]);
+      if (reserved) return { state: 'new', resourceId: reserved.resource_id };
       const [row] = await this.db.query<KeyRow>(READ, [organizationId, key]);
       if (row) return this.describe(row, fingerprint);
       // Abandoned in between: it is free again.
@@ -74,8 +86,8 @@ export class PrismaIdempotencyStore implements IdempotencyStore {
     await this.db.query(COMPLETE, [organizationId, key, status, this.box.seal(JSON.stringify({ body }))]);
   }
 
-  async abandon(organizationId: string, key: string): Promise<void> {
-    await this.db.query(ABANDON, [organizationId, key]);
+  async abandon(organizationId: string, key: string, outcome: 'refused' | 'unknown'): Promise<void> {
+    await this.db.query(outcome === 'refused' ? ABANDON : RELEASE, [organizationId, key]);
   }
 
   private describe(row: KeyRow, fingerprint: string): IdempotencyReservation {

@@ -16,6 +16,7 @@ import {
   DELETE_SCHEDULE,
   GET_SCHEDULE,
   HAS_SCHEDULE,
+  IS_DELETED,
   LIST_RUNNING_SCHEDULES,
   LIST_SCHEDULES,
   SET_ENABLED,
@@ -51,12 +52,14 @@ export class PrismaScheduleStore implements ScheduleStore {
   async createSchedule(
     organizationId: string,
     schedule: NewSchedule,
-    instants: FireInstants,
+    { nextFireAt, followingFireAt }: FireInstants,
+    id?: string,
   ): Promise<Schedule | null> {
     if (!isId(schedule.teamId)) return null;
-    const values = [organizationId, ...columnsOf(schedule), instants.nextFireAt, instants.followingFireAt];
+    const values = [organizationId, ...columnsOf(schedule), nextFireAt, followingFireAt, id ?? null];
     const [row] = await this.db.query<ScheduleRow>(CREATE_SCHEDULE, values);
-    return row ? toSchedule(row) : null;
+    if (row) return toSchedule(row);
+    return id === undefined ? null : this.findMade(organizationId, id);
   }
 
   async listSchedules(
@@ -132,6 +135,16 @@ export class PrismaScheduleStore implements ScheduleStore {
     const deleted = await this.db.query(DELETE_SCHEDULE, [organizationId, id]);
     if (deleted.length === 0) await this.missing(organizationId, id);
     return deleted.length > 0;
+  }
+
+  /** Nothing was inserted: it is there already, or was, or its team is not there (null). */
+  private async findMade(organizationId: string, id: string): Promise<Schedule | null> {
+    const made = await this.getSchedule(organizationId, id);
+    if (made) return made;
+    const deleted = await this.db.query(IS_DELETED, [organizationId, id]);
+    if (deleted.length > 0)
+      throw new AppError('conflict', 'the schedule that this request made has been deleted since');
+    return null;
   }
 
   /** An edit changed nothing: the schedule is not there (null), or has a due instant that must be recorded first. */

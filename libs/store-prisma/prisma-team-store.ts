@@ -19,9 +19,9 @@ export class PrismaTeamStore implements TeamStore {
     private readonly box: SecretBox,
   ) {}
 
-  async createTeam(organizationId: string, { agents, ...team }: NewTeam): Promise<Team> {
+  async createTeam(organizationId: string, { agents, ...team }: NewTeam, id?: string): Promise<Team> {
     const data = { ...storableTeam(team), organizationId, agents: { create: this.agentRows(agents) } };
-    return this.toTeam(await viaPrisma(this.prisma.team.create({ data, include: WITH_AGENTS })));
+    return this.toTeam(await viaPrisma(id === undefined ? this.insert(data) : this.insertOnce({ ...data, id })));
   }
 
   async listTeams(organizationId: string, { limit, cursor }: PageRequest): Promise<Page<Team>> {
@@ -77,6 +77,22 @@ export class PrismaTeamStore implements TeamStore {
     }
   }
 
+  private insert(data: Prisma.TeamUncheckedCreateInput): Promise<TeamWithAgents> {
+    return this.prisma.team.create({ data, include: WITH_AGENTS });
+  }
+
+  private insertOnce(data: Prisma.TeamUncheckedCreateInput & { readonly id: string }): Promise<TeamWithAgents> {
+    const { id, organizationId } = data;
+    return this.prisma.$transaction(async (tx) => {
+      const isUnanswered = await holdUnanswered(tx, id);
+      const present = await tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
+      if (present) return present;
+      // An attempt that stood still for long: the team was made by another one, and has been deleted since.
+      if (!isUnanswered) throw new AppError('conflict', 'another attempt at this request was answered already');
+      return tx.team.create({ data, include: WITH_AGENTS });
+    });
+  }
+
   private agentRows(agents: readonly Agent[]): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
     return agents.map(
       ({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
@@ -125,6 +141,16 @@ export class PrismaTeamStore implements TeamStore {
       ...(resources !== null && { resources: resources as NonNullable<Agent['resources']> }),
     };
   }
+}
+
+/**
+ * False when the request that is to make the thing has its answer already. Attempts at one request take turns here, and
+ * none is answered before the transaction ends.
+ */
+async function holdUnanswered(tx: Prisma.TransactionClient, resourceId: string): Promise<boolean> {
+  const held = await tx.$queryRaw<unknown[]>`SELECT 1 FROM idempotency_keys
+    WHERE resource_id = ${resourceId}::uuid AND completed_at IS NULL FOR UPDATE`;
+  return held.length > 0;
 }
 
 function storableTeam<T extends Partial<Omit<NewTeam, 'agents'>>>(team: T): T {

@@ -29,16 +29,22 @@ const WITH_STATE = `CROSS JOIN LATERAL (SELECT ${STATUS_OF} AS status) AS state`
 /** A CTE that changed schedules, read back; timers and clock keepers of all processes are told. */
 const READ_CHANGED = `${SELECT_SCHEDULE}, pg_notify('${SCHEDULE_CHANGED}', '') FROM changed s ${WITH_STATE}`;
 
-/** Inserts nothing when the team is not there. */
+/** Inserts nothing when the team is not there, or when the schedule ($14, null: a new one) is. */
 export const CREATE_SCHEDULE: Statement = {
   name: 'schedule_create',
   text: `WITH changed AS (
       INSERT INTO schedules (organization_id, team_id, name, prompt, cron, timezone, enabled, timeout_ms, overlap, catch_up,
-        catch_up_window_ms, next_fire_at, following_fire_at)
-      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+        catch_up_window_ms, next_fire_at, following_fire_at, id)
+      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7())
       FROM teams t WHERE t.organization_id = $1 AND t.id = $2 FOR KEY SHARE
+      ON CONFLICT DO NOTHING
       RETURNING *)
     ${READ_CHANGED}`,
+};
+
+export const IS_DELETED: Statement = {
+  name: 'schedule_is_deleted',
+  text: 'SELECT 1 FROM schedules s WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NOT NULL',
 };
 
 const listOf = (name: string, condition: string): Statement => ({

@@ -9,7 +9,11 @@ import type { Agent, Team, TeamNetwork } from '../teams/team';
  * that does not exist, and throws `AppError` (`conflict`, `team_in_use`, `store_unreachable`) otherwise.
  */
 export interface TeamStore {
-  createTeam(organizationId: string, team: NewTeam): Promise<Team>;
+  /**
+   * With the `resourceId` of a reservation: once however many attempts make it; the present team is answered as it is
+   * now. Throws `conflict` when the reservation has its answer already and the team was deleted since.
+   */
+  createTeam(organizationId: string, team: NewTeam, id?: string): Promise<Team>;
   listTeams(organizationId: string, page: PageRequest): Promise<Page<Team>>;
   getTeam(organizationId: string, id: string): Promise<Team | null>;
   /** `agents`, when given, replaces them all. */
@@ -26,14 +30,22 @@ export interface NewTeam {
 }
 
 export interface ScheduleStore {
-  /** `nextFireAt`/`followingFireAt` are computed by the caller; null when disabled. Null when the team is not there. */
-  createSchedule(organizationId: string, schedule: NewSchedule, instants: FireInstants): Promise<Schedule | null>;
+  /**
+   * `nextFireAt`/`followingFireAt` are computed by the caller; null when disabled. Null when the team is not there. With
+   * the `resourceId` of a reservation: as `createTeam`.
+   */
+  createSchedule(
+    organizationId: string,
+    schedule: NewSchedule,
+    instants: FireInstants,
+    id?: string,
+  ): Promise<Schedule | null>;
   listSchedules(organizationId: string, filter: ScheduleFilter, page: PageRequest): Promise<Page<Schedule>>;
   getSchedule(organizationId: string, id: string): Promise<Schedule | null>;
   /**
    * `instants` when cron, timezone or enabled change; they take a fault away too. Throws `ScheduleDueError` then while an
    * instant of the old spec is due and has no row yet: it must be recorded first, or it would be lost. Once this has returned, no instant of the old spec later than
-   * now fires any more (it waits for a firing transaction that holds the schedule). Throws `not_found` with the path
+   * now fires any more (a firing transaction that holds the schedule is waited for, or the due instant is told of). Throws `not_found` with the path
    * `teamId` in its message when a new team is not there.
    */
   updateSchedule(
@@ -162,17 +174,22 @@ export interface ApiPrincipal {
 /** Answers to POSTs with an Idempotency-Key, kept for 24 h. */
 export interface IdempotencyStore {
   /**
-   * Reserves the key for a request. `new`: go on, then call `complete` (or `abandon` when the request failed with a 5xx).
-   * `done`: give that answer again. `mismatch`: same key, other body. `busy`: the first request is still under way
-   * (a reservation older than 60 s without an answer counts as crashed and is given anew).
+   * Reserves the key for a request. `new`: go on, then call `complete` (or `abandon` when it failed). `done`: give that
+   * answer again. `mismatch`: same key, other body. `busy`: the first request is still under way (a reservation older
+   * than 60 s without an answer counts as crashed and is given anew, with the same `resourceId`).
    */
   reserve(organizationId: string, key: string, fingerprint: string): Promise<IdempotencyReservation>;
   complete(organizationId: string, key: string, answer: StoredAnswer): Promise<void>;
-  abandon(organizationId: string, key: string): Promise<void>;
+  /**
+   * Lets a reservation go that has no answer. After `refused` the key is as if it had never been used; after `unknown`
+   * (it may have been done) it stays with its request, which gets it again at once, with the same `resourceId`.
+   */
+  abandon(organizationId: string, key: string, outcome: 'refused' | 'unknown'): Promise<void>;
 }
 
 export type IdempotencyReservation =
-  | { readonly state: 'new' }
+  /** `resourceId`: of what the request makes; the same for each attempt, so that only one of them makes it. */
+  | { readonly state: 'new'; readonly resourceId: string }
   | { readonly state: 'done'; readonly answer: StoredAnswer }
   | { readonly state: 'mismatch' }
   | { readonly state: 'busy' };

@@ -5,6 +5,7 @@ import type {
   IdempotencyStore,
   StoredAnswer,
 } from '@crewtab/domain/ports/management-store';
+import { fakeUuid } from '../stores/stored-run';
 
 /** API keys without a database. */
 export class InMemoryAccess implements AccessStore {
@@ -29,20 +30,29 @@ export class InMemoryAccess implements AccessStore {
 
 interface Reserved {
   readonly fingerprint: string;
+  readonly resourceId: string;
+  /** Nobody is at work on it. */
+  isLetGo: boolean;
   answer: StoredAnswer | null;
 }
 
-/** Idempotency keys without a database; reservations never run out here. */
+/** Idempotency keys without a database; reservations never run out here by themselves. */
 export class InMemoryIdempotency implements IdempotencyStore {
   readonly reserved = new Map<string, Reserved>();
+  private made = 0;
 
   reserve(organizationId: string, key: string, fingerprint: string): Promise<IdempotencyReservation> {
     const known = this.reserved.get(`${organizationId}/${key}`);
     if (!known) {
-      this.reserved.set(`${organizationId}/${key}`, { fingerprint, answer: null });
-      return Promise.resolve({ state: 'new' });
+      const resourceId = fakeUuid(++this.made, 6);
+      this.reserved.set(`${organizationId}/${key}`, { fingerprint, resourceId, isLetGo: false, answer: null });
+      return Promise.resolve({ state: 'new', resourceId });
     }
     if (known.fingerprint !== fingerprint) return Promise.resolve({ state: 'mismatch' });
+    if (known.isLetGo) {
+      known.isLetGo = false;
+      return Promise.resolve({ state: 'new', resourceId: known.resourceId });
+    }
     return Promise.resolve(known.answer ? { state: 'done', answer: known.answer } : { state: 'busy' });
   }
 
@@ -53,8 +63,10 @@ export class InMemoryIdempotency implements IdempotencyStore {
     return Promise.resolve();
   }
 
-  abandon(organizationId: string, key: string): Promise<void> {
-    this.reserved.delete(`${organizationId}/${key}`);
+  abandon(organizationId: string, key: string, outcome: 'refused' | 'unknown'): Promise<void> {
+    const known = this.reserved.get(`${organizationId}/${key}`);
+    if (outcome === 'refused') this.reserved.delete(`${organizationId}/${key}`);
+    else if (known) known.isLetGo = true;
     return Promise.resolve();
   }
 }

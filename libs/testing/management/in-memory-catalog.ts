@@ -27,8 +27,10 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
 
   constructor(private readonly clock: Clock) {}
 
-  createTeam(organizationId: string, team: NewTeam): Promise<Team> {
-    const stored = { ...team, ...this.newRow(organizationId) };
+  createTeam(organizationId: string, team: NewTeam, id?: string): Promise<Team> {
+    const made = id === undefined ? null : find(this.teams, organizationId, id);
+    if (made) return Promise.resolve(made);
+    const stored = { ...team, ...this.newRow(organizationId, id) };
     this.teams.set(stored.id, stored);
     return Promise.resolve(stored);
   }
@@ -56,11 +58,18 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     return Promise.resolve(this.teams.delete(id));
   }
 
-  createSchedule(organizationId: string, schedule: NewSchedule, instants: FireInstants): Promise<Schedule | null> {
+  createSchedule(
+    organizationId: string,
+    schedule: NewSchedule,
+    instants: FireInstants,
+    id?: string,
+  ): Promise<Schedule | null> {
+    const made = id === undefined ? null : find(this.schedules, organizationId, id);
+    if (made) return Promise.resolve(made);
     if (!find(this.teams, organizationId, schedule.teamId)) return Promise.resolve(null);
     const row = {
       ...schedule,
-      ...this.newRow(organizationId),
+      ...this.newRow(organizationId, id),
       status: 'idle',
       lastRunAt: null,
       nextRunAt: instants.nextFireAt,
@@ -135,9 +144,9 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     return stored;
   }
 
-  private newRow(organizationId: string) {
+  private newRow(organizationId: string, id: string = fakeUuid(++this.made, 4)) {
     const now = this.clock.now();
-    return { id: fakeUuid(++this.made, 4), organizationId, createdAt: now, updatedAt: now };
+    return { id, organizationId, createdAt: now, updatedAt: now };
   }
 }
 

@@ -40,6 +40,7 @@ describe('idempotency keys', () => {
   beforeAll(async () => {
     organizationId = await fixture.organization();
   });
+  const NEW = { state: 'new', resourceId: expect.any(String) as string };
   const age = (key: string, seconds: number): Promise<unknown> =>
     fixture.sql(`UPDATE idempotency_keys SET reserved_at = now() - $2 * interval '1 second' WHERE key = $1`, [
       key,
@@ -61,20 +62,35 @@ describe('idempotency keys', () => {
       `SELECT count(*)::int AS rows FROM idempotency_keys k WHERE k::text ~ 'top secret'`,
     );
     expect(found?.rows).toBe(0);
-    expect(await idempotency.reserve(await fixture.organization(), 'k1', 'body')).toEqual({ state: 'new' });
+    expect(await idempotency.reserve(await fixture.organization(), 'k1', 'body')).toEqual(NEW);
   });
 
-  it('are free again when abandoned, but not when answered', async () => {
+  it('are free again after a refusal, but not when answered', async () => {
     const { idempotency } = fixture.store;
     await idempotency.reserve(organizationId, 'k2', 'body');
-    await idempotency.abandon(organizationId, 'k2');
-    expect(await idempotency.reserve(organizationId, 'k2', 'other')).toEqual({ state: 'new' });
+    await idempotency.abandon(organizationId, 'k2', 'refused');
+    expect(await idempotency.reserve(organizationId, 'k2', 'other')).toEqual(NEW);
     await idempotency.complete(organizationId, 'k2', { status: 204, body: undefined });
-    await idempotency.abandon(organizationId, 'k2');
+    for (const outcome of ['refused', 'unknown'] as const) await idempotency.abandon(organizationId, 'k2', outcome);
     expect(await idempotency.reserve(organizationId, 'k2', 'other')).toEqual({
       state: 'done',
       answer: { status: 204, body: undefined },
     });
+  });
+
+  it('keep the id of what is made over every attempt, and stay with their request when nobody knows what was done', async () => {
+    const { idempotency } = fixture.store;
+    const first = await idempotency.reserve(organizationId, 'k4', 'body');
+    await idempotency.abandon(organizationId, 'k4', 'unknown');
+    expect(await idempotency.reserve(organizationId, 'k4', 'other')).toEqual({ state: 'mismatch' });
+    expect(await idempotency.reserve(organizationId, 'k4', 'body')).toEqual(first);
+    expect(await idempotency.reserve(organizationId, 'k4', 'body')).toEqual({ state: 'busy' });
+    await age('k4', 61);
+    expect(await idempotency.reserve(organizationId, 'k4', 'body')).toEqual(first);
+    await age('k4', 86_500);
+    const later = await idempotency.reserve(organizationId, 'k4', 'body');
+    expect(later).toEqual(NEW);
+    expect(later).not.toEqual(first);
   });
 
   it('outlive a crashed request by a minute and an answer by a day', async () => {
@@ -84,11 +100,11 @@ describe('idempotency keys', () => {
     expect(await idempotency.reserve(organizationId, 'k3', 'body')).toEqual({ state: 'busy' });
     await age('k3', 61);
     expect(await idempotency.reserve(organizationId, 'k3', 'other')).toEqual({ state: 'mismatch' });
-    expect(await idempotency.reserve(organizationId, 'k3', 'body')).toEqual({ state: 'new' });
+    expect(await idempotency.reserve(organizationId, 'k3', 'body')).toEqual(NEW);
     await idempotency.complete(organizationId, 'k3', { status: 200, body: null });
     await age('k3', 86_300);
     expect(await idempotency.reserve(organizationId, 'k3', 'body')).toMatchObject({ state: 'done' });
     await age('k3', 86_500);
-    expect(await idempotency.reserve(organizationId, 'k3', 'other')).toEqual({ state: 'new' });
+    expect(await idempotency.reserve(organizationId, 'k3', 'other')).toEqual(NEW);
   });
 });

@@ -1,3 +1,5 @@
+import { ScheduleDueError } from '@crewtab/domain/ports/management-store';
+import { randomUUID } from 'node:crypto';
 import { AGENTS, FAR_FUTURE, StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
@@ -29,6 +31,25 @@ describe('teams', () => {
       updatedAt: expect.any(Date) as Date,
     });
     expect(await teams.getTeam(organizationId, team.id)).toEqual(team);
+  });
+
+  it('are made once for one reservation, also at once, after an edit, and by an attempt that comes too late', async () => {
+    const { teams, idempotency } = fixture.store;
+    const reservation = await idempotency.reserve(organizationId, 'new team', 'body');
+    if (reservation.state !== 'new') throw new Error(reservation.state);
+    const make = (organization = organizationId) => teams.createTeam(organization, newTeam, reservation.resourceId);
+    const made = await Promise.all([make(), make(), make()]);
+    expect(new Set(made.map(({ id }) => id))).toEqual(new Set([reservation.resourceId]));
+    const renamed = await teams.updateTeam(organizationId, reservation.resourceId, { name: 'Renamed' });
+    expect(await make()).toEqual(renamed);
+    expect(renamed?.agents).toEqual(AGENTS);
+    // No way to read what belongs to another organization.
+    await expect(make(otherOrganizationId)).rejects.toMatchObject({ code: 'internal' });
+    await idempotency.complete(organizationId, 'new team', { status: 201, body: null });
+    expect(await make()).toEqual(renamed);
+    await teams.deleteTeam(organizationId, reservation.resourceId);
+    await expect(make()).rejects.toMatchObject({ code: 'conflict' });
+    expect(await teams.getTeam(organizationId, reservation.resourceId)).toBeNull();
   });
 
   it('are not there for another organization', async () => {
@@ -115,6 +136,21 @@ describe('schedules', () => {
     expect(await schedules.getSchedule(organizationId, 'not an id')).toBeNull();
   });
 
+  it('are made once for one id, and not again when deleted since', async () => {
+    const { schedules } = fixture.store;
+    const { teamId, ...like } = await fixture.schedule({ organizationId });
+    const id = randomUUID();
+    const make = (organization = organizationId) =>
+      schedules.createSchedule(organization, { ...like, teamId, name: 'once' }, NEXT, id);
+    const made = await Promise.all([make(), make(), make()]);
+    expect(made.map((schedule) => schedule?.id)).toEqual([id, id, id]);
+    const renamed = await schedules.updateSchedule(organizationId, id, { name: 'renamed' }, null);
+    expect(await make()).toEqual(renamed);
+    expect(await make(otherOrganizationId)).toBeNull();
+    await schedules.deleteSchedule(organizationId, id);
+    await expect(make()).rejects.toMatchObject({ code: 'conflict' });
+  });
+
   it('need a team of their organization', async () => {
     const { schedules } = fixture.store;
     const schedule = await fixture.schedule({ organizationId });
@@ -177,20 +213,29 @@ describe('schedules', () => {
     expect(await archive.createManualRun(organizationId, schedule.id)).toBeNull();
   });
 
-  it('wait for the firing that holds them before an edit counts', async () => {
+  it('are not edited while a firing holds them: the edit comes after it, or is told that an instant is due', async () => {
     const { schedules, fires } = fixture.store;
     const past = new Date(Date.now() - 1_000);
     const schedule = await fixture.schedule({ organizationId, overlap: 'skip', nextFireAt: past });
-    let edit: Promise<unknown> = Promise.resolve();
-    let isEdited = false;
+    const pause = (): Promise<unknown> => schedules.setEnabled(organizationId, schedule.id, false, null, NEVER);
+    // Which of both depends on whether a connection is free at once.
+    let isToldDue: Promise<boolean> = Promise.resolve(false);
     await fires.fireOne(({ nextFireAt }) => {
-      edit = schedules.setEnabled(organizationId, schedule.id, false, null, NEVER).then(() => (isEdited = true));
-      expect(isEdited).toBe(false);
+      isToldDue = pause().then(
+        () => false,
+        (error: unknown) => error instanceof ScheduleDueError || Promise.reject(error as Error),
+      );
       const row = { scheduledFor: nextFireAt, trigger: 'schedule', status: 'queued', reason: null } as const;
       return { rows: [row], cancelActive: false, ...NEXT, nextFireAt: FAR_FUTURE };
     });
-    await edit;
+    if (await isToldDue) await pause();
     expect(await schedules.getSchedule(organizationId, schedule.id)).toMatchObject({ enabled: false, nextRunAt: null });
+    const runs = await fixture.store.archive.listRuns(
+      organizationId,
+      { scheduleId: schedule.id },
+      { limit: 9, cursor: null },
+    );
+    expect(runs.items.map(({ scheduledFor }) => scheduledFor)).toEqual([past]);
   });
 
   describe('have a status that is a function of their runs', () => {

@@ -9,6 +9,7 @@ import { offerRun } from '../runs/start-run';
 import { emptyBody, runListQuery } from '../runs/run-schemas';
 import { toRunView, type RunView } from '../runs/run-view';
 import { notFound, RequestRefused } from '../server/problem';
+import { ReservedId } from '../server/reserved-id';
 import { deleteSchedule, editSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
 import { describeCron, describeOccurrences, type OccurrencesView } from './occurrences';
@@ -29,11 +30,15 @@ export class SchedulesController {
   }
 
   @Post()
-  async create(@OrganizationId() organizationId: string, @Body() body: unknown): Promise<ScheduleView> {
+  async create(
+    @OrganizationId() organizationId: string,
+    @Body() body: unknown,
+    @ReservedId() id?: string,
+  ): Promise<ScheduleView> {
     const schedule = toNewSchedule(parseInput(this.schemas.create, body));
     requireTeamId(schedule.teamId);
     const instants = planInstants(schedule, await this.deps.time.now());
-    const created = await this.deps.schedules.createSchedule(organizationId, schedule, instants);
+    const created = await this.deps.schedules.createSchedule(organizationId, schedule, instants, id);
     if (!created) throw unknownTeam();
     return toScheduleView(created);
   }

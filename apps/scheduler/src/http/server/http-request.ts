@@ -6,4 +6,6 @@ export interface HttpRequest extends Request {
   requestId?: string;
   /** Set behind authentication. */
   principal?: ApiPrincipal;
+  /** Of what a POST with an Idempotency-Key makes: every attempt at it has the same one. */
+  resourceId?: string;
 }

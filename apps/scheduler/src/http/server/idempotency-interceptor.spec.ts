@@ -1,3 +1,4 @@
+import { AppError } from '@crewtab/domain/errors';
 import { aSchedule, aTeam, KEYS, startHttp, type HttpFixture } from '../http-fixture';
 
 const TEAMS = '/api/v1/teams';
@@ -49,9 +50,31 @@ it('does not keep a refusal: the key may come back with a corrected body', async
   expect(http.catalog.teams.size).toBe(1);
 });
 
-it('frees the key after a fault of ours', async () => {
+it('does the work once when it was done and its answer was lost', async () => {
+  const { catalog } = http;
+  for (const method of ['createTeam', 'createSchedule'] as const) {
+    const make = catalog[method].bind(catalog) as (...args: unknown[]) => Promise<unknown>;
+    jest.spyOn(catalog, method).mockImplementationOnce(async (...args: unknown[]) => {
+      await make(...args);
+      throw new AppError('store_unreachable', 'the connection broke');
+    });
+  }
+  await create(aTeam()).expect(503);
+  const team = await create(aTeam()).expect(201);
+  expect([...catalog.teams.keys()]).toEqual([(team.body as { id: string }).id]);
+  const schedule = aSchedule((team.body as { id: string }).id);
+  const createSchedule = () => http.call('post', '/api/v1/schedules').set('Idempotency-Key', 's-1').send(schedule);
+  await createSchedule().expect(503);
+  const made = await createSchedule().expect(201);
+  expect([...catalog.schedules.keys()]).toEqual([(made.body as { id: string }).id]);
+});
+
+it('keeps the key for the same request after a fault of ours', async () => {
   jest.spyOn(http.catalog, 'createTeam').mockRejectedValueOnce(new Error('broken'));
   await create(aTeam()).expect(500);
+  expect((await create({ ...aTeam(), name: 'Other' }).expect(409)).body).toMatchObject({
+    code: 'idempotency_mismatch',
+  });
   await create(aTeam()).expect(201);
 });
 
@@ -61,10 +84,10 @@ it('tells a repetition to wait while the first request is under way', async () =
   const createTeam = http.catalog.createTeam.bind(http.catalog);
   let hasBegun = (): void => undefined;
   const begun = new Promise<void>((resolve) => (hasBegun = resolve));
-  jest.spyOn(http.catalog, 'createTeam').mockImplementation(async (organizationId, team) => {
+  jest.spyOn(http.catalog, 'createTeam').mockImplementation(async (...args) => {
     hasBegun();
     await held;
-    return createTeam(organizationId, team);
+    return createTeam(...args);
   });
   const first = create(aTeam()).then((answer) => answer);
   await begun;

@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto';
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { HttpException, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Response } from 'express';
 import { catchError, concatMap, from, of, throwError, type Observable } from 'rxjs';
+import { AppError } from '@crewtab/domain/errors';
 import type { StoredAnswer } from '@crewtab/domain/ports/management-store';
 import { organizationOf } from '../access/organization-id';
 import type { HttpDeps } from '../http-deps';
 import { canonicalJson } from './canonical-json';
 import type { HttpRequest } from './http-request';
-import { invalidInput, RequestRefused } from './problem';
+import { httpStatusOf, invalidInput, RequestRefused } from './problem';
+
+/** How a request ended. */
+type End = StoredAnswer | 'refused' | 'unknown';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Makes POSTs with an `Idempotency-Key` safe to repeat: the first success is kept and given again. Refusals are not
  * kept, so the same key may come back with a corrected body. A crash between the handler's commit and `complete`
- * leaves the key reserved; a repetition after that reservation has run out does the work anew, except for runs, which
- * carry the key themselves and are made once.
+ * leaves the key reserved; a repetition after that reservation has run out goes through the handler again, and finds what
+ * was made: teams and schedules by the id that belongs to the reservation, runs by the key that they carry.
  */
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly deps: Pick<HttpDeps, 'idempotency' | 'logger'>) {}
@@ -47,17 +51,14 @@ export class IdempotencyInterceptor implements NestInterceptor {
         response.status(reservation.answer.status);
         return of(reservation.answer.body);
       case 'new':
-        return this.answerOnce(next, response, (answer) => this.settle(organizationId, key, answer));
+        request.resourceId = reservation.resourceId;
+        return this.answerOnce(next, response, (end) => this.settle(organizationId, key, end));
     }
   }
 
-  private answerOnce(
-    next: CallHandler,
-    response: Response,
-    settle: (answer: StoredAnswer | null) => Promise<void>,
-  ): Observable<unknown> {
+  private answerOnce(next: CallHandler, response: Response, settle: (end: End) => Promise<void>): Observable<unknown> {
     return next.handle().pipe(
-      catchError((error: unknown) => from(settle(null)).pipe(concatMap(() => throwError(() => error)))),
+      catchError((error: unknown) => from(settle(endBy(error))).pipe(concatMap(() => throwError(() => error)))),
       concatMap(async (body: unknown) => {
         await settle({ status: response.statusCode, body });
         return body;
@@ -66,14 +67,24 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 
   /** What was asked for has been done (or refused) already, so a failure to note it must not change the answer. */
-  private async settle(organizationId: string, key: string, answer: StoredAnswer | null): Promise<void> {
+  private async settle(organizationId: string, key: string, end: End): Promise<void> {
     try {
-      if (answer) await this.deps.idempotency.complete(organizationId, key, answer);
-      else await this.deps.idempotency.abandon(organizationId, key);
+      if (typeof end === 'object') await this.deps.idempotency.complete(organizationId, key, end);
+      else await this.deps.idempotency.abandon(organizationId, key, end);
     } catch (error) {
       this.deps.logger.warn({ organizationId, error }, 'could not note the end of a request with an Idempotency-Key');
     }
   }
+}
+
+/** A fault may have come after the work was done: a commit whose answer was lost. */
+function endBy(error: unknown): End {
+  const status = error instanceof AppError ? httpStatusOf(error.code) : statusOf(error);
+  return status < 500 ? 'refused' : 'unknown';
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof HttpException ? error.getStatus() : 500;
 }
 
 function fingerprint(request: HttpRequest): string {

@@ -5,6 +5,7 @@ import { toPageView } from '../input/page-query';
 import { parseInput } from '../input/parse-input';
 import { found, resourceId } from '../input/resource-id';
 import { notFound } from '../server/problem';
+import { ReservedId } from '../server/reserved-id';
 import { teamSchemas } from './team-schemas';
 import { toTeamView, type TeamView } from './team-view';
 
@@ -17,9 +18,13 @@ export class TeamsController {
   }
 
   @Post()
-  async create(@OrganizationId() organizationId: string, @Body() body: unknown): Promise<TeamView> {
+  async create(
+    @OrganizationId() organizationId: string,
+    @Body() body: unknown,
+    @ReservedId() id?: string,
+  ): Promise<TeamView> {
     const team = parseInput(this.schemas.create, body);
-    return toTeamView(await this.deps.teams.createTeam(organizationId, team));
+    return toTeamView(await this.deps.teams.createTeam(organizationId, team, id));
   }
 
   @Get()
