@@ -1,26 +1,51 @@
 import { effect } from '@crewtab/domain/failpoint';
-import type { Database, Statement } from './database';
+import type { Database, Session, Statement } from './database';
 
-const TRY_LOCK: Statement = { text: 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken' };
-const UNLOCK: Statement = { text: 'SELECT pg_advisory_unlock(hashtextextended($1, 0))' };
+const LIMIT_SILENCE: Statement = {
+  text: `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`,
+};
+const TRY_LOCK: Statement = { text: 'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken' };
+const SIGN: Statement = { text: 'SELECT 1' };
+
+/** A writer that gives no sign for so long loses the lock, ms. */
+const SILENCE_LIMIT_MS = 10_000;
+const SIGNS_PER_LIMIT = 4;
+
+export interface SingleWriterOptions {
+  readonly silenceLimitMs?: number;
+  /** Between two signs to the database that this process is at work, ms. */
+  readonly signEveryMs?: number;
+}
 
 /**
  * Runs `work` while this process holds the advisory lock called `name`; does nothing and answers false when another one
- * holds it. The lock belongs to a connection, so it goes with its process, and a connection that breaks loses it: `work`
- * must bear a second writer for that long.
+ * holds it. The lock belongs to a transaction, so it goes with its process. A process that stands still would keep it for
+ * ever: Postgres ends the session of one that gives no sign, and `work` must bear a second writer from then on. Throws a
+ * retryable `store_unreachable` when the lock was lost meanwhile.
  */
-export function withSingleWriter(db: Database, name: string, work: () => Promise<void>): Promise<boolean> {
-  return db.withConnection(async (session) => {
-    const lock = `crewtab:${name}`;
+export function withSingleWriter(
+  db: Database,
+  name: string,
+  work: () => Promise<void>,
+  { silenceLimitMs = SILENCE_LIMIT_MS, signEveryMs = silenceLimitMs / SIGNS_PER_LIMIT }: SingleWriterOptions = {},
+): Promise<boolean> {
+  return db.transaction(async (session) => {
+    await session.query(LIMIT_SILENCE, [`${silenceLimitMs}ms`]);
     const [row] = await effect('postgres.single-writer.lock', () =>
-      session.query<{ taken: boolean }>(TRY_LOCK, [lock]),
+      session.query<{ taken: boolean }>(TRY_LOCK, [`crewtab:${name}`]),
     );
     if (!row?.taken) return false;
+    const signs = giveSigns(session, signEveryMs);
     try {
       await work();
       return true;
     } finally {
-      await effect('postgres.single-writer.unlock', () => session.query(UNLOCK, [lock]));
+      clearInterval(signs);
     }
-  });
+  }, 'postgres.single-writer.unlock');
+}
+
+/** A sign that fails means a lost connection, and with it a lost lock: the commit says so. */
+function giveSigns(session: Session, everyMs: number): NodeJS.Timeout {
+  return setInterval(() => void session.query(SIGN).catch(() => undefined), everyMs);
 }

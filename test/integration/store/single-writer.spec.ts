@@ -1,0 +1,56 @@
+import { createPool, Database } from '@crewtab/store-prisma/database';
+import { withSingleWriter } from '@crewtab/store-prisma/single-writer';
+import { eventually } from '../../support/wait-for';
+import { StoreFixture } from './store-fixture';
+
+const SILENCE_LIMIT_MS = 300;
+
+let fixture: StoreFixture;
+/** As two processes have them. */
+let ours: Database;
+let theirs: Database;
+
+beforeAll(async () => {
+  fixture = await StoreFixture.create();
+  [ours, theirs] = [open(), open()];
+});
+afterAll(async () => {
+  await Promise.all([ours.pool.end(), theirs.pool.end()]);
+  await fixture.dispose();
+});
+
+function open(): Database {
+  return new Database(createPool(fixture.databaseUrl, 2, () => undefined));
+}
+
+const tryTheirs = (name: string): Promise<boolean> => withSingleWriter(theirs, name, () => Promise.resolve());
+
+it('keeps the lock for as long as it gives signs', async () => {
+  let outlived = 0;
+  const isDone = await withSingleWriter(
+    ours,
+    'signs',
+    async () => {
+      const until = performance.now() + 3 * SILENCE_LIMIT_MS;
+      while (performance.now() < until) {
+        expect(await tryTheirs('signs')).toBe(false);
+        outlived += 1;
+      }
+    },
+    { silenceLimitMs: SILENCE_LIMIT_MS },
+  );
+  expect(isDone).toBe(true);
+  expect(outlived).toBeGreaterThan(0);
+  expect(await tryTheirs('signs')).toBe(true);
+});
+
+it('loses the lock to others when it stands still, and says that it did', async () => {
+  const standingStill = withSingleWriter(
+    ours,
+    'silent',
+    // A process that is stopped gives no signs either.
+    async () => void (await eventually(() => tryTheirs('silent'))),
+    { silenceLimitMs: SILENCE_LIMIT_MS, signEveryMs: 3_600_000 },
+  );
+  await expect(standingStill).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
+});
