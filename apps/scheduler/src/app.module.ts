@@ -3,9 +3,8 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { RunsQueue, TicksQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { RUNS_QUEUE, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
 import type { QueueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { httpControllers } from './http/http';
+import { httpControllers, httpProviders } from './http/http';
 import { HTTP_DEPS, type HttpDeps } from './http/http-deps';
-import { RunEvents } from './http/runs/run-events';
 
 /** Nest's injection token for the firing half, which main starts and stops. */
 export const FIRING = Symbol('FIRING');
@@ -39,7 +38,7 @@ export class AppModule {
         },
         { provide: HTTP_DEPS, useFactory: ({ http }: { http: HttpDeps }) => http, inject: [wired] },
         { provide: FIRING, useFactory: ({ firing }: { firing: Firing }) => firing, inject: [wired] },
-        { provide: RunEvents, useFactory: (deps: HttpDeps) => new RunEvents(deps), inject: [HTTP_DEPS] },
+        ...httpProviders,
       ],
     };
   }

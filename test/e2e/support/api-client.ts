@@ -81,8 +81,8 @@ const LOOK_EVERY_MS = 200;
 
 export class ApiClient {
   constructor(
-    private readonly baseUrl: string,
-    private readonly apiKey: string,
+    readonly baseUrl: string,
+    readonly apiKey: string,
   ) {}
 
   createTeam(team: TeamInput): Promise<{ readonly id: string }> {

@@ -12,7 +12,7 @@ import { InMemoryHostStore } from '@crewtab/testing/stores/in-memory-host-store'
 import { InMemoryRunStore } from '@crewtab/testing/stores/in-memory-run-store';
 import { hashApiKey } from './access/api-key';
 import { configureHttp, httpControllers, httpProviders } from './http';
-import type { HttpDeps, HttpSettings, ReadinessCheck } from './http-deps';
+import { HTTP_DEPS, type HttpDeps, type HttpSettings, type ReadinessCheck } from './http-deps';
 
 /** Keys of the fixture: two organizations, and a key in the first that is no admin. */
 export const KEYS = {
@@ -112,7 +112,7 @@ export async function startHttp(
   };
   const module = await Test.createTestingModule({
     controllers: [...httpControllers],
-    providers: httpProviders(deps),
+    providers: [{ provide: HTTP_DEPS, useValue: deps }, ...httpProviders],
   }).compile();
   const app = module.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: false });
   configureHttp(app, deps);

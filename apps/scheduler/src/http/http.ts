@@ -1,4 +1,5 @@
 import type { Provider, Type } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
@@ -15,6 +16,7 @@ import { buildOpenApiDocument, type OpenApiDocument } from './openapi/openapi-do
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
 import { SchedulesController } from './schedules/schedules-controller';
+import { Connections } from './server/connections';
 import { IdempotencyInterceptor } from './server/idempotency-interceptor';
 import { jsonBody } from './server/json-body';
 import { LocationInterceptor } from './server/location-interceptor';
@@ -36,13 +38,11 @@ export const httpControllers: readonly Type[] = [
   HomeController,
 ];
 
-/** For the app module's `providers`. */
-export function httpProviders(deps: HttpDeps): Provider[] {
-  return [
-    { provide: HTTP_DEPS, useValue: deps },
-    { provide: RunEvents, useFactory: () => new RunEvents(deps) },
-  ];
-}
+/** For the app module's `providers`, beside HTTP_DEPS. */
+export const httpProviders: readonly Provider[] = [
+  { provide: RunEvents, useFactory: (deps: HttpDeps) => new RunEvents(deps), inject: [HTTP_DEPS] },
+  { provide: Connections, useFactory: (host: HttpAdapterHost) => new Connections(host), inject: [HttpAdapterHost] },
+];
 
 /**
  * Everything around the controllers. Call it once, before the app listens, on an app made with `bodyParser: false`.
