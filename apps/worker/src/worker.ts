@@ -64,6 +64,7 @@ export async function startWorker(
       stopGraceMs: config.agents.stopGraceMs,
       teardownPatienceMs: config.teardownPatienceMs,
       outputLimit: config.agents.outputLimitBytes,
+      stepLimitMs: DEFAULT_ENGINE_OPTIONS.stepLimitMs + config.agents.stopGraceMs + config.agents.inputTimeoutMs,
     },
   };
   const firing: FiringDeps = {

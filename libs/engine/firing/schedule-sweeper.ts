@@ -1,3 +1,4 @@
+import { Rounds } from '../rounds';
 import type { ClockReconciler } from './clock-reconciler';
 import { fireDueSchedules } from './fire-due-schedules';
 import type { FiringDeps } from './firing-deps';
@@ -19,9 +20,7 @@ export interface SweepReport {
  * Every scheduler app has one; they do not disturb each other.
  */
 export class ScheduleSweeper {
-  private cancelTimer: (() => void) | null = null;
-  private working: Promise<unknown> = Promise.resolve();
-  private isStopped = false;
+  private readonly rounds: Rounds;
   private told = { offered: 0, woken: 0 };
   /** When the last complete pass ended; null before the first. */
   lastPassAt: Date | null = null;
@@ -31,18 +30,22 @@ export class ScheduleSweeper {
   constructor(
     private readonly deps: FiringDeps,
     private readonly clocks: ClockReconciler,
-    private readonly everyMs: number = SWEEP_EVERY_MS,
-  ) {}
+    everyMs: number = SWEEP_EVERY_MS,
+  ) {
+    this.rounds = new Rounds({
+      clock: deps.clock,
+      everyMs,
+      work: () => this.pass(),
+      onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'the sweep does not come back; beginning again'),
+    });
+  }
 
   start(): void {
-    this.working = this.pass();
-    void this.working.finally(() => this.arm());
+    this.rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.cancelTimer?.();
-    await this.working;
+    await this.rounds.stop();
   }
 
   /**
@@ -100,11 +103,6 @@ export class ScheduleSweeper {
       logger.info({ offered }, 'offered queued runs again: no worker has taken them, or Redis lost their jobs');
     if (woken > 0 && woken !== before.woken)
       logger.info({ woken }, 'woke the hosts of begun runs that no living worker holds');
-  }
-
-  private arm(): void {
-    if (this.isStopped) return;
-    this.cancelTimer = this.deps.clock.after(this.everyMs, () => this.start());
   }
 }
 

@@ -3,11 +3,11 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore, WorkerSign } from '@crewtab/domain/ports/host-store';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { OrphanReaper } from '../reaping/orphan-reaper';
+import { isSettledWithin, ROUND_LIMIT_MS, Rounds } from '../rounds';
 import { settleObligations, type SettlingDeps } from './settle-obligations';
 
 /** Between two attempts to be admitted, ms. */
 const TRY_AGAIN_MS = 2_000;
-/** Waiting for signs under way at the end, ms. */
 const NOT_YET = 'it has not yet completed a pass over its host';
 
 export interface PresenceDeps extends SettlingDeps {
@@ -35,15 +35,25 @@ export class HostPresence {
   private isAdmitted = false;
   private isStopped = false;
   private admitting: Promise<void> | null = null;
-  private signing: Promise<void> = Promise.resolve();
+  /** Attempts to be admitted so far; only the latest counts. */
+  private attempts = 0;
+  private readonly signs: Rounds;
   private signedAtMs = -Infinity;
   private refusal: string | null = NOT_YET;
-  private readonly timers = new Map<string, () => void>();
+  private cancelRetry: () => void = () => undefined;
 
   constructor(
     private readonly deps: PresenceDeps,
     private readonly options: PresenceOptions,
-  ) {}
+  ) {
+    this.signs = new Rounds({
+      clock: deps.clock,
+      everyMs: SIGN_EVERY_MS,
+      work: () => this.sign(),
+      limitMs: ABSENT_AFTER_MS,
+      onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'a sign of life does not come back; giving the next one'),
+    });
+  }
 
   /** Whether the worker may claim runs at this moment. A worker that could not sign for too long may not: see above. */
   get mayClaim(): boolean {
@@ -52,15 +62,16 @@ export class HostPresence {
 
   /** Resolves after the first attempt to be admitted, whether it succeeded or is repeated. */
   async start(): Promise<void> {
-    await this.sign();
+    await isSettledWithin(this.deps.clock, ABSENT_AFTER_MS, this.sign());
+    this.signs.startLater();
     await this.admitting;
   }
 
   /** The worker says goodbye: its row is taken away. Call it when its runs are handed back. */
   async stop(): Promise<void> {
     this.isStopped = true;
-    for (const cancel of this.timers.values()) cancel();
-    await Promise.all([this.signing, this.admitting]);
+    this.cancelRetry();
+    await Promise.all([this.signs.stop(), this.admitting]);
     try {
       await this.deps.hosts.forgetWorker(this.options.worker.workerId);
     } catch (error) {
@@ -68,19 +79,15 @@ export class HostPresence {
     }
   }
 
-  private sign(): Promise<void> {
-    this.signing = this.trySign().finally(() => this.later('sign', SIGN_EVERY_MS, () => this.sign()));
-    return this.signing;
-  }
-
-  private async trySign(): Promise<void> {
+  private async sign(): Promise<void> {
     const askedAtMs = this.deps.clock.monotonicMs();
     const wasSilent = this.isAdmitted && !this.mayClaim;
     try {
       const { isDecommissioned } = await this.deps.hosts.noteWorker(this.compose());
       if (wasSilent) this.suspend('it was silent for longer than a host may be unnoticed');
       else if (isDecommissioned && this.isAdmitted) this.suspend('its host was decommissioned');
-      this.signedAtMs = askedAtMs;
+      // One that came back very late says less than those after it.
+      this.signedAtMs = Math.max(this.signedAtMs, askedAtMs);
       if (!this.isAdmitted) this.beginAdmission();
     } catch (error) {
       this.deps.logger.warn({ error: wordsOf(error) }, 'could not leave a sign of life');
@@ -94,10 +101,18 @@ export class HostPresence {
   }
 
   private beginAdmission(): void {
-    this.admitting ??= this.tryAdmit().finally(() => (this.admitting = null));
+    if (this.isStopped) return;
+    this.admitting ??= this.admit().finally(() => (this.admitting = null));
   }
 
-  private async tryAdmit(): Promise<void> {
+  private async admit(): Promise<void> {
+    const attempt = ++this.attempts;
+    if (await isSettledWithin(this.deps.clock, ROUND_LIMIT_MS, this.tryAdmit(attempt))) return;
+    this.attempts++;
+    this.refuse('it does not come back');
+  }
+
+  private async tryAdmit(attempt: number): Promise<void> {
     const { hosts, reaper, logger } = this.deps;
     const { worker, onAdmitted } = this.options;
     try {
@@ -107,6 +122,7 @@ export class HostPresence {
         removed,
         resistingRunIds: [...resisting, ...owed.resisting],
       });
+      if (attempt !== this.attempts) return;
       this.isAdmitted = true;
       this.refusal = null;
       logger.info(
@@ -123,9 +139,13 @@ export class HostPresence {
       );
       onAdmitted();
     } catch (error) {
-      this.noteRefusal(wordsOf(error));
-      this.later('admit', TRY_AGAIN_MS, async () => this.beginAdmission());
+      if (attempt === this.attempts) this.refuse(wordsOf(error));
     }
+  }
+
+  private refuse(why: string): void {
+    this.noteRefusal(why);
+    this.cancelRetry = this.deps.clock.after(TRY_AGAIN_MS, () => this.beginAdmission());
   }
 
   private noteRefusal(why: string): void {
@@ -141,14 +161,6 @@ export class HostPresence {
     const { lastPassAtMs, ...findings } = reaper.findings;
     const lastPassAgoMs = lastPassAtMs === null ? null : clock.monotonicMs() - lastPassAtMs;
     return { ...about, ...load(), id: worker.workerId, refusal: this.refusal, reaper: { ...findings, lastPassAgoMs } };
-  }
-
-  private later(name: string, delayMs: number, work: () => Promise<void>): void {
-    if (this.isStopped) return;
-    this.timers.set(
-      name,
-      this.deps.clock.after(delayMs, () => void work()),
-    );
   }
 }
 

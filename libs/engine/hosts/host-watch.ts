@@ -2,6 +2,7 @@ import { SIGN_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore, LostRun, SchedulerSign } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
+import { Rounds } from '../rounds';
 
 export interface WatchDeps {
   readonly hosts: Pick<HostStore, 'noteScheduler' | 'forgetScheduler' | 'endLostRuns'>;
@@ -25,27 +26,28 @@ export interface WatchOptions {
  * watch anew.
  */
 export class HostWatch {
-  private cancelTimer: (() => void) | null = null;
-  private working: Promise<void> = Promise.resolve();
-  private isStopped = false;
+  private readonly rounds: Rounds;
 
   constructor(
     private readonly deps: WatchDeps,
     private readonly options: WatchOptions,
-    private readonly everyMs: number = SIGN_EVERY_MS,
-  ) {}
+    everyMs: number = SIGN_EVERY_MS,
+  ) {
+    this.rounds = new Rounds({
+      clock: deps.clock,
+      everyMs,
+      work: () => this.tryPass(),
+      onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'watching the hosts does not come back; beginning again'),
+    });
+  }
 
   start(): void {
-    this.working = this.tryPass().finally(() => {
-      if (!this.isStopped) this.cancelTimer = this.deps.clock.after(this.everyMs, () => this.start());
-    });
+    this.rounds.start();
   }
 
   /** Takes the scheduler's row along. */
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.cancelTimer?.();
-    await this.working;
+    await this.rounds.stop();
     try {
       await this.deps.hosts.forgetScheduler(this.options.about.id);
     } catch (error) {

@@ -127,6 +127,22 @@ describe('a worker on its host', () => {
     await world.eventually(() => presence.mayClaim);
   });
 
+  it('gives signs and is admitted although a call never comes back', async () => {
+    const worker = world.present();
+    const never = (): Promise<never> => new Promise(() => undefined);
+    jest.spyOn(world.hosts, 'noteWorker').mockImplementationOnce(never);
+    jest.spyOn(world.hosts, 'readmit').mockImplementationOnce(never);
+    started.push(worker);
+    const isStarted = worker.presence.start();
+    await world.eventually(() => worker.presence.mayClaim, 200_000);
+    await isStarted;
+    expect(world.logger.messages('error')).toContain('takes no work: the pass over its host failed; trying again');
+    jest.spyOn(world.hosts, 'noteWorker').mockImplementationOnce(never);
+    await world.clock.advance(25_000);
+    expect(world.logger.messages('error')).toContain('a sign of life does not come back; giving the next one');
+    await world.eventually(() => worker.presence.mayClaim, 10_000);
+  });
+
   it('pays what the host owes before anything else, with a receipt', async () => {
     const id = await abandonedRun();
     world.watch.start();

@@ -3,6 +3,7 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { TeamDesk } from '@crewtab/domain/ports/team-desk';
 import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import { Rounds } from '../rounds';
 
 /** Between two passes, ms. */
 export const REAP_EVERY_MS = 10_000;
@@ -36,9 +37,7 @@ export interface ReaperFindings {
  * is still being torn down belongs to its driver.
  */
 export class OrphanReaper {
-  private cancelTimer: (() => void) | null = null;
-  private working: Promise<void> = Promise.resolve();
-  private isStopped = false;
+  private readonly rounds: Rounds;
   lastPassAt: Date | null = null;
   findings: ReaperFindings = { lastPassAtMs: null, reapedRuns: 0, resistingThings: 0, error: null };
 
@@ -51,19 +50,22 @@ export class OrphanReaper {
       readonly clock: Clock;
       readonly logger: Logger;
     },
-    private readonly everyMs: number = REAP_EVERY_MS,
-  ) {}
-
-  start(): void {
-    this.working = this.pass().finally(() => {
-      if (!this.isStopped) this.cancelTimer = this.deps.clock.after(this.everyMs, () => this.start());
+    everyMs: number = REAP_EVERY_MS,
+  ) {
+    this.rounds = new Rounds({
+      clock: deps.clock,
+      everyMs,
+      work: () => this.pass(),
+      onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'reaping does not come back; beginning again'),
     });
   }
 
+  start(): void {
+    this.rounds.start();
+  }
+
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.cancelTimer?.();
-    await this.working;
+    await this.rounds.stop();
   }
 
   /** One pass; with `isDryRun` it only says what it would remove. */

@@ -30,6 +30,8 @@ export interface EngineOptions extends RunPolicy {
   readonly evidenceMs: number;
   /** Characters of output that one agent may write in a run. */
   readonly outputLimit: number;
+  /** A step that has not come back after so long is left behind, and the run taken up anew, ms: every call has a shorter limit. */
+  readonly stepLimitMs: number;
   /** Between failed attempts of a teardown: first and longest delay, ms. */
   readonly teardownBackoffMs: { readonly first: number; readonly cap: number };
 }
@@ -40,5 +42,6 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   handshakeTimeoutMs: 60_000,
   evidenceMs: 5_000,
   outputLimit: 100 * 1024 * 1024,
+  stepLimitMs: 180_000,
   teardownBackoffMs: { first: 500, cap: 30_000 },
 };

@@ -27,6 +27,8 @@ export class RunDriver {
   private stopAs: 'released' | 'lost' | null = null;
   private hasOfferedNext = false;
   private fault: { readonly error: unknown } | null = null;
+  /** By the monotonic clock; null while there is nothing to do but wait. */
+  private stepBeganAtMs: number | null = null;
 
   constructor(
     private readonly deps: EngineDeps,
@@ -62,9 +64,9 @@ export class RunDriver {
     this.held.crew.noteEnded(agent);
   }
 
-  /** True once it was told to stop, also while a last call is under way. */
-  get isStopped(): boolean {
-    return this.stopAs !== null;
+  /** How long the step under way has not come back, ms. */
+  get stepForMs(): number {
+    return this.stepBeganAtMs === null ? 0 : this.deps.clock.monotonicMs() - this.stepBeganAtMs;
   }
 
   /** Stops acting at the next safe point; containers go on. */
@@ -96,6 +98,7 @@ export class RunDriver {
 
   /** One step. True when nothing is left to do for ever. */
   private async advance(): Promise<boolean> {
+    this.stepBeganAtMs = this.deps.clock.monotonicMs();
     if (this.fault) {
       const fault = this.fault;
       this.fault = null;
@@ -106,8 +109,10 @@ export class RunDriver {
     await held.crew.connect(held.run);
     const decision = decide(held.run, held.crew.observe(held), deps.clock.now(), deps.options);
     if (decision.kind === 'done') return true;
-    if (decision.kind === 'wait') await this.wakeUp.wait(decision.until);
-    else await this.act(decision);
+    if (decision.kind === 'wait') {
+      this.stepBeganAtMs = null;
+      await this.wakeUp.wait(decision.until);
+    } else await this.act(decision);
     return false;
   }
 

@@ -383,6 +383,26 @@ describe('the length of the lease', () => {
   });
 });
 
+describe('room for new runs', () => {
+  it('is said anew with every round: whether the worker may claim is known elsewhere', async () => {
+    const world = new World();
+    let mayClaim = true;
+    const { holder, saidRoom } = world.worker(1, undefined, undefined, () => mayClaim);
+    await holder.start();
+    const { id } = world.store.addRun();
+    await holder.take(id);
+    // The run ends in a moment in which the worker was silent for too long, say because it stood still.
+    mayClaim = false;
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(saidRoom.at(-1)).toBe(false);
+    mayClaim = true;
+    await world.eventually(() => saidRoom.at(-1) === true, 3_000);
+    mayClaim = false;
+    await world.eventually(() => saidRoom.at(-1) === false, 3_000);
+    await holder.stop();
+  });
+});
+
 describe('a sign of life', () => {
   it('is given after each round in which the database answered, and only then', async () => {
     const world = new World();

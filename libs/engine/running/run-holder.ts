@@ -2,6 +2,7 @@ import type { Claim, WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
+import { isSettledWithin, Rounds } from '../rounds';
 import type { EngineDeps } from './engine-options';
 import { RunDriver, type DriveEnd } from './run-driver';
 
@@ -10,8 +11,8 @@ const RENEW_AT_LEAST_EVERY_MS = 2_500;
 const RENEWALS_PER_LEASE = 4;
 /** A worker that could not renew for this part of its lease lets go by itself, before anybody else may take over. */
 const LET_GO_AFTER = 0.7;
-const LET_GO_CHECKS_PER_LEASE = 20;
-const LET_GO_CHECK_AT_LEAST_EVERY_MS = 500;
+const CHECKS_PER_LEASE = 20;
+const CHECK_AT_LEAST_EVERY_MS = 500;
 /** At shutdown: how long steps under way may take to come to a safe point, ms. */
 const SHUTDOWN_MS = 6_000;
 /** After the end of another worker's lease, and the least time between two looks, ms. */
@@ -32,7 +33,8 @@ export class RunHolder {
   private readonly held = new Map<string, Held>();
   private readonly drives = new Set<Promise<void>>();
   private readonly subscriptions: Subscription[] = [];
-  private readonly cancelTimers = new Map<string, () => void>();
+  private readonly rounds: readonly Rounds[];
+  private cancelAdoption: () => void = () => undefined;
   private isStopping = false;
   private claiming = 0;
   private readonly leaseMs: number;
@@ -44,6 +46,7 @@ export class RunHolder {
     private readonly deps: EngineDeps,
     readonly worker: WorkerIdentity,
     private readonly capacity: number,
+    /** Called at every change, and now and then without one. */
     private readonly onCapacityChange: (hasRoom: boolean) => void = () => undefined,
     /** Called after each round in which the database answered: leases renewed, abandoned runs looked for. */
     private readonly onRenewed: () => void = () => undefined,
@@ -52,6 +55,23 @@ export class RunHolder {
   ) {
     this.leaseMs = worker.leaseMs ?? DEFAULT_LEASE_MS;
     this.renewEveryMs = Math.min(RENEW_AT_LEAST_EVERY_MS, this.leaseMs / RENEWALS_PER_LEASE);
+    const { clock, logger } = deps;
+    this.rounds = [
+      new Rounds({
+        clock,
+        everyMs: this.renewEveryMs,
+        work: () => this.tick(),
+        limitMs: this.leaseMs,
+        onOverdue: (afterMs) => logger.error({ afterMs }, 'renewing the leases does not come back; beginning again'),
+      }),
+      // On rounds of its own: a renewal that hangs must not keep the worker from letting go.
+      new Rounds({
+        clock,
+        everyMs: Math.min(CHECK_AT_LEAST_EVERY_MS, this.leaseMs / CHECKS_PER_LEASE),
+        work: async () => this.check(),
+        onOverdue: () => undefined,
+      }),
+    ];
   }
 
   get heldRunIds(): string[] {
@@ -69,10 +89,7 @@ export class RunHolder {
     this.subscriptions.push(runtime.watch(installationId, (ended) => this.noteEnded(ended)));
     await this.adoptAbandoned();
     await this.awaitAbandoned();
-    this.repeat('renew', this.renewEveryMs, () => this.tick());
-    // On a timer of its own: a renewal that hangs must not keep the worker from letting go.
-    const checkMs = Math.min(LET_GO_CHECK_AT_LEAST_EVERY_MS, this.leaseMs / LET_GO_CHECKS_PER_LEASE);
-    this.repeat('let go', checkMs, async () => this.letGoOfStale());
+    for (const rounds of this.rounds) rounds.startLater();
   }
 
   /** Tries to take one run (new, or abandoned on this host) and begins to drive it. Idempotent; returns at once. */
@@ -112,11 +129,12 @@ export class RunHolder {
   /** Hands every lease back without harming a run: containers go on, the next worker continues. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    for (const cancel of this.cancelTimers.values()) cancel();
+    this.cancelAdoption();
+    for (const rounds of this.rounds) void rounds.stop();
     for (const subscription of this.subscriptions) subscription.close();
     const claims = [...this.held.values()].map(({ driver }) => driver.claim);
     for (const { driver } of this.held.values()) driver.stop('released');
-    await this.settled(SHUTDOWN_MS);
+    await isSettledWithin(this.deps.clock, SHUTDOWN_MS, Promise.allSettled([...this.drives]));
     await this.deps.store.release(claims);
     const runIds = claims.map((claim) => claim.runId);
     if (runIds.length > 0) await this.deps.queue.wakeHost(this.worker.host, runIds);
@@ -159,15 +177,6 @@ export class RunHolder {
     }
   }
 
-  private repeat(name: string, everyMs: number, work: () => Promise<void>): void {
-    const cancel = this.deps.clock.after(everyMs, () => {
-      void work().finally(() => {
-        if (!this.isStopping) this.repeat(name, everyMs, work);
-      });
-    });
-    this.cancelTimers.set(name, cancel);
-  }
-
   private async tick(): Promise<void> {
     try {
       await this.renew();
@@ -185,16 +194,15 @@ export class RunHolder {
   /** Wakes when the first lease of another worker ends, where that is before the next round: a dead one renews no more. */
   private async awaitAbandoned(): Promise<void> {
     const untilMs = await this.deps.store.untilAbandoned(this.worker);
-    this.cancelTimers.get('adopt')?.();
+    this.cancelAdoption();
     if (this.isStopping || !this.mayClaim() || untilMs === null || untilMs >= this.renewEveryMs) return;
-    const cancel = this.deps.clock.after(untilMs + ADOPT_AFTER_MS, () => {
+    this.cancelAdoption = this.deps.clock.after(untilMs + ADOPT_AFTER_MS, () => {
       this.adoptAbandoned()
         .then(() => this.awaitAbandoned())
         .catch((error: unknown) =>
           this.deps.logger.warn({ error: String(error) }, 'could not look for runs whose worker is gone'),
         );
     });
-    this.cancelTimers.set('adopt', cancel);
   }
 
   private async renew(): Promise<void> {
@@ -209,7 +217,7 @@ export class RunHolder {
     for (const [runId, held] of before) {
       const lease = byRun.get(runId);
       if (!lease) {
-        if (this.held.get(runId) === held) held.driver.stop('lost');
+        this.letGo(runId, held);
         continue;
       }
       held.renewedAtMs = askedAtMs;
@@ -217,13 +225,39 @@ export class RunHolder {
     }
   }
 
+  private check(): void {
+    this.letGoOfStale();
+    // Also without a change of its own: a worker may be told that it may not claim, and then that it may.
+    this.onCapacityChange(this.hasRoom);
+  }
+
   private letGoOfStale(): void {
     const nowMs = this.deps.clock.monotonicMs();
-    for (const [runId, { driver, renewedAtMs }] of this.held) {
-      if (driver.isStopped || nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;
-      this.deps.logger.error({ runId }, 'could not renew the lease in time; letting the run go');
-      driver.stop('lost');
+    for (const [runId, held] of this.held) {
+      if (nowMs - held.renewedAtMs >= this.leaseMs * LET_GO_AFTER) {
+        this.deps.logger.error({ runId }, 'could not renew the lease in time; letting the run go');
+        this.letGo(runId, held);
+      } else if (held.driver.stepForMs >= this.deps.options.stepLimitMs) this.leaveBehind(runId, held);
     }
+  }
+
+  /** A step hangs in spite of all limits. Whatever it still does bears a stale epoch; a new driver looks and goes on. */
+  private leaveBehind(runId: string, held: Held): void {
+    const { claim, stepForMs } = held.driver;
+    this.deps.logger.error(
+      { runId, epoch: claim.epoch, afterMs: stepForMs },
+      'a step of the run does not come back; letting the run go, to be taken up anew',
+    );
+    this.letGo(runId, held);
+    void this.giveBack(claim);
+  }
+
+  /** At once, also while a last call hangs: nothing of it is renewed any more, and it takes no room. */
+  private letGo(runId: string, held: Held): void {
+    held.driver.stop('lost');
+    if (this.held.get(runId) !== held) return;
+    this.held.delete(runId);
+    this.onCapacityChange(this.hasRoom);
   }
 
   /** A cancel was committed for a run: ask the store, which is the truth, at once instead of with the next renewal. */
@@ -237,12 +271,5 @@ export class RunHolder {
   private noteEnded(ended: EndedAgent | null): void {
     if (ended) this.held.get(ended.runId)?.driver.noteEnded(ended.agent);
     else for (const { driver } of this.held.values()) driver.noteEnded(null);
-  }
-
-  private async settled(withinMs: number): Promise<void> {
-    let cancel: () => void = () => undefined;
-    const timeUp = new Promise<void>((resolve) => (cancel = this.deps.clock.after(withinMs, resolve)));
-    await Promise.race([Promise.allSettled([...this.drives]), timeUp]);
-    cancel();
   }
 }

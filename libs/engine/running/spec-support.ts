@@ -53,7 +53,8 @@ export class World {
     onRenewed?: () => void,
     leaseMs?: number,
     mayClaim?: () => boolean,
-  ): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity } {
+  ): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity; saidRoom: boolean[] } {
+    const saidRoom: boolean[] = [];
     const runtime = new FakeRuntime(this.engine);
     const protocol = new LineProtocol();
     const deps: EngineDeps = {
@@ -68,7 +69,9 @@ export class World {
       options: DEFAULT_ENGINE_OPTIONS,
     };
     const identity = { workerId: `worker-${++this.workers}`, host: 'fake-host', ...(leaseMs && { leaseMs }) };
-    return { holder: new RunHolder(deps, identity, capacity, undefined, onRenewed, mayClaim), runtime, identity };
+    const sayRoom = (hasRoom: boolean): void => void saidRoom.push(hasRoom);
+    const holder = new RunHolder(deps, identity, capacity, sayRoom, onRenewed, mayClaim);
+    return { holder, runtime, identity, saidRoom };
   }
 
   /** Lets everything that needs no time happen, until `isTrue`; fails when it does not become true. */

@@ -11,6 +11,7 @@ export interface RunTaker {
 
 /** A worker that can be told to take no further runs for now. */
 export interface PausableProcessor extends WorkerHost {
+  /** Idempotent. */
   setHasRoom(hasRoom: boolean): void;
 }
 
@@ -29,7 +30,7 @@ export function runsProcessor(taker: RunTaker, workerOptions: Omit<WorkerOptions
     }
 
     setHasRoom(hasRoom: boolean): void {
-      if (hasRoom && this.worker.isPaused()) void this.worker.resume();
+      if (hasRoom && (this.worker.isPaused() || !this.worker.isRunning())) void this.worker.resume();
       if (!hasRoom && !this.worker.isPaused()) void this.worker.pause(true);
     }
   }
