@@ -38,6 +38,7 @@ const HAPPENINGS = [
   'due at an edit',
   'failed delivery_unconfirmed',
   'failed teardown_failed',
+  'failed host_lost',
 ];
 
 /** What must have happened in a batch of a thousand histories or more; otherwise it has proved less than it says. */

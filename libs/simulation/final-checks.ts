@@ -119,6 +119,10 @@ export class FinalChecks {
       this.world.violations.add('I13', run.id, `failed with ${code}: ${run.outcome?.error?.message ?? ''}`);
       return;
     }
+    if (code === 'host_lost') {
+      this.checkSilence(run);
+      return;
+    }
     const isHealthy = agents.every(({ conduct }) => conduct === 'works') && !this.befallen.harmedRuns.has(run.id);
     if (!isHealthy || this.isExcused(code)) return;
     this.world.violations.add(
@@ -126,6 +130,11 @@ export class FinalChecks {
       run.id,
       `its agents are healthy, but it failed with ${code}: ${run.outcome?.error?.message ?? ''}`,
     );
+  }
+
+  private checkSilence({ id, host, finishedAt }: Run): void {
+    if (host !== null && finishedAt && !this.world.hosts.wasHeard(host, LOST_AFTER_MS, finishedAt)) return;
+    this.world.violations.add('I13', id, `failed with host_lost, but ${host ?? 'no host'} was heard of just before`);
   }
 
   private isExcused(code: ErrorCode): boolean {
@@ -153,6 +162,8 @@ const NEVER = new Set<ErrorCode>([
   'claim_lost',
   'protocol_error',
 ]);
+/** No host is lost that was heard of within so long, ms. */
+const LOST_AFTER_MS = 20_000;
 /** A healthy run may end so when its engine did not do its part. */
 const ENGINE_MAY_CAUSE = new Set<ErrorCode>(['prompt_failed', 'teardown_failed', 'handshake_timeout']);
 

@@ -67,6 +67,20 @@ const DELICATE = [
   'runtime.teardown',
   'store.claim',
 ];
+/** Calls without an answer that a run's driver or holder gives up waiting for; of all others, the adapter itself does. */
+const WATCHED = [
+  'store.claimAbandoned',
+  'store.renewLeases',
+  'store.load',
+  'store.begin',
+  'store.permitPrompt',
+  'store.confirmPrompt',
+  'store.conclude',
+  'store.recordTeardownFailure',
+  'store.failTeardown',
+  'store.finish',
+  'runtime.teardown',
+];
 
 const FAULT_WEIGHTS: Readonly<Record<CallFault, number>> = {
   fail: 3,
@@ -74,6 +88,7 @@ const FAULT_WEIGHTS: Readonly<Record<CallFault, number>> = {
   late: 3,
   stall: 2,
   stallReply: 2,
+  never: 1,
   double: 2,
   crashBefore: 3,
   crashAfter: 4,
@@ -160,9 +175,14 @@ function planAgent(
 function planCallFault(random: SeededRandom): PlanItem {
   const call = random.isTrue(0.5) ? random.pick(DELICATE) : random.pick(Object.keys(CALLS));
   const drawn = random.weighted(FAULT_WEIGHTS);
-  // Bytes in a stream are not doubled: TCP and pipes see to that.
-  const fault = drawn === 'double' && call.startsWith('channel.') ? 'lose' : drawn;
+  const fault = possible(call, drawn);
   return { on: 'call', call, nth: random.int(1, CALLS[call] ?? 1), fault, ms: planMs(random, fault) };
+}
+
+/** Bytes in a stream are not doubled: TCP and pipes see to that. */
+function possible(call: string, fault: CallFault): CallFault {
+  if (fault === 'double' && call.startsWith('channel.')) return 'lose';
+  return fault === 'never' && !WATCHED.includes(call) ? 'stallReply' : fault;
 }
 
 /** Short, about as long as a lease, or longer. */

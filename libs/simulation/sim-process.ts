@@ -29,6 +29,10 @@ export interface ProcessWorld {
 }
 
 const LONGEST_SLOW_CALL_MS = 40;
+/** How long a driver waits for an answer that never comes, ms: in real workers it is minutes, and histories are short. */
+export const STEP_LIMIT_MS = 20_000;
+/** Until somebody goes on in its place, ms. */
+const GIVEN_UP_AFTER_MS = STEP_LIMIT_MS + 5_000;
 
 /**
  * One operating-system process. All that enters it (timers, replies, notifications) and all that leaves it (calls of
@@ -157,6 +161,9 @@ export class SimProcess {
         return this.receive(world.hang(ms).then(effect));
       case 'stallReply':
         return this.receive(effect().then((value) => world.hang(ms).then(() => value)));
+      case 'never':
+        world.disturb(GIVEN_UP_AFTER_MS);
+        return this.receive(effect().then(never<T>, never<T>));
       case 'double':
         return this.receive(effect().then(effect, effect));
       case 'crashBefore':

@@ -2,11 +2,15 @@ import { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
 import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
 import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
 import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
+import { HostWatch } from '@crewtab/engine/hosts/host-watch';
 import { StoreClock } from '@crewtab/engine/store-clock';
 import { gated, gatedRunStore } from './gated-ports';
 import { openProcess, wireFiring, type Identity } from './process-wiring';
 import type { SimProcess } from './sim-process';
 import type { World } from './world';
+
+/** Short, so that some of the outages are longer, ms. */
+const SILENCE_LIMIT_MS = 45_000;
 
 /** A scheduler app without its HTTP side, made of the product's own parts, wired as apps/scheduler wires them. */
 export class SimScheduler {
@@ -17,6 +21,7 @@ export class SimScheduler {
   private readonly clocks: ClockReconciler;
   private readonly timer: FiringTimer;
   private readonly sweeper: ScheduleSweeper;
+  private readonly hosts: HostWatch;
 
   constructor(world: World, identity: Identity) {
     this.process = openProcess(world, 'scheduler', identity);
@@ -29,6 +34,14 @@ export class SimScheduler {
     this.clocks = new ClockReconciler(this.deps);
     this.timer = new FiringTimer(this.deps);
     this.sweeper = new ScheduleSweeper(this.deps, this.clocks);
+    this.hosts = new HostWatch(
+      { hosts: gated(process, 'store', world.hosts), clock: this.clock, logger },
+      {
+        about: { id: process.name, hostname: 'simulated', pid: identity.slot, version: 'simulated' },
+        sweeper: () => this.sweeper,
+        silenceLimitMs: SILENCE_LIMIT_MS,
+      },
+    );
   }
 
   async start(): Promise<void> {
@@ -36,10 +49,11 @@ export class SimScheduler {
     await this.deps.fires.onScheduleChanged(() => void this.clocks.reconcile().catch(() => undefined));
     await this.timer.start();
     this.sweeper.start();
+    this.hosts.start();
   }
 
   async stop(): Promise<void> {
     this.isStopping = true;
-    await Promise.all([this.timer.stop(), this.sweeper.stop(), this.clock.stop()]);
+    await Promise.all([this.timer.stop(), this.sweeper.stop(), this.hosts.stop(), this.clock.stop()]);
   }
 }

@@ -1,5 +1,6 @@
 import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
 import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
+import { HostPresence } from '@crewtab/engine/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/engine/running/engine-options';
 import { RunHolder, type TakeResult } from '@crewtab/engine/running/run-holder';
@@ -9,7 +10,7 @@ import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { FakeRuntime } from '@crewtab/testing/runtime/fake-runtime';
 import { gated, gatedDelegations, gatedRuntime, gatedRunStore } from './gated-ports';
 import { hostName, openProcess, wireFiring, type Identity } from './process-wiring';
-import type { SimProcess } from './sim-process';
+import { STEP_LIMIT_MS, type SimProcess } from './sim-process';
 import type { Consumer } from './sim-redis';
 import type { World } from './world';
 
@@ -24,6 +25,9 @@ export class SimWorker implements Consumer {
   private readonly runtime: FakeRuntime;
   private readonly holder: RunHolder;
   private readonly reaper: OrphanReaper;
+  private readonly presence: HostPresence;
+  /** What the queue was last told: no run is offered to a worker without room. */
+  private saidRoom = false;
   private readonly firing: FiringDeps;
 
   constructor(world: World, identity: Identity, host: number) {
@@ -42,6 +46,7 @@ export class SimWorker implements Consumer {
     process.whenGone(() => void this.runtime.close());
     const runtime = gatedRuntime(process, this.runtime, () => world.isCut(process, 'runtime'));
     const desk = room.for(process);
+    const worker = { workerId: process.name, host: this.host };
     this.firing = wireFiring(world, process, this.clock, store);
     this.holder = new RunHolder(
       {
@@ -53,17 +58,38 @@ export class SimWorker implements Consumer {
         desk,
         clock: this.clock,
         logger,
-        options: DEFAULT_ENGINE_OPTIONS,
+        options: { ...DEFAULT_ENGINE_OPTIONS, stepLimitMs: STEP_LIMIT_MS },
       },
-      { workerId: process.name, host: this.host },
+      worker,
       world.plan.capacity,
+      (hasRoom) => (this.saidRoom = hasRoom),
+      undefined,
+      () => this.presence.mayClaim,
     );
-    this.reaper = new OrphanReaper({ store, runtime, desk, clock: this.clock, logger });
+    const { clock } = this;
+    this.reaper = new OrphanReaper({ store, runtime, desk, clock, logger });
+    this.presence = new HostPresence(
+      { hosts: gated(process, 'store', world.hosts), store, runtime, desk, reaper: this.reaper, clock, logger },
+      {
+        worker,
+        about: {
+          hostname: this.host,
+          pid: identity.slot,
+          version: 'simulated',
+          host: { id: this.host, runtime: 'docker', description: 'simulated' },
+          capacity: world.plan.capacity,
+        },
+        load: () => ({ heldRuns: this.holder.heldRunIds.length, adoptedRuns: this.holder.adoptedRuns }),
+        onAdmitted: () => this.takeWork(),
+      },
+    );
   }
 
   async start(): Promise<void> {
     await this.clock.start();
+    await this.presence.start();
     this.isConsuming = true;
+    this.saidRoom = this.holder.hasRoom;
     await this.holder.start();
     this.reaper.start();
   }
@@ -72,6 +98,7 @@ export class SimWorker implements Consumer {
     this.isStopping = true;
     await this.holder.stop();
     await this.reaper.stop();
+    await this.presence.stop();
     await this.clock.stop();
   }
 
@@ -80,7 +107,13 @@ export class SimWorker implements Consumer {
   }
 
   hasRoom(): boolean {
-    return !this.isStopping && this.holder.hasRoom;
+    return !this.isStopping && this.saidRoom;
+  }
+
+  private takeWork(): void {
+    if (!this.isConsuming) return;
+    this.saidRoom = this.holder.hasRoom;
+    this.holder.adoptAbandoned().catch(() => undefined);
   }
 
   take(runId: string): Promise<TakeResult> {

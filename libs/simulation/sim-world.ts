@@ -20,6 +20,7 @@ import { Tally } from './tally';
 import { Timeline } from './timeline';
 import { Violations } from './violations';
 import { VirtualTime } from './virtual-time';
+import { WitnessedHosts } from './witnessed-hosts';
 import type { World } from './world';
 
 const BRIDGE_RETRY_MS = 1_000;
@@ -31,6 +32,7 @@ export class SimWorld implements World, AgentWorld {
   readonly tally = new Tally();
   readonly violations: Violations;
   readonly store: InMemoryRunStore;
+  readonly hosts: WitnessedHosts;
   readonly fires: InMemoryFireStore;
   readonly delegations: InMemoryDelegationStore;
   readonly timeSource: TimeSource;
@@ -56,6 +58,7 @@ export class SimWorld implements World, AgentWorld {
     this.store = new InMemoryRunStore(this.time);
     this.schedules = new ScheduleBook(this);
     this.fires = new InMemoryFireStore(this.time, this.store, (scheduleId) => this.schedules.planOf(scheduleId));
+    this.hosts = new WitnessedHosts(this.store, this.time);
     this.delegations = new InMemoryDelegationStore(this.store);
     const hosts = Array.from({ length: plan.hosts });
     this.engines = hosts.map(() => new FakeEngine({ clock: this.time, programFor: (...of) => this.programFor(...of) }));

@@ -12,6 +12,7 @@ import type { SimTeamDesk } from './sim-team-desk';
 import type { Tally } from './tally';
 import type { Timeline } from './timeline';
 import type { Violations } from './violations';
+import type { WitnessedHosts } from './witnessed-hosts';
 
 /** What the parts of a simulated world know of it; SimWorld puts it together. */
 export interface World extends ProcessWorld {
@@ -21,6 +22,7 @@ export interface World extends ProcessWorld {
   readonly violations: Violations;
   readonly store: InMemoryRunStore;
   readonly fires: InMemoryFireStore;
+  readonly hosts: WitnessedHosts;
   readonly delegations: InMemoryDelegationStore;
   readonly timeSource: TimeSource;
   readonly redis: SimRedis;
