@@ -187,7 +187,9 @@ async function startInContainer(options: RedisOptions, password: string, claim: 
   const port = options.port ?? (await findFreePort(await lastPort(join(options.dataDir, 'port'))));
   const name = `crewtab-redis-${createHash('sha256').update(options.dataDir).digest('hex').slice(0, 12)}`;
   const isDurable = options.isDurable ?? true;
-  const settings = [...redisSettings(isDurable), ['requirepass', password]];
+  // Whatever the image's working directory is, the data belongs where the volume is.
+  const place = isDurable ? [['dir', '/data']] : [];
+  const settings = [...redisSettings(isDurable), ...place, ['requirepass', password]];
   const container = await startRedisContainer({
     engine: dockerHttp(engine.dockerHost, options.env),
     image,
