@@ -43,13 +43,13 @@ const shared = {
 const only = (...paths) => paths.filter((path) => existsSync(join(__dirname, path)));
 
 /** A project whose tests need real services; its set-up is used as soon as it is there. */
-function withServices(name) {
+function withServices(name, files = '**/*.spec.ts') {
   const [setup] = only('test/support/global-setup.ts');
   const [teardown] = only('test/support/global-teardown.ts');
   return {
     ...shared,
     displayName: name,
-    testMatch: [`<rootDir>/test/${name}/**/*.spec.ts`],
+    testMatch: [`<rootDir>/test/${name}/${files}`],
     ...(setup && { globalSetup: `<rootDir>/${setup}` }),
     ...(teardown && { globalTeardown: `<rootDir>/${teardown}` }),
   };
@@ -69,6 +69,7 @@ module.exports = {
     },
     withServices('integration'),
     withServices('e2e'),
-    withServices('crash'),
+    // What lies deeper looks at sources only, and is among the unit tests.
+    withServices('crash', '*.spec.ts'),
   ],
 };

@@ -1,15 +1,16 @@
 // npm test: everything that must hold, in a fresh clone. Plain Node, because it runs before the first installation.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt } from './lib/ensure-built.mjs';
 import { ensureInstalled } from './lib/ensure-installed.mjs';
 import { addTallies, readJestTally, summaryLine } from './lib/jest-tally.mjs';
 import { projectFolder, SetupError } from './lib/project.mjs';
 
-const STAGE_LIMIT_MS = 15 * 60_000;
+// The crash sweep takes a quarter of an hour on two cores.
+const STAGE_LIMIT_MS = 50 * 60_000;
 const KILL_AFTER_MS = 10_000;
 /** Of a stage that cannot run on this machine, as Automake has it. */
 const EXIT_CODE_SKIPPED = 77;
@@ -17,13 +18,11 @@ const hasGroups = process.platform !== 'win32';
 
 const checks = [
   ['Format', 'format:check'],
-  ['Lint', 'lint'],
   ['Types', 'typecheck'],
   ['Dependency rules', 'deps'],
   ['Unused code', 'unused'],
 ];
 const suites = [
-  ['Unit tests', 'unit'],
   ['Integration tests (real Postgres, Redis, Docker)', 'integration'],
   ['End-to-end tests (the real apps as processes)', 'e2e'],
 ];
@@ -36,8 +35,8 @@ for (const [signal, exitCode] of [
 ]) {
   process.once(signal, () => stopAll(exitCode));
 }
-/** The script of the stage that runs now. */
-let running = null;
+/** The scripts that run now. */
+const running = new Set();
 process.exitCode = await main();
 
 async function main() {
@@ -46,10 +45,14 @@ async function main() {
     const built = await check('Build', build);
     await requireEngine();
     const tallies = [built];
+    const lint = checkBeside('Lint', 'lint');
     for (const [title, script] of checks) tallies.push(await check(title, () => npmRun(script)));
+    tallies.push(await lint());
     tallies.push(await check('Simulator (10,000 seeded histories)', () => npmRun('test:simulation')));
+    tallies.push(await suite('Unit tests', 'unit'));
+    const sweep = suiteBeside('Crash sweep (SIGKILL and SIGSTOP at every point)', 'crash');
     for (const [title, project] of suites) tallies.push(await suite(title, project));
-    tallies.push(await chaos());
+    tallies.push(await chaos(), await sweep());
     return finish(addTallies(tallies));
   } catch (error) {
     console.error(error instanceof SetupError ? error.message : error);
@@ -59,11 +62,10 @@ async function main() {
 
 /** Ends the stage that runs, so that what it started is stopped too, and then this process. */
 function stopAll(exitCode) {
-  const end = () => process.exit(exitCode);
-  if (running === null) return end();
-  running.once('close', end);
-  signalAll(running, 'SIGTERM');
-  setTimeout(end, KILL_AFTER_MS).unref();
+  const ended = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
+  for (const child of running) signalAll(child, 'SIGTERM');
+  void Promise.all(ended).then(() => process.exit(exitCode));
+  setTimeout(() => process.exit(exitCode), KILL_AFTER_MS).unref();
 }
 
 function finish(tally) {
@@ -94,7 +96,10 @@ async function requireEngine() {
 
 /** One check counts as one, however much it found. */
 async function check(title, run) {
-  const isPassed = await stage(title, run);
+  return tallyOfOne(await stage(title, run));
+}
+
+function tallyOfOne(isPassed) {
   return { passed: isPassed ? 1 : 0, failed: isPassed ? 0 : 1, skipped: 0 };
 }
 
@@ -114,9 +119,39 @@ async function suite(title, project) {
   return readJestTally(report, isPassed);
 }
 
-async function stage(title, run) {
-  console.log(`\n── ${title} ${'─'.repeat(Math.max(3, 70 - title.length))}`);
+/**
+ * Starts a suite that takes what the others leave of the machine: they mostly wait, and it needs every core.
+ * @returns waits for its end
+ */
+function suiteBeside(title, project) {
+  const report = join(reports, `${project}.json`);
+  const ended = beside(title, `test:${project}`, ['--json', `--outputFile=${report}`], 10);
+  return async () => readJestTally(report, await ended());
+}
+
+/** As `check`. @returns waits for its end */
+function checkBeside(title, script) {
+  const ended = beside(title, script);
+  return async () => tallyOfOne(await ended());
+}
+
+/** Starts a script. @returns waits for its end, then shows what it said; true if it went well */
+function beside(title, script, args = [], niceness = 0) {
+  const log = join(reports, `${script.replaceAll(':', '-')}.log`);
+  const output = openSync(log, 'w');
   const startedAt = Date.now();
+  const ended = npmExitCode(script, args, { output, niceness });
+  const show = async () => {
+    const exitCode = await ended;
+    closeSync(output);
+    process.stdout.write(readFileSync(log));
+    return exitCode === 0;
+  };
+  return () => stage(title, show, startedAt);
+}
+
+async function stage(title, run, startedAt = Date.now()) {
+  console.log(`\n── ${title} ${'─'.repeat(Math.max(3, 70 - title.length))}`);
   const isPassed = await run();
   console.log(`── ${title}: ${isPassed ? 'passed' : 'FAILED'} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
   return isPassed;
@@ -126,8 +161,8 @@ async function npmRun(script, args = []) {
   return (await npmExitCode(script, args)) === 0;
 }
 
-/** Runs a script of package.json, its output going straight to the terminal, for at most a quarter of an hour. */
-function npmExitCode(script, args = []) {
+/** Runs a script of package.json for at most STAGE_LIMIT_MS. `output`: a file for what it says, else the terminal. */
+function npmExitCode(script, args = [], { output = 'inherit', niceness = 0 } = {}) {
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
   const options = ['run', '--silent', script, ...(args.length > 0 ? ['--', ...args] : [])];
@@ -135,20 +170,21 @@ function npmExitCode(script, args = []) {
     const child = spawn(command, [...first, ...options], {
       cwd: projectFolder,
       // Jest's --json also prints the report: it is read from its file.
-      stdio: ['ignore', args.length > 0 ? 'ignore' : 'inherit', 'inherit'],
+      stdio: ['ignore', args.length > 0 ? 'ignore' : output, output],
       shell: process.platform === 'win32' && command === 'npm',
       detached: hasGroups,
     });
+    if (niceness !== 0 && child.pid) setPriority(child.pid, niceness);
     const limit = setTimeout(() => {
       console.error(`${script} did not end within ${STAGE_LIMIT_MS / 60_000} minutes: stopping it`);
       signalAll(child, 'SIGTERM');
       setTimeout(() => signalAll(child, 'SIGKILL'), KILL_AFTER_MS).unref();
     }, STAGE_LIMIT_MS);
-    running = child;
+    running.add(child);
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(limit);
-      running = null;
+      running.delete(child);
       resolve(code);
     });
   });
@@ -157,8 +193,10 @@ function npmExitCode(script, args = []) {
 /** npm passes signals on to its shell only: a stage is a process group, so that all of it hears. */
 function signalAll(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  if (hasGroups) process.kill(-child.pid, signal);
-  else child.kill(signal);
+  if (!hasGroups) return void child.kill(signal);
+  process.kill(-child.pid, signal);
+  // The crash sweep and chaos stop processes: a stopped one would hear a signal only when it goes on.
+  if (signal === 'SIGTERM') process.kill(-child.pid, 'SIGCONT');
 }
 
 function say(line) {

@@ -1,6 +1,6 @@
 import { describeWithDocker } from '../support/docker';
 import { findPoints } from './points/find-points';
-import { UNREACHED } from './points/unreached';
+import { isUnreached } from './points/unreached';
 import { ACTIONS, Sweep } from './sweep/sweep';
 
 /** The whole sweep: each of its tests only waits for the result of its own case. */
@@ -12,7 +12,7 @@ const wanted = new RegExp(process.env.CRASH_POINTS ?? '');
 
 describeWithDocker('a worker or scheduler that dies, or is stopped for longer than its lease', () => {
   const points = findPoints().filter((point) => wanted.test(point));
-  const swept = points.filter((point) => !(point.replace(/:\w+$/, '') in UNREACHED));
+  const swept = points.filter((point) => !isUnreached(point));
   const sweep = new Sweep();
 
   beforeAll(() => sweep.open(points));

@@ -1,5 +1,7 @@
-/** Effects that no scenario can be made to pass at will, and why; the sweep fails for one that is passed after all. */
+/** Effects, or one of their points, that no scenario can be made to pass at will, and why; the sweep fails for one that is passed after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
+  'docker.image.pull:after':
+    'only where a registry has the image; no run owns an image, and what comes next is what comes when it was there before',
   'docker.network.remove-double':
     'only where two workers of a new host make the shared network in the same millisecond; test/integration/runtime-docker/networks.spec.ts plays it',
   'postgres.exclusive-run.release':
@@ -11,3 +13,7 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
 };
+
+export function isUnreached(point: string): boolean {
+  return point in UNREACHED || point.replace(/:\w+$/, '') in UNREACHED;
+}

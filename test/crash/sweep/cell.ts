@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findFreePort } from '@crewtab/local-services/free-port';
+import { RunFolders } from '@crewtab/runtime-process/run-folders';
+import { tearDownRun } from '@crewtab/runtime-process/run-teardown';
 import Redis from 'ioredis';
 import { Pool, type QueryResultRow } from 'pg';
 import { ApiClient } from '../../e2e/support/api-client';
@@ -10,11 +12,13 @@ import { leftoversOf, removeLeftovers } from '../../e2e/support/engine-leftovers
 import type { TestDatabase } from '../../support/database';
 import { dockerHost } from '../../support/docker';
 import { startNode, type StartedProcess } from '../../support/processes';
+import { packApps, type App, type PackedApps } from './pack-apps';
 
 const PROJECT = resolve(__dirname, '../../..');
 /** For machines that are busy with other things: every bound and the lease become that much longer. */
 export const SLOWNESS = Number(process.env.CRASH_SLOWNESS ?? '1');
-const READY_WITHIN_MS = 60_000 * SLOWNESS;
+/** The sweep is nice to whatever else runs, which may be much: this is a bound, not a measurement. */
+const READY_WITHIN_MS = 180_000 * SLOWNESS;
 const ENDS_WITHIN_MS = 20_000 * SLOWNESS;
 /** Of armed workers: short, since every case waits for it to run out. */
 export const LEASE_MS = 3_000 * SLOWNESS;
@@ -42,6 +46,7 @@ export class Cell {
     private readonly database: TestDatabase,
     private readonly redisUrl: string,
     readonly dataDir: string,
+    private readonly apps: PackedApps,
   ) {
     this.pool = new Pool({ connectionString: database.url, max: 3 });
     this.redis = new Redis(redisUrl);
@@ -51,7 +56,8 @@ export class Cell {
   static async make(number: number, database: TestDatabase): Promise<Cell> {
     const url = new URL(process.env.TEST_REDIS_URL ?? '');
     url.pathname = `/${number}`;
-    const cell = new Cell(database, url.href, await mkdtemp(join(tmpdir(), 'crewtab-crash-')));
+    const dataDir = await mkdtemp(join(tmpdir(), 'crewtab-crash-'));
+    const cell = new Cell(database, url.href, dataDir, await packApps());
     await cell.redis.flushdb();
     return cell;
   }
@@ -80,7 +86,7 @@ export class Cell {
   async close(): Promise<void> {
     for (const process of this.processes) process.kill('SIGKILL');
     await Promise.all([...this.processes].map((process) => process.exited));
-    await this.clearEngine();
+    await this.clearRuntimes();
     this.redis.disconnect();
     await this.pool.end();
     await this.database.drop();
@@ -88,13 +94,17 @@ export class Cell {
   }
 
   /** The adopter's endless run, and those of cases that went wrong. */
-  private async clearEngine(): Promise<void> {
+  private async clearRuntimes(): Promise<void> {
     const rows = await this.sql<{ id: string }>('SELECT id FROM installation').catch(() => []);
-    for (const { id } of rows) await removeLeftovers(await leftoversOf(id));
+    const folders = new RunFolders(join(this.dataDir, 'processes'));
+    for (const { id } of rows) {
+      await removeLeftovers(await leftoversOf(id));
+      for (const { runId } of await folders.list(id)) await tearDownRun(folders, id, runId, 0);
+    }
   }
 
-  private start(name: string, app: 'scheduler' | 'worker', env: Environment): StartedProcess {
-    const started = startNode(name, [join(PROJECT, `dist/apps/${app}/src/main.js`)], {
+  private start(name: string, app: App, env: Environment): StartedProcess {
+    const started = startNode(name, [this.apps[app]], {
       cwd: PROJECT,
       env: {
         DATABASE_URL: this.database.url,
@@ -120,6 +130,11 @@ export async function untilReady(process: StartedProcess): Promise<StartedProces
 export async function endInOrder(process: StartedProcess): Promise<void> {
   if (process.hasExited) return;
   process.kill('SIGTERM');
+  await untilEndedInOrder(process);
+}
+
+/** Of one that has its SIGTERM. @throws Error when it does not end, or not with exit code 0 */
+export async function untilEndedInOrder(process: StartedProcess): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${process.name} did not end after SIGTERM`)), ENDS_WITHIN_MS);

@@ -10,10 +10,10 @@ const CLEAN_WITHIN_MS = 30_000;
 
 /**
  * Where the permit is taken and the last byte of the prompt not yet handed on: who takes over cannot tell whether it was,
- * and must not send it again.
+ * and must not send it again. For a plain program the end of its input is the last of them.
  */
 const UNDECIDABLE =
-  /^(run-store\.permitPrompt:after|agent-channel\.write:before|docker\.stdin\.attach:(before|after)|(docker|process)\.stdin\.write:before)$/;
+  /^(run-store\.permitPrompt:after|agent-channel\.write:before|docker\.stdin\.attach:(before|after)|(docker|process)\.stdin\.(write|end):before)$/;
 
 export interface Evidence {
   readonly crash: CrashCase;

@@ -23,7 +23,7 @@ export interface Recorded {
 }
 
 /** Stands on which the cases of some scenarios are played side by side, as soon as one is free. */
-export class Lane<S extends Closable, X> {
+export class Lane<S extends Closable, X extends { readonly name: string }> {
   private readonly queue: ((stand: S) => Promise<void>)[] = [];
 
   constructor(
@@ -66,7 +66,7 @@ export class Lane<S extends Closable, X> {
         let failure: Error | null = null;
         for (let pass = 1; pass <= passes && failure === null; pass++)
           failure = await outcomeOf(this.play.crash(scenario, stand, point, action, pass));
-        report(`${action} at ${point}`, failure, performance.now() - startedAt);
+        report(`${action} at ${point}, ${scenario.name}`, failure, performance.now() - startedAt);
         resolve(failure);
       });
     });

@@ -8,17 +8,20 @@ import { PromptCounter } from './prompt-counter';
 import type { Scenario } from './scenarios';
 import type { Stand } from './stand';
 
-const HIT_WITHIN_MS = 120_000 * SLOWNESS;
-/** After the hit: however the crash left things, all is over by then. */
-const FINISHED_WITHIN_MS = 60_000 * SLOWNESS;
+const HIT_WITHIN_MS = 180_000 * SLOWNESS;
+/** After the hit: however the crash left things, all is over by then. A bound for busy machines, not what is promised. */
+const FINISHED_WITHIN_MS = 180_000 * SLOWNESS;
 /** How long a stopped worker that goes on has to notice that the run is no longer its own, ms. */
-const NOTICED_WITHIN_MS = 3_000;
+const NOTICED_WITHIN_MS = 1_500;
+/** On a busy machine the armed worker may lose its short lease, and with it the run, before it comes to the point. */
+const FRESH_TRIES = 3;
 
 /** Plays one case. @throws Error that tells point, action, what was expected, the run and the last lines of the logs */
 export async function runCase(crash: CrashCase, stand: Stand): Promise<void> {
+  if (await play(crash, stand, false)) return;
   // What is only passed once in a worker's life is not passed again by one that lives longer.
-  if (!(await play(crash, stand, false)) && !(await play(crash, stand, true)))
-    throw new Error(`${title(crash)}: the point was never passed`);
+  for (let tries = 0; tries < FRESH_TRIES; tries++) if (await play(crash, stand, true)) return;
+  throw new Error(`${title(crash)}: the point was never passed`);
 }
 
 /** @returns false if the run ended without passing the point */
@@ -61,9 +64,13 @@ export async function startRun({ agents, network, prompt, name }: Scenario, { ap
 }
 
 /** True as soon as the worker says so; false when the run is over without it. */
-async function isHit({ id }: Run, { api }: Stand, armed: StartedProcess, from: number): Promise<boolean> {
+async function isHit({ id }: Run, { cell }: Stand, armed: StartedProcess, from: number): Promise<boolean> {
   const hasSaidSo = (): boolean => armed.lines.slice(from).some((line) => line.startsWith('failpoint '));
-  await eventually(async () => hasSaidSo() || armed.hasExited || (await api.run(id)).phase === 'finished', {
+  const isOver = async (): Promise<boolean> => {
+    const finished = await cell.sql(`SELECT 1 FROM schedule_runs WHERE id = $1 AND phase = 'finished'`, [id]);
+    return finished.length > 0;
+  };
+  await eventually(async () => hasSaidSo() || armed.hasExited || (await isOver()), {
     timeoutMs: HIT_WITHIN_MS,
     intervalMs: 100,
   });

@@ -46,6 +46,8 @@ export interface Scenario {
   readonly during?: (run: Run, stage: Stage) => Promise<unknown>;
   /** True: its worker is of no use afterwards. */
   readonly usesUp?: boolean;
+  /** True: what it does ends its worker, so that what is passed on the way out is a part of it. */
+  readonly endsWorker?: boolean;
   /** How the run must end: status, and the error's code if it is no success. */
   readonly ends: RegExp;
   /** Prompts that must have reached the agent when it ends so. */
@@ -149,6 +151,7 @@ export const SCENARIOS: readonly Scenario[] = [
     prompt: `answer ${HEARD}\nwork 3s`,
     during: shutDown,
     usesUp: true,
+    endsWorker: true,
     ends: /^success$/,
     prompts: 1,
   },

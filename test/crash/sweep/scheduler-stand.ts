@@ -1,22 +1,35 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createEmptyDatabase, createTestDatabase } from '../../support/database';
-import { Cell, endInOrder, SLOWNESS, untilReady, type StartedScheduler } from './cell';
+import { Cell, endInOrder, SLOWNESS, untilEndedInOrder, untilReady, type StartedScheduler } from './cell';
 import type { StartedProcess } from '../../support/processes';
+import type { Action } from './crash-case';
 import { PersistentClient } from './persistent-client';
 import type { SchedulerScenario } from './scheduler-scenarios';
 
-const HIT_WITHIN_MS = 60_000 * SLOWNESS;
+const HIT_WITHIN_MS = 180_000 * SLOWNESS;
 /** When all is done already, what is passed now and then still comes, ms. */
 const PASSED_LATER_WITHIN_MS = 15_000 * SLOWNESS;
 
-/** Where one scenario's cases are played one after the other: a scheduler that is armed, and one that comes to help. */
+/** A scheduler that obeys the order in a file, which may be written while it works. */
+interface Follower extends StartedScheduler {
+  readonly order: string;
+}
+
+/**
+ * Where one scenario's cases are played one after the other: a scheduler that is armed, and one that comes to help, which
+ * is the armed one of the next case.
+ */
 export class SchedulerStand {
   private cell: Cell | null = null;
+  private present: Follower | null = null;
+  private followers = 0;
 
   constructor(
     readonly scenario: SchedulerScenario,
     private readonly number: number,
+    /** Points that a scheduler passes after its start and before its end: for all stands of the scenario. */
+    private readonly atWork: Set<string>,
   ) {}
 
   /** Plays it undisturbed. @returns how often each point was passed */
@@ -26,53 +39,113 @@ export class SchedulerStand {
     await this.scenario.before?.(cell);
     const scheduler = await cell.startScheduler('recorder', { CREWTAB_FAILPOINT: `record ${file}` });
     await untilReady(scheduler.process);
+    const atReady = (await passedIn(file)).length;
     const client = new PersistentClient(cell, scheduler.url, () =>
       Promise.reject(new Error(`no answer from the recorder:\n${scheduler.process.tail()}`)),
     );
     await this.scenario.act(client, cell);
+    for (const point of (await passedIn(file)).slice(atReady)) this.atWork.add(point);
     await endInOrder(scheduler.process);
     await this.expectWell(cell);
     const counts = new Map<string, number>();
-    for (const point of (await readFile(file, 'utf8')).trim().split('\n'))
-      counts.set(point, (counts.get(point) ?? 0) + 1);
+    for (const point of await passedIn(file)) counts.set(point, (counts.get(point) ?? 0) + 1);
     return counts;
   }
 
   /** @throws Error that tells the point, what was expected, and the last lines of the logs */
-  async play(point: string, action: 'kill' | 'stop'): Promise<void> {
-    const cell = await this.open();
-    await this.scenario.before?.(cell);
-    const armed = await cell.startScheduler('armed', { CREWTAB_FAILPOINT: `${action} ${point}` });
-    let helper: StartedScheduler | null = null;
-    try {
-      const hit = armed.process.waitForLine(/^failpoint /, { timeoutMs: HIT_WITHIN_MS });
-      let isAtWork = true;
-      const help = hit.then(async () => {
-        isAtWork = hasBegunAndNotEnded(armed.process);
-        if (action === 'kill') await armed.process.exited;
-        helper = await cell.startScheduler('helper');
-        await untilReady(helper.process);
-        return helper.url;
-      });
-      const settled = this.settle(cell, armed, help);
-      await Promise.race([help, settled.then(() => passedLater(armed, help))]);
-      await settled;
-      armed.process.kill('SIGCONT');
-      await this.end(armed.process, isAtWork);
-      await this.expectWell(cell);
-    } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      const logs = `the armed one's last lines:\n${armed.process.tail(12)}\nthe helper's:\n${tailOf(helper)}`;
-      throw new Error(`${action} at ${point}, ${this.scenario.name}: ${words}\n${logs}`, { cause: error });
-    } finally {
-      armed.process.kill('SIGKILL');
-      if (helper !== null) await endInOrder((helper as StartedScheduler).process);
-    }
+  async play(point: string, action: Action): Promise<void> {
+    const isStart = this.scenario.startsEmpty === true || !this.atWork.has(point);
+    // What is passed now and then may not be passed again by one that has been at work for long.
+    if (!isStart && (await this.tryPlay(point, action, false))) return;
+    if (!(await this.tryPlay(point, action, true)))
+      throw new Error(`${action} at ${point}, ${this.scenario.name}: the point was never passed`);
   }
 
   async close(): Promise<void> {
-    await this.cell?.close();
-    this.cell = null;
+    try {
+      await this.dismiss();
+    } finally {
+      await this.cell?.close();
+      this.cell = null;
+    }
+  }
+
+  /** @returns false if all was done without passing the point */
+  private async tryPlay(point: string, action: Action, isStart: boolean): Promise<boolean> {
+    const cell = await this.open();
+    // Before it is armed: one that is at work may pass the point at once.
+    const from = isStart ? 0 : (this.present?.process.lines.length ?? 0);
+    const armed = await this.arm(cell, `${action} ${point}`, isStart);
+    let helper: Follower | null = null;
+    let isToldToEnd = false;
+    let isGivenUp = false;
+    const tellToEnd = (): void => {
+      isToldToEnd = true;
+      // A point of the end is played in a start of its own.
+      armed.process.kill(isStart ? 'SIGTERM' : 'SIGKILL');
+    };
+    try {
+      const hit = armed.process.waitForLine(/^failpoint /, { from, timeoutMs: HIT_WITHIN_MS });
+      const help = hit.then(async () => {
+        if (action === 'kill') await armed.process.exited;
+        helper = await this.startFollower(cell, '');
+        // Nobody would end it any more, and it would do what the next one is to be caught at.
+        if (isGivenUp) helper.process.kill('SIGKILL');
+        await untilReady(helper.process);
+        return helper.url;
+      });
+      help.catch(() => undefined);
+      const settled = this.settle(cell, armed, help);
+      settled.catch(() => undefined);
+      const passedInTime = settled.then(() => passedLater(hit, isStart, tellToEnd));
+      if (!(await Promise.race([hit.then(() => true), passedInTime]))) {
+        isGivenUp = true;
+        return false;
+      }
+      await Promise.all([help, settled]);
+      const mayGiveUp = isToldToEnd || !hasBegun(armed.process);
+      armed.process.kill('SIGCONT');
+      await this.end(armed.process, isToldToEnd, mayGiveUp);
+      await this.expectWell(cell);
+      this.present = helper;
+      return true;
+    } catch (error) {
+      isGivenUp = true;
+      const words = error instanceof Error ? error.message : String(error);
+      const logs = `the armed one's last lines:\n${armed.process.tail(12)}\nthe helper's:\n${tailOf(helper)}`;
+      for (const one of [armed, helper as Follower | null]) one?.process.kill('SIGKILL');
+      throw new Error(`${action} at ${point}, ${this.scenario.name}: ${words}\n${logs}`, { cause: error });
+    }
+  }
+
+  /** The helper of the case before, or a new one, which passes what belongs to a start. */
+  private async arm(cell: Cell, order: string, isStart: boolean): Promise<Follower> {
+    if (isStart) await this.dismiss();
+    const { present } = this;
+    this.present = null;
+    // The order comes first: one that is at work already may see at once what is to be done.
+    if (present) await writeFile(present.order, order);
+    await this.scenario.before?.(cell);
+    return present ?? (await this.startFollower(cell, order));
+  }
+
+  private async startFollower(cell: Cell, order: string): Promise<Follower> {
+    const number = ++this.followers;
+    const file = join(cell.dataDir, `order-${number}`);
+    await writeFile(file, order);
+    return {
+      ...(await cell.startScheduler(`scheduler ${number}`, { CREWTAB_FAILPOINT: `follow ${file}` })),
+      order: file,
+    };
+  }
+
+  /** It must be able to end in order. */
+  private async dismiss(): Promise<void> {
+    const { present } = this;
+    this.present = null;
+    if (!present) return;
+    await writeFile(present.order, '');
+    await endInOrder(present.process);
   }
 
   private async settle(cell: Cell, armed: StartedScheduler, help: Promise<string>): Promise<void> {
@@ -82,11 +155,12 @@ export class SchedulerStand {
   }
 
   /** One that was stopped in the middle of its start or end may give up: whoever started it starts it again. */
-  private async end(process: StartedProcess, isAtWork: boolean): Promise<void> {
+  private async end(process: StartedProcess, isToldToEnd: boolean, mayGiveUp: boolean): Promise<void> {
     try {
-      await endInOrder(process);
+      // A second SIGTERM would cut the rest of its end short.
+      await (isToldToEnd ? untilEndedInOrder(process) : endInOrder(process));
     } catch (error) {
-      if (isAtWork || !process.hasExited) throw error;
+      if (!mayGiveUp || !process.hasExited) throw error;
     }
   }
 
@@ -115,27 +189,26 @@ export class SchedulerStand {
   }
 }
 
-function hasBegunAndNotEnded(process: StartedProcess): boolean {
-  const log = process.tail(1_000);
-  return log.includes('scheduler ready') && !log.includes('scheduler stops');
+/** What it says after it may reach us later than the word of the crash point: logs are written behind. */
+function hasBegun(process: StartedProcess): boolean {
+  return process.tail(1_000).includes('scheduler ready');
 }
 
 /** All is done, and the point was not passed: it comes now and then, or when the process ends. */
-async function passedLater({ process }: StartedScheduler, hit: Promise<unknown>): Promise<unknown> {
-  try {
-    return await beforeLong(hit);
-  } catch {
-    process.kill('SIGTERM');
-    return beforeLong(hit);
-  }
+async function passedLater(hit: Promise<unknown>, mayEnd: boolean, tellToEnd: () => void): Promise<boolean> {
+  if (await isBeforeLong(hit)) return true;
+  tellToEnd();
+  return mayEnd && (await isBeforeLong(hit));
 }
 
-async function beforeLong(hit: Promise<unknown>): Promise<unknown> {
+async function isBeforeLong(hit: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the point was never passed')), PASSED_LATER_WITHIN_MS);
-  });
-  return Promise.race([hit, late]).finally(() => clearTimeout(timer));
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), PASSED_LATER_WITHIN_MS)));
+  return Promise.race([hit.then(() => true), late]).finally(() => clearTimeout(timer));
+}
+
+async function passedIn(file: string): Promise<string[]> {
+  return (await readFile(file, 'utf8')).trim().split('\n');
 }
 
 function tailOf(scheduler: StartedScheduler | null): string {

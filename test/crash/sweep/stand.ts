@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import type { ApiClient } from '../../e2e/support/api-client';
 import { createTestDatabase } from '../../support/database';
 import type { StartedProcess } from '../../support/processes';
-import { Cell, endInOrder, LEASE_MS, untilReady, type Environment } from './cell';
+import { Cell, endInOrder, LEASE_MS, SLOWNESS, untilReady, type Environment } from './cell';
 import { SCENARIOS, type Materials, type Place, type Scenario } from './scenarios';
+
+const RECORDERS_LEASE_MS = 60_000;
+const ENDED_WITHIN_MS = 180_000 * SLOWNESS;
 
 /**
  * Where cases are played one after the other: a healthy scheduler, a healthy worker that only ever adopts, and a worker
@@ -13,6 +16,7 @@ import { SCENARIOS, type Materials, type Place, type Scenario } from './scenario
 export class Stand {
   private armedOne: { readonly process: StartedProcess; readonly key: string } | null = null;
   private armedCount = 0;
+  private fillerRunId: string | null = null;
 
   private constructor(
     readonly place: Place,
@@ -51,9 +55,10 @@ export class Stand {
     return process;
   }
 
-  /** A worker that writes down every point that it passes. */
+  /** A worker that writes down every point that it passes. It must not lose its run, however busy the machine is. */
   startRecorder(file: string, scenario: Scenario): StartedProcess {
-    return this.startArmed(`record ${file}`, scenario.env?.(this.materials) ?? {});
+    const own = scenario.env?.(this.materials) ?? {};
+    return this.startArmed(`record ${file}`, { ...own, WORKER_LEASE: `${RECORDERS_LEASE_MS}ms` });
   }
 
   /** Ends the armed worker, which must be able to end in order if it still lives. */
@@ -67,6 +72,7 @@ export class Stand {
   async close(): Promise<void> {
     try {
       await this.disarm();
+      await this.endFiller();
       for (const process of [...this.healthy].reverse()) await endInOrder(process);
     } finally {
       await this.cell.close();
@@ -93,6 +99,14 @@ export class Stand {
     const team = await api.call<{ readonly id: string }>('POST', '/teams', { name: 'Filler', agents });
     const schedule = { teamId: team.id, name: 'filler', prompt: 'hang', cron: '0 0 1 1 *', timeout: '3h' };
     const { id } = await api.trigger((await api.createSchedule(schedule)).id);
+    this.fillerRunId = id;
     await api.untilRun(id, ({ phase }) => phase === 'monitoring');
+  }
+
+  /** Its agent would outlive everything else. */
+  private async endFiller(): Promise<void> {
+    if (this.fillerRunId === null) return;
+    await this.api.call('POST', `/runs/${this.fillerRunId}/cancel`);
+    await this.api.untilFinished(this.fillerRunId, ENDED_WITHIN_MS);
   }
 }

@@ -18,7 +18,7 @@ import { Stand } from './stand';
 export const ACTIONS: readonly Action[] = ['kill', 'stop'];
 
 /** Cases of workers at work side by side, by place. */
-const STANDS: Readonly<Record<Place, number>> = { docker: 2, process: 1 };
+const STANDS: Readonly<Record<Place, number>> = { docker: 2, process: 2 };
 /** For work on some of it: a regular expression of `docker`, `process`, and the names of the scheduler's scenarios. */
 const WANTED_LANES = new RegExp(process.env.CRASH_LANES ?? '');
 /** Numbers of databases in Redis, which has 16: workers' stands have those from 1. */
@@ -40,8 +40,11 @@ export class Sweep {
     const materials = await this.findMaterials();
     if (WANTED_LANES.test('docker')) await this.openWorkerLane('docker', 1, materials);
     if (WANTED_LANES.test('process')) await this.openWorkerLane('process', 1 + STANDS.docker, materials);
-    for (const [index, scenario] of SCHEDULER_SCENARIOS.entries())
-      if (WANTED_LANES.test(scenario.name)) this.openSchedulerLane(scenario, index);
+    let number = FIRST_SCHEDULER_STAND;
+    for (const scenario of SCHEDULER_SCENARIOS) {
+      if (WANTED_LANES.test(scenario.name)) this.openSchedulerLane(scenario, number);
+      number += scenario.stands;
+    }
     const recorded = await Promise.all(this.lanes.map((lane) => lane.record()));
     for (const point of points) this.plan(point, recorded.flat());
     this.work = Promise.all(this.lanes.map((lane) => lane.work()));
@@ -97,16 +100,17 @@ export class Sweep {
   }
 
   /** Of its own: what a scheduler does waits for nobody, so its cases are played beside all others. */
-  private openSchedulerLane(scenario: SchedulerScenario, index: number): void {
+  private openSchedulerLane(scenario: SchedulerScenario, firstNumber: number): void {
+    const atWork = new Set<string>();
+    const stands = Array.from(
+      { length: scenario.stands },
+      (_, at) => new SchedulerStand(scenario, firstNumber + at, atWork),
+    );
     this.lanes.push(
-      new Lane<SchedulerStand, SchedulerScenario>(
-        [new SchedulerStand(scenario, FIRST_SCHEDULER_STAND + index)],
-        [scenario],
-        {
-          record: (_, stand) => stand.record(),
-          crash: (_, stand, point, action) => stand.play(point, action),
-        },
-      ),
+      new Lane<SchedulerStand, SchedulerScenario>(stands, [scenario], {
+        record: (_, stand) => stand.record(),
+        crash: (_, stand, point, action) => stand.play(point, action),
+      }),
     );
   }
 }
