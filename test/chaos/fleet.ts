@@ -60,6 +60,10 @@ export class Fleet {
     return found;
   }
 
+  get workers(): readonly Member[] {
+    return this.members.filter(({ name }) => name.startsWith('worker '));
+  }
+
   /** Every process runs again, and none is stopped. */
   async heal(): Promise<void> {
     await Promise.all(this.members.map((member) => member.heal()));
@@ -70,6 +74,11 @@ export class Fleet {
     const sum = (when: 'atStart' | 'whenReady'): number =>
       this.members.reduce((total, { endedByItself }) => total + endedByItself[when], 0);
     return { atStart: sum('atStart'), whenReady: sum('whenReady') };
+  }
+
+  /** Of processes that were ready and ended by themselves. */
+  lastWords(): readonly string[] {
+    return this.members.flatMap(({ lastWords }) => lastWords);
   }
 
   /** SIGTERM to all; SIGKILL to what has not ended after `withinMs`. @returns names of those that had to be killed. */

@@ -16,6 +16,8 @@ export interface ChaosResult {
   readonly lateToStop: readonly string[];
   /** Processes that nobody had asked to end: while they started, and when they were ready. */
   readonly endedByThemselves: { readonly atStart: number; readonly whenReady: number };
+  /** Of those that were ready. */
+  readonly lastWords: readonly string[];
   readonly runs: Readonly<Record<string, number>>;
   readonly errorCodes: Readonly<Record<string, number>>;
   readonly convergedAfterMs: number | null;
@@ -54,6 +56,7 @@ function summary(result: ChaosResult): string {
       : `everything was over and gone ${(convergedAfterMs / 1_000).toFixed(1)} s after healing`,
     ...Object.entries(result.leftOut).map(([kind, why]) => `! left out: ${kind} (${why})`),
     `${result.endedByThemselves.atStart} starts failed and were repeated; ${result.endedByThemselves.whenReady} processes that were ready ended by themselves`,
+    ...result.lastWords.map((words) => `! ${words}`),
     ...result.lateToStop.map((name) => `✗ ${name} did not end within 10 s of SIGTERM`),
     ...result.harnessProblems.map((problem) => `✗ the harness: ${problem}`),
   ].join('\n');

@@ -13,6 +13,7 @@ import type { ChaosOptions } from './options';
 import { planFaults } from './plan';
 import { report, type ChaosResult } from './report';
 import { Resources } from './resources';
+import { callTheRoll, type CalledWorker } from './roll-call';
 import { SeededRandom } from './seeded-random';
 import type { Shutdown } from './shutdown';
 import { Witness } from './witness';
@@ -26,6 +27,13 @@ const CONVERGE_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 30_000;
 const SHUTDOWN_LIMIT_MS = 10_000;
+
+interface Ending {
+  readonly startedAt: Date;
+  readonly healedAt: Date;
+  readonly convergedAt: Date | null;
+  readonly workers: readonly CalledWorker[];
+}
 
 export type ChaosTask = ChaosOptions & { readonly projectDir: string };
 
@@ -80,9 +88,12 @@ class Chaos {
     this.client.start();
     const nemesis = new Nemesis({ ...ground, installationId: this.installationId, resources: new Resources() });
     const healedAt = await this.harm(nemesis);
-    const convergedAt = await this.converge(healedAt);
+    const firstOverAt = await this.converge(healedAt);
+    const workers = await this.callTheRoll(healedAt);
+    const isOverAgain = (await this.converge(new Date())) !== null;
     const lateToStop = await ground.fleet.stop(SHUTDOWN_LIMIT_MS);
-    await this.keepEvidence(startedAt, healedAt, convergedAt);
+    const convergedAt = isOverAgain ? firstOverAt : null;
+    await this.keepEvidence({ startedAt, healedAt, convergedAt, workers });
     return {
       seed: task.seed,
       minutes: task.minutes,
@@ -92,6 +103,7 @@ class Chaos {
       harnessProblems: [...nemesis.problems, ...this.client.problems],
       lateToStop,
       endedByThemselves: ground.fleet.endedByThemselves(),
+      lastWords: ground.fleet.lastWords(),
       runs: await witness.countByStatus(),
       errorCodes: await witness.errorCodes(),
       convergedAfterMs: convergedAt === null ? null : convergedAt.getTime() - healedAt.getTime(),
@@ -134,12 +146,27 @@ class Chaos {
     }
   }
 
+  private callTheRoll(healedAt: Date): Promise<readonly CalledWorker[]> {
+    const { ground, witness, client } = this;
+    return callTheRoll({
+      since: healedAt,
+      withinMs: CONVERGE_WITHIN_MS - (Date.now() - healedAt.getTime()),
+      workers: async () => {
+        const ids = await witness.workerIds();
+        return ground.fleet.workers.map(({ name, pid }) => ({ name, id: ids.get(pid ?? 0) ?? null }));
+      },
+      takers: (since) => witness.takersSince(since),
+      isOver: async () => (await witness.countActive()) === 0,
+      askForRuns: (count) => client.askForShortRuns(count).catch((error: unknown) => client.note(error)),
+    });
+  }
+
   private async isEngineClean(): Promise<boolean> {
     const left = await whatIsLeft(this.ground.docker.http, this.ground.dataDir);
     return ofRuns(left, this.installationId).length === 0 && left.files.length === 0;
   }
 
-  private async keepEvidence(startedAt: Date, healedAt: Date, convergedAt: Date | null): Promise<void> {
+  private async keepEvidence({ startedAt, healedAt, convergedAt, workers }: Ending): Promise<void> {
     const { evidence, docker, dataDir, postgres } = this.ground;
     evidence.writeJson('engine-left.json', await whatIsLeft(docker.http, dataDir));
     await this.witness.dump(join(evidence.path, 'tables'));
@@ -153,6 +180,7 @@ class Chaos {
       installationId: this.installationId,
       decoys: this.decoys,
       hosts: await this.witness.hosts(),
+      workers,
       databaseUrl: postgres.url,
     });
   }

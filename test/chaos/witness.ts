@@ -30,11 +30,14 @@ const TRAIL = `
     VALUES (NEW.id, NEW.enabled, NEW.cron, NEW.timezone, NEW.overlap, NEW.catch_up, NEW.next_fire_at, NEW.deleted_at);
     RETURN NULL;
   END $$;
-  CREATE OR REPLACE TRIGGER chaos_run_trail AFTER INSERT OR UPDATE ON schedule_runs
-    FOR EACH ROW EXECUTE FUNCTION chaos_note_run();
-  CREATE OR REPLACE TRIGGER chaos_schedule_trail AFTER INSERT OR UPDATE ON schedules
-    FOR EACH ROW EXECUTE FUNCTION chaos_note_schedule();
 `;
+/** Each in a transaction of its own: one that held both tables could meet one of the product's in a deadlock. */
+const TRIGGERS = [
+  `CREATE OR REPLACE TRIGGER chaos_run_trail AFTER INSERT OR UPDATE ON schedule_runs
+    FOR EACH ROW EXECUTE FUNCTION chaos_note_run()`,
+  `CREATE OR REPLACE TRIGGER chaos_schedule_trail AFTER INSERT OR UPDATE ON schedules
+    FOR EACH ROW EXECUTE FUNCTION chaos_note_schedule()`,
+];
 /** Keys are nobody's business, and a sealed answer proves nothing. */
 const NOT_DUMPED = ['api_keys', 'idempotency_keys', '_prisma_migrations'];
 const QUERY_TIMEOUT_MS = 5_000;
@@ -51,7 +54,7 @@ export class Witness {
   }
 
   async keepTrail(): Promise<void> {
-    await this.pool.query(TRAIL);
+    for (const statement of [TRAIL, ...TRIGGERS]) await this.pool.query(statement);
   }
 
   async installationId(): Promise<string> {
@@ -89,6 +92,24 @@ export class Witness {
        GROUP BY 1 ORDER BY 2 DESC`,
     );
     return Object.fromEntries(rows.map(({ code, count }) => [code, count]));
+  }
+
+  /** Ids of worker processes, by their pid on this machine. */
+  async workerIds(): Promise<ReadonlyMap<number, string>> {
+    const { rows } = await this.pool.query<{ id: string; pid: number }>(
+      'SELECT id, pid FROM workers ORDER BY started_at',
+    );
+    return new Map(rows.map(({ id, pid }) => [pid, id]));
+  }
+
+  /** Ids of the workers that took any run which was asked for later than `since`. */
+  async takersSince(since: Date): Promise<ReadonlySet<string>> {
+    const { rows } = await this.pool.query<{ owner: string }>(
+      `SELECT DISTINCT t.owner FROM chaos_run_trail t JOIN schedule_runs r ON r.id = t.run_id
+       WHERE r.queued_at > $1 AND t.owner IS NOT NULL`,
+      [since],
+    );
+    return new Set(rows.map(({ owner }) => owner));
   }
 
   /** All tables, one file each, one row a line, in one snapshot. */

@@ -87,6 +87,7 @@ export const healedFile = z.object({
   installationId: z.string(),
   decoys: z.array(z.object({ kind: z.string(), name: z.string(), id: z.string() })),
   hosts: z.array(z.unknown()),
+  workers: z.array(z.object({ name: z.string(), id: maybeText })),
 });
 
 const engineObject = z
@@ -199,6 +200,7 @@ export const runTrailRow = z
     status: z.string(),
     phase: z.string(),
     epoch: z.number(),
+    owner: maybeText,
   })
   .transform(({ run_id: runId, ...row }) => ({ ...row, runId }));
 

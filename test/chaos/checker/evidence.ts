@@ -67,6 +67,8 @@ export interface Healed {
   readonly installationId: string;
   readonly decoys: readonly { readonly kind: string; readonly name: string; readonly id: string }[];
   readonly hosts: readonly unknown[];
+  /** Those that ran when all was whole again. Without an id: it had shown no sign of life by then. */
+  readonly workers: readonly { readonly name: string; readonly id: string | null }[];
 }
 
 /** A container, network or volume that stands after convergence. */
@@ -95,6 +97,7 @@ export interface RunState {
   readonly status: string;
   readonly phase: string;
   readonly epoch: number;
+  readonly owner: string | null;
 }
 
 export interface ScheduleRow {

@@ -109,6 +109,7 @@ const HEALED = {
   installationId: 'i',
   decoys: [{ kind: 'container', name: 'decoy', id: 'decoy-1' }],
   hosts: [{ name: 'a' }],
+  workers: [{ name: 'worker 1', id: 'w-1' }],
 };
 
 describe('reading an evidence folder', () => {

@@ -1,6 +1,15 @@
 import type { InvariantName } from '@crewtab/domain/invariants';
 import type { ApiRequest, Evidence, Fault, MessageRow, RunRow, RunState, Tables } from './evidence';
-import { aRequest, aRun, at, EXCLUSIVE, INSTALLATION, PAUSED_AFTER, STEADY } from './valid-evidence.spec-support';
+import {
+  aRequest,
+  aRun,
+  at,
+  EXCLUSIVE,
+  INSTALLATION,
+  PAUSED_AFTER,
+  STEADY,
+  WORKER,
+} from './valid-evidence.spec-support';
 
 export interface Spoilt {
   readonly invariant: InvariantName;
@@ -136,19 +145,19 @@ export const SPOILT: readonly Spoilt[] = [
     invariant: 'I4',
     how: 'a terminal status that became another one and was never shown',
     spoil: (evidence) =>
-      withTrail(evidence, { at: at(3), runId: FIRST, status: 'failed', phase: 'finished', epoch: 1 }),
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'failed', phase: 'finished', epoch: 1, owner: null }),
   },
   {
     invariant: 'I7',
     how: 'a change by an older epoch',
     spoil: (evidence) =>
-      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'finished', epoch: 0 }),
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'finished', epoch: 0, owner: null }),
   },
   {
     invariant: 'I7',
     how: 'a phase that went back',
     spoil: (evidence) =>
-      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'prompting', epoch: 1 }),
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'prompting', epoch: 1, owner: WORKER }),
   },
   {
     invariant: 'I5',
@@ -373,6 +382,16 @@ export const SPOILT: readonly Spoilt[] = [
       healed: { ...evidence.healed, convergedAt: evidence.healed.healedAt + 120_000 },
     }),
   },
+  ...(
+    [
+      ['a worker that takes no runs any more', { name: 'worker 2', id: 'worker-2' }],
+      ['a worker without a sign of life', { name: 'worker 2', id: null }],
+    ] as const
+  ).map(([how, worker]): Spoilt => ({
+    invariant: 'I15',
+    how,
+    spoil: ({ healed, ...evidence }) => ({ ...evidence, healed: { ...healed, workers: [...healed.workers, worker] } }),
+  })),
   {
     invariant: 'I15',
     how: 'a run that is over and not torn down',

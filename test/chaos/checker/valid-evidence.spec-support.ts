@@ -7,6 +7,7 @@ export const MINUTE = 60_000;
 export const INSTALLATION = 'inst-1';
 export const STEADY = 'schedule-steady';
 export const EXCLUSIVE = 'schedule-exclusive';
+export const WORKER = 'worker-1';
 /** The steady schedule is paused in the minute after this one, and stays so. */
 export const PAUSED_AFTER = 6;
 const LEADER = { name: 'lead', role: 'leader', protocol: 'acp' };
@@ -20,9 +21,10 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
     .filter((minute) => minute % 2 === 0)
     .map((minute) => ({ ...aRun(EXCLUSIVE, minute, prompt), exclusive: true }));
   const manual = { ...aRun(STEADY, 1, prompt), id: 'run-manual', trigger: 'manual', requestKey: 'key-1' };
+  const afterHealing = { ...aRun(STEADY, minutes, prompt), ...calledAt(minutes) };
   const missed = { ...aRun(STEADY, 0, prompt), ...NEVER_RAN };
   const skipped = { ...aRun(EXCLUSIVE, 0, prompt), ...NEVER_RAN, status: 'skipped', errorCode: 'overlap_skipped' };
-  const ran = [...steady, ...exclusive, manual];
+  const ran = [...steady, ...exclusive, manual, afterHealing];
   return {
     prompts: ran.map(({ id, startedAt }) => ({
       at: (startedAt ?? 0) + 1_000,
@@ -44,6 +46,7 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
       installationId: INSTALLATION,
       decoys: [{ kind: 'container', name: 'team-run-decoy', id: 'decoy-1' }],
       hosts: [],
+      workers: [{ name: 'worker 1', id: WORKER }],
     },
     engineLeft: [
       { kind: 'container', name: 'team-run-decoy', id: 'decoy-1', labels: {} },
@@ -65,6 +68,17 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
     },
   };
 }
+
+/** The run by which the worker showed, after healing, that it takes work. */
+const calledAt = (minute: number): Partial<RunRow> => ({
+  id: 'run-called',
+  trigger: 'manual',
+  requestKey: 'key-2',
+  scheduledFor: at(minute, 52_000),
+  queuedAt: at(minute, 52_000),
+  startedAt: at(minute, 52_100),
+  finishedAt: at(minute, 59_000),
+});
 
 const NEVER_RAN = {
   status: 'missed',
@@ -119,8 +133,8 @@ function conversationOf(runId: string, chunks: number): MessageRow[] {
 
 function trailOf({ id, startedAt, finishedAt, status }: RunRow): RunState[] {
   return [
-    { at: startedAt ?? 0, runId: id, status: 'running', phase: 'deploying', epoch: 1 },
-    { at: finishedAt ?? 0, runId: id, status, phase: 'finished', epoch: 1 },
+    { at: startedAt ?? 0, runId: id, status: 'running', phase: 'deploying', epoch: 1, owner: WORKER },
+    { at: finishedAt ?? 0, runId: id, status, phase: 'finished', epoch: 1, owner: null },
   ];
 }
 
@@ -165,6 +179,13 @@ function requestsOf(manualId: string, minutes: number): ApiRequest[] {
       idempotencyKey: 'key-1',
       status: 202,
       answer: { id: manualId, scheduleId: STEADY, status: 'queued' },
+    }),
+    aRequest(minutes, 52_000, {
+      method: 'POST',
+      path: `/api/v1/schedules/${STEADY}/trigger`,
+      idempotencyKey: 'key-2',
+      status: 202,
+      answer: { id: 'run-called', scheduleId: STEADY, status: 'queued' },
     }),
     aRequest(2, 10_000, { answer: { items: [{ id: STEADY, cron: '* * * * *', status: 'running' }] } }),
     aRequest(2, 40_000, { answer: { items: [{ id: STEADY, cron: '* * * * *', status: 'idle' }] } }),

@@ -7,9 +7,11 @@ const ALLOWED_MS = 60_000;
 
 /**
  * I15 from healed.json (when the faults stopped, and when nothing was open any more) and from the rows after it: nothing
- * that should have ended by then is open. Runs that are long by nature (deadline ahead) may go on.
+ * that should have ended by then is open. Runs that are long by nature (deadline ahead) may go on. From the trail: each
+ * worker took a run that was asked for after the healing.
  */
-export function checkConverges({ healed, faults, tables }: Evidence): CheckResult {
+export function checkConverges(evidence: Evidence): CheckResult {
+  const { healed, faults, tables } = evidence;
   const findings = new Findings();
   findings.count();
   if (healed.convergedAt === null)
@@ -29,7 +31,22 @@ export function checkConverges({ healed, faults, tables }: Evidence): CheckResul
     const open = openObligation(run, healed.healedAt, end);
     if (open) findings.violate(`run ${run.id}`, open, run.finishedAt ?? run.deadlineAt);
   }
+  checkWorkersWork(evidence, findings);
   return findings.result();
+}
+
+function checkWorkersWork({ healed: { healedAt, workers }, tables }: Evidence, findings: Findings): void {
+  if (!tables.runTrail) return findings.warn('no trail of the changes of runs was kept: who takes runs was not judged');
+  if (workers.length === 0) findings.warn('no workers are named: whether they take runs was not tested');
+  const late = new Set(tables.runs.filter(({ queuedAt }) => queuedAt > healedAt).map(({ id }) => id));
+  const taken = tables.runTrail.filter(({ at, runId }) => late.has(runId) && at <= healedAt + ALLOWED_MS);
+  const takers = new Set(taken.map(({ owner }) => owner));
+  for (const { name, id } of workers) {
+    findings.count();
+    if (id === null) findings.violate(name, 'showed no sign of life after the healing', healedAt);
+    else if (!takers.has(id))
+      findings.violate(name, `(${id}) took none of the ${late.size} runs after the healing`, healedAt);
+  }
 }
 
 function openObligation(run: RunRow, healedAt: number, end: number): string | null {

@@ -1,0 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface RollCallOptions {
+  /** Runs that are asked for later than this count. */
+  readonly since: Date;
+  readonly withinMs: number;
+  readonly isOver: () => Promise<boolean>;
+  /** Ids of workers that took any run since. */
+  readonly takers: (since: Date) => Promise<ReadonlySet<string>>;
+  /** Ids of those that must; without an id while it shows no sign of life. */
+  readonly workers: () => Promise<readonly CalledWorker[]>;
+  readonly askForRuns: (count: number) => Promise<void>;
+}
+
+export interface CalledWorker {
+  readonly name: string;
+  readonly id: string | null;
+}
+
+const LOOK_EVERY_MS = 250;
+
+/**
+ * A worker that lives, shows signs of life, and has quietly stopped to take runs harms nobody while others take them:
+ * nothing of what is wrong then shows in any run. So short runs are asked for until each worker took one.
+ * @returns who was called; whether each came shows in the trail.
+ */
+export async function callTheRoll(options: RollCallOptions): Promise<readonly CalledWorker[]> {
+  const until = Date.now() + options.withinMs;
+  for (;;) {
+    const [workers, takers] = await Promise.all([options.workers(), options.takers(options.since)]);
+    const isComplete = workers.every(({ id }) => id !== null && takers.has(id));
+    if (isComplete || Date.now() > until) return workers;
+    // Idle workers are served in the order in which they began to wait.
+    if (await options.isOver()) await options.askForRuns(workers.length);
+    await delay(LOOK_EVERY_MS);
+  }
+}
