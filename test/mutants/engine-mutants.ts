@@ -20,6 +20,18 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit(HOLDER),
   },
   {
+    name: 'room-is-said-at-changes-only',
+    breaks: 'A worker that stood still at a bad moment waits for ever, and takes no run any more.',
+    edits: [
+      {
+        file: `${RUNNING}/run-holder.ts`,
+        search: 'work: async () => this.check(),',
+        replace: 'work: async () => this.letGoOfStale(),',
+      },
+    ],
+    caughtBy: unit(HOLDER),
+  },
+  {
     name: 'request-id-is-reused',
     breaks: 'Two delegated tasks have one id on the wire: the answer to the first is taken for that to the second.',
     edits: [
@@ -73,11 +85,47 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${RUNNING}/run-holder.ts`,
-        search: 'if (driver.isStopped || nowMs - renewedAtMs < this.leaseMs * LET_GO_AFTER) continue;',
-        replace: 'if (nowMs - renewedAtMs < Infinity) continue;',
+        search: 'if (nowMs - held.renewedAtMs >= this.leaseMs * LET_GO_AFTER) {',
+        replace: 'if (nowMs - held.renewedAtMs >= Infinity) {',
       },
     ],
     caughtBy: unit(HOLDER),
+  },
+  {
+    name: 'hanging-step-keeps-the-run',
+    breaks: 'A step that never comes back holds its run for as long as its worker lives (I4).',
+    edits: [
+      {
+        file: `${RUNNING}/run-holder.ts`,
+        search: 'held.driver.stepForMs >= this.deps.options.stepLimitMs)',
+        replace: 'held.driver.stepForMs >= Infinity)',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/step-watch.spec.ts`),
+  },
+  {
+    name: 'run-that-was-let-go-is-renewed',
+    breaks: 'A worker that let a run go renews its lease all the same while a last call of it hangs (I4).',
+    edits: [
+      {
+        file: `${RUNNING}/run-holder.ts`,
+        search: 'if (this.held.get(runId) !== held) return;\n    this.held.delete(runId);',
+        replace: 'if (this.held.get(runId) !== held) return;',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/step-watch.spec.ts`),
+  },
+  {
+    name: 'renewal-that-hangs-is-waited-for',
+    breaks: 'A worker whose renewal never comes back takes up no run any more (I4, I15).',
+    edits: [
+      {
+        file: 'libs/engine/rounds.ts',
+        search: 'if (!(await isSettledWithin(clock, limitMs, work()))) onOverdue(limitMs);',
+        replace: 'if (!(await isSettledWithin(clock, Infinity * limitMs, work()))) onOverdue(limitMs);',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/step-watch.spec.ts`),
   },
   {
     name: 'let-go-by-the-wall-clock',

@@ -10,6 +10,30 @@ const FIRING = 'libs/store-prisma/fire-statements.ts';
 /** Faults in the statements that decide. Only a real Postgres can notice them: the fakes do not share the SQL. */
 export const STORE_MUTANTS: readonly Mutant[] = [
   {
+    name: 'silent-writer-keeps-the-lock',
+    breaks: 'A scheduler that stands still keeps all others from putting alarm clocks for as long as it is connected.',
+    edits: [
+      {
+        file: 'libs/store-prisma/single-writer.ts',
+        search: "set_config('idle_in_transaction_session_timeout', $1, true)",
+        replace: "set_config('application_name', $1, true)",
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/single-writer.spec.ts' },
+  },
+  {
+    name: 'crashed-request-makes-another',
+    breaks: 'A request that is repeated after a crash gets another id for what it makes, and makes it twice.',
+    edits: [
+      {
+        file: 'libs/store-prisma/prisma-idempotency-store.ts',
+        search: 'THEN EXCLUDED.resource_id ELSE k.resource_id END',
+        replace: 'THEN EXCLUDED.resource_id ELSE EXCLUDED.resource_id END',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/access-and-idempotency.spec.ts' },
+  },
+  {
     name: 'claim-keeps-the-epoch',
     breaks: 'A worker that takes a run over gets the same epoch as the one before it, so neither is fenced off (I7).',
     edits: [

@@ -2,6 +2,7 @@ import { openStore } from '@crewtab/store-prisma/open-store';
 import { hostStoreContract } from '@crewtab/testing/stores/host-store-contract';
 import { Client } from 'pg';
 import { createTestDatabase } from '../../support/database';
+import { eventually } from '../../support/wait-for';
 import { pastTheGuard, runStoreSubject } from './run-store-subject';
 import { ENCRYPTION_KEY, StoreFixture } from './store-fixture';
 
@@ -72,8 +73,9 @@ it('what is going on now is found without reading history', async () => {
   await store.hosts.endLostRuns('s', 60_000);
   await store.hosts.claimObligations({ workerId: 'w', host: 'h' }, 1);
   await store.hosts.readSystem();
-  // The end of its sessions tells what they did.
+  // A session tells what it read when it ends, which is some time after its client has closed it.
   await store.close();
+  await eventually(() => isAloneInDatabase(client));
   const sql = `SELECT seq_scan::int AS seq, idx_scan::int AS idx FROM pg_stat_user_tables WHERE relname = 'schedule_runs'`;
   const { rows } = await client.query<{ seq: number; idx: number }>(sql);
   await client.end();
@@ -81,3 +83,9 @@ it('what is going on now is found without reading history', async () => {
   expect(rows).toEqual([{ seq: 0, idx: expect.any(Number) as number }]);
   expect(rows[0]?.idx).toBeGreaterThanOrEqual(5);
 });
+
+/** A session's statistics are written before it leaves pg_stat_activity (PostgreSQL: before_shmem_exit callbacks). */
+async function isAloneInDatabase(client: Client): Promise<boolean> {
+  const others = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+  return (await client.query(others)).rowCount === 0;
+}
