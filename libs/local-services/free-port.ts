@@ -1,7 +1,15 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { LocalServiceError, systemErrorCode } from './service-error';
 
 const LOOPBACK = '127.0.0.1';
+/**
+ * Below what Linux (32768, ip_local_port_range) and macOS (49152) give to outgoing connections: one of those may take a
+ * port that its server is only about to listen on, or listens on again after a restart.
+ */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 29_999;
+const TRIES = 100;
 
 /**
  * A TCP port that nobody listens on at this moment: the preferred one if it is free, otherwise any. Somebody else can
@@ -9,6 +17,10 @@ const LOOPBACK = '127.0.0.1';
  */
 export async function findFreePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && !(await isPortBusy(preferred))) return preferred;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (!(await isPortBusy(port))) return port;
+  }
   const port = await tryListen(0, LOOPBACK);
   if (port === null) throw new Error('the operating system has no free port');
   return port;

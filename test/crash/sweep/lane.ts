@@ -1,4 +1,5 @@
 import type { Action } from './crash-case';
+import type { Turns } from './turns';
 
 /** Each write to an agent's stdin is of another kind (handshake, session, prompt): all are swept, of others the first. */
 const EVERY_PASS = /(stdin|agent-channel)\.write:/;
@@ -30,6 +31,8 @@ export class Lane<S extends Closable, X extends { readonly name: string }> {
     private readonly stands: readonly S[],
     private readonly scenarios: readonly X[],
     private readonly play: Play<S, X>,
+    /** Of all lanes together. */
+    private readonly turns: Turns,
   ) {}
 
   /** In the order of the scenarios. */
@@ -48,7 +51,10 @@ export class Lane<S extends Closable, X extends { readonly name: string }> {
   async work(): Promise<void> {
     await Promise.all(
       this.stands.map(async (stand) => {
-        for (let next = this.queue.shift(); next; next = this.queue.shift()) await next(stand);
+        while (this.queue.length > 0)
+          await this.turns.take(async () => {
+            await this.queue.shift()?.(stand);
+          });
       }),
     );
   }

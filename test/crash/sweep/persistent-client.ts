@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cell } from './cell';
 import { SLOWNESS } from './cell';
 
 const ANSWER_WITHIN_MS = 5_000 * SLOWNESS;
-const ATTEMPTS = 20;
+/** Until a request is given up: a bound for busy machines, ms. */
+const DONE_WITHIN_MS = 180_000 * SLOWNESS;
+/** Before the same scheduler is asked again: it may only be slow, ms. */
+const ASK_AGAIN_AFTER_MS = 500;
 
 /** A client as docs describe a good one: one Idempotency-Key per POST, and the same request again until it is answered. */
 export class PersistentClient {
@@ -13,23 +17,26 @@ export class PersistentClient {
   constructor(
     private readonly cell: Cell,
     private url: string,
-    /** Resolves with the address of a scheduler that is well, when the one that was asked has met its crash point. */
-    private readonly findAnother: () => Promise<string>,
+    /** Resolves with the address of a scheduler that is well, once the one that was asked has met its crash point. */
+    private readonly another: Promise<string> = never(),
   ) {}
 
   /** @returns the answer's body. A 404 for what is asked again is an answer too: it was done the first time. */
   async call<T>(method: string, path: string, body?: unknown, accepted: readonly number[] = []): Promise<T> {
     const key = method === 'POST' ? randomUUID() : null;
     if (key !== null) this.keys.push(key);
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const until = performance.now() + DONE_WITHIN_MS;
+    let seen = 'no answer';
+    for (let attempt = 1; performance.now() < until; attempt++) {
       const answer = await this.attempt(method, path, body, key).catch(() => null);
-      if (answer === null) this.url = await this.findAnother();
+      seen = answer ? `${answer.status} ${answer.text}` : 'no answer';
+      if (answer === null || answer.status === 503) await this.findBetter();
       else if (answer.status === 409 && answer.text.includes('idempotency_in_progress')) await this.letAMinutePass();
       else if (answer.status < 300 || accepted.includes(answer.status)) return parsed<T>(answer.text);
       else if (answer.status === 404 && attempt > 1) return parsed<T>(answer.text);
-      else throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+      else break;
     }
-    throw new Error(`${method} ${path}: no answer in ${ATTEMPTS} attempts`);
+    throw new Error(`${method} ${path}: ${seen}`);
   }
 
   private async attempt(
@@ -38,7 +45,10 @@ export class PersistentClient {
     body: unknown,
     key: string | null,
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const response = await fetch(`${this.url}/api/v1${path}`, {
+    const { url } = this;
+    const isOvertaken = new AbortController();
+    void this.another.then((better) => better === url || isOvertaken.abort()).catch(() => undefined);
+    const response = await fetch(`${url}/api/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.cell.apiKey}`,
@@ -46,9 +56,18 @@ export class PersistentClient {
         ...(key === null ? {} : { 'idempotency-key': key }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: AbortSignal.any([isOvertaken.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
     });
     return { status: response.status, text: await response.text() };
+  }
+
+  /** One that came in place of the one that was asked; or the same again, which may only be slow. */
+  private async findBetter(): Promise<void> {
+    const hasChosen = new AbortController();
+    const same = delay(ASK_AGAIN_AFTER_MS, this.url, { signal: hasChosen.signal });
+    same.catch(() => undefined);
+    const better = this.another.then((url) => (url === this.url ? same : url));
+    this.url = await Promise.race([better, same]).finally(() => hasChosen.abort());
   }
 
   /** A reservation of a request that nobody answered is given anew after a minute; the clock is put back instead. */
@@ -61,4 +80,8 @@ export class PersistentClient {
 
 function parsed<T>(text: string): T {
   return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
+function never(): Promise<string> {
+  return new Promise(() => undefined);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileAgent } from '../../../images/build/compile-agent';
 import { startDockerProxy, type DockerProxy } from '../../e2e/support/docker-proxy';
@@ -14,11 +14,14 @@ import { SCENARIOS, type Materials, type Place, type Scenario } from './scenario
 import { SCHEDULER_SCENARIOS, type SchedulerScenario } from './scheduler-scenarios';
 import { SchedulerStand } from './scheduler-stand';
 import { Stand } from './stand';
+import { Turns } from './turns';
 
 export const ACTIONS: readonly Action[] = ['kill', 'stop'];
 
-/** Cases of workers at work side by side, by place. */
-const STANDS: Readonly<Record<Place, number>> = { docker: 2, process: 2 };
+/** Stands for cases of workers, by place: so many that all lanes take about as long. */
+const STANDS: Readonly<Record<Place, number>> = { docker: 3, process: 2 };
+/** Cases at play at the same time, for each core: about half of the time they wait for a lease to run out. */
+const CASES_PER_CORE = 2;
 /** For work on some of it: a regular expression of `docker`, `process`, and the names of the scheduler's scenarios. */
 const WANTED_LANES = new RegExp(process.env.CRASH_LANES ?? '');
 /** Numbers of databases in Redis, which has 16: workers' stands have those from 1. */
@@ -28,6 +31,7 @@ const FIRST_SCHEDULER_STAND = 8;
 export class Sweep {
   private readonly results = new Map<string, Promise<Error | null>>();
   private readonly lanes: (Lane<Stand, Scenario> | Lane<SchedulerStand, SchedulerScenario>)[] = [];
+  private readonly turns = new Turns(CASES_PER_CORE * availableParallelism());
   private proxy: DockerProxy | null = null;
   private folder: string | null = null;
   private work: Promise<unknown> = Promise.resolve();
@@ -86,10 +90,15 @@ export class Sweep {
     const stands: Stand[] = [];
     const scenarios = SCENARIOS.filter((scenario) => scenario.place === place);
     this.lanes.push(
-      new Lane<Stand, Scenario>(stands, scenarios, {
-        record: recordRun,
-        crash: (scenario, stand, point, action, hit) => runCase({ scenario, point, action, hit }, stand),
-      }),
+      new Lane<Stand, Scenario>(
+        stands,
+        scenarios,
+        {
+          record: recordRun,
+          crash: (scenario, stand, point, action, hit) => runCase({ scenario, point, action, hit }, stand),
+        },
+        this.turns,
+      ),
     );
     // One after the other: together they would keep each other waiting.
     for (let index = 0; index < STANDS[place]; index++) {
@@ -107,10 +116,15 @@ export class Sweep {
       (_, at) => new SchedulerStand(scenario, firstNumber + at, atWork),
     );
     this.lanes.push(
-      new Lane<SchedulerStand, SchedulerScenario>(stands, [scenario], {
-        record: (_, stand) => stand.record(),
-        crash: (_, stand, point, action) => stand.play(point, action),
-      }),
+      new Lane<SchedulerStand, SchedulerScenario>(
+        stands,
+        [scenario],
+        {
+          record: (_, stand) => stand.record(),
+          crash: (_, stand, point, action) => stand.play(point, action),
+        },
+        this.turns,
+      ),
     );
   }
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../support/wait-for';
 
 /** What the e2e tests say and read of the REST API: the parts of docs' shapes that they use. */
@@ -78,6 +80,8 @@ interface Page<T> {
 
 /** Between two looks at a run: rarely enough that many waiting tests do not slow the runs down. */
 const LOOK_EVERY_MS = 200;
+/** Until a request is given up that cannot be answered. */
+const ATTEMPTS = 20;
 
 export class ApiClient {
   constructor(
@@ -149,19 +153,33 @@ export class ApiClient {
     return (await fetch(`${this.baseUrl}/metrics`)).text();
   }
 
-  /** @throws Error with the answer's own words for every status but 2xx. */
+  /**
+   * A POST has an Idempotency-Key, and what could not be answered for want of a service is asked again, as docs/errors.md
+   * advises: on a busy machine Postgres may be late.
+   * @throws Error with the answer's own words for every other status but 2xx.
+   */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(`${this.baseUrl}/api/v1${path}`, {
+    const key = method === 'POST' ? randomUUID() : null;
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await this.request(method, path, body, key);
+      const text = await response.text();
+      if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+      const retryAfter = response.headers.get('retry-after');
+      if (retryAfter === null || attempt === ATTEMPTS) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+      await delay(Number(retryAfter) * 1_000);
+    }
+  }
+
+  private request(method: string, path: string, body: unknown, key: string | null): Promise<Response> {
+    return fetch(`${this.baseUrl}/api/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.apiKey}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(key === null ? {} : { 'idempotency-key': key }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 }
 

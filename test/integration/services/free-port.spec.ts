@@ -27,6 +27,12 @@ describe('ports', () => {
     expect(await findFreePort(busyPort)).not.toBe(busyPort);
   });
 
+  it('gives none that the operating system may give to an outgoing connection', async () => {
+    const ports = await Promise.all(Array.from({ length: 20 }, () => findFreePort()));
+    expect(Math.max(...ports)).toBeLessThan(32_768);
+    expect(new Set(ports).size).toBeGreaterThan(15);
+  });
+
   it('names the setting that chooses another port', async () => {
     await expect(requireFreePort(busyPort, 'PORT')).rejects.toMatchObject({
       message: `port ${busyPort} is already in use`,
