@@ -3,31 +3,38 @@ const SHUTDOWN_LIMIT_MS = 9_000;
 
 /**
  * The life of a process: starts it, ends it in an orderly way at SIGTERM or SIGINT, and exits with 1 and one clear line
- * when it cannot start. A second signal, or a shutdown that takes too long, ends it at once.
+ * when it cannot start. A second signal, or a shutdown that takes too long, ends it at once. One that is told to stop while
+ * it starts, which may wait for a service that is away, stops when it has started, or at the same limit.
+ * @param limitMs longest that a shutdown may take, ms
  */
-export async function runProcess(name: string, start: () => Promise<{ stop(): Promise<void> }>): Promise<void> {
-  let stopping: Promise<void> | null = null;
+export async function runProcess(
+  name: string,
+  start: () => Promise<{ stop(): Promise<void> }>,
+  limitMs: number = SHUTDOWN_LIMIT_MS,
+): Promise<void> {
   let isAsked = false;
   let running: { stop(): Promise<void> } | null = null;
 
-  const stop = (): void => {
-    if (stopping) process.exit(1);
-    isAsked = true;
-    if (!running) return;
-    setTimeout(() => fail(name, `did not stop within ${SHUTDOWN_LIMIT_MS / 1_000} s`), SHUTDOWN_LIMIT_MS).unref();
-    stopping = running.stop().then(
+  const stop = (started: { stop(): Promise<void> }): void => {
+    void started.stop().then(
       () => process.exit(0),
       (error: unknown) => fail(name, words(error)),
     );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  const onSignal = (): void => {
+    if (isAsked) process.exit(1);
+    isAsked = true;
+    setTimeout(() => fail(name, `did not stop within ${limitMs / 1_000} s`), limitMs).unref();
+    if (running) stop(running);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   // A fault that nobody expected leaves the process in an unknown state; the design survives its death.
   process.on('unhandledRejection', (error) => fail(name, words(error)));
 
   try {
     running = await start();
-    if (isAsked) stop();
+    if (isAsked) stop(running);
   } catch (error) {
     fail(name, words(error));
   }
