@@ -42,7 +42,7 @@ describeWithDocker('a run outlives its worker', () => {
     expect(await worker.exited).toEqual({ code: null, signal: 'SIGKILL' });
 
     const [survivor] = crewtab.workers.filter(({ hasExited }) => !hasExited);
-    await survivor?.waitForLine(new RegExp(`${id}.*adopting`), { timeoutMs: 40_000 });
+    await survivor?.waitForLine(new RegExp(`${id}.*adopting`), { timeoutMs: 90_000 });
     await expectWhole(crewtab, await crewtab.api.untilFinished(id), prompt, 400);
   });
 

@@ -137,7 +137,7 @@ describeWithOwnEngines(`two hosts${why === null ? '' : ` (skipped: ${why})`}`, (
     const host = await hostOf(id);
     await cutPower();
     const decommission = () => crewtab.api.call('POST', `/system/hosts/${host}/decommission`, { note: 'scrapped' });
-    expect(await eventually(decommission, { timeoutMs: 40_000, intervalMs: 500 })).toMatchObject({
+    expect(await eventually(decommission, { timeoutMs: 90_000, intervalMs: 500 })).toMatchObject({
       givenUpRunIds: [id],
     });
     const run = await crewtab.api.run(id);

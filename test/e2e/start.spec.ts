@@ -53,7 +53,7 @@ describe('npm start', () => {
   });
 
   afterEach(async () => {
-    await eventually(async () => expect(await processesOf(folder)).toEqual([]), { timeoutMs: 15_000 });
+    await eventually(async () => expect(await processesOf(folder)).toEqual([]), { timeoutMs: 60_000 });
     await rm(folder, { recursive: true, force: true });
   });
 

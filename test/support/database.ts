@@ -62,7 +62,7 @@ async function dropDatabase(name: string): Promise<void> {
       ]);
       return open.rows.map((row) => row.query);
     };
-    const left = await eventually(async () => (await openConnections()).length === 0, { timeoutMs: 2_000 }).then(
+    const left = await eventually(async () => (await openConnections()).length === 0, { timeoutMs: 10_000 }).then(
       () => [],
       openConnections,
     );

@@ -13,7 +13,7 @@ export interface ProcessOptions {
 }
 
 export interface WaitForLineOptions {
-  /** Default 20 s. */
+  /** Default 60 s: a bound for busy machines. */
   readonly timeoutMs?: number;
   /** Only lines from this index of `lines` on; default all that came so far, too. */
   readonly from?: number;
@@ -76,7 +76,7 @@ export class StartedProcess {
    * The first line that matches, past or future.
    * @throws Error with the last lines of the log when the process ends first or the time is up.
    */
-  waitForLine(pattern: RegExp, { timeoutMs = 20_000, from = 0 }: WaitForLineOptions = {}): Promise<string> {
+  waitForLine(pattern: RegExp, { timeoutMs = 60_000, from = 0 }: WaitForLineOptions = {}): Promise<string> {
     return new Promise((resolve, reject) => {
       let next = from;
       const stop = (): void => {

@@ -39,7 +39,7 @@ export async function startE2eRedis(): Promise<E2eRedis> {
     log: () => undefined,
   });
   try {
-    await eventually(async () => (await pingRedis(port, password)) === 'ready', { timeoutMs: 20_000 });
+    await eventually(async () => (await pingRedis(port, password)) === 'ready', { timeoutMs: 60_000 });
   } catch (error) {
     await container.remove();
     throw error;
