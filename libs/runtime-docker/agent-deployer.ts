@@ -164,8 +164,7 @@ export class AgentDeployer {
       await call();
     } catch (error) {
       if (isRefusal(error, 304)) return;
-      if (!isRefusal(error, 404) || !/network .*not found/i.test(error.words)) throw startFailure(error);
-      // Somebody removed the shared network since it was prepared.
+      if (!hasNetworkChanged(error)) throw startFailure(error);
       await this.networks.ensure(deployment, options.signal);
       await call().catch((again: unknown) => Promise.reject(startFailure(again)));
     }
@@ -196,6 +195,13 @@ export class AgentDeployer {
       if (!isRefusal(error, 404, 409)) throw toAppError(error);
     }
   }
+}
+
+/** Since it was prepared, somebody removed the network, or made a second one of its name: see `Networks`. */
+function hasNetworkChanged(error: unknown): boolean {
+  if (!(error instanceof EngineRefusal)) return false;
+  const isGone = error.statusCode === 404 && /network .*not found/i.test(error.words);
+  return isGone || /network .*is ambiguous/i.test(error.words);
 }
 
 function isHalfStarted(error: unknown): boolean {

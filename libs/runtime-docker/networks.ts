@@ -21,7 +21,11 @@ export function networkModeOf(deployment: DeploymentSpec, egressNetwork: string)
   }
 }
 
-/** Get-or-create of the networks that deployments need. */
+/**
+ * Get-or-create of the networks that deployments need. The engine checks names without a lock, so two workers may each make
+ * one at the same moment (of a run: one that was stopped, goes on, and does not know yet that the run was taken over), and
+ * a name with two networks behind it can't be joined.
+ */
 export class Networks {
   private readonly base: Subnet;
 
@@ -32,7 +36,10 @@ export class Networks {
     this.base = parseSubnet(settings.subnetBase);
   }
 
-  /** Throws `create_failed`; retryable where every subnet is taken, since teardowns give some back. */
+  /**
+   * Afterwards the name means one network, as far as can be seen. Throws `create_failed`; retryable where every subnet is
+   * taken, since teardowns give some back.
+   */
   async ensure(deployment: DeploymentSpec, signal: AbortSignal): Promise<void> {
     if (deployment.network === 'none') return;
     const options: MutationOptions = { priority: 'deploy', signal };
@@ -42,24 +49,33 @@ export class Networks {
 
   /** Traffic between containers is off. It belongs to the host and is never removed. */
   private async ensureEgress(options: MutationOptions): Promise<void> {
-    if ((await this.named(this.settings.egressNetwork)).length > 0) return;
-    const spec = {
-      Name: this.settings.egressNetwork,
-      Labels: { [LABELS.shared]: 'egress' },
-      Options: { 'com.docker.network.bridge.enable_icc': 'false' },
-    };
-    await this.create(spec, (taken) => sharedSubnets(this.base, taken), options);
-    await this.settleTwins(options);
+    const name = this.settings.egressNetwork;
+    const existing = await this.named(name);
+    if (existing.length === 1) return;
+    if (existing.length === 0) {
+      const spec = {
+        Name: name,
+        Labels: { [LABELS.shared]: 'egress' },
+        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+      };
+      await this.create(spec, (taken) => sharedSubnets(this.base, taken), options);
+    }
+    await this.settleTwins(name, options);
   }
 
   private async ensureTeam(deployment: DeploymentSpec, options: MutationOptions): Promise<void> {
-    const [existing] = await this.named(deployment.name);
-    if (existing) {
-      if (belongsToRun(existing.Labels, deployment.installationId, deployment.runId)) return;
-      throw new AppError('name_conflict', `a network named ${deployment.name} exists that does not belong to this run`);
-    }
-    const spec = { Name: deployment.name, Labels: runLabels(deployment) };
-    await this.create(spec, (taken) => teamSubnets(this.base, taken, deployment.runId), options);
+    const { name, installationId, runId } = deployment;
+    const existing = await this.named(name);
+    if (existing.some(({ Labels }) => !belongsToRun(Labels, installationId, runId)))
+      throw new AppError('name_conflict', `a network named ${name} exists that does not belong to this run`);
+    if (existing.length === 1) return;
+    if (existing.length === 0)
+      await this.create(
+        { Name: name, Labels: runLabels(deployment) },
+        (taken) => teamSubnets(this.base, taken, runId),
+        options,
+      );
+    await this.settleTwins(name, options);
   }
 
   private async create(
@@ -98,13 +114,17 @@ export class Networks {
   }
 
   /**
-   * The engine checks names without a lock, so two workers may each have made the shared network at the same moment,
-   * and a name with two networks behind it can't be joined. All of them keep the same one (the oldest, then the lower
-   * id) and remove the rest, which nobody can have joined by name.
+   * All workers keep the same network (one that was joined, which happened while it was alone; then the oldest, then the
+   * lower id) and remove the rest.
    */
-  private async settleTwins(options: MutationOptions): Promise<void> {
-    const twins = await this.named(this.settings.egressNetwork);
-    const [, ...extra] = twins.sort((a, b) => compare(a.Created, b.Created) || compare(a.Id, b.Id));
+  private async settleTwins(name: string, options: MutationOptions): Promise<void> {
+    const twins = await this.named(name);
+    if (twins.length < 2) return;
+    const joined = new Set(await this.joinedOf(twins.map(({ Id }) => Id)));
+    const [, ...extra] = twins.sort(
+      (a, b) =>
+        Number(joined.has(b.Id)) - Number(joined.has(a.Id)) || compare(a.Created, b.Created) || compare(a.Id, b.Id),
+    );
     for (const { Id } of extra) {
       try {
         await this.engine.mutate('docker.network.remove-double', 'remove doubled network', options, (abortSignal) =>
@@ -113,6 +133,24 @@ export class Networks {
       } catch (error) {
         if (!isRefusal(error, 404, 403, 409)) throw toAppError(error);
       }
+    }
+  }
+
+  /** Those that containers are in. A list of networks does not tell. */
+  private async joinedOf(ids: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(ids.map((id) => this.inspect(id)));
+    return found
+      .filter((network) => Object.keys(network?.Containers ?? {}).length > 0)
+      .map((network) => network?.Id ?? '');
+  }
+
+  /** Null where it is gone. */
+  private async inspect(id: string): Promise<Docker.NetworkInspectInfo | null> {
+    try {
+      return await this.engine.read('inspect network', () => this.engine.docker.getNetwork(id).inspect());
+    } catch (error) {
+      if (isRefusal(error, 404)) return null;
+      throw toAppError(error);
     }
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type Docker from 'dockerode';
 import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
 import { describeWithDocker } from '../../support/docker';
 import { openLab, type DockerLab } from './docker-lab';
@@ -58,6 +59,46 @@ describeWithDocker('networks of teams', () => {
     });
   }, 60_000);
 
+  it('joins one network, though a worker that was left behind makes it a second time', async () => {
+    const { fixture, docker, runtime } = await setUp();
+    const deployment = await fixture.prepared({ network: 'team' });
+    const first = await fixture.ensure(deployment, fixture.agent('first', { does: 'echo' }));
+    await makeTwin(docker, deployment.name);
+    const second = await fixture.ensure(deployment, fixture.agent('second', { does: 'echo' }));
+    expect(await runtime.inspect(second)).toEqual({ status: 'running' });
+    expect(await networkIdsOf(docker, second)).toEqual(await networkIdsOf(docker, first));
+    expect(await named(docker, deployment.name)).toHaveLength(1);
+  }, 60_000);
+
+  it('keeps the one of two networks in which an agent is already, though the other is older', async () => {
+    const { fixture, docker } = await setUp();
+    const deployment = await fixture.prepared({ network: 'team' });
+    const first = await fixture.ensure(deployment, fixture.agent('first', { does: 'echo' }));
+    const twin = await makeTwin(docker, deployment.name);
+    const [older] = await networkIdsOf(docker, first);
+    await docker.getNetwork(older ?? '').disconnect({ Container: first, Force: true });
+    await docker.getNetwork(twin).connect({ Container: first });
+    const second = await fixture.ensure(deployment, fixture.agent('second', { does: 'echo' }));
+    expect(await networkIdsOf(docker, second)).toEqual([twin]);
+    expect((await named(docker, deployment.name)).map(({ Id }) => Id)).toEqual([twin]);
+  }, 60_000);
+
+  it('settles a doubled shared network whose makers died before they could', async () => {
+    const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
+    const { fixture, docker, runtime } = await setUp({ egressNetwork });
+    try {
+      await fixture.prepared({ network: 'egress' });
+      await makeTwin(docker, egressNetwork);
+      const deployment = await fixture.prepared({ network: 'egress' });
+      expect(await named(docker, egressNetwork)).toHaveLength(1);
+      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
+      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+      await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+    } finally {
+      for (const { Id } of await named(docker, egressNetwork)) await docker.getNetwork(Id).remove();
+    }
+  }, 60_000);
+
   it('makes the shared network once, though two workers ask at the same moment, and leaves it at teardown', async () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker } = await setUp({ egressNetwork });
@@ -96,3 +137,27 @@ describeWithDocker('networks of teams', () => {
     }
   }, 60_000);
 });
+
+async function named(docker: Docker, name: string): Promise<Docker.NetworkInspectInfo[]> {
+  return (await docker.listNetworks({ filters: { name: [name] } })).filter((network) => network.Name === name);
+}
+
+/**
+ * Another network with the name and labels of the one that is there, as the engine allows it in a race. Docker 25 and later
+ * refuse it even if asked for: there is only the one then, and nothing to settle.
+ */
+async function makeTwin(docker: Docker, name: string): Promise<string> {
+  const [original] = await named(docker, name);
+  const spec = { Name: name, Labels: original?.Labels ?? {}, Options: original?.Options ?? {}, CheckDuplicate: false };
+  try {
+    return (await docker.createNetwork(spec)).id;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode !== 409) throw error;
+    return original?.Id ?? '';
+  }
+}
+
+async function networkIdsOf(docker: Docker, handle: string): Promise<string[]> {
+  const { NetworkSettings: settings } = await docker.getContainer(handle).inspect();
+  return Object.values(settings.Networks).map(({ NetworkID }) => NetworkID);
+}
