@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,13 +95,15 @@ export class UnixTeamDesk implements TeamDesk {
 
   /**
    * A worker that was stopped while it opened the room, and goes on after another one has taken over, puts its own link
-   * in place. It closes as soon as it notices, and leaves a link to nothing: whoever has the room open then mends it.
+   * in place. It closes as soon as it notices, or it is stopped again, or dies, and the link leads to nothing or to nobody.
+   * So whoever has the room open wants the link for itself: two that do are at odds until the one that was left behind
+   * has noticed, and until then what it is asked is asked again.
    */
   private async mendLink(runId: string, socketDir: string, ownName: string): Promise<void> {
     try {
-      if (await isThere(join(socketDir, SOCKET_NAME))) return;
+      if ((await targetOf(join(socketDir, SOCKET_NAME))) === ownName) return;
       await putLink(socketDir, ownName);
-      this.options.logger.warn({ runId }, 'the link to the team socket was broken, and is mended');
+      this.options.logger.warn({ runId }, 'the link to the team socket led elsewhere, and is mended');
     } catch (error) {
       // Removed at this moment, most likely: the next look finds out.
       this.options.logger.debug({ runId, error: String(error) }, 'could not mend the link to the team socket');
@@ -113,8 +115,11 @@ export class UnixTeamDesk implements TeamDesk {
   }
 
   private serve(socket: Socket, answer: Answer): void {
-    socket.on('error', (error) => this.options.logger.debug({ error: error.message }, 'team socket'));
-    createInterface({ input: socket }).on('line', (line) => {
+    const note = (error: Error): void => this.options.logger.debug({ error: error.message }, 'team socket');
+    socket.on('error', note);
+    // It says the socket's errors again, and one that nobody hears ends the process.
+    const lines = createInterface({ input: socket }).on('error', note);
+    lines.on('line', (line) => {
       const call = parseTeamCall(line);
       if (!call.ok) return reply(socket, { id: call.id, error: { message: call.message } });
       answer(call.call).then(
@@ -144,15 +149,12 @@ async function putLink(socketDir: string, ownName: string): Promise<void> {
   await effect('desk.link.put-in-place', () => rename(link, join(socketDir, SOCKET_NAME)));
 }
 
-/** Follows links. */
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
+/** Null where there is no link. */
+async function targetOf(link: string): Promise<string | null> {
+  return readlink(link).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 async function listen(server: Server, path: string): Promise<void> {

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { TeamAnswer, TeamCall } from '@crewtab/domain/ports/team-desk';
 import { UnixTeamDesk } from '@crewtab/team-desk/unix-team-desk';
 import { silentLogger } from '@crewtab/testing/silent-logger';
+import { startNode } from '../../support/processes';
 import { eventually } from '../../support/wait-for';
 
 describe('UnixTeamDesk', () => {
@@ -26,10 +28,12 @@ describe('UnixTeamDesk', () => {
       const socket = createConnection(join(socketDir, 'team.sock'));
       socket.on('error', reject);
       socket.on('close', () => reject(new Error('closed')));
-      createInterface({ input: socket }).on('line', (line) => {
-        resolve(JSON.parse(line));
-        socket.destroy();
-      });
+      createInterface({ input: socket })
+        .on('error', reject)
+        .on('line', (line) => {
+          resolve(JSON.parse(line));
+          socket.destroy();
+        });
       socket.write(`${message}\n`);
     });
   }
@@ -73,6 +77,37 @@ describe('UnixTeamDesk', () => {
       result: { text: 'from the owner' },
     });
     owner.close();
+  });
+
+  it('gets back the name that a worker took which went on after it had been taken over, and died', async () => {
+    const owner = await desk.open('run-1', () => Promise.resolve({ text: 'from the owner' }));
+    const script = `require('net').createServer().listen('dead.sock', () => console.log('listens'))`;
+    const late = startNode('late', ['-e', script], { cwd: owner.socketDir });
+    await late.waitForLine(/listens/);
+    await symlink('dead.sock', join(owner.socketDir, 'new-link'));
+    await rename(join(owner.socketDir, 'new-link'), join(owner.socketDir, 'team.sock'));
+    late.kill('SIGKILL');
+    await late.exited;
+    await eventually(() =>
+      expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'from the owner' } }),
+    );
+    owner.close();
+  });
+
+  it('outlives an agent that goes away without reading its answer', async () => {
+    const room = await desk.open('run-1', () => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
+    const closed: Promise<unknown>[] = [];
+    for (let times = 0; times < 3; times += 1) {
+      const rude = createConnection(join(room.socketDir, 'team.sock'));
+      rude.write(`${JSON.stringify(call)}\n`);
+      await once(rude, 'readable');
+      // What is left unread in the kernel resets the connection for the other side.
+      rude.destroy();
+      closed.push(once(rude, 'close'));
+    }
+    await Promise.all(closed);
+    await expect(ask(room.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
+    room.close();
   });
 
   it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
