@@ -83,4 +83,37 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: { layer: 'integration', specs: 'test/integration/runtime-docker/teardown.spec.ts' },
   },
+  {
+    name: 'doubled-networks-stay',
+    breaks: 'A run fails whose network was made a second time by a worker that was left behind (I13).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/networks.ts',
+        search: 'if (twins.length < 2) return;',
+        replace: 'if (twins.length < 20) return;',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/networks.spec.ts',
+      tests: 'joins one network',
+    },
+  },
+  {
+    name: 'link-to-a-dead-worker-stays',
+    breaks:
+      'A team waits for ever for an answer, since its socket leads to a worker that died after it was taken over (I4).',
+    edits: [
+      {
+        file: 'libs/team-desk/unix-team-desk.ts',
+        search: 'if ((await targetOf(join(socketDir, SOCKET_NAME))) === ownName) return;',
+        replace: 'if ((await targetOf(join(socketDir, SOCKET_NAME))) !== null) return;',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/team-desk/unix-team-desk.spec.ts',
+      tests: 'and died',
+    },
+  },
 ];
