@@ -3,7 +3,7 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.image.pull:after':
     'only where a registry has the image; no run owns an image, and what comes next is what comes when it was there before',
   'docker.network.remove-double':
-    'only where two workers of a new host make the shared network in the same millisecond; test/integration/runtime-docker/networks.spec.ts plays it',
+    'only where two workers make a network of the same name in the same moment; test/integration/runtime-docker/networks.spec.ts plays it',
   'postgres.exclusive-run.release':
     'only where another run of the schedule begins between a claim and its begin; the contract suite of the stores plays it',
   'process.claim.remove':

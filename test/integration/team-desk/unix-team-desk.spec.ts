@@ -4,7 +4,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TeamAnswer, TeamCall } from '@crewtab/domain/ports/team-desk';
+import type { TeamAnswer, TeamCall, TeamRoom } from '@crewtab/domain/ports/team-desk';
 import { UnixTeamDesk } from '@crewtab/team-desk/unix-team-desk';
 import { silentLogger } from '@crewtab/testing/silent-logger';
 import { startNode } from '../../support/processes';
@@ -13,6 +13,7 @@ import { eventually } from '../../support/wait-for';
 describe('UnixTeamDesk', () => {
   let rootDir: string;
   let desk: UnixTeamDesk;
+  const opened: TeamRoom[] = [];
 
   beforeEach(async () => {
     rootDir = await mkdtemp(join(tmpdir(), 'desk-'));
@@ -20,8 +21,15 @@ describe('UnixTeamDesk', () => {
   });
 
   afterEach(async () => {
+    for (const room of opened.splice(0)) room.close();
     await rm(rootDir, { recursive: true, force: true });
   });
+
+  async function open(answer: (call: TeamCall) => Promise<TeamAnswer>): Promise<TeamRoom> {
+    const room = await desk.open('run-1', answer);
+    opened.push(room);
+    return room;
+  }
 
   function ask(socketDir: string, message: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -42,7 +50,7 @@ describe('UnixTeamDesk', () => {
 
   it('carries calls and answers, and refuses what is no call', async () => {
     const calls: TeamCall[] = [];
-    const room = await desk.open('run-1', (asked): Promise<TeamAnswer> => {
+    const room = await open((asked): Promise<TeamAnswer> => {
       calls.push(asked);
       return Promise.resolve(asked.id === 'c1' ? { text: 'done' } : { error: 'no' });
     });
@@ -54,33 +62,30 @@ describe('UnixTeamDesk', () => {
     await expect(ask(room.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
     await expect(ask(room.socketDir, JSON.stringify({ id: 'c3' }))).resolves.toMatchObject({ id: 'c3', error: {} });
     expect(calls).toEqual([call, { ...call, id: 'c2' }]);
-    room.close();
   });
 
   it('lets the next worker take the room over', async () => {
-    const first = await desk.open('run-1', () => new Promise<TeamAnswer>(() => undefined));
-    const second = await desk.open('run-1', () => Promise.resolve({ text: 'from the second' }));
+    const first = await open(() => new Promise<TeamAnswer>(() => undefined));
+    const second = await open(() => Promise.resolve({ text: 'from the second' }));
     expect(second.socketDir).toBe(first.socketDir);
     first.close();
     await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({
       result: { text: 'from the second' },
     });
-    second.close();
   });
 
   it('gets back the name that a worker took which went on after it had been taken over', async () => {
-    const owner = await desk.open('run-1', () => Promise.resolve({ text: 'from the owner' }));
-    const late = await desk.open('run-1', () => Promise.reject(new Error('claim lost')));
+    const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
+    const late = await open(() => Promise.reject(new Error('claim lost')));
     late.close();
     await eventually(async () => (await stat(join(owner.socketDir, 'team.sock'))).isSocket());
     await expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({
       result: { text: 'from the owner' },
     });
-    owner.close();
   });
 
   it('gets back the name that a worker took which went on after it had been taken over, and died', async () => {
-    const owner = await desk.open('run-1', () => Promise.resolve({ text: 'from the owner' }));
+    const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
     const script = `require('net').createServer().listen('dead.sock', () => console.log('listens'))`;
     const late = startNode('late', ['-e', script], { cwd: owner.socketDir });
     await late.waitForLine(/listens/);
@@ -91,11 +96,10 @@ describe('UnixTeamDesk', () => {
     await eventually(() =>
       expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'from the owner' } }),
     );
-    owner.close();
   });
 
   it('outlives an agent that goes away without reading its answer', async () => {
-    const room = await desk.open('run-1', () => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
+    const room = await open(() => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
     const closed: Promise<unknown>[] = [];
     for (let times = 0; times < 3; times += 1) {
       const rude = createConnection(join(room.socketDir, 'team.sock'));
@@ -107,18 +111,16 @@ describe('UnixTeamDesk', () => {
     }
     await Promise.all(closed);
     await expect(ask(room.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
-    room.close();
   });
 
   it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
-    const room = await desk.open('run-1', () => Promise.reject(new Error('claim lost')));
+    const room = await open(() => Promise.reject(new Error('claim lost')));
     await expect(ask(room.socketDir, JSON.stringify(call))).rejects.toThrow('closed');
-    room.close();
   });
 
   it('lists and removes what runs have on this host', async () => {
     expect(await desk.list()).toEqual([]);
-    (await desk.open('run-1', () => Promise.resolve({ text: '' }))).close();
+    (await open(() => Promise.resolve({ text: '' }))).close();
     expect(await desk.list()).toEqual(['run-1']);
     await desk.remove('run-1');
     await desk.remove('run-1');
