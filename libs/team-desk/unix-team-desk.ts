@@ -49,8 +49,11 @@ export class UnixTeamDesk implements TeamDesk {
     await effect('desk.folder.make', () => mkdir(socketDir, { recursive: true }));
     await effect('desk.folder.open-to-agents', () => chmod(socketDir, 0o755));
     await effect('desk.run-file.write', () => writeFile(join(socketDir, RUN_FILE), runId));
+    const bridge = join(socketDir, BRIDGE_NAME);
     const { bridgeSource } = this.options;
-    await effect('desk.bridge.write', () => writeFile(join(socketDir, BRIDGE_NAME), bridgeSource, { mode: 0o644 }));
+    // Whoever takes over leaves it as it is: an agent may start it at this moment, and must not find it empty.
+    if (!(await holds(bridge, bridgeSource)))
+      await effect('desk.bridge.write', () => writeFile(bridge, bridgeSource, { mode: 0o644 }));
     // A socket of our own, and a link at the known name: closing a server unlinks its path, which must not be the path
     // of a worker that has taken over meanwhile.
     const ownName = `${randomBytes(4).toString('hex')}.sock`;
@@ -147,6 +150,16 @@ async function putLink(socketDir: string, ownName: string): Promise<void> {
   const link = join(socketDir, `${ownName}.link`);
   await effect('desk.link.make', () => symlink(ownName, link));
   await effect('desk.link.put-in-place', () => rename(link, join(socketDir, SOCKET_NAME)));
+}
+
+async function holds(path: string, text: string): Promise<boolean> {
+  return readFile(path, 'utf8').then(
+    (present) => present === text,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
 }
 
 /** Null where there is no link. */

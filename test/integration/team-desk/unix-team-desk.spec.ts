@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rename, rm, stat, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,17 @@ describe('UnixTeamDesk', () => {
     await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({
       result: { text: 'from the second' },
     });
+  });
+
+  it('makes the bridge whole, and does not touch it when it is: an agent may be starting it', async () => {
+    const { socketDir } = await open(() => Promise.resolve({ text: '' }));
+    const bridge = join(socketDir, 'team-bridge.js');
+    const before = await stat(bridge, { bigint: true });
+    await open(() => Promise.resolve({ text: '' }));
+    expect((await stat(bridge, { bigint: true })).mtimeNs).toBe(before.mtimeNs);
+    await writeFile(bridge, '// bri');
+    await open(() => Promise.resolve({ text: '' }));
+    expect(await readFile(bridge, 'utf8')).toBe('// bridge');
   });
 
   it('gets back the name that a worker took which went on after it had been taken over', async () => {
