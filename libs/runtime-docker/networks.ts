@@ -9,6 +9,9 @@ import { formatSubnet, parseSubnet, sharedSubnets, teamSubnets, type Subnet } fr
 
 const ATTEMPTS = 20;
 
+type NetworkSpec = Pick<Docker.NetworkCreateOptions, 'Name' | 'Labels' | 'Options'>;
+type FreeSubnets = (taken: readonly Subnet[]) => Subnet[];
+
 /** The name by which a deployment's containers join their network. */
 export function networkModeOf(deployment: DeploymentSpec, egressNetwork: string): string {
   switch (deployment.network) {
@@ -49,40 +52,39 @@ export class Networks {
 
   /** Traffic between containers is off. It belongs to the host and is never removed. */
   private async ensureEgress(options: MutationOptions): Promise<void> {
-    const name = this.settings.egressNetwork;
-    const existing = await this.named(name);
-    if (existing.length === 1) return;
-    if (existing.length === 0) {
-      const spec = {
-        Name: name,
-        Labels: { [LABELS.shared]: 'egress' },
-        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
-      };
-      await this.create(spec, (taken) => sharedSubnets(this.base, taken), options);
-    }
-    await this.settleTwins(name, options);
+    const spec = {
+      Name: this.settings.egressNetwork,
+      Labels: { [LABELS.shared]: 'egress' },
+      Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+    };
+    const isOurs = ({ Labels }: Docker.NetworkInspectInfo): boolean => Labels?.[LABELS.shared] === 'egress';
+    const existing = await this.named(spec.Name);
+    await this.ensureOne(existing, spec, (taken) => sharedSubnets(this.base, taken), isOurs, options);
   }
 
   private async ensureTeam(deployment: DeploymentSpec, options: MutationOptions): Promise<void> {
     const { name, installationId, runId } = deployment;
+    const isOurs = ({ Labels }: Docker.NetworkInspectInfo): boolean => belongsToRun(Labels, installationId, runId);
     const existing = await this.named(name);
-    if (existing.some(({ Labels }) => !belongsToRun(Labels, installationId, runId)))
+    if (!existing.every(isOurs))
       throw new AppError('name_conflict', `a network named ${name} exists that does not belong to this run`);
-    if (existing.length === 1) return;
-    if (existing.length === 0)
-      await this.create(
-        { Name: name, Labels: runLabels(deployment) },
-        (taken) => teamSubnets(this.base, taken, runId),
-        options,
-      );
-    await this.settleTwins(name, options);
+    const spec = { Name: name, Labels: runLabels(deployment) };
+    await this.ensureOne(existing, spec, (taken) => teamSubnets(this.base, taken, runId), isOurs, options);
   }
 
-  private async create(
-    spec: Pick<Docker.NetworkCreateOptions, 'Name' | 'Labels' | 'Options'>,
-    freeSubnets: (taken: readonly Subnet[]) => Subnet[],
+  private async ensureOne(
+    existing: readonly Docker.NetworkInspectInfo[],
+    spec: NetworkSpec,
+    freeSubnets: FreeSubnets,
+    isOurs: (network: Docker.NetworkInspectInfo) => boolean,
     options: MutationOptions,
   ): Promise<void> {
+    if (existing.length === 1) return;
+    if (existing.length === 0) await this.create(spec, freeSubnets, options);
+    await this.settleTwins((await this.named(spec.Name)).filter(isOurs), options);
+  }
+
+  private async create(spec: NetworkSpec, freeSubnets: FreeSubnets, options: MutationOptions): Promise<void> {
     const refused: Subnet[] = [];
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const [subnet] = freeSubnets([...(await this.takenSubnets()), ...refused]);
@@ -115,10 +117,9 @@ export class Networks {
 
   /**
    * All workers keep the same network (one that was joined, which happened while it was alone; then the oldest, then the
-   * lower id) and remove the rest.
+   * lower id) and remove the rest. What only has the name is not ours to touch.
    */
-  private async settleTwins(name: string, options: MutationOptions): Promise<void> {
-    const twins = await this.named(name);
+  private async settleTwins(twins: Docker.NetworkInspectInfo[], options: MutationOptions): Promise<void> {
     if (twins.length < 2) return;
     const joined = new Set(await this.joinedOf(twins.map(({ Id }) => Id)));
     const [, ...extra] = twins.sort(

@@ -99,6 +99,19 @@ describeWithDocker('networks of teams', () => {
     }
   }, 60_000);
 
+  it("leaves another's network alone that has the name of the shared one", async () => {
+    const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
+    const { fixture, docker } = await setUp({ egressNetwork });
+    try {
+      await fixture.prepared({ network: 'egress' });
+      const foreign = await makeTwin(docker, egressNetwork, {});
+      await fixture.prepared({ network: 'egress' });
+      expect((await named(docker, egressNetwork)).map(({ Id }) => Id)).toContain(foreign);
+    } finally {
+      for (const { Id } of await named(docker, egressNetwork)) await docker.getNetwork(Id).remove();
+    }
+  }, 60_000);
+
   it('makes the shared network once, though two workers ask at the same moment, and leaves it at teardown', async () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker } = await setUp({ egressNetwork });
@@ -146,9 +159,14 @@ async function named(docker: Docker, name: string): Promise<Docker.NetworkInspec
  * Another network with the name and labels of the one that is there, as the engine allows it in a race. Docker 25 and later
  * refuse it even if asked for: there is only the one then, and nothing to settle.
  */
-async function makeTwin(docker: Docker, name: string): Promise<string> {
+async function makeTwin(docker: Docker, name: string, labels?: Record<string, string>): Promise<string> {
   const [original] = await named(docker, name);
-  const spec = { Name: name, Labels: original?.Labels ?? {}, Options: original?.Options ?? {}, CheckDuplicate: false };
+  const spec = {
+    Name: name,
+    Labels: labels ?? original?.Labels ?? {},
+    Options: original?.Options ?? {},
+    CheckDuplicate: false,
+  };
   try {
     return (await docker.createNetwork(spec)).id;
   } catch (error) {
