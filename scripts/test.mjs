@@ -6,6 +6,7 @@ import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt } from './lib/ensure-built.mjs';
 import { ensureInstalled } from './lib/ensure-installed.mjs';
+import { describeFailures, readJestFailures } from './lib/jest-failures.mjs';
 import { addTallies, readJestTally, summaryLine } from './lib/jest-tally.mjs';
 import { projectFolder, SetupError } from './lib/project.mjs';
 
@@ -37,6 +38,8 @@ for (const [signal, exitCode] of [
 }
 /** The scripts that run now. */
 const running = new Set();
+/** Single tests, and whole stages that say no more. */
+const failures = [];
 process.exitCode = await main();
 
 async function main() {
@@ -69,6 +72,7 @@ function stopAll(exitCode) {
 }
 
 function finish(tally) {
+  if (failures.length > 0) console.log(`\nFailed:\n${describeFailures(failures)}`);
   console.log(`\n${summaryLine(tally)}`);
   return tally.failed === 0 && tally.passed > 0 ? 0 : 1;
 }
@@ -96,10 +100,11 @@ async function requireEngine() {
 
 /** One check counts as one, however much it found. */
 async function check(title, run) {
-  return tallyOfOne(await stage(title, run));
+  return tallyOfOne(title, await stage(title, run));
 }
 
-function tallyOfOne(isPassed) {
+function tallyOfOne(title, isPassed) {
+  if (!isPassed) failures.push({ title, message: '' });
   return { passed: isPassed ? 1 : 0, failed: isPassed ? 0 : 1, skipped: 0 };
 }
 
@@ -116,7 +121,15 @@ async function chaos() {
 async function suite(title, project) {
   const report = join(reports, `${project}.json`);
   const isPassed = await stage(title, () => npmRun(`test:${project}`, ['--json', `--outputFile=${report}`]));
-  return readJestTally(report, isPassed);
+  return tallyOfSuite(title, report, isPassed);
+}
+
+function tallyOfSuite(title, report, isPassed) {
+  const tally = readJestTally(report, isPassed);
+  const failed = readJestFailures(report);
+  if (tally.failed > 0 && failed.length === 0) failures.push({ title, message: '' });
+  failures.push(...failed);
+  return tally;
 }
 
 /**
@@ -126,13 +139,13 @@ async function suite(title, project) {
 function suiteBeside(title, project) {
   const report = join(reports, `${project}.json`);
   const ended = beside(title, `test:${project}`, ['--json', `--outputFile=${report}`], 10);
-  return async () => readJestTally(report, await ended());
+  return async () => tallyOfSuite(title, report, await ended());
 }
 
 /** As `check`. @returns waits for its end */
 function checkBeside(title, script) {
   const ended = beside(title, script);
-  return async () => tallyOfOne(await ended());
+  return async () => tallyOfOne(title, await ended());
 }
 
 /** Starts a script. @returns waits for its end, then shows what it said; true if it went well */
