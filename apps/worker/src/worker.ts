@@ -85,7 +85,7 @@ export async function startWorker(
     engine,
     worker,
     config.concurrency,
-    (hasRoom) => processors.runs.setHasRoom(hasRoom),
+    (hasRoom) => offerRoom(hasRoom),
     () => sign?.touch(),
     (): boolean => presence.mayClaim,
   );
@@ -106,9 +106,12 @@ export async function startWorker(
     },
   );
   let isConsuming = false;
+  const offerRoom = (hasRoom: boolean): void => {
+    if (isConsuming) processors.runs.setHasRoom(hasRoom);
+  };
   const takeWork = (): void => {
     if (!isConsuming) return;
-    processors.runs.setHasRoom(holder.hasRoom);
+    offerRoom(holder.hasRoom);
     holder.adoptAbandoned().catch((error: unknown) => logger.warn({ error: String(error) }, 'could not adopt runs'));
   };
   const processors = workerProcessors(
@@ -120,8 +123,9 @@ export async function startWorker(
     },
     settings,
   );
-  // Before anything is consumed: a worker reaps its host before it takes work.
+  // Before anything is consumed: a worker reaps its host before it takes work, and takes no run that it does not renew.
   await presence.start();
+  await holder.start();
   const app = await NestFactory.createApplicationContext(WorkerModule.with(host.id, processors, settings), {
     logger: new FrameworkLogger(logger),
   });
@@ -129,8 +133,7 @@ export async function startWorker(
     worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
   }
   isConsuming = true;
-  processors.runs.setHasRoom(holder.hasRoom);
-  await holder.start();
+  offerRoom(holder.hasRoom);
   sign?.touch();
   reaper.start();
   logger.info(
@@ -140,7 +143,7 @@ export async function startWorker(
   return {
     async stop() {
       logger.info({}, 'worker stops: handing its runs back');
-      processors.runs.setHasRoom(false);
+      offerRoom(false);
       await holder.stop();
       await reaper.stop();
       await presence.stop();
