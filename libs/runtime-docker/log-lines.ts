@@ -1,11 +1,11 @@
 import type { OutputLine } from '@crewtab/domain/ports/runtime';
-import { LineSplitter } from './line-splitter';
+import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
 import { LogFrameDecoder } from './log-frames';
 
 /** The lines of both streams of a container's log. */
 export class LogLines {
   private frames = new LogFrameDecoder();
-  private readonly splitters = { stdout: new LineSplitter('stdout'), stderr: new LineSplitter('stderr') };
+  private readonly splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
   private readonly seenBytes = { stdout: 0, stderr: 0 };
   private skipBytes = { stdout: 0, stderr: 0 };
 
@@ -20,7 +20,7 @@ export class LogLines {
       this.skipBytes[stream] -= skipped;
       if (skipped === bytes.length) continue;
       this.seenBytes[stream] += bytes.length - skipped;
-      yield* this.splitters[stream].push(bytes.subarray(skipped));
+      for (const line of this.splitters[stream].push(bytes.subarray(skipped))) yield { stream, ...line };
     }
   }
 
@@ -33,9 +33,9 @@ export class LogLines {
 
   /** The unterminated last lines of a log that is complete. */
   *end(): Generator<OutputLine> {
-    for (const splitter of [this.splitters.stdout, this.splitters.stderr]) {
-      const last = splitter.end();
-      if (last) yield last;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const last = this.splitters[stream].end();
+      if (last) yield { stream, ...last };
     }
   }
 }

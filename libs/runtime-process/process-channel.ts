@@ -2,10 +2,10 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@crewtab/domain/errors';
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
+import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
 import type { AgentState } from './agent-state';
 import { ChangeSignal } from './change-signal';
 import { InputPipe } from './input-pipe';
-import { LineSplitter } from './line-splitter';
 import { ignoring } from './run-folders';
 
 const READ_BYTES = 256 * 1024;
@@ -14,6 +14,7 @@ const LIVENESS_MS = 1_000;
 
 /** One file that an agent writes its output to, read from the beginning. */
 interface Source {
+  readonly stream: OutputLine['stream'];
   readonly file: FileHandle;
   readonly lines: LineSplitter;
   position: number;
@@ -81,7 +82,7 @@ export class ProcessChannel implements AgentChannel {
             hasRead = true;
             for (const line of source.lines.push(bytes)) {
               if (this.isClosed) return;
-              yield line;
+              yield { stream: source.stream, ...line };
             }
           }
         }
@@ -110,7 +111,7 @@ export class ProcessChannel implements AgentChannel {
   private async openSources(): Promise<void> {
     for (const stream of ['stdout', 'stderr'] as const) {
       const file = await open(join(this.state.agentDir, stream), 'r').catch(ignoring('ENOENT', 'ENOTDIR'));
-      if (file) this.sources = [...this.sources, { file, lines: new LineSplitter(stream), position: 0 }];
+      if (file) this.sources = [...this.sources, { stream, file, lines: new LineSplitter(), position: 0 }];
     }
     if (this.isClosed) await this.closeSources();
   }
@@ -142,8 +143,8 @@ async function readSome(source: Source, end: number): Promise<Buffer | null> {
 }
 
 function* lastLines(sources: readonly Source[]): Generator<OutputLine> {
-  for (const { lines } of sources) {
+  for (const { stream, lines } of sources) {
     const line = lines.end();
-    if (line) yield line;
+    if (line) yield { stream, ...line };
   }
 }

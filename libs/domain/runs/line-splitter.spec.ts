@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { LineSplitter } from './line-splitter';
 
-function split(pieces: readonly Buffer[], maxLineBytes?: number): string[] {
-  const splitter = new LineSplitter('stdout', maxLineBytes);
+function split(pieces: readonly Buffer[], longestLineBytes?: number): string[] {
+  const splitter = new LineSplitter(longestLineBytes);
   const lines = pieces.flatMap((piece) => [...splitter.push(piece)]);
   const last = splitter.end();
   if (last) lines.push(last);
@@ -33,8 +33,9 @@ describe('LineSplitter', () => {
     );
   });
 
-  it('replaces bytes that are not UTF-8', () => {
+  it('replaces bytes that are not UTF-8, and keeps a byte order mark, which is none in the middle of a stream', () => {
     expect(split([Buffer.from([0x61, 0xff, 0x0a])])).toEqual(['a\ufffd']);
+    expect(split([Buffer.from('\ufeffa\n')])).toEqual(['\ufeffa']);
   });
 
   it('cuts endless lines at the same place however the bytes come', () => {
