@@ -119,6 +119,13 @@ describe('team bridge', () => {
     expect((await (await connect()).callTool('delegate', { agent: 'anna', task: text })) === text).toBe(true);
   });
 
+  it('refuses a call that no worker would take', async () => {
+    const bridge = await connect();
+    const task = 'x'.repeat(16 * 1024 * 1024);
+    await expect(bridge.callTool('delegate', { agent: 'anna', task })).rejects.toThrow(/too long.*shared workspace/);
+    expect(server.calls).toEqual([]);
+  });
+
   it('ends with its agent, and says what it lacks', async () => {
     const { teamBridge } = await compileAgent();
     const env = { CREWTAB_TEAM_SOCKET: server.path, CREWTAB_AGENT: 'lead' };

@@ -23,6 +23,8 @@ interface Call {
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 1_000;
+/** The worker takes no longer call. */
+const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
 /** How often a client that asked for progress hears that the call is still going on. */
 const PROGRESS_MS = 10_000;
 /** Newest first; a client that wants another one is answered with the newest. */
@@ -103,6 +105,11 @@ class TeamSocket {
   call(tool: string, args: Json, settle: (answer: Answer) => void): string {
     const id = `${this.agent}-${this.nonce}-${++this.count}`;
     const line = `${JSON.stringify({ id, agent: this.agent, tool, arguments: args })}\n`;
+    if (Buffer.byteLength(line) > LONGEST_CALL_BYTES) {
+      const text = `too long: a call has at most ${LONGEST_CALL_BYTES} bytes. Put it into a file of the shared workspace.`;
+      setImmediate(() => settle({ text, isError: true }));
+      return id;
+    }
     this.unanswered.set(id, { line, settle });
     if (this.isReady) this.socket?.write(line);
     else this.connect();

@@ -3,11 +3,11 @@ import { chmod, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFi
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { TEAM_SOCKET_DIR } from '@crewtab/domain/ports/runtime';
 import type { TeamAnswer, TeamCall, TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
+import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
 import { parseTeamCall } from './team-call';
 
 /** A unix socket's path is limited to 108 bytes on Linux (unix(7)), 104 on macOS; a little below both. */
@@ -17,6 +17,10 @@ const RUN_FILE = 'run';
 /** How often an open room looks whether it can still be reached by its known name, ms. */
 const MEND_EVERY_MS = 500;
 const BRIDGE_NAME = 'team-bridge.js';
+/** The bridge refuses longer calls by itself (images/team-bridge/). What speaks to the socket need not be the bridge. */
+const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
+/** Of one run. The bridge needs one for each session of the leader. */
+const MOST_CONNECTIONS = 16;
 
 export interface UnixTeamDeskOptions {
   /** Where the runs' folders are made; must be the same path for the container engine. */
@@ -49,11 +53,7 @@ export class UnixTeamDesk implements TeamDesk {
     await effect('desk.folder.make', () => mkdir(socketDir, { recursive: true }));
     await effect('desk.folder.open-to-agents', () => chmod(socketDir, 0o755));
     await effect('desk.run-file.write', () => writeFile(join(socketDir, RUN_FILE), runId));
-    const bridge = join(socketDir, BRIDGE_NAME);
-    const { bridgeSource } = this.options;
-    // Whoever takes over leaves it as it is: an agent may start it at this moment, and must not find it empty.
-    if (!(await holds(bridge, bridgeSource)))
-      await effect('desk.bridge.write', () => writeFile(bridge, bridgeSource, { mode: 0o644 }));
+    await putBridge(socketDir, this.options.bridgeSource);
     // A socket of our own, and a link at the known name: closing a server unlinks its path, which must not be the path
     // of a worker that has taken over meanwhile.
     const ownName = `${randomBytes(4).toString('hex')}.sock`;
@@ -64,7 +64,10 @@ export class UnixTeamDesk implements TeamDesk {
       socket.on('close', () => sockets.delete(socket));
       this.serve(socket, answer);
     });
+    server.maxConnections = MOST_CONNECTIONS;
     await effect('desk.socket.listen', () => listen(server, socketPath));
+    // Such as no file descriptor for one more connection: the bridge tries again, and the worker goes on.
+    server.on('error', (error) => this.options.logger.warn({ runId, error: error.message }, 'team socket'));
     await effect('desk.socket.open-to-agents', () => chmod(socketPath, 0o666));
     await putLink(socketDir, ownName);
     const watch = setInterval(() => void this.mendLink(runId, socketDir, ownName), MEND_EVERY_MS).unref();
@@ -119,30 +122,51 @@ export class UnixTeamDesk implements TeamDesk {
 
   private serve(socket: Socket, answer: Answer): void {
     const note = (error: Error): void => this.options.logger.debug({ error: error.message }, 'team socket');
+    const lines = new LineSplitter(LONGEST_CALL_BYTES);
     socket.on('error', note);
-    // It says the socket's errors again, and one that nobody hears ends the process.
-    const lines = createInterface({ input: socket }).on('error', note);
-    lines.on('line', (line) => {
-      const call = parseTeamCall(line);
-      if (!call.ok) return reply(socket, { id: call.id, error: { message: call.message } });
-      answer(call.call).then(
-        (result) =>
-          reply(
-            socket,
-            'error' in result ? { id: call.call.id, error: { message: result.error } } : { id: call.call.id, result },
-          ),
-        // Not answered: this worker has lost the run, and the bridge asks the next one.
-        (error: unknown) => {
-          this.options.logger.debug({ error: String(error) }, 'a team call is left to the next worker');
-          socket.destroy();
-        },
-      );
+    socket.on('data', (bytes: Buffer) => {
+      for (const { text } of lines.push(bytes)) if (!socket.writableEnded) this.hear(text, socket, answer);
     });
+  }
+
+  private hear(line: string, socket: Socket, answer: Answer): void {
+    const call = parseTeamCall(line);
+    if (!call.ok) {
+      // Whoever sends such a thing is not listened to any further.
+      reply(socket, { id: call.id, error: { message: call.message } });
+      socket.end();
+      return;
+    }
+    const { id } = call.call;
+    answer(call.call).then(
+      (result) => reply(socket, 'error' in result ? { id, error: { message: result.error } } : { id, result }),
+      // Not answered: this worker has lost the run, and the bridge asks the next one.
+      (error: unknown) => {
+        this.options.logger.debug({ error: String(error) }, 'a team call is left to the next worker');
+        socket.destroy();
+      },
+    );
   }
 }
 
+/** Whoever does not read what is answered is not asked for more. */
 function reply(socket: Socket, message: object): void {
-  if (!socket.destroyed) effect('desk.answer.write', () => socket.write(`${JSON.stringify(message)}\n`));
+  if (!socket.writable) return;
+  if (effect('desk.answer.write', () => socket.write(`${JSON.stringify(message)}\n`))) return;
+  socket.pause();
+  socket.once('drain', () => socket.resume());
+}
+
+/**
+ * In one step, and not at all where it stands already: an agent may start it at any moment, also while a worker that was
+ * stopped in here goes on after another one has taken over, and must never find it empty or in half.
+ */
+async function putBridge(socketDir: string, source: string): Promise<void> {
+  const bridge = join(socketDir, BRIDGE_NAME);
+  if (await holds(bridge, source)) return;
+  const written = join(socketDir, `${BRIDGE_NAME}.${randomBytes(4).toString('hex')}`);
+  await effect('desk.bridge.write', () => writeFile(written, source, { mode: 0o644 }));
+  await effect('desk.bridge.put-in-place', () => rename(written, bridge));
 }
 
 /** In one step, so that there is always a link. */
@@ -173,7 +197,10 @@ async function targetOf(link: string): Promise<string | null> {
 async function listen(server: Server, path: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, resolve);
+    server.listen(path, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
   });
 }
 

@@ -116,4 +116,20 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       tests: 'and died',
     },
   },
+  {
+    name: 'bridge-rewritten-in-place',
+    breaks:
+      "A worker that was stopped and died while it wrote the program of the team's tools leaves it empty for the one that has taken over, and the run fails (I13).",
+    edits: [
+      {
+        file: 'libs/team-desk/unix-team-desk.ts',
+        search: "const written = join(socketDir, `${BRIDGE_NAME}.${randomBytes(4).toString('hex')}`);",
+        replace: 'const written = bridge;',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/team-desk/unix-team-desk.spec.ts',
+    },
+  },
 ];

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +85,21 @@ describe('UnixTeamDesk', () => {
     expect(await readFile(bridge, 'utf8')).toBe('// bridge');
   });
 
+  it('replaces another bridge in one step: who has begun to read the old one reads all of it', async () => {
+    const { socketDir } = await open(() => Promise.resolve({ text: '' }));
+    const bridge = join(socketDir, 'team-bridge.js');
+    const reading = await openFile(bridge);
+    try {
+      const newer = new UnixTeamDesk({ rootDir, bridgeSource: '// a newer bridge', logger: silentLogger });
+      opened.push(await newer.open('run-1', () => Promise.resolve({ text: '' })));
+      expect(await reading.readFile('utf8')).toBe('// bridge');
+      expect(await readFile(bridge, 'utf8')).toBe('// a newer bridge');
+      expect((await readdir(socketDir)).filter((name) => name.startsWith('team-bridge'))).toEqual(['team-bridge.js']);
+    } finally {
+      await reading.close();
+    }
+  });
+
   it('gets back the name that a worker took which went on after it had been taken over', async () => {
     const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
     const late = await open(() => Promise.reject(new Error('claim lost')));
@@ -122,6 +137,44 @@ describe('UnixTeamDesk', () => {
     }
     await Promise.all(closed);
     await expect(ask(room.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
+  });
+
+  it('listens no further to one that sends no calls, or one without an end', async () => {
+    const room = await open(() => Promise.resolve({ text: '' }));
+    for (const rubbish of ['rubbish\n', 'x'.repeat(17 * 1024 * 1024)]) {
+      const rude = createConnection(join(room.socketDir, 'team.sock')).on('error', () => undefined);
+      rude.write(rubbish);
+      rude.resume();
+      await once(rude, 'close');
+    }
+    await expect(ask(room.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+  });
+
+  it('asks one that reads nothing for no more, and goes on when it does', async () => {
+    const asked = 2_000;
+    const room = await open(() => Promise.resolve({ text: 'x'.repeat(10_000) }));
+    const slow = createConnection(join(room.socketDir, 'team.sock'));
+    slow.write(Array.from({ length: asked }, (_, at) => `${JSON.stringify({ ...call, id: `c${at}` })}\n`).join(''));
+    let answered = 0;
+    const all = new Promise<void>((resolve) => {
+      const lines = createInterface({ input: slow }).on('line', () => {
+        answered += 1;
+        if (answered === asked) resolve();
+      });
+      lines.on('error', () => undefined);
+    });
+    await all;
+    slow.destroy();
+    expect(answered).toBe(asked);
+  });
+
+  it('has room for so many connections, and for the next when one of them ends', async () => {
+    const room = await open(() => Promise.resolve({ text: '' }));
+    const present = Array.from({ length: 16 }, () => createConnection(join(room.socketDir, 'team.sock')));
+    await Promise.all(present.map((socket) => once(socket, 'connect')));
+    await expect(ask(room.socketDir, JSON.stringify(call))).rejects.toThrow();
+    for (const socket of present) socket.destroy();
+    await eventually(() => expect(ask(room.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} }));
   });
 
   it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
