@@ -125,7 +125,7 @@ export class UnixTeamDesk implements TeamDesk {
     const lines = new LineSplitter(LONGEST_CALL_BYTES);
     socket.on('error', note);
     socket.on('data', (bytes: Buffer) => {
-      for (const { text } of lines.push(bytes)) if (!socket.writableEnded) this.hear(text, socket, answer);
+      for (const { text } of lines.push(bytes)) if (socket.writable) this.hear(text, socket, answer);
     });
   }
 
@@ -134,7 +134,7 @@ export class UnixTeamDesk implements TeamDesk {
     if (!call.ok) {
       // Whoever sends such a thing is not listened to any further.
       reply(socket, { id: call.id, error: { message: call.message } });
-      socket.end();
+      socket.destroySoon();
       return;
     }
     const { id } = call.call;

@@ -142,10 +142,12 @@ describe('UnixTeamDesk', () => {
   it('listens no further to one that sends no calls, or one without an end', async () => {
     const room = await open(() => Promise.resolve({ text: '' }));
     for (const rubbish of ['rubbish\n', 'x'.repeat(17 * 1024 * 1024)]) {
+      // What was not read any more resets the connection.
       const rude = createConnection(join(room.socketDir, 'team.sock')).on('error', () => undefined);
+      const closed = new Promise((resolve) => rude.on('close', resolve));
       rude.write(rubbish);
       rude.resume();
-      await once(rude, 'close');
+      await closed;
     }
     await expect(ask(room.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
   });
