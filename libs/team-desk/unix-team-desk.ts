@@ -1,24 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { TEAM_SOCKET_DIR } from '@crewtab/domain/ports/runtime';
-import type { TeamAnswer, TeamCall, TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
-import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
-import { parseTeamCall } from './team-call';
+import type { TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
+import { BRIDGE_NAME, putBridge, putLink, SOCKET_NAME, targetOf } from './room-folder';
+import { serve, type Answer } from './team-socket';
 
 /** A unix socket's path is limited to 108 bytes on Linux (unix(7)), 104 on macOS; a little below both. */
 const LONGEST_SOCKET_PATH = 100;
-const SOCKET_NAME = 'team.sock';
 const RUN_FILE = 'run';
 /** How often an open room looks whether it can still be reached by its known name, ms. */
 const MEND_EVERY_MS = 500;
-const BRIDGE_NAME = 'team-bridge.js';
-/** The bridge refuses longer calls by itself (images/team-bridge/). What speaks to the socket need not be the bridge. */
-const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
 /** Of one run. The bridge needs one for each session of the leader. */
 const MOST_CONNECTIONS = 16;
 
@@ -31,8 +27,6 @@ export interface UnixTeamDeskOptions {
   readonly seenAt?: (socketDir: string) => string;
   readonly logger: Logger;
 }
-
-type Answer = (call: TeamCall) => Promise<TeamAnswer>;
 
 /**
  * One unix socket per run, in a folder of its own which is mounted into the leader's container: the folder and not the
@@ -62,7 +56,7 @@ export class UnixTeamDesk implements TeamDesk {
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
-      this.serve(socket, answer);
+      serve(socket, answer, this.options.logger);
     });
     server.maxConnections = MOST_CONNECTIONS;
     await effect('desk.socket.listen', () => listen(server, socketPath));
@@ -107,7 +101,7 @@ export class UnixTeamDesk implements TeamDesk {
    */
   private async mendLink(runId: string, socketDir: string, ownName: string): Promise<void> {
     try {
-      if ((await targetOf(join(socketDir, SOCKET_NAME))) === ownName) return;
+      if ((await targetOf(socketDir)) === ownName) return;
       await putLink(socketDir, ownName);
       this.options.logger.warn({ runId }, 'the link to the team socket led elsewhere, and is mended');
     } catch (error) {
@@ -119,79 +113,6 @@ export class UnixTeamDesk implements TeamDesk {
   private folderOf(runId: string): string {
     return join(this.rootDir, runId.replaceAll('-', '').slice(-16));
   }
-
-  private serve(socket: Socket, answer: Answer): void {
-    const note = (error: Error): void => this.options.logger.debug({ error: error.message }, 'team socket');
-    const lines = new LineSplitter(LONGEST_CALL_BYTES);
-    socket.on('error', note);
-    socket.on('data', (bytes: Buffer) => {
-      for (const { text } of lines.push(bytes)) if (socket.writable) this.hear(text, socket, answer);
-    });
-  }
-
-  private hear(line: string, socket: Socket, answer: Answer): void {
-    const call = parseTeamCall(line);
-    if (!call.ok) {
-      // Whoever sends such a thing is not listened to any further.
-      reply(socket, { id: call.id, error: { message: call.message } });
-      socket.destroySoon();
-      return;
-    }
-    const { id } = call.call;
-    answer(call.call).then(
-      (result) => reply(socket, 'error' in result ? { id, error: { message: result.error } } : { id, result }),
-      // Not answered: this worker has lost the run, and the bridge asks the next one.
-      (error: unknown) => {
-        this.options.logger.debug({ error: String(error) }, 'a team call is left to the next worker');
-        socket.destroy();
-      },
-    );
-  }
-}
-
-/** Whoever does not read what is answered is not asked for more. */
-function reply(socket: Socket, message: object): void {
-  if (!socket.writable) return;
-  if (effect('desk.answer.write', () => socket.write(`${JSON.stringify(message)}\n`))) return;
-  socket.pause();
-  socket.once('drain', () => socket.resume());
-}
-
-/**
- * In one step, and not at all where it stands already: an agent may start it at any moment, also while a worker that was
- * stopped in here goes on after another one has taken over, and must never find it empty or in half.
- */
-async function putBridge(socketDir: string, source: string): Promise<void> {
-  const bridge = join(socketDir, BRIDGE_NAME);
-  if (await holds(bridge, source)) return;
-  const written = join(socketDir, `${BRIDGE_NAME}.${randomBytes(4).toString('hex')}`);
-  await effect('desk.bridge.write', () => writeFile(written, source, { mode: 0o644 }));
-  await effect('desk.bridge.put-in-place', () => rename(written, bridge));
-}
-
-/** In one step, so that there is always a link. */
-async function putLink(socketDir: string, ownName: string): Promise<void> {
-  const link = join(socketDir, `${ownName}.link`);
-  await effect('desk.link.make', () => symlink(ownName, link));
-  await effect('desk.link.put-in-place', () => rename(link, join(socketDir, SOCKET_NAME)));
-}
-
-async function holds(path: string, text: string): Promise<boolean> {
-  return readFile(path, 'utf8').then(
-    (present) => present === text,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
-}
-
-/** Null where there is no link. */
-async function targetOf(link: string): Promise<string | null> {
-  return readlink(link).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
 }
 
 async function listen(server: Server, path: string): Promise<void> {

@@ -106,8 +106,8 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'libs/team-desk/unix-team-desk.ts',
-        search: 'if ((await targetOf(join(socketDir, SOCKET_NAME))) === ownName) return;',
-        replace: 'if ((await targetOf(join(socketDir, SOCKET_NAME))) !== null) return;',
+        search: 'if ((await targetOf(socketDir)) === ownName) return;',
+        replace: 'if ((await targetOf(socketDir)) !== null) return;',
       },
     ],
     caughtBy: {
@@ -122,7 +122,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       "A worker that was stopped and died while it wrote the program of the team's tools leaves it empty for the one that has taken over, and the run fails (I13).",
     edits: [
       {
-        file: 'libs/team-desk/unix-team-desk.ts',
+        file: 'libs/team-desk/room-folder.ts',
         search: "const written = join(socketDir, `${BRIDGE_NAME}.${randomBytes(4).toString('hex')}`);",
         replace: 'const written = bridge;',
       },
