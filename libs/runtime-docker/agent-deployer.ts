@@ -44,7 +44,7 @@ interface Order {
 
 /**
  * Get-or-create of one agent's container. A crash or a lost reply after any call leaves something that the next call
- * finds by its name and goes on with: nothing, a created container, or a started one.
+ * finds by its name: nothing, a created container, which it replaces, or a started one, which it goes on with.
  */
 export class AgentDeployer {
   /** Programs that were seen in images, so that each is looked for once. */
@@ -77,10 +77,14 @@ export class AgentDeployer {
   private async createAndStart(order: Order): Promise<string | null> {
     const endsAfterSeconds = watchdogSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
     const container = await this.create(order, { kind: 'guarded', endsAfterSeconds });
-    return container && this.complete(order, container, true);
+    return container && this.complete(order, container);
   }
 
-  /** Goes on with the container that has the name, where it is this run's. Null where it is gone by now. */
+  /**
+   * Goes on with the container that has the name, where it is this run's and was started. Null where it is gone by now.
+   * One that was made and not started is made anew: an engine that died while it started it, and starts it once more, was
+   * seen to give the agent an input that has ended already.
+   */
   private async adopt(order: Order): Promise<string | null> {
     const { deployment, agent } = order;
     const name = containerName(deployment, agent);
@@ -90,12 +94,14 @@ export class AgentDeployer {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
     if (found.State.Status !== 'created') return found.Id;
-    return this.complete(order, this.engine.docker.getContainer(found.Id), found.HostConfig.Init === true);
+    // Not by force: where a start is under way, it is waited for, and the engine refuses.
+    await this.remove(this.engine.docker.getContainer(found.Id), { force: false });
+    return null;
   }
 
-  private async complete(order: Order, container: Docker.Container, isGuarded: boolean): Promise<string | null> {
+  private async complete(order: Order, container: Docker.Container): Promise<string | null> {
     let started = container;
-    if (isGuarded && !(await this.hasProgram(order, container))) {
+    if (!(await this.hasProgram(order, container))) {
       await this.remove(container);
       const bare = await this.create(order, { kind: 'bare' });
       if (!bare) return null;
@@ -186,10 +192,10 @@ export class AgentDeployer {
     return isThere;
   }
 
-  private async remove(container: Docker.Container): Promise<void> {
+  private async remove(container: Docker.Container, { force } = { force: true }): Promise<void> {
     try {
       await this.engine.mutate('docker.container.replace', 'remove', { priority: 'deploy' }, (abortSignal) =>
-        container.remove({ force: true, v: true, abortSignal }),
+        container.remove({ force, v: true, abortSignal }),
       );
     } catch (error) {
       if (!isRefusal(error, 404, 409)) throw toAppError(error);

@@ -40,6 +40,27 @@ describeWithDocker('a connection to the engine that breaks', () => {
     60_000,
   );
 
+  it.each([
+    ['the create call', /^POST \/containers\/create/],
+    ['the files', /^PUT .*\/archive/],
+  ])(
+    'loses the reply to %s: what was not started is made anew, since the engine may have died while it started it',
+    async (_, requestLine) => {
+      const { fixture, runtime } = lab;
+      const deployment = await fixture.prepared();
+      const agent = fixture.agent('solo', { does: 'echo' });
+      proxy.loseReplyTo(requestLine);
+      await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({ code: 'engine_unreachable' });
+      const filters = { label: [`crewtab.run=${deployment.runId}`] };
+      const [left] = await lab.docker.listContainers({ all: true, filters });
+      expect(left?.State).toBe('created');
+      const handle = await fixture.ensure(deployment, agent);
+      expect(handle).not.toBe(left?.Id);
+      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+    },
+    60_000,
+  );
+
   it.each(['task 0123456789abcdef: already exists', 'id already in use'])(
     'comes from an engine that died while it started a container (%s): it is made anew',
     async (words) => {
