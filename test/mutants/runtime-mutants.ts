@@ -84,6 +84,23 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     caughtBy: { layer: 'integration', specs: 'test/integration/runtime-docker/teardown.spec.ts' },
   },
   {
+    name: 'unstarted-container-is-started-again',
+    breaks:
+      'An agent whose container was being started when the engine died gets an input that has ended, and the run fails (I13).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/agent-deployer.ts',
+        search: 'await this.remove(this.engine.docker.getContainer(found.Id), { force: false });\n    return null;',
+        replace: 'return this.complete(order, this.engine.docker.getContainer(found.Id));',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/broken-connections.spec.ts',
+      tests: 'made anew, since',
+    },
+  },
+  {
     name: 'doubled-networks-stay',
     breaks: 'A run fails whose network was made a second time by a worker that was left behind (I13).',
     edits: [
