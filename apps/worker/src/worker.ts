@@ -85,7 +85,9 @@ export async function startWorker(
     engine,
     worker,
     config.concurrency,
-    (hasRoom) => offerRoom(hasRoom),
+    (hasRoom) => {
+      if (isConsuming) processors.runs.setHasRoom(hasRoom);
+    },
     () => sign?.touch(),
     (): boolean => presence.mayClaim,
   );
@@ -106,12 +108,9 @@ export async function startWorker(
     },
   );
   let isConsuming = false;
-  const offerRoom = (hasRoom: boolean): void => {
-    if (isConsuming) processors.runs.setHasRoom(hasRoom);
-  };
   const takeWork = (): void => {
     if (!isConsuming) return;
-    offerRoom(holder.hasRoom);
+    processors.runs.setHasRoom(holder.hasRoom);
     holder.adoptAbandoned().catch((error: unknown) => logger.warn({ error: String(error) }, 'could not adopt runs'));
   };
   const processors = workerProcessors(
@@ -133,7 +132,7 @@ export async function startWorker(
     worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
   }
   isConsuming = true;
-  offerRoom(holder.hasRoom);
+  processors.runs.setHasRoom(holder.hasRoom);
   sign?.touch();
   reaper.start();
   logger.info(
@@ -143,7 +142,7 @@ export async function startWorker(
   return {
     async stop() {
       logger.info({}, 'worker stops: handing its runs back');
-      offerRoom(false);
+      processors.runs.setHasRoom(false);
       await holder.stop();
       await reaper.stop();
       await presence.stop();

@@ -98,7 +98,6 @@ export class RunHolder {
     if (!this.hasRoom) return 'full';
     this.claiming++;
     try {
-      // Asked for here too: a wake-up may come before `start` has.
       const installationId = await this.deps.store.installationId();
       const claimedAtMs = this.deps.clock.monotonicMs();
       const run = await this.deps.store.claim(runId, this.worker);

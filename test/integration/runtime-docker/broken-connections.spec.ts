@@ -1,3 +1,4 @@
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { eventually } from '@crewtab/testing/runtime/line-reader';
 import { describeWithDocker, dockerHost } from '../../support/docker';
 import { openLab, type DockerLab } from './docker-lab';
@@ -17,28 +18,32 @@ describeWithDocker('a connection to the engine that breaks', () => {
     await proxy.close();
   }, 60_000);
 
-  it.each([
-    ['the create call', /^POST \/containers\/create/],
-    ['the files', /^PUT .*\/archive/],
-    ['the start call', /^POST .*\/start/],
-  ])(
-    'loses the reply to %s: the next call goes on with what is there',
-    async (_, requestLine) => {
-      const { fixture, runtime } = lab;
-      const deployment = await fixture.prepared();
-      const agent = fixture.agent('solo', { does: 'echo' });
-      proxy.loseReplyTo(requestLine);
-      await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({
-        code: 'engine_unreachable',
-        retryable: true,
-      });
-      const handle = await fixture.ensure(deployment, agent);
-      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
-      const [run] = await runtime.list(fixture.installationId);
-      expect(run?.resources.containers).toBe(1);
-    },
-    60_000,
-  );
+  /** Asks for an agent, and does not hear the answer to one of the calls. */
+  async function loseReplyWhileEnsuring(
+    requestLine: RegExp,
+  ): Promise<{ deployment: DeploymentSpec; agent: AgentSpec }> {
+    const { fixture } = lab;
+    const deployment = await fixture.prepared();
+    const agent = fixture.agent('solo', { does: 'echo' });
+    proxy.loseReplyTo(requestLine);
+    await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({
+      code: 'engine_unreachable',
+      retryable: true,
+    });
+    return { deployment, agent };
+  }
+
+  async function expectOneRunning(handle: string): Promise<void> {
+    const { fixture, runtime } = lab;
+    expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+    const [run] = await runtime.list(fixture.installationId);
+    expect(run?.resources.containers).toBe(1);
+  }
+
+  it('loses the reply to the start call: the next call goes on with what is there', async () => {
+    const { deployment, agent } = await loseReplyWhileEnsuring(/^POST .*\/start/);
+    await expectOneRunning(await lab.fixture.ensure(deployment, agent));
+  }, 60_000);
 
   it.each([
     ['the create call', /^POST \/containers\/create/],
@@ -46,17 +51,13 @@ describeWithDocker('a connection to the engine that breaks', () => {
   ])(
     'loses the reply to %s: what was not started is made anew, since the engine may have died while it started it',
     async (_, requestLine) => {
-      const { fixture, runtime } = lab;
-      const deployment = await fixture.prepared();
-      const agent = fixture.agent('solo', { does: 'echo' });
-      proxy.loseReplyTo(requestLine);
-      await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({ code: 'engine_unreachable' });
+      const { deployment, agent } = await loseReplyWhileEnsuring(requestLine);
       const filters = { label: [`crewtab.run=${deployment.runId}`] };
       const [left] = await lab.docker.listContainers({ all: true, filters });
       expect(left?.State).toBe('created');
-      const handle = await fixture.ensure(deployment, agent);
+      const handle = await lab.fixture.ensure(deployment, agent);
       expect(handle).not.toBe(left?.Id);
-      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
+      await expectOneRunning(handle);
     },
     60_000,
   );
@@ -64,13 +65,10 @@ describeWithDocker('a connection to the engine that breaks', () => {
   it.each(['task 0123456789abcdef: already exists', 'id already in use'])(
     'comes from an engine that died while it started a container (%s): it is made anew',
     async (words) => {
-      const { fixture, runtime } = lab;
+      const { fixture } = lab;
       const deployment = await fixture.prepared();
       proxy.refuseNext(/^POST .*\/start/, 500, words);
-      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
-      expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
-      const [run] = await runtime.list(fixture.installationId);
-      expect(run?.resources.containers).toBe(1);
+      await expectOneRunning(await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' })));
     },
     60_000,
   );
