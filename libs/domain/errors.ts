@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   agent_exited: 'An agent ended before its work was done.',
   agent_killed: 'An agent was killed by a signal.',
   out_of_memory: 'The engine reports that an agent ran out of memory.',
+  output_lost: 'An agent ended while the engine was down, and the end of its output may be lost.',
   agent_vanished: "An agent's container is gone, removed by somebody else.",
   output_limit: 'An agent flooded its output.',
   protocol_error: 'An agent broke the protocol.',

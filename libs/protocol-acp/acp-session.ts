@@ -7,7 +7,7 @@ import type {
   Reaction,
   TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
-import type { OutputLine } from '@crewtab/domain/ports/runtime';
+import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
 import { LastWords } from '@crewtab/domain/runs/last-words';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
@@ -113,7 +113,7 @@ export class AcpSession implements ProtocolSession {
     return [notification('session/cancel', { sessionId } satisfies CancelNotification)];
   }
 
-  exited(exit: { readonly exitCode: number; readonly isOutOfMemory: boolean }): Reaction {
+  exited(exit: AgentExit): Reaction {
     const end = describeAgentEnd(this.options.dialogue.agent.name, { how: 'exited', ...exit });
     const failure = this.lastWords.appendTo(end);
     this.handshake.fail(failure);

@@ -58,8 +58,21 @@ describe('CommandProtocol', () => {
   });
 
   it('believes the engine about memory even with exit code 0', () => {
-    expect(begin().start('t', 'go').exit(0, true).session.state.turns.get('t')).toMatchObject({
+    expect(begin().start('t', 'go').exit(0, { isOutOfMemory: true }).session.state.turns.get('t')).toMatchObject({
       failure: { code: 'out_of_memory' },
+    });
+  });
+
+  it('is no answer when its engine did not see the end, whatever the exit code: the last words may be lost', () => {
+    const exit = begin().start('t', 'go').hear('half of it').exit(0, { mayLackOutput: true });
+    expect(exit.session.state.turns.get('t')).toEqual({
+      status: 'failed',
+      failure: {
+        code: 'output_lost',
+        message:
+          'agent "writer" ended (exit code 0) while its container engine was down or restarting, which may have lost ' +
+          'the end of its output',
+      },
     });
   });
 });

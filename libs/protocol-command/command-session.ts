@@ -6,7 +6,7 @@ import type {
   Reaction,
   TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
-import type { OutputLine } from '@crewtab/domain/ports/runtime';
+import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
 import { LastWords } from '@crewtab/domain/runs/last-words';
 import { ResultText } from '@crewtab/domain/runs/result-text';
@@ -76,8 +76,9 @@ export class CommandSession implements ProtocolSession {
     return [];
   }
 
-  exited(exit: { readonly exitCode: number; readonly isOutOfMemory: boolean }): Reaction {
-    const isGood = exit.exitCode === 0 && !exit.isOutOfMemory;
+  /** Nothing but its end says that a program has said all: an end that the engine did not see proves no answer. */
+  exited(exit: AgentExit): Reaction {
+    const isGood = exit.exitCode === 0 && !exit.isOutOfMemory && !exit.mayLackOutput;
     const end = describeAgentEnd(this.agent.name, { how: 'exited', ...exit });
     if (this.turns.size === 0) {
       const early = { ...end, message: `${end.message}, before it was given its prompt` };

@@ -24,13 +24,6 @@ import type { Networks } from './networks';
 
 /** Refusals that pass when other containers end. */
 const EXHAUSTED = /no available IPv4 addresses|exchange full/i;
-/**
- * An engine that died while it started a container does not know that the start has gone through, and cannot start it
- * any more: its own runtime has the container already. Nobody has spoken to that agent yet, so it is made anew. A shim
- * and a program that was never begun (`runc init`) were seen to stay behind in the engine's runtime, where no call of
- * the engine's reaches them.
- */
-const HALF_STARTED = /task \S+: already exists|id already in use/i;
 const ATTEMPTS = 3;
 
 interface Order {
@@ -113,10 +106,6 @@ export class AgentDeployer {
       await this.start(order, started);
       return started.id;
     } catch (error) {
-      if (isHalfStarted(error)) {
-        await this.remove(started);
-        return null;
-      }
       if (isRefusal(error, 404, 409)) return null;
       throw withCode(error, 'create_failed');
     }
@@ -210,13 +199,9 @@ function hasNetworkChanged(error: unknown): boolean {
   return isGone || /network .*is ambiguous/i.test(error.words);
 }
 
-function isHalfStarted(error: unknown): boolean {
-  return error instanceof EngineRefusal && HALF_STARTED.test(error.words);
-}
-
 /** 404 and 409 without a word of the network or program: the container itself is gone or going. */
 function startFailure(error: unknown): unknown {
-  if (!(error instanceof EngineRefusal) || isHalfStarted(error)) return error;
+  if (!(error instanceof EngineRefusal)) return error;
   if (EXHAUSTED.test(error.words)) return new AppError('create_failed', error.words, { retryable: true, cause: error });
   const isContainerGone = /no such container|marked for removal|removal of container/i.test(error.words);
   return isContainerGone ? error : new AppError('start_failed', error.words, { cause: error });

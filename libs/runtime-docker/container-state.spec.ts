@@ -23,22 +23,22 @@ describe('processOf', () => {
     [{ Status: 'created' }, { status: 'created' }],
     [
       { Status: 'created', Error: 'exec: no such file', ExitCode: 127 },
-      { status: 'exited', exitCode: 127, isOutOfMemory: false, message: 'exec: no such file' },
+      { status: 'exited', exitCode: 127, isOutOfMemory: false, message: 'exec: no such file', mayLackOutput: false },
     ],
     [{ Status: 'running', Running: true }, { status: 'running' }],
     [{ Status: 'paused', Running: true, Paused: true }, { status: 'running' }],
-    [{ ExitCode: 137 }, { status: 'exited', exitCode: 137, isOutOfMemory: false, message: '' }],
+    [{ ExitCode: 137 }, { status: 'exited', exitCode: 137, isOutOfMemory: false, message: '', mayLackOutput: false }],
     [
       { ExitCode: 137, OOMKilled: true },
-      { status: 'exited', exitCode: 137, isOutOfMemory: true, message: '' },
+      { status: 'exited', exitCode: 137, isOutOfMemory: true, message: '', mayLackOutput: false },
     ],
     [
       { Status: 'removing', ExitCode: 3 },
-      { status: 'exited', exitCode: 3, isOutOfMemory: false, message: '' },
+      { status: 'exited', exitCode: 3, isOutOfMemory: false, message: '', mayLackOutput: false },
     ],
     [
       { Status: 'dead', Dead: true, ExitCode: 1 },
-      { status: 'exited', exitCode: 1, isOutOfMemory: false, message: '' },
+      { status: 'exited', exitCode: 1, isOutOfMemory: false, message: '', mayLackOutput: false },
     ],
   ] as const)('%j', (given, expected) => {
     expect(processOf(state(given))).toEqual(expected);

@@ -2,6 +2,7 @@ import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import type { EngineClient } from './engine-client';
 import { isRefusal, toAppError } from './engine-errors';
+import { wasThereAt } from './engine-memory';
 
 type State = Docker.ContainerInspectInfo['State'];
 
@@ -20,15 +21,26 @@ export async function inspectContainer(
   }
 }
 
-/** What the engine knows of a container's process. */
+/** What the engine knows of a container's process, without a word on whether its output is whole. */
 export async function inspectProcess(engine: EngineClient, handle: string): Promise<AgentProcess> {
   const found = await inspectContainer(engine, handle);
   return found ? processOf(found.State) : { status: 'absent' };
+}
+
+/** The same, and of one that has ended whether the engine was there to read its last words. */
+export async function inspectAgent(engine: EngineClient, handle: string): Promise<AgentProcess> {
+  const found = await inspectContainer(engine, handle);
+  if (!found) return { status: 'absent' };
+  const process = processOf(found.State);
+  // What could not be started has said nothing.
+  if (process.status !== 'exited' || found.State.Status === 'created') return process;
+  return { ...process, mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt)) };
 }
 
 export function processOf(state: State): AgentProcess {
   if (state.Running) return { status: 'running' };
   // A container that could not be started stays "created", with the reason in its state.
   if (state.Status === 'created' && state.Error === '') return { status: 'created' };
-  return { status: 'exited', exitCode: state.ExitCode, isOutOfMemory: state.OOMKilled, message: state.Error };
+  const { ExitCode: exitCode, OOMKilled: isOutOfMemory, Error: message } = state;
+  return { status: 'exited', exitCode, isOutOfMemory, message, mayLackOutput: false };
 }

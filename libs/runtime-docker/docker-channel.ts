@@ -4,6 +4,7 @@ import type { AgentChannel, AgentProcess, OutputLine } from '@crewtab/domain/por
 import { inspectProcess } from './container-state';
 import type { EngineClient } from './engine-client';
 import { isRefusal, sortEngineError, toAppError, unreachable } from './engine-errors';
+import { answeredAt, leaveTrace } from './engine-memory';
 import { LogLines } from './log-lines';
 import { StdinWriter } from './stdin-writer';
 
@@ -19,7 +20,18 @@ export async function openChannel(
   handle: string,
   onClose: (channel: AgentChannel) => void,
 ): Promise<AgentChannel> {
-  return new DockerChannel(engine, handle, await requestLog(engine, handle), onClose);
+  const log = await requestLog(engine, handle);
+  if (log) await traced(engine, handle, log);
+  return new DockerChannel(engine, handle, log, onClose);
+}
+
+async function traced(engine: EngineClient, handle: string, log: IncomingMessage): Promise<void> {
+  try {
+    await leaveTrace(engine, handle, answeredAt(log));
+  } catch (error) {
+    log.destroy();
+    throw error;
+  }
 }
 
 /** The log from its beginning: to the end of the process, or as it is where that has ended. Null without a container. */

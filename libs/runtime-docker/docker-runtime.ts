@@ -14,7 +14,7 @@ import type {
 } from '@crewtab/domain/ports/runtime';
 import { AgentDeployer } from './agent-deployer';
 import { allOrAbort } from './all-or-abort';
-import { inspectProcess } from './container-state';
+import { inspectAgent } from './container-state';
 import { openChannel } from './docker-channel';
 import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
 import { EngineClient } from './engine-client';
@@ -80,7 +80,7 @@ export class DockerRuntime implements Runtime {
   }
 
   inspect(handle: string): Promise<AgentProcess> {
-    return inspectProcess(this.engine, handle);
+    return inspectAgent(this.engine, handle);
   }
 
   async open(handle: string): Promise<AgentChannel> {

@@ -48,12 +48,13 @@ export class AgentState {
     if (!(await exists(this.stateDir))) return { status: 'absent' };
     if (!agent) return { status: 'created' };
     const message = 'its supervisor is gone too (killed, or the host was restarted), so its exit code is not known';
-    return { status: 'exited', exitCode: KILLED, isOutOfMemory: false, message };
+    return { status: 'exited', exitCode: KILLED, isOutOfMemory: false, message, mayLackOutput: false };
   }
 }
 
 function toExited({ startError, exitCode, signal }: RecordedExit): AgentProcess {
-  if (startError !== undefined) return { status: 'exited', exitCode: 127, isOutOfMemory: false, message: startError };
+  if (startError !== undefined)
+    return { status: 'exited', exitCode: 127, isOutOfMemory: false, message: startError, mayLackOutput: false };
   const code = signal ? SIGNAL_BASE + constants.signals[signal] : (exitCode ?? KILLED);
-  return { status: 'exited', exitCode: code, isOutOfMemory: false, message: '' };
+  return { status: 'exited', exitCode: code, isOutOfMemory: false, message: '', mayLackOutput: false };
 }

@@ -5,6 +5,7 @@ const EVENTS = [
   'freeze',
   'restart',
   'outage',
+  'killEngines',
   'everythingDown',
   'stepClock',
   'flushRedis',
@@ -39,6 +40,7 @@ const HAPPENINGS = [
   'failed delivery_unconfirmed',
   'failed teardown_failed',
   'failed host_lost',
+  'failed output_lost',
 ];
 
 /** What must have happened in a batch of a thousand histories or more; otherwise it has proved less than it says. */

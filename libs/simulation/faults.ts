@@ -36,6 +36,8 @@ export class Faults {
   private readonly hanging = new Set<() => void>();
   /** Runs whose agents somebody killed or removed. */
   readonly harmedRuns = new Set<string>();
+  /** Agents (`<run>/<name>`) that ended while their engine was down. */
+  readonly unseenEnds = new Set<string>();
   /** Kinds of faults that could delay or break what the engine is asked. */
   hasDisturbedEngine = false;
 
@@ -94,6 +96,7 @@ export class Faults {
     for (const outage of this.outages) outage.isOver = true;
     for (const goOn of this.hanging) goOn();
     this.outages = [];
+    this.bringEnginesUp();
     this.world.redis.trouble = null;
     this.stopResisting();
     this.world.processes.heal();
@@ -123,6 +126,8 @@ export class Faults {
         return world.processes.restartSlot(event.process, event.ms);
       case 'everythingDown':
         return world.processes.crashAll(event.ms);
+      case 'killEngines':
+        return this.killEngines(event.ms);
       case 'stepClock':
         return world.processes.stepClock(event.process, event.byMs);
       case 'outage':
@@ -157,6 +162,17 @@ export class Faults {
       this.world.note('world', `the ${of} can be reached again`);
       if (of === 'engine') this.world.processes.breakConnections(slot);
     });
+  }
+
+  private killEngines(ms: number): void {
+    this.cut('engine', null, ms);
+    for (const engine of this.world.engines) engine.goDown();
+    this.world.time.after(ms, () => this.bringEnginesUp());
+  }
+
+  private bringEnginesUp(): void {
+    for (const engine of this.world.engines)
+      for (const { deployment, agent } of engine.comeUp()) this.unseenEnds.add(`${deployment.runId}/${agent.name}`);
   }
 
   private troubleRedis(how: 'lose' | 'double' | 'delay', ms: number): void {

@@ -9,6 +9,8 @@ import type { World } from './world';
 /** What the checks need to know of what befell a history. */
 export interface Befallen {
   readonly harmedRuns: ReadonlySet<string>;
+  /** As `<run>/<name>`. */
+  readonly unseenEnds: ReadonlySet<string>;
   readonly hasDisturbedEngine: boolean;
   readonly isUndisturbed: boolean;
 }
@@ -79,6 +81,8 @@ export class FinalChecks {
     const record = leader && this.recordOf(run, leader.name);
     const wasPrompted = record?.turns.has(promptTurnId(run.id)) || record?.turns.has('prompt');
     if (!wasPrompted) this.world.violations.add('I6', run.id, 'success, but the leader was never prompted');
+    if (leader?.protocol === 'command' && this.befallen.unseenEnds.has(`${run.id}/${leader.name}`))
+      this.world.violations.add('I6', run.id, 'success, but the engine did not see the program end');
     const said = this.storedText(run, leader?.name ?? '');
     const result = squeezed(run.outcome?.result ?? '');
     if (result === '' || !said.endsWith(result))
@@ -123,6 +127,7 @@ export class FinalChecks {
       this.checkSilence(run);
       return;
     }
+    if (code === 'output_lost' && agents.some(({ name }) => this.befallen.unseenEnds.has(`${run.id}/${name}`))) return;
     const isHealthy = agents.every(({ conduct }) => conduct === 'works') && !this.befallen.harmedRuns.has(run.id);
     if (!isHealthy || this.isExcused(code)) return;
     this.world.violations.add(

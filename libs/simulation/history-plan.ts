@@ -41,6 +41,8 @@ export type TimedEvent =
       readonly ms: number;
     }
   | { readonly kind: 'everythingDown'; readonly ms: number }
+  /** The engines of all hosts are killed; agents go on, and what they said is lost if they end before it is back. */
+  | { readonly kind: 'killEngines'; readonly ms: number }
   | { readonly kind: 'stepClock'; readonly process: number; readonly byMs: number }
   | { readonly kind: 'flushRedis' }
   | { readonly kind: 'redisTrouble'; readonly how: 'lose' | 'double' | 'delay'; readonly ms: number }

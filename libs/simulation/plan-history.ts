@@ -197,6 +197,7 @@ function planEvent(random: SeededRandom, chaosMs: number, hosts: number, schedul
     freeze: 4,
     restart: 3,
     outage: 5,
+    killEngines: 6,
     everythingDown: chaosMs > 200_000 ? 10 : 1,
     stepClock: 2,
     flushRedis: 2,
@@ -226,6 +227,8 @@ function fillEvent(random: SeededRandom, kind: TimedEvent['kind'], hosts: number
       return { kind, process, ms };
     case 'outage':
       return { kind, of: random.pick(['store', 'engine', 'redis']), process: random.isTrue(0.4) ? process : null, ms };
+    case 'killEngines':
+      return { kind, ms: random.pick([1_500, 12_000, 40_000]) };
     case 'everythingDown':
       return { kind, ms: random.pick([30_000, 130_000, 200_000]) };
     case 'stepClock':

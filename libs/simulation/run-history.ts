@@ -32,6 +32,7 @@ export async function runHistory(plan: HistoryPlan, isVerbose = false): Promise<
   await untilAtRest(world);
   const checks = new FinalChecks(world, {
     harmedRuns: world.faults.harmedRuns,
+    unseenEnds: world.faults.unseenEnds,
     hasDisturbedEngine: world.faults.hasDisturbedEngine,
     isUndisturbed: plan.items.every((item) => item.on === 'time' && item.event.kind === 'manualRun'),
   });

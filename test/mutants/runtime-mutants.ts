@@ -149,4 +149,20 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       specs: 'test/integration/team-desk/unix-team-desk.spec.ts',
     },
   },
+  {
+    name: 'restarted-engine-is-believed',
+    breaks: 'What an engine lost of an output while it was down is not noticed (I14).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/container-state.ts',
+        search: 'mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt))',
+        replace: 'mayLackOutput: (await wasThereAt(engine, found.State.FinishedAt)) && false',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/engine-killed.spec.ts',
+      tests: 'does not vouch',
+    },
+  },
 ];

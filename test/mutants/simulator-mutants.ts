@@ -87,4 +87,16 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: simulator,
   },
+  {
+    name: 'exit-code-is-believed-unseen',
+    breaks: 'A plain program that ended while its engine was down is a success without its last words (I6, I14).',
+    edits: [
+      {
+        file: 'libs/protocol-command/command-session.ts',
+        search: ' && !exit.mayLackOutput;',
+        replace: ';',
+      },
+    ],
+    caughtBy: simulator,
+  },
 ];

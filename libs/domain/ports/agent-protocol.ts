@@ -1,7 +1,7 @@
 import type { DraftMessage } from '../runs/message';
 import type { Failure } from '../errors';
 import type { Agent, AgentProtocolName } from '../teams/team';
-import type { OutputLine } from './runtime';
+import type { AgentExit, OutputLine } from './runtime';
 
 /**
  * A wire protocol, without any I/O: a fold over the agent's output lines that says what to store and what to write.
@@ -52,7 +52,7 @@ export interface ProtocolSession {
   cancelTurn(): Outgoing[];
 
   /** Tells that the process has ended and no line is outstanding; for `command` this ends the turn. */
-  exited(exit: { readonly exitCode: number; readonly isOutOfMemory: boolean }, at: Date): Reaction;
+  exited(exit: AgentExit, at: Date): Reaction;
 }
 
 /** What one line leads to. */

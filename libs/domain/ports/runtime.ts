@@ -118,14 +118,20 @@ export type AgentProcess =
   | { readonly status: 'absent' }
   | { readonly status: 'created' }
   | { readonly status: 'running' }
-  | {
-      readonly status: 'exited';
-      readonly exitCode: number;
-      /** Only true when the engine says so; exit code 137 alone is not it. */
-      readonly isOutOfMemory: boolean;
-      /** The engine's own words about a failed start, or empty. */
-      readonly message: string;
-    };
+  /** `message`: the engine's own words about a failed start, or empty. */
+  | ({ readonly status: 'exited'; readonly message: string } & AgentExit);
+
+/** How a process ended. */
+export interface AgentExit {
+  readonly exitCode: number;
+  /** Only true when the engine says so; exit code 137 alone is not it. */
+  readonly isOutOfMemory: boolean;
+  /**
+   * True where the engine cannot vouch for the end of the output, because it was not there when the agent ended: what it
+   * had not read by then is lost, and the exit code may be a stand-in.
+   */
+  readonly mayLackOutput: boolean;
+}
 
 export interface EndedAgent {
   readonly runId: string;

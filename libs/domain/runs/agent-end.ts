@@ -22,5 +22,13 @@ export function describeAgentEnd(agent: string, end: AgentEnd): Failure {
       message: `agent "${agent}" was killed by signal ${signal} (exit code ${end.exitCode})`,
     };
   }
+  if (end.mayLackOutput) {
+    return {
+      code: 'output_lost',
+      message:
+        `agent "${agent}" ended (exit code ${end.exitCode}) while its container engine was down or restarting, which ` +
+        'may have lost the end of its output',
+    };
+  }
   return { code: 'agent_exited', message: `agent "${agent}" ended with exit code ${end.exitCode}` };
 }

@@ -32,6 +32,7 @@ function anyAgent(name: string, role: AgentObservation['role']): fc.Arbitrary<Ag
           how: fc.constant('exited' as const),
           exitCode: fc.constantFrom(0, 1, 137, 143),
           isOutOfMemory: fc.boolean(),
+          mayLackOutput: fc.boolean(),
         }),
       ),
     ),

@@ -5,10 +5,10 @@ import { anyObservation, anyRun } from './decide.spec-arbitraries';
 import type { Observation } from './observation';
 import type { Outcome, Run } from './run';
 
-const OOM = { how: 'exited', exitCode: 137, isOutOfMemory: true } as const;
-const KILLED = { how: 'exited', exitCode: 137, isOutOfMemory: false } as const;
-const EXITED = { how: 'exited', exitCode: 2, isOutOfMemory: false } as const;
-const WELL = { how: 'exited', exitCode: 0, isOutOfMemory: false } as const;
+const OOM = { how: 'exited', exitCode: 137, isOutOfMemory: true, mayLackOutput: false } as const;
+const KILLED = { how: 'exited', exitCode: 137, isOutOfMemory: false, mayLackOutput: false } as const;
+const EXITED = { how: 'exited', exitCode: 2, isOutOfMemory: false, mayLackOutput: false } as const;
+const WELL = { how: 'exited', exitCode: 0, isOutOfMemory: false, mayLackOutput: false } as const;
 const DONE = { status: 'done', text: 'the report' } as const;
 const BROKEN = { status: 'failed', failure: { code: 'agent_refused', message: 'no' } } as const;
 const SUCCESS: Outcome = { status: 'success', result: 'the report', error: null };

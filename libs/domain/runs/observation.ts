@@ -1,5 +1,6 @@
 import type { Failure } from '../errors';
 import type { DialogueState } from '../ports/agent-protocol';
+import type { AgentExit } from '../ports/runtime';
 import type { AgentRole } from '../teams/team';
 
 /** What the worker that holds a run knows about it beyond the row: the second argument of `decide`. */
@@ -36,8 +37,7 @@ export type DeployProgress =
   | { readonly status: 'started' }
   | { readonly status: 'failed'; readonly failure: Failure };
 
-export type AgentEnd =
-  { readonly how: 'exited'; readonly exitCode: number; readonly isOutOfMemory: boolean } | { readonly how: 'vanished' };
+export type AgentEnd = ({ readonly how: 'exited' } & AgentExit) | { readonly how: 'vanished' };
 
 /**
  * This worker's own write of the prompt. `not_ours`: it did not get the permit in this epoch (so it must look for

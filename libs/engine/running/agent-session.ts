@@ -246,7 +246,8 @@ export class AgentSession {
       throw new AppError('engine_unreachable', 'the output ended before the agent did', { retryable: true });
     }
     if (process.status === 'absent') return this.publishEnd(session, { how: 'vanished' });
-    const end: AgentEnd = { how: 'exited', exitCode: process.exitCode, isOutOfMemory: process.isOutOfMemory };
+    const { exitCode, isOutOfMemory, mayLackOutput } = process;
+    const end: AgentEnd = { how: 'exited', exitCode, isOutOfMemory, mayLackOutput };
     this.recorder.add(session.exited(end, this.deps.clock.now()).messages, this.recorder.foldedCursor);
     return this.publishEnd(session, end);
   }

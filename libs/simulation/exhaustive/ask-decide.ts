@@ -72,7 +72,7 @@ function agentOf({ deploy, seen, isEnded, belief }: Worker): AgentObservation {
   };
 }
 
-const EXITED = { how: 'exited', exitCode: 1, isOutOfMemory: false } as const;
+const EXITED = { how: 'exited', exitCode: 1, isOutOfMemory: false, mayLackOutput: false } as const;
 
 function turnOf({ status, turn }: NonNullable<Worker['seen']>): TurnState {
   if (turn === 'done') return { status: 'done', text: 'well done' };

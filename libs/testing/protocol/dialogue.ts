@@ -1,5 +1,5 @@
 import type { AgentProtocol, DialogueOptions, Outgoing, ProtocolSession } from '@crewtab/domain/ports/agent-protocol';
-import type { OutputLine } from '@crewtab/domain/ports/runtime';
+import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { Agent } from '@crewtab/domain/teams/team';
 
@@ -42,8 +42,8 @@ export class Dialogue {
     return this;
   }
 
-  exit(exitCode: number, isOutOfMemory = false): this {
-    this.messages.push(...this.session.exited({ exitCode, isOutOfMemory }, READ_AT).messages);
+  exit(exitCode: number, { isOutOfMemory = false, mayLackOutput = false }: Partial<AgentExit> = {}): this {
+    this.messages.push(...this.session.exited({ exitCode, isOutOfMemory, mayLackOutput }, READ_AT).messages);
     return this;
   }
 

@@ -121,12 +121,14 @@ function describeAdoption(subject: ProtocolSubject): void {
 
 function describeEnds(subject: ProtocolSubject): void {
   it.each([
-    ['an exit code', 3, false, 'agent_exited'],
-    ['a signal', 137, false, 'agent_killed'],
-    ['SIGTERM', 143, false, 'agent_killed'],
-    ['memory', 137, true, 'out_of_memory'],
-  ])('turns an end by %s into a failure of the open turn', (_how, exitCode, isOutOfMemory, code) => {
-    const dialogue = begun(subject).start(TURN, 'do it').hearError('boom').exit(exitCode, isOutOfMemory);
+    ['an exit code', 3, {}, 'agent_exited'],
+    ['a signal', 137, {}, 'agent_killed'],
+    ['SIGTERM', 143, {}, 'agent_killed'],
+    ['memory', 137, { isOutOfMemory: true }, 'out_of_memory'],
+    ['nobody knows what, its engine being down,', 255, { mayLackOutput: true }, 'output_lost'],
+    ['exit code 0 that its engine did not see', 0, { mayLackOutput: true }, 'output_lost'],
+  ])('turns an end by %s into a failure of the open turn', (_how, exitCode, rest, code) => {
+    const dialogue = begun(subject).start(TURN, 'do it').hearError('boom').exit(exitCode, rest);
     const turn = dialogue.session.state.turns.get(TURN);
     expect(turn).toMatchObject({ status: 'failed', failure: { code } });
     expect(turn?.status === 'failed' && turn.failure.message).toContain('boom');

@@ -19,6 +19,7 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
         exitCode: 7,
         isOutOfMemory: false,
         message: '',
+        mayLackOutput: false,
       });
     }, 60_000);
 

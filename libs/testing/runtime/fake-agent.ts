@@ -39,6 +39,8 @@ export class FakeAgent implements FakeAgentIo {
   stdin = '';
   isInputEnded = false;
   readonly lines: OutputLine[] = [];
+  /** What was said while the engine is down: it reads that when it is back, if the agent is still there. */
+  private unread: { readonly stream: OutputLine['stream']; readonly text: string }[] | null = null;
   private readonly pendingOutput = { stdout: '', stderr: '' };
   private readonly counts = { stdout: 0, stderr: 0 };
   private pendingInput = '';
@@ -83,9 +85,27 @@ export class FakeAgent implements FakeAgentIo {
     for (const stream of ['stdout', 'stderr'] as const) {
       if (this.pendingOutput[stream]) this.addLine(stream, this.pendingOutput[stream]);
     }
-    this.process = { status: 'exited', exitCode: code, isOutOfMemory: options.oom ?? false, message: '' };
+    const mayLackOutput = this.unread !== null;
+    const isOutOfMemory = options.oom ?? false;
+    this.process = { status: 'exited', exitCode: code, isOutOfMemory, message: '', mayLackOutput };
+    if (mayLackOutput) return;
     this.notify();
     this.onExit(this);
+  }
+
+  /** The engine is down: nobody reads what the agent says, and nobody sees it end. */
+  loseEngine(): void {
+    if (this.isRunning) this.unread ??= [];
+  }
+
+  /** The engine is back, and reads what was said meanwhile; of an agent that has ended, it is lost. */
+  regainEngine(): 'running' | 'ended' | 'untouched' {
+    const { unread } = this;
+    if (unread === null) return 'untouched';
+    this.unread = null;
+    if (this.isRunning) for (const { stream, text } of unread) this.addLine(stream, text);
+    this.notify();
+    return this.isRunning ? 'running' : 'ended';
   }
 
   after(delayMs: number, callback: () => void): void {
@@ -134,7 +154,8 @@ export class FakeAgent implements FakeAgentIo {
   }
 
   private addLine(stream: OutputLine['stream'], text: string): void {
-    this.lines.push({ stream, index: this.counts[stream]++, text });
+    if (this.unread) this.unread.push({ stream, text });
+    else this.lines.push({ stream, index: this.counts[stream]++, text });
   }
 
   private notify(): void {

@@ -87,6 +87,16 @@ export class FakeEngine {
     return () => void this.exitListeners.delete(listener);
   }
 
+  /** As a dockerd that is killed, with live-restore: agents go on. */
+  goDown(): void {
+    for (const agent of this.agents) agent.loseEngine();
+  }
+
+  /** @returns the agents that ended meanwhile. */
+  comeUp(): FakeAgent[] {
+    return this.agents.filter((agent) => agent.regainEngine() === 'ended');
+  }
+
   resourcesByRun(installationId: string): RunResources[] {
     const now = this.clock.now().getTime();
     const runs = new Map<string, { containers: number; networks: number; volumes: number; youngestAgeMs: number }>();

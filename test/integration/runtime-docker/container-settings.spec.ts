@@ -183,6 +183,7 @@ describeWithDocker('a container whose deadline has passed', () => {
         status: 'exited',
         exitCode: 137,
         isOutOfMemory: false,
+        mayLackOutput: false,
       });
     } finally {
       await fixture.dispose();

@@ -20,7 +20,8 @@ export async function openLab(
   options: Partial<DockerRuntimeOptions> = {},
   imageOptions: TinyImageOptions = {},
 ): Promise<DockerLab> {
-  const make = (): DockerRuntime => new DockerRuntime({ dockerHost: dockerHost(), ...options });
+  const host = options.dockerHost ?? dockerHost();
+  const make = (): DockerRuntime => new DockerRuntime({ ...options, dockerHost: host });
   const runtime = make();
   const image = await tinyImage(runtime, imageOptions);
   const fixture = new ContractFixture({
@@ -31,5 +32,5 @@ export async function openLab(
     network: 'none',
     lookAlike: () => null,
   });
-  return { runtime, fixture, docker: new Docker(connectionTo(dockerHost())), image };
+  return { runtime, fixture, docker: new Docker(connectionTo(host)), image };
 }

@@ -11,10 +11,15 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 /** The design gives these up on purpose: what happened cannot be known, or the host was silent for too long. */
 const ADMITTED: ReadonlySet<string> = new Set(['delivery_unconfirmed', 'host_lost']);
 /**
- * The engine closes the input of a program (`command`) when the one attachment that it allows breaks, also before a byte
- * has left: it has seen an empty prompt, and to start it again could do its work twice.
+ * What becomes of a plain program (`command`) by a fault of that kind.
+ * - The engine closes its input when the one attachment that it allows breaks, also before a byte has left: it has seen an
+ *   empty prompt, and to start it again could do its work twice.
+ * - When it ends while the engine is down, the engine loses what it had said last.
  */
-const INPUT_CUT_OFF = 'prompt_failed';
+const ENDS_PROGRAMS: ReadonlyMap<string, RegExp> = new Map([
+  ['prompt_failed', /docker/],
+  ['output_lost', /dockerd-kill/],
+]);
 /** What comes of an engine or a disk that a fault really broke while the run needed it. */
 const BROKEN_ENGINE: ReadonlySet<string> = new Set([
   'create_failed',
@@ -31,8 +36,8 @@ const BROKEN_ENGINE: ReadonlySet<string> = new Set([
 /**
  * I13: a run whose prompt asks for nothing bad is not `failed` (or `timeout` without any fault in its time) unless a
  * fault hit it: its own container, or the engine or disk that it needed at that moment. `delivery_unconfirmed`,
- * `host_lost` and a program whose input was cut off with a connection to the engine are admitted by design and counted in
- * a warning, so that a flood of them is seen. A healthy run that a
+ * `host_lost` and what a plain program cannot survive (its input cut off with a connection to the engine, its end while the
+ * engine was down) are admitted by design and counted in a warning, so that a flood of them is seen. A healthy run that a
  * long fault made miss its deadline cannot be told from a slow one and is not judged.
  */
 export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
@@ -57,9 +62,11 @@ export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
 function isAdmitted({ errorCode, agents, startedAt, finishedAt }: RunRow, faults: readonly Fault[]): boolean {
   if (ADMITTED.has(errorCode ?? '')) return true;
   const isProgram = agents.some(({ role, protocol }) => role === 'leader' && protocol === 'command');
-  if (errorCode !== INPUT_CUT_OFF || !isProgram) return false;
+  const cause = ENDS_PROGRAMS.get(errorCode ?? '');
+  if (cause === undefined || !isProgram) return false;
   return faults.some(
-    ({ at, target }) => /docker/.test(target) && at >= (startedAt ?? Infinity) && at <= (finishedAt ?? Infinity),
+    ({ at, kind, target }) =>
+      cause.test(`${kind} ${target}`) && at >= (startedAt ?? Infinity) && at <= (finishedAt ?? Infinity),
   );
 }
 

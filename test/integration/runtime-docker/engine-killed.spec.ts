@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AgentProcess } from '@crewtab/domain/ports/runtime';
+import { eventually } from '@crewtab/testing/runtime/line-reader';
+import { openDockerPlace, type DockerPlace } from '../../chaos/places/docker-place';
+import { whyNoOwnEngines } from '../../e2e/support/own-engine';
+import { hasDocker } from '../../support/docker';
+import { openLab, type DockerLab } from './docker-lab';
+
+/** Not below /tmp, which may be an overlay itself: the engine cannot put overlays on one. */
+const ROOT = '/var/tmp';
+
+// An engine that may be killed needs root and dockerd's program; elsewhere the suite is skipped and counted as skipped, and
+// its title says what is missing.
+const why = hasDocker() ? whyNoOwnEngines() : 'no Docker engine answers';
+const describeWithOwnEngine = why === null ? describe : describe.skip;
+
+describeWithOwnEngine(`an engine that is killed while agents run${why === null ? '' : ` (skipped: ${why})`}`, () => {
+  let folder = '';
+  let place: DockerPlace;
+  let lab: DockerLab;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(ROOT, 'crewtab-test-engine-'));
+    place = await openDockerPlace(folder, join(folder, 'dockerd.log'));
+  }, 120_000);
+
+  afterAll(async () => {
+    await place.stop();
+    await rm(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  beforeEach(async () => {
+    lab = await openLab({ dockerHost: place.dockerHost });
+  }, 60_000);
+
+  afterEach(() => lab.fixture.dispose(), 60_000);
+
+  /** A program that says `bye` and ends well when its container gets a SIGTERM. */
+  async function start(): Promise<{ readonly handle: string; readonly pid: number }> {
+    const { handle } = await lab.fixture.started({ does: 'obeySigterm' });
+    await (await lab.fixture.read(handle)).until('ready');
+    return { handle, pid: (await lab.docker.getContainer(handle).inspect()).State.Pid };
+  }
+
+  /** Not through the engine: it may be down. */
+  async function end(pid: number): Promise<void> {
+    process.kill(pid, 'SIGTERM');
+    await eventually('the program has ended', () => !existsSync(`/proc/${pid}`));
+  }
+
+  async function ended(handle: string): Promise<AgentProcess> {
+    await eventually(
+      'the engine knows of the end',
+      async () => (await lab.runtime.inspect(handle)).status === 'exited',
+    );
+    return lab.runtime.inspect(handle);
+  }
+
+  async function said(handle: string): Promise<string[]> {
+    const reader = await lab.fixture.read(handle);
+    await reader.toEnd();
+    return reader.texts();
+  }
+
+  it('does not vouch for the output of a program that ended meanwhile, though it says exit code 0', async () => {
+    const { handle, pid } = await start();
+    await place.kill();
+    await end(pid);
+    await place.comeUp();
+    expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
+    // What this is about: nobody can read it any more.
+    expect(await said(handle)).toEqual(['ready']);
+  }, 120_000);
+
+  it('vouches for what ends when it is back, with every word', async () => {
+    const { handle, pid } = await start();
+    await place.kill();
+    await place.comeUp();
+    // As a worker does whose streams broke.
+    await lab.fixture.read(handle);
+    await end(pid);
+    expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
+    expect(await said(handle)).toEqual(['ready', 'bye']);
+  }, 120_000);
+
+  it('vouches for what ended as long as it was not killed, though it has forgotten all about it', async () => {
+    const { handle, pid } = await start();
+    await end(pid);
+    await ended(handle);
+    // Each leaves a word in the engine's memory, which holds 256.
+    const other = await lab.docker.createContainer({ Image: lab.image, Cmd: ['true'] });
+    try {
+      for (let name = 0; name < 260; name++) await other.rename({ name: `${lab.fixture.installationId}-${name}` });
+    } finally {
+      await other.remove();
+    }
+    expect(await lab.runtime.inspect(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
+  }, 120_000);
+});
