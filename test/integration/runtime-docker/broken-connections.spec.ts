@@ -62,17 +62,6 @@ describeWithDocker('a connection to the engine that breaks', () => {
     60_000,
   );
 
-  it.each(['task 0123456789abcdef: already exists', 'id already in use'])(
-    'comes from an engine that died while it started a container (%s): it is made anew',
-    async (words) => {
-      const { fixture } = lab;
-      const deployment = await fixture.prepared();
-      proxy.refuseNext(/^POST .*\/start/, 500, words);
-      await expectOneRunning(await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' })));
-    },
-    60_000,
-  );
-
   it.each([
     ['volume', /^POST \/volumes\/create/, 'none'],
     ['network', /^POST \/networks\/create/, 'team'],

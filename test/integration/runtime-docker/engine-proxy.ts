@@ -12,7 +12,6 @@ export class EngineProxy {
   private losing: RegExp | null = null;
   private halving: RegExp | null = null;
   private isStalled = false;
-  private refusal: { readonly requestLine: RegExp; readonly answer: string } | null = null;
 
   private constructor(private readonly engineHost: string) {
     this.server = createServer({ allowHalfOpen: true }, (client) => this.relay(client));
@@ -36,13 +35,6 @@ export class EngineProxy {
   /** Of the answer to the next request whose first line matches only the first bytes come through, then the connection breaks. */
   breakAnswerTo(requestLine: RegExp): void {
     this.halving = requestLine;
-  }
-
-  /** The next request without a body whose first line matches does not reach the engine and is refused with these words. */
-  refuseNext(requestLine: RegExp, status: number, words: string): void {
-    const body = JSON.stringify({ message: words });
-    const head = `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
-    this.refusal = { requestLine, answer: `${head}\r\n\r\n${body}` };
   }
 
   /** Breaks every connection; new ones work. */
@@ -75,11 +67,6 @@ export class EngineProxy {
       if (this.halving?.test(requestLine)) {
         this.halving = null;
         isHalved = true;
-      }
-      if (this.refusal?.requestLine.test(requestLine)) {
-        client.write(this.refusal.answer);
-        this.refusal = null;
-        return;
       }
       engine.write(chunk);
     });
