@@ -70,8 +70,9 @@ export class RedisPlace {
     this.server = null;
   }
 
+  /** After a save that failed (a full disk) Redis refuses every write until one has worked, this one too. */
   async flush(): Promise<void> {
-    await this.command((redis) => redis.flushall());
+    await eventually(() => this.command((redis) => redis.flushall()), { timeoutMs: 15_000, intervalMs: 200 });
   }
 
   /** Keeps the present state for `restore`. */
