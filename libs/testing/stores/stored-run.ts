@@ -1,6 +1,7 @@
+import { AppError } from '@crewtab/domain/errors';
 import type { ResourceCount } from '@crewtab/domain/ports/runtime';
 import type { Message } from '@crewtab/domain/runs/message';
-import type { Run, RunPlan } from '@crewtab/domain/runs/run';
+import type { DeployedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 
 /** A run as the in-memory store keeps it: what the domain sees, and what only the store knows. */
 export interface StoredRun {
@@ -66,4 +67,22 @@ export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
 /** Looks like a UUIDv7 and sorts by `ordinal`; `kind` keeps ids of different things apart. */
 export function fakeUuid(ordinal: number, kind: number): string {
   return `00000000-0000-7000-800${kind}-${ordinal.toString(16).padStart(12, '0')}`;
+}
+
+/** Ends the claim. */
+export function letGo(stored: StoredRun): void {
+  stored.owner = null;
+  stored.leaseUntil = null;
+}
+
+/** @throws AppError `not_found` */
+export function agentOf(run: Run, name: string): DeployedAgent {
+  const agent = run.deployment?.agents.find((candidate) => candidate.name === name);
+  if (!agent) throw new AppError('not_found', `run ${run.id} has no deployed agent "${name}"`);
+  return agent;
+}
+
+/** By due instant, then by id. */
+export function byAge(a: StoredRun, b: StoredRun): number {
+  return a.run.scheduledFor.getTime() - b.run.scheduledFor.getTime() || (a.run.id < b.run.id ? -1 : 1);
 }
