@@ -151,6 +151,8 @@ function startError(words: string, port: number, isPortTaken: boolean, options: 
 /** Also proves that the password belongs to the data. */
 async function ensureDatabase(url: string): Promise<void> {
   const client = new Client({ connectionString: `${url}/postgres`, connectionTimeoutMillis: 10_000 });
+  // A connection that breaks between two statements says so here; the next statement says it again, to us.
+  client.on('error', () => undefined);
   try {
     await client.connect();
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [POSTGRES_USER]);

@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
-import { inspectContainer } from './container-state';
+import { inspectContainer, wasStarted } from './container-state';
 import { remember } from './bounded-memory';
 import { putInto, statIn, type TarEntry } from './container-files';
 import {
@@ -75,8 +75,8 @@ export class AgentDeployer {
 
   /**
    * Goes on with the container that has the name, where it is this run's and was started. Null where it is gone by now.
-   * One that was made and not started is made anew: an engine that died while it started it, and starts it once more, was
-   * seen to give the agent an input that has ended already.
+   * One that was made and not started is made anew, also where somebody is removing it already: an engine that died while
+   * it started it, and starts it once more, was seen to give the agent an input that has ended already.
    */
   private async adopt(order: Order): Promise<string | null> {
     const { deployment, agent } = order;
@@ -86,7 +86,7 @@ export class AgentDeployer {
     if (!belongsToRun(found.Config.Labels, deployment.installationId, deployment.runId)) {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
-    if (found.State.Status !== 'created') return found.Id;
+    if (wasStarted(found.State)) return found.Id;
     // Not by force: where a start is under way, it is waited for, and the engine refuses.
     await this.remove(this.engine.docker.getContainer(found.Id), { force: false });
     return null;

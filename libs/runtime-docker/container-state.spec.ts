@@ -12,7 +12,7 @@ function state(overrides: Partial<Docker.ContainerInspectInfo['State']>): Docker
     Pid: 0,
     ExitCode: 0,
     Error: '',
-    StartedAt: '',
+    StartedAt: '2026-11-29T11:48:37.678Z',
     FinishedAt: '',
     ...overrides,
   };
@@ -25,6 +25,7 @@ describe('processOf', () => {
       { Status: 'created', Error: 'exec: no such file', ExitCode: 127 },
       { status: 'exited', exitCode: 127, isOutOfMemory: false, message: 'exec: no such file', mayLackOutput: false },
     ],
+    [{ Status: 'removing', StartedAt: '0001-01-01T00:00:00Z' }, { status: 'absent' }],
     [{ Status: 'running', Running: true }, { status: 'running' }],
     [{ Status: 'paused', Running: true, Paused: true }, { status: 'running' }],
     [{ ExitCode: 137 }, { status: 'exited', exitCode: 137, isOutOfMemory: false, message: '', mayLackOutput: false }],

@@ -32,15 +32,22 @@ export async function inspectAgent(engine: EngineClient, handle: string): Promis
   const found = await inspectContainer(engine, handle);
   if (!found) return { status: 'absent' };
   const process = processOf(found.State);
-  // What could not be started has said nothing.
-  if (process.status !== 'exited' || found.State.Status === 'created') return process;
+  // What was never started has said nothing.
+  if (process.status !== 'exited' || !wasStarted(found.State)) return process;
   return { ...process, mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt)) };
 }
 
 export function processOf(state: State): AgentProcess {
   if (state.Running) return { status: 'running' };
+  // Somebody is removing it, and nobody can start it any more.
+  if (state.Status === 'removing' && !wasStarted(state)) return { status: 'absent' };
   // A container that could not be started stays "created", with the reason in its state.
   if (state.Status === 'created' && state.Error === '') return { status: 'created' };
   const { ExitCode: exitCode, OOMKilled: isOutOfMemory, Error: message } = state;
   return { status: 'exited', exitCode, isOutOfMemory, message, mayLackOutput: false };
+}
+
+/** Where it was not, the engine writes the year 1. */
+export function wasStarted({ Running, StartedAt }: State): boolean {
+  return Running || Date.parse(StartedAt) > 0;
 }

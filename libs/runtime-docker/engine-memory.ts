@@ -16,8 +16,11 @@ const SMALL_FILE = '/etc/hostname';
  * @param instant as the engine writes it (RFC 3339)
  */
 export async function wasThereAt(engine: EngineClient, instant: string): Promise<boolean> {
+  const at = Date.parse(instant);
+  // The year 1: it does not know the instant, and was not there.
+  if (at < 0) return false;
   try {
-    const older = await recall(engine, Date.parse(instant) + 1, 1);
+    const older = await recall(engine, at + 1, 1);
     if (older.events > 0) return true;
     return (await recall(engine, older.answeredAt + 1_000, REMEMBERED)).events === REMEMBERED;
   } catch (error) {

@@ -45,6 +45,9 @@ export function createPool(databaseUrl: string, size: number, onIdleError: (erro
   });
   // Without a listener a connection that breaks while idle would end the process.
   pool.on('error', onIdleError);
+  // Nor does anybody listen between the pool's giving a connection out and its getting to whoever asked. What breaks then is
+  // told by its next statement.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -62,6 +62,16 @@ describeWithDocker('a connection to the engine that breaks', () => {
     60_000,
   );
 
+  it('finds what was not started while somebody is removing it: it is made anew', async () => {
+    const { deployment, agent } = await loseReplyWhileEnsuring(/^POST \/containers\/create/);
+    const filters = { label: [`crewtab.run=${deployment.runId}`] };
+    const [left] = await lab.docker.listContainers({ all: true, filters });
+    proxy.pretendOnce('"Status":"created","Running":false', '"Status":"removing","Running":0   ');
+    const handle = await lab.fixture.ensure(deployment, agent);
+    expect(handle).not.toBe(left?.Id);
+    await expectOneRunning(handle);
+  }, 60_000);
+
   it.each([
     ['volume', /^POST \/volumes\/create/, 'none'],
     ['network', /^POST \/networks\/create/, 'team'],

@@ -11,6 +11,7 @@ export class EngineProxy {
   private readonly sockets = new Set<Socket>();
   private losing: RegExp | null = null;
   private halving: RegExp | null = null;
+  private pretence: { readonly words: string; readonly instead: string } | null = null;
   private isStalled = false;
 
   private constructor(private readonly engineHost: string) {
@@ -37,6 +38,12 @@ export class EngineProxy {
     this.halving = requestLine;
   }
 
+  /** The next answer with these words has others of the same length. */
+  pretendOnce(words: string, instead: string): void {
+    if (words.length !== instead.length) throw new RangeError('the length of the answer is told before it');
+    this.pretence = { words, instead };
+  }
+
   /** Breaks every connection; new ones work. */
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
@@ -51,6 +58,14 @@ export class EngineProxy {
     this.cut();
     await new Promise((resolve) => this.server.close(resolve));
     await rm(this.path, { force: true });
+  }
+
+  private pretend(chunk: Buffer): Buffer {
+    const text = chunk.toString('latin1');
+    if (this.pretence === null || !text.includes(this.pretence.words)) return chunk;
+    const { words, instead } = this.pretence;
+    this.pretence = null;
+    return Buffer.from(text.replace(words, instead), 'latin1');
   }
 
   private relay(client: Socket): void {
@@ -73,7 +88,7 @@ export class EngineProxy {
     engine.on('data', (chunk: Buffer) => {
       if (isLost) client.destroy();
       else if (isHalved) client.write(chunk, () => client.destroy());
-      else if (!this.isStalled) client.write(chunk);
+      else if (!this.isStalled) client.write(this.pretend(chunk));
     });
     client.on('end', () => engine.end());
     engine.on('end', () => client.end());
