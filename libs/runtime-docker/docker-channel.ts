@@ -37,10 +37,13 @@ async function traced(engine: EngineClient, handle: string, log: IncomingMessage
 /** The log from its beginning: to the end of the process, or as it is where that has ended. Null without a container. */
 async function requestLog(engine: EngineClient, handle: string): Promise<IncomingMessage | null> {
   try {
-    return await engine.read(`follow the log of ${handle}`, async (abortSignal) => {
+    const log = await engine.read(`follow the log of ${handle}`, async (abortSignal) => {
       const options = { follow: true, stdout: true, stderr: true, abortSignal } as const;
       return (await engine.docker.getContainer(handle).logs(options)) as unknown as IncomingMessage;
     });
+    // Errors reach the reader through its iterator; without a reader nobody needs to know.
+    log.on('error', () => undefined);
+    return log;
   } catch (error) {
     // 409: being removed.
     if (isRefusal(error, 404, 409)) return null;
@@ -63,8 +66,6 @@ class DockerChannel implements AgentChannel {
     private readonly onClose: (channel: AgentChannel) => void,
   ) {
     if (!log) this.ended = 'absent';
-    // Errors reach the reader through its iterator; without a reader nobody needs to know.
-    log?.on('error', () => undefined);
     this.stdin = new StdinWriter(engine, handle, () => this.refusal());
     this.output = { [Symbol.asyncIterator]: () => this.read() };
   }

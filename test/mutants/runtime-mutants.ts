@@ -165,4 +165,26 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       tests: 'does not vouch',
     },
   },
+  {
+    name: 'container-being-removed-is-adopted',
+    breaks:
+      'A run is given a container that was never started and that another worker is just removing, and fails (I13).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/agent-deployer.ts',
+        search: 'if (wasStarted(found.State)) return found.Id;',
+        replace: "if (found.State.Status !== 'created') return found.Id;",
+      },
+      {
+        file: 'libs/runtime-docker/agent-deployer.ts',
+        search: 'inspectContainer, wasStarted }',
+        replace: 'inspectContainer }',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/broken-connections.spec.ts',
+      tests: 'somebody is removing',
+    },
+  },
 ];

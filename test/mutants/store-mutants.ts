@@ -265,4 +265,16 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: { layer: 'integration', specs: 'test/integration/store/teams-and-schedules.spec.ts' },
   },
+  {
+    name: 'nobody-listens-to-a-new-connection',
+    breaks: 'A process ends when Postgres closes a connection in the moment in which it is made.',
+    edits: [
+      {
+        file: 'libs/store-prisma/database.ts',
+        search: "  pool.on('connect', (client) => client.on('error', () => undefined));\n",
+        replace: '',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/ended-connection.spec.ts' },
+  },
 ];
