@@ -25,6 +25,9 @@ import type { Networks } from './networks';
 /** Refusals that pass when other containers end. */
 const EXHAUSTED = /no available IPv4 addresses|exchange full/i;
 const ATTEMPTS = 3;
+/** From its creation to its start a container needs so long at most, if its maker lives and is not held up, ms. */
+const START_GRACE_MS = 5_000;
+const START_LOOK_MS = 100;
 
 interface Order {
   readonly deployment: DeploymentSpec;
@@ -86,10 +89,26 @@ export class AgentDeployer {
     if (!belongsToRun(found.Config.Labels, deployment.installationId, deployment.runId)) {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
-    if (wasStarted(found.State)) return found.Id;
+    if (wasStarted(found.State) || (await this.isStartedSoon(order, found))) return found.Id;
     // Not by force: where a start is under way, it is waited for, and the engine refuses.
     await this.remove(this.engine.docker.getContainer(found.Id), { force: false });
     return null;
+  }
+
+  /** Its maker may be about to start it: two that remove each other's containers would both come to nothing. */
+  private async isStartedSoon(
+    { options: { signal }, now }: Order,
+    { Id, Created }: Docker.ContainerInspectInfo,
+  ): Promise<boolean> {
+    // The engine's clock may be another one than ours.
+    const ageMs = Math.max(0, now().getTime() - Date.parse(Created));
+    const giveUpAt = performance.now() + START_GRACE_MS - ageMs;
+    while (performance.now() < giveUpAt && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, START_LOOK_MS));
+      const found = await inspectContainer(this.engine, Id);
+      if (!found || wasStarted(found.State)) return found !== null;
+    }
+    return false;
   }
 
   private async complete(order: Order, container: Docker.Container): Promise<string | null> {

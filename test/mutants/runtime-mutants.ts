@@ -172,13 +172,8 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'libs/runtime-docker/agent-deployer.ts',
-        search: 'if (wasStarted(found.State)) return found.Id;',
+        search: 'if (wasStarted(found.State) || (await this.isStartedSoon(order, found))) return found.Id;',
         replace: "if (found.State.Status !== 'created') return found.Id;",
-      },
-      {
-        file: 'libs/runtime-docker/agent-deployer.ts',
-        search: 'inspectContainer, wasStarted }',
-        replace: 'inspectContainer }',
       },
     ],
     caughtBy: {
