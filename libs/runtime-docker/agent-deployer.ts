@@ -90,6 +90,8 @@ export class AgentDeployer {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
     if (wasStarted(found.State) || (await this.isStartedSoon(order, found))) return found.Id;
+    // Whoever took the run over may have made it.
+    if (order.options.signal.aborted) throw aborted(order.options.signal);
     // Not by force: where a start is under way, it is waited for, and the engine refuses.
     await this.remove(this.engine.docker.getContainer(found.Id), { force: false });
     return null;
