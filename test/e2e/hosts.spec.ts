@@ -1,9 +1,8 @@
-import { hasDocker } from '../support/docker';
 import type { StartedProcess } from '../support/processes';
 import { eventually } from '../support/wait-for';
 import type { Run } from './support/api-client';
 import { Crewtab } from './support/crewtab';
-import { OwnEngine, whyNoOwnEngines } from './support/own-engine';
+import { describeWithOwnEngines, OwnEngine } from './support/own-engine';
 
 jest.setTimeout(180_000);
 
@@ -14,12 +13,7 @@ interface System {
   readonly obligations: readonly { runId: string; host: string; status: string }[];
 }
 
-// Two engines with namespaces of their own need root and dockerd's program; elsewhere the suite is skipped and counted as
-// skipped, and its title says what is missing.
-const why = hasDocker() ? whyNoOwnEngines() : 'no Docker engine answers';
-const describeWithOwnEngines = why === null ? describe : describe.skip;
-
-describeWithOwnEngines(`two hosts${why === null ? '' : ` (skipped: ${why})`}`, () => {
+describeWithOwnEngines('two hosts', () => {
   let crewtab: Crewtab;
   let [a, b]: OwnEngine[] = [];
   let workerB: StartedProcess;

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { dockerHttp, pingDockerEngine } from '@crewtab/local-services/docker-engine';
 import { importImage } from '@crewtab/local-services/docker-images';
 import { buildRootfsTar } from '../../../images/build/build-demo-image';
+import { hasDocker } from '../../support/docker';
 import { startProcess, type StartedProcess } from '../../support/processes';
 import { eventually } from '../../support/wait-for';
 
@@ -11,8 +12,18 @@ import { eventually } from '../../support/wait-for';
 const ROOT = '/var/tmp';
 const READY_WITHIN_MS = 60_000;
 
-/** Why this machine cannot run engines in namespaces of their own; null: it can. */
-export function whyNoOwnEngines(): string | null {
+/**
+ * `describe` where engines can be started that may be harmed, which needs root and dockerd's program; elsewhere its tests are
+ * skipped and counted as skipped, and the title says what is missing.
+ */
+export function describeWithOwnEngines(name: string, define: () => void): void {
+  const why = hasDocker() ? whyNoOwnEngines() : 'no Docker engine answers';
+  if (why === null) describe(name, define);
+  else describe.skip(`${name} (skipped: ${why})`, define);
+}
+
+/** Null: this machine can. */
+function whyNoOwnEngines(): string | null {
   if (process.getuid?.() !== 0) return 'needs root';
   const missing = ['dockerd', 'unshare', 'ip', 'mount'].filter((program) => !isOnPath(program));
   return missing.length > 0 ? `needs ${missing.join(', ')}` : null;

@@ -4,19 +4,13 @@ import { join } from 'node:path';
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import { eventually } from '@crewtab/testing/runtime/line-reader';
 import { openDockerPlace, type DockerPlace } from '../../chaos/places/docker-place';
-import { whyNoOwnEngines } from '../../e2e/support/own-engine';
-import { hasDocker } from '../../support/docker';
+import { describeWithOwnEngines } from '../../e2e/support/own-engine';
 import { openLab, type DockerLab } from './docker-lab';
 
 /** Not below /tmp, which may be an overlay itself: the engine cannot put overlays on one. */
 const ROOT = '/var/tmp';
 
-// An engine that may be killed needs root and dockerd's program; elsewhere the suite is skipped and counted as skipped, and
-// its title says what is missing.
-const why = hasDocker() ? whyNoOwnEngines() : 'no Docker engine answers';
-const describeWithOwnEngine = why === null ? describe : describe.skip;
-
-describeWithOwnEngine(`an engine that is killed while agents run${why === null ? '' : ` (skipped: ${why})`}`, () => {
+describeWithOwnEngines('an engine that is killed while agents run', () => {
   let folder = '';
   let place: DockerPlace;
   let lab: DockerLab;
