@@ -1,6 +1,6 @@
 // npm test: everything that must hold, in a fresh clone. Plain Node, because it runs before the first installation.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { ensureInstalled } from './lib/ensure-installed.mjs';
 import { describeFailures, readJestFailures } from './lib/jest-failures.mjs';
 import { addTallies, readJestTally, summaryLine } from './lib/jest-tally.mjs';
 import { projectFolder, SetupError } from './lib/project.mjs';
+import { StageOutput } from './lib/stage-output.mjs';
 
 // The crash sweep takes 20 min on two cores, and 40 on two slow ones.
 const STAGE_LIMIT_MS = 70 * 60_000;
@@ -49,9 +50,9 @@ async function main() {
     await requireEngine();
     const tallies = [built];
     const lint = checkBeside('Lint', 'lint');
-    for (const [title, script] of checks) tallies.push(await check(title, () => npmRun(script)));
+    for (const [title, script] of checks) tallies.push(await check(title, (output) => npmRun(script, output)));
     tallies.push(await lint());
-    tallies.push(await check('Simulator (10,000 seeded histories)', () => npmRun('test:simulation')));
+    tallies.push(await check('Simulator (10,000 seeded histories)', (output) => npmRun('test:simulation', output)));
     tallies.push(await suite('Unit tests', 'unit'));
     const sweep = suiteBeside('Crash sweep (SIGKILL and SIGSTOP at every point)', 'crash');
     for (const [title, project] of suites) tallies.push(await suite(title, project));
@@ -77,13 +78,14 @@ function finish(tally) {
   return tally.failed === 0 && tally.passed > 0 ? 0 : 1;
 }
 
-async function build() {
+async function build(output) {
   try {
     await ensureBuilt({ log: say });
     return true;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(error.message);
+    output.add(error.message);
     return false;
   }
 }
@@ -98,21 +100,22 @@ async function requireEngine() {
     throw new SetupError(`CREWTAB_REQUIRE_DOCKER=1, and no Docker engine answers: ${engine.reason}`);
 }
 
-/** One check counts as one, however much it found. */
+/** One check counts as one, however much it found. `run` is given what remembers its output. */
 async function check(title, run) {
-  return tallyOfOne(title, await stage(title, run));
+  const output = new StageOutput();
+  return tallyOfOne(title, await stage(title, () => run(output)), output);
 }
 
-function tallyOfOne(title, isPassed) {
-  if (!isPassed) failures.push({ title, message: '' });
+function tallyOfOne(title, isPassed, output) {
+  if (!isPassed) failures.push({ title, message: output.tellingLines.join('\n') });
   return { passed: isPassed ? 1 : 0, failed: isPassed ? 0 : 1, skipped: 0 };
 }
 
 /** Two minutes of faults. Without any container engine there is nothing to harm, and it counts as skipped. */
 async function chaos() {
   let exitCode = 1;
-  const tally = await check('Chaos (two minutes of faults, then all invariants)', async () => {
-    exitCode = await npmExitCode('test:chaos');
+  const tally = await check('Chaos (two minutes of faults, then all invariants)', async (output) => {
+    exitCode = await npmExitCode('test:chaos', { output });
     return exitCode === 0 || exitCode === EXIT_CODE_SKIPPED;
   });
   return exitCode === EXIT_CODE_SKIPPED ? { passed: 0, failed: 0, skipped: 1 } : tally;
@@ -120,7 +123,7 @@ async function chaos() {
 
 async function suite(title, project) {
   const report = join(reports, `${project}.json`);
-  const isPassed = await stage(title, () => npmRun(`test:${project}`, ['--json', `--outputFile=${report}`]));
+  const isPassed = await stage(title, () => runSuite(project, report));
   return tallyOfSuite(title, report, isPassed);
 }
 
@@ -138,27 +141,26 @@ function tallyOfSuite(title, report, isPassed) {
  */
 function suiteBeside(title, project) {
   const report = join(reports, `${project}.json`);
-  const ended = beside(title, `test:${project}`, ['--json', `--outputFile=${report}`], 10);
+  const output = new StageOutput({ isHeldBack: true });
+  const ended = beside(title, () => runSuite(project, report, { output, niceness: 10 }), output);
   return async () => tallyOfSuite(title, report, await ended());
 }
 
 /** As `check`. @returns waits for its end */
 function checkBeside(title, script) {
-  const ended = beside(title, script);
-  return async () => tallyOfOne(title, await ended());
+  const output = new StageOutput({ isHeldBack: true });
+  const ended = beside(title, () => npmRun(script, output), output);
+  return async () => tallyOfOne(title, await ended(), output);
 }
 
-/** Starts a script. @returns waits for its end, then shows what it said; true if it went well */
-function beside(title, script, args = [], niceness = 0) {
-  const log = join(reports, `${script.replaceAll(':', '-')}.log`);
-  const output = openSync(log, 'w');
+/** Starts a stage. @returns waits for its end, then shows what it said; true if it went well */
+function beside(title, run, output) {
   const startedAt = Date.now();
-  const ended = npmExitCode(script, args, { output, niceness });
+  const ended = run();
   const show = async () => {
-    const exitCode = await ended;
-    closeSync(output);
-    process.stdout.write(readFileSync(log));
-    return exitCode === 0;
+    const isPassed = await ended;
+    output.release();
+    return isPassed;
   };
   return () => stage(title, show, startedAt);
 }
@@ -170,24 +172,31 @@ async function stage(title, run, startedAt = Date.now()) {
   return isPassed;
 }
 
-async function npmRun(script, args = []) {
-  return (await npmExitCode(script, args)) === 0;
+/** Jest's --json also prints the report: it is read from its file. */
+async function runSuite(project, report, options = {}) {
+  const args = ['--json', `--outputFile=${report}`];
+  return (await npmExitCode(`test:${project}`, { args, isStdoutShown: false, ...options })) === 0;
 }
 
-/** Runs a script of package.json for at most STAGE_LIMIT_MS. `output`: a file for what it says, else the terminal. */
-function npmExitCode(script, args = [], { output = 'inherit', niceness = 0 } = {}) {
+async function npmRun(script, output) {
+  return (await npmExitCode(script, { output })) === 0;
+}
+
+/** Runs a script of package.json for at most STAGE_LIMIT_MS. `output`: who watches what it says, else the terminal. */
+function npmExitCode(script, { args = [], output = null, isStdoutShown = true, niceness = 0 }) {
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
   const options = ['run', '--silent', script, ...(args.length > 0 ? ['--', ...args] : [])];
+  const target = output === null ? 'inherit' : 'pipe';
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...first, ...options], {
       cwd: projectFolder,
-      // Jest's --json also prints the report: it is read from its file.
-      stdio: ['ignore', args.length > 0 ? 'ignore' : output, output],
+      stdio: ['ignore', isStdoutShown ? target : 'ignore', target],
       shell: process.platform === 'win32' && command === 'npm',
       detached: hasGroups,
     });
     if (niceness !== 0 && child.pid) setPriority(child.pid, niceness);
+    output?.watch(child);
     const limit = setTimeout(() => {
       console.error(`${script} did not end within ${STAGE_LIMIT_MS / 60_000} minutes: stopping it`);
       signalAll(child, 'SIGTERM');

@@ -4,7 +4,7 @@ import { projectFolder, readIfThere } from './project.mjs';
 
 /** Enough to know a failure again and to begin looking; all of it stands where the suite printed it. */
 const SHOWN_FAILURES = 20;
-const SHOWN_LINES = 8;
+const SHOWN_LINES = 20;
 const SHOWN_COLUMNS = 400;
 
 /**

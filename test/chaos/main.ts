@@ -25,7 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const evidence = new EvidenceFolder(folder);
   const outcome = await attempt(options, evidence, shutdown);
   const problems = await shutdown.run();
-  for (const problem of problems) console.error(`could not be stopped: ${problem}`);
+  for (const problem of problems) console.error(`✗ could not be stopped: ${problem}`);
   const exitCode = problems.length > 0 ? 1 : exitCodeOf(outcome);
   if (outcome === 'cannot run' || (exitCode === 0 && !options.isKept)) {
     await rm(folder, { recursive: true, force: true });
@@ -50,7 +50,7 @@ async function attempt(options: ChaosOptions, evidence: EvidenceFolder, shutdown
       console.error(`left out: ${error.message}`);
       return 'cannot run';
     }
-    console.error('the chaos run could not be carried out:', error);
+    console.error('✗ the chaos run could not be carried out:', error);
     // What the agents wrote down belongs to what is kept.
     await copyFile(join(evidence.path, 'record/prompts.jsonl'), join(evidence.path, 'prompts.jsonl')).catch(
       () => undefined,
@@ -72,7 +72,7 @@ function parse(args: readonly string[]): ChaosOptions | null {
 function endInOrder(shutdown: Shutdown): void {
   const end = (exitCode: number): void => {
     void shutdown.run().then((problems) => {
-      for (const problem of problems) console.error(`could not be stopped: ${problem}`);
+      for (const problem of problems) console.error(`✗ could not be stopped: ${problem}`);
       process.exit(exitCode);
     });
   };
@@ -83,7 +83,7 @@ function endInOrder(shutdown: Shutdown): void {
     });
   }
   process.on('uncaughtException', (error) => {
-    console.error('the harness failed:', error);
+    console.error('✗ the harness failed:', error);
     end(1);
   });
 }
