@@ -24,6 +24,8 @@ const WANTED_ACTIVE = 10;
 const LAST_REQUESTS_MS = 20_000;
 /** After healing everything must be over and gone within so long, ms. */
 const CONVERGE_WITHIN_MS = 60_000;
+/** From then on, each worker must take a run within so long: a time of its own, for convergence may have taken all of its. */
+const CALL_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 30_000;
 const SHUTDOWN_LIMIT_MS = 10_000;
@@ -150,7 +152,7 @@ class Chaos {
     const { ground, witness, client } = this;
     return callTheRoll({
       since: healedAt,
-      withinMs: CONVERGE_WITHIN_MS - (Date.now() - healedAt.getTime()),
+      withinMs: CALL_WITHIN_MS,
       workers: async () => {
         const ids = await witness.workerIds();
         return ground.fleet.workers.map(({ name, pid }) => ({ name, id: ids.get(pid ?? 0) ?? null }));
