@@ -75,9 +75,9 @@ export class RedisPlace {
     await eventually(() => this.command((redis) => redis.flushall()), { timeoutMs: 15_000, intervalMs: 200 });
   }
 
-  /** Keeps the present state for `restore`. */
+  /** Keeps the present state for `restore`. While Redis saves by itself, which it does every second, it refuses to. */
   async keepSnapshot(): Promise<void> {
-    await this.command((redis) => redis.save());
+    await eventually(() => this.command((redis) => redis.save()), { intervalMs: 100 });
     await copyFile(this.rdb, this.keptRdb);
   }
 
