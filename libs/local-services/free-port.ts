@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { LocalServiceError, systemErrorCode } from './service-error';
 
 const LOOPBACK = '127.0.0.1';
@@ -8,27 +8,34 @@ const LOOPBACK = '127.0.0.1';
  * port that its server is only about to listen on, or listens on again after a restart.
  */
 const FIRST_PORT = 20_000;
-const LAST_PORT = 29_999;
-const TRIES = 100;
+const LAST_PORT = 24_999;
+/** From a port to its guard, which keeps every other caller away from it, in whatever process. */
+const TO_GUARD = 5_000;
+/** Longer than what asks for a port takes to listen on it, on a busy machine, ms. */
+const GUARDED_MS = 60_000;
+const TRIES = 200;
 
 /**
- * A TCP port that nobody listens on at this moment: the preferred one if it is free, otherwise any. Somebody else can
- * take it before the caller binds it, so a caller that is refused asks again.
+ * A TCP port that nobody listens on at this moment: the preferred one if it is free, otherwise any. One that it chose is
+ * given to nobody else for a minute, which is until its server listens. Another program can still take it before the
+ * caller binds it, so a caller that is refused asks again.
  */
 export async function findFreePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && !(await isPortBusy(preferred))) return preferred;
   for (let tries = 0; tries < TRIES; tries += 1) {
     const port = randomInt(FIRST_PORT, LAST_PORT + 1);
-    if (!(await isPortBusy(port))) return port;
+    if ((await guard(port)) && !(await isPortBusy(port))) return port;
   }
-  const port = await tryListen(0, LOOPBACK);
-  if (port === null) throw new Error('the operating system has no free port');
-  return port;
+  const server = await tryListen(0, LOOPBACK);
+  if (server === null) throw new Error('the operating system has no free port');
+  return close(server);
 }
 
 /** Whether somebody listens on the port, on the given address. Asked by listening there for a moment. */
 export async function isPortBusy(port: number, host: string = LOOPBACK): Promise<boolean> {
-  return (await tryListen(port, host)) === null;
+  const server = await tryListen(port, host);
+  if (server !== null) await close(server);
+  return server === null;
 }
 
 /**
@@ -43,20 +50,36 @@ export async function requireFreePort(port: number, setting: string, host?: stri
   );
 }
 
-/** @returns the port that was bound, or null when it is taken. */
-function tryListen(port: number, host: string): Promise<number | null> {
+/**
+ * What the kernel gives to one process only, and takes back when that ends, however it ends: listening on the guard.
+ * @returns whether the port is now the caller's.
+ */
+async function guard(port: number): Promise<boolean> {
+  const server = await tryListen(port + TO_GUARD, LOOPBACK);
+  if (server === null) return false;
+  server.on('connection', (socket) => socket.destroy());
+  server.unref();
+  setTimeout(() => server.close(), GUARDED_MS).unref();
+  return true;
+}
+
+/** @returns a server that listens there, or null when the port is taken. */
+function tryListen(port: number, host: string): Promise<Server | null> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error) => {
       if (systemErrorCode(error) === 'EADDRINUSE') resolve(null);
       else reject(listenError(port, host, error));
     });
-    server.listen({ port, host, exclusive: true }, () => {
-      const address = server.address();
-      const bound = address !== null && typeof address === 'object' ? address.port : port;
-      server.close(() => resolve(bound));
-    });
+    server.listen({ port, host, exclusive: true }, () => resolve(server));
   });
+}
+
+/** @returns the port on which it listened. */
+function close(server: Server): Promise<number> {
+  const address = server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  return new Promise((resolve) => server.close(() => resolve(port)));
 }
 
 function listenError(port: number, host: string, error: Error): Error {

@@ -33,6 +33,15 @@ describe('ports', () => {
     expect(new Set(ports).size).toBeGreaterThan(15);
   });
 
+  it('gives a port to one caller only, in whatever process, as long as its server may need to listen', async () => {
+    // Of 5,000 ports, two of 300 that are chosen by chance would surely be the same.
+    const programs = Array.from({ length: 3 }, () => loadAnew());
+    const ports = await Promise.all(
+      programs.flatMap(({ findFreePort: find }) => Array.from({ length: 100 }, () => find())),
+    );
+    expect(new Set(ports).size).toBe(300);
+  });
+
   it('names the setting that chooses another port', async () => {
     await expect(requireFreePort(busyPort, 'PORT')).rejects.toMatchObject({
       message: `port ${busyPort} is already in use`,
@@ -40,3 +49,13 @@ describe('ports', () => {
     });
   });
 });
+
+/** The module as another program has it: without anything that the first one remembers. */
+function loadAnew(): typeof import('@crewtab/local-services/free-port') {
+  let loaded: typeof import('@crewtab/local-services/free-port') | null = null;
+  jest.isolateModules(() => {
+    loaded = jest.requireActual('@crewtab/local-services/free-port');
+  });
+  if (loaded === null) throw new Error('the module was not loaded');
+  return loaded;
+}
