@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
@@ -78,7 +79,7 @@ export async function startScheduler(
   firing.sweeper.start();
   const hosts = watchHosts(config, version, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
   hosts.start();
-  const url = `http://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${config.http.port}`;
+  const url = urlOf(config.http.host, app.getHttpServer().address());
   logger.info({ url, version }, 'scheduler ready');
   return {
     url,
@@ -185,6 +186,12 @@ function reconcile(clocks: ClockReconciler, logger: Logger): void {
     .catch((error: unknown) =>
       logger.warn({ error: String(error) }, 'job schedulers are not in step; the sweeper tries again'),
     );
+}
+
+/** The port that was bound: PORT=0 leaves the choice to the system. */
+function urlOf(host: string, address: AddressInfo | string | null): string {
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** On stderr and not in the log: it is shown once, to a person, and kept nowhere. */

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { findFreePort } from '@crewtab/local-services/free-port';
 import { Client } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { demoImage } from '../../support/demo-image';
@@ -132,16 +131,16 @@ export class Crewtab {
 
   private async startAll(): Promise<void> {
     const { schedulers = 1, workers = 1 } = this.options;
-    const ports = await Promise.all(Array.from({ length: schedulers }, () => findFreePort()));
-    for (const port of ports) {
-      const env = { PORT: String(port), CREWTAB_API_KEY: API_KEY, ...this.options.schedulerEnv };
-      this.schedulers.push(this.startApp(`scheduler ${this.schedulers.length + 1}`, 'scheduler', env));
+    for (let number = 1; number <= schedulers; number++) {
+      const env = { PORT: '0', CREWTAB_API_KEY: API_KEY, ...this.options.schedulerEnv };
+      this.schedulers.push(this.startApp(`scheduler ${number}`, 'scheduler', env));
     }
-    await Promise.all([
-      ...this.schedulers.map((one) => one.waitForLine(/scheduler ready/, { timeoutMs: READY_WITHIN_MS })),
+    const [ready] = await Promise.all([
+      Promise.all(this.schedulers.map((one) => one.waitForLine(/scheduler ready/, { timeoutMs: READY_WITHIN_MS }))),
       ...Array.from({ length: workers }, () => this.startWorker()),
     ]);
-    this.apiClient = new ApiClient(`http://127.0.0.1:${ports[0]}`, API_KEY);
+    const { url } = JSON.parse(ready[0] ?? '{}') as { readonly url?: string };
+    this.apiClient = new ApiClient(url ?? '', API_KEY);
   }
 
   private startApp(name: string, app: 'scheduler' | 'worker', env: Environment): StartedProcess {
