@@ -33,8 +33,8 @@ interface Order {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: AgentSpec['stdin'];
-  /** Milliseconds since the epoch. */
-  readonly killAt: number;
+  /** Of running time, whatever the clocks are set to meanwhile. */
+  readonly killInMs: number;
 }
 
 /** Makes agents' directories and starts their supervisors; both once, however many workers ask. */
@@ -117,8 +117,7 @@ export class AgentStarter {
       cwd: workspace,
       env: { ...own, ...agent.env, [RUN_MARK]: runId },
       stdin: agent.stdin,
-      // In this machine's time, which is what the supervisor reads.
-      killAt: Date.now() + (deadlineAt.getTime() - now.getTime()) + this.options.orphanGraceMs,
+      killInMs: deadlineAt.getTime() - now.getTime() + this.options.orphanGraceMs,
     };
   }
 }

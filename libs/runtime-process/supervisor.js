@@ -8,12 +8,12 @@
  * to start, and the agent's environment, which must not lie on disk) as JSON on stdin.
  *
  * It starts the agent as leader of a session and process group of its own, keeps its stdin open, writes down who it is
- * (`state/agent.json`) and how it ended (`state/exit.json`), ends it at the latest at `killAt`, and leaves nothing of
+ * (`state/agent.json`) and how it ended (`state/exit.json`), ends it at the latest after `killInMs`, and leaves nothing of
  * its process group behind. Signals that end other programs (a terminal's Ctrl-C reaches nobody here anyway) don't end
  * it: the teardown stops the agent, and the supervisor follows.
  *
  * If it is killed itself, the agent goes on, but its exit code is then unknown, its stdin open only while a worker holds
- * it, and nobody ends it at `killAt`.
+ * it, and nobody ends it at its deadline.
  */
 const { spawn, execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -21,7 +21,7 @@ const { basename, dirname, join } = require('node:path');
 
 const TERM_TO_KILL_MS = 5_000;
 const POLL_MS = 50;
-/** Far below 2^31 ms, where timers fire at once, and short enough for clocks that were stopped or set. */
+/** Far below 2^31 ms, where timers fire at once. */
 const LONGEST_TIMER_MS = 60_000;
 
 const agentDir = process.argv[2];
@@ -51,7 +51,7 @@ function main() {
     killGroup(agent.pid, 'SIGKILL');
     end({ exitCode: code, signal });
   });
-  endAt(order.killAt, agent.pid);
+  endAt(performance.now() + order.killInMs, agent.pid);
   if (order.stdin === 'once') endInputWhenAsked(input.hold);
 }
 
@@ -104,11 +104,11 @@ function recordAgent(pid) {
   }
 }
 
-/** An orphan on a host that no worker reaches any more ends alone. */
-function endAt(killAt, pid) {
-  const leftMs = killAt - Date.now();
+/** An orphan on a host that no worker reaches any more ends alone. By a clock that nobody can set. */
+function endAt(at, pid) {
+  const leftMs = at - performance.now();
   if (leftMs > 0) {
-    setTimeout(() => endAt(killAt, pid), Math.min(leftMs, LONGEST_TIMER_MS)).unref();
+    setTimeout(() => endAt(at, pid), Math.min(leftMs, LONGEST_TIMER_MS)).unref();
     return;
   }
   killGroup(pid, 'SIGTERM');

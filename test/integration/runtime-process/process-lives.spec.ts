@@ -18,6 +18,19 @@ beforeEach(async () => {
 afterEach(() => lives.dispose(), 60_000);
 
 describe('an agent outlives', () => {
+  it('a clock that is set forward, past its deadline', async () => {
+    const runtime = lives.runtime();
+    const soon = { deadlineAt: new Date(Date.now() + 600_000) };
+    // As if the clock were set between the order and the supervisor's look at it.
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => new Date().getTime() - 3_600_000);
+    const { reader } = await lives.started(runtime, lives.shell('echo ready; read -r line; echo "got $line"'), soon);
+    clock.mockRestore();
+    await reader.until('ready');
+    await reader.channel.write('hello\n');
+    await reader.toEnd();
+    expect(reader.texts()).toEqual(['ready', 'got hello']);
+  }, 60_000);
+
   it.each(['SIGKILL', 'SIGINT'] as const)(
     'its worker, which ends by %s together with its terminal group',
     async (signal) => {
