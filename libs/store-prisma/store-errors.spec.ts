@@ -10,6 +10,7 @@ describe('toStoreError', () => {
     ['a refused connection', failing({ code: 'ECONNREFUSED' })],
     ['all addresses refused', Object.assign(new AggregateError([failing({ code: 'ECONNREFUSED' })], ''), {})],
     ['a server that shuts down', failing({ code: '57P01' })],
+    ['a server that is no primary any more', failing({ code: '25006' })],
     ['too many connections', failing({ code: '53300' })],
     ['a statement timeout', failing({ code: '57014' })],
     ['a deadlock', failing({ code: '40P01' })],
@@ -45,6 +46,7 @@ describe('hasLostConnection', () => {
     expect(hasLostConnection(toStoreError(failing({ code: '40P01' })))).toBe(false);
     expect(hasLostConnection(toStoreError(failing({ code: '42601' })))).toBe(false);
     expect(hasLostConnection(toStoreError(failing({ code: '57P01' })))).toBe(true);
+    expect(hasLostConnection(toStoreError(failing({ code: '25006' })))).toBe(true);
     expect(hasLostConnection(toStoreError(failing({ code: 'ECONNRESET' })))).toBe(true);
   });
 });

@@ -2,8 +2,11 @@ import { AppError } from '@crewtab/domain/errors';
 
 /** Classes of SQLSTATE that say something about the moment, not about the statement. */
 const PASSING_CLASSES = ['08', '53', '57'];
-/** idle_in_transaction_session_timeout, serialization_failure, deadlock_detected, lock_not_available. */
-const PASSING_STATES = ['25P03', '40001', '40P01', '55P03'];
+/**
+ * read_only_sql_transaction (a server that is no primary any more: the next connection finds the new one),
+ * idle_in_transaction_session_timeout, serialization_failure, deadlock_detected, lock_not_available.
+ */
+const PASSING_STATES = ['25006', '25P03', '40001', '40P01', '55P03'];
 /** Those after which the session goes on, and query_canceled (a statement timeout). */
 const ANSWERED_STATES = ['40001', '40P01', '55P03', '57014'];
 const PASSING_SYSTEM_CODES = [
