@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { AppError } from '@crewtab/domain/errors';
 import { extract, pack } from 'tar-stream';
 import type Docker from 'dockerode';
+import { inspectContainer } from './container-state';
 import type { EngineClient } from './engine-client';
 import { isRefusal, toAppError } from './engine-errors';
 
@@ -53,8 +55,7 @@ async function lookAt(
     const header = String(response.headers['x-docker-container-path-stat'] ?? '');
     return JSON.parse(Buffer.from(header, 'base64').toString('utf8')) as { mode: number; linkTarget: string };
   } catch (error) {
-    if (isRefusal(error, 404)) return null;
-    throw toAppError(error);
+    return nothingThere(error, engine, container);
   }
 }
 
@@ -73,9 +74,21 @@ export async function readEntry(
       return firstEntry(tar as Readable, path);
     });
   } catch (error) {
-    if (isRefusal(error, 404)) return null;
-    throw toAppError(error);
+    return nothingThere(error, engine, container);
   }
+}
+
+/**
+ * The engine answers 404 for a path that is not there, and for a container that somebody has removed meanwhile; where it
+ * was only asked to look, without a word.
+ */
+async function nothingThere(error: unknown, engine: EngineClient, { id }: Docker.Container): Promise<null> {
+  if (!isRefusal(error, 404)) throw toAppError(error);
+  if (await inspectContainer(engine, id)) return null;
+  throw new AppError('engine_error', `somebody removed container ${id} while it was being made`, {
+    retryable: true,
+    cause: error,
+  });
 }
 
 /** Of a directory, all that lies in it would follow: the rest is not read. */

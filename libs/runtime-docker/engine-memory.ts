@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { EngineClient } from './engine-client';
-import { isRefusal, toAppError } from './engine-errors';
+import { EngineRefusal } from './engine-errors';
 import { readJsonLines } from './json-lines';
 
 /** How many events an engine remembers; moby daemon/events/events.go, `eventsLimit`. It forgets them all when it ends. */
@@ -24,7 +24,9 @@ export async function wasThereAt(engine: EngineClient, instant: string): Promise
     if (older.events > 0) return true;
     return (await recall(engine, older.answeredAt + 1_000, REMEMBERED)).events === REMEMBERED;
   } catch (error) {
-    throw toAppError(error);
+    // An engine that tells nobody of its events, perhaps behind a proxy.
+    if (error instanceof EngineRefusal) return true;
+    throw error;
   }
 }
 
@@ -41,8 +43,9 @@ export async function leaveTrace(engine: EngineClient, handle: string, now: numb
       for await (const _chunk of file) continue;
     });
   } catch (error) {
-    // The container or the file is not there: then there is nothing to be asked about later.
-    if (!isRefusal(error, 404, 409)) throw toAppError(error);
+    // The container or the file is not there, or cannot be read now: an engine without a trace of it is believed less
+    // later, and that is no reason to fail a run that is well.
+    if (!(error instanceof EngineRefusal)) throw error;
   }
 }
 

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readEntry, statIn } from '@crewtab/runtime-docker/container-files';
+import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
+import { EngineClient } from '@crewtab/runtime-docker/engine-client';
+import { leaveTrace, wasThereAt } from '@crewtab/runtime-docker/engine-memory';
+
+interface Answer {
+  readonly statusCode: number;
+  readonly message?: string;
+}
+
+/** An engine, or a proxy before it, that answers as a test wants it. */
+describe('an engine that refuses', () => {
+  const path = join(tmpdir(), `crewtab-refusing-${randomBytes(6).toString('hex')}.sock`);
+  const answers = new Map<string, Answer>();
+  let server: Server;
+  let engine: EngineClient;
+
+  beforeAll(async () => {
+    server = createServer(({ url = '' }, response) => {
+      const asked = /\/(archive|events|json)/.exec(url)?.[1] ?? '';
+      const { statusCode, message } = answers.get(asked) ?? { statusCode: 200 };
+      response.writeHead(statusCode, { 'content-type': 'application/json' });
+      response.end(message === undefined ? '' : JSON.stringify({ message }));
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    engine = new EngineClient(`unix://${path}`, settingsFrom({ dockerHost: null }));
+  });
+
+  afterEach(() => answers.clear());
+
+  afterAll(async () => {
+    engine.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('to read a file fails no run: the trace of it is only left for later', async () => {
+    answers.set('archive', { statusCode: 500, message: 'too many open files' });
+    await expect(leaveTrace(engine, 'container', Date.now())).resolves.toBeUndefined();
+  });
+
+  it('to tell of its events is believed: nobody can know better', async () => {
+    answers.set('events', { statusCode: 403, message: 'events are not for you' });
+    await expect(leaveTrace(engine, 'container', Date.now())).resolves.toBeUndefined();
+    await expect(wasThereAt(engine, new Date().toISOString())).resolves.toBe(true);
+  });
+
+  it('because the container was removed meanwhile is asked again, and has not said that a file is missing', async () => {
+    const container = engine.docker.getContainer('container');
+    answers.set('archive', { statusCode: 404, message: 'Could not find the file /bin/true in container container' });
+    answers.set('json', { statusCode: 200, message: 'it is there' });
+    await expect(statIn(engine, container, '/bin/true')).resolves.toBeNull();
+    await expect(readEntry(engine, container, '/bin/true')).resolves.toBeNull();
+    for (const asked of ['archive', 'json'])
+      answers.set(asked, { statusCode: 404, message: 'No such container: container' });
+    const gone = { code: 'engine_error', retryable: true };
+    await expect(statIn(engine, container, '/bin/true')).rejects.toMatchObject(gone);
+    await expect(readEntry(engine, container, '/bin/true')).rejects.toMatchObject(gone);
+  });
+});
