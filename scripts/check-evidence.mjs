@@ -18,4 +18,4 @@ const { checkEvidence } = require(join(projectFolder, 'test/chaos/checker/check-
 const { formatReport } = require(join(projectFolder, 'test/chaos/checker/format-report.ts'));
 const report = await checkEvidence(resolve(process.env.INIT_CWD ?? '.', folder));
 console.log(formatReport(report));
-process.exitCode = report.violations > 0 ? 1 : 0;
+process.exitCode = report.isClean ? 0 : 1;

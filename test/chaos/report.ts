@@ -39,10 +39,12 @@ export async function report(
   const text = [summary(result), formatReport(checked), ...(await histories(checked, evidence.path))].join('\n\n');
   evidence.write('report.md', `# Chaos, seed ${result.seed}\n\n\`\`\`\n${text}\n\`\`\`\n`);
   console.log(`\n${text}\n`);
-  const isWell = checked.violations === 0 && result.convergedAfterMs !== null;
+  const isWell = checked.isClean && result.convergedAfterMs !== null;
   // A process that ends by itself is a fault of ours, also where the others did its work in time.
   const isSteady = result.endedByThemselves.whenReady === 0 && result.lateToStop.length === 0;
-  return isWell && isSteady && result.harnessProblems.length === 0;
+  // Where an engine was asked for, everything that can be harmed must have been.
+  const isComplete = process.env.CREWTAB_REQUIRE_DOCKER !== '1' || Object.keys(result.leftOut).length === 0;
+  return isWell && isSteady && isComplete && result.harnessProblems.length === 0;
 }
 
 function summary(result: ChaosResult): string {
@@ -56,7 +58,7 @@ function summary(result: ChaosResult): string {
     convergedAfterMs === null
       ? '✗ not everything was over 60 s after healing'
       : `everything was over and gone ${(convergedAfterMs / 1_000).toFixed(1)} s after healing`,
-    ...Object.entries(result.leftOut).map(([kind, why]) => `! left out: ${kind} (${why})`),
+    ...Object.entries(result.leftOut).map(([kind, why]) => `✗ left out: ${kind} (${why})`),
     `${result.endedByThemselves.atStart} starts failed and were repeated; ${result.endedByThemselves.whenReady} processes that were ready ended by themselves`,
     ...result.lastWords.map((words) => `✗ by itself: ${words}`),
     ...result.lateToStop.map((name) => `✗ ${name} did not end within 10 s of SIGTERM`),

@@ -71,6 +71,8 @@ describe('checkInvariants', () => {
   });
 });
 
+const isI4 = ({ invariant }: { readonly invariant: string }): boolean => invariant === 'I4';
+
 describe('what may be', () => {
   const clean = (evidence: Evidence): void => expect([...violatedBy(evidence)]).toEqual([]);
   const paused = `/api/v1/schedules/${EXCLUSIVE}/pause`;
@@ -132,6 +134,8 @@ describe('what may be', () => {
     const timeout = withRun(validEvidence(), { deadlineAt: at(2, 1_000), finishedAt: at(4, 10_000) });
     expect([...violatedBy(addFault(timeout, long))]).not.toContain('I4');
     expect([...violatedBy(timeout)]).toContain('I4');
+    const { warnings = [] } = checkInvariants(addFault(timeout, long)).invariants.find(isI4) ?? {};
+    expect(warnings).toEqual(['1 runs ended late in time with faults: not judged']);
   });
 
   it('a failure of a run that asked for it, or whose container the nemesis killed', () => {
@@ -148,11 +152,29 @@ describe('what may be', () => {
 
   it('what the design admits, as a warning', () => {
     const run = { status: 'failed', result: null, errorCode: 'delivery_unconfirmed', errorMessage: 'x' };
-    const report = checkInvariants(withRun(validEvidence(), run));
+    const report = checkInvariants(withRun(validEvidence(), { ...run, epoch: 2 }));
     expect([...violatedIn(report)]).not.toContain('I13');
     expect(report.invariants.find(({ invariant }) => invariant === 'I13')?.warnings).toEqual([
       '1 healthy runs ended as delivery_unconfirmed, which the design admits',
     ]);
+  });
+
+  it('a prompt that nobody can confirm after a takeover or a fault of the engine, and none in peace', () => {
+    const run = { status: 'failed', result: null, errorCode: 'delivery_unconfirmed', errorMessage: 'x' };
+    const first = withRun(validEvidence(), run);
+    expect([...violatedBy(first)]).toContain('I13');
+    expect([
+      ...violatedBy(addFault(first, { kind: 'cut-one', target: 'worker 1 → docker', at: at(2, 1_500) })),
+    ]).not.toContain('I13');
+  });
+
+  it('an engine that fails while it is broken, and not for a connection that is made again', () => {
+    const run = { status: 'failed', result: null, errorCode: 'engine_error', errorMessage: 'x' };
+    const hit = (kind: string, target: string): Evidence =>
+      addFault(withRun(validEvidence(), run), { kind, target, at: at(2, 1_500) });
+    expect([...violatedBy(hit('half-open', 'worker 1 → docker'))]).not.toContain('I13');
+    expect([...violatedBy(hit('cut-one', 'worker 1 → docker'))]).toContain('I13');
+    expect([...violatedBy(hit('postgres-kill', 'postgres'))]).toContain('I13');
   });
 
   it('a timeout in peace of a run that asked for more time than it had, and of no other', () => {

@@ -18,7 +18,7 @@ describe('formatReport', () => {
     const twin = SPOILT.find(({ invariant }) => invariant === 'I1');
     const text = formatReport(checkInvariants(twin?.spoil({ ...validEvidence(), prompts: [] }) ?? validEvidence()));
     expect(text).toContain('✗ I1 2026-06-01T12:02:00.000Z schedule schedule-steady: 2 rows');
-    expect(text).toContain('I5   ? not tested (0 checked)');
+    expect(text).toContain('I5   ✗ not tested (0 checked)');
     expect(text).toMatch(/\d+ violations$/);
   });
 });

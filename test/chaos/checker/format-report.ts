@@ -17,7 +17,7 @@ export function formatReport(report: CheckReport): string {
 }
 
 function summaryOf({ invariant, text, checked, violations }: InvariantReport): string {
-  const verdict = violations.length > 0 ? `✗ ${violations.length} violations` : checked === 0 ? '? not tested' : '✓';
+  const verdict = violations.length > 0 ? `✗ ${violations.length} violations` : checked === 0 ? '✗ not tested' : '✓';
   return `${invariant.padEnd(4)} ${verdict} (${checked} checked): ${text}`;
 }
 

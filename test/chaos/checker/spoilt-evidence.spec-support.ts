@@ -42,13 +42,12 @@ const addRequest = (evidence: Evidence, request: ApiRequest): Evidence => ({
   requests: [...evidence.requests, request].sort((a, b) => a.at - b.at),
 });
 
-export const addFault = (evidence: Evidence, fault: Partial<Fault>): Evidence => ({
-  ...evidence,
-  faults: [
-    ...evidence.faults,
-    { at: at(2), endedAt: at(2), kind: 'worker-kill', target: 'worker-1', detail: '', ...fault },
-  ],
-});
+/** Of a moment, unless it says when it ended. */
+export const addFault = (evidence: Evidence, fault: Partial<Fault>): Evidence => {
+  const begin = fault.at ?? at(2);
+  const added = { at: begin, endedAt: begin, kind: 'worker-kill', target: 'worker-1', detail: '', ...fault };
+  return { ...evidence, faults: [...evidence.faults, added] };
+};
 
 const withMessages = (evidence: Evidence, change: (messages: MessageRow[]) => MessageRow[]): Evidence => {
   const [own, others] = [true, false].map((isOwn) =>

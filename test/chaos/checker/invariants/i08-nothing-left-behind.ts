@@ -2,7 +2,7 @@ import { containerLives, LABELS } from '../engine-objects';
 import type { Evidence } from '../evidence';
 import { Findings, iso, type CheckResult } from '../findings';
 import { isTerminal } from '../runs';
-import { undisturbedMs } from '../undisturbed-time';
+import { isDisturbed, undisturbedMs } from '../undisturbed-time';
 
 /** What a terminal run may leave on a host that can be reached, and for how long, ms. */
 const ALLOWED_MS = 30_000;
@@ -10,7 +10,7 @@ const ALLOWED_MS = 30_000;
 /**
  * I8 from the engine's own events (each container's create and destroy against its run's finishedAt, or against its own
  * creation where it was made later) and from what stands after convergence. Time in which a fault was on or had just ended
- * counts as unreachable. Networks and volumes carry no labels in events, so they are only judged by what is left;
+ * counts as unreachable, and a container that stood longer only by it is in a warning and not judged. Networks and volumes carry no labels in events, so they are only judged by what is left;
  * processes and temp files inside a container go with it. Events that a dying engine did not write are in a warning.
  */
 export function checkNothingLeftBehind(evidence: Evidence): CheckResult {
@@ -24,10 +24,10 @@ function checkLives({ engineEvents, engineLeft, healed, tables, faults }: Eviden
   const runs = new Map(tables.runs.map((run) => [run.id, run]));
   const standing = new Set(engineLeft.map(({ id }) => id));
   let unseen = 0;
+  let unjudged = 0;
   for (const life of containerLives(engineEvents, healed.installationId)) {
     const run = runs.get(life.runId);
     if (!run || run.finishedAt === null) continue;
-    findings.count();
     if (life.destroyedAt === null && !standing.has(life.id)) {
       unseen++;
       continue;
@@ -35,6 +35,11 @@ function checkLives({ engineEvents, engineLeft, healed, tables, faults }: Eviden
     const since = Math.max(run.finishedAt, life.createdAt);
     const until = life.destroyedAt ?? healed.convergedAt ?? healed.healedAt;
     const orphanMs = undisturbedMs(faults, since, until);
+    if (orphanMs <= ALLOWED_MS && until - since > ALLOWED_MS && isDisturbed(faults, since, until)) {
+      unjudged++;
+      continue;
+    }
+    findings.count();
     if (orphanMs > ALLOWED_MS)
       findings.violate(
         `run ${run.id}`,
@@ -42,6 +47,7 @@ function checkLives({ engineEvents, engineLeft, healed, tables, faults }: Eviden
         until,
       );
   }
+  findings.warnOf(unjudged, 'containers outlived their run by more than 30 s in time with faults: not judged');
   findings.warnOf(unseen, 'containers are gone without an event that says when');
 }
 

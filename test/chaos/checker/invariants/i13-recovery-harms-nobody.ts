@@ -8,8 +8,10 @@ const ASKS_FOR_TROUBLE =
 /** How long it asks the agent to work; also in a task that is delegated. */
 const ASKS_TO_WORK = /\bwork\s+(\d+(?:\.\d+)?)(ms|s|m)\b/g;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
-/** The design gives these up on purpose: what happened cannot be known, or the host was silent for too long. */
-const ADMITTED: ReadonlySet<string> = new Set(['delivery_unconfirmed', 'host_lost']);
+/** A fault of the engine, or of a worker's connections to it, if only of one. */
+const OF_THE_ENGINE = /docker/;
+/** Such a fault that lasts: what is small must be got over. */
+const BREAKS_THE_ENGINE = /^(dockerd-|(cut|slow|half-open) .*docker)/;
 /**
  * What becomes of a plain program (`command`) by a fault of that kind.
  * - The engine closes its input when the one attachment that it allows breaks, also before a byte has left: it has seen an
@@ -17,10 +19,10 @@ const ADMITTED: ReadonlySet<string> = new Set(['delivery_unconfirmed', 'host_los
  * - When it ends while the engine is down, the engine loses what it had said last.
  */
 const ENDS_PROGRAMS: ReadonlyMap<string, RegExp> = new Map([
-  ['prompt_failed', /docker/],
+  ['prompt_failed', OF_THE_ENGINE],
   ['output_lost', /dockerd-kill/],
 ]);
-/** What comes of an engine or a disk that a fault really broke while the run needed it. */
+/** What comes of an engine that a fault really broke while the run needed it. */
 const BROKEN_ENGINE: ReadonlySet<string> = new Set([
   'create_failed',
   'start_failed',
@@ -35,10 +37,11 @@ const BROKEN_ENGINE: ReadonlySet<string> = new Set([
 
 /**
  * I13: a run whose prompt asks for nothing bad is not `failed` (or `timeout` without any fault in its time) unless a
- * fault hit it: its own container, or the engine or disk that it needed at that moment. `delivery_unconfirmed`,
- * `host_lost` and what a plain program cannot survive (its input cut off with a connection to the engine, its end while the
- * engine was down) are admitted by design and counted in a warning, so that a flood of them is seen. A healthy run that a
- * long fault made miss its deadline cannot be told from a slow one and is not judged.
+ * fault hit it: its own container, or the engine that it needed at that moment. What nobody can know
+ * (`delivery_unconfirmed`, where another worker took the run over or the engine was harmed) and what a plain program cannot
+ * survive (its input cut off with a connection to the engine, its end while the engine was down) are admitted by design and
+ * counted in a warning, so that a flood of them is seen. A healthy run that a long fault made miss its deadline cannot be
+ * told from a slow one and is not judged.
  */
 export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
   const findings = new Findings();
@@ -46,7 +49,7 @@ export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
   for (const run of evidence.tables.runs) {
     if (run.startedAt === null || ASKS_FOR_TROUBLE.test(run.prompt)) continue;
     findings.count();
-    if (run.errorCode !== null && isAdmitted(run, evidence.faults))
+    if (run.errorCode !== null && isAdmitted(run, evidence))
       admitted.set(run.errorCode, (admitted.get(run.errorCode) ?? 0) + 1);
     else if (isUnexplained(run, evidence))
       findings.violate(
@@ -59,25 +62,31 @@ export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
   return findings.result();
 }
 
-function isAdmitted({ errorCode, agents, startedAt, finishedAt }: RunRow, faults: readonly Fault[]): boolean {
-  if (ADMITTED.has(errorCode ?? '')) return true;
-  const isProgram = agents.some(({ role, protocol }) => role === 'leader' && protocol === 'command');
-  const cause = ENDS_PROGRAMS.get(errorCode ?? '');
-  if (cause === undefined || !isProgram) return false;
+function isAdmitted(run: RunRow, evidence: Evidence): boolean {
+  const code = run.errorCode ?? '';
+  if (code === 'delivery_unconfirmed') return run.epoch > 1 || isHitBy(OF_THE_ENGINE, run, evidence);
+  const isProgram = run.agents.some(({ role, protocol }) => role === 'leader' && protocol === 'command');
+  const cause = ENDS_PROGRAMS.get(code);
+  return cause !== undefined && isProgram && isHitBy(cause, run, evidence);
+}
+
+/** A fault of that kind was on while the run was. */
+function isHitBy(kinds: RegExp, { startedAt, finishedAt }: RunRow, { faults }: Evidence): boolean {
   return faults.some(
-    ({ at, kind, target }) =>
-      cause.test(`${kind} ${target}`) && at >= (startedAt ?? Infinity) && at <= (finishedAt ?? Infinity),
+    ({ at, endedAt, kind, target }) =>
+      kinds.test(`${kind} ${target}`) && endedAt >= (startedAt ?? Infinity) && at <= (finishedAt ?? Infinity),
   );
 }
 
-function isUnexplained(run: RunRow, { faults, tables }: Evidence): boolean {
+function isUnexplained(run: RunRow, evidence: Evidence): boolean {
+  const { faults, tables } = evidence;
   const from = run.startedAt ?? run.queuedAt;
   const to = run.finishedAt ?? Infinity;
   if (run.status === 'timeout') return !asksForTooLong(run) && !isDisturbed(faults, from, to);
   if (run.status !== 'failed') return false;
   const name = tables.deployments.find(({ runId }) => runId === run.id)?.name ?? run.id;
   if (faults.some((fault) => fault.at <= to && names(fault, [run.id, name]))) return false;
-  return !(BROKEN_ENGINE.has(run.errorCode ?? '') && isDisturbed(faults, from, to));
+  return !(BROKEN_ENGINE.has(run.errorCode ?? '') && isHitBy(BREAKS_THE_ENGINE, run, evidence));
 }
 
 /** More work than there is time until the deadline. */
