@@ -11,9 +11,13 @@ export type FaultKind =
   | 'redis-restore'
   | 'redis-kill'
   | 'redis-disk-full'
+  | 'redis-stop'
   | 'postgres-restart'
   | 'postgres-kill'
+  | 'postgres-stop'
   | 'dockerd-kill'
+  | 'dockerd-restart'
+  | 'dockerd-stop'
   | 'clock-shift'
   | 'cut'
   | 'slow'
@@ -50,9 +54,13 @@ const DECK: Readonly<Partial<Record<FaultKind, number>>> = {
   'redis-restore': 1,
   'redis-kill': 1,
   'redis-disk-full': 1,
+  'redis-stop': 1,
   'postgres-restart': 1,
   'postgres-kill': 1,
+  'postgres-stop': 1,
   'dockerd-kill': 1,
+  'dockerd-restart': 1,
+  'dockerd-stop': 1,
   'clock-shift': 1,
   cut: 3,
   slow: 3,
@@ -65,7 +73,7 @@ const SMALL_GAP_MS = 120;
 /** After each deck nothing is harmed for so long: time in which deadlines and teardowns must hold, ms. */
 const CALM_MS = 45_000;
 
-/** How long each kind lasts, from and to, ms. A lease is 15 s: a stop and some cuts are longer. */
+/** How long each kind lasts, from and to, ms. A lease is 10 s: a stop and some cuts are longer. */
 const DURATIONS: Readonly<Partial<Record<FaultKind, readonly [number, number]>>> = {
   'kill-worker': [200, 20_000],
   'kill-scheduler': [200, 15_000],
@@ -74,9 +82,13 @@ const DURATIONS: Readonly<Partial<Record<FaultKind, readonly [number, number]>>>
   'redis-kill': [200, 8_000],
   'redis-restore': [200, 3_000],
   'redis-disk-full': [6_000, 15_000],
+  'redis-stop': [2_000, 15_000],
   'postgres-restart': [100, 4_000],
   'postgres-kill': [100, 4_000],
+  'postgres-stop': [2_000, 15_000],
   'dockerd-kill': [100, 5_000],
+  'dockerd-restart': [100, 5_000],
+  'dockerd-stop': [2_000, 15_000],
   'clock-shift': [10_000, 40_000],
   cut: [1_000, 20_000],
   slow: [4_000, 15_000],
@@ -145,11 +157,15 @@ function targetOf(random: SeededRandom, kind: FaultKind): Pick<PlannedFault, 'ta
     case 'redis-restore':
     case 'redis-kill':
     case 'redis-disk-full':
+    case 'redis-stop':
       return { target: 'redis', service: null };
     case 'postgres-restart':
     case 'postgres-kill':
+    case 'postgres-stop':
       return { target: 'postgres', service: null };
     case 'dockerd-kill':
+    case 'dockerd-restart':
+    case 'dockerd-stop':
       return { target: 'dockerd', service: null };
     case 'container-kill':
       return { target: 'container', service: null };

@@ -19,11 +19,15 @@ export async function harm(field: Battlefield, fault: PlannedFault, pause: Pause
     case 'redis-restore':
     case 'redis-kill':
     case 'redis-disk-full':
+    case 'redis-stop':
       return harmRedis(field, fault, pause);
     case 'postgres-restart':
     case 'postgres-kill':
+    case 'postgres-stop':
       return harmPostgres(field, fault, pause);
     case 'dockerd-kill':
+    case 'dockerd-restart':
+    case 'dockerd-stop':
       return harmDockerd(field, fault, pause);
     case 'clock-shift':
       return shiftClock(field, fault, pause);

@@ -2,23 +2,28 @@ import type { PlannedFault } from '../plan';
 import type { Battlefield, Pause } from './battlefield';
 
 export function harmPostgres(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
+  const { postgres } = field;
   return field.resources.hold('postgres', async () => {
+    if (fault.kind === 'postgres-stop') return standStill(field, fault, postgres, pause);
     const how = fault.kind === 'postgres-kill' ? 'kill' : 'fast';
     const end = begin(field, fault, `${how}, down for ${fault.durationMs} ms`);
-    await field.postgres.goDown(how);
+    await postgres.goDown(how);
     await pause(fault.durationMs);
-    await field.postgres.comeUp();
+    await postgres.comeUp();
     end();
   });
 }
 
 export async function harmDockerd(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  if (field.docker.whyGiven !== null) return field.docker.whyGiven;
+  const { docker } = field;
+  if (docker.whyGiven !== null) return docker.whyGiven;
   return field.resources.hold('dockerd', async () => {
-    const end = begin(field, fault, `SIGKILL, down for ${fault.durationMs} ms`);
-    await field.docker.kill();
+    if (fault.kind === 'dockerd-stop') return standStill(field, fault, docker, pause);
+    const isKill = fault.kind === 'dockerd-kill';
+    const end = begin(field, fault, `${isKill ? 'SIGKILL' : 'SIGTERM'}, down for ${fault.durationMs} ms`);
+    await (isKill ? docker.kill() : docker.shutDown());
     await pause(fault.durationMs);
-    await field.docker.comeUp();
+    await docker.comeUp();
     end();
   });
 }
@@ -27,6 +32,7 @@ export async function harmRedis(field: Battlefield, fault: PlannedFault, pause: 
   const { redis } = field;
   if (fault.kind === 'redis-disk-full' && redis.disk === null) return 'this user may not mount a small disk';
   return field.resources.hold('redis', async () => {
+    if (fault.kind === 'redis-stop') return standStill(field, fault, redis, pause);
     const end = begin(field, fault, fault.durationMs > 0 ? `for ${fault.durationMs} ms` : 'at once');
     switch (fault.kind) {
       case 'redis-flush':
@@ -45,6 +51,19 @@ export async function harmRedis(field: Battlefield, fault: PlannedFault, pause: 
     }
     end();
   });
+}
+
+interface Stoppable {
+  standStill(): Promise<void>;
+  continue(): void;
+}
+
+async function standStill(field: Battlefield, fault: PlannedFault, place: Stoppable, pause: Pause): Promise<void> {
+  const end = begin(field, fault, `SIGSTOP for ${fault.durationMs} ms`);
+  await place.standStill();
+  await pause(fault.durationMs);
+  place.continue();
+  end();
 }
 
 function begin(field: Battlefield, { kind, target }: PlannedFault, detail: string): () => void {

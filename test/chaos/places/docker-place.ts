@@ -9,6 +9,7 @@ import { GuardedServer, type StopPlan } from '@crewtab/local-services/guarded-se
 import { buildRootfsTar } from '../../../images/build/build-demo-image';
 import { eventually } from '../../support/wait-for';
 import { runProgram } from './run-program';
+import { standStill } from './stand-still';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 20_000 }] as const;
 const READY_TIMEOUT_MS = 40_000;
@@ -21,6 +22,10 @@ export interface DockerPlace {
   /** Why the engine itself cannot be harmed; null when it can. */
   readonly whyGiven: string | null;
   kill(): Promise<void>;
+  /** SIGTERM: containers go on here too, as `live-restore` promises. */
+  shutDown(): Promise<void>;
+  standStill(): Promise<void>;
+  continue(): void;
   comeUp(): Promise<void>;
   /** Removes all containers first where the engine is our own. */
   stop(): Promise<void>;
@@ -66,6 +71,9 @@ async function givenEngine(why: string): Promise<DockerPlace> {
     http: dockerHttp(found.dockerHost, process.env),
     whyGiven: why,
     kill: refuse,
+    shutDown: refuse,
+    standStill: refuse,
+    continue: () => undefined,
     comeUp: refuse,
     stop: () => Promise.resolve(),
   };
@@ -76,6 +84,7 @@ class OwnEngine implements DockerPlace {
   readonly dockerHost: string;
   readonly http: DockerHttp;
   private server: GuardedServer | null = null;
+  private goOn: (() => void) | null = null;
 
   private constructor(
     private readonly folder: string,
@@ -102,6 +111,19 @@ class OwnEngine implements DockerPlace {
   /** SIGKILL: containers go on, as `live-restore` promises. */
   kill(): Promise<void> {
     return this.end([{ signal: 'SIGKILL', waitMs: 5_000 }]);
+  }
+
+  shutDown(): Promise<void> {
+    return this.end(ORDERLY);
+  }
+
+  async standStill(): Promise<void> {
+    if (this.server !== null) this.goOn = await standStill(this.server.pid);
+  }
+
+  continue(): void {
+    this.goOn?.();
+    this.goOn = null;
   }
 
   /** Tried a few times: an engine that was killed is sometimes in its own way when it starts again. */
@@ -144,6 +166,7 @@ class OwnEngine implements DockerPlace {
   }
 
   async stop(): Promise<void> {
+    this.continue();
     if (this.server?.hasExited !== false) await this.comeUp();
     await this.removeContainers();
     await this.clear();

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { startPostgres, type LocalPostgres } from '@crewtab/local-services/postgres';
+import { standStill } from './stand-still';
 
 /** A Postgres of this chaos run alone, on one port and one data folder however often it is started. */
 export class PostgresPlace {
+  private goOn: (() => void) | null = null;
+
   private constructor(
     private readonly dataDir: string,
     private server: LocalPostgres,
@@ -35,7 +38,18 @@ export class PostgresPlace {
     this.server = await startPostgres({ dataDir: this.dataDir, port, log: () => undefined });
   }
 
+  /** Every process of it, with connections that stay open and say nothing. */
+  async standStill(): Promise<void> {
+    this.goOn = await standStill(this.server.pid);
+  }
+
+  continue(): void {
+    this.goOn?.();
+    this.goOn = null;
+  }
+
   async stop(): Promise<void> {
+    this.continue();
     await this.server.stop();
   }
 }

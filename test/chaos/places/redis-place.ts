@@ -10,6 +10,7 @@ import Redis from 'ioredis';
 import { eventually } from '../../support/wait-for';
 import { REDIS_CACHE } from '../../support/test-services';
 import { SmallDisk } from './small-disk';
+import { standStill } from './stand-still';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 10_000 }] as const;
 const READY_TIMEOUT_MS = 20_000;
@@ -18,6 +19,7 @@ const DISK_MEBIBYTES = 16;
 /** A Redis of this chaos run alone, with RDB snapshots, on a disk that can be filled where root allows it. */
 export class RedisPlace {
   private server: GuardedServer | null = null;
+  private goOn: (() => void) | null = null;
 
   private constructor(
     private readonly program: RedisProgram,
@@ -88,7 +90,17 @@ export class RedisPlace {
     return true;
   }
 
+  async standStill(): Promise<void> {
+    if (this.server !== null) this.goOn = await standStill(this.server.pid);
+  }
+
+  continue(): void {
+    this.goOn?.();
+    this.goOn = null;
+  }
+
   async stop(): Promise<void> {
+    this.continue();
     await this.server?.stop(ORDERLY);
     this.server = null;
     await this.disk?.unmount();

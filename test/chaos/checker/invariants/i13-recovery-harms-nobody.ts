@@ -20,7 +20,7 @@ const BREAKS_THE_ENGINE = /^(dockerd-|(cut|slow|half-open) .*docker)/;
  */
 const ENDS_PROGRAMS: ReadonlyMap<string, RegExp> = new Map([
   ['prompt_failed', OF_THE_ENGINE],
-  ['output_lost', /dockerd-kill/],
+  ['output_lost', /dockerd-(kill|restart)/],
 ]);
 /** What comes of an engine that a fault really broke while the run needed it. */
 const BROKEN_ENGINE: ReadonlySet<string> = new Set([
