@@ -13,7 +13,7 @@ const WORKERS = 3;
 const START = Date.parse('2026-03-02T09:00:00.000Z');
 
 /** Calls that can be disturbed, with how often (at most) one of them is expected in a history. */
-const CALLS: Readonly<Record<string, number>> = {
+export const CALLS: Readonly<Record<string, number>> = {
   'store.claim': 6,
   'store.claimAbandoned': 30,
   'store.renewLeases': 30,
@@ -35,8 +35,16 @@ const CALLS: Readonly<Record<string, number>> = {
   'fires.fireOne': 20,
   'fires.findUnplanned': 20,
   'fires.savePlanned': 4,
+  'fires.setAside': 1,
   'fires.msUntilNextDue': 8,
   'fires.markClocksSynced': 1,
+  'store.noteWorker': 20,
+  'store.forgetWorker': 1,
+  'store.readmit': 1,
+  'store.claimObligations': 6,
+  'store.noteScheduler': 20,
+  'store.forgetScheduler': 1,
+  'store.endLostRuns': 6,
   'delegations.openDelegation': 2,
   'delegations.permitDelegation': 2,
   'delegations.answerDelegation': 2,
@@ -53,6 +61,7 @@ const CALLS: Readonly<Record<string, number>> = {
   'queue.offerRuns': 8,
   'queue.wakeHost': 2,
   'clocks.set': 2,
+  'clocks.remove': 1,
   'clocks.count': 20,
 };
 /** The moments at which most can go wrong get more than their share. */

@@ -1,4 +1,4 @@
-import { commandFor, type Mutant } from './mutant';
+import { commandFor, environmentFor, type Mutant } from './mutant';
 import { runLayer, type LayerVerdict } from './run-layer';
 import type { Workshop } from './workshop';
 
@@ -20,7 +20,7 @@ export async function huntMutants(
   const untouched = new Map<string, LayerVerdict>();
   const hunts: Hunt[] = [];
   for (const mutant of mutants) {
-    const key = commandFor(mutant).join(' ');
+    const key = JSON.stringify([commandFor(mutant), environmentFor(mutant)]);
     const before = untouched.get(key) ?? (await runLayer(workshop.folder, mutant));
     untouched.set(key, before);
     const hunt = before.kind === 'passed' ? await huntOne(workshop, mutant) : notSound(mutant, before);

@@ -25,6 +25,8 @@ export interface BySpecs {
   readonly specs: string;
   /** Part of the full name of the tests to run; without it all of `specs`. */
   readonly tests?: string;
+  /** What chooses a part of the layer where its tests do not: of the crash sweep, its points. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface BySimulator {
@@ -54,7 +56,12 @@ export function needsServices({ caughtBy }: Mutant): boolean {
   return caughtBy.layer === 'integration' || needsBuild({ caughtBy });
 }
 
-/** What Node is given to run the layer. Mutants with equal commands share one run without any mutant. */
+/** Added to the environment of that command. */
+export function environmentFor({ caughtBy }: Mutant): Readonly<Record<string, string>> {
+  return caughtBy.layer === 'simulator' ? {} : (caughtBy.env ?? {});
+}
+
+/** What Node is given to run the layer. Mutants with equal commands and environments share one run without any mutant. */
 export function commandFor({ caughtBy }: Mutant): string[] {
   if (caughtBy.layer === 'simulator') return ['scripts/simulate.mjs', '--seeds', String(caughtBy.histories)];
   const { layer, specs, tests } = caughtBy;

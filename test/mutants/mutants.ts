@@ -1,3 +1,4 @@
+import { CRASH_MUTANTS } from './crash-mutants';
 import { ENGINE_MUTANTS } from './engine-mutants';
 import type { Mutant } from './mutant';
 import { RULE_MUTANTS } from './rule-mutants';
@@ -13,4 +14,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SIMULATOR_MUTANTS,
   ...STORE_MUTANTS,
   ...RUNTIME_MUTANTS,
+  ...CRASH_MUTANTS,
 ];

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { commandFor, needsBuild, type Mutant } from './mutant';
+import { commandFor, environmentFor, needsBuild, type Mutant } from './mutant';
 
 /** A layer that needs longer hangs, ms. */
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 240_000;
 const LAST_LINES = 200;
 
 export type LayerVerdict =
@@ -31,7 +31,8 @@ export async function runLayer(folder: string, mutant: Mutant): Promise<LayerVer
   if (mutant.caughtBy.layer === 'simulator') return toSimulatorVerdict(await runNode(folder, commandFor(mutant)));
   const report = join(folder, 'mutant-report.json');
   await rm(report, { force: true });
-  const { output } = await runNode(folder, [...commandFor(mutant), '--json', '--outputFile', report]);
+  const args = [...commandFor(mutant), '--json', '--outputFile', report];
+  const { output } = await runNode(folder, args, environmentFor(mutant));
   return toJestVerdict(await readFile(report, 'utf8').catch(() => null), output);
 }
 
@@ -57,9 +58,18 @@ export function toJestVerdict(report: string | null, output: string): LayerVerdi
 }
 
 /** @returns the exit code, and the last lines of what it printed. A process that hangs is ended with its children. */
-function runNode(folder: string, args: readonly string[]): Promise<{ code: number | null; output: string }> {
+function runNode(
+  folder: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -182,4 +182,37 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       tests: 'somebody is removing',
     },
   },
+  {
+    name: 'deadline-by-the-machines-clock',
+    breaks: 'A clock that is set forward past its deadline ends a process agent that is well (I13).',
+    edits: [
+      {
+        file: 'libs/runtime-process/agent-starter.ts',
+        search: 'killInMs: deadlineAt.getTime() - now.getTime() +',
+        replace: 'killInMs: Date.now() + deadlineAt.getTime() - now.getTime() +',
+      },
+      {
+        file: 'libs/runtime-process/supervisor.js',
+        search: 'endAt(performance.now() + order.killInMs,',
+        replace: 'endAt(performance.now() + order.killInMs - Date.now(),',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-process/process-lives.spec.ts',
+      tests: 'a clock that is set forward',
+    },
+  },
+  {
+    name: 'refused-trace-fails-the-run',
+    breaks: 'An engine that cannot read a file just after its start fails a run that is well (I13).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/engine-memory.ts',
+        search: 'if (!(error instanceof EngineRefusal)) throw error;',
+        replace: 'if (error !== null) throw error;',
+      },
+    ],
+    caughtBy: { layer: 'integration', specs: 'test/integration/runtime-docker/refusing-engine.spec.ts' },
+  },
 ];

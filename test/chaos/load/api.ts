@@ -39,10 +39,13 @@ export class Api {
     }
   }
 
-  /** One try. Null when it failed. */
+  /** One try, which is written to requests.jsonl when it was answered. Null when it failed. */
   async read<T>(path: string): Promise<T | null> {
+    const at = new Date().toISOString();
     const answer = await this.send('GET', path, null, null).catch(() => null);
-    return answer === null || answer.status !== 200 ? null : (answer.body as T);
+    if (answer === null || answer.status !== 200) return null;
+    this.note(at, 'GET', path, null, null, answer);
+    return answer.body as T;
   }
 
   private async tryWrite(
@@ -53,6 +56,18 @@ export class Api {
   ): Promise<Answer | null> {
     const at = new Date().toISOString();
     const answer = await this.send(method, path, body, idempotencyKey).catch(() => null);
+    this.note(at, method, path, body, idempotencyKey, answer);
+    return answer;
+  }
+
+  private note(
+    at: string,
+    method: string,
+    path: string,
+    body: object | null,
+    idempotencyKey: string | null,
+    answer: Answer | null,
+  ): void {
     this.evidence.append('requests.jsonl', {
       at,
       answeredAt: answer === null ? null : new Date().toISOString(),
@@ -63,7 +78,6 @@ export class Api {
       status: answer?.status ?? null,
       answer: answer?.body ?? null,
     });
-    return answer;
   }
 
   private async send(method: string, path: string, body: object | null, key: string | null): Promise<Answer> {

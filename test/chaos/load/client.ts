@@ -27,6 +27,8 @@ const MOST_AT_ONCE = 3;
 const MOST_IN_DOUBT = 30;
 const EDIT_EACH_MS = [1_500, 5_000] as const;
 const CANCEL_EACH_MS = [4_000, 10_000] as const;
+/** What schedules are shown as is judged, so they are looked at. */
+const LOOK_EACH_MS = 1_000;
 const TIMED_AT_START = 8;
 const MOST_TIMED = 14;
 const RUNS_EVERY = ['* * * * *', '*/2 * * * *', '1-59/2 * * * *', '*/3 * * * *'] as const;
@@ -84,6 +86,10 @@ export class Client {
       this.loop(
         () => this.random.int(...CANCEL_EACH_MS),
         () => this.cancelOne(),
+      ),
+      this.loop(
+        () => LOOK_EACH_MS,
+        async () => void (await this.api.read('/schedules?limit=100')),
       ),
     ];
   }

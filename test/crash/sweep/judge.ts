@@ -21,8 +21,8 @@ export interface Evidence {
   /** The run as it was when it was first seen finished. */
   readonly ended: Run;
   readonly phaseAtHit: string;
-  /** Prompts that reached the agent, by the engine's record; null where there is none. */
-  readonly heard: number | null;
+  /** Prompts that reached the agent. */
+  readonly heard: number;
 }
 
 /** @throws Error that says everything that is not as it must be */
@@ -43,7 +43,7 @@ export async function judge({ crash, stand, ended, phaseAtHit, heard }: Evidence
     !isUnconfirmed && !scenario.ends.test(outcome) && `it ends as ${String(scenario.ends)}, not as ${outcome}`,
     run.status !== ended.status && `its end as ${ended.status} stays, and does not become ${run.status}`,
     run.teardown === null && 'it has the receipt of a verified teardown',
-    heard !== null && heard > 1 && `one prompt at most reaches the agent, not ${heard}`,
+    heard > 1 && `one prompt at most reaches the agent, not ${heard}`,
     !isUnconfirmed && answered !== scenario.prompts && `the agent answers ${scenario.prompts} prompts, not ${answered}`,
     seqs.some((seq, at) => seq !== at + 1) && `messages have neither gap nor double: ${seqs.join(' ')}`,
     messages.filter(({ kind }) => kind === 'prompt').length > 1 && 'the conversation has one prompt at most',

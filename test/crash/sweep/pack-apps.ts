@@ -1,8 +1,10 @@
 import { dirname, join, resolve } from 'node:path';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
 
 const BUILT = resolve(__dirname, '../../../dist');
+const PACKED = join(BUILT, 'packed');
+const STARTER = join(__dirname, 'start-packed.cjs');
 /** What packages ask for only where it is installed, and what looks for files beside its own. */
 const LEFT_OUTSIDE = [
   '@fastify/*',
@@ -19,19 +21,14 @@ const LEFT_OUTSIDE = [
 export type App = 'scheduler' | 'worker';
 export type PackedApps = Readonly<Record<App, string>>;
 
-const BANNER = [
-  // ES modules of packages ask for their own address.
-  'const addressOfThisFile = require("node:url").pathToFileURL(__filename).href;',
-  // Prisma's query compiler is WebAssembly, and a process that soon dies has nothing from code that V8 optimizes beside
-  // its start: a third of the processor time of a scheduler's. Another V8 may not know this, and then ignores it.
-  'require("node:v8").setFlagsFromString("--wasm-tiering-budget=2000000000");',
-].join('\n');
+/** ES modules of packages ask for their own address. */
+const BANNER = 'const addressOfThisFile = require("node:url").pathToFileURL(__filename).href;';
 
 let packed: Promise<PackedApps> | null = null;
 
 /**
- * Each built app in one file, once for all. The sweep starts hundreds of them, and more than half of a start is to find
- * and read a thousand files.
+ * Each built app in one file, once for all, and started by a program that has V8 keep what it compiled. The sweep starts
+ * hundreds of them, and more than half of a start is to find, read and compile a thousand files.
  */
 export function packApps(): Promise<PackedApps> {
   packed ??= pack();
@@ -39,12 +36,14 @@ export function packApps(): Promise<PackedApps> {
 }
 
 async function pack(): Promise<PackedApps> {
-  const programOf = (app: App): string => join(BUILT, `packed/${app}.js`);
+  const starterOf = (app: App): string => join(PACKED, `${app}.js`);
+  await rm(PACKED, { recursive: true, force: true });
   await Promise.all(
-    (['scheduler', 'worker'] as const).map((app) =>
-      build({
+    (['scheduler', 'worker'] as const).map(async (app) => {
+      const program = join(PACKED, `${app}.packed.js`);
+      await build({
         entryPoints: [join(BUILT, `apps/${app}/src/main.js`)],
-        outfile: programOf(app),
+        outfile: program,
         bundle: true,
         platform: 'node',
         target: 'node20',
@@ -54,10 +53,11 @@ async function pack(): Promise<PackedApps> {
         define: { 'import.meta.url': 'addressOfThisFile' },
         plugins: [KEEP_FOLDERS],
         logLevel: 'error',
-      }),
-    ),
+      });
+      await writeFile(starterOf(app), `require(${JSON.stringify(STARTER)})(${JSON.stringify(program)});\n`);
+    }),
   );
-  return { scheduler: programOf('scheduler'), worker: programOf('worker') };
+  return { scheduler: starterOf('scheduler'), worker: starterOf('worker') };
 }
 
 /** Our own modules find migrations and programs from where they were built. */

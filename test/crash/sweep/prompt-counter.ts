@@ -1,14 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { dockerEngine } from '../../support/docker';
 import { eventually } from '../../support/wait-for';
 
 /** What the agent says once for every prompt that reaches it. */
 export const HEARD = 'a prompt was heard';
 
-/**
- * Counts the prompts that reach a run's leader, by the engine's own record of what the agent wrote: whatever becomes of
- * workers, rows and messages, this is what the agent saw. The record of a process is its own file, which goes with it.
- */
-export class PromptCounter {
+/** Counts the prompts that reach an agent, whatever becomes of workers, rows and messages. */
+export interface PromptCounter {
+  /** When the run is over and gone. */
+  close(): Promise<number>;
+}
+
+/** Of a process: the agent itself writes each one down before it does anything about it, outside of what is removed. */
+export class RecordedPrompts implements PromptCounter {
+  /** For the environment of the agent. */
+  readonly env: Readonly<Record<string, string>>;
+  private readonly file: string;
+
+  constructor(folder: string) {
+    this.file = join(folder, `prompts-${randomBytes(6).toString('hex')}.jsonl`);
+    this.env = { DEMO_RECORD: this.file };
+  }
+
+  async close(): Promise<number> {
+    const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    return text.split('\n').filter((line) => line !== '').length;
+  }
+}
+
+/** Of the leader's container, by the engine's own record of what it wrote: this is what the agent saw. */
+export class LoggedPrompts implements PromptCounter {
   private text = '';
   private readonly isOver = new AbortController();
   private readonly following: Promise<void>;

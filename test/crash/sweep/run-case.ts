@@ -4,7 +4,7 @@ import { eventually } from '../../support/wait-for';
 import { endInOrder, LEASE_MS, SLOWNESS, untilReady } from './cell';
 import type { CrashCase } from './crash-case';
 import { judge } from './judge';
-import { PromptCounter } from './prompt-counter';
+import { LoggedPrompts, RecordedPrompts, type PromptCounter } from './prompt-counter';
 import type { Scenario } from './scenarios';
 import type { Stand } from './stand';
 
@@ -30,10 +30,11 @@ async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<b
   const armed = await stand.arm(`${action} ${point} ${hit}`, scenario, isFresh || scenario.usesUp === true);
   const from = armed.lines.length;
   let run: Run | null = null;
-  let counter: PromptCounter | null = null;
+  const recorded = scenario.place === 'process' ? new RecordedPrompts(stand.cell.dataDir) : null;
+  let counter: PromptCounter | null = recorded;
   try {
-    run = await startRun(scenario, stand);
-    counter = scenario.place === 'docker' ? new PromptCounter(run.id) : null;
+    run = await startRun(scenario, stand, recorded?.env);
+    counter ??= new LoggedPrompts(run.id);
     void scenario.during?.(run, { cell: stand.cell, api: stand.api, armed }).catch(() => undefined);
     if (!(await isHit(run, stand, armed, from))) return false;
     const { phase } = await stand.api.run(run.id);
@@ -42,7 +43,7 @@ async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<b
     const ended = await stand.api.untilFinished(run.id, FINISHED_WITHIN_MS);
     if (action === 'stop') await untilNoticed(armed, from);
     if (rescuer) await endInOrder(rescuer);
-    await judge({ crash, stand, ended, phaseAtHit: phase, heard: (await counter?.close()) ?? null });
+    await judge({ crash, stand, ended, phaseAtHit: phase, heard: await counter.close() });
     return true;
   } catch (error) {
     const words = await describe(crash, stand, run, armed, error);
@@ -53,10 +54,15 @@ async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<b
   }
 }
 
-export async function startRun({ agents, network, prompt, name }: Scenario, { api, materials }: Stand): Promise<Run> {
+/** @param env added to what the agents have */
+export async function startRun(
+  { agents, network, prompt, name }: Scenario,
+  { api, materials }: Stand,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Run> {
   const team = await api.call<{ id: string }>('POST', '/teams', {
     name: 'Crash',
-    agents: agents(materials),
+    agents: agents(materials).map((agent) => ({ ...agent, env: { ...agent.env, ...env } })),
     ...(network === undefined ? {} : { network }),
   });
   const schedule = await api.createSchedule({ teamId: team.id, name, prompt, cron: '0 0 1 1 *' });

@@ -1,0 +1,41 @@
+import type { Mutant } from './mutant';
+
+/** The cases of one point that the process runtime passes: a container would show no more. */
+const sweepOf = (point: string): Mutant['caughtBy'] => ({
+  layer: 'crash sweep',
+  specs: 'test/crash',
+  env: { CRASH_LANES: '^process$', CRASH_POINTS: `^${point}$` },
+});
+
+/** Faults that only a real process shows which dies or stands still at a certain line. */
+export const CRASH_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'adopter-prompts-again',
+    breaks: 'Whoever takes over from a worker that died between prompt and confirmation sends the prompt again (I5).',
+    edits: [
+      {
+        file: 'libs/engine/running/run-crew.ts',
+        search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
+        replace: "{ status: 'idle' } : { status: 'idle' }",
+      },
+      {
+        file: 'libs/engine/running/send-prompt.ts',
+        search: 'if (!isOurs) {',
+        replace: 'if (!isOurs && run.epoch < 0) {',
+      },
+    ],
+    caughtBy: sweepOf('run-store.confirmPrompt:before'),
+  },
+  {
+    name: 'folders-of-processes-stay',
+    breaks: 'A run of processes is torn down with a receipt, and its folders stay on the disk (I8).',
+    edits: [
+      {
+        file: 'libs/runtime-process/run-teardown.ts',
+        search: 'const left = await removeFolders(folders, label);',
+        replace: 'const left = label === null ? await removeFolders(folders, label) : null;',
+      },
+    ],
+    caughtBy: sweepOf('run-store.conclude:after'),
+  },
+];
