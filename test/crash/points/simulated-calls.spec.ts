@@ -1,5 +1,5 @@
 import { PORT_POINTS } from '@crewtab/failpoints/port-points';
-import { CALLS } from './plan-history';
+import { CALLS } from '@crewtab/simulation/plan-history';
 
 /** As the simulator calls the ports that a worker and a scheduler work with. */
 const PORTS = {
