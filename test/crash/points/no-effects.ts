@@ -24,7 +24,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   {
     module: /^(net|http|stream|events|child_process)$/,
-    calls: /^(on|once|off|pause|resume|unref|removeListener|createServer|close|destroy|destroySoon)$/,
+    calls: /^(on|once|off|pause|resume|unref|removeListener|createServer|address|close|destroy|destroySoon)$/,
     because: 'listeners and sockets of this process, gone with it',
   },
   {
