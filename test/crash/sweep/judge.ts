@@ -15,6 +15,9 @@ const CLEAN_WITHIN_MS = 30_000;
 const UNDECIDABLE =
   /^(run-store\.permitPrompt:after|agent-channel\.write:before|docker\.stdin\.attach:(before|after)|(docker|process)\.stdin\.(write|end):before)$/;
 
+/** A container's input ends with the connection to it; a process' input stays open until somebody ends it. */
+const UNDECIDABLE_OF_PROCESSES = /^agent-channel\.endInput:before$/;
+
 export interface Evidence {
   readonly crash: CrashCase;
   readonly stand: Stand;
@@ -31,7 +34,9 @@ export async function judge({ crash, stand, ended, phaseAtHit, heard }: Evidence
   const run = await stand.api.run(ended.id);
   const messages = await stand.api.messages(run.id);
   const outcome = run.error ? `${run.status}/${run.error.code}` : run.status;
-  const mayBeUnconfirmed = UNDECIDABLE.test(point) && (phaseAtHit === 'prompting' || phaseAtHit === 'deploying');
+  const isUndecidable =
+    UNDECIDABLE.test(point) || (scenario.place === 'process' && UNDECIDABLE_OF_PROCESSES.test(point));
+  const mayBeUnconfirmed = isUndecidable && (phaseAtHit === 'prompting' || phaseAtHit === 'deploying');
   const isUnconfirmed = mayBeUnconfirmed && outcome === 'failed/delivery_unconfirmed';
   const answered = answersIn(messages);
   const seqs = messages.map(({ seq }) => seq);
