@@ -12,14 +12,14 @@ const RENEWED_EVERY_MS = 2_500;
 export const adoption: Figure = {
   name: 'adoption',
   about: 'worker kill -9 → adopted by another one, beside BullMQ’s stall detection with its defaults',
-  async measure({ install, scale, log }) {
+  async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 3, schedulers: 1 });
     const stalled = stalledAfter(crewtab.redis.urlAt(crewtab.redis.port), scaled(BULLMQ_JOBS, scale));
     await startRuns(crewtab, await crewtab.schedule('hang'), RUNS);
     const seconds: number[] = [];
     const kills = scaled(KILLS, scale);
     for (let kill = 1; kill <= kills; kill++) {
-      await delay(Math.random() * RENEWED_EVERY_MS);
+      await delay(random.next() * RENEWED_EVERY_MS);
       const [victim, held] = await busiest(crewtab);
       const killedAt = await crewtab.now();
       victim.kill('SIGKILL');

@@ -15,7 +15,7 @@ export const deadlines: Figure = {
   name: 'deadlines',
   about:
     'deadline → terminal status, and → everything removed; with living workers and with ones that were just killed',
-  async measure({ install, scale, log }) {
+  async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 3, schedulers: 1, workerEnv: { AGENT_STOP_GRACE: `${STOP_GRACE_S}s` } });
     const env = { DEMO_IGNORE_SIGTERM: '1' };
     const scheduleId = await crewtab.schedule('hang', { timeout: `${TIMEOUT_S}s`, env });
@@ -23,7 +23,7 @@ export const deadlines: Figure = {
     for (let round = 1; round <= scaled(ROUNDS, scale); round++) {
       alive.push(...(await endAll(crewtab, await begin(crewtab, scheduleId))));
       const runs = await begin(crewtab, scheduleId);
-      const orphaned = await killHolders(crewtab, runs);
+      const orphaned = await killHolders(crewtab, runs, random.next() * KILLED_BEFORE_MS);
       killed.push(...(await endAll(crewtab, orphaned)));
       log(
         `round ${round}: terminal ${killed.at(-1)?.terminal.toFixed(2)} s after the deadline without the run's worker`,
@@ -58,13 +58,13 @@ async function begin(crewtab: Installation, scheduleId: string): Promise<string[
   return runs;
 }
 
-/** Kills all workers but one within the last seconds before the first deadline. @returns the runs that they held */
-async function killHolders(crewtab: Installation, runs: readonly string[]): Promise<string[]> {
+/** Kills all workers but one so long before the first deadline. @returns the runs that they held */
+async function killHolders(crewtab: Installation, runs: readonly string[], beforeMs: number): Promise<string[]> {
   const [first] = await crewtab.sql<{ ms: number }>(
     `SELECT (extract(epoch FROM min(deadline_at) - clock_timestamp()) * 1000)::float8 AS ms FROM schedule_runs WHERE id = ANY ($1)`,
     [runs],
   );
-  await delay(Math.max(0, (first?.ms ?? 0) - Math.random() * KILLED_BEFORE_MS));
+  await delay(Math.max(0, (first?.ms ?? 0) - beforeMs));
   const held: string[] = [];
   for (const worker of crewtab.runningWorkers().slice(1)) {
     held.push(...(await heldBy(crewtab, worker.pid)).map(({ id }) => id).filter((id) => runs.includes(id)));

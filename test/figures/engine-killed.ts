@@ -12,15 +12,15 @@ const DOWN_MS = 5_000;
 export const engineKilled: Figure = {
   name: 'engine-killed',
   about: 'dockerd kill -9 with live-restore during runs: none failed',
-  async measure({ install, scale, log }) {
+  async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 2, schedulers: 1 });
     if (crewtab.docker.whyGiven !== null) throw new Error(crewtab.docker.whyGiven);
     const streaming = await StreamingRuns.start(crewtab, RUNS_AT_ONCE);
     const kills = scaled(KILLS, scale);
     for (let kill = 1; kill <= kills; kill++) {
-      await delay(Math.random() * UP_MS);
+      await delay(random.next() * UP_MS);
       await crewtab.docker.kill();
-      const downMs = Math.random() * DOWN_MS;
+      const downMs = random.next() * DOWN_MS;
       await delay(downMs);
       await crewtab.docker.comeUp();
       log(`kill ${kill} of ${kills}: the engine was away for at least ${(downMs / 1_000).toFixed(1)} s`);

@@ -1,3 +1,4 @@
+import type { SeededRandom } from '../chaos/seeded-random';
 import type { Installation, InstallOptions } from './installation';
 
 /** What every figure gets: an installation of its own, started for this figure only. */
@@ -6,6 +7,8 @@ export interface FigureContext {
   install(options: InstallOptions): Promise<Installation>;
   /** How many of everything, as a factor: 1 is what docs/reliability.md quotes. */
   readonly scale: number;
+  /** When things are done to it follows from the seed. */
+  readonly random: SeededRandom;
   log(line: string): void;
 }
 

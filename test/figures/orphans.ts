@@ -17,19 +17,18 @@ const STOP_GRACE_MS = 3_000;
 export const orphans: Figure = {
   name: 'orphans',
   about: 'a container that nobody needs any more → removed, on a host that can be reached',
-  async measure({ install, scale, log }) {
+  async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 2, schedulers: 1, workerEnv: { AGENT_STOP_GRACE: `${STOP_GRACE_MS}ms` } });
     const runId = (await crewtab.api().trigger(await crewtab.schedule('answer done'))).id;
     await crewtab.api().untilFinished(runId);
     const count = scaled(CONTAINERS, scale);
     log(`${count} containers of a finished run, and as many of unknown ones`);
-    const [finished, unknown] = await Promise.all([
-      Promise.all(Array.from({ length: count }, () => lifetime(crewtab, () => runId))),
-      Promise.all(Array.from({ length: count }, () => lifetime(crewtab, () => randomUUID()))),
-    ]);
+    const lifetimes = (idOf: () => string): Promise<number[]> =>
+      Promise.all(Array.from({ length: count }, () => lifetime(crewtab, idOf(), random.next() * REAPED_EVERY_MS)));
+    const [finished, unknown] = await Promise.all([lifetimes(() => runId), lifetimes(randomUUID)]);
     const torn: number[] = [];
     for (let kill = 1; kill <= scaled(KILLS, scale); kill++) {
-      torn.push(...(await killInTeardown(crewtab)));
+      torn.push(...(await killInTeardown(crewtab, random.next() * STOP_GRACE_MS * 0.8)));
       log(`worker killed in the middle of teardowns, ${kill}: clean after ${torn.at(-1)?.toFixed(2)} s`);
     }
     return [
@@ -40,10 +39,10 @@ export const orphans: Figure = {
   },
 };
 
-/** Makes a container with the labels of such a run at some moment. @returns seconds until the engine does not know it */
-async function lifetime(crewtab: Installation, runId: () => string): Promise<number> {
+/** Makes a container with the labels of that run after a while. @returns seconds until the engine does not know it */
+async function lifetime(crewtab: Installation, runId: string, afterMs: number): Promise<number> {
   const { http } = crewtab.docker;
-  await delay(Math.random() * REAPED_EVERY_MS);
+  await delay(afterMs);
   const [installation] = await crewtab.sql<{ id: string }>('SELECT id FROM installation');
   const name = `figures-${randomBytes(6).toString('hex')}`;
   await http.call({
@@ -53,7 +52,7 @@ async function lifetime(crewtab: Installation, runId: () => string): Promise<num
       Image: crewtab.image,
       Labels: {
         [LABELS.installation]: installation?.id,
-        [LABELS.run]: runId(),
+        [LABELS.run]: runId,
         [LABELS.agent]: 'lead',
         [LABELS.epoch]: '1',
       },
@@ -69,15 +68,15 @@ async function isGone(crewtab: Installation, name: string): Promise<boolean> {
   return (await crewtab.docker.http.call({ path: `/containers/json?all=1&filters=${filters}` })).trim() === '[]';
 }
 
-/** Runs are cancelled, and their worker is killed while it waits for their agents to end. */
-async function killInTeardown(crewtab: Installation): Promise<number[]> {
+/** Runs are cancelled, and their worker is killed so long after it, while it waits for their agents to end. */
+async function killInTeardown(crewtab: Installation, afterMs: number): Promise<number[]> {
   const scheduleId = await crewtab.schedule('hang', { env: { DEMO_IGNORE_SIGTERM: '1' } });
   const runs = await startRuns(crewtab, scheduleId, RUNS_PER_KILL);
   const [victim] = await busiest(crewtab, runs);
   const held = (await heldBy(crewtab, victim.pid)).map(({ id }) => id).filter((id) => runs.includes(id));
   for (const id of runs) await crewtab.api().call('POST', `/runs/${id}/cancel`);
   await Promise.all(runs.map((id) => crewtab.api().untilRun(id, ({ status }) => status === 'cancelled')));
-  await delay(Math.random() * STOP_GRACE_MS * 0.8);
+  await delay(afterMs);
   victim.kill('SIGKILL');
   await Promise.all(runs.map((id) => crewtab.api().untilFinished(id, 120_000)));
   await crewtab.startWorker();

@@ -18,7 +18,7 @@ const NOTICED_AFTER_MS = 1_000;
 export const redisEmptied: Figure = {
   name: 'redis-emptied',
   about: 'FLUSHALL → the next due instant fired and its run begun; all alarm clocks back',
-  async measure({ install, scale, log }) {
+  async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 2, schedulers: 2 });
     const ids = await schedules(crewtab);
     const ticks = openQueue(
@@ -30,7 +30,7 @@ export const redisEmptied: Figure = {
     try {
       for (let flush = 1; flush <= scaled(FLUSHES, scale); flush++) {
         await eventually(areBack, { timeoutMs: 30_000 });
-        await delay(Math.random() * SWEPT_EVERY_MS);
+        await delay(random.next() * SWEPT_EVERY_MS);
         const id = ids[flush % ids.length] ?? '';
         await makeDue(crewtab, id);
         await delay(NOTICED_AFTER_MS);
