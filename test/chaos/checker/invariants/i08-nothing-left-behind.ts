@@ -10,8 +10,9 @@ const ALLOWED_MS = 30_000;
 /**
  * I8 from the engine's own events (each container's create and destroy against its run's finishedAt, or against its own
  * creation where it was made later) and from what stands after convergence. Time in which a fault was on or had just ended
- * counts as unreachable, and a container that stood longer only by it is in a warning and not judged. Networks and volumes carry no labels in events, so they are only judged by what is left;
- * processes and temp files inside a container go with it. Events that a dying engine did not write are in a warning.
+ * counts as unreachable, and a container that stood longer only by it is in a warning and not judged. Networks and volumes
+ * carry no labels in events, so they are only judged by what is left; processes and temp files inside a container go with
+ * it. Events that a dying engine did not write are in a warning.
  */
 export function checkNothingLeftBehind(evidence: Evidence): CheckResult {
   const findings = new Findings();
