@@ -113,10 +113,10 @@ export class DirectTeam {
       stdin: 'open',
       files: [],
     };
-    const launch = { kind: 'guarded', endsAfterSeconds: 3_600 } as const;
+    const launch = { kind: 'limited', endsAfterSeconds: 3_600, hasGuard: false } as const;
     const spec = containerSpec(this.deployment, agent, this.facts, this.settings, launch);
     const container = await this.docker.createContainer(spec);
-    const files = containerFiles(agent, this.facts);
+    const files = containerFiles(agent, this.facts, null);
     if (files.length > 0) await container.putArchive(await makeTar(files), { path: '/' });
     await container.start();
     return container;

@@ -18,6 +18,7 @@ import type { DockerSettings } from './docker-options';
 import type { EngineClient, MutationOptions } from './engine-client';
 import { EngineRefusal, isRefusal, toAppError } from './engine-errors';
 import type { ImageFacts, ImageFactsBook } from './image-facts';
+import type { GuardPrograms } from './guard';
 import { belongsToRun } from './labels';
 import { aborted } from './mutation-limiter';
 import type { Networks } from './networks';
@@ -33,6 +34,8 @@ interface Order {
   readonly deployment: DeploymentSpec;
   readonly agent: AgentSpec;
   readonly facts: ImageFacts;
+  /** The program; null where the container has none. */
+  readonly guard: Buffer | null;
   readonly options: MutationOptions & { readonly signal: AbortSignal };
   /** See `DeployOptions`. */
   readonly now: () => Date;
@@ -51,6 +54,7 @@ export class AgentDeployer {
   constructor(
     private readonly engine: EngineClient,
     private readonly factsBook: ImageFactsBook,
+    private readonly guards: GuardPrograms,
     private readonly networks: Networks,
     private readonly settings: DockerSettings,
   ) {}
@@ -59,7 +63,9 @@ export class AgentDeployer {
   async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<string> {
     if (agent.image === null) throw new AppError('image_not_found', `agent "${agent.name}" has no image`);
     const facts = await this.factsBook.of(agent.image, deployment, signal);
-    const order: Order = { deployment, agent, facts, options: { priority: 'deploy', signal }, now: now ?? machineNow };
+    const guard = await this.guards.program();
+    const options = { priority: 'deploy', signal } as const;
+    const order: Order = { deployment, agent, facts, guard, options, now: now ?? machineNow };
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const id = (await this.createAndStart(order)) ?? (await this.adopt(order));
       if (id !== null) return id;
@@ -72,7 +78,8 @@ export class AgentDeployer {
   /** Null where the name is taken, or where somebody removed the container before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
     const endsAfterSeconds = watchdogSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
-    const container = await this.create(order, { kind: 'guarded', endsAfterSeconds });
+    const hasGuard = order.guard !== null;
+    const container = await this.create(order, { kind: 'limited', endsAfterSeconds, hasGuard });
     return container && this.complete(order, container);
   }
 
@@ -136,8 +143,11 @@ export class AgentDeployer {
    * Puts the agent's files and places into its container, and sees to the workspace: once a run, and not at all where
    * the team's only image brings it, since a new volume takes over what is at its place in the image.
    */
-  private async furnish({ deployment, agent, facts, options }: Order, container: Docker.Container): Promise<void> {
-    const own = containerFiles(agent, facts);
+  private async furnish(
+    { deployment, agent, facts, guard, options }: Order,
+    container: Docker.Container,
+  ): Promise<void> {
+    const own = containerFiles(agent, facts, guard);
     const put = async (entries: readonly TarEntry[]): Promise<void> => {
       if (entries.length > 0) await putInto(this.engine, container, entries, options.signal);
     };

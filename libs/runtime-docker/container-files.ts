@@ -10,6 +10,8 @@ import { isRefusal, toAppError } from './engine-errors';
 export interface FileStat {
   readonly isDirectory: boolean;
   readonly isExecutable: boolean;
+  /** Bytes. */
+  readonly size: number;
 }
 
 export interface TarEntry {
@@ -19,8 +21,11 @@ export interface TarEntry {
   readonly uid: number;
   readonly gid: number;
   /** Null for what is not a regular file: to be put, a directory. */
-  readonly content: string | null;
+  readonly content: string | Buffer | null;
 }
+
+/** As `TarEntry`, of something that is there. */
+export type FoundEntry = TarEntry & { readonly content: string | null };
 
 /** Bits of Go's os.FileMode, which the engine answers with. */
 const GO_DIRECTORY = 2 ** 31;
@@ -39,21 +44,25 @@ export async function statIn(
   const target = found && isSet(found.mode, GO_SYMLINK) ? await lookAt(engine, container, found.linkTarget) : found;
   if (!target) return null;
   const isDirectory = isSet(target.mode, GO_DIRECTORY);
-  return { isDirectory, isExecutable: !isDirectory && (target.mode & EXECUTE_BITS) !== 0 };
+  return { isDirectory, isExecutable: !isDirectory && (target.mode & EXECUTE_BITS) !== 0, size: target.size };
 }
 
 async function lookAt(
   engine: EngineClient,
   container: Docker.Container,
   path: string,
-): Promise<{ mode: number; linkTarget: string } | null> {
+): Promise<{ mode: number; linkTarget: string; size: number } | null> {
   try {
     const response = (await engine.read(`stat ${path}`, (abortSignal) =>
       container.infoArchive({ path, abortSignal }),
     )) as unknown as IncomingMessage;
     response.resume();
     const header = String(response.headers['x-docker-container-path-stat'] ?? '');
-    return JSON.parse(Buffer.from(header, 'base64').toString('utf8')) as { mode: number; linkTarget: string };
+    return JSON.parse(Buffer.from(header, 'base64').toString('utf8')) as {
+      mode: number;
+      linkTarget: string;
+      size: number;
+    };
   } catch (error) {
     return nothingThere(error, engine, container);
   }
@@ -67,7 +76,7 @@ export async function readEntry(
   engine: EngineClient,
   container: Docker.Container,
   path: string,
-): Promise<TarEntry | null> {
+): Promise<FoundEntry | null> {
   try {
     return await engine.read(`read ${path}`, async (abortSignal) => {
       const tar = await container.getArchive({ path, abortSignal });
@@ -92,7 +101,7 @@ async function nothingThere(error: unknown, engine: EngineClient, { id }: Docker
 }
 
 /** Of a directory, all that lies in it would follow: the rest is not read. */
-async function firstEntry(tar: Readable, path: string): Promise<TarEntry | null> {
+async function firstEntry(tar: Readable, path: string): Promise<FoundEntry | null> {
   const entries = extract();
   tar.once('error', (error: Error) => entries.destroy(error));
   tar.pipe(entries);

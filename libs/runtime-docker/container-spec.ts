@@ -4,6 +4,7 @@ import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
 import type Docker from 'dockerode';
 import type { TarEntry } from './container-files';
 import type { DockerSettings } from './docker-options';
+import { guardedCommand, guardFiles } from './guard';
 import type { ImageFacts } from './image-facts';
 import { LABELS, runLabels } from './labels';
 import { networkModeOf } from './networks';
@@ -22,11 +23,13 @@ export function commandOf(agent: AgentSpec, facts: ImageFacts): readonly string[
 }
 
 /**
- * How the main process is started. `guarded`: under the engine's init and, where the image has a `timeout`, that ends
- * it after so many seconds. `bare`: as it is, for a program that seems not to be there: then the engine says in its own
- * words what it misses, where init or `timeout` would only end with an exit code.
+ * How the main process is started. `limited`: under the engine's init and the guard, or, where there is no guard and the
+ * image has it, under `timeout`, which end it after so many seconds. `bare`: as it is, for a program that seems not to be
+ * there: then the engine says in its own words what it misses, where the others would only end with an exit code.
  */
-export type Launch = { readonly kind: 'guarded'; readonly endsAfterSeconds: number } | { readonly kind: 'bare' };
+export type Launch =
+  | { readonly kind: 'limited'; readonly endsAfterSeconds: number; readonly hasGuard: boolean }
+  | { readonly kind: 'bare' };
 
 type ContainerSettings = Pick<DockerSettings, 'defaultResources' | 'egressNetwork'>;
 
@@ -63,7 +66,9 @@ export function containerSpec(
 }
 
 function argvOf(command: readonly string[], facts: ImageFacts, launch: Launch): string[] {
-  if (launch.kind === 'bare' || facts.timeoutPath === null || command.length === 0) return [...command];
+  if (launch.kind === 'bare' || command.length === 0) return [...command];
+  if (launch.hasGuard) return guardedCommand(command, launch.endsAfterSeconds);
+  if (facts.timeoutPath === null) return [...command];
   return [facts.timeoutPath, '-s', 'KILL', String(launch.endsAfterSeconds), ...command];
 }
 
@@ -77,7 +82,7 @@ function hostConfig(
   const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
   if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
   return {
-    Init: launch.kind === 'guarded',
+    Init: launch.kind === 'limited',
     // json-file without rotation (a size never reached, since an engine-wide default would fill the gap): rotation loses
     // lines that were not yet read, and the driver `local` eats newlines after long lines.
     LogConfig: { Type: 'json-file', Config: { 'max-size': '1000g' } },
@@ -110,11 +115,12 @@ export function workspaceEntry({ user: { uid, gid } }: ImageFacts): TarEntry {
   return { path: WORKSPACE_DIR, mode: 0o777, uid, gid, content: null };
 }
 
-/** What is put into the container before its start: the agent's files, and places of its own that it can write to. */
-export function containerFiles(agent: AgentSpec, facts: ImageFacts): TarEntry[] {
+/** What is put into the container before its start: the guard, the agent's files, and places of its own to write to. */
+export function containerFiles(agent: AgentSpec, facts: ImageFacts, guard: Buffer | null): TarEntry[] {
   const { uid, gid, madeHome } = facts.user;
   const own = { uid, gid };
   return [
+    ...(guard === null ? [] : guardFiles(guard, facts)),
     ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
     ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
     ...agent.files.map(({ path, content, mode }) => ({ path, mode, ...own, content })),

@@ -2,7 +2,6 @@ import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import type { EngineClient } from './engine-client';
 import { isRefusal, toAppError } from './engine-errors';
-import { wasThereAt } from './engine-memory';
 
 type State = Docker.ContainerInspectInfo['State'];
 
@@ -21,20 +20,10 @@ export async function inspectContainer(
   }
 }
 
-/** What the engine knows of a container's process, without a word on whether its output is whole. */
+/** What the engine knows of a container's process, without a word on whether its output is whole: see `inspectAgent`. */
 export async function inspectProcess(engine: EngineClient, handle: string): Promise<AgentProcess> {
   const found = await inspectContainer(engine, handle);
   return found ? processOf(found.State) : { status: 'absent' };
-}
-
-/** The same, and of one that has ended whether the engine was there to read its last words. */
-export async function inspectAgent(engine: EngineClient, handle: string): Promise<AgentProcess> {
-  const found = await inspectContainer(engine, handle);
-  if (!found) return { status: 'absent' };
-  const process = processOf(found.State);
-  // What was never started has said nothing.
-  if (process.status !== 'exited' || !wasStarted(found.State)) return process;
-  return { ...process, mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt)) };
 }
 
 export function processOf(state: State): AgentProcess {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 
 /** How long single calls may take, in ms. A limit that passes is `engine_unreachable`. */
 export interface CallLimits {
@@ -28,6 +29,8 @@ export interface DockerRuntimeOptions {
   readonly deadlineGraceMs?: number;
   /** For agents that ask for nothing themselves. */
   readonly defaultResources?: Partial<ResourceDefaults>;
+  /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */
+  readonly guardFolder?: string | null;
 }
 
 export interface ResourceDefaults {
@@ -43,8 +46,11 @@ export interface DockerSettings {
   readonly egressNetwork: string;
   readonly deadlineGraceMs: number;
   readonly defaultResources: ResourceDefaults;
+  readonly guardFolder: string | null;
 }
 
+/** The guards of the build, one for each architecture that it was compiled for. */
+const GUARD_FOLDER = join(__dirname, '../../images/guard');
 const LIMITS: CallLimits = { readMs: 15_000, mutateMs: 60_000, stallMs: 120_000, writeMs: 60_000 };
 /** Enough for Claude Code or Codex at work with a compiler; a fork bomb or a leak stays inside. */
 const RESOURCES: ResourceDefaults = { cpus: 1, memory: '2g', pids: 512 };
@@ -57,5 +63,6 @@ export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
     egressNetwork: options.egressNetwork ?? 'crewtab-egress',
     deadlineGraceMs: options.deadlineGraceMs ?? 60_000,
     defaultResources: { ...RESOURCES, ...options.defaultResources },
+    guardFolder: options.guardFolder === undefined ? GUARD_FOLDER : options.guardFolder,
   };
 }

@@ -14,14 +14,15 @@ import type {
 } from '@crewtab/domain/ports/runtime';
 import { AgentDeployer } from './agent-deployer';
 import { allOrAbort } from './all-or-abort';
-import { inspectAgent } from './container-state';
 import { openChannel } from './docker-channel';
 import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
 import { EngineClient } from './engine-client';
 import { toAppError } from './engine-errors';
 import { ExitWatch } from './exit-watch';
+import { GuardPrograms } from './guard';
 import { ImageFactsBook } from './image-facts';
 import { Images } from './images';
+import { inspectAgent } from './inspect-agent';
 import { Networks } from './networks';
 import { findThings, groupByRun } from './run-things';
 import { tearDown } from './teardown';
@@ -37,6 +38,7 @@ export class DockerRuntime implements Runtime {
   private readonly images: Images;
   private readonly networks: Networks;
   private readonly factsBook: ImageFactsBook;
+  private readonly guards: GuardPrograms;
   private readonly deployer: AgentDeployer;
   private readonly channels = new Set<AgentChannel>();
   private readonly subscriptions = new Set<Subscription>();
@@ -47,16 +49,18 @@ export class DockerRuntime implements Runtime {
     this.images = new Images(this.engine);
     this.networks = new Networks(this.engine, settings);
     this.factsBook = new ImageFactsBook(this.engine, this.images);
-    this.deployer = new AgentDeployer(this.engine, this.factsBook, this.networks, settings);
+    this.guards = new GuardPrograms(this.engine, settings.guardFolder);
+    this.deployer = new AgentDeployer(this.engine, this.factsBook, this.guards, this.networks, settings);
   }
 
   async identify(): Promise<HostIdentity> {
     try {
       const info = (await this.engine.read('info', () => this.engine.docker.info())) as EngineInfo;
+      const isUnguarded = (await this.guards.program()) === null;
       const id = this.options.hostName ?? (info.ID || info.Name);
       return {
         id: id.replace(/[^A-Za-z0-9_-]/g, '-'),
-        description: `Docker ${info.ServerVersion} on ${info.OperatingSystem}`,
+        description: `Docker ${info.ServerVersion} on ${info.OperatingSystem}${isUnguarded ? ', no guard for agents' : ''}`,
         isIsolated: true,
       };
     } catch (error) {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { ensureGuard } from './build-guard.mjs';
 import { digest, projectFolder, readIfThere, SetupError } from './project.mjs';
 import { runQuietly } from './run-command.mjs';
 
@@ -11,13 +12,14 @@ const CLIENT = 'libs/store-prisma/generated';
 const CLIENT_STAMP = `${CLIENT}/.crewtab-schema`;
 
 /**
- * Compiles the TypeScript to dist/ (`dist/apps/scheduler/src/main.js` and so on), after generating Prisma's client when
- * the schema has changed. Does nothing when no source has changed since the last time.
+ * Compiles the TypeScript to dist/ (`dist/apps/scheduler/src/main.js` and so on) and the guard of agents' containers, after
+ * generating Prisma's client when the schema has changed. Does nothing when no source has changed since the last time.
  * @param {{ log: (line: string) => void }} options where progress goes, line by line
  * @throws {SetupError} with the compiler's words
  */
 export async function ensureBuilt({ log }) {
   await ensureClient({ log });
+  ensureGuard({ log });
   const wanted = digest(...inputs());
   if (readIfThere(join(projectFolder, BUILD_STAMP)) === wanted) return;
   const startedAt = Date.now();

@@ -8,6 +8,7 @@ import { Fleet, memberNames, type MemberLinks } from './fleet';
 import { loadDemoImage, openDockerPlace, type DockerPlace } from './places/docker-place';
 import { PostgresPlace } from './places/postgres-place';
 import { RedisPlace } from './places/redis-place';
+import { guardOfThisMachine } from '../support/guard-folder';
 import { mountRecord } from './record-mount';
 import { ShiftedClock } from './shifted-clock';
 import type { Shutdown } from './shutdown';
@@ -46,6 +47,9 @@ export async function prepareGround(
   const docker = await openDockerPlace(folder, join(evidence.path, 'logs/dockerd.log'));
   shutdown.add('the container engine', () => docker.stop());
   if (docker.whyGiven !== null) log(`${docker.whyGiven}: using ${docker.dockerHost}, whose own faults are left out`);
+  if (docker.whyGiven === null && guardOfThisMachine() === null) {
+    throw new Error('the build has no guard, without which an engine that ends loses output: install a C compiler');
+  }
   log('loading the demo image');
   const image = await loadDemoImage(docker.http);
   const clock = ShiftedClock.find(folder);

@@ -154,7 +154,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'What an engine lost of an output while it was down is not noticed (I14).',
     edits: [
       {
-        file: 'libs/runtime-docker/container-state.ts',
+        file: 'libs/runtime-docker/inspect-agent.ts',
         search: 'mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt))',
         replace: 'mayLackOutput: (await wasThereAt(engine, found.State.FinishedAt)) && false',
       },
@@ -162,7 +162,39 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     caughtBy: {
       layer: 'integration',
       specs: 'test/integration/runtime-docker/engine-killed.spec.ts',
-      tests: 'does not vouch',
+      tests: 'does not vouch for the output',
+    },
+  },
+  {
+    name: 'kept-output-is-not-read',
+    breaks: 'What an engine had read and not yet written down when it ended is missing from a success (I6, I14).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/guarded-output.ts',
+        search: 'if (bytes.length === 0) return;',
+        replace: 'if (bytes.length >= 0) return;',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/engine-killed.spec.ts',
+      tests: 'has every word',
+    },
+  },
+  {
+    name: 'late-records-are-taken-again',
+    breaks: 'What was read from the file and comes with the log as well is stored twice (I14).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/guarded-output.ts',
+        search: 'if (record.position < this.position) return;',
+        replace: 'if (record.position < 0) return;',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/guarded-output.spec.ts',
+      tests: 'takes nothing twice',
     },
   },
   {

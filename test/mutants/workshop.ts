@@ -8,7 +8,7 @@ import { patchSource } from './patch-source';
 
 const run = promisify(execFile);
 /** Not in git, and needed by the tests: made by the build. */
-const GENERATED = 'libs/store-prisma/generated';
+const GENERATED = ['libs/store-prisma/generated', 'dist/images/guard'];
 const LONGEST_LIST_BYTES = 16 * 1024 * 1024;
 
 /** A copy of the project, as it is in the checkout now, that may be spoilt. The checkout itself is never touched. */
@@ -22,7 +22,7 @@ export class Workshop {
       maxBuffer: LONGEST_LIST_BYTES,
     });
     for (const path of stdout.split('\0').filter((name) => name !== '')) await copy(project, folder, path);
-    await copy(project, folder, GENERATED);
+    for (const path of GENERATED) await copy(project, folder, path);
     await symlink(join(project, 'node_modules'), join(folder, 'node_modules'), 'dir');
     return new Workshop(folder);
   }

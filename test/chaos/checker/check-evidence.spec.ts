@@ -195,16 +195,6 @@ describe('what may be', () => {
     expect([...violatedBy(cut(withRun(validEvidence(), failed)))]).toContain('I13');
   });
 
-  it('a program that ended while the engine was down, and none that ended with other faults', () => {
-    const failed = { status: 'failed', result: null, errorCode: 'output_lost', errorMessage: 'x' };
-    const program = { ...failed, agents: [{ name: 'lead', role: 'leader', protocol: 'command' }] };
-    const hit = (run: typeof failed, kind: string, target: string): Evidence =>
-      addFault(withRun(validEvidence(), run), { kind, target, at: at(2, 1_500) });
-    expect([...violatedBy(hit(program, 'dockerd-kill', 'dockerd'))]).not.toContain('I13');
-    expect([...violatedBy(hit(failed, 'dockerd-kill', 'dockerd'))]).toContain('I13');
-    expect([...violatedBy(hit(program, 'lose-reply', 'worker 1 → docker'))]).toContain('I13');
-  });
-
   it('a run cut short has the first of its lines', () => {
     const evidence = withRun(validEvidence(), {
       status: 'cancelled',

@@ -42,7 +42,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   },
   {
     module: /^dockerode$/,
-    calls: /^(info|inspect|logs|getEvents|getArchive|infoArchive|list\w+|wait)$/,
+    calls: /^(info|version|inspect|logs|getEvents|getArchive|infoArchive|list\w+|wait)$/,
     because: 'only reads',
   },
   {

@@ -174,10 +174,11 @@ describeWithDocker('a container of an agent', () => {
 
 describeWithDocker('a container whose deadline has passed', () => {
   it('ends by itself, though nobody looks, and even if it ignores SIGTERM', async () => {
-    const { fixture, docker } = await openLab({ deadlineGraceMs: 1_000 });
+    const { fixture, docker } = await openLab({ deadlineGraceMs: 1_000 }, { without: ['timeout'] });
     try {
       const deployment = await fixture.prepared({ deadlineAt: new Date() });
       const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'ignoreSigterm' }));
+      expect((await docker.getContainer(handle).inspect()).Path).toBe('/.crewtab/guard');
       await docker.getContainer(handle).wait();
       expect(await fixture.runtime.inspect(handle)).toMatchObject({
         status: 'exited',
@@ -190,8 +191,20 @@ describeWithDocker('a container whose deadline has passed', () => {
     }
   }, 60_000);
 
-  it('runs all the same in an image that has no `timeout`, with its exit code unchanged', async () => {
-    const { fixture, docker } = await openLab({}, { without: ['timeout'] });
+  it('ends by itself where there is no guard and its image has a `timeout`', async () => {
+    const { fixture, docker } = await openLab({ deadlineGraceMs: 1_000, guardFolder: null });
+    try {
+      const deployment = await fixture.prepared({ deadlineAt: new Date() });
+      const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'ignoreSigterm' }));
+      await docker.getContainer(handle).wait();
+      expect(await fixture.runtime.inspect(handle)).toMatchObject({ exitCode: 137, mayLackOutput: false });
+    } finally {
+      await fixture.dispose();
+    }
+  }, 60_000);
+
+  it('runs all the same where there is neither, with its exit code unchanged', async () => {
+    const { fixture, docker } = await openLab({ guardFolder: null }, { without: ['timeout'] });
     try {
       const { handle } = await fixture.started({ does: 'exit', code: 42 });
       const { Path: program } = await docker.getContainer(handle).inspect();

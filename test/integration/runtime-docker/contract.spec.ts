@@ -5,22 +5,29 @@ import { runtimeContract } from '@crewtab/testing/runtime/runtime-contract';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { connectionTo } from '@crewtab/runtime-docker/engine-client';
 import { describeWithDocker, dockerHost } from '../../support/docker';
+import { GUARD_FOLDER } from '../../support/guard-folder';
 import { tinyImage } from './tiny-image';
 
 describeWithDocker('a real engine', () => {
-  runtimeContract('DockerRuntime', { oom: true, isolation: true }, async () => {
-    const runtime = new DockerRuntime({ dockerHost: dockerHost() });
+  describeContract('DockerRuntime', GUARD_FOLDER);
+  describeContract('DockerRuntime without a guard', null);
+});
+
+function describeContract(name: string, guardFolder: string | null): void {
+  runtimeContract(name, { oom: true, isolation: true }, async () => {
+    const make = (): DockerRuntime => new DockerRuntime({ dockerHost: dockerHost(), guardFolder });
+    const runtime = make();
     const image = await tinyImage(runtime);
     return {
       runtime,
-      anotherWorker: () => new DockerRuntime({ dockerHost: dockerHost() }),
+      anotherWorker: make,
       program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
       images: [image],
       network: 'egress',
       lookAlike: (deploymentName) => makeLookAlike(image, deploymentName),
     };
   });
-});
+}
 
 /** A container and a volume of somebody who likes our names. */
 async function makeLookAlike(image: string, deploymentName: string): Promise<LookAlike> {

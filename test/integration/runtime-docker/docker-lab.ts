@@ -5,6 +5,7 @@ import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import type { DockerRuntimeOptions } from '@crewtab/runtime-docker/docker-options';
 import { connectionTo } from '@crewtab/runtime-docker/engine-client';
 import { dockerHost } from '../../support/docker';
+import { GUARD_FOLDER } from '../../support/guard-folder';
 import { tinyImage, type TinyImageOptions } from './tiny-image';
 
 /** A runtime on the real engine, and the engine itself to look at what the runtime did. */
@@ -21,7 +22,7 @@ export async function openLab(
   imageOptions: TinyImageOptions = {},
 ): Promise<DockerLab> {
   const host = options.dockerHost ?? dockerHost();
-  const make = (): DockerRuntime => new DockerRuntime({ ...options, dockerHost: host });
+  const make = (): DockerRuntime => new DockerRuntime({ guardFolder: GUARD_FOLDER, ...options, dockerHost: host });
   const runtime = make();
   const image = await tinyImage(runtime, imageOptions);
   const fixture = new ContractFixture({

@@ -25,15 +25,13 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
     await rm(folder, { recursive: true, force: true });
   }, 120_000);
 
-  beforeEach(async () => {
-    lab = await openLab({ dockerHost: place.dockerHost });
-  }, 60_000);
-
   afterEach(() => lab.fixture.dispose(), 60_000);
 
-  /** A program that says `bye` and ends well when its container gets a SIGTERM. */
-  async function start(): Promise<{ readonly handle: string; readonly pid: number }> {
-    const { handle } = await lab.fixture.started({ does: 'obeySigterm' });
+  /** A program that, after `ready` and whatever it says then, says `bye` and ends well when its container gets a SIGTERM. */
+  async function start(says = ':'): Promise<{ readonly handle: string; readonly pid: number }> {
+    const script = `trap "echo bye; exit 0" TERM; echo ready; ${says}; while :; do sleep 0.05; done`;
+    const agent = { ...lab.fixture.agent('solo', { does: 'obeySigterm' }), command: ['/bin/sh', '-c', script] };
+    const handle = await lab.fixture.ensure(await lab.fixture.prepared(), agent);
     await (await lab.fixture.read(handle)).until('ready');
     return { handle, pid: (await lab.docker.getContainer(handle).inspect()).State.Pid };
   }
@@ -58,38 +56,102 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
     return reader.texts();
   }
 
-  it('does not vouch for the output of a program that ended meanwhile, though it says exit code 0', async () => {
-    const { handle, pid } = await start();
-    await place.kill();
-    await end(pid);
-    await place.comeUp();
-    expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
-    // What this is about: nobody can read it any more.
-    expect(await said(handle)).toEqual(['ready']);
-  }, 120_000);
+  describe('under a guard', () => {
+    beforeEach(async () => {
+      lab = await openLab({ dockerHost: place.dockerHost });
+    }, 60_000);
 
-  it('vouches for what ends when it is back, with every word', async () => {
-    const { handle, pid } = await start();
-    await place.kill();
-    await place.comeUp();
-    // As a worker does whose streams broke.
-    await lab.fixture.read(handle);
-    await end(pid);
-    expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
-    expect(await said(handle)).toEqual(['ready', 'bye']);
-  }, 120_000);
+    /** The engine has read what the agent said last, and not yet written it down: a line that goes on. */
+    const tearing = 'printf "half a line, "; : >> half';
 
-  it('vouches for what ended as long as it was not killed, though it has forgotten all about it', async () => {
-    const { handle, pid } = await start();
-    await end(pid);
-    await ended(handle);
-    // Each leaves a word in the engine's memory, which holds 256.
-    const other = await lab.docker.createContainer({ Image: lab.image, Cmd: ['true'] });
-    try {
-      for (let name = 0; name < 260; name++) await other.rename({ name: `${lab.fixture.installationId}-${name}` });
-    } finally {
-      await other.remove();
+    async function startTorn(): Promise<{ readonly handle: string; readonly pid: number }> {
+      const agent = await start(tearing);
+      const half = (): Promise<unknown> =>
+        lab.docker.getContainer(agent.handle).infoArchive({ path: '/workspace/half' });
+      await eventually('the half is said', async () =>
+        half().then(
+          () => true,
+          () => false,
+        ),
+      );
+      return agent;
     }
-    expect(await lab.runtime.inspect(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
-  }, 120_000);
+
+    it.each([
+      ['killed', () => place.kill()],
+      ['stopped in order', () => place.shutDown()],
+    ])(
+      'loses no piece of a line when it is %s',
+      async (_how, takeDown) => {
+        const { handle, pid } = await startTorn();
+        await takeDown();
+        await place.comeUp();
+        const reader = await lab.fixture.read(handle);
+        await reader.until('ready');
+        await end(pid);
+        expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
+        expect(await said(handle)).toEqual(['ready', 'half a line, bye']);
+      },
+      120_000,
+    );
+
+    it('has every word of a program that ended meanwhile, and vouches for its exit code', async () => {
+      const { handle, pid } = await startTorn();
+      await place.kill();
+      await end(pid);
+      await place.comeUp();
+      expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
+      expect(await said(handle)).toEqual(['ready', 'half a line, bye']);
+    }, 120_000);
+
+    it('does not vouch for what was killed meanwhile with its guard', async () => {
+      const { handle, pid } = await start();
+      await place.kill();
+      process.kill(pid, 'SIGKILL');
+      await eventually('the container has ended', () => !existsSync(`/proc/${pid}`));
+      await place.comeUp();
+      expect(await ended(handle)).toMatchObject({ mayLackOutput: true });
+    }, 120_000);
+  });
+
+  describe('without a guard', () => {
+    beforeEach(async () => {
+      lab = await openLab({ dockerHost: place.dockerHost, guardFolder: null });
+    }, 60_000);
+
+    it('does not vouch for the output of a program that ended meanwhile, though it says exit code 0', async () => {
+      const { handle, pid } = await start();
+      await place.kill();
+      await end(pid);
+      await place.comeUp();
+      expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
+      // What this is about: nobody can read it any more.
+      expect(await said(handle)).toEqual(['ready']);
+    }, 120_000);
+
+    it('vouches for what ends when it is back, with every word', async () => {
+      const { handle, pid } = await start();
+      await place.kill();
+      await place.comeUp();
+      // As a worker does whose streams broke.
+      await lab.fixture.read(handle);
+      await end(pid);
+      expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
+      expect(await said(handle)).toEqual(['ready', 'bye']);
+    }, 120_000);
+
+    it('vouches for what ended as long as it was not killed, though it has forgotten all about it', async () => {
+      const { handle, pid } = await start();
+      await end(pid);
+      await ended(handle);
+      // Each leaves a word in the engine's memory, which holds 256.
+      const other = await lab.docker.createContainer({ Image: lab.image, Cmd: ['true'] });
+      try {
+        for (let name = 0; name < 260; name++) await other.rename({ name: `${lab.fixture.installationId}-${name}` });
+      } finally {
+        await other.remove();
+      }
+      expect(await lab.runtime.inspect(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
+    }, 120_000);
+  });
 });

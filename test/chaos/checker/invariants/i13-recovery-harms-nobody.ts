@@ -13,15 +13,10 @@ const OF_THE_ENGINE = /docker/;
 /** Such a fault that lasts: what is small must be got over. */
 const BREAKS_THE_ENGINE = /^(dockerd-|(cut|slow|half-open) .*docker)/;
 /**
- * What becomes of a plain program (`command`) by a fault of that kind.
- * - The engine closes its input when the one attachment that it allows breaks, also before a byte has left: it has seen an
- *   empty prompt, and to start it again could do its work twice.
- * - When it ends while the engine is down, the engine loses what it had said last.
+ * What becomes of a plain program (`command`) when the one attachment that the engine allows breaks, also before a byte has
+ * left: the engine closes its input, it has seen an empty prompt, and to start it again could do its work twice.
  */
-const ENDS_PROGRAMS: ReadonlyMap<string, RegExp> = new Map([
-  ['prompt_failed', OF_THE_ENGINE],
-  ['output_lost', /dockerd-(kill|restart)/],
-]);
+const ENDS_PROGRAMS = 'prompt_failed';
 /** What comes of an engine that a fault really broke while the run needed it. */
 const BROKEN_ENGINE: ReadonlySet<string> = new Set([
   'create_failed',
@@ -39,8 +34,8 @@ const BROKEN_ENGINE: ReadonlySet<string> = new Set([
  * I13: a run whose prompt asks for nothing bad is not `failed` (or `timeout` without any fault in its time) unless a
  * fault hit it: its own container, or the engine that it needed at that moment. What nobody can know
  * (`delivery_unconfirmed`, where another worker took the run over or the engine was harmed) and what a plain program cannot
- * survive (its input cut off with a connection to the engine, its end while the engine was down) are admitted by design and
- * counted in a warning, so that a flood of them is seen. A healthy run that a long fault made miss its deadline cannot be
+ * survive (its input cut off with a connection to the engine) are admitted by design and counted in a warning, so that a
+ * flood of them is seen. A healthy run that a long fault made miss its deadline cannot be
  * told from a slow one and is not judged.
  */
 export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
@@ -66,8 +61,7 @@ function isAdmitted(run: RunRow, evidence: Evidence): boolean {
   const code = run.errorCode ?? '';
   if (code === 'delivery_unconfirmed') return run.epoch > 1 || isHitBy(OF_THE_ENGINE, run, evidence);
   const isProgram = run.agents.some(({ role, protocol }) => role === 'leader' && protocol === 'command');
-  const cause = ENDS_PROGRAMS.get(code);
-  return cause !== undefined && isProgram && isHitBy(cause, run, evidence);
+  return code === ENDS_PROGRAMS && isProgram && isHitBy(OF_THE_ENGINE, run, evidence);
 }
 
 /** A fault of that kind was on while the run was. */

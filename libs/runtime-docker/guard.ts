@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type Docker from 'dockerode';
+import type { TarEntry } from './container-files';
+import type { EngineClient } from './engine-client';
+import type { ImageFacts } from './image-facts';
+
+/** Where the guard and what it keeps lie in a container, whose layer they die with. */
+const FOLDER = '/.crewtab';
+const PROGRAM = `${FOLDER}/guard`;
+/** All records of the guard, in the order of the log. */
+export const KEPT_OUTPUT = `${FOLDER}/output`;
+/** The exit code of the agent, once all that it said is kept. */
+export const KEPT_END = `${FOLDER}/ended`;
+
+/**
+ * The guard (images/guard/guard.c) as it is needed on one engine: a program that runs an agent, keeps its output in a file of
+ * its container, and ends it at its deadline.
+ */
+export class GuardPrograms {
+  private found: Promise<Buffer | null> | null = null;
+
+  /** @param folder with `guard-<architecture>` files; null where no container is to have one */
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly folder: string | null,
+  ) {}
+
+  /** For the engine's architecture; null where the build has none for it. */
+  program(): Promise<Buffer | null> {
+    this.found ??= this.find().catch((error: unknown) => {
+      this.found = null;
+      throw error;
+    });
+    return this.found;
+  }
+
+  private async find(): Promise<Buffer | null> {
+    if (this.folder === null) return null;
+    const { Os: os, Arch: architecture } = await this.engine.read('version', () => this.engine.docker.version());
+    if (os !== 'linux') return null;
+    return readFile(join(this.folder, `guard-${architecture}`)).catch(nullIfAbsent);
+  }
+}
+
+/** The command that starts an agent under the guard, which ends it after so many seconds. */
+export function guardedCommand(command: readonly string[], endsAfterSeconds: number): string[] {
+  return [PROGRAM, FOLDER, String(endsAfterSeconds), ...command];
+}
+
+/** What must be put into a container before the guard can start in it. */
+export function guardFiles(program: Buffer, { user: { uid, gid } }: ImageFacts): TarEntry[] {
+  return [
+    { path: FOLDER, mode: 0o700, uid, gid, content: null },
+    { path: PROGRAM, mode: 0o755, uid: 0, gid: 0, content: program },
+  ];
+}
+
+export function isGuarded({ Path: program }: Docker.ContainerInspectInfo): boolean {
+  return program === PROGRAM;
+}
+
+function nullIfAbsent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}
