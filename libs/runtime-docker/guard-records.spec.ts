@@ -7,17 +7,17 @@ function read(...chunks: readonly string[]): (GuardRecord | Intruder)[] {
 
 describe('RecordReader', () => {
   it('knows lines and pieces of both streams, and the end', () => {
-    expect(read('o 0 3 one\nO 10 4 half\ne 21 0 \nE 28 1 x\nx 36 1 7\n')).toEqual([
+    expect(read('o 0 3 one\nO 10 4 half\ne 22 0 \nE 30 1 x\nx 39 1 7\n')).toEqual([
       { kind: 'piece', stream: 'stdout', bytes: Buffer.from('one\n'), position: 0, end: 10 },
-      { kind: 'piece', stream: 'stdout', bytes: Buffer.from('half'), position: 10, end: 21 },
-      { kind: 'piece', stream: 'stderr', bytes: Buffer.from('\n'), position: 21, end: 28 },
-      { kind: 'piece', stream: 'stderr', bytes: Buffer.from('x'), position: 28, end: 36 },
-      { kind: 'end', position: 36, end: 45 },
+      { kind: 'piece', stream: 'stdout', bytes: Buffer.from('half'), position: 10, end: 22 },
+      { kind: 'piece', stream: 'stderr', bytes: Buffer.from('\n'), position: 22, end: 30 },
+      { kind: 'piece', stream: 'stderr', bytes: Buffer.from('x'), position: 30, end: 39 },
+      { kind: 'end', position: 39, end: 48 },
     ]);
   });
 
   it('does not mind where records are cut', () => {
-    const whole = 'o 0 7 grün 😀\nO 17 2 a \n';
+    const whole = 'o 0 10 grün 😀\nO 18 2 a \n';
     const bytes = Buffer.from(whole);
     for (let at = 0; at <= bytes.length; at++) {
       const reader = new RecordReader();
