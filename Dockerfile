@@ -3,7 +3,8 @@
 #   docker run crewtab                                                            # the scheduler
 #   docker run --health-cmd "node dist/apps/worker/src/healthcheck.js" \
 #     crewtab node --enable-source-maps dist/apps/worker/src/main.js              # a worker
-# docker-compose.yml does all of it. BASE may be any glibc system with Node 20.19 or newer and npm.
+# docker-compose.yml does all of it. BASE may be any glibc system with Node 20.19 or newer, npm, and a C
+# compiler or apt.
 ARG BASE=node:22-bookworm-slim
 
 # Install scripts stay off: nothing here needs one, and some of them download from hosts that a build may not reach.
@@ -13,14 +14,16 @@ ENV SCARF_ANALYTICS=false
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 
+# A C compiler for the guard of agents' containers (images/guard).
 FROM dependencies AS build
+RUN command -v cc > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev)
 COPY .swcrc tsconfig.json prisma.config.ts ./
 COPY prisma prisma
 COPY scripts scripts
 COPY libs libs
 COPY images images
 COPY apps apps
-RUN node scripts/build.mjs
+RUN node scripts/build.mjs && ls dist/images/guard/guard-*
 
 # Optional packages go too: the Postgres that `npm start` brings along, and Prisma's CLI with its engines, which npm keeps as
 # an optional peer of the client. What remains runs without them.

@@ -1,12 +1,19 @@
 import type { Readable } from 'node:stream';
+import { AppError } from '@crewtab/domain/errors';
+import type Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { readEntry, statIn } from './container-files';
 import { withinLimit, type EngineClient } from './engine-client';
-import { isRefusal, toAppError } from './engine-errors';
+import { EngineRefusal, unreachable } from './engine-errors';
 import { KEPT_END, KEPT_OUTPUT } from './guard';
 
 /** So much is read at once at most, bytes. */
 const READ_AT_ONCE = 16 * 1024 * 1024;
+/**
+ * The engine keeps a container locked while it hands out one of its files (moby daemon/archive.go): whoever wants to inspect or
+ * remove it waits for so long at most, ms. Enough for a hundred megabytes on a slow disk.
+ */
+const READ_LIMIT_MS = 60_000;
 
 /** What the guard of a container has written down, whether or not the container still runs. */
 export class KeptOutput {
@@ -17,32 +24,31 @@ export class KeptOutput {
 
   /** The exit code of an agent of which every word is kept. Null before, and where the guard was killed or had no room. */
   async exitCode(): Promise<number | null> {
-    const ended = await readEntry(this.engine, this.engine.docker.getContainer(this.handle), KEPT_END);
+    const ended = await orNothing(readEntry(this.engine, this.container(), KEPT_END), null);
     const code = ended?.content ?? '';
     return /^\d+$/.test(code) ? Number(code) : null;
   }
 
   /** Bytes of records; 0 where there are none. */
   async size(): Promise<number> {
-    return (await statIn(this.engine, this.engine.docker.getContainer(this.handle), KEPT_OUTPUT))?.size ?? 0;
+    return (await orNothing(statIn(this.engine, this.container(), KEPT_OUTPUT), null))?.size ?? 0;
   }
 
   /** Records from a position on, up to 16 MiB; empty where there are none. */
-  async read(position: number): Promise<Buffer> {
-    try {
-      return await withinLimit('read the kept output', this.engine.limits.stallMs, (abortSignal) =>
-        this.readPart(position, abortSignal),
-      );
-    } catch (error) {
-      if (isRefusal(error, 404)) return Buffer.alloc(0);
-      throw toAppError(error);
-    }
+  read(position: number): Promise<Buffer> {
+    const part = withinLimit('read the kept output', READ_LIMIT_MS, (abortSignal) =>
+      this.readPart(position, abortSignal),
+    );
+    return orNothing(part, Buffer.alloc(0));
+  }
+
+  private container(): Docker.Container {
+    return this.engine.docker.getContainer(this.handle);
   }
 
   /** The engine gives whole files only, so what comes before is skipped. */
   private async readPart(position: number, abortSignal: AbortSignal): Promise<Buffer> {
-    const container = this.engine.docker.getContainer(this.handle);
-    const archive = (await container.getArchive({ path: KEPT_OUTPUT, abortSignal })) as Readable;
+    const archive = (await this.container().getArchive({ path: KEPT_OUTPUT, abortSignal })) as Readable;
     const entries = extract();
     archive.once('error', (error: Error) => entries.destroy(error));
     archive.pipe(entries);
@@ -52,6 +58,22 @@ export class KeptOutput {
     } finally {
       archive.destroy();
     }
+  }
+}
+
+/**
+ * An engine that cannot answer now (too many open files) is asked again by whoever opens the output once more; one that tells
+ * nobody has nothing to tell, and fails no run.
+ */
+async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof AppError && error.retryable) throw error;
+    const refusal = error instanceof AppError ? error.cause : error;
+    if (!(refusal instanceof EngineRefusal)) throw error;
+    if (refusal.statusCode >= 500) throw unreachable('read what the guard has kept', refusal.words, refusal);
+    return nothing;
   }
 }
 

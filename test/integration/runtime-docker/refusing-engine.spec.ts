@@ -6,6 +6,7 @@ import { readEntry, statIn } from '@crewtab/runtime-docker/container-files';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine-client';
 import { leaveTrace, wasThereAt } from '@crewtab/runtime-docker/engine-memory';
+import { KeptOutput } from '@crewtab/runtime-docker/kept-output';
 
 interface Answer {
   readonly statusCode: number;
@@ -46,6 +47,21 @@ describe('an engine that refuses', () => {
     answers.set('events', { statusCode: 403, message: 'events are not for you' });
     await expect(leaveTrace(engine, 'container', Date.now())).resolves.toBeUndefined();
     await expect(wasThereAt(engine, new Date().toISOString())).resolves.toBe(true);
+  });
+
+  it('to read what a guard has kept is asked again, or has nothing where it never tells', async () => {
+    const kept = new KeptOutput(engine, 'container');
+    answers.set('archive', { statusCode: 500, message: 'too many open files' });
+    const later = { code: 'engine_unreachable', retryable: true };
+    await expect(kept.size()).rejects.toMatchObject(later);
+    await expect(kept.exitCode()).rejects.toMatchObject(later);
+    await expect(kept.read(0)).rejects.toMatchObject(later);
+    answers.set('archive', { statusCode: 403, message: 'files are not for you' });
+    await expect(Promise.all([kept.size(), kept.exitCode(), kept.read(0)])).resolves.toEqual([
+      0,
+      null,
+      Buffer.alloc(0),
+    ]);
   });
 
   it('because the container was removed meanwhile is asked again, and has not said that a file is missing', async () => {
