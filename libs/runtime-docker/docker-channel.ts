@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '@crewtab/domain/errors';
+import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
 import { requestLog, type ContainerOutput } from './container-log';
 import { inspectContainer } from './container-state';
@@ -17,11 +18,17 @@ import { StdinWriter } from './stdin-writer';
 export async function openChannel(
   engine: EngineClient,
   handle: string,
-  onClose: (channel: AgentChannel) => void,
+  { onClose, logger }: ChannelOptions,
 ): Promise<AgentChannel> {
   const found = await inspectContainer(engine, handle);
   const log = found && (await requestLog(engine, handle));
-  return new DockerChannel(engine, handle, log && (await outputOf(engine, handle, log, isGuarded(found))), onClose);
+  const said = log && (await outputOf(engine, handle, log, isGuarded(found), logger));
+  return new DockerChannel(engine, handle, said, onClose);
+}
+
+export interface ChannelOptions {
+  readonly onClose: (channel: AgentChannel) => void;
+  readonly logger?: Logger;
 }
 
 async function outputOf(
@@ -29,9 +36,10 @@ async function outputOf(
   handle: string,
   log: IncomingMessage,
   isKept: boolean,
+  logger?: Logger,
 ): Promise<ContainerOutput> {
   try {
-    if (isKept) return await GuardedOutput.open(engine, handle, log);
+    if (isKept) return await GuardedOutput.open(engine, handle, log, logger);
     await leaveTrace(engine, handle, answeredAt(log));
     return new PlainOutput(engine, handle, log);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from '@crewtab/domain/ports/logger';
 
 /** How long single calls may take, in ms. A limit that passes is `engine_unreachable`. */
 export interface CallLimits {
@@ -29,6 +30,8 @@ export interface DockerRuntimeOptions {
   readonly deadlineGraceMs?: number;
   /** For agents that ask for nothing themselves. */
   readonly defaultResources?: Partial<ResourceDefaults>;
+  /** What recovery does; without it nobody is told. */
+  readonly logger?: Logger;
   /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */
   readonly guardFolder?: string | null;
 }

@@ -88,7 +88,9 @@ export class DockerRuntime implements Runtime {
   }
 
   async open(handle: string): Promise<AgentChannel> {
-    const channel = await openChannel(this.engine, handle, (closed) => this.channels.delete(closed));
+    const { logger } = this.options;
+    const onClose = (closed: AgentChannel): void => void this.channels.delete(closed);
+    const channel = await openChannel(this.engine, handle, { onClose, ...(logger ? { logger } : {}) });
     this.channels.add(channel);
     return channel;
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AgentProcess, OutputLine } from '@crewtab/domain/ports/runtime';
 import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
 import { confirmEnd, type ContainerOutput } from './container-log';
@@ -32,11 +33,17 @@ export class GuardedOutput implements ContainerOutput {
     private readonly kept: KeptOutput,
     /** Bytes that the guard had kept when the log was asked for: the log brings so much, or has lost it. */
     private owed: number,
+    private readonly logger?: Logger,
   ) {}
 
-  static async open(engine: EngineClient, handle: string, log: IncomingMessage): Promise<GuardedOutput> {
+  static async open(
+    engine: EngineClient,
+    handle: string,
+    log: IncomingMessage,
+    logger?: Logger,
+  ): Promise<GuardedOutput> {
     const kept = new KeptOutput(engine, handle);
-    return new GuardedOutput(engine, handle, log, kept, await kept.size());
+    return new GuardedOutput(engine, handle, log, kept, await kept.size(), logger);
   }
 
   async *lines(): AsyncGenerator<OutputLine> {
@@ -125,6 +132,13 @@ export class GuardedOutput implements ContainerOutput {
 
   /** From the file, up to a position or the end of it. */
   private async *readKept(until: number): AsyncGenerator<OutputLine> {
+    const from = this.position;
+    yield* this.acceptKept(until);
+    const bytes = this.position - from;
+    if (bytes > 0) this.logger?.info({ container: this.handle, bytes }, 'read output that the log of its engine lacks');
+  }
+
+  private async *acceptKept(until: number): AsyncGenerator<OutputLine> {
     const records = new RecordReader();
     let at = this.position;
     while (this.position < until && !this.isClosed) {

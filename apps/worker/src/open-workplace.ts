@@ -23,7 +23,7 @@ export async function openWorkplace(config: WorkerConfig, logger: Logger): Promi
   const dataDir = resolve(config.runtime.dataDir);
   const desk = { rootDir: join(dataDir, 'team'), bridgeSource: await readBridgeProgram(), logger };
   const workplace =
-    config.runtime.kind === 'process' ? processWorkplace(config, dataDir, desk) : dockerWorkplace(config, desk);
+    config.runtime.kind === 'process' ? processWorkplace(config, dataDir, desk) : dockerWorkplace(config, desk, logger);
   return {
     ...workplace,
     runtime: watchedRuntime(workplace.runtime),
@@ -31,10 +31,14 @@ export async function openWorkplace(config: WorkerConfig, logger: Logger): Promi
   };
 }
 
-function dockerWorkplace({ hostName, runtime, agents }: WorkerConfig, desk: UnixTeamDeskOptions): Workplace {
+function dockerWorkplace(
+  { hostName, runtime, agents }: WorkerConfig,
+  desk: UnixTeamDeskOptions,
+  logger: Logger,
+): Workplace {
   const limits = { writeMs: agents.inputTimeoutMs };
   return {
-    runtime: new DockerRuntime({ dockerHost: runtime.dockerHost, limits, ...(hostName ? { hostName } : {}) }),
+    runtime: new DockerRuntime({ dockerHost: runtime.dockerHost, limits, logger, ...(hostName ? { hostName } : {}) }),
     protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
     desk: new UnixTeamDesk(desk),
   };

@@ -2,6 +2,7 @@ import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
 import { openChannel } from '@crewtab/runtime-docker/docker-channel';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine-client';
+import { RecordingLogger } from '@crewtab/testing/recording-logger';
 import { ForgetfulEngine } from './forgetful-engine';
 
 /** Records as the guard writes them. */
@@ -17,11 +18,13 @@ function records(...said: readonly (readonly [kind: string, payload: string])[])
 describe('the output of an agent under a guard', () => {
   let forgetful: ForgetfulEngine;
   let engine: EngineClient;
+  let logger: RecordingLogger;
   const channels: AgentChannel[] = [];
 
   beforeEach(async () => {
     forgetful = new ForgetfulEngine();
     await forgetful.start();
+    logger = new RecordingLogger();
     engine = new EngineClient(`unix://${forgetful.socketPath}`, settingsFrom({ dockerHost: null }));
   });
 
@@ -32,7 +35,7 @@ describe('the output of an agent under a guard', () => {
   });
 
   async function open(): Promise<AsyncIterator<OutputLine>> {
-    const channel = await openChannel(engine, 'c', () => undefined);
+    const channel = await openChannel(engine, 'c', { onClose: () => undefined, logger });
     channels.push(channel);
     return channel.output[Symbol.asyncIterator]();
   }
@@ -57,6 +60,7 @@ describe('the output of an agent under a guard', () => {
     forgetful.end();
     expect(await rest(output)).toEqual(['stdout 0 one', 'stderr 0 oops']);
     expect(forgetful.reads).toBe(0);
+    expect(logger.entries).toEqual([]);
   });
 
   it('has what the log lacks in its place', async () => {
@@ -79,6 +83,13 @@ describe('the output of an agent under a guard', () => {
     forgetful.end();
     expect(await rest(output)).toEqual([]);
     expect(forgetful.reads).toBe(1);
+    expect(logger.entries).toEqual([
+      {
+        level: 'info',
+        message: 'read output that the log of its engine lacks',
+        fields: { container: 'c', bytes: two.length + three.length },
+      },
+    ]);
   });
 
   it('has what the log lacks though nothing follows it, and takes nothing twice when it comes late', async () => {
