@@ -82,6 +82,9 @@ async function runTeam(api) {
   log(`${run.status}: ${JSON.stringify(run.result ?? run.error)}, torn down: ${JSON.stringify(run.teardown)}`);
   if (run.status !== 'success' || !run.result.includes('hello from mate'))
     throw new Error(`the run ended as ${run.status}`);
+  const [host] = (await get(`${api}/system`)).hosts;
+  log(`the host: ${host.description}`);
+  if (host.description.includes('no guard')) throw new Error('the image has no guard for this architecture');
 }
 
 function start(name, env, options, command) {
