@@ -15,7 +15,9 @@
  *   LENGTH    of the payload, in bytes, decimal. A log may replace bytes that are no UTF-8, so it cannot be counted there.
  *
  * Nothing is held back but the beginning of a character that is not complete, since a log would replace its halves. When
- * PROGRAM has ended and all that it said is in the file, FOLDER/ended has its exit code. After SECONDS all ends with 137.
+ * PROGRAM has ended by itself and all that it said is in the file, FOLDER/ended has its exit code. A program that was told to
+ * end, perhaps by an engine that shuts down, did not end by itself: its exit code is no word about its work. After SECONDS all
+ * ends with 137.
  *
  * A folder that takes nothing keeps nothing, and the program goes on: its words are in the log alone then.
  *
@@ -51,6 +53,7 @@ struct stream {
 static pid_t program;
 static int kept = -1;                   /* the file; -1 where nothing is kept (any more) */
 static int is_log_open = 1;
+static int was_told_to_end = 0;
 static unsigned long long position = 0; /* of the next record */
 static char batch[BATCH_BYTES];         /* records that are written together */
 static size_t batched = 0;
@@ -164,8 +167,10 @@ static int exit_code_of(int status) {
 static int hear(int signals) {
   struct signalfd_siginfo heard;
   if (read(signals, &heard, sizeof heard) != sizeof heard) return -1;
-  if (heard.ssi_signo != SIGCHLD) {
-    kill(program, (int)heard.ssi_signo);
+  int number = (int)heard.ssi_signo;
+  if (number != SIGCHLD) {
+    if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT) was_told_to_end = 1;
+    kill(program, number);
     return -1;
   }
   int status;
@@ -190,7 +195,8 @@ static void say_end(const char *folder, int code) {
   int length = snprintf(text, sizeof text, "%d", code);
   snprintf(path, sizeof path, "%s/ended", folder);
   /* Before the last record, which may have to wait for an engine that is away. */
-  int ended = kept < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int is_proof = kept >= 0 && !was_told_to_end;
+  int ended = is_proof ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
   if (ended >= 0 && write_all(ended, text, (size_t)length) < 0) unlink(path);
   record('x', text, (size_t)length);
   write_batch();

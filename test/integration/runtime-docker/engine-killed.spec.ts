@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import { eventually } from '@crewtab/testing/runtime/line-reader';
@@ -27,9 +27,9 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
 
   afterEach(() => lab.fixture.dispose(), 60_000);
 
-  /** A program that, after `ready` and whatever it says then, says `bye` and ends well when its container gets a SIGTERM. */
+  /** A program that, after `ready` and whatever it says then, says `bye` and ends well when it finds a file, or is told to. */
   async function start(says = ':'): Promise<{ readonly handle: string; readonly pid: number }> {
-    const script = `trap "echo bye; exit 0" TERM; echo ready; ${says}; while :; do sleep 0.05; done`;
+    const script = `trap "echo bye; exit 0" TERM; echo ready; ${says}; while [ ! -e end ]; do sleep 0.05; done; echo bye`;
     const agent = { ...lab.fixture.agent('solo', { does: 'obeySigterm' }), command: ['/bin/sh', '-c', script] };
     const handle = await lab.fixture.ensure(await lab.fixture.prepared(), agent);
     await (await lab.fixture.read(handle)).until('ready');
@@ -38,9 +38,11 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
 
   /** Not through the engine: it may be down. */
   async function end(pid: number): Promise<void> {
-    process.kill(pid, 'SIGTERM');
-    await eventually('the program has ended', () => !existsSync(`/proc/${pid}`));
+    await writeFile(`/proc/${pid}/root/workspace/end`, '');
+    await gone(pid);
   }
+
+  const gone = (pid: number): Promise<void> => eventually('the program has ended', () => !existsSync(`/proc/${pid}`));
 
   async function ended(handle: string): Promise<AgentProcess> {
     await eventually(
@@ -108,9 +110,19 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       const { handle, pid } = await start();
       await place.kill();
       process.kill(pid, 'SIGKILL');
-      await eventually('the container has ended', () => !existsSync(`/proc/${pid}`));
+      await gone(pid);
       await place.comeUp();
       expect(await ended(handle)).toMatchObject({ mayLackOutput: true });
+    }, 120_000);
+
+    it('does not vouch for what was told to end meanwhile, though it ended well and every word is there', async () => {
+      const { handle, pid } = await start();
+      await place.kill();
+      process.kill(pid, 'SIGTERM');
+      await gone(pid);
+      await place.comeUp();
+      expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
+      expect(await said(handle)).toEqual(['ready', 'bye']);
     }, 120_000);
   });
 

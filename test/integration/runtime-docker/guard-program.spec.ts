@@ -147,12 +147,21 @@ describeWithGuard('the guard', () => {
     expect(await keptCode()).toBe(String(expected));
   });
 
-  it('passes signals on', async () => {
+  it('passes signals on, and does not vouch for the exit code of a program that was told to end', async () => {
     const guard = start(sh('trap "echo bye; exit 5" TERM; echo ready; while :; do sleep 0.05; done'));
     await once(guard.stdout, 'data');
     guard.kill('SIGTERM');
     expect((await endOf(guard)).code).toBe(5);
-    expect(said(await kept()).stdout).toBe('ready\nbye\n');
+    expect(said(await kept())).toEqual({ stdout: 'ready\nbye\n', stderr: '', isWhole: true });
+    await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('vouches for a program that got a signal of another meaning', async () => {
+    const guard = start(sh('trap "echo bye; exit 5" USR1; echo ready; while :; do sleep 0.05; done'));
+    await once(guard.stdout, 'data');
+    guard.kill('SIGUSR1');
+    expect((await endOf(guard)).code).toBe(5);
+    expect(await keptCode()).toBe('5');
   });
 
   it('leaves the program the signals as they were', async () => {
