@@ -31,15 +31,22 @@ export class StdinWriter {
     private readonly refusal: () => AppError | null,
   ) {}
 
-  /** Resolves when the engine has taken every byte. After a failure any number of them may have arrived. */
+  /**
+   * Resolves when the engine has taken every byte. After a failure any number of them may have arrived. Where the operating
+   * system has refused some, since the attachment had just broken, a line is written once more, after a newline that ends
+   * what had arrived of it: it cannot have been whole.
+   */
   write(data: string): Promise<void> {
     return this.inTurn(async () => {
       if (this.isEnded) throw inputEnded();
-      const socket = await this.attached();
-      const bytes = Buffer.from(data);
-      await this.withinInputLimit(() =>
-        effect('docker.stdin.write', () => send(socket, (done) => socket.write(bytes, done))),
-      );
+      const untilMs = performance.now() + this.engine.limits.writeMs;
+      for (let text = data; ; text = `\n${data}`) {
+        try {
+          return await this.writeOnce(text);
+        } catch (error) {
+          if (!isOneLine(data) || !wasRefused(error) || !(await this.mayAttachAgain(untilMs))) throw error;
+        }
+      }
     });
   }
 
@@ -50,6 +57,14 @@ export class StdinWriter {
       this.isEnded = true;
       await this.withinInputLimit(() => effect('docker.stdin.end', () => send(socket, (done) => socket.end(done))));
     });
+  }
+
+  private async writeOnce(data: string): Promise<void> {
+    const socket = await this.attached();
+    const bytes = Buffer.from(data);
+    await this.withinInputLimit(() =>
+      effect('docker.stdin.write', () => send(socket, (done) => socket.write(bytes, done))),
+    );
   }
 
   /** What was written still goes out; what waits for its turn does not. */
@@ -212,6 +227,20 @@ function tended(socket: Socket): Socket {
   socket.on('error', () => socket.destroy());
   // Nothing comes this way, but an unread end would keep the socket half open.
   return socket.resume();
+}
+
+/**
+ * The end of what was to be written never left this machine: the system call itself failed. A connection that is only seen to be
+ * broken afterwards may have carried all of it.
+ */
+function wasRefused(error: unknown): boolean {
+  const { code, syscall } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  return isRetryable(error) && syscall === 'write' && (code === 'EPIPE' || code === 'ECONNRESET');
+}
+
+/** Of several lines the first may have arrived whole, and must not come twice. */
+function isOneLine(data: string): boolean {
+  return data.indexOf('\n') === data.length - 1;
 }
 
 function isRetryable(error: unknown): boolean {

@@ -166,6 +166,22 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'refused-line-is-given-up',
+    breaks: 'A run fails whose prompt was written to a connection that had broken just before, and never left (I13).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/stdin-writer.ts',
+        search: 'if (!isOneLine(data) || !wasRefused(error)',
+        replace: 'if (isOneLine(data) || !wasRefused(error)',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/broken-connections.spec.ts',
+      tests: 'just before a write',
+    },
+  },
+  {
     name: 'kept-output-is-not-read',
     breaks: 'What an engine had read and not yet written down when it ended is missing from a success (I6, I14).',
     edits: [

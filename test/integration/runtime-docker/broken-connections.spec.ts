@@ -139,6 +139,26 @@ describeWithDocker('a connection to the engine that breaks', () => {
     expect(reader.texts()).toEqual(['started', 'echo: one', 'echo: two']);
   }, 60_000);
 
+  it('just before a write, and is not yet known to be broken, costs no write: the system took none of it', async () => {
+    const { handle } = await lab.fixture.started({ does: 'echo' });
+    const reader = await lab.fixture.read(handle);
+    await reader.until('started');
+    await reader.channel.write('one\n');
+    await reader.until('echo: one');
+    proxy.cut();
+    // In the same turn of the event loop, so that nobody has been told yet.
+    await reader.channel.write('two\n');
+    await reader.channel.write('three\n');
+    const again = await lab.fixture.read(handle);
+    await again.until('echo: three');
+    expect(again.texts().filter((text) => text !== 'echo: ')).toEqual([
+      'started',
+      'echo: one',
+      'echo: two',
+      'echo: three',
+    ]);
+  }, 60_000);
+
   it('while it attaches to an agent whose input stays open costs no write: nothing had left', async () => {
     const { fixture } = lab;
     const { handle } = await fixture.started({ does: 'echo' });
