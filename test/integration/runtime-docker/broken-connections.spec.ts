@@ -14,8 +14,11 @@ describeWithDocker('a connection to the engine that breaks', () => {
   }, 60_000);
 
   afterEach(async () => {
-    await lab.fixture.dispose();
-    await proxy.close();
+    try {
+      await lab.fixture.dispose();
+    } finally {
+      await proxy.close();
+    }
   }, 60_000);
 
   /** Asks for an agent, and does not hear the answer to one of the calls. */
