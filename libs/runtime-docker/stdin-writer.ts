@@ -7,6 +7,11 @@ import { inspectContainer, processOf } from './container-state';
 import type { EngineClient } from './engine-client';
 import { isRefusal, toAppError, unreachable } from './engine-errors';
 
+/**
+ * Ends a part of a line so that it is no message, also where only the newline was missing: no JSON goes on like this, within a
+ * string or outside. An agent that gets nothing else sees a line that is no JSON, which it must bear with anyhow.
+ */
+const SPOILER = '!\n';
 /** Between two attempts to attach; each one waits longer by as much, up to the second, ms. */
 const ATTACH_AGAIN_MS = 100;
 const ATTACH_AGAIN_MAX_MS = 2_000;
@@ -33,14 +38,14 @@ export class StdinWriter {
 
   /**
    * Resolves when the engine has taken every byte. After a failure any number of them may have arrived. Where the operating
-   * system has refused some, since the attachment had just broken, a line is written once more, after a newline that ends
-   * what had arrived of it: it cannot have been whole.
+   * system has refused some, since the attachment had just broken, a line is written once more, after what spoils any part of it
+   * that had arrived: it cannot have been whole.
    */
   write(data: string): Promise<void> {
     return this.inTurn(async () => {
       if (this.isEnded) throw inputEnded();
       const untilMs = performance.now() + this.engine.limits.writeMs;
-      for (let text = data; ; text = `\n${data}`) {
+      for (let text = data; ; text = `${SPOILER}${data}`) {
         try {
           return await this.writeOnce(text);
         } catch (error) {
