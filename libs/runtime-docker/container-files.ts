@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
-import { extract, pack } from 'tar-stream';
+import { extract, pack, type Header } from 'tar-stream';
 import type Docker from 'dockerode';
 import { inspectContainer } from './container-state';
 import type { EngineClient } from './engine-client';
@@ -80,7 +80,7 @@ export async function readEntry(
   try {
     return await engine.read(`read ${path}`, async (abortSignal) => {
       const tar = await container.getArchive({ path, abortSignal });
-      return firstEntry(tar as Readable, path);
+      return withFirstEntry(tar as Readable, (entry) => entryOf(entry, path));
     });
   } catch (error) {
     return nothingThere(error, engine, container);
@@ -100,21 +100,26 @@ async function nothingThere(error: unknown, engine: EngineClient, { id }: Docker
   });
 }
 
-/** Of a directory, all that lies in it would follow: the rest is not read. */
-async function firstEntry(tar: Readable, path: string): Promise<FoundEntry | null> {
+/** One thing of an archive, as tar-stream gives it: what it is, and its bytes. */
+type Entry = AsyncIterable<unknown> & { readonly header: Header };
+
+/** Null of an empty archive. Of a directory, all that lies in it would follow: the rest is not read. */
+export async function withFirstEntry<T>(tar: Readable, read: (entry: Entry) => Promise<T>): Promise<T | null> {
   const entries = extract();
   tar.once('error', (error: Error) => entries.destroy(error));
   tar.pipe(entries);
   try {
-    for await (const entry of entries) {
-      const { type, size = 0, mode = 0, uid = 0, gid = 0 } = entry.header;
-      const isText = type === 'file' && size <= LARGEST_FILE;
-      return { path, mode, uid, gid, content: isText ? await textOf(entry) : null };
-    }
+    for await (const entry of entries) return await read(entry);
     return null;
   } finally {
     tar.destroy();
   }
+}
+
+async function entryOf(entry: Entry, path: string): Promise<FoundEntry> {
+  const { type, size = 0, mode = 0, uid = 0, gid = 0 } = entry.header;
+  const isText = type === 'file' && size <= LARGEST_FILE;
+  return { path, mode, uid, gid, content: isText ? await textOf(entry) : null };
 }
 
 async function textOf(entry: AsyncIterable<unknown>): Promise<string> {

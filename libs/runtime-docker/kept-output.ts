@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
 import type Docker from 'dockerode';
-import { extract } from 'tar-stream';
-import { readEntry, statIn } from './container-files';
+import { readEntry, statIn, withFirstEntry } from './container-files';
 import { withinLimit, type EngineClient } from './engine-client';
 import { EngineRefusal, unreachable } from './engine-errors';
 import { KEPT_END, KEPT_OUTPUT } from './guard';
@@ -49,15 +48,7 @@ export class KeptOutput {
   /** The engine gives whole files only, so what comes before is skipped. */
   private async readPart(position: number, abortSignal: AbortSignal): Promise<Buffer> {
     const archive = (await this.container().getArchive({ path: KEPT_OUTPUT, abortSignal })) as Readable;
-    const entries = extract();
-    archive.once('error', (error: Error) => entries.destroy(error));
-    archive.pipe(entries);
-    try {
-      for await (const entry of entries) return await partOf(entry, position);
-      return Buffer.alloc(0);
-    } finally {
-      archive.destroy();
-    }
+    return (await withFirstEntry(archive, (file) => partOf(file, position))) ?? Buffer.alloc(0);
   }
 }
 

@@ -7,6 +7,7 @@ export const GUARD_FOLDER = resolve(__dirname, '../../dist/images/guard');
 /** `describe` where the build has a guard; otherwise its tests are skipped, and the title says why. */
 export function describeWithGuard(name: string, define: () => void): void {
   if (guardOfThisMachine() !== null) describe(name, define);
+  // Agents run without a guard on such a machine, and so does the product: there is nothing to test.
   else describe.skip(`${name} (skipped: the build has no guard, which needs a C compiler: npm run build)`, define);
 }
 
