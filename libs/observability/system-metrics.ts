@@ -49,6 +49,14 @@ export const systemGauges: readonly SystemGauge[] = [
     fill: ({ openObligations }, put) => put({}, openObligations),
   },
   {
+    name: 'crewtab_host_open_obligations',
+    help: 'Of those, the ones that a host owes.',
+    labelNames: ['host'],
+    fill: ({ hosts }, put) => {
+      for (const { id, openObligations } of hosts) put({ host: id }, openObligations);
+    },
+  },
+  {
     name: 'crewtab_oldest_obligation_seconds',
     help: 'Age of the oldest open obligation; 0 without one.',
     labelNames: [],
@@ -77,10 +85,19 @@ export const systemGauges: readonly SystemGauge[] = [
   },
   {
     name: 'crewtab_held_runs',
-    help: 'Runs that a worker holds.',
+    help: 'Runs that a worker says it holds.',
     labelNames: ['host', 'worker'],
     fill: ({ workers }, put) => {
       for (const { id, host, isLive, heldRuns } of workers) if (isLive) put({ host, worker: id }, heldRuns);
+    },
+  },
+  {
+    name: 'crewtab_worker_leases',
+    help: 'Runs that the database has leased to a worker, also to one that gives no sign of life any more.',
+    labelNames: ['host', 'worker'],
+    fill: ({ workers }, put) => {
+      for (const { id, host, isLive, leases } of workers)
+        if (isLive || leases.length > 0) put({ host, worker: id }, leases.length);
     },
   },
   {
