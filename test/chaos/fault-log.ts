@@ -13,14 +13,14 @@ export class FaultLog {
 
   constructor(private readonly evidence: EvidenceFolder) {}
 
-  /** A fault without duration. */
-  note(fault: FaultEntry): void {
-    this.begin(fault)();
+  /** A fault that is over already. */
+  note(fault: FaultEntry, since: Date): void {
+    this.begin(fault, since)();
   }
 
-  /** The fault begins now. @returns what says that it is over; calling it again does nothing. */
-  begin(fault: FaultEntry): () => void {
-    const at = new Date().toISOString();
+  /** The fault begins now, or began then. @returns what says that it is over; calling it again does nothing. */
+  begin(fault: FaultEntry, since = new Date()): () => void {
+    const at = since.toISOString();
     this.byKind.set(fault.kind, (this.byKind.get(fault.kind) ?? 0) + 1);
     const end = (): void => {
       if (!this.open.delete(end)) return;

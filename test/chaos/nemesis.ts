@@ -2,7 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Battlefield } from './faults/battlefield';
 import { harm } from './faults/harm';
-import type { PlannedFault } from './plan';
+import type { FaultKind, PlannedFault } from './plan';
+
+/** A fault that was planned so shortly before the end may not get its turn, ms. */
+const LAST_CHANCE_MS = 30_000;
 
 /** Carries out the plan, each fault at its time and beside the others. */
 export class Nemesis {
@@ -11,6 +14,7 @@ export class Nemesis {
   /** Kinds that could not be done, with the reason. */
   readonly leftOut = new Map<string, string>();
   readonly problems: string[] = [];
+  private readonly planned = new Map<FaultKind, number>();
 
   constructor(private readonly field: Battlefield) {
     // Every fault under way waits with this signal.
@@ -20,6 +24,7 @@ export class Nemesis {
   /** Until the last fault has begun, or `heal` was called. */
   async run(plan: readonly PlannedFault[]): Promise<void> {
     const startedAt = performance.now();
+    for (const { kind, atMs } of plan) if (!this.planned.has(kind)) this.planned.set(kind, atMs);
     for (const fault of plan) {
       await this.pause(startedAt + fault.atMs - performance.now());
       if (this.abort.signal.aborted) return;
@@ -28,8 +33,17 @@ export class Nemesis {
     }
   }
 
+  /** Kinds that were planned early enough, and of which not one was done although it could be. */
+  neverDone(durationMs: number): FaultKind[] {
+    const done = this.field.faultLog.counts();
+    return [...this.planned].flatMap(([kind, atMs]) =>
+      atMs > durationMs - LAST_CHANCE_MS || done[kind] || this.leftOut.has(kind) ? [] : [kind],
+    );
+  }
+
   /** Ends every fault at once, and makes whole whatever they left. */
   async heal(): Promise<void> {
+    this.field.resources.close();
     this.abort.abort();
     await Promise.all(this.underWay);
     for (const links of this.field.links.values())

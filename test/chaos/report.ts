@@ -11,6 +11,8 @@ export interface ChaosResult {
   readonly faults: Readonly<Record<string, number>>;
   /** Kinds of faults that could not be done, and why. */
   readonly leftOut: Readonly<Record<string, string>>;
+  /** Kinds of faults that were planned, and that nothing stood in the way of. */
+  readonly neverDone: readonly string[];
   readonly harnessProblems: readonly string[];
   /** Processes that did not end in time after SIGTERM. */
   readonly lateToStop: readonly string[];
@@ -44,7 +46,7 @@ export async function report(
   const isSteady = result.endedByThemselves.whenReady === 0 && result.lateToStop.length === 0;
   // Where an engine was asked for, everything that can be harmed must have been.
   const isComplete = process.env.CREWTAB_REQUIRE_DOCKER !== '1' || Object.keys(result.leftOut).length === 0;
-  return isWell && isSteady && isComplete && result.harnessProblems.length === 0;
+  return isWell && isSteady && isComplete && result.neverDone.length === 0 && result.harnessProblems.length === 0;
 }
 
 function summary(result: ChaosResult): string {
@@ -52,13 +54,14 @@ function summary(result: ChaosResult): string {
     (Object.values(counts).reduce((sum, count) => sum + count, 0) / result.minutes).toFixed(0);
   const { convergedAfterMs } = result;
   return [
-    `seed ${result.seed}, ${result.minutes} min: ${perMinute(result.faults)} faults and ${perMinute(result.runs)} runs a minute`,
-    `runs: ${listed(result.runs)}`,
+    `seed ${result.seed}, ${result.minutes} min: ${perMinute(result.faults)} faults and ${perMinute(result.runs)} rows of runs a minute`,
+    `rows of runs: ${listed(result.runs)}`,
     `why they did not succeed: ${listed(result.errorCodes)}`,
     convergedAfterMs === null
       ? '✗ not everything was over 60 s after healing'
       : `everything was over and gone ${(convergedAfterMs / 1_000).toFixed(1)} s after healing`,
     ...Object.entries(result.leftOut).map(([kind, why]) => `✗ left out: ${kind} (${why})`),
+    ...result.neverDone.map((kind) => `✗ planned and never done: ${kind}`),
     `${result.endedByThemselves.atStart} starts failed and were repeated; ${result.endedByThemselves.whenReady} processes that were ready ended by themselves`,
     ...result.lastWords.map((words) => `✗ by itself: ${words}`),
     ...result.lateToStop.map((name) => `✗ ${name} did not end within 10 s of SIGTERM`),

@@ -102,6 +102,7 @@ class Chaos {
       folder: ground.evidence.path,
       faults: ground.faultLog.counts(),
       leftOut: Object.fromEntries(nemesis.leftOut),
+      neverDone: nemesis.neverDone(task.minutes * 60_000),
       harnessProblems: [...nemesis.problems, ...this.client.problems],
       lateToStop,
       endedByThemselves: ground.fleet.endedByThemselves(),

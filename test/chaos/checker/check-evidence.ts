@@ -30,6 +30,9 @@ export interface CheckReport {
   readonly violations: number;
   /** Invariants of which the evidence held nothing to check: they passed by default, which is no proof. */
   readonly vacuous: readonly InvariantName[];
+  /** All rows of runs, also of those that never began. */
+  readonly rows: number;
+  /** Begun before everything was healed: what the bound is for. */
   readonly runs: number;
   readonly prompts: number;
   readonly faultsByKind: Readonly<Record<string, number>>;
@@ -78,7 +81,8 @@ export function checkInvariants(evidence: Evidence): CheckReport {
     invariants,
     violations,
     vacuous,
-    runs: evidence.tables.runs.length,
+    rows: evidence.tables.runs.length,
+    runs: evidence.tables.runs.filter(({ startedAt }) => (startedAt ?? Infinity) < evidence.healed.healedAt).length,
     prompts: evidence.prompts.length,
     faultsByKind,
   };

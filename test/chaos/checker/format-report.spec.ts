@@ -6,9 +6,10 @@ import { validEvidence } from './valid-evidence.spec-support';
 describe('formatReport', () => {
   it('says what was checked and the bound that follows', () => {
     const report = checkInvariants(validEvidence());
+    expect([report.rows > report.runs, report.runs > 0]).toEqual([true, true]);
     const text = formatReport(report);
     expect(text).toContain('I1   ✓');
-    expect(text).toContain(`${report.runs} runs`);
+    expect(text).toContain(`${report.runs} runs begun under faults (${report.rows} rows of runs)`);
     expect(text).toContain(
       `0 violations; with 95 % confidence fewer than ${(300 / report.runs).toPrecision(2)} % of runs`,
     );

@@ -10,7 +10,7 @@ export function formatReport(report: CheckReport): string {
     ...report.invariants.map(summaryOf),
     ...report.invariants.flatMap(detailsOf),
     '',
-    `${report.runs} runs, ${report.prompts} recorded prompts, ${faults.reduce((sum, [, count]) => sum + count, 0)} faults`,
+    `${report.runs} runs begun under faults (${report.rows} rows of runs), ${report.prompts} recorded prompts, ${faults.reduce((sum, [, count]) => sum + count, 0)} faults`,
     ...faults.map(([kind, count]) => `  ${String(count).padStart(6)}  ${kind}`),
     boundOf(report),
   ].join('\n');

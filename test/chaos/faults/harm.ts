@@ -46,7 +46,7 @@ export async function harm(field: Battlefield, fault: PlannedFault, pause: Pause
 async function shiftClock(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
   const { clock } = field;
   if (clock === null) return 'libfaketime is not on this machine';
-  return field.resources.hold('clock', async () => {
+  return field.resources.holdInTurn('clock', async () => {
     const seconds = fault.chance < 0.5 ? -3_600 : 3_600;
     const end = field.faultLog.begin({ kind: fault.kind, target: fault.target, detail: `${seconds} s` });
     clock.shift(seconds);

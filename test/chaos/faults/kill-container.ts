@@ -1,5 +1,8 @@
+import { DockerHttpError } from '@crewtab/local-services/docker-http';
 import type { PlannedFault } from '../plan';
 import type { Battlefield } from './battlefield';
+
+const CALL_TIMEOUT_MS = 5_000;
 
 interface Listed {
   readonly Id: string;
@@ -7,21 +10,32 @@ interface Listed {
   readonly Labels: Readonly<Record<string, string>>;
 }
 
-/** `docker kill` of one running container of some run. */
-export async function killContainer(field: Battlefield, fault: PlannedFault): Promise<string | null> {
-  const filters = JSON.stringify({ label: [`crewtab.installation=${field.installationId}`], status: ['running'] });
-  try {
-    const path = `/containers/json?filters=${encodeURIComponent(filters)}`;
-    const running = JSON.parse(await field.docker.http.call({ path, timeoutMs: 5_000 })) as Listed[];
-    const victim = running[Math.floor(fault.chance * running.length)];
-    if (victim === undefined) return null;
-    const detail = `run ${victim.Labels['crewtab.run'] ?? ''}, agent ${victim.Labels['crewtab.agent'] ?? ''}`;
-    const end = field.faultLog.begin({ kind: fault.kind, target: victim.Names.join(), detail });
-    await field.docker.http
-      .call({ method: 'POST', path: `/containers/${victim.Id}/kill`, timeoutMs: 5_000 })
-      .finally(end);
-  } catch {
-    // The engine is down, or the container has just ended: there was nothing to kill.
-  }
+/** `docker kill` of one running container of some run. Nothing is counted where nothing was killed. */
+export async function killContainer(field: Battlefield, fault: PlannedFault): Promise<null> {
+  const victim = await pickVictim(field, fault);
+  if (victim === null) return null;
+  const since = new Date();
+  if (!(await isPerhapsKilled(field, victim))) return null;
+  const detail = `run ${victim.Labels['crewtab.run'] ?? ''}, agent ${victim.Labels['crewtab.agent'] ?? ''}`;
+  field.faultLog.note({ kind: fault.kind, target: victim.Names.join(), detail }, since);
   return null;
+}
+
+/** Null: nothing runs, or the engine is down. */
+async function pickVictim(field: Battlefield, fault: PlannedFault): Promise<Listed | null> {
+  const filters = JSON.stringify({ label: [`crewtab.installation=${field.installationId}`], status: ['running'] });
+  const path = `/containers/json?filters=${encodeURIComponent(filters)}`;
+  const answer = await field.docker.http.call({ path, timeoutMs: CALL_TIMEOUT_MS }).catch(() => '[]');
+  const running = JSON.parse(answer) as Listed[];
+  return running[Math.floor(fault.chance * running.length)] ?? null;
+}
+
+/** False only where the engine refused, since the container had just ended: a lost answer does not say that it lives. */
+async function isPerhapsKilled({ docker }: Battlefield, { Id }: Listed): Promise<boolean> {
+  try {
+    await docker.http.call({ method: 'POST', path: `/containers/${Id}/kill`, timeoutMs: CALL_TIMEOUT_MS });
+    return true;
+  } catch (error) {
+    return !(error instanceof DockerHttpError);
+  }
 }

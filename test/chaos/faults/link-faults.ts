@@ -17,8 +17,10 @@ export async function harmLink(field: Battlefield, fault: PlannedFault, pause: P
       return cutOne(field, fault, link);
     case 'lose-reply':
       return loseReply(field, fault, link, pause);
-    default:
+    case 'hiccup':
       return field.resources.hold(link.name, () => harmForAWhile(field, fault, link, pause));
+    default:
+      return field.resources.holdInTurn(link.name, () => harmForAWhile(field, fault, link, pause));
   }
 }
 

@@ -4,10 +4,10 @@ import type { Battlefield, Pause } from './battlefield';
 /** What a process promises to end within after SIGTERM, ms. */
 const SHUTDOWN_LIMIT_MS = 10_000;
 
-/** kill -9 and a start after a while, or SIGSTOP and SIGCONT. */
+/** kill -9 and a start after a while, or SIGSTOP and SIGCONT. One that has just ended by itself is passed over. */
 export function harmProcess(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
   const member = field.fleet.member(fault.target);
-  return field.resources.hold(member.name, async () => {
+  return field.resources.holdInTurn(member.name, async () => {
     if (!member.isRunning) return;
     const isKill = fault.kind.startsWith('kill');
     const end = field.faultLog.begin({
@@ -27,7 +27,7 @@ export function harmProcess(field: Battlefield, fault: PlannedFault, pause: Paus
 /** SIGTERM to one after the other, each started again at once, as an upgrade does it. */
 export async function restartAll(field: Battlefield): Promise<string | null> {
   for (const member of field.fleet.members) {
-    await field.resources.hold(member.name, async () => {
+    await field.resources.holdInTurn(member.name, async () => {
       if (!member.isRunning) return;
       const end = field.faultLog.begin({ kind: 'rolling-restart', target: member.name, detail: 'SIGTERM' });
       await member.end(SHUTDOWN_LIMIT_MS);

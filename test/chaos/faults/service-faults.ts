@@ -3,7 +3,7 @@ import type { Battlefield, Pause } from './battlefield';
 
 export function harmPostgres(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
   const { postgres } = field;
-  return field.resources.hold('postgres', async () => {
+  return field.resources.holdInTurn('postgres', async () => {
     if (fault.kind === 'postgres-stop') return standStill(field, fault, postgres, pause);
     const how = fault.kind === 'postgres-kill' ? 'kill' : 'fast';
     const end = begin(field, fault, `${how}, down for ${fault.durationMs} ms`);
@@ -17,7 +17,7 @@ export function harmPostgres(field: Battlefield, fault: PlannedFault, pause: Pau
 export async function harmDockerd(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
   const { docker } = field;
   if (docker.whyGiven !== null) return docker.whyGiven;
-  return field.resources.hold('dockerd', async () => {
+  return field.resources.holdInTurn('dockerd', async () => {
     if (fault.kind === 'dockerd-stop') return standStill(field, fault, docker, pause);
     const isKill = fault.kind === 'dockerd-kill';
     const end = begin(field, fault, `${isKill ? 'SIGKILL' : 'SIGTERM'}, down for ${fault.durationMs} ms`);
@@ -31,7 +31,7 @@ export async function harmDockerd(field: Battlefield, fault: PlannedFault, pause
 export async function harmRedis(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
   const { redis } = field;
   if (fault.kind === 'redis-disk-full' && redis.disk === null) return 'this user may not mount a small disk';
-  return field.resources.hold('redis', async () => {
+  return field.resources.holdInTurn('redis', async () => {
     if (fault.kind === 'redis-stop') return standStill(field, fault, redis, pause);
     const end = begin(field, fault, fault.durationMs > 0 ? `for ${fault.durationMs} ms` : 'at once');
     switch (fault.kind) {
@@ -46,7 +46,7 @@ export async function harmRedis(field: Battlefield, fault: PlannedFault, pause: 
       default:
         await redis.kill();
         await pause(fault.durationMs);
-        if (fault.kind === 'redis-restore') await redis.restore();
+        if (fault.kind === 'redis-restore' && !(await redis.restore())) throw new Error('no snapshot was kept');
         await redis.comeUp();
     }
     end();
