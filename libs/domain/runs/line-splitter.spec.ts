@@ -33,6 +33,12 @@ describe('LineSplitter', () => {
     );
   });
 
+  it('joins a line that comes in very many pieces', () => {
+    const line = Array.from({ length: 5_000 }, (_, index) => String(index % 10)).join('');
+    const bytes = [...Buffer.from(`${line}\n${line}`)].map((byte) => Buffer.from([byte]));
+    expect(split(bytes)).toEqual([line, line]);
+  });
+
   it('replaces bytes that are not UTF-8, and keeps a byte order mark, which is none in the middle of a stream', () => {
     expect(split([Buffer.from([0x61, 0xff, 0x0a])])).toEqual(['a\ufffd']);
     expect(split([Buffer.from('\ufeffa\n')])).toEqual(['\ufeffa']);

@@ -4,6 +4,8 @@
  */
 export const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
 
+/** So many pieces are joined before the line is complete. */
+const SMALL_PIECES = 1024;
 const NEWLINE = 0x0a;
 
 export interface Line {
@@ -13,10 +15,12 @@ export interface Line {
   readonly text: string;
 }
 
-/** Makes lines of one stream's bytes, which may be cut anywhere. Each byte is copied once at most, however long its line. */
+/** Makes lines of one stream's bytes, which may be cut anywhere. Each byte is copied twice at most, however long its line. */
 export class LineSplitter {
   private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   private pieces: Uint8Array[] = [];
+  /** How many of them, the first ones, were made of others. */
+  private joinedPieces = 0;
   private pendingBytes = 0;
   private nextIndex = 0;
 
@@ -51,12 +55,21 @@ export class LineSplitter {
     if (piece.length === 0) return;
     this.pieces.push(piece);
     this.pendingBytes += piece.length;
+    if (this.pieces.length - this.joinedPieces >= SMALL_PIECES) this.joinSmall();
+  }
+
+  /** Many small pieces take far more memory than their bytes. Those that were joined before are left as they are. */
+  private joinSmall(): void {
+    const small = this.pieces.splice(this.joinedPieces);
+    const bytes = small.reduce((sum, { length }) => sum + length, 0);
+    this.joinedPieces = this.pieces.push(joined(small, bytes));
   }
 
   private take(): Line {
     const [first] = this.pieces;
     const bytes = this.pieces.length === 1 && first ? first : joined(this.pieces, this.pendingBytes);
     this.pieces = [];
+    this.joinedPieces = 0;
     this.pendingBytes = 0;
     return { index: this.nextIndex++, text: this.decoder.decode(bytes) };
   }
