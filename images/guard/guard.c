@@ -31,7 +31,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,19 +123,25 @@ static void pass_on(struct stream *from, int is_last) {
   write_batch();
 }
 
-/* Reads once. 1: there may be more; 0: nothing now; -1: nothing ever. */
-static int take_from(struct stream *from) {
+/* Reads once. The bytes that came; 0: none now; -1: none ever. */
+static ssize_t take_from(struct stream *from) {
   ssize_t got = read(from->fd, from->bytes + from->used, PIECE_BYTES - from->used);
-  if (got < 0) return errno == EINTR ? 1 : errno == EAGAIN ? 0 : -1;
+  if (got < 0) return errno == EINTR || errno == EAGAIN ? 0 : -1;
   if (got == 0) return -1;
   from->used += (size_t)got;
   pass_on(from, 0);
-  return 1;
+  return got;
 }
 
-/* All that is there by now. What others hold open after the program's end is not waited for, as an engine would not. */
+/* All that is there by now. What others hold open, or still say, after the program's end is not waited for. */
 static void drain(struct stream *from) {
-  while (from->fd >= 0 && take_from(from) > 0) continue;
+  int left = 0;
+  if (from->fd >= 0 && ioctl(from->fd, FIONREAD, &left) < 0) left = 0;
+  while (left > 0) {
+    ssize_t got = take_from(from);
+    if (got <= 0) break;
+    left -= (int)got;
+  }
   pass_on(from, 1);
 }
 
@@ -145,6 +153,8 @@ static void on_deadline(int signal) {
 }
 
 static void run(char **command, const int out[2], const int err[2], const sigset_t *mask) {
+  /* A script that signals its own group means itself, and not its guard. */
+  setpgid(0, 0);
   dup2(out[1], STDOUT_FILENO);
   dup2(err[1], STDERR_FILENO);
   sigprocmask(SIG_SETMASK, mask, NULL);
@@ -190,12 +200,18 @@ static int follow(int signals, struct stream *out, struct stream *err) {
   }
 }
 
+/* All records are in the file, and nobody has removed or changed it. */
+static int is_all_kept(void) {
+  struct stat file;
+  return kept >= 0 && fstat(kept, &file) == 0 && file.st_nlink > 0 && (unsigned long long)file.st_size == position;
+}
+
 static void say_end(const char *folder, int code) {
   char path[PATH_BYTES], text[16];
   int length = snprintf(text, sizeof text, "%d", code);
   snprintf(path, sizeof path, "%s/ended", folder);
   /* Before the last record, which may have to wait for an engine that is away. */
-  int is_proof = kept >= 0 && !was_told_to_end;
+  int is_proof = is_all_kept() && !was_told_to_end;
   int ended = is_proof ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
   if (ended >= 0 && write_all(ended, text, (size_t)length) < 0) unlink(path);
   record('x', text, (size_t)length);
@@ -209,7 +225,11 @@ int main(int count, char **arguments) {
   }
   const char *folder = arguments[1];
   char path[PATH_BYTES];
+  /* An image that was made of a container brings what another guard has kept. */
+  snprintf(path, sizeof path, "%s/ended", folder);
+  unlink(path);
   snprintf(path, sizeof path, "%s/output", folder);
+  unlink(path);
   kept = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 
   static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
@@ -227,7 +247,7 @@ int main(int count, char **arguments) {
   if (program == 0) run(arguments + 3, out, err, &before);
   close(out[1]);
   close(err[1]);
-  /* The program alone reads the input, so whoever writes to it is told when nobody does any more. */
+  /* The program alone is to read the input, so that whoever writes to it may be told when nobody does any more. */
   close(STDIN_FILENO);
   open("/dev/null", O_RDONLY);
   /* What cannot be written is an error to be seen, here or in the file, and no reason to die. */

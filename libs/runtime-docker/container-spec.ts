@@ -55,6 +55,8 @@ export function containerSpec(
     Labels: { ...runLabels(deployment), [LABELS.agent]: agent.name },
     WorkingDir: WORKSPACE_DIR,
     ...(facts.user.runAs === null ? {} : { User: facts.user.runAs }),
+    // What the guard takes for an order to end; an image's own signal may be any.
+    ...(launch.kind === 'limited' && launch.hasGuard ? { StopSignal: 'SIGTERM' } : {}),
     Tty: false,
     OpenStdin: true,
     StdinOnce: agent.stdin === 'once',

@@ -1,6 +1,6 @@
-import { RecordReader, type GuardRecord, type Intruder } from './guard-records';
+import { RecordReader, type Foreign, type GuardRecord } from './guard-records';
 
-function read(...chunks: readonly string[]): (GuardRecord | Intruder)[] {
+function read(...chunks: readonly string[]): (GuardRecord | Foreign)[] {
   const reader = new RecordReader();
   return chunks.flatMap((chunk) => [...reader.push(Buffer.from(chunk))]);
 }
@@ -30,8 +30,25 @@ describe('RecordReader', () => {
     expect(read('o 0 3 on')).toEqual([]);
   });
 
-  it('tells what is no record', () => {
-    const line = 'oh 0 3 no\n';
-    expect(read(line)).toEqual([{ kind: 'intruder', stream: 'stdout', bytes: Buffer.from(line) }]);
+  it.each([
+    ['a line of somebody else', 'oh 0 3 no\n'],
+    ['the end of a record whose beginning is lost', '3 one\n'],
+    ['a record that goes over into another one', 'o 0 30 hello o 40 3 two\n'],
+    ['a record whose middle is lost', 'o 0 5 he\n'],
+  ])('tells what is no record: %s', (_what, line) => {
+    expect(read(`${line}o 0 3 one\n`)).toEqual([{ kind: 'foreign' }, ...read('o 0 3 one\n')]);
+  });
+
+  it('knows a record by its length, where a log has replaced what is no text', () => {
+    expect(read('o 0 2 \ufffd\ufffd\n')).toMatchObject([{ kind: 'piece', position: 0, end: 9 }]);
+    expect(read('o 0 9 \ufffd\ufffd\n')).toEqual([{ kind: 'foreign' }]);
+  });
+
+  it('keeps nothing of a line that does not end', () => {
+    const reader = new RecordReader();
+    const part = Buffer.alloc(10_000, 'a');
+    const found = Array.from({ length: 50 }, () => [...reader.push(part)]).flat();
+    expect(found).toEqual([{ kind: 'foreign' }]);
+    expect([...reader.push(Buffer.from('aa\no 0 3 one\n'))]).toEqual(read('o 0 3 one\n'));
   });
 });

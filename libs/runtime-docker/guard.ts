@@ -51,7 +51,8 @@ export function guardedCommand(command: readonly string[], endsAfterSeconds: num
 /** What must be put into a container before the guard can start in it. */
 export function guardFiles(program: Buffer, { user: { uid, gid } }: ImageFacts): TarEntry[] {
   return [
-    { path: FOLDER, mode: 0o700, uid, gid, content: null },
+    // An image whose user is not the one that we took it for must be able to start the guard at least.
+    { path: FOLDER, mode: 0o711, uid, gid, content: null },
     { path: PROGRAM, mode: 0o755, uid: 0, gid: 0, content: program },
   ];
 }

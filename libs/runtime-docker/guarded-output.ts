@@ -2,15 +2,21 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AgentProcess, OutputLine } from '@crewtab/domain/ports/runtime';
 import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
-import { confirmEnd, type ContainerOutput } from './container-log';
+import { confirmEnd, requestLog, type ContainerOutput } from './container-log';
 import type { EngineClient } from './engine-client';
 import { sortEngineError, toAppError, unreachable } from './engine-errors';
-import { RecordReader, type GuardRecord, type Intruder } from './guard-records';
+import { RecordReader, type Foreign, type GuardRecord } from './guard-records';
 import { KeptOutput } from './kept-output';
 import { LogFrameDecoder } from './log-frames';
 
 /** A log that does not bring what the guard has kept for so long, has lost it; ms. */
 const SILENCE_MS = 500;
+
+/** What is not on stdout, where all records are: why the guard or the engine's init could not start the agent. */
+interface Words {
+  readonly kind: 'words';
+  readonly bytes: Buffer;
+}
 
 /**
  * What an agent under a guard says. The log brings it as it happens; what the log lacks, because its engine ended before it
@@ -22,8 +28,10 @@ export class GuardedOutput implements ContainerOutput {
   /** All records before it were given. */
   private position = 0;
   private isWhole = false;
-  private readonly frames = new LogFrameDecoder();
-  private readonly records = new RecordReader();
+  /** The log once more. */
+  private rest: IncomingMessage | null = null;
+  /** Bytes of words that were given, and of those that the log brings once more. */
+  private readonly words = { given: 0, again: 0 };
   private readonly lineEnds = { stdout: new LineSplitter(), stderr: new LineSplitter() };
 
   private constructor(
@@ -47,10 +55,10 @@ export class GuardedOutput implements ContainerOutput {
   }
 
   async *lines(): AsyncGenerator<OutputLine> {
-    yield* this.follow();
+    yield* this.follow(this.log);
     if (this.isClosed) return;
     this.ended = await confirmEnd(this.engine, this.handle);
-    if (this.ended === 'exited' && !this.isWhole) yield* this.readKept(Infinity);
+    if (this.ended === 'exited' && !this.isWhole) yield* this.catchUp();
     if (this.isClosed) return;
     for (const stream of ['stdout', 'stderr'] as const) {
       const last = this.lineEnds[stream].end();
@@ -61,25 +69,36 @@ export class GuardedOutput implements ContainerOutput {
   close(): void {
     this.isClosed = true;
     this.log.destroy();
+    this.rest?.destroy();
   }
 
-  private async *follow(): AsyncGenerator<OutputLine> {
-    for await (const chunk of this.chunks()) {
+  /** The end is missing: it is in the file; or in the log, which may have ended before its last entries were sent. */
+  private async *catchUp(): AsyncGenerator<OutputLine> {
+    yield* this.readKept(Infinity);
+    if (this.isWhole || this.isClosed) return;
+    this.rest = await requestLog(this.engine, this.handle);
+    this.words.again = this.words.given;
+    if (this.rest) yield* this.follow(this.rest);
+  }
+
+  private async *follow(log: IncomingMessage): AsyncGenerator<OutputLine> {
+    const frames = new LogFrameDecoder();
+    const records = new RecordReader();
+    for await (const chunk of this.chunks(log)) {
       if (chunk === 'silence') yield* this.payOwed();
       else {
-        for (const record of this.recordsOf(chunk)) {
-          if (record.kind !== 'intruder' && record.position > this.position) yield* this.fill(record.position);
+        for (const record of recordsOf(frames.push(chunk), records)) {
+          if ('position' in record && record.position > this.position) yield* this.fill(record.position);
           yield* this.accept(record);
         }
       }
       if (this.isClosed) return;
     }
-    if (!this.isClosed && !this.frames.isAtBoundary)
-      throw unreachable('follow the log', 'it ended in the middle of a line');
+    if (!this.isClosed && !frames.isAtBoundary) throw unreachable('follow the log', 'it ended in the middle of a line');
   }
 
-  private async *chunks(): AsyncGenerator<Buffer | 'silence'> {
-    const log = (this.log as AsyncIterable<Buffer>)[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
+  private async *chunks(from: IncomingMessage): AsyncGenerator<Buffer | 'silence'> {
+    const log = (from as AsyncIterable<Buffer>)[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
     try {
       for (let next = log.next(); ;) {
         // Whoever closes the output while the log is silent leaves it behind.
@@ -94,21 +113,26 @@ export class GuardedOutput implements ContainerOutput {
     }
   }
 
-  private *recordsOf(chunk: Buffer): Generator<GuardRecord | Intruder> {
-    for (const { stream, bytes } of this.frames.push(chunk)) {
-      // All records are on stdout. What is not, the guard or the engine's init says themselves: why they could not start.
-      if (stream === 'stdout') yield* this.records.push(bytes);
-      else yield { kind: 'intruder', stream, bytes };
+  private *accept(record: GuardRecord | Foreign | Words): Generator<OutputLine> {
+    switch (record.kind) {
+      case 'foreign':
+        return;
+      case 'words':
+        yield* this.giveWords(record.bytes);
+        return;
+      default:
+        if (record.position < this.position) return;
+        this.position = record.end;
+        if (record.kind === 'end') this.isWhole = true;
+        else yield* this.give(record.stream, record.bytes);
     }
   }
 
-  private *accept(record: GuardRecord | Intruder): Generator<OutputLine> {
-    if (record.kind !== 'intruder') {
-      if (record.position < this.position) return;
-      this.position = record.end;
-      if (record.kind === 'end') this.isWhole = true;
-    }
-    if (record.kind !== 'end') yield* this.give(record.stream, record.bytes);
+  private *giveWords(bytes: Buffer): Generator<OutputLine> {
+    const again = Math.min(this.words.again, bytes.length);
+    this.words.again -= again;
+    this.words.given += bytes.length - again;
+    yield* this.give('stderr', bytes.subarray(again));
   }
 
   private *give(stream: OutputLine['stream'], bytes: Buffer): Generator<OutputLine> {
@@ -138,6 +162,7 @@ export class GuardedOutput implements ContainerOutput {
     if (bytes > 0) this.logger?.info({ container: this.handle, bytes }, 'read output that the log of its engine lacks');
   }
 
+  /** Whoever may write to the file may spoil it: what is not the next record ends it. */
   private async *acceptKept(until: number): AsyncGenerator<OutputLine> {
     const records = new RecordReader();
     let at = this.position;
@@ -146,10 +171,20 @@ export class GuardedOutput implements ContainerOutput {
       if (bytes.length === 0) return;
       at += bytes.length;
       for (const record of records.push(bytes)) {
-        if (this.position >= until) return;
+        if (this.position >= until || record.kind === 'foreign' || record.position !== this.position) return;
         yield* this.accept(record);
       }
     }
+  }
+}
+
+function* recordsOf(
+  frames: Iterable<{ readonly stream: OutputLine['stream']; readonly bytes: Buffer }>,
+  records: RecordReader,
+): Generator<GuardRecord | Foreign | Words> {
+  for (const { stream, bytes } of frames) {
+    if (stream === 'stdout') yield* records.push(bytes);
+    else yield { kind: 'words', bytes };
   }
 }
 

@@ -25,7 +25,7 @@ export class KeptOutput {
   async exitCode(): Promise<number | null> {
     const ended = await orNothing(readEntry(this.engine, this.container(), KEPT_END), null);
     const code = ended?.content ?? '';
-    return /^\d+$/.test(code) ? Number(code) : null;
+    return /^\d{1,3}$/.test(code) ? Number(code) : null;
   }
 
   /** Bytes of records; 0 where there are none. */

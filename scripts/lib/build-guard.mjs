@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { digest, projectFolder, readIfThere } from './project.mjs';
@@ -45,5 +45,7 @@ export function ensureGuard({ log }) {
     }
     refusals.push(`${compiler}: ${error ? error.message : stderr.trim().split('\n')[0]}`);
   }
+  // One of an earlier source would not be what is built here.
+  for (const old of [program, stamp]) rmSync(old, { force: true });
   log(`Agents will run without a guard, which needs a C compiler and static libraries (${refusals.join('; ')})`);
 }

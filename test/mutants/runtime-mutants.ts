@@ -214,6 +214,35 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'torn-records-are-taken',
+    breaks: 'A record whose middle the engine has lost is taken for a whole one, and the answer is another (I6, I14).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/guard-records.ts',
+        search: 'return payload.length === length ||',
+        replace: 'return payload.length <= length ||',
+      },
+    ],
+    caughtBy: { layer: 'unit', specs: 'libs/runtime-docker/guard-records.spec.ts' },
+  },
+  {
+    name: 'spoilt-file-is-read-on',
+    breaks:
+      'What an agent wrote into the file of its guard is read for ever, and every worker that adopts the run dies of it (I4).',
+    edits: [
+      {
+        file: 'libs/runtime-docker/guarded-output.ts',
+        search: " || record.kind === 'foreign' || record.position !== this.position",
+        replace: '',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/guarded-output.spec.ts',
+      tests: 'reads no more of a file',
+    },
+  },
+  {
     name: 'container-being-removed-is-adopted',
     breaks:
       'A run is given a container that was never started and that another worker is just removing, and fails (I13).',

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentSpec } from '@crewtab/domain/ports/runtime';
 import { describeWithDocker } from '../../support/docker';
+import { guardOfThisMachine } from '../../support/guard-folder';
 import { openLab, type DockerLab } from './docker-lab';
 import { tinyImage, type TinyImageOptions } from './tiny-image';
+
+const NOBODY = 'nobody:x:65534:65534::/usr:/bin/sh\n';
 
 describeWithDocker('a container of an agent', () => {
   let lab: DockerLab | null = null;
@@ -53,6 +56,8 @@ describeWithDocker('a container of an agent', () => {
       Tty: false,
       OpenStdin: true,
       StdinOnce: false,
+      // By a signal that an image names, its guard would not know that it was told to end.
+      ...(guardOfThisMachine() === null ? {} : { StopSignal: 'SIGTERM' }),
     });
     expect(config.Labels).toMatchObject({
       'crewtab.installation': fixture.installationId,
@@ -61,6 +66,12 @@ describeWithDocker('a container of an agent', () => {
       'crewtab.epoch': '1',
       'crewtab.deadline': deployment.deadlineAt.toISOString(),
     });
+  }, 60_000);
+
+  it('starts as a user that was taken for another one, to whom the folder of the guard does not belong', async () => {
+    // Users are looked up in /etc/passwd, and a link is not followed: the image's user is taken for 1000.
+    const made = await setUp({ passwd: NOBODY, linksPasswd: true, changes: ['USER nobody'] });
+    expect(await outputOf(made, 'id -u')).toEqual(['65534']);
   }, 60_000);
 
   it('has limits where the agent names none', async () => {

@@ -12,6 +12,7 @@ export class ForgetfulEngine {
   kept: string | null = '';
   /** How often the kept records were read. */
   reads = 0;
+  private sayAgain = (): void => undefined;
   private server: Server | null = null;
   private readonly logs: ServerResponse[] = [];
   private readonly waiting: (() => void)[] = [];
@@ -45,10 +46,11 @@ export class ForgetfulEngine {
     for (const log of this.logs) log.write(Buffer.concat([header, payload]));
   }
 
-  /** The container ends, and with it its log. */
-  end(): void {
+  /** The container ends, and with it its log. Whoever asks for the log again hears what `again` says. */
+  end(again: () => void = () => undefined): void {
     this.isRunning = false;
     for (const log of this.logs.splice(0)) log.end();
+    this.sayAgain = again;
   }
 
   private state(): object {
@@ -61,6 +63,9 @@ export class ForgetfulEngine {
     response.flushHeaders();
     this.logs.push(response);
     for (const resolve of this.waiting.splice(0)) resolve();
+    if (this.isRunning) return;
+    this.sayAgain();
+    for (const log of this.logs.splice(0)) log.end();
   }
 
   private answerArchive(url: string, isStat: boolean, response: ServerResponse): void {
@@ -75,6 +80,8 @@ export class ForgetfulEngine {
     const tar = pack();
     tar.entry({ name: 'output' }, this.kept);
     tar.finalize();
+    // Whoever has read enough goes.
+    tar.on('error', () => undefined);
     tar.pipe(response);
   }
 }

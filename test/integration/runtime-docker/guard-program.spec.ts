@@ -61,7 +61,7 @@ describeWithGuard('the guard', () => {
     let position = 0;
     let isWhole = false;
     for (const record of new RecordReader().push(records)) {
-      if (record.kind === 'intruder') throw new Error(`no record: ${record.bytes.toString()}`);
+      if (record.kind === 'foreign') throw new Error(`no record after ${position}`);
       if (record.position !== position) throw new Error(`a record at ${record.position} instead of ${position}`);
       position = record.end;
       if (record.kind === 'piece') bytes[record.stream].push(record.bytes);
@@ -133,6 +133,15 @@ describeWithGuard('the guard', () => {
     expect((await kept()).equals(log)).toBe(true);
   });
 
+  it('does not wait for what the program leaves behind, though it never stops talking', async () => {
+    const guard = start(sh('yes & echo $! >&2; exit 3'));
+    guard.stdout.resume();
+    expect(await once(guard, 'exit')).toEqual([3, null]);
+    const { stdout, stderr, isWhole } = said(await kept());
+    process.kill(Number(stderr), 'SIGKILL');
+    expect([isWhole, stdout.slice(0, 4)]).toEqual([true, stdout === '' ? '' : 'y\ny\n']);
+  });
+
   it('does not wait for what the program leaves behind', async () => {
     const guard = start(sh('sleep 600 & echo $!; exit 3'));
     expect(await once(guard, 'exit')).toEqual([3, null]);
@@ -153,6 +162,27 @@ describeWithGuard('the guard', () => {
     guard.kill('SIGTERM');
     expect((await endOf(guard)).code).toBe(5);
     expect(said(await kept())).toEqual({ stdout: 'ready\nbye\n', stderr: '', isWhole: true });
+    await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('is not meant by a program that signals its own group', async () => {
+    const { code } = await endOf(start(sh('trap "exit 5" TERM; kill 0; sleep 60')));
+    expect([code, await keptCode()]).toEqual([5, '5']);
+  });
+
+  it('has nothing of an earlier guard, as an image that was made of a container brings it', async () => {
+    expect((await endOf(start(sh('echo first; exit 0')))).code).toBe(0);
+    const { log } = await endOf(start(sh('echo second; exit 9')));
+    expect(await kept()).toEqual(log);
+    expect(said(log).stdout).toBe('second\n');
+    expect(await keptCode()).toBe('9');
+  });
+
+  it.each([
+    ['removed', 'rm "$1"/output'],
+    ['changed', 'echo more >> "$1"/output'],
+  ])('does not vouch for what somebody has %s', async (_how, harm) => {
+    expect((await endOf(start(sh(`echo one; ${harm}; exit 0`, 'sh', folder)))).code).toBe(0);
     await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
@@ -184,8 +214,6 @@ describeWithGuard('the guard', () => {
       127,
       'crewtab guard: cannot run /no/such/program: No such file or directory\n',
     ]);
-    await rm(join(folder, 'output'));
-    await rm(join(folder, 'ended'));
     const refused = await endOf(start([folder]));
     expect([refused.code, said(refused.log).stderr]).toEqual([
       126,

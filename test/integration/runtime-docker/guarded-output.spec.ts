@@ -142,17 +142,61 @@ describe('the output of an agent under a guard', () => {
     ]);
   });
 
-  it('has lines that somebody wrote past the guard, and why the guard itself could not start', async () => {
+  it('says why the guard could not start, and leaves out what somebody wrote past it', async () => {
     const [one = '', end = ''] = records(['o', 'one'], ['x', '0']);
     const output = await open();
     forgetful.say('[FATAL tini (7)] exec failed\n', 'stderr');
-    forgetful.say(`${one}from /proc/1/fd/1\n${end}`);
+    forgetful.say(`${one}to /proc/1/fd/1\n${end}`);
     forgetful.end();
-    expect(await rest(output)).toEqual([
-      'stderr 0 [FATAL tini (7)] exec failed',
-      'stdout 0 one',
-      'stdout 1 from /proc/1/fd/1',
-    ]);
+    expect(await rest(output)).toEqual(['stderr 0 [FATAL tini (7)] exec failed', 'stdout 0 one']);
+  });
+
+  it('does not take the end of a record for words, whose beginning the engine has lost', async () => {
+    const [one = '', two = '', three = '', end = ''] = records(
+      ['o', 'one'],
+      ['o', 'two words'],
+      ['o', 'three'],
+      ['x', '0'],
+    );
+    forgetful.kept = one + two + three + end;
+    const output = await open();
+    forgetful.say(one + two.slice(8) + three + end);
+    forgetful.end();
+    expect(await rest(output)).toEqual(['stdout 0 one', 'stdout 1 two words', 'stdout 2 three']);
+  });
+
+  it('does not take it for words where nothing follows either', async () => {
+    const [one = '', two = ''] = records(['o', 'one'], ['o', 'two words']);
+    forgetful.kept = one + two;
+    const output = await open();
+    forgetful.say(one + two.slice(8));
+    expect([await next(output), await next(output)]).toEqual(['stdout 0 one', 'stdout 1 two words']);
+    forgetful.end();
+    expect(await rest(output)).toEqual([]);
+  });
+
+  it('reads the log once more where it ended before its last entries were sent and nothing is kept', async () => {
+    const [one = '', two = '', end = ''] = records(['o', 'one'], ['o', 'two'], ['x', '0']);
+    forgetful.kept = null;
+    const output = await open();
+    forgetful.say('words\n', 'stderr');
+    forgetful.say(one);
+    forgetful.end(() => {
+      forgetful.say('words\n', 'stderr');
+      forgetful.say(one + two + end);
+    });
+    expect(await rest(output)).toEqual(['stderr 0 words', 'stdout 0 one', 'stdout 1 two']);
+  });
+
+  it('reads no more of a file that the agent has spoilt', async () => {
+    const [one = '', two = ''] = records(['o', 'one'], ['o', 'two']);
+    const spoilt = '\0'.repeat(40 * 1024 * 1024);
+    forgetful.kept = one + two + spoilt;
+    const output = await open();
+    forgetful.say(one);
+    forgetful.end();
+    expect(await rest(output)).toEqual(['stdout 0 one', 'stdout 1 two']);
+    expect(forgetful.reads).toBe(1);
   });
 
   it('counts by what the guard has written, where the log has replaced what is no text', async () => {

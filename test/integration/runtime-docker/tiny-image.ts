@@ -17,6 +17,8 @@ export interface TinyImageOptions {
   /** Dockerfile instructions. */
   readonly changes?: readonly string[];
   readonly passwd?: string;
+  /** True: /etc/passwd is a link to it. */
+  readonly linksPasswd?: boolean;
   /** Uid of a /workspace that the image brings. */
   readonly workspaceUid?: number;
 }
@@ -64,8 +66,9 @@ async function makeRootfs(files: ReadonlyMap<string, Buffer>, options: TinyImage
   const tar = pack();
   for (const name of ['dev', 'etc', 'proc', 'sys', 'usr/bin']) tar.entry({ name, type: 'directory', mode: 0o755 });
   tar.entry({ name: 'bin', type: 'symlink', linkname: 'usr/bin' });
-  const { passwd, workspaceUid: uid } = options;
-  if (passwd !== undefined) tar.entry({ name: 'etc/passwd', mode: 0o644 }, passwd);
+  const { passwd, linksPasswd = false, workspaceUid: uid } = options;
+  if (linksPasswd) tar.entry({ name: 'etc/passwd', type: 'symlink', linkname: 'users' });
+  if (passwd !== undefined) tar.entry({ name: linksPasswd ? 'etc/users' : 'etc/passwd', mode: 0o644 }, passwd);
   if (uid !== undefined) tar.entry({ name: 'workspace', type: 'directory', mode: 0o755, uid, gid: uid });
   for (const [name, bytes] of files) tar.entry({ name, mode: 0o755 }, bytes);
   tar.finalize();
