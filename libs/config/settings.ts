@@ -193,7 +193,7 @@ export const SETTINGS = {
     {
       description:
         'How long the removal of a team that succeeded may fail before the run becomes failed (teardown_failed); the removal is tried on ' +
-        'all the same. A Go duration; 0s fails the run with the first failed attempt.',
+        'all the same. Its deadline plus AGENT_STOP_GRACE ends it too. A Go duration; 0s fails the run with the first failed attempt.',
     },
     '60s',
     duration(0, HOUR_MS, 'at most 1h'),

@@ -109,9 +109,11 @@ export class LiveChecks {
     if (!run.deadlineAt || !run.startedAt) return;
     if (run.deadlineAt.getTime() - run.startedAt.getTime() !== run.plan.timeoutMs)
       this.world.violations.add('I4', run.id, `its deadline was moved to ${run.deadlineAt.toISOString()}`);
-    if (isTerminal(run.status) || run.outcome?.status === 'success') return;
+    if (isTerminal(run.status)) return;
     const calmSince = this.calmSinceMs() + this.world.plan.startAt;
-    if (now - Math.max(run.deadlineAt.getTime(), calmSince) > LATE_AFTER_MS)
+    // That it had ended in time may be found out later.
+    const begunAt = run.teardown.begunAt?.getTime() ?? 0;
+    if (now - Math.max(run.deadlineAt.getTime(), begunAt, calmSince) > LATE_AFTER_MS)
       this.world.violations.add('I4', run.id, `still ${run.status} (${run.phase}) long after its deadline`);
   }
 

@@ -122,6 +122,18 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit('libs/domain/runs/decide.spec.ts'),
   },
   {
+    name: 'teardown-outlives-the-deadline',
+    breaks: 'A success whose removal fails has no terminal status long after its deadline (I4).',
+    edits: [
+      {
+        file: 'libs/domain/runs/decide.ts',
+        search: 'return new Date(Math.min(patienceMs, latestMs));',
+        replace: 'return new Date(Math.max(patienceMs, latestMs && 0));',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
     name: 'success-with-open-delegations',
     breaks: 'A run ends as success while a teammate is still at work (I6).',
     edits: [

@@ -97,15 +97,15 @@ const CASES: Readonly<Record<string, Case>> = {
     seen: 300,
     expected: 'failed host_lost',
   },
-  'that waits for its teardown has more patience': {
+  'that waits for its teardown is kept past its deadline while an adoption may still come': {
     run: { ...PENDING, deadlineAt: ago(3_600) },
-    lease: 119,
+    lease: 29,
     seen: 1,
     expected: null,
   },
   'that waits for its teardown ends at last': {
     run: { ...PENDING, deadlineAt: ago(3_600) },
-    lease: 120,
+    lease: 30,
     seen: 1,
     expected: 'failed teardown_failed',
   },

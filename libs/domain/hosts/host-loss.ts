@@ -8,8 +8,6 @@ export const SIGN_EVERY_MS = 5_000;
 const SILENT_AT_DEADLINE_MS = 20_000;
 /** A run past its deadline that no worker of a living host has looked after for so long is ended without one, ms. */
 const UNATTENDED_MS = 30_000;
-/** The same for a success that waits for its teardown: longer than a worker's own patience, ms. */
-const UNATTENDED_TEARDOWN_MS = 120_000;
 
 /** A begun run that is not terminal, and who was heard of lately. All instants are the database's. */
 export interface WatchedRun {
@@ -45,7 +43,7 @@ export function decideLoss(watched: WatchedRun, now: Date, silenceLimitMs: numbe
   if (isHeld && !(isSilent && isPastDeadline)) return null;
   const isAbsent = isSilent || silentForMs >= Math.min(SILENT_AT_DEADLINE_MS, silenceLimitMs);
   if (isSilent || (isAbsent && (isPastDeadline || wantsCancel(run)))) return lost(watched, silentForMs);
-  return isPastDeadline && unattendedForMs(watched, now) >= patienceMs(run.phase) ? unattended(watched) : null;
+  return isPastDeadline && unattendedForMs(watched, now) >= UNATTENDED_MS ? unattended(watched) : null;
 }
 
 function lost({ run, hostSeenAt }: WatchedRun, silentForMs: number): Outcome {
@@ -80,10 +78,6 @@ function cancelled(cancelCode: Run['cancelCode']): Outcome {
 
 function unattendedForMs({ run, leaseUntil, steadySince }: WatchedRun, now: Date): number {
   return now.getTime() - newest(run.deadlineAt, leaseUntil, steadySince, run.teardown.begunAt);
-}
-
-function patienceMs(phase: Run['phase']): number {
-  return phase === 'tearing_down' ? UNATTENDED_TEARDOWN_MS : UNATTENDED_MS;
 }
 
 function newest(...instants: (Date | null)[]): number {

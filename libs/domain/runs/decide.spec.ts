@@ -242,6 +242,24 @@ describe('decide', () => {
     ],
     ['tearing down: patience is over', failedTeardown(60_000), seen({ nextTeardownAt: LATER }), 'fail_teardown'],
     [
+      'tearing down: its patience ends with the grace after the deadline',
+      { ...failedTeardown(30_000), deadlineAt: new Date(NOW.getTime() - 4_000) },
+      seen({ nextTeardownAt: LATER }),
+      'wait 1000',
+    ],
+    [
+      'tearing down: the grace after the deadline is over',
+      { ...failedTeardown(30_000), deadlineAt: new Date(NOW.getTime() - 5_000) },
+      seen({ nextTeardownAt: LATER }),
+      'fail_teardown',
+    ],
+    [
+      'tearing down: a success that was found after its deadline has the grace from then on',
+      { ...failedTeardown(2_000), deadlineAt: new Date(NOW.getTime() - 600_000) },
+      seen({ nextTeardownAt: LATER }),
+      'wait 3000',
+    ],
+    [
       'tearing down: already terminal, patience does not matter',
       { ...failedTeardown(60_000), status: 'failed' },
       seen(),

@@ -34,7 +34,7 @@ export type Decision =
 export interface RunPolicy {
   /** Given to agents between SIGTERM and SIGKILL when their work is cut short, ms. */
   readonly stopGraceMs: number;
-  /** How long the teardown of a success may fail before the run becomes `failed`, ms. */
+  /** How long the teardown of a success may fail before the run becomes `failed`, ms; at its deadline, for the stop grace. */
   readonly teardownPatienceMs: number;
 }
 
@@ -94,9 +94,9 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
 }
 
 function decideTearingDown(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
-  const { begunAt, failedAttempts, error } = run.teardown;
+  const { failedAttempts, error } = run.teardown;
   const isPendingSuccess = run.status === 'running' && failedAttempts > 0;
-  const patienceEndsAt = isPendingSuccess && begunAt ? new Date(begunAt.getTime() + policy.teardownPatienceMs) : null;
+  const patienceEndsAt = isPendingSuccess ? endOfPatience(run, policy) : null;
   if (patienceEndsAt && patienceEndsAt <= now) {
     return {
       kind: 'fail_teardown',
@@ -112,6 +112,15 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
   // Work that has ended by itself has nothing left to save; work cut short may want to close its files.
   const wasCutShort = run.outcome?.status === 'timeout' || run.outcome?.status === 'cancelled';
   return { kind: 'tear_down', graceMs: wasCutShort ? policy.stopGraceMs : 0 };
+}
+
+/** The deadline bounds the teardown of a success as well: it is given the stop grace beyond it, as other ends are. */
+function endOfPatience({ deadlineAt, teardown: { begunAt } }: Run, policy: RunPolicy): Date | null {
+  if (!begunAt) return null;
+  const patienceMs = begunAt.getTime() + policy.teardownPatienceMs;
+  // Whoever adopts a run that had ended in time may come after its deadline.
+  const latestMs = Math.max(begunAt.getTime(), deadlineAt?.getTime() ?? Infinity) + policy.stopGraceMs;
+  return new Date(Math.min(patienceMs, latestMs));
 }
 
 /** The id of the leader's turn on the wire; deterministic, so that a reply is recognized after adoption. */

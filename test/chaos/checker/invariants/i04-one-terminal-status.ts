@@ -7,8 +7,8 @@ import { undisturbedMs } from '../undisturbed-time';
 
 /** From the deadline to the terminal status: to notice, and the stop grace, ms. */
 const GRACE_MS = 15_000;
-/** A success that cannot be torn down stays pending for so long before it is a failure, ms. */
-const TEARDOWN_PATIENCE_MS = 60_000;
+/** A removal that is under way at the deadline of a success is waited for, ms. */
+const REMOVAL_MS = 15_000;
 
 /**
  * I4 from the runs as they stand, from the trail of their changes and from every run that an answer of the API ever
@@ -40,7 +40,7 @@ function checkDeadline(run: RunRow, { faults, healed }: Evidence, findings: Find
   if (run.deadlineAt === null) return true;
   const end = run.finishedAt ?? healed.convergedAt ?? healed.healedAt;
   const isPending = run.status === 'success' || run.errorCode === 'teardown_failed' || !isTerminal(run);
-  const allowedMs = GRACE_MS + (isPending ? TEARDOWN_PATIENCE_MS : 0);
+  const allowedMs = GRACE_MS + (isPending ? REMOVAL_MS : 0);
   const lateMs = undisturbedMs(faults, run.deadlineAt, end);
   if (lateMs <= allowedMs) return end - run.deadlineAt <= allowedMs;
   const words = run.finishedAt === null ? `is still ${run.status}` : `became ${run.status} only at ${iso(end)}`;
