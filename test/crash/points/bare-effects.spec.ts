@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { findBareEffects } from './find-bare-effects';
 import { findPoints } from './find-points';
 import { productProgram } from './product-program';
-import { productSources } from './product-sources';
+import { allFolders, NOT_THE_PRODUCT, productSources, projectPath } from './product-sources';
 import { UNREACHED } from './unreached';
 
 /** It reads and resolves every type of the product. */
@@ -17,6 +17,16 @@ describe('crash points', () => {
   it('stand around every effect of the product', () => {
     const sources = productSources();
     expect(findBareEffects(productProgram(), sources)).toEqual([]);
+  });
+
+  it('are looked for in every app and lib, save those that are left out with a reason', () => {
+    const folders = allFolders();
+    for (const [folder, why] of Object.entries(NOT_THE_PRODUCT)) {
+      expect(folders).toContain(folder);
+      expect(why.length).toBeGreaterThan(20);
+    }
+    const lookedAt = new Set(productSources().map((path) => projectPath(path).split('/').slice(0, 2).join('/')));
+    expect([...lookedAt, ...Object.keys(NOT_THE_PRODUCT)].sort()).toEqual(folders.sort());
   });
 
   it('are enumerated from the sources, ports and vendor calls alike', () => {

@@ -3,37 +3,42 @@ import { join, relative, resolve } from 'node:path';
 
 const PROJECT = resolve(__dirname, '../../..');
 
-/**
- * Everything that a scheduler or a worker runs. Not among it: what starts Postgres, Redis and the demo for `npm start`
- * (launcher, local-services), the fakes (testing), and programs that run inside agents' containers (images).
- */
-const FOLDERS = [
-  'apps/scheduler/src',
-  'apps/worker/src',
-  'libs/config',
-  'libs/domain',
-  'libs/engine',
-  'libs/failpoints',
-  'libs/observability',
-  'libs/protocol-acp',
-  'libs/protocol-command',
-  'libs/queue-bullmq',
-  'libs/runtime-docker',
-  'libs/runtime-process',
-  'libs/store-prisma',
-  'libs/team-desk',
-];
+const ROOTS = ['apps', 'libs'];
+
+/** Apps and libs that neither a scheduler nor a worker runs, and what they are instead; whatever else there is, is looked at. */
+export const NOT_THE_PRODUCT: Readonly<Record<string, string>> = {
+  'libs/launcher': 'runs `npm start`: it starts a scheduler and a worker, and is no part of either',
+  'libs/local-services':
+    'starts the Postgres and Redis of `npm start` and of the tests; a product is given their addresses',
+  'libs/simulation': 'the simulator: it lives through the same crashes in memory, and has no effect outside of it',
+  'libs/testing': 'fakes, builders and contract suites, for tests alone',
+};
 
 /** Specs, and what only specs use beside them. */
 const TEST_ONLY = /(\/sse-client\.ts|\.spec\.ts|\.spec-[^/]+\.ts|\/spec-support\.ts|-fixture\.ts)$/;
 
-/** Absolute paths of the product's sources. */
+/** Every app and lib there is, as `libs/engine`. */
+export function allFolders(): string[] {
+  return ROOTS.flatMap((root) =>
+    readdirSync(join(PROJECT, root), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [`${root}/${entry.name}`] : [],
+    ),
+  );
+}
+
+/**
+ * Absolute paths of everything that a scheduler or a worker runs. Programs that run beside them, in containers (images)
+ * or as an agent's supervisor, are not TypeScript of theirs and not among it.
+ */
 export function productSources(): string[] {
-  return FOLDERS.flatMap((folder) =>
-    readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ts') && !path.startsWith('generated/') && !TEST_ONLY.test(`/${path}`))
-      .map((path) => join(PROJECT, folder, path)),
-  ).sort();
+  const folders = allFolders().filter((folder) => !(folder in NOT_THE_PRODUCT));
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.ts') && !path.startsWith('generated/') && !TEST_ONLY.test(`/${path}`))
+        .map((path) => join(PROJECT, folder, path)),
+    )
+    .sort();
 }
 
 /** As it is written in messages: from the project's root, with forward slashes. */
