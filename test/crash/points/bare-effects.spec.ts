@@ -78,6 +78,50 @@ export async function plant(engine: EngineClient): Promise<void> {
     expect(findIn(docker, text)).toEqual([`${docker}:4 engine.docker.getContainer('x').remove`]);
   });
 
+  it('the same with a callback, where no promise answers', () => {
+    const text = `import type { EngineClient } from './engine-client';
+export function plant(engine: EngineClient): void { engine.docker.getContainer('x').remove(() => undefined); }`;
+    const docker = 'libs/runtime-docker/planted.ts';
+    expect(findIn(docker, text)).toEqual([`${docker}:2 engine.docker.getContainer('x').remove`]);
+  });
+
+  it('a request, and what is written into it or into any other stream', () => {
+    const text = `import { request } from 'node:http';
+import type { Writable } from 'node:stream';
+export function plant(stream: Writable): void {
+  const asked = request('http://127.0.0.1');
+  asked.end('x');
+  stream.write('x');
+}`;
+    expect(findIn(path, text)).toEqual([`${path}:4 request`, `${path}:5 asked.end`, `${path}:6 stream.write`]);
+  });
+
+  it('a datagram, and a connection that is secured', () => {
+    const text = `import { createSocket } from 'node:dgram';
+import { connect } from 'node:tls';
+export function plant(): void { createSocket('udp4').send('x', 1); connect(1); }`;
+    expect(findIn(path, text)).toEqual([
+      `${path}:3 createSocket('udp4').send`,
+      `${path}:3 createSocket`,
+      `${path}:3 connect`,
+    ]);
+  });
+
+  it('what begins when it is made: a thread, also one of a class of its own, and the consumer of a queue', () => {
+    const text = `import * as threads from 'node:worker_threads';
+class OwnThread extends threads.Worker {}
+class OtherThread extends threads.Worker { constructor() { super('x'); } }
+export function plant(): void { new threads.Worker('x'); new OwnThread('x'); new OtherThread(); }`;
+    expect(findIn(path, text)).toEqual([`${path}:3 super`, `${path}:4 new threads.Worker`, `${path}:4 new OwnThread`]);
+    const consumer = `import { Worker } from 'bullmq';
+export function plant(): Worker { return new Worker('x', async () => undefined); }`;
+    const queue = 'libs/queue-bullmq/planted.ts';
+    expect(findIn(queue, consumer)).toEqual([`${queue}:2 new Worker`]);
+    const client = `import { Redis } from 'ioredis';
+export function plant(): Redis { return new Redis(); }`;
+    expect(findIn(queue, client)).toEqual([`${queue}:2 new Redis`]);
+  });
+
   it('a job that is added', () => {
     const text = `import type { Queue } from 'bullmq';
 export async function plant(queue: Queue): Promise<void> { await queue.add('x', {}); }`;

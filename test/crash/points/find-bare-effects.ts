@@ -12,9 +12,10 @@ export interface BareEffect {
 }
 
 /**
- * Looks at every call whose callee is declared outside of this project (a package, Node itself): one that answers with a
- * promise, or belongs to files, processes or sockets, must be inside of a funnel, or be listed as no effect with the
- * reason. Queries of the store are judged by their statements. What nobody has listed is an effect.
+ * Looks at every call, and every `new`, whose callee is declared outside of this project (a package, Node itself): one that
+ * answers with a promise, or belongs to files, processes, sockets or a client of a service, must be inside of a funnel, or
+ * be listed as no effect with the reason. Queries of the store are judged by their statements. What nobody has listed is
+ * an effect.
  */
 export function findBareEffects(program: ts.Program, paths: readonly string[]): BareEffect[] {
   const checker = program.getTypeChecker();
@@ -22,17 +23,22 @@ export function findBareEffects(program: ts.Program, paths: readonly string[]): 
     const source = program.getSourceFile(path);
     if (!source) throw new Error(`${path} is not part of the program`);
     return [...walk(source)].flatMap((node) => {
-      if (!ts.isCallExpression(node) || !isEffect(checker, node, projectPath(path)) || isInFunnel(node, source))
-        return [];
+      if (!isCallOrNew(node) || !isEffect(checker, node, projectPath(path)) || isInFunnel(node, source)) return [];
       const { line } = source.getLineAndCharacterOfPosition(node.getStart());
-      const call = node.expression.getText().replace(/\s+/g, '');
-      return [{ at: `${projectPath(path)}:${line + 1}`, call }];
+      const callee = node.expression.getText().replace(/\s+/g, '');
+      return [{ at: `${projectPath(path)}:${line + 1}`, call: ts.isNewExpression(node) ? `new ${callee}` : callee }];
     });
   });
 }
 
-function isEffect(checker: ts.TypeChecker, node: ts.CallExpression, path: string): boolean {
-  if (path.startsWith('libs/store-prisma/')) {
+type CallOrNew = ts.CallExpression | ts.NewExpression;
+
+function isCallOrNew(node: ts.Node): node is CallOrNew {
+  return ts.isCallExpression(node) || ts.isNewExpression(node);
+}
+
+function isEffect(checker: ts.TypeChecker, node: CallOrNew, path: string): boolean {
+  if (ts.isCallExpression(node) && path.startsWith('libs/store-prisma/')) {
     const query = describeStoreQuery(checker, node);
     if (query)
       return query.isEffect && !query.isCoveredByItsPort && reasonForNone('the store', calledName(node), path) === null;
@@ -40,27 +46,53 @@ function isEffect(checker: ts.TypeChecker, node: ts.CallExpression, path: string
   const vendor = vendorOf(checker, node);
   if (vendor === null) return false;
   const isSuspect = vendor.isSideEffecting || answersWithPromise(checker, node);
-  return isSuspect && reasonForNone(vendor.module, calledName(node), path) === null;
+  return isSuspect && reasonForNone(vendor.module, nameOfCall(checker, node), path) === null;
+}
+
+/** `f` of `f(…)` and `a.f(…)`, `super` of `super(…)`, `new X` of `new Y(…)` where `Y` is what this file calls `X`. */
+function nameOfCall(checker: ts.TypeChecker, node: CallOrNew): string {
+  if (ts.isNewExpression(node)) return `new ${checker.getTypeAtLocation(node).getSymbol()?.name ?? ''}`;
+  return node.expression.kind === ts.SyntaxKind.SuperKeyword ? 'super' : calledName(node);
 }
 
 /** Node's modules in which a call may change something without answering with a promise. */
-const SIDE_EFFECTING = /^(fs|fs\/promises|child_process|net|process)$/;
+const SIDE_EFFECTING_MODULES =
+  /^(fs|fs\/promises|child_process|cluster|dgram|http|http2|https|inspector\.generated|net|process|stream|tls|tty|worker_threads)$/;
 
-/** Null for this project's own functions, and for those of the language itself. */
-function vendorOf(
-  checker: ts.TypeChecker,
-  node: ts.CallExpression,
-): { readonly module: string; readonly isSideEffecting: boolean } | null {
-  const file = checker.getResolvedSignature(node)?.declaration?.getSourceFile().fileName.replaceAll('\\', '/');
-  const [, inPackages] = /.*\/node_modules\/(.+)$/.exec(file ?? '') ?? [];
-  if (inPackages === undefined || inPackages.startsWith('typescript/')) return null;
-  const [, nodeModule] = /^@types\/node\/(.+?)\.d\.ts$/.exec(inPackages) ?? [];
-  if (nodeModule !== undefined) return { module: nodeModule, isSideEffecting: SIDE_EFFECTING.test(nodeModule) };
-  const [scopeOrName = '', name = ''] = inPackages.replace(/^@types\//, '').split('/');
-  return { module: scopeOrName.startsWith('@') ? `${scopeOrName}/${name}` : scopeOrName, isSideEffecting: false };
+/** Clients of services: they take callbacks too, and some begin to talk as soon as they are made. */
+const SIDE_EFFECTING_PACKAGES = /^(bullmq|dockerode|ioredis|pg|pg-pool|undici-types)$/;
+
+interface Vendor {
+  /** A package, or a module of Node. */
+  readonly module: string;
+  /** Whether what it does is suspect even where it answers with no promise. */
+  readonly isSideEffecting: boolean;
 }
 
-function answersWithPromise(checker: ts.TypeChecker, node: ts.CallExpression): boolean {
+/** Null for this project's own functions, and for those of the language itself. */
+function vendorOf(checker: ts.TypeChecker, node: CallOrNew): Vendor | null {
+  const found = declarationsOf(checker, node).flatMap((declaration) => vendorAt(declaration.getSourceFile()) ?? []);
+  return found.find(({ isSideEffecting }) => isSideEffecting) ?? found[0] ?? null;
+}
+
+/** A class may have no constructor to resolve to, or one that it inherits from elsewhere. */
+function declarationsOf(checker: ts.TypeChecker, node: CallOrNew): ts.Declaration[] {
+  const resolved = checker.getResolvedSignature(node)?.declaration;
+  const made = ts.isNewExpression(node) ? (checker.getTypeAtLocation(node).getSymbol()?.declarations ?? []) : [];
+  return [...(resolved ? [resolved] : []), ...made];
+}
+
+function vendorAt({ fileName }: ts.SourceFile): Vendor | null {
+  const [, inPackages] = /.*\/node_modules\/(.+)$/.exec(fileName.replaceAll('\\', '/')) ?? [];
+  if (inPackages === undefined || inPackages.startsWith('typescript/')) return null;
+  const [, nodeModule] = /^@types\/node\/(.+?)\.d\.ts$/.exec(inPackages) ?? [];
+  if (nodeModule !== undefined) return { module: nodeModule, isSideEffecting: SIDE_EFFECTING_MODULES.test(nodeModule) };
+  const [scopeOrName = '', name = ''] = inPackages.replace(/^@types\//, '').split('/');
+  const module = scopeOrName.startsWith('@') ? `${scopeOrName}/${name}` : scopeOrName;
+  return { module, isSideEffecting: SIDE_EFFECTING_PACKAGES.test(module) };
+}
+
+function answersWithPromise(checker: ts.TypeChecker, node: CallOrNew): boolean {
   const type = checker.getTypeAtLocation(node);
   return (type.isUnion() ? type.types : [type]).some((each) => each.getProperty('then') !== undefined);
 }

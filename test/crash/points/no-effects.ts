@@ -2,6 +2,7 @@
 interface NoEffect {
   /** A package, a module of Node, or `the store` for its queries. */
   readonly module: RegExp;
+  /** By name; `new X` for a constructor, `super` for one that a constructor calls. */
   readonly calls: RegExp;
   /** Only there; everywhere when left out. */
   readonly in?: RegExp;
@@ -24,8 +25,22 @@ const NO_EFFECTS: readonly NoEffect[] = [
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   {
     module: /^(net|http|stream|events|child_process)$/,
-    calls: /^(on|once|off|pause|resume|unref|removeListener|createServer|address|close|destroy|destroySoon)$/,
+    calls:
+      /^(on|once|off|pause|isPaused|resume|unref|removeListener|createServer|address|close|close\w+Connections|destroy|destroySoon)$/,
     because: 'listeners and sockets of this process, gone with it',
+  },
+  { module: /^https?$/, calls: /^new Agent$/, because: 'a pool of connections of this process, empty as yet' },
+  {
+    module: /^stream$/,
+    calls: /^pipe$/,
+    in: /runtime-docker\/container-files\.ts$/,
+    because: 'from the engine into a reader of archives in this process',
+  },
+  {
+    module: /^(http|stream)$/,
+    calls: /^(setHeader|flushHeaders|write|end)$/,
+    in: /^apps\/scheduler\/src\/http\//,
+    because: 'an answer of the API about what is stored by then; whoever gets none asks again',
   },
   {
     module: /^(util|child_process)$/,
@@ -42,6 +57,11 @@ const NO_EFFECTS: readonly NoEffect[] = [
   },
   {
     module: /^dockerode$/,
+    calls: /^(new Dockerode|get(Container|Image|Network))$/,
+    because: 'a handle: asks nobody yet',
+  },
+  {
+    module: /^dockerode$/,
     calls: /^(info|version|inspect|logs|getEvents|getArchive|infoArchive|list\w+|wait)$/,
     because: 'only reads',
   },
@@ -53,8 +73,14 @@ const NO_EFFECTS: readonly NoEffect[] = [
   },
   {
     module: /^bullmq$/,
-    calls: /^(get\w+|close|pause|resume)$/,
+    calls: /^(get\w+|close|pause|isPaused|resume|isRunning|on)$/,
     because: 'reads, or tells this process alone what to take',
+  },
+  { module: /^bullmq$/, calls: /^new WaitingError$/, because: 'only an error' },
+  {
+    module: /^bullmq$/,
+    calls: /^new Queue$/,
+    because: "connects, and notes BullMQ's version with the queue: the same from everybody, and again at each start",
   },
   {
     module: /^@nestjs\/(core|common|platform-express)$/,
@@ -67,7 +93,11 @@ const NO_EFFECTS: readonly NoEffect[] = [
     in: /store-prisma\/database\.ts$/,
     because: 'the one place where statements are sent: they are judged where they are used',
   },
-  { module: /^pg(-pool)?$/, calls: /^(connect|end)$/, because: 'a connection of this process, gone with it' },
+  {
+    module: /^pg(-pool)?$/,
+    calls: /^(new (Pool|Client)|connect|on|off|release|end)$/,
+    because: 'a connection of this process, gone with it',
+  },
   {
     module: /^pg$/,
     calls: /^query$/,
