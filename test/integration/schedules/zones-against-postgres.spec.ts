@@ -14,7 +14,13 @@ const FROM = Date.UTC(2012, 0, 1);
 const UNTIL = Date.UTC(2032, 0, 1);
 /** Nothing changes for so short a time that this would step over it. */
 const SAMPLE_MS = 10 * DAY_MS;
-/** A country or two change their rules each year, and Postgres and Node do not learn of it on the same day. */
+/**
+ * Node and Postgres carry releases of the IANA database that may be years apart, and zones that one release has otherwise
+ * than another are all a difference may be: few, a country or two a year; by no more than the hour that clocks are set; and
+ * of late. The data learn late of some changes (of Moldova's in 2022 only in 2026), but not so late that they would be
+ * unsure of anything before this instant: there, no zone may differ at all.
+ */
+const UNSURE_FROM = Date.UTC(2022, 0, 1);
 const MAX_DIFFERENT_ZONES = 8;
 
 /** Zones that Intl lists and Postgres reads as something else. */
@@ -50,7 +56,13 @@ function instantsToAsk(timezone: string): { instants: number[]; changes: number 
   return { instants, changes };
 }
 
-async function differencesOf(timezone: string, instants: readonly number[]): Promise<string[]> {
+interface Difference {
+  readonly what: string;
+  /** Two releases of the same data may have it so. */
+  readonly isExplained: boolean;
+}
+
+async function differencesOf(timezone: string, instants: readonly number[]): Promise<Difference[]> {
   const { rows } = await pool.query<{ offset_ms: string }>(
     `SELECT (extract(epoch FROM to_timestamp(t / 1000) AT TIME ZONE $1)::bigint * 1000 - t) AS offset_ms
      FROM unnest($2::bigint[]) WITH ORDINALITY AS asked(t, n) ORDER BY n`,
@@ -60,7 +72,9 @@ async function differencesOf(timezone: string, instants: readonly number[]): Pro
   return instants.flatMap((at, n) => {
     const ours = zone.fixedMs ?? zone.localTimeAt(at) - at;
     const theirs = Number(rows[n]?.offset_ms);
-    return ours === theirs ? [] : [`${timezone} ${new Date(at).toISOString()}: ${ours} here, ${theirs} in Postgres`];
+    if (ours === theirs) return [];
+    const what = `${timezone} ${new Date(at).toISOString()}: ${ours} here, ${theirs} in Postgres`;
+    return [{ what, isExplained: at >= UNSURE_FROM && Math.abs(ours - theirs) <= HOUR_MS }];
   });
 }
 
@@ -77,17 +91,18 @@ describe('the offsets of every time zone', () => {
     // Aliases and all.
     expect(zones.length).toBeGreaterThan(550);
 
-    const different = new Map<string, string[]>();
+    const unexplained: string[] = [];
+    const different: string[] = [];
     let changes = 0;
     for (const timezone of zones) {
       const asked = instantsToAsk(timezone);
       changes += asked.changes;
       const differences = await differencesOf(timezone, asked.instants);
-      if (differences.length > 0) different.set(timezone, differences);
+      unexplained.push(...differences.flatMap(({ what, isExplained }) => (isExplained ? [] : [what])));
+      different.push(...differences.slice(0, 1).map(({ what }) => what));
     }
     expect(changes).toBeGreaterThan(5_000);
-    require('fs').writeFileSync('/tmp/w2/zones.json', JSON.stringify([...different].map(([z, d]) => [z, d.length, d[0], d.at(-1)]), null, 1));
-    const examples = [...different.values()].map(([first]) => first);
-    if (examples.length > MAX_DIFFERENT_ZONES) expect(examples).toEqual([]);
+    expect(unexplained).toEqual([]);
+    if (different.length > MAX_DIFFERENT_ZONES) expect(different).toEqual([]);
   }, 300_000);
 });
