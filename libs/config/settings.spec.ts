@@ -62,6 +62,11 @@ describe('loadSchedulerConfig', () => {
     });
   });
 
+  it('takes 30 days for the longest timeout', () => {
+    const { timeouts } = loadSchedulerConfig({ ...ENOUGH, SCHEDULE_TIMEOUT_MAX: '720h' });
+    expect(timeouts).toEqual({ defaultMs: 3_600_000, maxMs: 30 * 86_400_000 });
+  });
+
   it('takes empty variables for absent ones', () => {
     expect(loadSchedulerConfig({ ...ENOUGH, PORT: '', CREWTAB_API_KEY: ' ' })).toEqual(loadSchedulerConfig(ENOUGH));
   });

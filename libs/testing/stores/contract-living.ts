@@ -5,6 +5,7 @@ const FAILED = {
   result: null,
   error: { code: 'agent_exited', message: 'agent "lead" ended' },
 } as const;
+const DAY_MS = 86_400_000;
 const SUCCESS = { status: 'success', result: 'All done.', error: null } as const;
 
 export function describeLiving(fixture: () => RunStoreFixture): void {
@@ -29,6 +30,19 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
         ],
       });
       expect(await fixture().begin(claim, 'marketing-run-aaaaaa')).toEqual(run);
+    });
+
+    it('has a deadline 30 days away to the millisecond, also when somebody reads it again', async () => {
+      const { store } = fixture();
+      const claim = await fixture().claimed({ timeoutMs: 30 * DAY_MS });
+      const { startedAt, deadlineAt } = await fixture().begin(claim);
+      expect((deadlineAt?.getTime() ?? 0) - (startedAt?.getTime() ?? 0)).toBe(30 * DAY_MS);
+      expect(await store.load(claim)).toMatchObject({ startedAt, deadlineAt, plan: { timeoutMs: 30 * DAY_MS } });
+      expect(
+        await fixture()
+          .takenOver(claim)
+          .then((second) => store.load(second)),
+      ).toMatchObject({ deadlineAt });
     });
 
     it('takes the longer name where the short one is taken', async () => {

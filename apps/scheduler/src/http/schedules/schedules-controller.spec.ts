@@ -144,6 +144,19 @@ describe('POST /schedules', () => {
     expect(schedule).toMatchObject({ timeout: '24h', catchUpWindow: '0s', nextRunAt: '2026-01-06T00:00:00.000Z' });
     await create({ timeout: '1s' });
   });
+
+  it('takes a timeout of 30 days where SCHEDULE_TIMEOUT_MAX is as long, and no longer one', async () => {
+    const patient = await startHttp({ settings: { maxTimeoutMs: 720 * 3_600_000 } });
+    const ask = (timeout: string) => patient.call('post', SCHEDULES).send({ ...aSchedule(patientTeam.id), timeout });
+    const patientTeam = (await patient.call('post', '/api/v1/teams').send(aTeam())).body as { id: string };
+    try {
+      const { body } = await ask('720h').expect(201);
+      expect(body).toMatchObject({ timeout: '720h', timeoutSeconds: 2_592_000 });
+      await ask('720h0m1s').expect(400);
+    } finally {
+      await patient.app.close();
+    }
+  });
 });
 
 describe('GET /schedules', () => {
