@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { BatchResult } from './batch';
+import { searchAll } from './exhaustive/search-all';
 import { missingEvents } from './expected-events';
 import { describeFailure } from './failure-report';
 import { planHistory } from './plan-history';
@@ -16,9 +17,10 @@ const HELP = `npm run simulate -- [options]: the engine under seeded faults, in 
   --from S      the first seed (default 1)
   --threads T   how many at once (default: one per core)
   --seed S      live through one history and print it; a broken one is shrunk first
+  --exhaustive  instead of histories, every way that one run with two workers can go
   --help        this text
 
-Ends with exit code 1 when a history breaks an invariant.`;
+Ends with exit code 1 when a history breaks an invariant, or a way leads to something forbidden or to no end.`;
 
 /** Between two words about how far it is; in a log that somebody reads later, fewer of them. */
 const SAY_EVERY_MS = process.stdout.isTTY ? 2_000 : 20_000;
@@ -34,10 +36,12 @@ export async function main(args: readonly string[]): Promise<number> {
       from: { type: 'string', default: '1' },
       threads: { type: 'string', default: String(availableParallelism()) },
       seed: { type: 'string' },
+      exhaustive: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return say([HELP], 0);
+  if (values.exhaustive) return searchAll((line) => console.log(line));
   if (values.seed !== undefined) return replay(count('seed', values.seed));
   return simulate(count('seeds', values.seeds), count('from', values.from), count('threads', values.threads));
 }

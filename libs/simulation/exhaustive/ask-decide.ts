@@ -1,9 +1,11 @@
+import { decideLoss, type WatchedRun } from '@crewtab/domain/hosts/host-loss';
 import { decide, promptTurnId, type Decision } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation } from '@crewtab/domain/runs/observation';
-import type { Run } from '@crewtab/domain/runs/run';
+import type { OutcomeStatus, Run } from '@crewtab/domain/runs/run';
 import type { TurnState } from '@crewtab/domain/ports/agent-protocol';
 import { seedRun } from '@crewtab/testing/stores/stored-run';
-import type { Worker } from './model';
+import type { Model, Worker } from './model';
+import { beliefOf } from './store-calls';
 
 const NOW = new Date('2026-03-02T10:00:00.000Z');
 const PAST = new Date(NOW.getTime() - 600_000);
@@ -20,7 +22,29 @@ export function askDecide(
   return decide(runOf(worker, isDeadlinePast, isPatienceOver), observationOf(worker), NOW, POLICY);
 }
 
-function runOf({ belief }: Worker, isDeadlinePast: boolean, isPatienceOver: boolean): Run {
+const SILENCE_LIMIT_MS = 300_000;
+/** A living host, one that is silent for long enough at the deadline, and one that is lost. */
+const SILENCES_MS = [0, 30_000, 600_000];
+
+/**
+ * What the product's own judgement of a run without a worker may come to here, as long as nobody knows how silent its host
+ * is. The watch looks before it writes, and its write minds the epoch and not the phase: an outcome that a worker
+ * committed in between is not seen.
+ */
+export function askDecideLoss({ row, isDeadlinePast, isPatienceOver }: Model): Set<OutcomeStatus> {
+  const looks = row.phase === 'tearing_down' ? [row, { ...row, phase: 'monitoring' as const, outcome: null }] : [row];
+  const outcomes = looks.flatMap((seen) => {
+    const run = runOf({ belief: beliefOf(seen) }, isDeadlinePast, isPatienceOver);
+    const leaseUntil = row.isLeased ? FUTURE : null;
+    return SILENCES_MS.flatMap((ms) => {
+      const watched: WatchedRun = { run, leaseUntil, hostSeenAt: new Date(NOW.getTime() - ms), steadySince: PAST };
+      return decideLoss(watched, NOW, SILENCE_LIMIT_MS)?.status ?? [];
+    });
+  });
+  return new Set(outcomes);
+}
+
+function runOf({ belief }: Pick<Worker, 'belief'>, isDeadlinePast: boolean, isPatienceOver: boolean): Run {
   const { phase, status, outcome, isCancelRequested, prompt, hasFailedAttempt } = belief;
   const error = outcome === 'success' ? null : FAILURE;
   const begunAt = phase === 'tearing_down' || phase === 'finished' ? (isPatienceOver ? PAST : NOW) : null;

@@ -1,5 +1,6 @@
 import { explore } from './explore';
-import { WHOLE } from './model';
+import { WHOLE, type Scope } from './model';
+import { searchAll } from './search-all';
 
 describe('every way that a run can go, over the real decide', () => {
   const whole = explore(WHOLE);
@@ -13,8 +14,8 @@ describe('every way that a run can go, over the real decide', () => {
   });
 
   it('is looked at as a whole', () => {
-    expect(whole.states).toBeGreaterThan(50_000);
-    expect(whole.edges).toBeGreaterThan(300_000);
+    expect(whole.states).toBeGreaterThan(55_000);
+    expect(whole.edges).toBeGreaterThan(330_000);
     const decided = ['begin', 'prompt', 'confirm', 'conclude', 'tear_down', 'fail_teardown'];
     const steps = [
       ...decided.map((kind) => `a worker decides: ${kind}`),
@@ -24,6 +25,9 @@ describe('every way that a run can go, over the real decide', () => {
       'the deadline passes',
       'somebody cancels',
       'the reaper removes leftovers',
+      'the watch ends the run: failed',
+      'the watch ends the run: timeout',
+      'the watch ends the run: cancelled',
       'a late create arrives',
       'a late prompt arrives',
       'a worker dies after: permit',
@@ -32,6 +36,25 @@ describe('every way that a run can go, over the real decide', () => {
       'something resists',
     ];
     for (const step of steps) expect([step, whole.steps.get(step) ?? 0]).not.toEqual([step, 0]);
+  });
+});
+
+describe('the search as a command', () => {
+  const lines: string[] = [];
+  const search = (scope: Scope): number => searchAll((line) => void lines.push(line), scope);
+  beforeEach(() => void lines.splice(0));
+
+  it('ends well where nothing is wrong', () => {
+    expect(search({ ...WHOLE, workers: 1 })).toBe(0);
+    expect(lines).toContainEqual(expect.stringMatching(/^[\d,]+ states, [\d,]+ steps, \d+ s$/));
+  });
+
+  it('ends with 1 and the shortest way to what is forbidden, or to what has no end', () => {
+    expect(search({ ...WHOLE, verifiesRemoval: false })).toBe(1);
+    expect(lines).toContain('finished, and the prompted agent is still there; the shortest way there:');
+    expect(lines).toContain('  1. a worker claims the run');
+    expect(search({ ...WHOLE, reaps: false })).toBe(1);
+    expect(lines.join('\n')).toMatch(/can no longer end with nothing left; the shortest way there:\n {2}1\. /);
   });
 });
 
@@ -50,6 +73,10 @@ describe('a protection that is taken away', () => {
   it('is missed: asking the engine what is left', () => {
     const { broken } = explore({ ...WHOLE, verifiesRemoval: false });
     expect(broken?.what).toBe('finished, and the prompted agent is still there');
+  });
+
+  it('is missed: the epoch that the watch raises', () => {
+    expect(explore({ ...WHOLE, watchRaisesEpoch: false }).broken).not.toBeNull();
   });
 
   it('is missed: the reaper', () => {

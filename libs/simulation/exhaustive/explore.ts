@@ -8,22 +8,25 @@ export interface Exploration {
   readonly steps: ReadonlyMap<string, number>;
   /** The shortest way to something forbidden; null when nothing forbidden can be reached. */
   readonly broken: { readonly what: string; readonly path: readonly string[] } | null;
-  /** States from which the run can no longer end with everything removed. */
-  readonly stuck: readonly Model[];
+  /** The shortest ways to the states from which the run can no longer end with everything removed, shortest first. */
+  readonly stuck: readonly (readonly string[])[];
 }
 
 /** Breadth first through every state that can be reached, and back again from the ends. */
 export function explore(scope: Scope): Exploration {
   const first = start(scope);
-  const models: Model[] = [first];
+  // What was looked at is let go of: millions of states would not fit.
+  const models: (Model | null)[] = [first];
+  const ends = [isOver(first)];
   const indexByKey = new Map([[keyOf(first), 0]]);
   const cameFrom: { readonly from: number; readonly what: string }[] = [{ from: -1, what: '' }];
-  const back: number[][] = [[]];
+  const taken: Steps = { from: [], to: [] };
   const steps = new Map<string, number>();
   let edges = 0;
   for (let at = 0; at < models.length; at++) {
     const model = models[at];
-    if (!model) break;
+    if (!model) throw new Error(`state ${at} was let go of before it was looked at`);
+    models[at] = null;
     for (const { what, to, breaks } of stepsFrom(model, scope)) {
       edges++;
       steps.set(what, (steps.get(what) ?? 0) + 1);
@@ -42,12 +45,19 @@ export function explore(scope: Scope): Exploration {
         index = models.push(to) - 1;
         indexByKey.set(key, index);
         cameFrom.push({ from: at, what });
-        back.push([]);
+        ends.push(isOver(to));
       }
-      back[index]?.push(at);
+      taken.from.push(at);
+      taken.to.push(index);
     }
   }
-  return { states: models.length, edges, steps, broken: null, stuck: cannotEnd(models, back) };
+  return {
+    states: models.length,
+    edges,
+    steps,
+    broken: null,
+    stuck: cannotEnd(ends, taken).map((index) => pathTo(cameFrom, index)),
+  };
 }
 
 function wrongIn({ prompts }: Model): string | null {
@@ -64,16 +74,38 @@ function isOver({ row, box, isCreateUnderWay }: Model): boolean {
   return row.phase === 'finished' && box.status === 'none' && !isCreateUnderWay;
 }
 
-function cannotEnd(models: readonly Model[], back: readonly (readonly number[])[]): Model[] {
-  const canEnd = new Uint8Array(models.length);
-  const queue = models.flatMap((model, index) => (isOver(model) ? [index] : []));
-  for (const index of queue) canEnd[index] = 1;
+/** Both ends of each step, by index. */
+interface Steps {
+  readonly from: number[];
+  readonly to: number[];
+}
+
+function cannotEnd(ends: readonly boolean[], taken: Steps): number[] {
+  const { firstOf, sources } = stepsInto(ends.length, taken);
+  const canEnd = Uint8Array.from(ends, Number);
+  const queue = ends.flatMap((isEnd, index) => (isEnd ? [index] : []));
   for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
-    for (const before of back[index] ?? []) {
+    for (let at = firstOf[index] ?? 0; at < (firstOf[index + 1] ?? 0); at++) {
+      const before = sources[at] ?? 0;
       if (canEnd[before]) continue;
       canEnd[before] = 1;
       queue.push(before);
     }
   }
-  return models.filter((_, index) => !canEnd[index]);
+  return ends.flatMap((_, index) => (canEnd[index] ? [] : [index]));
+}
+
+/** Where the steps into a state come from: `sources` from `firstOf` of the state to `firstOf` of the next. */
+function stepsInto(states: number, { from, to }: Steps): { firstOf: Int32Array; sources: Int32Array } {
+  const firstOf = new Int32Array(states + 1);
+  for (const index of to) firstOf[index + 1] = (firstOf[index + 1] ?? 0) + 1;
+  for (let index = 0; index < states; index++) firstOf[index + 1] = (firstOf[index + 1] ?? 0) + (firstOf[index] ?? 0);
+  const next = firstOf.slice();
+  const sources = new Int32Array(to.length);
+  for (const [step, index] of to.entries()) {
+    const place = next[index] ?? 0;
+    sources[place] = from[step] ?? 0;
+    next[index] = place + 1;
+  }
+  return { firstOf, sources };
 }

@@ -1,7 +1,7 @@
 import type { OutcomeStatus, RunPhase, RunStatus } from '@crewtab/domain/runs/run';
 
 /**
- * One run, three workers and the reaper, with everything that is not needed to tell right from wrong left out. Epochs are
+ * One run, its workers, the schedulers' watch and the reaper, with everything that is not needed to tell right from wrong left out. Epochs are
  * kept as what matters of them: whether a worker's is the row's, and whether the permit's is.
  */
 export interface Model {
@@ -75,6 +75,8 @@ export interface Rules {
   readonly knowsEarlierPermit: boolean;
   readonly verifiesRemoval: boolean;
   readonly reaps: boolean;
+  /** Whoever ends a run without its worker shuts that worker out. */
+  readonly watchRaisesEpoch: boolean;
 }
 
 /** How much is looked at. */
@@ -93,10 +95,17 @@ const ALL_RULES: Rules = {
   knowsEarlierPermit: true,
   verifiesRemoval: true,
   reaps: true,
+  watchRaisesEpoch: true,
 };
 
-/** Three workers, as the product has it. Since only one can hold the newest epoch, more would add nothing. */
+/**
+ * As the product has it. Only one worker can hold the newest epoch, and the others are folded into what they may still do:
+ * at most one is there as such at a time.
+ */
 export const WHOLE: Scope = { ...ALL_RULES, workers: 3, foldsStaleWorkers: true };
+
+/** A stale worker goes on beside the one that took its run over: some thirty times as much to look at. */
+export const UNFOLDED: Scope = { ...WHOLE, workers: 2, foldsStaleWorkers: false };
 
 export function start({ workers }: Scope): Model {
   return {

@@ -1,7 +1,7 @@
 import { isTerminal } from '@crewtab/domain/runs/run';
-import { askDecide } from './ask-decide';
+import { askDecide, askDecideLoss } from './ask-decide';
 import { answerOf, beliefOf, isRefused, loaded } from './store-calls';
-import type { Box, Edge, Model, Pending, Rules, Scope, Worker } from './model';
+import type { Box, Edge, Model, Pending, Row, Rules, Scope, Worker } from './model';
 
 /** Every step that can be taken from here, by anybody. */
 export function stepsFrom(model: Model, rules: Scope): Edge[] {
@@ -38,7 +38,22 @@ function worldSteps(model: Model, rules: Scope): Edge[] {
     edges.push(step('the reaper removes leftovers', emptied(model)));
   if (model.isRemovalUnderWay)
     edges.push(step('a late removal arrives', { ...emptied(model), isRemovalUnderWay: false }));
-  return edges;
+  return [...edges, ...losses(model, rules)];
+}
+
+/**
+ * The watch of the schedulers ends a run whose worker does not come back, whatever that worker still does: there is a newer
+ * epoch and no claim, and what is left to do is the teardown.
+ */
+function losses(model: Model, scope: Scope): Edge[] {
+  const { row } = model;
+  if (row.phase === 'queued' || row.phase === 'finished' || isTerminal(row.status)) return [];
+  return [...askDecideLoss(model)].map((outcome) => {
+    const permit = row.permit === 'none' ? ('none' as const) : ('older' as const);
+    const ended: Row = { ...row, phase: 'tearing_down', status: outcome, outcome, isLeased: false, permit };
+    const others = scope.watchRaisesEpoch ? shutOut(model, scope) : model;
+    return step(`the watch ends the run: ${outcome}`, { ...others, row: ended }, brokenBy(model, ended));
+  });
 }
 
 /** Nothing is left; bytes that were on their way to that very container reach nobody any more. */
@@ -261,7 +276,7 @@ function removals(model: Model, worker: Worker, rules: Rules): Effect[] {
   return [gone, { what: 'something resists', to: model, worker: { ...worker, pending: { call } }, breaks }];
 }
 
-function brokenBy({ row: before, prompts, box }: Model, after: Model['row']): string | null {
+function brokenBy({ row: before, prompts, box }: Model, after: Row): string | null {
   if (isTerminal(before.status) && before.status !== after.status) return `${before.status} becomes ${after.status}`;
   if (after.status === 'success' && prompts !== 1) return `success with ${prompts} prompts`;
   if (after.status === 'success' && !after.isAnswerStored) return 'success without a stored answer';
