@@ -28,16 +28,18 @@ const WATCHED: Statement = {
     ORDER BY r.deadline_at LIMIT ${BATCH}`,
 };
 
-/** Only what still stands as it was looked at: an adoption or a renewal in between keeps the run. */
+/** Only what still stands as it was looked at: an adoption, a renewal, an outcome or a cancel in between is judged anew. */
 const END_LOST: Statement = {
   name: 'host_end_lost_runs',
   text: `WITH ended AS (
       UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = NULL, lease_until = NULL, phase = 'tearing_down',
         teardown_begun_at = COALESCE(r.teardown_begun_at, now()), status = lost.status, finished_at = now(), result = lost.result,
         error_code = lost.code, error_message = lost.message, last_seq = r.last_seq + 1
-      FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::run_status[], $5::text[], $6::text[], $7::text[], $8::text[])
-        AS lost(run_id, epoch, lease_until, status, result, code, message, content)
-      WHERE r.id = lost.run_id AND r.epoch = lost.epoch AND r.lease_until IS NOT DISTINCT FROM lost.lease_until AND ${IS_ACTIVE}
+      FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::run_status[], $5::text[], $6::text[], $7::text[], $8::text[],
+          $9::run_phase[], $10::timestamptz[])
+        AS lost(run_id, epoch, lease_until, status, result, code, message, content, phase, cancel_requested_at)
+      WHERE r.id = lost.run_id AND r.epoch = lost.epoch AND r.lease_until IS NOT DISTINCT FROM lost.lease_until
+        AND r.phase = lost.phase AND r.cancel_requested_at IS NOT DISTINCT FROM lost.cancel_requested_at AND ${IS_ACTIVE}
       RETURNING r.organization_id, r.id, r.last_seq, lost.content),
     said AS (
       INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
@@ -115,5 +117,7 @@ function columnsOf(losses: readonly Loss[]): unknown[][] {
     losses.map(({ outcome }) => outcome.error?.code),
     losses.map(({ outcome }) => outcome.error?.message),
     losses.map(({ outcome, row }) => storableJson(endMessage(outcome, row.now).content)),
+    losses.map(({ row }) => row.phase),
+    losses.map(({ row }) => row.cancel_requested_at),
   ];
 }

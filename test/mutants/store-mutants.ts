@@ -277,4 +277,11 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     ],
     caughtBy: { layer: 'integration', specs: 'test/integration/store/ended-connection.spec.ts' },
   },
+  {
+    name: 'loss-is-decided-on-what-was',
+    breaks:
+      'A success that a worker commits while a scheduler decides that the run is lost becomes a failure without its result (I6, I13).',
+    edits: [{ file: 'libs/store-prisma/host-lost-runs.ts', search: 'AND r.phase = lost.phase AND', replace: 'AND' }],
+    caughtBy: { layer: 'integration', specs: 'test/integration/store/host-store.spec.ts', tests: 'commits a success' },
+  },
 ];

@@ -1,5 +1,6 @@
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { hostStoreContract } from '@crewtab/testing/stores/host-store-contract';
+import { RunStoreFixture } from '@crewtab/testing/stores/run-store-fixture';
 import { Client } from 'pg';
 import { createTestDatabase } from '../../support/database';
 import { eventually } from '../../support/wait-for';
@@ -33,16 +34,16 @@ async function passTime(ms: number): Promise<void> {
   }
 }
 
-describe('rows of what is gone', () => {
-  const sign = (id: string) =>
-    fixture.store.hosts.noteScheduler({
-      id,
-      hostname: 'machine',
-      pid: 1,
-      version: '1',
-      sweeper: { lastPassAgoMs: null, error: null },
-    });
+const sign = (id: string): Promise<unknown> =>
+  fixture.store.hosts.noteScheduler({
+    id,
+    hostname: 'machine',
+    pid: 1,
+    version: '1',
+    sweeper: { lastPassAgoMs: null, error: null },
+  });
 
+describe('rows of what is gone', () => {
   it('are removed: processes after a day, hosts without debts after a month', async () => {
     await fixture.empty();
     await fixture.sql(`INSERT INTO hosts (id, runtime, description, last_seen_at) VALUES
@@ -59,6 +60,48 @@ describe('rows of what is gone', () => {
     expect([ids(hosts), ids(workers), ids(schedulers)]).toEqual([['quiet'], ['recent'], ['second']]);
   });
 });
+
+describe('a run that changes while its loss is decided', () => {
+  it.each([
+    [
+      'its worker commits a success',
+      `phase = 'tearing_down', result = 'done', teardown_begun_at = now()`,
+      { status: 'failed', result: 'done', error_code: 'host_lost' },
+    ],
+    [
+      'somebody cancels it',
+      `cancel_requested_at = now(), cancel_code = 'cancelled'`,
+      { status: 'cancelled', result: null, error_code: 'cancelled' },
+    ],
+  ])('is judged anew: %s', async (_what, change, expected) => {
+    const subject = await runStoreSubject(fixture);
+    const { runId } = await new RunStoreFixture(subject).monitored();
+    await sign('watch');
+    await passTime(60_000);
+    await fixture.sql('UPDATE schedulers SET last_seen_at = now()');
+    const client = new Client({ connectionString: fixture.databaseUrl });
+    await client.connect();
+    try {
+      // What reads the run sees it as it was, and what writes it must wait.
+      await client.query('BEGIN');
+      await client.query(`UPDATE schedule_runs SET ${change} WHERE id = $1`, [runId]);
+      const ended = fixture.store.hosts.endLostRuns('watch', 30_000);
+      await eventually(() => isSomebodyWaiting(client));
+      await client.query('COMMIT');
+      expect(await ended).toEqual([]);
+    } finally {
+      await client.end();
+    }
+    expect(await fixture.store.hosts.endLostRuns('watch', 30_000)).toHaveLength(1);
+    const rows = await fixture.sql('SELECT status, result, error_code FROM schedule_runs WHERE id = $1', [runId]);
+    expect(rows).toEqual([expected]);
+  });
+});
+
+async function isSomebodyWaiting(client: Client): Promise<boolean> {
+  const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  return (await client.query(waiting)).rowCount === 1;
+}
 
 it('what is going on now is found without reading history', async () => {
   // A database of its own: others' reads are counted there too, some time after they were made.
