@@ -1,4 +1,4 @@
-import { isTerminal } from '@crewtab/domain/runs/run';
+import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import { FinalChecks } from './final-checks';
 import type { HistoryPlan } from './history-plan';
 import { SimWorld } from './sim-world';
@@ -13,10 +13,10 @@ export interface HistoryResult {
   readonly timeline: readonly string[];
 }
 
-/** What is promised: 60 s after the faults are over, or after the last deadline, nothing is left to do. */
+/** What is promised: 60 s after the faults are over, or after its deadline, nothing is left to do for a run. */
 const CONVERGES_WITHIN_MS = 60_000;
 /** Between two looks whether all has come to rest. */
-const LOOK_EVERY_MS = 10_000;
+const LOOK_EVERY_MS = 1_000;
 /** At rest for so long, leftovers must be gone. */
 const AFTERMATH_MS = 40_000;
 /** Nothing may keep a history from its end. */
@@ -49,16 +49,32 @@ export async function runHistory(plan: HistoryPlan, isVerbose = false): Promise<
   };
 }
 
-/** Runs that wait for each other get their time one after the other. */
+/**
+ * Looks until nothing is left to do, or something is that should be over. A run that was begun has until its own deadline;
+ * one that waits for a place, or for another run of its schedule, has no deadline yet, and waits for the last of the others.
+ */
 async function untilAtRest(world: SimWorld): Promise<void> {
-  let obligationMs = world.nowMs();
-  while (world.nowMs() <= obligationMs + CONVERGES_WITHIN_MS && world.nowMs() < LONGEST_MS) {
-    const active = world.store.all().filter(({ status, phase }) => !isTerminal(status) || phase !== 'finished');
-    if (active.length === 0) break;
-    const deadlines = active.map(({ deadlineAt }) => (deadlineAt?.getTime() ?? 0) - world.plan.startAt);
-    obligationMs = Math.max(obligationMs, ...deadlines);
+  const healedMs = world.nowMs();
+  let lastDeadlineMs = healedMs;
+  for (let active = activeRuns(world); active.length > 0; active = activeRuns(world)) {
+    const deadlineOf = ({ deadlineAt }: Run): number => (deadlineAt?.getTime() ?? 0) - world.plan.startAt;
+    lastDeadlineMs = Math.max(lastDeadlineMs, ...active.map(deadlineOf));
+    const owedMs = (run: Run): number => (run.deadlineAt ? Math.max(healedMs, deadlineOf(run)) : lastDeadlineMs);
+    const isTooLong = world.nowMs() >= LONGEST_MS;
+    const late = active.filter((run) => isTooLong || world.nowMs() > owedMs(run) + CONVERGES_WITHIN_MS);
+    for (const run of late)
+      world.violations.add(
+        'I15',
+        run.id,
+        `is still ${run.status} (${run.phase}), ${world.nowMs() - owedMs(run)} ms after the end of the faults or its deadline`,
+      );
+    if (late.length > 0) break;
     await world.time.runUntil(world.nowMs() + LOOK_EVERY_MS);
   }
   await world.time.runUntil(world.nowMs() + AFTERMATH_MS);
   world.checks.lookAtAll();
+}
+
+function activeRuns(world: SimWorld): Run[] {
+  return world.store.all().filter(({ status, phase }) => !isTerminal(status) || phase !== 'finished');
 }

@@ -1,9 +1,12 @@
+import { AppError } from '@crewtab/domain/errors';
 import { InMemoryRunStore } from '@crewtab/testing/stores/in-memory-run-store';
 import { runBatch } from './batch';
 import { describeFailure } from './failure-report';
+import type { HistoryPlan } from './history-plan';
 import { planHistory } from './plan-history';
 import { runHistory } from './run-history';
 import { shrink } from './shrink';
+import { VirtualTime } from './virtual-time';
 
 /** Small, since `npm test` has ten thousand in a stage of its own. */
 const HISTORIES = 60;
@@ -30,6 +33,30 @@ describe('a simulated history', () => {
     expect(histories).toBe(HISTORIES);
     for (const event of ['runs', 'status success', 'status timeout', 'adoption', 'success after adoption'])
       expect([event, counts[event] ?? 0]).not.toEqual([event, 0]);
+  });
+});
+
+describe('convergence', () => {
+  const plan = planHistory(7);
+  const short: HistoryPlan = {
+    ...plan,
+    items: [],
+    schedules: plan.schedules.slice(0, 1).map((schedule) => ({ ...schedule, timeoutMs: 20_000 })),
+  };
+
+  it.each([
+    ['is in time when the last run is over soon', 30_000, []],
+    ['is late when the last run is over 100 s after the faults, though it is over then', 100_000, ['I15']],
+  ])('%s', async (_, afterMs, broken) => {
+    const { finish } = InMemoryRunStore.prototype;
+    const now = jest.spyOn(VirtualTime.prototype, 'runUntil');
+    jest.spyOn(InMemoryRunStore.prototype, 'finish').mockImplementation(async function (this: InMemoryRunStore, ...of) {
+      const nowMs = (now.mock.contexts.at(-1) as VirtualTime | undefined)?.monotonicMs() ?? 0;
+      if (nowMs < short.chaosMs + afterMs) throw new AppError('store_unreachable', 'not yet', { retryable: true });
+      return finish.apply(this, of);
+    });
+    const { violations } = await runHistory(short);
+    expect([...new Set(violations.map(({ invariant }) => invariant))]).toEqual(broken);
   });
 });
 
