@@ -6,7 +6,8 @@ import type { AgentProtocolName, AgentRole } from '@crewtab/domain/teams/team';
  * - `fail`: no effect, an error at once. `lose`: its effect, then an error instead of the reply.
  * - `late`: an error after `ms`, and the effect all the same, twice as late: the request was on its way.
  * - `stall`: nothing for `ms`, then effect and reply. `stallReply`: the effect at once, the reply after `ms`.
- * - `never`: the effect, and no reply as long as the process lives; only of calls that a limit of the engine watches over.
+ * - `never`: the effect, and no reply as long as the process lives; only of calls that a limit of the engine watches over
+ *   (while a process starts, only the adapter does: it gives up).
  * - `double`: the effect twice, the second reply.
  * - `crashBefore`, `crashAfter`: the process dies right before or after the effect, and is back after `ms`.
  * - `freezeBefore`, `freezeAfter`: the process stands still (SIGSTOP) for `ms`, before or after the effect.

@@ -41,6 +41,8 @@ const GIVEN_UP_AFTER_MS = STEP_LIMIT_MS + 5_000;
  */
 export class SimProcess {
   state: 'up' | 'frozen' | 'gone' = 'up';
+  /** Until then nobody watches over its calls but the adapters, and a start that fails ends it. */
+  hasStarted = false;
   /** How far its wall clock is off the true time. */
   wallOffsetMs = 0;
   private readonly atThaw: (() => void)[] = [];
@@ -161,9 +163,11 @@ export class SimProcess {
         return this.receive(world.hang(ms).then(effect));
       case 'stallReply':
         return this.receive(effect().then((value) => world.hang(ms).then(() => value)));
-      case 'never':
+      case 'never': {
         world.disturb(GIVEN_UP_AFTER_MS);
-        return this.receive(effect().then(never<T>, never<T>));
+        const giveUp = (): Promise<never> => world.hang(STEP_LIMIT_MS).then(() => Promise.reject(unreachable(port)));
+        return this.receive(this.hasStarted ? effect().then(never<T>, never<T>) : effect().then(giveUp, giveUp));
+      }
       case 'double':
         return this.receive(effect().then(effect, effect));
       case 'crashBefore':

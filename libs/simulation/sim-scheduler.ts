@@ -50,6 +50,7 @@ export class SimScheduler {
     await this.timer.start();
     this.sweeper.start();
     this.hosts.start();
+    this.process.hasStarted = true;
   }
 
   async stop(): Promise<void> {

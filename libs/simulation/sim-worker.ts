@@ -19,7 +19,7 @@ export class SimWorker implements Consumer {
   readonly process: SimProcess;
   readonly host: string;
   isStopping = false;
-  /** Consumes wake-ups: as the app, once it knows the database's time. */
+  /** Consumes wake-ups: as the app, once it renews what it would take. */
   isConsuming = false;
   private readonly clock: StoreClock;
   private readonly runtime: FakeRuntime;
@@ -88,10 +88,11 @@ export class SimWorker implements Consumer {
   async start(): Promise<void> {
     await this.clock.start();
     await this.presence.start();
+    await this.holder.start();
     this.isConsuming = true;
     this.saidRoom = this.holder.hasRoom;
-    await this.holder.start();
     this.reaper.start();
+    this.process.hasStarted = true;
   }
 
   async stop(): Promise<void> {
