@@ -20,6 +20,7 @@ const EVENTS = [
   'resume',
   'delete',
   'edit',
+  'unknownZone',
 ];
 
 const HAPPENINGS = [

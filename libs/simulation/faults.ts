@@ -11,7 +11,8 @@ interface Outage {
   isOver: boolean;
 }
 
-const REACHED_BY: Readonly<Record<Port, Outage['of']>> = {
+/** Null: a folder of the process's own host, which no outage cuts off. */
+const REACHED_BY: Readonly<Record<Port, Outage['of'] | null>> = {
   store: 'store',
   fires: 'store',
   delegations: 'store',
@@ -19,6 +20,7 @@ const REACHED_BY: Readonly<Record<Port, Outage['of']>> = {
   channel: 'engine',
   queue: 'redis',
   clocks: 'redis',
+  desk: null,
 };
 /** How many removals a resisting thing survives: more than are tried in any history. */
 const EVER = 1_000_000;
@@ -145,6 +147,8 @@ export class Faults {
         return this.resist(event.ms);
       case 'orphan':
         return this.leaveOrphan(event.host);
+      case 'unknownZone':
+        return world.schedules.addUnreadable();
       default:
         return world.schedules.change(event);
     }

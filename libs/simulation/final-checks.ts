@@ -2,8 +2,9 @@ import type { ErrorCode } from '@crewtab/domain/errors';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import type { ScheduleScript } from './history-plan';
-import { dueInstants, type BookedSchedule } from './schedule-book';
+import { dueInstants, type BookedSchedule, type ScheduleBook } from './schedule-book';
 import type { AgentRecord } from './sim-agents';
+import { DESK_ERROR } from './sim-process';
 import type { World } from './world';
 
 /** What the checks need to know of what befell a history. */
@@ -22,8 +23,9 @@ export class FinalChecks {
     private readonly befallen: Befallen,
   ) {}
 
-  checkAll(booked: readonly BookedSchedule[], manualRuns: ReadonlyMap<string, string>): void {
+  checkAll({ booked, manualRuns, unreadable }: ScheduleBook): void {
     for (const schedule of booked) this.checkInstants(schedule);
+    for (const id of unreadable) this.checkSetAside(id);
     this.checkManualRuns(manualRuns);
     for (const run of this.world.store.all()) {
       const script = this.world.schedules.scriptOfSchedule(run.scheduleId);
@@ -58,6 +60,12 @@ export class FinalChecks {
     }
     for (const at of due)
       if (!seen.has(at)) violations.add('I2', `${id} at ${new Date(at).toISOString()}`, 'was due and has no row');
+  }
+
+  private checkSetAside(id: string): void {
+    const { fires, violations } = this.world;
+    if (fires.runsOf(id).length > 0) violations.add('I3', id, 'has a row, but nobody can tell when it is due');
+    if (fires.read(id).fault === null) violations.add('I15', id, 'cannot be evaluated, and was not set aside');
   }
 
   private checkManualRuns(manualRuns: ReadonlyMap<string, string>): void {
@@ -119,6 +127,7 @@ export class FinalChecks {
   private checkHealth(run: Run, { agents }: ScheduleScript): void {
     const code = run.outcome?.error?.code ?? 'internal';
     this.world.tally.add(`failed ${code}`);
+    if (this.isOfDesk(run)) return;
     if (NEVER.has(code)) {
       this.world.violations.add('I13', run.id, `failed with ${code}: ${run.outcome?.error?.message ?? ''}`);
       return;
@@ -140,6 +149,13 @@ export class FinalChecks {
   private checkSilence({ id, host, finishedAt }: Run): void {
     if (host !== null && finishedAt && !this.world.hosts.wasHeard(host, LOST_AFTER_MS, finishedAt)) return;
     this.world.violations.add('I13', id, `failed with host_lost, but ${host ?? 'no host'} was heard of just before`);
+  }
+
+  /** The desk hands on what its file system says as it is: a run that cannot open its room fails with that, at once. */
+  private isOfDesk({ outcome }: Run): boolean {
+    const error = outcome?.error;
+    if (!error?.message.includes(DESK_ERROR)) return false;
+    return error.code === 'internal' || error.code === 'teardown_failed';
   }
 
   private isExcused(code: ErrorCode): boolean {

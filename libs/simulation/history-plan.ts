@@ -1,6 +1,9 @@
 import type { CatchUpPolicy, OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import type { AgentProtocolName, AgentRole } from '@crewtab/domain/teams/team';
 
+/** Workers of a history; the places of processes after theirs are those of scheduler apps. */
+export const WORKERS = 3;
+
 /**
  * What befalls one call from a process to the outside:
  * - `fail`: no effect, an error at once. `lose`: its effect, then an error instead of the reply.
@@ -53,6 +56,8 @@ export type TimedEvent =
   | { readonly kind: 'orphan'; readonly host: number }
   | { readonly kind: 'manualRun'; readonly schedule: number; readonly key: number; readonly times: number }
   | { readonly kind: 'pause' | 'resume' | 'delete'; readonly schedule: number }
+  /** A schedule appears whose time zone the zone data of no process have. */
+  | { readonly kind: 'unknownZone' }
   | { readonly kind: 'edit'; readonly schedule: number; readonly everyMinutes: number };
 
 export type AgentConduct =

@@ -1,109 +1,16 @@
-import type {
-  AgentConduct,
-  AgentScript,
-  CallFault,
-  HistoryPlan,
-  PlanItem,
-  ScheduleScript,
-  TimedEvent,
+import {
+  WORKERS,
+  type AgentConduct,
+  type AgentScript,
+  type HistoryPlan,
+  type PlanItem,
+  type ScheduleScript,
+  type TimedEvent,
 } from './history-plan';
+import { planCallFault } from './plan-call-faults';
 import { SeededRandom } from './random';
 
-const WORKERS = 3;
 const START = Date.parse('2026-03-02T09:00:00.000Z');
-
-/** Calls that can be disturbed, with how often (at most) one of them is expected in a history. */
-export const CALLS: Readonly<Record<string, number>> = {
-  'store.claim': 6,
-  'store.claimAbandoned': 30,
-  'store.renewLeases': 30,
-  'store.release': 1,
-  'store.load': 2,
-  'store.begin': 5,
-  'store.saveAgent': 10,
-  'store.appendMessages': 30,
-  'store.permitPrompt': 5,
-  'store.confirmPrompt': 5,
-  'store.conclude': 5,
-  'store.recordTeardownFailure': 1,
-  'store.failTeardown': 1,
-  'store.finish': 5,
-  'store.lookUp': 12,
-  'store.findAbandoned': 20,
-  'store.findOfferable': 20,
-  'fires.firePunctual': 20,
-  'fires.fireOne': 20,
-  'fires.findUnplanned': 20,
-  'fires.savePlanned': 4,
-  'fires.setAside': 1,
-  'fires.msUntilNextDue': 8,
-  'fires.markClocksSynced': 1,
-  'store.noteWorker': 20,
-  'store.forgetWorker': 1,
-  'store.readmit': 1,
-  'store.claimObligations': 6,
-  'store.noteScheduler': 20,
-  'store.forgetScheduler': 1,
-  'store.endLostRuns': 6,
-  'delegations.openDelegation': 2,
-  'delegations.permitDelegation': 2,
-  'delegations.answerDelegation': 2,
-  'delegations.listDelegations': 1,
-  'runtime.prepare': 5,
-  'runtime.ensureAgent': 10,
-  'runtime.inspect': 6,
-  'runtime.open': 10,
-  'runtime.teardown': 6,
-  'runtime.list': 20,
-  'channel.write': 30,
-  'channel.endInput': 2,
-  'channel.read': 60,
-  'queue.offerRuns': 8,
-  'queue.wakeHost': 2,
-  'clocks.set': 2,
-  'clocks.remove': 1,
-  'clocks.count': 20,
-};
-/** The moments at which most can go wrong get more than their share. */
-const DELICATE = [
-  'store.permitPrompt',
-  'channel.write',
-  'store.confirmPrompt',
-  'store.begin',
-  'store.conclude',
-  'store.finish',
-  'runtime.ensureAgent',
-  'runtime.teardown',
-  'store.claim',
-];
-/** Calls without an answer that a run's driver or holder gives up waiting for; of all others, the adapter itself does. */
-const WATCHED = [
-  'store.claimAbandoned',
-  'store.renewLeases',
-  'store.load',
-  'store.begin',
-  'store.permitPrompt',
-  'store.confirmPrompt',
-  'store.conclude',
-  'store.recordTeardownFailure',
-  'store.failTeardown',
-  'store.finish',
-  'runtime.teardown',
-];
-
-const FAULT_WEIGHTS: Readonly<Record<CallFault, number>> = {
-  fail: 3,
-  lose: 4,
-  late: 3,
-  stall: 2,
-  stallReply: 2,
-  never: 1,
-  double: 2,
-  crashBefore: 3,
-  crashAfter: 4,
-  freezeBefore: 2,
-  freezeAfter: 3,
-};
 
 /** The history that a seed stands for. */
 export function planHistory(seed: number): HistoryPlan {
@@ -115,6 +22,10 @@ export function planHistory(seed: number): HistoryPlan {
   const intensity = random.int(1, 3);
   const faults = isCalm ? 0 : random.int(1, 4) * intensity;
   const events = isCalm ? 0 : random.int(0, 3) * intensity;
+  const planLike = (like: Pick<TimedEvent, 'kind'>): PlanItem => {
+    const event = { ...fillEvent(random, like.kind, hosts, schedules.length), ...like } as TimedEvent;
+    return { on: 'time', atMs: random.int(0, chaosMs), event };
+  };
   return {
     seed,
     startAt: START + random.int(20, 50) * 1_000,
@@ -126,7 +37,7 @@ export function planHistory(seed: number): HistoryPlan {
     chaosMs,
     schedules,
     items: [
-      ...Array.from({ length: faults }, () => planCallFault(random)),
+      ...Array.from({ length: faults }, () => planCallFault(random, planLike)).flat(),
       ...Array.from({ length: events }, () => planEvent(random, chaosMs, hosts, schedules.length)),
       ...Array.from({ length: random.int(0, 2) }, () => planManualRun(random, chaosMs, schedules.length)),
     ],
@@ -181,25 +92,6 @@ function planAgent(
   };
 }
 
-function planCallFault(random: SeededRandom): PlanItem {
-  const call = random.isTrue(0.5) ? random.pick(DELICATE) : random.pick(Object.keys(CALLS));
-  const drawn = random.weighted(FAULT_WEIGHTS);
-  const fault = possible(call, drawn);
-  return { on: 'call', call, nth: random.int(1, CALLS[call] ?? 1), fault, ms: planMs(random, fault) };
-}
-
-/** Bytes in a stream are not doubled: TCP and pipes see to that. */
-function possible(call: string, fault: CallFault): CallFault {
-  if (fault === 'double' && call.startsWith('channel.')) return 'lose';
-  return fault === 'never' && !WATCHED.includes(call) ? 'stallReply' : fault;
-}
-
-/** Short, about as long as a lease, or longer. */
-function planMs(random: SeededRandom, fault: CallFault): number {
-  if (fault === 'crashBefore' || fault === 'crashAfter') return random.pick([500, 4_000, 20_000, 60_000]);
-  return random.pick([50, 1_500, 8_000, 14_000, 18_000, 26_000, 40_000]);
-}
-
 function planEvent(random: SeededRandom, chaosMs: number, hosts: number, schedules: number): PlanItem {
   const kind = random.weighted<TimedEvent['kind']>({
     crash: 5,
@@ -221,6 +113,7 @@ function planEvent(random: SeededRandom, chaosMs: number, hosts: number, schedul
     resume: 2,
     delete: 1,
     edit: 2,
+    unknownZone: 1,
   });
   return { on: 'time', atMs: random.int(0, chaosMs), event: fillEvent(random, kind, hosts, schedules) };
 }
@@ -243,6 +136,7 @@ function fillEvent(random: SeededRandom, kind: TimedEvent['kind'], hosts: number
     case 'stepClock':
       return { kind, process: random.int(0, WORKERS - 1), byMs: random.pick([-3_600_000, 3_600_000]) };
     case 'flushRedis':
+    case 'unknownZone':
       return { kind };
     case 'redisTrouble':
       return { kind, how: random.pick(['lose', 'double', 'delay']), ms };

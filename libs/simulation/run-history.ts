@@ -36,7 +36,7 @@ export async function runHistory(plan: HistoryPlan, isVerbose = false): Promise<
     hasDisturbedEngine: world.faults.hasDisturbedEngine,
     isUndisturbed: plan.items.every((item) => item.on === 'time' && item.event.kind === 'manualRun'),
   });
-  checks.checkAll(world.schedules.booked, world.schedules.manualRuns);
+  checks.checkAll(world.schedules);
   world.tally.add('orphan reaped', world.faults.reapedOrphans());
   world.tally.add('runs', world.store.all().length);
   world.tally.add('steps', world.time.steps);

@@ -26,6 +26,8 @@ export interface BookedSchedule {
 /** The schedules of a world: what the API does to them, and what they therefore owe. */
 export class ScheduleBook implements ScheduleControl {
   readonly booked: BookedSchedule[] = [];
+  /** Schedules of which nobody can tell when they are due. */
+  readonly unreadable: string[] = [];
   private readonly byId = new Map<string, BookedSchedule>();
   /** What was answered to each idempotency key. */
   readonly manualRuns = new Map<string, string>();
@@ -79,6 +81,11 @@ export class ScheduleBook implements ScheduleControl {
       case 'edit':
         if (isOpen(schedule)) void this.edit(schedule, event.everyMinutes);
     }
+  }
+
+  /** As after a restore: the API would not have taken it. It stays as it is, and owes nothing but to be set aside. */
+  addUnreadable(): void {
+    this.unreadable.push(this.world.fires.addSchedule({ cron: cronOf(1), timezone: 'Mars/Olympus' }).id);
   }
 
   async pauseAll(): Promise<void> {

@@ -5,7 +5,7 @@ import { SeededRandom } from './random';
 import type { VirtualTime } from './virtual-time';
 
 /** What a process can reach outside of itself. */
-export type Port = 'store' | 'fires' | 'delegations' | 'runtime' | 'channel' | 'queue' | 'clocks';
+export type Port = 'store' | 'fires' | 'delegations' | 'runtime' | 'channel' | 'queue' | 'clocks' | 'desk';
 
 export interface PlannedCallFault {
   readonly fault: CallFault;
@@ -203,7 +203,11 @@ function never<T>(): Promise<T> {
   return new Promise<T>(() => undefined);
 }
 
+/** In the words of a file system: the desk hands them on as they are. */
+export const DESK_ERROR = 'EIO: i/o error (desk)';
+
 function unreachable(port: Port): Error {
+  if (port === 'desk') return new Error(DESK_ERROR);
   if (port === 'queue' || port === 'clocks') return new Error('Redis did not answer');
   const isEngine = port === 'runtime' || port === 'channel';
   return new AppError(isEngine ? 'engine_unreachable' : 'store_unreachable', `no answer (${port})`, {

@@ -10,34 +10,30 @@ interface Room {
 
 /** The socket folders of one host. They outlive workers; the listeners in them do not. */
 export class SimTeamDesk {
-  private readonly rooms = new Map<string, Room>();
+  /**
+   * By run, as they were opened. The last one is reached: whoever has a room open wants the link of the folder for itself,
+   * so that an earlier one is reached again once those after it are closed. A connection stays with whom it was made to.
+   */
+  private readonly rooms = new Map<string, Room[]>();
   readonly folders = new Set<string>();
 
   /** The desk as one worker has it. */
   for(process: SimProcess): TeamDesk {
     process.whenGone(() => {
-      for (const [runId, room] of this.rooms) if (room.process === process) this.close(runId, room);
+      for (const [runId, rooms] of this.rooms)
+        for (const room of rooms.filter((one) => one.process === process)) this.close(runId, room);
     });
     return {
-      open: (runId, answer) => {
-        const room: Room = { process, answer, breaks: new Set() };
-        const earlier = this.rooms.get(runId);
-        if (earlier) this.close(runId, earlier);
-        this.rooms.set(runId, room);
-        this.folders.add(runId);
-        return Promise.resolve(this.roomFor(runId, room));
-      },
-      list: () => Promise.resolve([...this.folders]),
-      remove: (runId) => {
-        this.folders.delete(runId);
-        return Promise.resolve();
-      },
+      open: (runId, answer) =>
+        process.call('desk', 'open', () => byItself(process, () => this.open(runId, process, answer))),
+      list: () => process.call('desk', 'list', () => byItself(process, () => [...this.folders])),
+      remove: (runId) => process.call('desk', 'remove', () => byItself(process, () => void this.folders.delete(runId))),
     };
   }
 
   /** One try of a call from inside a container: exactly one of the callbacks is called, once. */
   call(runId: string, call: TeamCall, answered: (answer: TeamAnswer) => void, broken: () => void): void {
-    const room = this.rooms.get(runId);
+    const room = this.rooms.get(runId)?.at(-1);
     if (!room) return broken();
     let isOver = false;
     const end = (tell: () => void): void => {
@@ -56,18 +52,28 @@ export class SimTeamDesk {
     });
   }
 
-  private roomFor(runId: string, room: Room): TeamRoom {
+  private open(runId: string, process: SimProcess, answer: Room['answer']): TeamRoom {
+    const room: Room = { process, answer, breaks: new Set() };
+    this.rooms.set(runId, [...(this.rooms.get(runId) ?? []), room]);
+    this.folders.add(runId);
     return {
       socketDir: `/sockets/${runId}`,
       serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
-        if (room.process.state !== 'gone') this.close(runId, room);
+        if (process.state !== 'gone') this.close(runId, room);
       },
     };
   }
 
   private close(runId: string, room: Room): void {
-    if (this.rooms.get(runId) === room) this.rooms.delete(runId);
+    const others = (this.rooms.get(runId) ?? []).filter((one) => one !== room);
+    if (others.length > 0) this.rooms.set(runId, others);
+    else this.rooms.delete(runId);
     for (const breakOff of [...room.breaks]) breakOff();
   }
+}
+
+/** Nothing of it is on its way anywhere: a process that died does it no more, one that stands still does it later. */
+function byItself<T>(process: SimProcess, work: () => T): Promise<T> {
+  return new Promise((resolve) => process.enter(() => resolve(work())));
 }

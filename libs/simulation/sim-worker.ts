@@ -14,6 +14,9 @@ import { STEP_LIMIT_MS, type SimProcess } from './sim-process';
 import type { Consumer } from './sim-redis';
 import type { World } from './world';
 
+/** In real workers it is a minute; short, so that some of what resists does so for longer, ms. */
+const TEARDOWN_PATIENCE_MS = 15_000;
+
 /** A worker made of the product's own parts, wired as apps/worker wires them. */
 export class SimWorker implements Consumer {
   readonly process: SimProcess;
@@ -58,7 +61,7 @@ export class SimWorker implements Consumer {
         desk,
         clock: this.clock,
         logger,
-        options: { ...DEFAULT_ENGINE_OPTIONS, stepLimitMs: STEP_LIMIT_MS },
+        options: { ...DEFAULT_ENGINE_OPTIONS, stepLimitMs: STEP_LIMIT_MS, teardownPatienceMs: TEARDOWN_PATIENCE_MS },
       },
       worker,
       world.plan.capacity,

@@ -57,6 +57,7 @@ export type ScheduleEvent = Extract<
 
 export interface ScheduleControl {
   change(event: ScheduleEvent): void;
+  addUnreadable(): void;
   scriptOfSchedule(scheduleId: string): ScheduleScript | null;
 }
 
