@@ -1,4 +1,6 @@
 import { CALL_FAULTS } from './history-plan';
+import { POSSIBLE_CALL_FAULTS } from './plan-call-faults';
+import { STRUCK } from './tally';
 
 const EVENTS = [
   'crash',
@@ -44,14 +46,26 @@ const HAPPENINGS = [
   'failed output_lost',
 ];
 
-/** What must have happened in a batch of a thousand histories or more; otherwise it has proved less than it says. */
-export const EXPECTED_EVENTS: readonly string[] = [
+/** From here on, a batch must have seen each kind of fault, operation and outcome; otherwise it has proved less than it says. */
+const ENOUGH_FOR_EVENTS = 1_000;
+/** From here on, every possible fault must have struck every call. */
+const ENOUGH_FOR_CALL_FAULTS = 10_000;
+
+const EXPECTED_EVENTS: readonly string[] = [
   ...CALL_FAULTS.map((fault) => `fault ${fault}`),
   ...EVENTS.map((event) => `event ${event}`),
   ...HAPPENINGS,
 ];
 
-/** Those that never happened. */
-export function missingEvents(counts: Readonly<Record<string, number>>): string[] {
-  return EXPECTED_EVENTS.filter((event) => !counts[event]);
+/** What should have happened in so many histories, and never did. */
+export function missingEvents(histories: number, counts: Readonly<Record<string, number>>): string[] {
+  const events = histories < ENOUGH_FOR_EVENTS ? [] : EXPECTED_EVENTS;
+  const callFaults = histories < ENOUGH_FOR_CALL_FAULTS ? [] : POSSIBLE_CALL_FAULTS;
+  return [...events.filter((event) => !counts[event]), ...callFaults.filter((pair) => !counts[STRUCK + pair])];
+}
+
+/** How many of the possible pairs of a call and a fault there were. */
+export function struckCallFaults(counts: Readonly<Record<string, number>>): string {
+  const struck = POSSIBLE_CALL_FAULTS.filter((pair) => counts[STRUCK + pair]);
+  return `${struck.length} of ${POSSIBLE_CALL_FAULTS.length}`;
 }

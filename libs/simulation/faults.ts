@@ -2,6 +2,7 @@ import { fakeUuid } from '@crewtab/testing/stores/stored-run';
 import { isTerminal } from '@crewtab/domain/runs/run';
 import type { PlanItem, TimedEvent } from './history-plan';
 import type { PlannedCallFault, Port, SimProcess } from './sim-process';
+import { STRUCK } from './tally';
 import type { World } from './world';
 
 interface Outage {
@@ -75,6 +76,7 @@ export class Faults {
     const fault = planned.get(count);
     if (!fault) return null;
     this.world.tally.add(`fault ${fault.fault}`);
+    this.world.tally.add(`${STRUCK}${call} ${fault.fault}`);
     if (REACHED_BY[call.split('.')[0] as Port] === 'engine') this.hasDisturbedEngine = true;
     return fault;
   }

@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { BatchResult } from './batch';
 import { searchAll } from './exhaustive/search-all';
-import { missingEvents } from './expected-events';
+import { missingEvents, struckCallFaults } from './expected-events';
 import { describeFailure } from './failure-report';
 import { planHistory } from './plan-history';
 import { runHistory } from './run-history';
 import type { ThreadMessage } from './simulation-thread';
-import { Tally } from './tally';
+import { STRUCK, Tally } from './tally';
 
 const HELP = `npm run simulate -- [options]: the engine under seeded faults, in simulated time
 
@@ -24,8 +24,6 @@ Ends with exit code 1 when a history breaks an invariant, or a way leads to some
 
 /** Between two words about how far it is; in a log that somebody reads later, fewer of them. */
 const SAY_EVERY_MS = process.stdout.isTTY ? 2_000 : 20_000;
-/** From here on, a batch must have seen everything that it is there for. */
-const ENOUGH_HISTORIES = 1_000;
 
 /** @returns the exit code */
 export async function main(args: readonly string[]): Promise<number> {
@@ -81,8 +79,10 @@ async function simulate(seeds: number, from: number, threads: number): Promise<n
 
 function account(words: string, seeds: number, from: number, counts: Readonly<Record<string, number>>): number {
   const lines = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
-  console.log(lines.map(([what, times]) => `  ${what}: ${times.toLocaleString('en')}`).join('\n'));
-  const missing = seeds >= ENOUGH_HISTORIES ? missingEvents(counts) : [];
+  const shown = lines.filter(([what]) => !what.startsWith(STRUCK));
+  console.log(shown.map(([what, times]) => `  ${what}: ${times.toLocaleString('en')}`).join('\n'));
+  console.log(`  kinds of faults in calls, by call: ${struckCallFaults(counts)}`);
+  const missing = missingEvents(seeds, counts);
   if (missing.length > 0)
     return say([`these never happened, so nothing is proved about them: ${missing.join(', ')}`], 1);
   return say([`${words}, seeds ${from} to ${from + seeds - 1}: 0 violations`], 0);

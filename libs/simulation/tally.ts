@@ -1,3 +1,6 @@
+/** Before what is counted for each call and fault: too much to be printed. */
+export const STRUCK = 'struck ';
+
 /** Counts what happened, so that a batch in which nothing interesting happened is noticed. */
 export class Tally {
   readonly counts: Record<string, number> = {};
