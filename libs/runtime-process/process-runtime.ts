@@ -1,5 +1,5 @@
 import { hostname, type as systemName } from 'node:os';
-import { AppError, type ErrorCode } from '@crewtab/domain/errors';
+import { AppError } from '@crewtab/domain/errors';
 import type {
   AgentChannel,
   AgentProcess,
@@ -13,6 +13,7 @@ import type {
   Subscription,
   TeardownReport,
 } from '@crewtab/domain/ports/runtime';
+import { translated } from '@crewtab/domain/system-errors';
 import { AgentStarter, injectedPath } from './agent-starter';
 import { AgentState } from './agent-state';
 import { ExitWatch } from './exit-watch';
@@ -124,19 +125,5 @@ export class ProcessRuntime implements Runtime {
   private stateOf(handle: string): AgentState {
     const [runId = '', agent = ''] = handle.split('/');
     return new AgentState(this.folders.agentDir(runId, agent));
-  }
-}
-
-/** Files, processes or memory are short at this moment. */
-const PASSING = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
-
-/** The operating system's errors in its own words, under the code of what was tried. */
-async function translated<T>(code: ErrorCode, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    const { code: errno, message } = error as NodeJS.ErrnoException;
-    throw new AppError(code, message, { cause: error, retryable: PASSING.includes(errno ?? '') });
   }
 }

@@ -4,7 +4,6 @@ import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import type { ScheduleScript } from './history-plan';
 import { dueInstants, type BookedSchedule, type ScheduleBook } from './schedule-book';
 import type { AgentRecord } from './sim-agents';
-import { DESK_ERROR } from './sim-process';
 import type { World } from './world';
 
 /** What the checks need to know of what befell a history. */
@@ -127,7 +126,6 @@ export class FinalChecks {
   private checkHealth(run: Run, { agents }: ScheduleScript): void {
     const code = run.outcome?.error?.code ?? 'internal';
     this.world.tally.add(`failed ${code}`);
-    if (this.isOfDesk(run)) return;
     if (NEVER.has(code)) {
       this.world.violations.add('I13', run.id, `failed with ${code}: ${run.outcome?.error?.message ?? ''}`);
       return;
@@ -149,13 +147,6 @@ export class FinalChecks {
   private checkSilence({ id, host, finishedAt }: Run): void {
     if (host !== null && finishedAt && !this.world.hosts.wasHeard(host, LOST_AFTER_MS, finishedAt)) return;
     this.world.violations.add('I13', id, `failed with host_lost, but ${host ?? 'no host'} was heard of just before`);
-  }
-
-  /** The desk hands on what its file system says as it is: a run that cannot open its room fails with that, at once. */
-  private isOfDesk({ outcome }: Run): boolean {
-    const error = outcome?.error;
-    if (!error?.message.includes(DESK_ERROR)) return false;
-    return error.code === 'internal' || error.code === 'teardown_failed';
   }
 
   private isExcused(code: ErrorCode): boolean {

@@ -203,11 +203,8 @@ function never<T>(): Promise<T> {
   return new Promise<T>(() => undefined);
 }
 
-/** In the words of a file system: the desk hands them on as they are. */
-export const DESK_ERROR = 'EIO: i/o error (desk)';
-
 function unreachable(port: Port): Error {
-  if (port === 'desk') return new Error(DESK_ERROR);
+  if (port === 'desk') return new AppError('start_failed', 'EMFILE: too many open files', { retryable: true });
   if (port === 'queue' || port === 'clocks') return new Error('Redis did not answer');
   const isEngine = port === 'runtime' || port === 'channel';
   return new AppError(isEngine ? 'engine_unreachable' : 'store_unreachable', `no answer (${port})`, {

@@ -7,6 +7,7 @@ import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { TEAM_SOCKET_DIR } from '@crewtab/domain/ports/runtime';
 import type { TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
+import { translated } from '@crewtab/domain/system-errors';
 import { BRIDGE_NAME, putBridge, putLink, SOCKET_NAME, targetOf } from './room-folder';
 import { serve, type Answer } from './team-socket';
 
@@ -40,7 +41,23 @@ export class UnixTeamDesk implements TeamDesk {
     this.rootDir = shortEnough(options.rootDir);
   }
 
-  async open(runId: string, answer: Answer): Promise<TeamRoom> {
+  open(runId: string, answer: Answer): Promise<TeamRoom> {
+    return translated('start_failed', () => this.openRoom(runId, answer), "the team's socket could not be made: ");
+  }
+
+  async list(): Promise<string[]> {
+    const folders = await readdir(this.rootDir).catch(noneIfAbsent);
+    const runIds = await Promise.all(
+      folders.map((folder) => readFile(join(this.rootDir, folder, RUN_FILE), 'utf8').catch(() => null)),
+    );
+    return runIds.filter((runId) => runId !== null);
+  }
+
+  async remove(runId: string): Promise<void> {
+    await effect('desk.folder.remove', () => rm(this.folderOf(runId), { recursive: true, force: true }));
+  }
+
+  private async openRoom(runId: string, answer: Answer): Promise<TeamRoom> {
     const socketDir = this.folderOf(runId);
     // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
     await effect('desk.root.make', () => mkdir(this.rootDir, { recursive: true, mode: 0o700 }));
@@ -62,8 +79,13 @@ export class UnixTeamDesk implements TeamDesk {
     await effect('desk.socket.listen', () => listen(server, socketPath));
     // Such as no file descriptor for one more connection: the bridge tries again, and the worker goes on.
     server.on('error', (error) => this.options.logger.warn({ runId, error: error.message }, 'team socket'));
-    await effect('desk.socket.open-to-agents', () => chmod(socketPath, 0o666));
-    await putLink(socketDir, ownName);
+    try {
+      await effect('desk.socket.open-to-agents', () => chmod(socketPath, 0o666));
+      await putLink(socketDir, ownName);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
     const watch = setInterval(() => void this.mendLink(runId, socketDir, ownName), MEND_EVERY_MS).unref();
     const seenAt = this.options.seenAt?.(socketDir) ?? TEAM_SOCKET_DIR;
     return {
@@ -79,18 +101,6 @@ export class UnixTeamDesk implements TeamDesk {
         for (const socket of sockets) socket.destroy();
       },
     };
-  }
-
-  async list(): Promise<string[]> {
-    const folders = await readdir(this.rootDir).catch(noneIfAbsent);
-    const runIds = await Promise.all(
-      folders.map((folder) => readFile(join(this.rootDir, folder, RUN_FILE), 'utf8').catch(() => null)),
-    );
-    return runIds.filter((runId) => runId !== null);
-  }
-
-  async remove(runId: string): Promise<void> {
-    await effect('desk.folder.remove', () => rm(this.folderOf(runId), { recursive: true, force: true }));
   }
 
   /**

@@ -48,6 +48,16 @@ describe('UnixTeamDesk', () => {
 
   const call: TeamCall = { id: 'c1', agent: 'lead', tool: 'delegate', arguments: { agent: 'writer', task: 'x' } };
 
+  it('says why a socket could not be made', async () => {
+    await writeFile(join(rootDir, 'file'), '');
+    const blocked = new UnixTeamDesk({ rootDir: join(rootDir, 'file'), bridgeSource: '', logger: silentLogger });
+    await expect(blocked.open('run-1', () => Promise.resolve({ text: '' }))).rejects.toMatchObject({
+      code: 'start_failed',
+      message: expect.stringMatching(/^the team's socket could not be made: E/) as string,
+      retryable: false,
+    });
+  });
+
   it('carries calls and answers, and refuses what is no call', async () => {
     const calls: TeamCall[] = [];
     const room = await open((asked): Promise<TeamAnswer> => {
