@@ -127,8 +127,20 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'libs/domain/runs/decide.ts',
-        search: 'return new Date(Math.min(patienceMs, latestMs));',
-        replace: 'return new Date(Math.max(patienceMs, latestMs && 0));',
+        search: 'Math.min(begunMs + policy.teardownPatienceMs, latestMs)',
+        replace: 'Math.max(begunMs + policy.teardownPatienceMs, latestMs && 0)',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'patience-counts-when-nobody-tried',
+    breaks: 'A success whose worker died is given up at the first small fault of the one that takes over (I13).',
+    edits: [
+      {
+        file: 'libs/domain/runs/decide.ts',
+        search: 'new Date(Math.max(ownMs, Math.min(',
+        replace: 'new Date(Math.min(Infinity, Math.min(',
       },
     ],
     caughtBy: unit('libs/domain/runs/decide.spec.ts'),

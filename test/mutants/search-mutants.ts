@@ -34,7 +34,7 @@ export const SEARCH_MUTANTS: readonly Mutant[] = [
         file: DECIDE,
         search: 'if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
         replace:
-          'if (failedAttempts > 0 && !patienceEndsAt) return waitUntil(null);\n  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
+          'if (run.teardown.failedAttempts > 0 && !patienceEndsAt) return waitUntil(null);\n  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
       },
     ],
     caughtBy: search,

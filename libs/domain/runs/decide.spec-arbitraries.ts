@@ -58,6 +58,7 @@ export function anyObservation(): fc.Arbitrary<Observation> {
     ),
     openDelegations: fc.nat({ max: 2 }),
     nextTeardownAt: fc.option(instant),
+    teardownFailedAt: fc.option(instant),
   });
 }
 

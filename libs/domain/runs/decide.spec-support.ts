@@ -93,6 +93,7 @@ export function seen(
     promptWrite: { status: 'idle' },
     openDelegations: 0,
     nextTeardownAt: null,
+    teardownFailedAt: null,
     ...rest,
   };
 }

@@ -237,27 +237,40 @@ describe('decide', () => {
     [
       'tearing down: a pending success waits no longer than its patience',
       failedTeardown(30_000),
-      seen({ nextTeardownAt: LATER }),
+      failing(29_000),
       'wait 30000',
     ],
-    ['tearing down: patience is over', failedTeardown(60_000), seen({ nextTeardownAt: LATER }), 'fail_teardown'],
+    ['tearing down: patience is over', failedTeardown(60_000), failing(59_000), 'fail_teardown'],
     [
       'tearing down: its patience ends with the grace after the deadline',
-      { ...failedTeardown(30_000), deadlineAt: new Date(NOW.getTime() - 4_000) },
-      seen({ nextTeardownAt: LATER }),
+      { ...failedTeardown(30_000), deadlineAt: ago(4_000) },
+      failing(29_000),
       'wait 1000',
     ],
     [
       'tearing down: the grace after the deadline is over',
-      { ...failedTeardown(30_000), deadlineAt: new Date(NOW.getTime() - 5_000) },
-      seen({ nextTeardownAt: LATER }),
+      { ...failedTeardown(30_000), deadlineAt: ago(5_000) },
+      failing(29_000),
       'fail_teardown',
     ],
     [
       'tearing down: a success that was found after its deadline has the grace from then on',
-      { ...failedTeardown(2_000), deadlineAt: new Date(NOW.getTime() - 600_000) },
-      seen({ nextTeardownAt: LATER }),
+      { ...failedTeardown(2_000), deadlineAt: ago(600_000) },
+      failing(2_000),
       'wait 3000',
+    ],
+    ['tearing down: patience is over, and whoever takes over tries', failedTeardown(60_000), seen(), 'tear_down 0'],
+    [
+      'tearing down: patience is over, and whoever took over has the grace from its own first failure',
+      { ...failedTeardown(60_000), deadlineAt: ago(600_000) },
+      failing(1_000),
+      'wait 4000',
+    ],
+    [
+      'tearing down: whoever took over has had the grace',
+      { ...failedTeardown(60_000), deadlineAt: ago(600_000) },
+      failing(5_000),
+      'fail_teardown',
     ],
     [
       'tearing down: already terminal, patience does not matter',
@@ -314,10 +327,23 @@ describe('decide', () => {
   });
 });
 
+function ago(ms: number): Date {
+  return new Date(NOW.getTime() - ms);
+}
+
+/** Attempts of this worker have failed since then. */
+function failing(agoMs: number): Observation {
+  return seen({ nextTeardownAt: LATER, teardownFailedAt: ago(agoMs) });
+}
+
 function failedTeardown(agoMs: number): Run {
-  const begunAt = new Date(NOW.getTime() - agoMs);
   return {
     ...tearingDown,
-    teardown: { begunAt, failedAttempts: 2, error: { code: 'teardown_failed', message: 'busy' }, receipt: null },
+    teardown: {
+      begunAt: ago(agoMs),
+      failedAttempts: 2,
+      error: { code: 'teardown_failed', message: 'busy' },
+      receipt: null,
+    },
   };
 }

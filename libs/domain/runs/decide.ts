@@ -94,9 +94,8 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
 }
 
 function decideTearingDown(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
-  const { failedAttempts, error } = run.teardown;
-  const isPendingSuccess = run.status === 'running' && failedAttempts > 0;
-  const patienceEndsAt = isPendingSuccess ? endOfPatience(run, policy) : null;
+  const { error } = run.teardown;
+  const patienceEndsAt = run.status === 'running' ? endOfPatience(run, observation.teardownFailedAt, policy) : null;
   if (patienceEndsAt && patienceEndsAt <= now) {
     return {
       kind: 'fail_teardown',
@@ -114,13 +113,17 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
   return { kind: 'tear_down', graceMs: wasCutShort ? policy.stopGraceMs : 0 };
 }
 
-/** The deadline bounds the teardown of a success as well: it is given the stop grace beyond it, as other ends are. */
-function endOfPatience({ deadlineAt, teardown: { begunAt } }: Run, policy: RunPolicy): Date | null {
-  if (!begunAt) return null;
-  const patienceMs = begunAt.getTime() + policy.teardownPatienceMs;
-  // Whoever adopts a run that had ended in time may come after its deadline.
-  const latestMs = Math.max(begunAt.getTime(), deadlineAt?.getTime() ?? Infinity) + policy.stopGraceMs;
-  return new Date(Math.min(patienceMs, latestMs));
+/**
+ * When the success of a run is given up whose teardown fails; null before an attempt of this worker has failed. The deadline
+ * bounds it as well: it is given the stop grace beyond it, as other ends are. So is whoever takes over, however long nobody
+ * had tried: one small fault must not end a run that is well (I13).
+ */
+function endOfPatience({ deadlineAt, teardown }: Run, failedAt: Date | null, policy: RunPolicy): Date | null {
+  if (failedAt === null || teardown.begunAt === null) return null;
+  const begunMs = teardown.begunAt.getTime();
+  const latestMs = Math.max(begunMs, deadlineAt?.getTime() ?? Infinity) + policy.stopGraceMs;
+  const ownMs = failedAt.getTime() + Math.min(policy.stopGraceMs, policy.teardownPatienceMs);
+  return new Date(Math.max(ownMs, Math.min(begunMs + policy.teardownPatienceMs, latestMs)));
 }
 
 /** The id of the leader's turn on the wire; deterministic, so that a reply is recognized after adoption. */

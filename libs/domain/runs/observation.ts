@@ -16,6 +16,8 @@ export interface Observation {
   readonly catchingUpUntil?: Date | null;
   /** Earliest next attempt after a failed teardown; null = at once. */
   readonly nextTeardownAt: Date | null;
+  /** When an attempt of this very worker to tear down first failed; null = none has. */
+  readonly teardownFailedAt: Date | null;
 }
 
 export interface AgentObservation {

@@ -13,6 +13,8 @@ export interface HeldRun {
   readonly logger: Logger;
   /** Earliest next teardown attempt; in memory only, since trying early after adoption is right. */
   nextTeardownAt: Date | null;
+  /** When a teardown of this worker first failed. */
+  teardownFailedAt: Date | null;
   /** Lets the loop look again. */
   wake(): void;
 }

@@ -91,13 +91,14 @@ export class RunCrew {
     deployer.start();
   }
 
-  observe(held: { readonly run: Run; readonly nextTeardownAt: Date | null }): Observation {
+  observe(held: { readonly run: Run } & Pick<Observation, 'nextTeardownAt' | 'teardownFailedAt'>): Observation {
     return {
       agents: held.run.plan.agents.map((agent) => this.observeAgent(agent)),
       promptWrite: this.promptWrite,
       openDelegations: this.delegations.openCount,
       catchingUpUntil: this.options.isAdopted ? this.catchingUpUntil(held.run) : null,
       nextTeardownAt: held.nextTeardownAt,
+      teardownFailedAt: held.teardownFailedAt,
     };
   }
 

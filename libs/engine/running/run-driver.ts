@@ -45,7 +45,7 @@ export class RunDriver {
       wake();
     };
     const crew = new RunCrew(deps, { run, claim, installationId, isAdopted, logger, wake, onFailure });
-    this.held = { run, claim, host, crew, logger, nextTeardownAt: null, wake };
+    this.held = { run, claim, host, crew, logger, nextTeardownAt: null, teardownFailedAt: null, wake };
   }
 
   get claim(): Claim {

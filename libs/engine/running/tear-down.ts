@@ -27,7 +27,9 @@ export async function tearDown(deps: EngineDeps, held: HeldRun, graceMs: number)
   held.run = await deps.store.recordTeardownFailure(held.claim, attempt.failure, attempt.removed);
   const { failedAttempts } = held.run.teardown;
   const delayMs = backoffMs(failedAttempts, deps.options.teardownBackoffMs.first, deps.options.teardownBackoffMs.cap);
-  held.nextTeardownAt = new Date(deps.clock.now().getTime() + delayMs);
+  const now = deps.clock.now();
+  held.nextTeardownAt = new Date(now.getTime() + delayMs);
+  held.teardownFailedAt ??= now;
   held.logger.error(
     { code: attempt.failure.code, error: attempt.failure.message, failedAttempts, delayMs },
     'teardown failed',

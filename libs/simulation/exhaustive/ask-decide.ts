@@ -72,6 +72,8 @@ function observationOf(worker: Worker): Observation {
     promptWrite: writeOf(worker),
     openDelegations: 0,
     nextTeardownAt: worker.isBackingOff ? FUTURE : null,
+    // It fails as long ago as one likes: its patience may be over with any attempt.
+    teardownFailedAt: worker.isBackingOff ? PAST : null,
   };
 }
 
