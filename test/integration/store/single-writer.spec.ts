@@ -6,6 +6,9 @@ import { StoreFixture } from './store-fixture';
 /** Short for a process that stands still, and long for one that only waits for its turn on a busy machine. */
 const SILENCE_LIMIT_MS = { standingStill: 300, busy: 2_000 } as const;
 
+/** Every session that is idle in a transaction is ended after 15 s: this limit must have come first. */
+const WITHIN_MS = 10_000;
+
 let fixture: StoreFixture;
 /** As two processes have them. */
 let ours: Database;
@@ -50,7 +53,7 @@ it('loses the lock to others when it stands still, and says that it did', async 
     ours,
     'silent',
     // A process that is stopped gives no signs either.
-    async () => void (await eventually(() => tryTheirs('silent'))),
+    async () => void (await eventually(() => tryTheirs('silent'), { timeoutMs: WITHIN_MS })),
     { silenceLimitMs: SILENCE_LIMIT_MS.standingStill, signEveryMs: 3_600_000 },
   );
   await expect(standingStill).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
