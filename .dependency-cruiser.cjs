@@ -15,7 +15,7 @@ function onlyIn(name, packages, home) {
   };
 }
 
-/** Arrows point inward: apps → engine and adapters → domain. docs/architecture.md says why. */
+/** Arrows point inward: apps → orchestrator and adapters → domain. docs/architecture.md says why. */
 module.exports = {
   forbidden: [
     {
@@ -33,11 +33,11 @@ module.exports = {
       to: { pathNot: '^libs/domain/' },
     },
     {
-      name: 'engine-imports-domain-only',
+      name: 'orchestrator-imports-domain-only',
       severity: 'error',
-      comment: 'The engine talks to ports.',
-      from: { path: '^libs/engine/', pathNot: spec },
-      to: { path: '^(libs|apps|images|test)/|node_modules/', pathNot: '^libs/(domain|engine)/' },
+      comment: 'The orchestrator talks to ports.',
+      from: { path: '^libs/orchestrator/', pathNot: spec },
+      to: { path: '^(libs|apps|images|test)/|node_modules/', pathNot: '^libs/(domain|orchestrator)/' },
     },
     {
       name: 'adapters-import-domain-only',
@@ -49,7 +49,7 @@ module.exports = {
     {
       name: 'supporting-libraries-import-domain-only',
       severity: 'error',
-      comment: 'Settings, logs and local services are used by the apps; they know no adapter and no engine.',
+      comment: 'Settings, logs and local services are used by the apps; they know no adapter and no orchestrator.',
       from: { path: '^libs/(config|failpoints|observability|local-services)/', pathNot: spec },
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
     },
@@ -62,11 +62,11 @@ module.exports = {
       to: { path: '(^|node_modules/)(@nestjs|nestjs-[^/]+)/' },
     },
     {
-      name: 'testing-imports-domain-only',
+      name: 'fakes-import-domain-only',
       severity: 'error',
       comment: 'Fakes and contract suites must not lean on what they stand in for.',
-      from: { path: '^libs/testing/', pathNot: spec },
-      to: { path: '^(libs|apps|images|test)/', pathNot: '^libs/(domain|testing)/' },
+      from: { path: '^test/(fakes|contracts)/', pathNot: spec },
+      to: { path: '^(libs|apps|images|test)/', pathNot: '^(libs/domain|test/fakes|test/contracts)/' },
     },
     {
       name: 'no-testing-in-production',
@@ -74,18 +74,18 @@ module.exports = {
       comment: 'The product never runs on fakes.',
       from: {
         path: '^(apps|libs|images)/',
-        pathNot: [spec, '^libs/testing/', '^libs/simulation/', '^images/testing/', '/testing/'],
+        pathNot: [spec, '^images/testing/'],
       },
-      to: { path: '^(libs/testing|libs/simulation|images/testing|test)/' },
+      to: { path: '^(images/testing|test)/' },
     },
     {
-      name: 'simulation-imports-engine-and-fakes-only',
+      name: 'simulation-imports-orchestrator-and-fakes-only',
       severity: 'error',
-      comment: 'The simulator runs the real engine and protocols on fakes: no adapter that reaches the world.',
-      from: { path: '^libs/simulation/' },
+      comment: 'The simulator runs the real orchestrator and protocols on fakes: no adapter that reaches the world.',
+      from: { path: '^test/simulation/' },
       to: {
         path: '^(libs|apps|images|test)/',
-        pathNot: '^libs/(domain|engine|testing|protocol-acp|protocol-command|simulation)/',
+        pathNot: '^(libs/(domain|orchestrator|protocol-acp|protocol-command)|test/(fakes|simulation))/',
       },
     },
     {
@@ -126,7 +126,7 @@ module.exports = {
       name: 'no-dev-packages-in-production',
       severity: 'error',
       comment: 'A server is installed without development dependencies. Types are gone by then.',
-      from: { path: '^(apps|libs)/', pathNot: [spec, '^libs/testing/'] },
+      from: { path: '^(apps|libs)/', pathNot: [spec] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm'], pathNot: 'node_modules/@types/' },
     },
     {

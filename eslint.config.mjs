@@ -113,7 +113,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.spec.ts', 'test/**/*.ts', 'libs/testing/**/*.ts'],
+    files: ['**/*.spec.ts', 'test/**/*.ts', 'test/fakes/**/*.ts'],
     rules: {
       // expect(object.method) hands methods over without calling them.
       '@typescript-eslint/unbound-method': 'off',

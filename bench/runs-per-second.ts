@@ -4,10 +4,10 @@ import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
-import type { FakeProgram } from '@crewtab/testing/runtime/fake-agent';
-import { FakeRuntime } from '@crewtab/testing/runtime/fake-runtime';
-import { FakeTeamDesk } from '@crewtab/testing/runtime/fake-team-desk';
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
+import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
+import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
+import { silentLogger } from '@test/fakes/silent-logger';
 import { Queue, Worker } from 'bullmq';
 import { startWorker, type RunningWorker } from '../apps/worker/src/worker';
 import type { Bench, BenchContext, Figure } from './harness/bench';
@@ -74,7 +74,7 @@ class OurWorker {
       encryptionKey: ENCRYPTION_KEY,
       runtime: { kind: 'docker', dockerHost: '', dataDir: '' },
       agents: { handshakeTimeoutMs: 60_000, stopGraceMs: 5_000, inputTimeoutMs: 60_000, outputLimitBytes: 1_000_000 },
-      teardownPatienceMs: 60_000,
+      teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: CONCURRENCY,
       hostName: null,
@@ -86,7 +86,7 @@ class OurWorker {
     const workplace = {
       runtime: new FakeRuntime({ programFor: () => answeringAgent() }),
       protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
-      desk: new FakeTeamDesk(),
+      toolServer: new FakeToolServer(),
     };
     const worker = await startWorker(config, workplace, silentLogger);
     const queue = BullmqRunQueue.open(queueSettings({ redisUrl, logger: silentLogger }));

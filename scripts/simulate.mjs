@@ -9,7 +9,7 @@ const log = (line) => console.log(`· ${line}`);
 try {
   await ensureInstalled({ log });
   await ensureBuilt({ log });
-  const { main } = await import(pathToFileURL(join(projectFolder, 'dist/libs/simulation/main.js')));
+  const { main } = await import(pathToFileURL(join(projectFolder, 'dist/test/simulation/main.js')));
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;

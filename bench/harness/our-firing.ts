@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
-import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
-import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
-import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
-import { SystemClock } from '@crewtab/engine/system-clock';
-import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
+import { fireDueSchedules } from '@crewtab/orchestrator/firing/fire-due-schedules';
+import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
+import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
 import { BullmqRunQueue, openQueue, type RunsQueue, type TicksQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { RUNS_QUEUE, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
 import { shareCalls } from '@crewtab/queue-bullmq/processors/share-calls';
 import { TICKS_AT_ONCE } from '@crewtab/queue-bullmq/processors/ticks.processor';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import { silentLogger } from '@test/fakes/silent-logger';
 import { Worker } from 'bullmq';
 import type { BenchContext } from './bench';
 import { DAY_MS, DueInstant, until } from './due-instant';
@@ -43,7 +43,7 @@ export class OurFiring {
   private readonly ticks: TicksQueue;
   private readonly runs: RunsQueue;
   private readonly queue: BullmqRunQueue;
-  private readonly clocks: BullmqAlarmClocks;
+  private readonly jobSchedulers: BullmqJobSchedulers;
   private readonly timer: FiringTimer;
   private readonly ticksWorker: Worker;
   private ids: string[] = [];
@@ -61,13 +61,13 @@ export class OurFiring {
     this.ticks = openQueue(TICKS_QUEUE, { ...settings, producerOptions: { ...settings.producerOptions, ...timed } });
     this.runs = openQueue(RUNS_QUEUE, settings);
     this.queue = new BullmqRunQueue(this.runs, settings);
-    this.clocks = new BullmqAlarmClocks(this.ticks);
+    this.jobSchedulers = new BullmqJobSchedulers(this.ticks);
     const fires = observe(stored.store.fires, (one) => this.committed.push(one));
     const deps: FiringDeps = {
       fires,
       runs: stored.store.runs,
       queue: this.queue,
-      clocks: this.clocks,
+      jobSchedulers: this.jobSchedulers,
       clock: new SystemClock(),
       logger: silentLogger,
     };
@@ -90,7 +90,7 @@ export class OurFiring {
     firing.ids = await firing.stored.addSchedules({ count: counts.due, prompt, nextFireAt: null });
     firing.due.at = Date.now() + DAY_MS;
     const idle = await firing.stored.addSchedules({ count: counts.idle, prompt, nextFireAt: null });
-    await firing.setClocks(idle);
+    await firing.setJobSchedulers(idle);
     await firing.stored.sql('UPDATE schedules SET clock_version = spec_version');
     await firing.stored.sql('VACUUM ANALYZE schedules');
     await firing.timer.start();
@@ -104,7 +104,7 @@ export class OurFiring {
     this.ticksDone = 0;
     const dueAt = Date.now() + leadMs;
     this.due.at = dueAt;
-    await this.setClocks(ids);
+    await this.setJobSchedulers(ids);
     await this.stored.sql(
       `UPDATE schedules SET next_fire_at = $1, following_fire_at = $1::timestamptz + interval '1 day' WHERE id = ANY($2)`,
       [new Date(dueAt), ids],
@@ -135,8 +135,8 @@ export class OurFiring {
     return this.committed.filter(({ rows }) => rows > 0);
   }
 
-  private setClocks(ids: readonly string[]): Promise<void> {
-    return this.clocks.set(ids.map((scheduleId) => ({ scheduleId, cron: '0 0 1 1 *', timezone: 'UTC' })));
+  private setJobSchedulers(ids: readonly string[]): Promise<void> {
+    return this.jobSchedulers.set(ids.map((scheduleId) => ({ scheduleId, cron: '0 0 1 1 *', timezone: 'UTC' })));
   }
 
   /** What was timed must really be in the table. */

@@ -2,15 +2,15 @@ import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from '@crewtab/engine/running/engine-options';
-import { RunHolder } from '@crewtab/engine/running/run-holder';
-import { SystemClock } from '@crewtab/engine/system-clock';
+import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
+import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import { silentLogger } from '@test/fakes/silent-logger';
 import type { BenchContext } from './bench';
 import type { EngineTrace, Span } from './engine-trace';
 import { rememberInstallation } from './leftovers';
@@ -47,13 +47,13 @@ export class OurRuns {
       queueSettings({ redisUrl: context.redisUrl, prefix: 'bench-runs', logger: silentLogger }),
     );
     this.runtime = new DockerRuntime({ dockerHost: context.dockerHost });
-    const deps: EngineDeps = {
+    const deps: OrchestratorDeps = {
       store: this.observeStore(stored.store.runs),
       runtime: watchAgents(this.runtime, trace),
       protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
       queue: this.queue,
       delegations: stored.store.delegations,
-      desk: null,
+      toolServer: null,
       clock: new SystemClock(),
       logger: silentLogger,
       options: DEFAULT_ENGINE_OPTIONS,

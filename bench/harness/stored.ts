@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import { silentLogger } from '@test/fakes/silent-logger';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { applyMigrations } from '@crewtab/store-prisma/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';

@@ -7,21 +7,21 @@ import { compileAgent } from '../build/compile-agent';
 import { readLines } from '../demo-agent/lines';
 import type { McpServerSpec } from '../demo-agent/mcp-client';
 
-export interface TeamCall {
+export interface ToolCall {
   readonly id: string;
   readonly agent: string;
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
-export type TeamAnswer = { readonly text: string } | { readonly error: string };
+export type ToolAnswer = { readonly text: string } | { readonly error: string };
 
 /** The worker's end of the team socket, on a real unix socket that can be taken down and brought back. */
 export class TeamServer {
   /** Every line received, repetitions included. */
-  readonly calls: TeamCall[] = [];
+  readonly calls: ToolCall[] = [];
   /** null leaves a call unanswered. */
-  answer: (call: TeamCall) => TeamAnswer | null = () => ({ text: 'done' });
+  answer: (call: ToolCall) => ToolAnswer | null = () => ({ text: 'done' });
   private server: Server | null = null;
   private readonly sockets = new Set<Socket>();
   private readonly watchers = new Set<() => void>();
@@ -78,12 +78,12 @@ export class TeamServer {
     socket.on('close', () => this.sockets.delete(socket));
     readLines(
       socket,
-      (line) => this.receive(socket, JSON.parse(line) as TeamCall),
+      (line) => this.receive(socket, JSON.parse(line) as ToolCall),
       () => undefined,
     );
   }
 
-  private receive(socket: Socket, call: TeamCall): void {
+  private receive(socket: Socket, call: ToolCall): void {
     this.calls.push(call);
     const answer = this.answer(call);
     if (answer) socket.write(`${JSON.stringify({ id: call.id, ...wireForm(answer) })}\n`);
@@ -98,6 +98,6 @@ export async function startTeamServer(): Promise<TeamServer> {
   return server;
 }
 
-function wireForm(answer: TeamAnswer): object {
+function wireForm(answer: ToolAnswer): object {
   return 'error' in answer ? { error: { message: answer.error } } : { result: answer };
 }

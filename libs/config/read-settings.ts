@@ -33,15 +33,29 @@ export function readSettings<N extends SettingName>(
   check: (values: SettingValues<N>) => readonly SettingProblem[] = () => [],
 ): SettingValues<N> {
   const shape = Object.fromEntries(names.map((name) => [name, SETTINGS[name].schema]));
-  const given = Object.fromEntries(
-    names.map((name) => [name, environment[name]?.trim() ? environment[name] : undefined]),
-  );
+  const given = Object.fromEntries(names.map((name) => [name, valueOf(environment, name)]));
   const parsed = z.object(shape).safeParse(given);
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => toProblem(issue, given)));
   const values = parsed.data as SettingValues<N>;
   const contradictions = check(values);
   if (contradictions.length > 0) throw new ConfigError(contradictions);
   return values;
+}
+
+/** One sentence for each variable that is read under the name it had in an earlier version. */
+export function describeFormerNames(environment: Environment = process.env): string[] {
+  const settings = Object.entries<{ readonly formerName: string | null }>(SETTINGS);
+  return settings.flatMap(([name, { formerName }]) =>
+    formerName !== null && environment[formerName]?.trim()
+      ? [`${formerName} is now ${name}: the old name still works, and a later version drops it`]
+      : [],
+  );
+}
+
+function valueOf(environment: Environment, name: SettingName): string | undefined {
+  const { formerName } = SETTINGS[name];
+  const names = formerName === null ? [name] : [name, formerName];
+  return names.map((one) => environment[one]).find((value) => value?.trim());
 }
 
 function toProblem(issue: z.core.$ZodIssue, given: Environment): SettingProblem {

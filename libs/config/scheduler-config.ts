@@ -14,8 +14,8 @@ export interface SchedulerConfig {
     readonly encryptionKey: Uint8Array;
   };
   readonly timeouts: TimeoutSettings;
-  /** How long a worker host may give no sign of life before its runs are lost. */
-  readonly hosts: { readonly silenceLimitMs: number };
+  /** How long a worker host may give no heartbeat before its runs are lost. */
+  readonly hosts: { readonly hostTimeoutMs: number };
   readonly runtime: { readonly kind: RuntimeKind };
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
@@ -37,7 +37,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
       'CREWTAB_BULLBOARD_WRITABLE',
       'SCHEDULE_TIMEOUT',
       'SCHEDULE_TIMEOUT_MAX',
-      'HOST_SILENCE_LIMIT',
+      'HOST_UNRESPONSIVE_LIMIT',
       'CREWTAB_RUNTIME',
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
@@ -50,7 +50,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     redis: { url: values.REDIS_URL },
     access: { firstApiKey: values.CREWTAB_API_KEY, encryptionKey: values.CREWTAB_ENCRYPTION_KEY },
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
-    hosts: { silenceLimitMs: values.HOST_SILENCE_LIMIT },
+    hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
     runtime: { kind: values.CREWTAB_RUNTIME },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,

@@ -11,23 +11,26 @@ export interface Setting<T = unknown> {
   readonly isRequired: boolean;
   /** Its value never appears in a message. */
   readonly isSecret: boolean;
+  /** The variable that held it in earlier versions, and still does where the new one is not set; null: none. */
+  readonly formerName: string | null;
   /** Reads the text; undefined when the variable is not set or empty. */
   readonly schema: z.ZodType<T, string | undefined>;
 }
 
-interface SettingWords {
+interface SettingDescription {
   readonly description: string;
   readonly example: string;
   readonly isSecret?: boolean;
+  readonly formerName?: string;
 }
 
 /** A setting that must be there. */
-export function required<T>(words: SettingWords, schema: z.ZodType<T, string>): Setting<T> {
+export function required<T>(words: SettingDescription, schema: z.ZodType<T, string>): Setting<T> {
   return build(words, schema as z.ZodType<T, string | undefined>, { default: null, isRequired: true });
 }
 
 /** A setting that may be absent: null then. */
-export function optional<T>(words: SettingWords, schema: z.ZodType<T, string>): Setting<T | null> {
+export function optional<T>(words: SettingDescription, schema: z.ZodType<T, string>): Setting<T | null> {
   return build(
     words,
     schema.optional().transform((value) => value ?? null),
@@ -37,7 +40,7 @@ export function optional<T>(words: SettingWords, schema: z.ZodType<T, string>): 
 
 /** A setting with a default, which is read like any other value. */
 export function withDefault<T>(
-  words: Omit<SettingWords, 'example'> & { example?: string },
+  words: Omit<SettingDescription, 'example'> & { example?: string },
   value: string,
   schema: z.ZodType<T, string>,
 ): Setting<T> {
@@ -48,9 +51,10 @@ export function withDefault<T>(
 }
 
 function build<T>(
-  words: SettingWords,
+  words: SettingDescription,
   schema: z.ZodType<T, string | undefined>,
   rest: Pick<Setting, 'default' | 'isRequired'>,
 ): Setting<T> {
-  return { description: words.description, example: words.example, isSecret: words.isSecret ?? false, schema, ...rest };
+  const { description, example, isSecret = false, formerName = null } = words;
+  return { description, example, isSecret, formerName, schema, ...rest };
 }

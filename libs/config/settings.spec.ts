@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { renderEnvExample } from './env-example';
-import { ConfigError, type Environment } from './read-settings';
+import { ConfigError, describeFormerNames, type Environment } from './read-settings';
 import { loadSchedulerConfig } from './scheduler-config';
 import { SETTINGS } from './settings';
 import { loadWorkerConfig } from './worker-config';
@@ -31,7 +31,7 @@ describe('loadSchedulerConfig', () => {
       redis: { url: ENOUGH.REDIS_URL },
       access: { firstApiKey: null, encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
-      hosts: { silenceLimitMs: 300_000 },
+      hosts: { hostTimeoutMs: 300_000 },
       runtime: { kind: 'docker' },
       bullBoard: { isWritable: false },
       failpoint: null,
@@ -123,10 +123,32 @@ describe('loadSchedulerConfig', () => {
     ['CREWTAB_BULLBOARD_WRITABLE', 'yes please'],
     ['SCHEDULE_TIMEOUT', '1 hour'],
     ['SCHEDULE_TIMEOUT_MAX', '9000h'],
-    ['HOST_SILENCE_LIMIT', '14s'],
+    ['HOST_UNRESPONSIVE_LIMIT', '14s'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);
+  });
+});
+
+describe('a setting that was renamed', () => {
+  const former = { HOST_SILENCE_LIMIT: '7m' };
+
+  it('is read under its former name where the new one is not set, and says so in one sentence', () => {
+    expect(loadSchedulerConfig({ ...ENOUGH, ...former }).hosts.hostTimeoutMs).toBe(420_000);
+    expect(describeFormerNames(former)).toEqual([
+      'HOST_SILENCE_LIMIT is now HOST_UNRESPONSIVE_LIMIT: the old name still works, and a later version drops it',
+    ]);
+    expect(describeFormerNames({ HOST_UNRESPONSIVE_LIMIT: '7m', HOST_SILENCE_LIMIT: '' })).toEqual([]);
+  });
+
+  it('is read under its new name where both are set', () => {
+    const both = { ...ENOUGH, ...former, HOST_UNRESPONSIVE_LIMIT: '8m' };
+    expect(loadSchedulerConfig(both).hosts.hostTimeoutMs).toBe(480_000);
+  });
+
+  it('is refused under its new name when the value of the former one is bad', () => {
+    const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, HOST_SILENCE_LIMIT: '14s' }));
+    expect(error.problems.map((problem) => problem.name)).toEqual(['HOST_UNRESPONSIVE_LIMIT']);
   });
 });
 
@@ -140,7 +162,7 @@ describe('loadWorkerConfig', () => {
         inputTimeoutMs: 60_000,
         outputLimitBytes: 104_857_600,
       },
-      teardownPatienceMs: 60_000,
+      teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: 10,
       hostName: null,
@@ -156,7 +178,7 @@ describe('loadWorkerConfig', () => {
     ['AGENT_HANDSHAKE_TIMEOUT', '0s'],
     ['AGENT_INPUT_TIMEOUT', '0s'],
     ['AGENT_STOP_GRACE', '11m'],
-    ['TEARDOWN_PATIENCE', '2h'],
+    ['TEARDOWN_LIMIT', '2h'],
     ['AGENT_OUTPUT_LIMIT', '10k'],
     ['AGENT_OUTPUT_LIMIT', 'much'],
   ])('refuses %s=%s', (name, value) => {

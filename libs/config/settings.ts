@@ -91,11 +91,12 @@ export const SETTINGS = {
     '24h',
     duration(SECOND_MS, YEAR_MS, 'at least 1s and at most 8760h'),
   ),
-  HOST_SILENCE_LIMIT: withDefault(
+  HOST_UNRESPONSIVE_LIMIT: withDefault(
     {
       description:
-        "How long a worker host may give no sign of life before its runs end as `host_lost`; at a run's deadline 20s are enough. " +
+        "How long a worker host may give no heartbeat before its runs end as `host_lost`; at a run's deadline 20s are enough. " +
         'A Go duration. A host whose containers go on without workers (an upgrade, a restart) keeps its runs if its workers are back within it.',
+      formerName: 'HOST_SILENCE_LIMIT',
     },
     '5m',
     duration(15 * SECOND_MS, 24 * HOUR_MS, 'at least 15s and at most 24h'),
@@ -189,11 +190,12 @@ export const SETTINGS = {
     '100m',
     bytes(MEBIBYTE, 'at least 1m'),
   ),
-  TEARDOWN_PATIENCE: withDefault(
+  TEARDOWN_LIMIT: withDefault(
     {
       description:
         'How long the removal of a team that succeeded may fail before the run becomes failed (teardown_failed); the removal is tried on ' +
         'all the same. Its deadline plus AGENT_STOP_GRACE ends it too. A Go duration; 0s fails the run with the first failed attempt.',
+      formerName: 'TEARDOWN_PATIENCE',
     },
     '60s',
     duration(0, HOUR_MS, 'at most 1h'),

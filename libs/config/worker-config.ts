@@ -19,7 +19,7 @@ export interface WorkerConfig {
   /** How long its claims hold without renewal, ms. */
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
-  readonly teardownPatienceMs: number;
+  readonly teardownLimitMs: number;
   /** Runs held at the same time. */
   readonly concurrency: number;
   /** Null: the engine's own id. */
@@ -50,7 +50,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'AGENT_INPUT_TIMEOUT',
     'AGENT_STOP_GRACE',
     'AGENT_OUTPUT_LIMIT',
-    'TEARDOWN_PATIENCE',
+    'TEARDOWN_LIMIT',
     'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
   ]);
@@ -66,7 +66,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
     },
     leaseMs: values.WORKER_LEASE,
-    teardownPatienceMs: values.TEARDOWN_PATIENCE,
+    teardownLimitMs: values.TEARDOWN_LIMIT,
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,

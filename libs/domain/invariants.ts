@@ -10,7 +10,7 @@ export const INVARIANTS = {
   I5: 'An agent team gets its prompt at most once per run, counted at the agent.',
   I6: '`success` implies that the agent got the prompt and that its answer is stored.',
   I7: 'No write of a stale epoch is accepted.',
-  I8: 'Nothing that was made for a terminal run exists for longer than 30 s on a reachable host; on an unreachable one the obligation stays open and visible.',
+  I8: 'Nothing that was made for a terminal run exists for longer than 30 s on a reachable host; on an unreachable one the pending teardown stays open and visible.',
   I9: "Nothing with the installation's label lacks a run, and nothing without the label is ever touched, not even with a look-alike name.",
   I10: 'A schedule whose overlap policy is `skip`, `queue` or `replace` never has two active runs.',
   I11: "A schedule's status is a function of its runs.",

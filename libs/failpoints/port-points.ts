@@ -8,10 +8,10 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
-import type { AlarmClocks, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
-import type { TeamDesk, TeamRoom } from '@crewtab/domain/ports/team-desk';
+import type { ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
 
 /** `effect`: has a point before and after it. Anything else is the reason why the method needs none. */
 export type PointsOf<Port> = {
@@ -57,13 +57,13 @@ export const PORT_POINTS = {
     fireOne: 'effect',
     findUnplanned: READS,
     savePlanned: 'effect',
-    setAside: 'effect',
+    quarantine: 'effect',
     msUntilNextDue: READS,
     onScheduleChanged: LISTENS,
-    findUnsyncedClocks: READS,
-    markClocksSynced: 'effect',
+    findUnsyncedJobSchedulers: READS,
+    markJobSchedulersSynced: 'effect',
     countEnabled: READS,
-    listEnabledClocks: READS,
+    listEnabledJobSchedulers: READS,
     withSingleWriter: 'effect',
   } satisfies PointsOf<FireStore>,
   'delegation-store': {
@@ -100,7 +100,7 @@ export const PORT_POINTS = {
     noteWorker: 'effect',
     forgetWorker: 'effect',
     readmit: 'effect',
-    claimObligations: 'effect',
+    claimPendingTeardowns: 'effect',
     noteScheduler: 'effect',
     forgetScheduler: 'effect',
     endLostRuns: 'effect',
@@ -137,21 +137,21 @@ export const PORT_POINTS = {
     offerRuns: 'effect',
     wakeHost: 'effect',
   } satisfies PointsOf<RunQueue>,
-  'alarm-clocks': {
+  'job-schedulers': {
     set: 'effect',
     remove: 'effect',
     count: READS,
     list: READS,
-  } satisfies PointsOf<AlarmClocks>,
-  'team-desk': {
+  } satisfies PointsOf<JobSchedulers>,
+  'tool-server': {
     open: 'effect',
     list: READS,
     remove: 'effect',
-  } satisfies PointsOf<TeamDesk>,
-  'team-room': {
+  } satisfies PointsOf<ToolServer>,
+  'tool-session': {
     serverFor: { none: 'only answers' },
     close: LETS_GO,
-  } satisfies PointsOf<TeamRoom>,
+  } satisfies PointsOf<ToolSession>,
 } as const;
 
 export type PortName = keyof typeof PORT_POINTS;

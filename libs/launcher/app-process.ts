@@ -21,7 +21,7 @@ export interface AppOptions {
 
 /**
  * One of Crewtab's processes, in a process group of its own: a Ctrl-C at the terminal reaches only the launcher, which
- * stops things in order. It ends by itself when the launcher is gone (parent-guard).
+ * stops things in order. It ends by itself when the launcher is gone (parent-watchdog).
  */
 export class AppProcess {
   private readonly lines: string[] = [];
@@ -47,7 +47,7 @@ export class AppProcess {
     await mkdir(options.logDir, { recursive: true });
     const child = spawn(
       process.execPath,
-      ['--enable-source-maps', '--require', join(__dirname, 'parent-guard.js'), options.program],
+      ['--enable-source-maps', '--require', join(__dirname, 'parent-watchdog.js'), options.program],
       {
         env: options.env,
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

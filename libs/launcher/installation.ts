@@ -57,7 +57,7 @@ export class Started {
   }
 }
 
-/** Starts everything that is not there yet. @throws LocalServiceError with one line and how to mend it */
+/** Starts everything that is not there yet. @throws LocalServiceError with one line and how to repair it */
 export async function startInstallation(
   env: NodeJS.ProcessEnv,
   started: Started,

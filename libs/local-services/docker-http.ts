@@ -91,11 +91,11 @@ async function readAnswer(response: IncomingMessage, onChunk?: (text: string) =>
     onChunk?.(String(chunk));
   }
   const status = response.statusCode ?? 0;
-  if (status >= 400) throw new DockerHttpError(status, engineWords(text));
+  if (status >= 400) throw new DockerHttpError(status, engineMessage(text));
   return text;
 }
 
-function engineWords(text: string): string {
+function engineMessage(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && 'message' in value) return String(value.message);

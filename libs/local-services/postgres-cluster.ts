@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PostgresHome } from './postgres-account';
 import { commandLineOf, identifyProcess } from './process-identity';
-import { stopProcess, type StopPlan } from './guarded-server';
+import { stopProcess, type StopPlan } from './supervised-server';
 import { LocalServiceError, messageOf, systemErrorCode } from './service-error';
 
 const run = promisify(execFile);
@@ -74,7 +74,7 @@ async function initialise(home: PostgresHome, draft: string, passwordFile: strin
   } catch (error) {
     throw new LocalServiceError(
       `Postgres could not make its data folder: ${lastLine(messageOf(error))}`,
-      'mend what it says, or use a Postgres of your own: DATABASE_URL=postgresql://… npm start',
+      'repair what it says, or use a Postgres of your own: DATABASE_URL=postgresql://… npm start',
       error,
     );
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Client, escapeIdentifier } from 'pg';
 import { claimFolder } from './data-folder';
 import { findFreePort } from './free-port';
-import { GuardedServer, stopLeftover, type StopPlan } from './guarded-server';
+import { SupervisedServer, stopLeftover, type StopPlan } from './supervised-server';
 import { settlePostgresHome, type PostgresHome } from './postgres-account';
 import { findPostgresBinaries } from './postgres-binaries';
 import { clearPidFile, clusterFolder, ensureCluster, ensurePassword, isReady, POSTGRES_USER } from './postgres-cluster';
@@ -45,7 +45,7 @@ const FAST_SHUTDOWN: StopPlan = [
  */
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const claim = await claimFolder(options.dataDir, 'the Postgres data');
-  let server: GuardedServer | undefined;
+  let server: SupervisedServer | undefined;
   try {
     const home = await settlePostgresHome(options.dataDir, await findPostgresBinaries(), options.log);
     if (await stopLeftover(options.dataDir, FAST_SHUTDOWN)) options.log('stopped the Postgres of an earlier start');
@@ -76,7 +76,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
 async function startOnSomePort(
   home: PostgresHome,
   options: PostgresOptions,
-): Promise<{ server: GuardedServer; port: number }> {
+): Promise<{ server: SupervisedServer; port: number }> {
   const portFile = join(options.dataDir, 'port');
   const last = Number.parseInt(await readFile(portFile, 'utf8').catch(() => ''), 10);
   const startedAt = performance.now();
@@ -87,7 +87,7 @@ async function startOnSomePort(
       await writeFile(portFile, String(port));
       return { server, port };
     }
-    const words = await server.lastWords();
+    const words = await server.outputTail();
     // Cleans up the record of the process; it has ended already, or hangs in its recovery.
     await server.stop(FAST_SHUTDOWN);
     const isPortTaken = /could not bind|could not create any TCP|Address already in use/i.test(words);
@@ -98,7 +98,7 @@ async function startOnSomePort(
   }
 }
 
-function launch(home: PostgresHome, port: number, options: PostgresOptions): Promise<GuardedServer> {
+function launch(home: PostgresHome, port: number, options: PostgresOptions): Promise<SupervisedServer> {
   const settings = {
     listen_addresses: '127.0.0.1',
     // Sockets in /tmp would collide with other servers of this machine.
@@ -108,7 +108,7 @@ function launch(home: PostgresHome, port: number, options: PostgresOptions): Pro
     log_timezone: 'UTC',
     ...((options.isDurable ?? true) ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   };
-  return GuardedServer.start({
+  return SupervisedServer.start({
     file: join(home.binaries.folder, 'bin', 'postgres'),
     args: [
       '-D',
@@ -125,7 +125,7 @@ function launch(home: PostgresHome, port: number, options: PostgresOptions): Pro
 }
 
 /** @returns false when the server ended before it was ready, or was not ready in time. */
-async function becomesReady(home: PostgresHome, server: GuardedServer, log: ProgressLog): Promise<boolean> {
+async function becomesReady(home: PostgresHome, server: SupervisedServer, log: ProgressLog): Promise<boolean> {
   const cluster = clusterFolder(home);
   const isDecided = async (): Promise<boolean> => server.hasExited || (await isReady(cluster, server.pid));
   if (!(await waitUntil(isDecided, 3_000))) {

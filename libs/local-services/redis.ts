@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { claimFolder, type FolderClaim } from './data-folder';
 import { dockerHttp, findDockerEngine } from './docker-engine';
 import { findFreePort } from './free-port';
-import { GuardedServer, stopLeftover, type StopPlan } from './guarded-server';
+import { SupervisedServer, stopLeftover, type StopPlan } from './supervised-server';
 import { startRedisContainer } from './redis-container';
 import { pingRedis } from './redis-ping';
 import type { RedisProgram } from './redis-download';
@@ -95,7 +95,7 @@ async function startOnSomePort(
   program: RedisProgram,
   password: string,
   options: RedisOptions,
-): Promise<{ server: GuardedServer; port: number }> {
+): Promise<{ server: SupervisedServer; port: number }> {
   const portFile = join(options.dataDir, 'port');
   let preferred = options.port ?? (await lastPort(portFile));
   for (let attempt = 1; ; attempt += 1) {
@@ -105,7 +105,7 @@ async function startOnSomePort(
       await writeFile(portFile, String(port));
       return { server, port };
     }
-    const words = await server.lastWords();
+    const words = await server.outputTail();
     await server.stop(ORDERLY);
     const isPortTaken = /Address already in use|Could not create server TCP/i.test(words);
     if (isPortTaken) preferred = undefined;
@@ -124,7 +124,7 @@ async function launch(
   port: number,
   password: string,
   options: RedisOptions,
-): Promise<GuardedServer> {
+): Promise<SupervisedServer> {
   const isDurable = options.isDurable ?? true;
   const config = join(options.dataDir, 'redis.conf');
   // In a file, as everybody on the machine can read the arguments of a process.
@@ -135,7 +135,7 @@ async function launch(
     ['port', String(port)],
   ];
   await writeFile(config, `${settings.map((setting) => setting.join(' ')).join('\n')}\n`, { mode: 0o600 });
-  return GuardedServer.start({
+  return SupervisedServer.start({
     file: program.file,
     args: [config],
     cwd: options.dataDir,
@@ -154,7 +154,7 @@ function redisSettings(isDurable: boolean): string[][] {
   ];
 }
 
-async function becomesReady(server: GuardedServer, port: number, password: string): Promise<boolean> {
+async function becomesReady(server: SupervisedServer, port: number, password: string): Promise<boolean> {
   let isReady = false;
   await waitUntil(async () => {
     isReady = !server.hasExited && (await pingRedis(port, password)) === 'ready';

@@ -1,6 +1,6 @@
 /**
- * Something about this machine keeps a local service from starting, and the person in front of it can mend it.
- * `message` is one line that says what is wrong, `hint` one line that says how to mend it.
+ * Something about this machine keeps a local service from starting, and the person in front of it can repair it.
+ * `message` is one line that says what is wrong, `hint` one line that says how to repair it.
  */
 export class LocalServiceError extends Error {
   readonly hint: string;

@@ -17,7 +17,7 @@ const SYSTEM: SystemState = {
       decommissionedAt: null,
       decommissionedBy: null,
       begunRuns: 3,
-      openObligations: 2,
+      pendingTeardownCount: 2,
     },
   ],
   workers: [
@@ -29,15 +29,15 @@ const SYSTEM: SystemState = {
       heldRuns: 3,
       adoptedRuns: 4,
       refusal: 'not yet',
-      reaper: { lastPassAt: new Date(at.getTime() - 2_000), reapedRuns: 5, resistingThings: 0, error: null },
+      reaper: { lastIterationAt: new Date(at.getTime() - 2_000), reapedRuns: 5, unremovedResources: 0, error: null },
       leases: [{ runId: 'r', epoch: 1, phase: 'monitoring', leaseUntil: at }],
     },
   ],
-  schedulers: [{ ...process, id: 's', sweeper: { lastPassAt: new Date(at.getTime() - 1_000), error: null } }],
-  obligations: [
+  schedulers: [{ ...process, id: 's', sweeper: { lastIterationAt: new Date(at.getTime() - 1_000), error: null } }],
+  pendingTeardowns: [
     { runId: 'r', host: 'h', status: 'failed', since: new Date(at.getTime() - 60_000), failedAttempts: 0, error: null },
   ],
-  openObligations: 2,
+  pendingTeardownCount: 2,
   unheldRuns: 0,
 };
 
@@ -79,16 +79,16 @@ describe('createMetrics', () => {
     const text = await metrics.text();
     for (const line of [
       'crewtab_hosts{state="live",process="scheduler"} 1',
-      'crewtab_hosts{state="silent",process="scheduler"} 0',
+      'crewtab_hosts{state="unresponsive",process="scheduler"} 0',
       'crewtab_workers{state="working",process="scheduler"} 0',
       'crewtab_workers{state="refusing",process="scheduler"} 1',
       'crewtab_schedulers{process="scheduler"} 1',
-      'crewtab_open_obligations{process="scheduler"} 2',
-      'crewtab_host_open_obligations{host="h",process="scheduler"} 2',
-      'crewtab_oldest_obligation_seconds{process="scheduler"} 60',
+      'crewtab_pending_teardowns{process="scheduler"} 2',
+      'crewtab_host_pending_teardowns{host="h",process="scheduler"} 2',
+      'crewtab_oldest_pending_teardown_seconds{process="scheduler"} 60',
       'crewtab_unheld_runs{process="scheduler"} 1',
-      'crewtab_sweeper_last_pass_timestamp_seconds{scheduler="s",process="scheduler"} 1767603599',
-      'crewtab_reaper_last_pass_timestamp_seconds{host="h",worker="w",process="scheduler"} 1767603598',
+      'crewtab_sweeper_last_iteration_timestamp_seconds{scheduler="s",process="scheduler"} 1767603599',
+      'crewtab_reaper_last_iteration_timestamp_seconds{host="h",worker="w",process="scheduler"} 1767603598',
       'crewtab_held_runs{host="h",worker="w",process="scheduler"} 3',
       'crewtab_worker_leases{host="h",worker="w",process="scheduler"} 1',
       'crewtab_worker_adopted_runs{host="h",worker="w",process="scheduler"} 4',

@@ -13,10 +13,10 @@ interface SystemGauge {
 export const systemGauges: readonly SystemGauge[] = [
   {
     name: 'crewtab_hosts',
-    help: 'Worker hosts by state: live, silent (no sign of life for 15 s) or decommissioned.',
+    help: 'Worker hosts by state: live, unresponsive (no heartbeat for 15 s) or decommissioned.',
     labelNames: ['state'],
     fill: ({ hosts }, put) => {
-      for (const state of ['live', 'silent', 'decommissioned'])
+      for (const state of ['live', 'unresponsive', 'decommissioned'])
         put({ state }, hosts.filter((host) => host.state === state).length);
     },
   },
@@ -43,44 +43,44 @@ export const systemGauges: readonly SystemGauge[] = [
     fill: ({ unheldRuns }, put) => put({}, unheldRuns),
   },
   {
-    name: 'crewtab_open_obligations',
+    name: 'crewtab_pending_teardowns',
     help: 'Runs whose containers are not yet removed and verified gone.',
     labelNames: [],
-    fill: ({ openObligations }, put) => put({}, openObligations),
+    fill: ({ pendingTeardownCount }, put) => put({}, pendingTeardownCount),
   },
   {
-    name: 'crewtab_host_open_obligations',
+    name: 'crewtab_host_pending_teardowns',
     help: 'Of those, the ones that a host owes.',
     labelNames: ['host'],
     fill: ({ hosts }, put) => {
-      for (const { id, openObligations } of hosts) put({ host: id }, openObligations);
+      for (const { id, pendingTeardownCount } of hosts) put({ host: id }, pendingTeardownCount);
     },
   },
   {
-    name: 'crewtab_oldest_obligation_seconds',
-    help: 'Age of the oldest open obligation; 0 without one.',
+    name: 'crewtab_oldest_pending_teardown_seconds',
+    help: 'Age of the oldest pending teardowns; 0 without one.',
     labelNames: [],
-    fill: ({ at, obligations }, put) => {
-      const since = obligations[0]?.since ?? at;
+    fill: ({ at, pendingTeardowns }, put) => {
+      const since = pendingTeardowns[0]?.since ?? at;
       put({}, Math.max(0, (at.getTime() - since.getTime()) / 1_000));
     },
   },
   {
-    name: 'crewtab_sweeper_last_pass_timestamp_seconds',
+    name: 'crewtab_sweeper_last_iteration_timestamp_seconds',
     help: "When a scheduler's sweeper last completed a pass.",
     labelNames: ['scheduler'],
     fill: ({ schedulers }, put) => {
       for (const { id, isLive, sweeper } of schedulers)
-        if (isLive && sweeper.lastPassAt) put({ scheduler: id }, sweeper.lastPassAt.getTime() / 1_000);
+        if (isLive && sweeper.lastIterationAt) put({ scheduler: id }, sweeper.lastIterationAt.getTime() / 1_000);
     },
   },
   {
-    name: 'crewtab_reaper_last_pass_timestamp_seconds',
+    name: 'crewtab_reaper_last_iteration_timestamp_seconds',
     help: "When a worker's reaper last completed a pass over its host.",
     labelNames: ['host', 'worker'],
     fill: ({ workers }, put) => {
       for (const { id, host, isLive, reaper } of workers)
-        if (isLive && reaper.lastPassAt) put({ host, worker: id }, reaper.lastPassAt.getTime() / 1_000);
+        if (isLive && reaper.lastIterationAt) put({ host, worker: id }, reaper.lastIterationAt.getTime() / 1_000);
     },
   },
   {
@@ -93,7 +93,7 @@ export const systemGauges: readonly SystemGauge[] = [
   },
   {
     name: 'crewtab_worker_leases',
-    help: 'Runs that the database has leased to a worker, also to one that gives no sign of life any more.',
+    help: 'Runs that the database has leased to a worker, also to one that gives no heartbeat any more.',
     labelNames: ['host', 'worker'],
     fill: ({ workers }, put) => {
       for (const { id, host, isLive, leases } of workers)

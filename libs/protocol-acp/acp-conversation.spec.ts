@@ -1,6 +1,6 @@
 import type { Agent } from '@crewtab/domain/teams/team';
-import { ends, HANDSHAKE, INITIALIZED, rpc, says, SESSION, thinks, update } from '@crewtab/testing/protocol/acp-lines';
-import { Dialogue, dialogueWith } from '@crewtab/testing/protocol/dialogue';
+import { ends, HANDSHAKE, INITIALIZED, rpc, says, SESSION, thinks, update } from '@test/fakes/protocol/acp-lines';
+import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
 import { AcpProtocol } from './acp-protocol';
 
 const protocol = new AcpProtocol();

@@ -8,9 +8,9 @@ import {
   SESSION_MADE,
   thinks,
   update,
-} from '@crewtab/testing/protocol/acp-lines';
-import { Dialogue, dialogueWith } from '@crewtab/testing/protocol/dialogue';
-import { protocolContract } from '@crewtab/testing/protocol/protocol-contract';
+} from '@test/fakes/protocol/acp-lines';
+import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
+import { protocolContract } from '@test/contracts/protocol-contract';
 import type { Agent } from '@crewtab/domain/teams/team';
 import fc from 'fast-check';
 import { AcpProtocol } from './acp-protocol';

@@ -9,7 +9,7 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
-import { LastWords } from '@crewtab/domain/runs/last-words';
+import { StderrTail } from '@crewtab/domain/runs/stderr-tail';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 import { AnswerText } from './answer-text';
 import { Handshake, type HandshakeOptions } from './handshake';
@@ -54,7 +54,7 @@ export class AcpSession implements ProtocolSession {
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
   private readonly answer = new AnswerText();
-  private readonly lastWords = new LastWords();
+  private readonly stderrTail = new StderrTail();
   /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
   private isTurnCancelled = false;
@@ -78,7 +78,7 @@ export class AcpSession implements ProtocolSession {
 
   receive(line: OutputLine, at: Date): Reaction {
     if (line.stream === 'stderr') {
-      this.lastWords.add(line.text);
+      this.stderrTail.add(line.text);
       return { messages: [this.draft('stderr', { text: `${line.text}\n` }, at)], outgoing: [] };
     }
     const effects = parseLine(line.text).flatMap((incoming) => this.take(incoming) ?? []);
@@ -115,7 +115,7 @@ export class AcpSession implements ProtocolSession {
 
   exited(exit: AgentExit): Reaction {
     const end = describeAgentEnd(this.options.dialogue.agent.name, { how: 'exited', ...exit });
-    const failure = this.lastWords.appendTo(end);
+    const failure = this.stderrTail.appendTo(end);
     this.handshake.fail(failure);
     for (const [id, turn] of this.turns) if (turn.status === 'open') this.turns.set(id, { status: 'failed', failure });
     return NOTHING;

@@ -6,7 +6,7 @@ import type {
 } from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
-import { isObject, METHOD_NOT_FOUND, request, wordsOf, type JsonObject, type RpcError } from './json-rpc';
+import { isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './json-rpc';
 
 const PROTOCOL_VERSION = 1;
 const AUTH_REQUIRED = -32000;
@@ -113,7 +113,7 @@ export class Handshake {
   }
 
   private explain(error: RpcError): string {
-    const words = wordsOf(error);
+    const words = errorMessage(error);
     if (error.code === AUTH_REQUIRED) {
       const logins = this.logins.length > 0 ? ` (it knows these ways to log in: ${this.logins.join(', ')})` : '';
       return `wants a login (auth_required): ${words}. Give it its API key or token in the agent's env${logins}`;

@@ -66,7 +66,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** The error in the other side's own words: message, and what `data` adds to it. */
-export function wordsOf(error: RpcError): string {
+export function errorMessage(error: RpcError): string {
   const detail = detailOf(error.data);
   const message = error.message === '' ? `error ${error.code ?? 'without a code'}` : error.message;
   return detail === '' || message.includes(detail) ? message : `${message}: ${detail}`;

@@ -1,6 +1,6 @@
 import type { PromptResponse } from '@agentclientprotocol/sdk';
 import type { TurnState } from '@crewtab/domain/ports/agent-protocol';
-import { isObject, wordsOf, type RpcError } from './json-rpc';
+import { isObject, errorMessage, type RpcError } from './json-rpc';
 
 /** What the agent's response to `session/prompt` makes of the turn. Only `end_turn` is a success. */
 export function endOfTurn(agent: string, result: unknown, text: string): TurnState {
@@ -28,7 +28,7 @@ export function turnError(agent: string, error: RpcError): TurnState {
   if (error.code === null && error.message === '') {
     return failed('protocol_error', `agent "${agent}" answered its turn with a malformed error`);
   }
-  return failed('agent_error', `agent "${agent}" reported an error: ${wordsOf(error)}`);
+  return failed('agent_error', `agent "${agent}" reported an error: ${errorMessage(error)}`);
 }
 
 const QUOTED_CHARS = 300;

@@ -1,5 +1,5 @@
-import { Dialogue, dialogueWith } from '@crewtab/testing/protocol/dialogue';
-import { protocolContract } from '@crewtab/testing/protocol/protocol-contract';
+import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
+import { protocolContract } from '@test/contracts/protocol-contract';
 import fc from 'fast-check';
 import { CommandProtocol } from './command-protocol';
 

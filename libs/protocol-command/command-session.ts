@@ -8,7 +8,7 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
-import { LastWords } from '@crewtab/domain/runs/last-words';
+import { StderrTail } from '@crewtab/domain/runs/stderr-tail';
 import { ResultText } from '@crewtab/domain/runs/result-text';
 import type { Agent } from '@crewtab/domain/teams/team';
 
@@ -26,7 +26,7 @@ export class CommandSession implements ProtocolSession {
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
   private readonly output = new ResultText();
-  private readonly lastWords = new LastWords();
+  private readonly stderrTail = new StderrTail();
 
   constructor(private readonly agent: Agent) {}
 
@@ -50,7 +50,7 @@ export class CommandSession implements ProtocolSession {
       this.hasSeenWork = true;
       this.output.add(text);
     } else {
-      this.lastWords.add(line.text);
+      this.stderrTail.add(line.text);
     }
     return {
       messages: [{ agent: this.agent.name, kind: isAnswer ? 'agent_message' : 'stderr', content: { text }, at }],
@@ -82,9 +82,9 @@ export class CommandSession implements ProtocolSession {
     const end = describeAgentEnd(this.agent.name, { how: 'exited', ...exit });
     if (this.turns.size === 0) {
       const early = { ...end, message: `${end.message}, before it was given its prompt` };
-      this.handshake = { status: 'failed', failure: this.lastWords.appendTo(early) };
+      this.handshake = { status: 'failed', failure: this.stderrTail.appendTo(early) };
     }
-    const failure = this.lastWords.appendTo(end);
+    const failure = this.stderrTail.appendTo(end);
     for (const [id, turn] of this.turns)
       if (turn.status === 'open') this.turns.set(id, isGood ? this.finished() : { status: 'failed', failure });
     return NOTHING;

@@ -54,7 +54,7 @@ function wakeUp(name: string, runId: string): { name: string; data: RunJob; opts
 /** The handle on the queue of due runs that no host has begun. */
 export type RunsQueue = Queue<RunJob>;
 
-/** The handle on the queue of the alarm clocks' ticks. */
+/** The handle on the queue of the job schedulers' ticks. */
 export type TicksQueue = Queue;
 
 /** A producer's handle on a queue, which reports connection errors instead of crashing the process. */

@@ -1,4 +1,4 @@
-/** Alarm clocks: jobs of the Job Schedulers, which only call `fireDueSchedules()`. Never shared with waiting runs. */
+/** Job schedulers: jobs of the Job Schedulers, which only call `fireDueSchedules()`. Never shared with waiting runs. */
 export const TICKS_QUEUE = 'ticks';
 /** Due runs that no host has begun; any worker takes one. */
 export const RUNS_QUEUE = 'runs';

@@ -1,4 +1,4 @@
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import { silentLogger } from '@test/fakes/silent-logger';
 import { queueSettings } from './queue-settings';
 
 it('lets workers ask for the version of Redis, since BullMQ otherwise waits in whole seconds', () => {

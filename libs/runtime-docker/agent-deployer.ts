@@ -10,7 +10,7 @@ import {
   containerName,
   containerSpec,
   programCandidates,
-  watchdogSeconds,
+  deadlineSeconds,
   workspaceEntry,
   type Launch,
 } from './container-spec';
@@ -77,7 +77,7 @@ export class AgentDeployer {
 
   /** Null where the name is taken, or where somebody removed the container before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
-    const endsAfterSeconds = watchdogSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
+    const endsAfterSeconds = deadlineSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
     const hasGuard = order.guard !== null;
     const container = await this.create(order, { kind: 'limited', endsAfterSeconds, hasGuard });
     return container && this.complete(order, container);

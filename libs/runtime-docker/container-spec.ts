@@ -130,7 +130,7 @@ export function containerFiles(agent: AgentSpec, facts: ImageFacts, guard: Buffe
 }
 
 /** Seconds from now until a container should end by itself; at least one. */
-export function watchdogSeconds(deadlineAt: Date, now: Date, graceMs: number): number {
+export function deadlineSeconds(deadlineAt: Date, now: Date, graceMs: number): number {
   return Math.max(1, Math.ceil((deadlineAt.getTime() - now.getTime() + graceMs) / 1000));
 }
 

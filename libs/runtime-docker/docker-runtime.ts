@@ -24,7 +24,7 @@ import { ImageFactsBook } from './image-facts';
 import { Images } from './images';
 import { inspectAgent } from './inspect-agent';
 import { Networks } from './networks';
-import { findThings, groupByRun } from './run-things';
+import { findResources, groupByRun } from './run-resources';
 import { tearDown } from './teardown';
 import { ensureWorkspace } from './workspaces';
 
@@ -106,7 +106,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async list(installationId: string): Promise<RunResources[]> {
-    return groupByRun(await findThings(this.engine, installationId), Date.now());
+    return groupByRun(await findResources(this.engine, installationId), Date.now());
   }
 
   close(): Promise<void> {

@@ -29,7 +29,7 @@ export function sortEngineError(error: unknown, what: string): AppError | Engine
   if (error instanceof AppError || error instanceof EngineRefusal) return error;
   const { statusCode, json, message } = (error ?? {}) as ModemError;
   if (typeof statusCode === 'number' && !PROXY_STATUS_CODES.includes(statusCode)) {
-    return new EngineRefusal(statusCode, engineWords(json, String(message)), error);
+    return new EngineRefusal(statusCode, engineMessage(json, String(message)), error);
   }
   return unreachable(what, typeof message === 'string' && message !== '' ? message : String(error), error);
 }
@@ -51,7 +51,7 @@ export function isRefusal(error: unknown, ...statusCodes: number[]): error is En
 }
 
 /** The engine's message as it gave it, without dockerode's "(HTTP code 404) …" around it. */
-function engineWords(json: unknown, fallback: string): string {
+function engineMessage(json: unknown, fallback: string): string {
   if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string')
     return json.message.trim();
   return fallback.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();

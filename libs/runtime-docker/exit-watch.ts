@@ -45,7 +45,7 @@ export class ExitWatch implements Subscription {
         failures = 0;
         await this.follow();
       } catch {
-        // Whatever broke is mended by connecting again; the subscriber is told to look when that has worked.
+        // Whatever broke is repaired by connecting again; the subscriber is told to look when that has worked.
         failures++;
       }
       if (!this.isClosed) await this.pause(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures));

@@ -118,7 +118,7 @@ export class GuardedOutput implements ContainerOutput {
       case 'foreign':
         return;
       case 'words':
-        yield* this.giveWords(record.bytes);
+        yield* this.yieldLines(record.bytes);
         return;
       default:
         if (record.position < this.position) return;
@@ -128,7 +128,7 @@ export class GuardedOutput implements ContainerOutput {
     }
   }
 
-  private *giveWords(bytes: Buffer): Generator<OutputLine> {
+  private *yieldLines(bytes: Buffer): Generator<OutputLine> {
     const again = Math.min(this.words.again, bytes.length);
     this.words.again -= again;
     this.words.given += bytes.length - again;

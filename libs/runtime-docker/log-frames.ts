@@ -19,7 +19,7 @@ export class LogFrameDecoder {
   private headerBytes = 0;
   private stream: OutputLine['stream'] | 'system' = 'stdout';
   private payloadLeft = 0;
-  private systemWords = '';
+  private systemMessage = '';
 
   /** True between two frames, where a stream may end without having lost anything. */
   get isAtBoundary(): boolean {
@@ -58,7 +58,7 @@ export class LogFrameDecoder {
   }
 
   private readSystem(bytes: Buffer): void {
-    this.systemWords += bytes.toString('utf8');
-    if (this.payloadLeft === 0) throw new AppError('engine_error', this.systemWords.trim(), { retryable: true });
+    this.systemMessage += bytes.toString('utf8');
+    if (this.payloadLeft === 0) throw new AppError('engine_error', this.systemMessage.trim(), { retryable: true });
   }
 }

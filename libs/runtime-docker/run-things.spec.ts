@@ -1,4 +1,4 @@
-import { groupByRun, type RunThing } from './run-things';
+import { groupByRun, type RunThing } from './run-resources';
 
 function thing(overrides: Partial<RunThing>): RunThing {
   return { kind: 'container', id: 'id', name: 'name', runId: 'run-1', isRunning: false, createdAtMs: 0, ...overrides };

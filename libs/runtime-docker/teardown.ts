@@ -1,8 +1,8 @@
-import type { LeftBehind, TeardownReport } from '@crewtab/domain/ports/runtime';
+import type { Leftover, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { AppError } from '@crewtab/domain/errors';
 import { withinLimit, type EngineClient } from './engine-client';
 import { EngineRefusal } from './engine-errors';
-import { countThings, findThings, type RunThing, type ThingKind } from './run-things';
+import { countResources, findResources, type RunThing, type ThingKind } from './run-resources';
 
 /** Somebody else's removal that is under way is waited for this long; ms between looks. */
 const VERIFY_LOOKS_MS = [0, 50, 200, 500, 1_000, 2_000];
@@ -17,7 +17,7 @@ export async function tearDown(
   runId: string,
   graceMs: number,
 ): Promise<TeardownReport> {
-  const found = await findThings(engine, installationId, runId);
+  const found = await findResources(engine, installationId, runId);
   const containers = found.filter(({ kind }) => kind === 'container');
   if (graceMs > 0)
     await stopGently(
@@ -35,7 +35,7 @@ export async function tearDown(
       reasons,
     )),
   );
-  return { removed: countThings(removed), left: await verify(engine, installationId, runId, reasons) };
+  return { removed: countResources(removed), left: await verify(engine, installationId, runId, reasons) };
 }
 
 /** SIGTERM to all at once, then waits until all have ended or the grace is over. */
@@ -115,11 +115,11 @@ async function verify(
   installationId: string,
   runId: string,
   reasons: ReadonlyMap<string, string>,
-): Promise<LeftBehind[]> {
+): Promise<Leftover[]> {
   let left: RunThing[] = [];
   for (const waitMs of VERIFY_LOOKS_MS) {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-    left = await findThings(engine, installationId, runId);
+    left = await findResources(engine, installationId, runId);
     if (!left.some(({ id }) => isPassing(reasons.get(id)))) break;
   }
   return left.map(({ kind, id, name }) => ({ kind, name, reason: reasons.get(id) ?? appeared(kind) }));

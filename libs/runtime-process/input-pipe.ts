@@ -29,7 +29,7 @@ export class InputPipe {
   /** Asks the supervisor, who holds the other writing end, to let go too; it does so for `once`. Idempotent. */
   endInput(): Promise<void> {
     return this.inTurn(async () => {
-      await this.letGo();
+      await this.release();
       try {
         await effect('process.stdin.end', () => writeFile(join(this.agentDir, 'state', 'stdin-ended'), ''));
       } catch (error) {
@@ -40,7 +40,7 @@ export class InputPipe {
 
   close(): void {
     this.isClosed = true;
-    void this.inTurn(() => this.letGo());
+    void this.inTurn(() => this.release());
   }
 
   private async writeAll(bytes: Buffer): Promise<void> {
@@ -80,7 +80,7 @@ export class InputPipe {
     }
   }
 
-  private async letGo(): Promise<void> {
+  private async release(): Promise<void> {
     const { handle } = this;
     this.handle = null;
     await handle?.close();

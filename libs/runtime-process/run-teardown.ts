@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { LeftBehind, TeardownReport } from '@crewtab/domain/ports/runtime';
+import type { Leftover, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { RUN_MARK } from './agent-starter';
 import { AgentState } from './agent-state';
 import {
@@ -101,7 +101,7 @@ async function untilEnded(identity: ProcessIdentity, limitMs: number): Promise<b
   return true;
 }
 
-async function removeFolders(folders: RunFolders, label: RunLabel): Promise<LeftBehind | null> {
+async function removeFolders(folders: RunFolders, label: RunLabel): Promise<Leftover | null> {
   const path = folders.runDir(label.runId);
   try {
     await folders.removeRun(label);
@@ -113,6 +113,6 @@ async function removeFolders(folders: RunFolders, label: RunLabel): Promise<Left
     : null;
 }
 
-function processLeft({ pid }: ProcessRow): LeftBehind {
+function processLeft({ pid }: ProcessRow): Leftover {
   return { kind: 'process', name: `pid ${pid}`, reason: 'it still runs after SIGKILL' };
 }

@@ -46,7 +46,7 @@ export function fireOne(
     const due = only === undefined ? await lockOneDue(session, except) : await lockThisDue(session, only);
     if (!due) return null;
     const planned = plan(await toDueSchedule(session, due));
-    return 'fault' in planned ? setAside(session, due.id, planned) : record(session, due.id, planned);
+    return 'fault' in planned ? quarantine(session, due.id, planned) : record(session, due.id, planned);
   });
 }
 
@@ -81,7 +81,7 @@ async function record(
   };
 }
 
-async function setAside(session: Session, scheduleId: string, fault: PlanFault): Promise<FiredSchedule> {
+async function quarantine(session: Session, scheduleId: string, fault: PlanFault): Promise<FiredSchedule> {
   await session.query(SET_ASIDE, [[scheduleId], [null], [fault.fault], [fault.retryAfterMs]]);
   return { scheduleId, queued: [], skipped: 0, missed: 0, hasMore: false, fault: fault.fault };
 }

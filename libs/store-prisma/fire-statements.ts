@@ -81,7 +81,7 @@ export const INSERT_PLANNED: Statement = {
     RETURNING id, scheduled_for, status`,
 };
 
-/** Takes a fault of schedule `s` away; its alarm clock is set anew then. */
+/** Takes a fault of schedule `s` away; its job scheduler is set anew then. */
 const SOUND = `fault = NULL, fault_since = NULL, retry_at = NULL,
       clock_version = CASE WHEN s.fault IS NULL THEN s.clock_version ELSE 0 END`;
 
@@ -91,7 +91,7 @@ export const MOVE_ON: Statement = {
     WHERE s.id = $1 RETURNING COALESCE($2::timestamptz <= now(), false) AS has_more`,
 };
 
-/** Its alarm clock goes too: a cron that cannot be read would end Redis's as well. */
+/** Its job scheduler goes too: a cron that cannot be read would end Redis's as well. */
 export const SET_ASIDE: Statement = {
   name: 'fire_set_aside',
   text: `UPDATE schedules s SET fault = f.fault, fault_since = COALESCE(s.fault_since, now()),

@@ -3,7 +3,7 @@ import type { LostRun } from '@crewtab/domain/ports/host-store';
 import { endMessage } from '@crewtab/domain/runs/message';
 import type { Outcome } from '@crewtab/domain/runs/run';
 import type { Statement } from './database';
-import { ABSENT, IS_BEGUN } from './host-signs';
+import { ABSENT, IS_BEGUN } from './host-heartbeats';
 import { outcomeOf, type RunRow } from './run-row';
 import type { RunContext } from './run-context';
 import { storableJson } from './text';
@@ -16,7 +16,7 @@ export const IS_ACTIVE = `(r.phase IN ('deploying', 'prompting', 'monitoring') O
 
 /**
  * Without a living claim, or past a deadline that its claim should have ended. Nothing at all for a scheduler that has
- * no fresh sign of life: a clock that jumped between the two statements must not make everybody look silent.
+ * no fresh heartbeat: a clock that jumped between the two statements must not make everybody look silent.
  */
 const WATCHED: Statement = {
   name: 'host_watched_runs',
@@ -76,11 +76,11 @@ interface Loss {
 export async function endLostRuns(
   { db, changes }: RunContext,
   schedulerId: string,
-  silenceLimitMs: number,
+  hostTimeoutMs: number,
 ): Promise<LostRun[]> {
   const rows = await db.query<WatchedRow>(WATCHED, [schedulerId]);
   const losses = rows.flatMap((row): Loss[] => {
-    const outcome = judge(row, silenceLimitMs);
+    const outcome = judge(row, hostTimeoutMs);
     return outcome ? [{ row, outcome }] : [];
   });
   if (losses.length === 0) return [];
@@ -91,7 +91,7 @@ export async function endLostRuns(
   );
 }
 
-function judge(row: WatchedRow, silenceLimitMs: number): Outcome | null {
+function judge(row: WatchedRow, hostTimeoutMs: number): Outcome | null {
   const run = {
     id: row.id,
     phase: row.phase,
@@ -104,7 +104,7 @@ function judge(row: WatchedRow, silenceLimitMs: number): Outcome | null {
     teardown: { begunAt: row.teardown_begun_at },
   };
   const { lease_until: leaseUntil, host_seen_at: hostSeenAt, steady_since: steadySince, now } = row;
-  return decideLoss({ run, leaseUntil, hostSeenAt, steadySince }, now, silenceLimitMs);
+  return decideLoss({ run, leaseUntil, hostSeenAt, steadySince }, now, hostTimeoutMs);
 }
 
 function columnsOf(losses: readonly Loss[]): unknown[][] {

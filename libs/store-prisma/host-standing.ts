@@ -1,14 +1,14 @@
-import type { Decommission, Readmission, ReturnPass } from '@crewtab/domain/ports/host-store';
+import type { Decommission, Readmission, HostCleanup } from '@crewtab/domain/ports/host-store';
 import { DEFAULT_LEASE_MS, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { Session, Statement } from './database';
 import { IS_ACTIVE } from './host-lost-runs';
-import { ABSENT, IS_BEGUN } from './host-signs';
+import { ABSENT, IS_BEGUN } from './host-heartbeats';
 import { IS_FREE } from './run-claims';
 import type { RunContext } from './run-context';
 import { selectRun, toRun, type RunRow } from './run-row';
 
-const CLAIM_OBLIGATIONS: Statement = {
+const CLAIM_PENDING_TEARDOWNS: Statement = {
   name: 'host_claim_obligations',
   text: `WITH owed AS (
       SELECT r.id FROM schedule_runs r
@@ -68,19 +68,19 @@ const GIVE_UP: Statement = {
     SELECT id FROM given_up`,
 };
 
-export async function claimObligations(
+export async function claimPendingTeardowns(
   { db, box }: RunContext,
   { workerId, host, leaseMs = DEFAULT_LEASE_MS }: WorkerIdentity,
   limit: number,
 ): Promise<Run[]> {
-  const rows = await db.query<RunRow>(CLAIM_OBLIGATIONS, [workerId, host, limit, leaseMs]);
+  const rows = await db.query<RunRow>(CLAIM_PENDING_TEARDOWNS, [workerId, host, limit, leaseMs]);
   return rows.map((row) => toRun(row, box));
 }
 
 export async function readmit(
   { db, changes }: RunContext,
   host: string,
-  { removed, resistingRunIds }: ReturnPass,
+  { removed, unremovedRunIds }: HostCleanup,
 ): Promise<Readmission> {
   const found = [...removed];
   return db.transaction(async (session) => {
@@ -88,7 +88,7 @@ export async function readmit(
     await session.query(READMIT, [host]);
     const verified = await session.query<{ id: string }>(VERIFY_GIVEN_UP, [
       host,
-      resistingRunIds,
+      unremovedRunIds,
       found.map(([runId]) => runId),
       found.map(([, { containers }]) => containers),
       found.map(([, { networks }]) => networks),

@@ -11,7 +11,12 @@ import type {
 } from '@crewtab/domain/ports/fire-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { Database } from './database';
-import { countEnabled, findUnsyncedClocks, listEnabledClocks, markClocksSynced } from './fire-clocks';
+import {
+  countEnabled,
+  findUnsyncedJobSchedulers,
+  listEnabledJobSchedulers,
+  markJobSchedulersSynced,
+} from './fire-job-schedulers';
 import { fireOne } from './fire-one';
 import { FIND_UNPLANNED, FIRE_PUNCTUAL, MS_UNTIL_NEXT_DUE, SAVE_PLANNED, SET_ASIDE } from './fire-statements';
 import { SCHEDULE_CHANGED, type Notifications } from './notifications';
@@ -58,7 +63,7 @@ export class PrismaFireStore implements FireStore {
     return fireOne(this.db, plan, options);
   }
 
-  async setAside(faults: readonly ScheduleFault[]): Promise<void> {
+  async quarantine(faults: readonly ScheduleFault[]): Promise<void> {
     if (faults.length === 0) return;
     await this.db.query(SET_ASIDE, [
       faults.map((fault) => fault.scheduleId),
@@ -100,20 +105,22 @@ export class PrismaFireStore implements FireStore {
     return this.notifications.subscribe(SCHEDULE_CHANGED, () => listener());
   }
 
-  findUnsyncedClocks(limit: number): Promise<ClockSpec[]> {
-    return findUnsyncedClocks(this.db, limit);
+  findUnsyncedJobSchedulers(limit: number): Promise<ClockSpec[]> {
+    return findUnsyncedJobSchedulers(this.db, limit);
   }
 
-  markClocksSynced(synced: readonly { readonly scheduleId: string; readonly specVersion: number }[]): Promise<void> {
-    return markClocksSynced(this.db, synced);
+  markJobSchedulersSynced(
+    synced: readonly { readonly scheduleId: string; readonly specVersion: number }[],
+  ): Promise<void> {
+    return markJobSchedulersSynced(this.db, synced);
   }
 
   countEnabled(): Promise<number> {
     return countEnabled(this.db);
   }
 
-  listEnabledClocks(afterId: string | null, limit: number): Promise<ClockSpec[]> {
-    return listEnabledClocks(this.db, afterId, limit);
+  listEnabledJobSchedulers(afterId: string | null, limit: number): Promise<ClockSpec[]> {
+    return listEnabledJobSchedulers(this.db, afterId, limit);
   }
 
   withSingleWriter(name: string, work: () => Promise<void>): Promise<boolean> {

@@ -4,16 +4,16 @@ import type {
   HostStore,
   LostRun,
   Readmission,
-  ReturnPass,
-  SchedulerSign,
+  HostCleanup,
+  SchedulerHeartbeat,
   SystemState,
-  WorkerSign,
+  WorkerHeartbeat,
 } from '@crewtab/domain/ports/host-store';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { Run } from '@crewtab/domain/runs/run';
 import { endLostRuns } from './host-lost-runs';
-import { forgetScheduler, forgetWorker, noteScheduler, noteWorker } from './host-signs';
-import { claimObligations, decommission, readmit } from './host-standing';
+import { forgetScheduler, forgetWorker, noteScheduler, noteWorker } from './host-heartbeats';
+import { claimPendingTeardowns, decommission, readmit } from './host-standing';
 import type { RunContext } from './run-context';
 import { readSystem } from './system-state';
 
@@ -21,7 +21,7 @@ import { readSystem } from './system-state';
 export class PrismaHostStore implements HostStore {
   constructor(private readonly context: RunContext) {}
 
-  noteWorker(sign: WorkerSign): Promise<HostStanding> {
+  noteWorker(sign: WorkerHeartbeat): Promise<HostStanding> {
     return noteWorker(this.context.db, sign);
   }
 
@@ -29,15 +29,15 @@ export class PrismaHostStore implements HostStore {
     return forgetWorker(this.context.db, workerId);
   }
 
-  readmit(host: string, pass: ReturnPass): Promise<Readmission> {
+  readmit(host: string, pass: HostCleanup): Promise<Readmission> {
     return readmit(this.context, host, pass);
   }
 
-  claimObligations(worker: WorkerIdentity, limit: number): Promise<Run[]> {
-    return claimObligations(this.context, worker, limit);
+  claimPendingTeardowns(worker: WorkerIdentity, limit: number): Promise<Run[]> {
+    return claimPendingTeardowns(this.context, worker, limit);
   }
 
-  noteScheduler(sign: SchedulerSign): Promise<void> {
+  noteScheduler(sign: SchedulerHeartbeat): Promise<void> {
     return noteScheduler(this.context.db, sign);
   }
 
@@ -45,8 +45,8 @@ export class PrismaHostStore implements HostStore {
     return forgetScheduler(this.context.db, schedulerId);
   }
 
-  endLostRuns(schedulerId: string, silenceLimitMs: number): Promise<LostRun[]> {
-    return endLostRuns(this.context, schedulerId, silenceLimitMs);
+  endLostRuns(schedulerId: string, hostTimeoutMs: number): Promise<LostRun[]> {
+    return endLostRuns(this.context, schedulerId, hostTimeoutMs);
   }
 
   decommission(host: string, by: string): Promise<Decommission> {

@@ -9,12 +9,12 @@ const SIGN: Statement = { text: 'SELECT 1' };
 
 /** A writer that gives no sign for so long loses the lock, ms. */
 const SILENCE_LIMIT_MS = 10_000;
-const SIGNS_PER_LIMIT = 4;
+const HEARTBEATS_PER_LIMIT = 4;
 
 export interface SingleWriterOptions {
-  readonly silenceLimitMs?: number;
+  readonly idleLimitMs?: number;
   /** Between two signs to the database that this process is at work, ms. */
-  readonly signEveryMs?: number;
+  readonly heartbeatEveryMs?: number;
 }
 
 /**
@@ -27,15 +27,15 @@ export function withSingleWriter(
   db: Database,
   name: string,
   work: () => Promise<void>,
-  { silenceLimitMs = SILENCE_LIMIT_MS, signEveryMs = silenceLimitMs / SIGNS_PER_LIMIT }: SingleWriterOptions = {},
+  { idleLimitMs = SILENCE_LIMIT_MS, heartbeatEveryMs = idleLimitMs / HEARTBEATS_PER_LIMIT }: SingleWriterOptions = {},
 ): Promise<boolean> {
   return db.transaction(async (session) => {
-    await session.query(LIMIT_SILENCE, [`${silenceLimitMs}ms`]);
+    await session.query(LIMIT_SILENCE, [`${idleLimitMs}ms`]);
     const [row] = await effect('postgres.single-writer.lock', () =>
       session.query<{ taken: boolean }>(TRY_LOCK, [`crewtab:${name}`]),
     );
     if (!row?.taken) return false;
-    const signs = giveSigns(session, signEveryMs);
+    const signs = sendHeartbeats(session, heartbeatEveryMs);
     try {
       await work();
       return true;
@@ -46,6 +46,6 @@ export function withSingleWriter(
 }
 
 /** A sign that fails means a lost connection, and with it a lost lock: the commit says so. */
-function giveSigns(session: Session, everyMs: number): NodeJS.Timeout {
+function sendHeartbeats(session: Session, everyMs: number): NodeJS.Timeout {
   return setInterval(() => void session.query(SIGN).catch(() => undefined), everyMs);
 }

@@ -3,20 +3,20 @@ import {
   type HostState,
   type HostView,
   type LeaseView,
-  type ObligationView,
+  type PendingTeardownView,
   type SchedulerView,
   type SystemState,
   type WorkerView,
 } from '@crewtab/domain/ports/host-store';
 import type { Database, Session, Statement } from './database';
-import { ABSENT, IS_BEGUN } from './host-signs';
+import { ABSENT, IS_BEGUN } from './host-heartbeats';
 import { IS_FREE } from './run-claims';
 import type { RunRow } from './run-row';
 
 const HOSTS: Statement = {
   name: 'system_hosts',
   text: `SELECT h.*, CASE WHEN h.decommissioned_at IS NOT NULL THEN 'decommissioned'
-        WHEN h.last_seen_at > now() - ${ABSENT} THEN 'live' ELSE 'silent' END AS state,
+        WHEN h.last_seen_at > now() - ${ABSENT} THEN 'live' ELSE 'unresponsive' END AS state,
       count(r.id)::int AS begun_runs, count(r.id) FILTER (WHERE r.phase = 'tearing_down')::int AS open_obligations
     FROM hosts h LEFT JOIN schedule_runs r ON r.host = h.id AND ${IS_BEGUN}
     GROUP BY h.id ORDER BY h.first_seen_at, h.id`,
@@ -39,7 +39,7 @@ const LEASES: Statement = {
     ORDER BY r.deadline_at, r.id LIMIT ${MAX_LISTED}`,
 };
 
-const OBLIGATIONS: Statement = {
+const PENDING_TEARDOWNS: Statement = {
   name: 'system_obligations',
   text: `SELECT r.id, r.host, r.status, r.teardown_begun_at, r.teardown_failed_attempts, r.teardown_error_code, r.teardown_error_message
     FROM schedule_runs r WHERE ${IS_BEGUN} AND r.phase = 'tearing_down' ORDER BY r.teardown_begun_at, r.id LIMIT ${MAX_LISTED}`,
@@ -63,8 +63,8 @@ export function readSystem(db: Database): Promise<SystemState> {
       hosts: (await session.query<HostRow>(HOSTS)).map(toHost),
       workers: (await session.query<WorkerRow>(WORKERS)).map((row) => toWorker(row, leases.get(row.id) ?? [])),
       schedulers: (await session.query<SchedulerRow>(SCHEDULERS)).map(toScheduler),
-      obligations: (await session.query<ObligationRow>(OBLIGATIONS)).map(toObligation),
-      openObligations: counts?.open_obligations ?? 0,
+      pendingTeardowns: (await session.query<PendingTeardownRow>(PENDING_TEARDOWNS)).map(toPendingTeardown),
+      pendingTeardownCount: counts?.open_obligations ?? 0,
       unheldRuns: counts?.unheld_runs ?? 0,
     };
   });
@@ -108,7 +108,7 @@ function toHost(row: HostRow): HostView {
     decommissionedAt: row.decommissioned_at,
     decommissionedBy: row.decommissioned_by,
     begunRuns: row.begun_runs,
-    openObligations: row.open_obligations,
+    pendingTeardownCount: row.open_obligations,
   };
 }
 
@@ -146,9 +146,9 @@ function toWorker(row: WorkerRow, leases: readonly LeaseView[]): WorkerView {
     adoptedRuns: row.adopted_runs,
     refusal: row.refusal,
     reaper: {
-      lastPassAt: row.reaper_last_pass_at,
+      lastIterationAt: row.reaper_last_pass_at,
       reapedRuns: row.reaped_runs,
-      resistingThings: row.resisting_things,
+      unremovedResources: row.resisting_things,
       error: row.reaper_error,
     },
     leases,
@@ -176,16 +176,16 @@ function toScheduler(row: SchedulerRow): SchedulerView {
     isLive: row.is_live,
     startedAt: row.started_at,
     lastSeenAt: row.last_seen_at,
-    sweeper: { lastPassAt: row.sweeper_last_pass_at, error: row.sweeper_error },
+    sweeper: { lastIterationAt: row.sweeper_last_pass_at, error: row.sweeper_error },
   };
 }
 
-type ObligationRow = Pick<
+type PendingTeardownRow = Pick<
   RunRow,
   'id' | 'status' | 'teardown_failed_attempts' | 'teardown_error_code' | 'teardown_error_message'
 > & { readonly host: string; readonly teardown_begun_at: Date };
 
-function toObligation(row: ObligationRow): ObligationView {
+function toPendingTeardown(row: PendingTeardownRow): PendingTeardownView {
   const { teardown_error_code: code, teardown_error_message: message } = row;
   return {
     runId: row.id,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** The folder of package.json, wherever the process was started. */
 export const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Something that the reader of the terminal can mend: its message is one line and is shown without a stack. */
+/** Something that the reader of the terminal can repair: its message is one line and is shown without a stack. */
 export class SetupError extends Error {
   name = 'SetupError';
 }

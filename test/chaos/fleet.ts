@@ -77,8 +77,8 @@ export class Fleet {
   }
 
   /** Of processes that were ready and ended by themselves. */
-  lastWords(): readonly string[] {
-    return this.members.flatMap(({ lastWords }) => lastWords);
+  outputTail(): readonly string[] {
+    return this.members.flatMap(({ outputTail }) => outputTail);
   }
 
   /** SIGTERM to all; SIGKILL to what has not ended after `withinMs`. @returns names of those that had to be killed. */

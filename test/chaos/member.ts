@@ -28,7 +28,7 @@ export class Member {
   /** Nobody asked for these ends. A start that fails because a service is away is repeated, and no finding. */
   readonly endedByItself = { atStart: 0, whenReady: 0 };
   /** What it said last when it was ready and ended by itself, once for each time. */
-  readonly lastWords: string[] = [];
+  readonly outputTail: string[] = [];
   /** A restart is wanted: false while a fault keeps it down. */
   private isWanted = false;
   private ready: Promise<void> = Promise.resolve();
@@ -172,7 +172,7 @@ export class Member {
   private noteEnd(code: number | null, signal: NodeJS.Signals | null): void {
     if (!this.isWanted) return this.note('ended', { code, signal });
     this.endedByItself[this.hasSaidReady ? 'whenReady' : 'atStart']++;
-    if (this.hasSaidReady) this.lastWords.push(`${this.name} ended with ${code ?? signal}: ${this.tail.at(-1) ?? ''}`);
+    if (this.hasSaidReady) this.outputTail.push(`${this.name} ended with ${code ?? signal}: ${this.tail.at(-1) ?? ''}`);
     this.note('ended by itself', { wasReady: this.hasSaidReady, code, signal, tail: [...this.tail] });
     this.restart = setTimeout(() => this.start(), RESTART_AFTER_MS);
   }

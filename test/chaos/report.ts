@@ -19,7 +19,7 @@ export interface ChaosResult {
   /** Processes that nobody had asked to end: while they started, and when they were ready. */
   readonly endedByThemselves: { readonly atStart: number; readonly whenReady: number };
   /** Of those that were ready. */
-  readonly lastWords: readonly string[];
+  readonly outputTail: readonly string[];
   readonly runs: Readonly<Record<string, number>>;
   readonly errorCodes: Readonly<Record<string, number>>;
   readonly convergedAfterMs: number | null;
@@ -63,7 +63,7 @@ function summary(result: ChaosResult): string {
     ...Object.entries(result.leftOut).map(([kind, why]) => `✗ left out: ${kind} (${why})`),
     ...result.neverDone.map((kind) => `✗ planned and never done: ${kind}`),
     `${result.endedByThemselves.atStart} starts failed and were repeated; ${result.endedByThemselves.whenReady} processes that were ready ended by themselves`,
-    ...result.lastWords.map((words) => `✗ by itself: ${words}`),
+    ...result.outputTail.map((words) => `✗ by itself: ${words}`),
     ...result.lateToStop.map((name) => `✗ ${name} did not end within 10 s of SIGTERM`),
     ...result.harnessProblems.map((problem) => `✗ the harness: ${problem}`),
   ].join('\n');

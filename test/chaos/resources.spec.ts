@@ -4,10 +4,10 @@ describe('a resource that is held', () => {
   it('is passed over, or harmed in turn', async () => {
     const resources = new Resources();
     const harmed: string[] = [];
-    let letGo = (): void => undefined;
+    let release = (): void => undefined;
     const first = resources.hold('redis', async () => {
       harmed.push('first');
-      await new Promise<void>((resolve) => (letGo = resolve));
+      await new Promise<void>((resolve) => (release = resolve));
     });
     const inTurn = ['second', 'third'].map((name) =>
       resources.holdInTurn('redis', () => Promise.resolve(void harmed.push(name))),
@@ -15,7 +15,7 @@ describe('a resource that is held', () => {
     await resources.hold('redis', () => Promise.resolve(void harmed.push('passed over')));
     await resources.hold('postgres', () => Promise.resolve(void harmed.push('another')));
     expect(harmed).toEqual(['first', 'another']);
-    letGo();
+    release();
     await Promise.all([first, ...inTurn]);
     expect(harmed).toEqual(['first', 'another', 'second', 'third']);
   });
@@ -30,12 +30,12 @@ describe('a resource that is held', () => {
 
   it('is left alone by those who wait for it when all is over', async () => {
     const resources = new Resources();
-    let letGo = (): void => undefined;
-    const first = resources.hold('redis', () => new Promise<void>((resolve) => (letGo = resolve)));
+    let release = (): void => undefined;
+    const first = resources.hold('redis', () => new Promise<void>((resolve) => (release = resolve)));
     const harm = jest.fn(() => Promise.resolve());
     const waiting = resources.holdInTurn('redis', harm);
     resources.close();
-    letGo();
+    release();
     await Promise.all([first, waiting]);
     expect(harm).not.toHaveBeenCalled();
   });

@@ -26,7 +26,7 @@ describe('callTheRoll', () => {
     expect([called, asked, looks]).toEqual([WORKERS, [2, 2], 3]);
   });
 
-  it('waits for a worker that has shown no sign of life yet', async () => {
+  it('waits for a worker that has shown no heartbeat yet', async () => {
     const found = [[{ name: 'worker 1', id: null }], [{ name: 'worker 1', id: 'w1' }]];
     const called = await callTheRoll({
       since: SINCE,

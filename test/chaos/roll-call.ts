@@ -7,7 +7,7 @@ export interface RollCallOptions {
   readonly isOver: () => Promise<boolean>;
   /** Ids of workers that took any run since. */
   readonly takers: (since: Date) => Promise<ReadonlySet<string>>;
-  /** Ids of those that must; without an id while it shows no sign of life. */
+  /** Ids of those that must; without an id while it shows no heartbeat. */
   readonly workers: () => Promise<readonly CalledWorker[]>;
   readonly askForRuns: (count: number) => Promise<void>;
 }
@@ -20,7 +20,7 @@ export interface CalledWorker {
 const LOOK_EVERY_MS = 250;
 
 /**
- * A worker that lives, shows signs of life, and has quietly stopped to take runs harms nobody while others take them:
+ * A worker that lives, shows heartbeats, and has quietly stopped to take runs harms nobody while others take them:
  * nothing of what is wrong then shows in any run. So short runs are asked for until each worker took one.
  * @returns who was called; whether each came shows in the trail.
  */

@@ -106,7 +106,7 @@ class Chaos {
       harnessProblems: [...nemesis.problems, ...this.client.problems],
       lateToStop,
       endedByThemselves: ground.fleet.endedByThemselves(),
-      lastWords: ground.fleet.lastWords(),
+      outputTail: ground.fleet.outputTail(),
       runs: await witness.countByStatus(),
       errorCodes: await witness.errorCodes(),
       convergedAfterMs: convergedAt === null ? null : convergedAt.getTime() - healedAt.getTime(),

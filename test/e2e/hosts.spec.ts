@@ -22,7 +22,7 @@ describeWithOwnEngines('two hosts', () => {
 
   beforeAll(async () => {
     [a, b] = await Promise.all([OwnEngine.start('a'), OwnEngine.start('b')]);
-    crewtab = await Crewtab.start({ workers: 0, schedulerEnv: { HOST_SILENCE_LIMIT: '15s' } });
+    crewtab = await Crewtab.start({ workers: 0, schedulerEnv: { HOST_UNRESPONSIVE_LIMIT: '15s' } });
     await Promise.all([a.importDemoImage(), b.importDemoImage()]);
     await startWorkerOn(a);
     const team = await crewtab.api.createTeam({ name: 'Twins', agents: [crewtab.leader()] });
@@ -104,8 +104,8 @@ describeWithOwnEngines('two hosts', () => {
     expect(hosts.find((one) => one.id === host)).toMatchObject({ state: 'silent', openObligations: 1 });
     expect(obligations).toEqual([expect.objectContaining({ runId: id, host, status: 'failed' })]);
     const metrics = await crewtab.api.metrics();
-    expect(metrics).toMatch(/^crewtab_open_obligations\{.*\} 1$/m);
-    expect(metrics).toMatch(/^crewtab_hosts\{.*state="silent".*\} 1$/m);
+    expect(metrics).toMatch(/^crewtab_pending_teardowns\{.*\} 1$/m);
+    expect(metrics).toMatch(/^crewtab_hosts\{.*state="unresponsive".*\} 1$/m);
     expect(metrics).toMatch(/^crewtab_lost_runs_total\{.*\} 1$/m);
     expect((await crewtab.api.run(runOf('onA').id)).status).toBe('running');
   });

@@ -78,7 +78,7 @@ describe('npm start', () => {
     ]);
   }, 180_000);
 
-  it('says in one line that the port is busy, and how to mend it', async () => {
+  it('says in one line that the port is busy, and how to repair it', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => server.once('listening', done));
     const { port } = server.address() as AddressInfo;

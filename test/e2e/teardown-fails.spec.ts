@@ -4,7 +4,7 @@ import { Crewtab } from './support/crewtab';
 import { startDockerProxy, type DockerProxy } from './support/docker-proxy';
 
 /** Long enough to see a success waiting on a busy machine, short enough to wait for its end. */
-const TEARDOWN_PATIENCE = '15s';
+const TEARDOWN_LIMIT = '15s';
 
 jest.setTimeout(120_000);
 
@@ -14,7 +14,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
 
   beforeAll(async () => {
     proxy = await startDockerProxy();
-    crewtab = await Crewtab.start({ workerEnv: { DOCKER_HOST: proxy.dockerHost, TEARDOWN_PATIENCE } });
+    crewtab = await Crewtab.start({ workerEnv: { DOCKER_HOST: proxy.dockerHost, TEARDOWN_LIMIT } });
   });
 
   afterEach(() => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import { silentLogger } from '../fakes/silent-logger';
 import { openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
@@ -17,7 +17,7 @@ const NOTICED_AFTER_MS = 1_000;
 
 export const redisEmptied: Figure = {
   name: 'redis-emptied',
-  about: 'FLUSHALL → the next due instant fired and its run begun; all alarm clocks back',
+  about: 'FLUSHALL → the next due instant fired and its run begun; all job schedulers back',
   async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 2, schedulers: 2 });
     const ids = await schedules(crewtab);
@@ -36,13 +36,13 @@ export const redisEmptied: Figure = {
         await delay(NOTICED_AFTER_MS);
         await crewtab.redis.flush();
         const flushedAt = await crewtab.now();
-        const clocksBack = eventually(areBack, { timeoutMs: 60_000 }).then(
+        const jobSchedulersBack = eventually(areBack, { timeoutMs: 60_000 }).then(
           async () => (await crewtab.now()) - flushedAt,
         );
         const run = await eventually(() => begunRun(crewtab, id, flushedAt), { timeoutMs: 60_000 });
         fired.push((run.firedAt - flushedAt) / 1_000);
         begun.push((run.startedAt - flushedAt) / 1_000);
-        back.push((await clocksBack) / 1_000);
+        back.push((await jobSchedulersBack) / 1_000);
         log(
           `FLUSHALL ${flush}: begun ${begun.at(-1)?.toFixed(2)} s later, clocks back after ${back.at(-1)?.toFixed(2)} s`,
         );
@@ -55,7 +55,7 @@ export const redisEmptied: Figure = {
         p99: 15,
       }),
       timed('FLUSHALL → its run begun by a worker', begun, { p99: 15 }),
-      timed(`FLUSHALL → all ${ids.length} alarm clocks back`, back, { p99: 15 }),
+      timed(`FLUSHALL → all ${ids.length} job schedulers back`, back, { p99: 15 }),
     ];
   },
 };

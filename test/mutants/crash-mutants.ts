@@ -14,12 +14,12 @@ export const CRASH_MUTANTS: readonly Mutant[] = [
     breaks: 'Whoever takes over from a worker that died between prompt and confirmation sends the prompt again (I5).',
     edits: [
       {
-        file: 'libs/engine/running/run-crew.ts',
+        file: 'libs/orchestrator/running/team-session.ts',
         search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
       {
-        file: 'libs/engine/running/send-prompt.ts',
+        file: 'libs/orchestrator/running/send-prompt.ts',
         search: 'if (!isOurs) {',
         replace: 'if (!isOurs && run.epoch < 0) {',
       },

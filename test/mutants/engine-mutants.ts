@@ -1,7 +1,7 @@
 import type { Mutant } from './mutant';
 
 const unit = (specs: string): Mutant['caughtBy'] => ({ layer: 'unit', specs });
-const RUNNING = 'libs/engine/running';
+const RUNNING = 'libs/orchestrator/running';
 const HOLDER = `${RUNNING}/run-holder.spec.ts`;
 
 /** Faults in how the engine acts on the rules: what a crash, a lost answer or a second worker makes of it. */
@@ -11,7 +11,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that adopts a run writes the prompt although another one was permitted to (I5).',
     edits: [
       {
-        file: `${RUNNING}/run-crew.ts`,
+        file: `${RUNNING}/team-session.ts`,
         search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
@@ -20,13 +20,13 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit(HOLDER),
   },
   {
-    name: 'room-is-said-at-changes-only',
+    name: 'capacity-is-reported-at-changes-only',
     breaks: 'A worker that stood still at a bad moment waits for ever, and takes no run any more.',
     edits: [
       {
         file: `${RUNNING}/run-holder.ts`,
         search: 'work: async () => this.check(),',
-        replace: 'work: async () => this.letGoOfStale(),',
+        replace: 'work: async () => this.abandonStale(),',
       },
     ],
     caughtBy: unit(HOLDER),
@@ -85,7 +85,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${RUNNING}/run-holder.ts`,
-        search: 'if (nowMs - held.renewedAtMs >= this.leaseMs * LET_GO_AFTER) {',
+        search: 'if (nowMs - held.renewedAtMs >= this.leaseMs * ABANDON_AFTER) {',
         replace: 'if (nowMs - held.renewedAtMs >= Infinity) {',
       },
     ],
@@ -101,7 +101,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         replace: 'held.driver.stepForMs >= Infinity)',
       },
     ],
-    caughtBy: unit(`${RUNNING}/step-watch.spec.ts`),
+    caughtBy: unit(`${RUNNING}/step-limit.spec.ts`),
   },
   {
     name: 'run-that-was-let-go-is-renewed',
@@ -113,19 +113,19 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         replace: 'if (this.held.get(runId) !== held) return;',
       },
     ],
-    caughtBy: unit(`${RUNNING}/step-watch.spec.ts`),
+    caughtBy: unit(`${RUNNING}/step-limit.spec.ts`),
   },
   {
     name: 'renewal-that-hangs-is-waited-for',
     breaks: 'A worker whose renewal never comes back takes up no run any more (I4, I15).',
     edits: [
       {
-        file: 'libs/engine/rounds.ts',
+        file: 'libs/orchestrator/loop.ts',
         search: 'if (!(await isSettledWithin(clock, limitMs, work()))) onOverdue(limitMs);',
         replace: 'if (!(await isSettledWithin(clock, Infinity * limitMs, work()))) onOverdue(limitMs);',
       },
     ],
-    caughtBy: unit(`${RUNNING}/step-watch.spec.ts`),
+    caughtBy: unit(`${RUNNING}/step-limit.spec.ts`),
   },
   {
     name: 'let-go-by-the-wall-clock',
@@ -133,8 +133,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${RUNNING}/run-holder.ts`,
-        search: 'letGoOfStale(): void {\n    const nowMs = this.deps.clock.monotonicMs();',
-        replace: 'letGoOfStale(): void {\n    const nowMs = this.deps.clock.now().getTime() - 9e12;',
+        search: 'abandonStale(): void {\n    const nowMs = this.deps.clock.monotonicMs();',
+        replace: 'abandonStale(): void {\n    const nowMs = this.deps.clock.now().getTime() - 9e12;',
       },
     ],
     caughtBy: unit(HOLDER),
@@ -182,42 +182,42 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'While Postgres cannot be read, every run looks unknown, and the reaper removes them all (I13).',
     edits: [
       {
-        file: 'libs/engine/reaping/orphan-reaper.ts',
+        file: 'libs/orchestrator/reaping/orphan-reaper.ts',
         search: 'store.lookUp(found.map(({ runId }) => runId))',
         replace:
           'store.lookUp(found.map(({ runId }) => runId)).catch(() => new Map<string, { isFinished: boolean }>())',
       },
     ],
-    caughtBy: unit('libs/engine/reaping'),
+    caughtBy: unit('libs/orchestrator/reaping'),
   },
   {
     name: 'reaper-takes-what-is-just-made',
     breaks: 'The reaper removes what was made a moment ago for a run that its look at the database did not show yet.',
     edits: [
       {
-        file: 'libs/engine/reaping/orphan-reaper.ts',
+        file: 'libs/orchestrator/reaping/orphan-reaper.ts',
         search: 'resources.youngestAgeMs > UNKNOWN_GRACE_MS',
         replace: 'resources.youngestAgeMs >= 0',
       },
     ],
-    caughtBy: unit('libs/engine/reaping'),
+    caughtBy: unit('libs/orchestrator/reaping'),
   },
   {
     name: 'sweeper-does-not-offer-again',
     breaks: 'A queued run whose wake-up Redis lost waits for ever.',
     edits: [
       {
-        file: 'libs/engine/firing/schedule-sweeper.ts',
+        file: 'libs/orchestrator/firing/schedule-sweeper.ts',
         search: 'if (runIds.length > 0) await this.deps.queue.offerRuns(runIds);',
         replace: 'if (runIds.length < 0) await this.deps.queue.offerRuns(runIds);',
       },
     ],
-    caughtBy: unit('libs/engine/firing/firing.spec.ts'),
+    caughtBy: unit('libs/orchestrator/firing/firing.spec.ts'),
   },
   {
     name: 'outcome-before-the-last-words',
     breaks: 'The outcome is committed before what the agents said last is stored, which is then forgotten (I14).',
-    edits: [{ file: `${RUNNING}/conclude.ts`, search: 'await held.crew.flush();', replace: 'void held.crew;' }],
+    edits: [{ file: `${RUNNING}/conclude.ts`, search: 'await held.team.flush();', replace: 'void held.team;' }],
     caughtBy: unit(`${RUNNING}/conclude.spec.ts`),
   },
 ];

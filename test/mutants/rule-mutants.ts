@@ -127,8 +127,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'libs/domain/runs/decide.ts',
-        search: 'Math.min(begunMs + policy.teardownPatienceMs, latestMs)',
-        replace: 'Math.max(begunMs + policy.teardownPatienceMs, latestMs && 0)',
+        search: 'Math.min(begunMs + policy.teardownLimitMs, latestMs)',
+        replace: 'Math.max(begunMs + policy.teardownLimitMs, latestMs && 0)',
       },
     ],
     caughtBy: unit('libs/domain/runs/decide.spec.ts'),

@@ -122,14 +122,14 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       'A team waits for ever for an answer, since its socket leads to a worker that died after it was taken over (I4).',
     edits: [
       {
-        file: 'libs/team-desk/unix-team-desk.ts',
+        file: 'libs/tool-server/unix-tool-server.ts',
         search: 'if ((await targetOf(socketDir)) === ownName) return;',
         replace: 'if ((await targetOf(socketDir)) !== null) return;',
       },
     ],
     caughtBy: {
       layer: 'integration',
-      specs: 'test/integration/team-desk/unix-team-desk.spec.ts',
+      specs: 'test/integration/tool-server/unix-tool-server.spec.ts',
       tests: 'and died',
     },
   },
@@ -139,14 +139,14 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       "A worker that was stopped and died while it wrote the program of the team's tools leaves it empty for the one that has taken over, and the run fails (I13).",
     edits: [
       {
-        file: 'libs/team-desk/room-folder.ts',
+        file: 'libs/tool-server/session-folder.ts',
         search: "const written = join(socketDir, `${BRIDGE_NAME}.${randomBytes(4).toString('hex')}`);",
         replace: 'const written = bridge;',
       },
     ],
     caughtBy: {
       layer: 'integration',
-      specs: 'test/integration/team-desk/unix-team-desk.spec.ts',
+      specs: 'test/integration/tool-server/unix-tool-server.spec.ts',
     },
   },
   {

@@ -3,7 +3,7 @@ import type { Mutant } from './mutant';
 const DECIDE = 'libs/domain/runs/decide.ts';
 const search: Mutant['caughtBy'] = {
   layer: 'exhaustive search',
-  specs: 'libs/simulation/exhaustive/exhaustive.spec.ts',
+  specs: 'test/simulation/exhaustive/exhaustive.spec.ts',
   tests: 'every way that a run can go',
 };
 
@@ -34,7 +34,7 @@ export const SEARCH_MUTANTS: readonly Mutant[] = [
         file: DECIDE,
         search: 'if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
         replace:
-          'if (run.teardown.failedAttempts > 0 && !patienceEndsAt) return waitUntil(null);\n  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
+          'if (run.teardown.failedAttempts > 0 && !teardownDeadlineAt) return waitUntil(null);\n  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
       },
     ],
     caughtBy: search,

@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant';
 
-const RUNNING = 'libs/engine/running';
+const RUNNING = 'libs/orchestrator/running';
 const simulator = { layer: 'simulator', histories: 300 } as const;
 
 /** Faults that need a crash, a lost answer or a second worker at the wrong moment: nobody wrote that moment down. */
@@ -13,12 +13,12 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
       {
         file: `${RUNNING}/send-prompt.ts`,
         search: 'const isOurs = await deps.store.permitPrompt(claim, {',
-        replace: `if (crew.promptWrite.status === 'idle') await crew.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt });
+        replace: `if (team.promptWrite.status === 'idle') await team.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt });
   const isOurs = await deps.store.permitPrompt(claim, {`,
       },
       {
         file: `${RUNNING}/send-prompt.ts`,
-        search: 'crew\n    .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })',
+        search: 'team\n    .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })',
         replace: 'Promise.resolve()',
       },
     ],
@@ -29,7 +29,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that adopts a run writes the prompt although another one was permitted to (I5).',
     edits: [
       {
-        file: `${RUNNING}/run-crew.ts`,
+        file: `${RUNNING}/team-session.ts`,
         search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
@@ -67,7 +67,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'The reaper removes the containers of a run that is not over (I13).',
     edits: [
       {
-        file: 'libs/engine/reaping/orphan-reaper.ts',
+        file: 'libs/orchestrator/reaping/orphan-reaper.ts',
         search: 'return run ? run.isFinished :',
         replace: 'return run ? !run.isFinished :',
       },

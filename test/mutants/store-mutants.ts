@@ -11,7 +11,8 @@ const FIRING = 'libs/store-prisma/fire-statements.ts';
 export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'silent-writer-keeps-the-lock',
-    breaks: 'A scheduler that stands still keeps all others from putting alarm clocks for as long as it is connected.',
+    breaks:
+      'A scheduler that stands still keeps all others from putting job schedulers for as long as it is connected.',
     edits: [
       {
         file: 'libs/store-prisma/single-writer.ts',

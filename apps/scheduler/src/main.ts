@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { loadSchedulerConfig } from '@crewtab/config/scheduler-config';
+import { describeFormerNames } from '@crewtab/config/read-settings';
 import { armAsOrdered } from '@crewtab/failpoints/trap';
 import { createLogger } from '@crewtab/observability/pino-logger';
 import { runProcess } from '@crewtab/observability/run-process';
@@ -10,6 +11,7 @@ void runProcess('scheduler', async () => {
   const config = loadSchedulerConfig();
   armAsOrdered(config.failpoint);
   const logger = createLogger({ level: config.log.level, name: 'scheduler', isPretty: process.stdout.isTTY });
+  for (const sentence of describeFormerNames()) logger.warn({}, sentence);
   return startScheduler(config, readVersion(), logger);
 });
 

@@ -1,4 +1,4 @@
-import type { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
+import type { JobSchedulerReconciler } from '@crewtab/orchestrator/firing/job-scheduler-reconciler';
 import type { Store } from '@crewtab/store-prisma/open-store';
 import type { SchedulerQueues } from './app.module';
 import type { ReadinessCheck } from './http/http-deps';
@@ -7,7 +7,7 @@ import type { ReadinessCheck } from './http/http-deps';
 export function readinessChecks(
   store: Pick<Store, 'ping'>,
   queues: SchedulerQueues,
-  clocks: ClockReconciler,
+  jobSchedulers: JobSchedulerReconciler,
 ): ReadinessCheck[] {
   return [
     {
@@ -27,7 +27,7 @@ export function readinessChecks(
     {
       name: 'job-schedulers',
       check: async () =>
-        (await clocks.isInStep()) ? null : 'not in step with the schedules; the sweeper puts them right',
+        (await jobSchedulers.isInStep()) ? null : 'not in step with the schedules; the sweeper puts them right',
     },
   ];
 }

@@ -5,18 +5,18 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { ClockReconciler } from '@crewtab/engine/firing/clock-reconciler';
-import { fireBeforeEdit, type FireReport } from '@crewtab/engine/firing/fire-due-schedules';
-import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
-import { FiringTimer } from '@crewtab/engine/firing/firing-timer';
-import { ScheduleSweeper } from '@crewtab/engine/firing/schedule-sweeper';
-import { HostWatch } from '@crewtab/engine/hosts/host-watch';
-import { StoreClock } from '@crewtab/engine/store-clock';
-import { SystemClock } from '@crewtab/engine/system-clock';
-import { watched, watchedStore } from '@crewtab/failpoints/watched';
+import { JobSchedulerReconciler } from '@crewtab/orchestrator/firing/job-scheduler-reconciler';
+import { fireBeforeEdit, type FireReport } from '@crewtab/orchestrator/firing/fire-due-schedules';
+import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
+import { ScheduleSweeper } from '@crewtab/orchestrator/firing/schedule-sweeper';
+import { LostHostDetector } from '@crewtab/orchestrator/hosts/lost-host-detector';
+import { StoreClock } from '@crewtab/orchestrator/store-clock';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
+import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
-import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
+import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
 import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { applyMigrations } from '@crewtab/store-prisma/migrate';
@@ -37,7 +37,7 @@ export interface RunningScheduler {
 interface Firing {
   readonly timer: FiringTimer;
   readonly sweeper: ScheduleSweeper;
-  readonly clocks: ClockReconciler;
+  readonly jobSchedulers: JobSchedulerReconciler;
   readonly deps: FiringDeps;
   readonly queue: BullmqRunQueue;
 }
@@ -54,7 +54,7 @@ export async function startScheduler(
     encryptionKey: Buffer.from(config.access.encryptionKey),
     logger,
   });
-  const store = watchedStore(opened);
+  const store = withStorePoints(opened);
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
@@ -74,10 +74,10 @@ export async function startScheduler(
   configureHttp(app, app.get<HttpDeps>(HTTP_DEPS));
   await ensureFirstKey({ access: store.access, configuredKey: config.access.firstApiKey, print: printKey });
   await app.listen(config.http.port, config.http.host);
-  const watch = await store.fires.onScheduleChanged(() => reconcile(firing.clocks, logger));
+  const watch = await store.fires.onScheduleChanged(() => reconcile(firing.jobSchedulers, logger));
   await firing.timer.start();
   firing.sweeper.start();
-  const hosts = watchHosts(config, version, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
+  const hosts = detectLostHosts(config, version, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
   hosts.start();
   const url = urlOf(config.http.host, app.getHttpServer().address());
   logger.info({ url, version }, 'scheduler ready');
@@ -105,33 +105,39 @@ function wireFiring(
   const deps: FiringDeps = {
     fires: store.fires,
     runs: store.runs,
-    queue: watched('run-queue', queue),
-    clocks: watched('alarm-clocks', new BullmqAlarmClocks(ticks)),
+    queue: withPoints('run-queue', queue),
+    jobSchedulers: withPoints('job-schedulers', new BullmqJobSchedulers(ticks)),
     clock,
     logger,
     onFired: (runs) => {
       for (const { scheduledFor } of runs) metrics.runFired(clock.now().getTime() - scheduledFor.getTime());
     },
   };
-  const clocks = new ClockReconciler(deps);
+  const jobSchedulers = new JobSchedulerReconciler(deps);
   const noteFired = ({ fired, skipped, missed }: FireReport): void => {
     if (fired + skipped + missed > 0) logger.info({ fired, skipped, missed }, 'fired what was due');
   };
-  return { timer: new FiringTimer(deps, noteFired), sweeper: new ScheduleSweeper(deps, clocks), clocks, deps, queue };
+  return {
+    timer: new FiringTimer(deps, noteFired),
+    sweeper: new ScheduleSweeper(deps, jobSchedulers),
+    jobSchedulers,
+    deps,
+    queue,
+  };
 }
 
 /** What looks after hosts that fall silent. */
-function watchHosts(
-  { hosts: { silenceLimitMs } }: SchedulerConfig,
+function detectLostHosts(
+  { hosts: { hostTimeoutMs } }: SchedulerConfig,
   version: string,
   store: Store,
   { sweeper, deps: { clock, logger } }: Firing,
   metrics: Pick<Metrics, 'runLost'>,
-): HostWatch {
+): LostHostDetector {
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  return new HostWatch(
+  return new LostHostDetector(
     { hosts: store.hosts, clock, logger, onLost: () => metrics.runLost() },
-    { about: { id, hostname: hostname(), pid: process.pid, version }, sweeper: () => sweeper, silenceLimitMs },
+    { about: { id, hostname: hostname(), pid: process.pid, version }, sweeper: () => sweeper, hostTimeoutMs },
   );
 }
 
@@ -172,7 +178,7 @@ function wireHttp(
       isBullBoardWritable: config.bullBoard.isWritable,
     },
     metrics,
-    readiness: readinessChecks(store, queues, firing.clocks),
+    readiness: readinessChecks(store, queues, firing.jobSchedulers),
     bullBoardQueues: [queues.ticks, queues.runs].map(
       (queue) => new BullMQAdapter(queue, { readOnlyMode: !config.bullBoard.isWritable }),
     ),
@@ -180,8 +186,8 @@ function wireHttp(
 }
 
 /** Schedules changed: bring the job schedulers in step at once instead of with the next sweep. */
-function reconcile(clocks: ClockReconciler, logger: Logger): void {
-  clocks
+function reconcile(jobSchedulers: JobSchedulerReconciler, logger: Logger): void {
+  jobSchedulers
     .reconcile()
     .catch((error: unknown) =>
       logger.warn({ error: String(error) }, 'job schedulers are not in step; the sweeper tries again'),

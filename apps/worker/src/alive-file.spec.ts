@@ -1,11 +1,11 @@
 import { mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RecordingLogger } from '@crewtab/testing/recording-logger';
+import { RecordingLogger } from '@test/fakes/recording-logger';
 import { eventually } from '../../../test/support/wait-for';
 import { AliveFile, findFault, STALE_AFTER_MS } from './alive-file';
 
-describe("the worker's sign of life", () => {
+describe("the worker's heartbeat", () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'crewtab-alive-'));
@@ -34,6 +34,6 @@ describe("the worker's sign of life", () => {
     file.touch();
     await eventually(() => logger.messages('warn').length > 0);
     file.touch();
-    expect(logger.messages('warn')).toEqual(['cannot write the sign of life']);
+    expect(logger.messages('warn')).toEqual(['cannot write the heartbeat']);
   });
 });

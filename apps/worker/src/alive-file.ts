@@ -6,7 +6,7 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 export const STALE_AFTER_MS = 20_000;
 
 /**
- * The worker's sign of life, for a health check in the same container: it has no port. Touched only after a round in
+ * The worker's heartbeat, for a health check in the same container: it has no port. Touched only after a round in
  * which the database answered, so a process that merely exists does not look healthy.
  */
 export class AliveFile {
@@ -22,8 +22,7 @@ export class AliveFile {
     effect('worker.alive-file.write', () => writeFile(this.path, `${new Date().toISOString()}\n`)).then(
       () => (this.hasFailed = false),
       (error: unknown) => {
-        if (!this.hasFailed)
-          this.logger.warn({ path: this.path, error: String(error) }, 'cannot write the sign of life');
+        if (!this.hasFailed) this.logger.warn({ path: this.path, error: String(error) }, 'cannot write the heartbeat');
         this.hasFailed = true;
       },
     );
@@ -37,6 +36,6 @@ export async function findFault(path: string | null, now: Date): Promise<string 
     const ageMs = now.getTime() - (await stat(path)).mtimeMs;
     return ageMs <= STALE_AFTER_MS ? null : `the worker has not renewed its leases for ${Math.round(ageMs / 1_000)} s`;
   } catch (error) {
-    return `no sign of life: ${error instanceof Error ? error.message : String(error)}`;
+    return `no heartbeat: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

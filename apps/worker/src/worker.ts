@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
-import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
-import { HostPresence } from '@crewtab/engine/hosts/host-presence';
-import { OrphanReaper } from '@crewtab/engine/reaping/orphan-reaper';
-import { DEFAULT_ENGINE_OPTIONS, type EngineDeps } from '@crewtab/engine/running/engine-options';
-import { RunHolder } from '@crewtab/engine/running/run-holder';
-import { StoreClock } from '@crewtab/engine/store-clock';
-import { SystemClock } from '@crewtab/engine/system-clock';
-import { watched, watchedStore } from '@crewtab/failpoints/watched';
+import { fireDueSchedules } from '@crewtab/orchestrator/firing/fire-due-schedules';
+import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
+import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
+import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
+import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
+import { StoreClock } from '@crewtab/orchestrator/store-clock';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
+import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
-import { BullmqAlarmClocks } from '@crewtab/queue-bullmq/bullmq-alarm-clocks';
+import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
 import { BullmqRunQueue, openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
@@ -20,7 +20,7 @@ import { applyMigrations } from '@crewtab/store-prisma/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
 import { AliveFile } from './alive-file';
-import type { Workplace } from './open-workplace';
+import type { Host } from './open-host';
 import { WorkerModule, workerProcessors } from './worker.module';
 
 export interface RunningWorker {
@@ -31,7 +31,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, desk }: Workplace,
+  { runtime, protocols, toolServer }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -41,28 +41,28 @@ export async function startWorker(
     encryptionKey: Buffer.from(config.encryptionKey),
     logger,
   });
-  const store = watchedStore(opened);
+  const store = withStorePoints(opened);
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const redis = BullmqRunQueue.open(settings);
-  const queue = watched('run-queue', redis);
+  const queue = withPoints('run-queue', redis);
   const ticks = openQueue(TICKS_QUEUE, settings);
   const host = await runtime.identify();
-  const engine: EngineDeps = {
+  const engine: OrchestratorDeps = {
     store: store.runs,
     runtime,
     protocols,
     queue,
     delegations: store.delegations,
-    desk,
+    toolServer,
     clock,
     logger,
     options: {
       ...DEFAULT_ENGINE_OPTIONS,
       handshakeTimeoutMs: config.agents.handshakeTimeoutMs,
       stopGraceMs: config.agents.stopGraceMs,
-      teardownPatienceMs: config.teardownPatienceMs,
+      teardownLimitMs: config.teardownLimitMs,
       outputLimit: config.agents.outputLimitBytes,
       stepLimitMs: DEFAULT_ENGINE_OPTIONS.stepLimitMs + config.agents.stopGraceMs + config.agents.inputTimeoutMs,
     },
@@ -71,7 +71,7 @@ export async function startWorker(
     fires: store.fires,
     runs: store.runs,
     queue,
-    clocks: watched('alarm-clocks', new BullmqAlarmClocks(ticks)),
+    jobSchedulers: withPoints('job-schedulers', new BullmqJobSchedulers(ticks)),
     clock,
     logger,
   };
@@ -85,15 +85,15 @@ export async function startWorker(
     engine,
     worker,
     config.concurrency,
-    (hasRoom) => {
-      if (isConsuming) processors.runs.setHasRoom(hasRoom);
+    (hasCapacity) => {
+      if (isConsuming) processors.runs.setHasCapacity(hasCapacity);
     },
     () => sign?.touch(),
     (): boolean => presence.mayClaim,
   );
-  const reaper = new OrphanReaper({ store: store.runs, runtime, desk, clock, logger });
+  const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, clock, logger });
   const presence: HostPresence = new HostPresence(
-    { hosts: store.hosts, store: store.runs, runtime, desk, reaper, clock, logger },
+    { hosts: store.hosts, store: store.runs, runtime, toolServer, reaper, clock, logger },
     {
       worker,
       about: {
@@ -110,7 +110,7 @@ export async function startWorker(
   let isConsuming = false;
   const takeWork = (): void => {
     if (!isConsuming) return;
-    processors.runs.setHasRoom(holder.hasRoom);
+    processors.runs.setHasCapacity(holder.hasCapacity);
     holder.adoptAbandoned().catch((error: unknown) => logger.warn({ error: String(error) }, 'could not adopt runs'));
   };
   const processors = workerProcessors(
@@ -132,7 +132,7 @@ export async function startWorker(
     worker.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis connection'));
   }
   isConsuming = true;
-  processors.runs.setHasRoom(holder.hasRoom);
+  processors.runs.setHasCapacity(holder.hasCapacity);
   sign?.touch();
   reaper.start();
   logger.info(
@@ -142,7 +142,7 @@ export async function startWorker(
   return {
     async stop() {
       logger.info({}, 'worker stops: handing its runs back');
-      processors.runs.setHasRoom(false);
+      processors.runs.setHasCapacity(false);
       await holder.stop();
       await reaper.stop();
       await presence.stop();

@@ -1,9 +1,9 @@
-import { decideLoss, type WatchedRun } from './host-loss';
+import { decideLoss, type UnheldRun } from './host-loss';
 
 const NOW = new Date('2026-01-05T09:00:00Z');
 const LIMIT_MS = 300_000;
 const ago = (seconds: number): Date => new Date(NOW.getTime() - seconds * 1_000);
-const RUN: WatchedRun['run'] = {
+const RUN: UnheldRun['run'] = {
   id: 'r',
   phase: 'monitoring',
   status: 'running',
@@ -21,7 +21,7 @@ const PENDING = {
 } as const;
 
 interface Case {
-  readonly run?: Partial<WatchedRun['run']>;
+  readonly run?: Partial<UnheldRun['run']>;
   /** Seconds ago; a negative number is yet to come. */
   readonly lease?: number | null;
   readonly seen?: number | null;
@@ -113,7 +113,7 @@ const CASES: Readonly<Record<string, Case>> = {
 
 describe('a run without its worker', () => {
   it.each(Object.entries(CASES))('%s', (_, { run = {}, lease = 100, seen = 1, steady = 9_000, expected }) => {
-    const watched: WatchedRun = {
+    const watched: UnheldRun = {
       run: { ...RUN, ...run },
       leaseUntil: lease === null ? null : ago(lease),
       hostSeenAt: seen === null ? null : ago(seen),
@@ -131,7 +131,7 @@ describe('a run without its worker', () => {
       LIMIT_MS,
     );
     expect(outcome?.error?.message).toBe(
-      'the host was lost: no worker of host host-1 gave a sign of life for 400 s (it was last heard of at 2026-01-05T08:53:20.000Z, in phase monitoring)',
+      'the host was lost: no worker of host host-1 sent a heartbeat for 400 s (it was last heard of at 2026-01-05T08:53:20.000Z, in phase monitoring)',
     );
   });
 });

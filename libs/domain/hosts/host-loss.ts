@@ -1,23 +1,23 @@
 import type { Outcome, Run } from '../runs/run';
 
-/** A worker or scheduler whose last sign of life is older than this is not there, ms: three signs missed. */
+/** A worker or scheduler whose last heartbeat is older than this is not there, ms: three signs missed. */
 export const ABSENT_AFTER_MS = 15_000;
-/** Between two signs of life of a process, ms. */
-export const SIGN_EVERY_MS = 5_000;
+/** Between two heartbeats of a process, ms. */
+export const HEARTBEAT_EVERY_MS = 5_000;
 /** A silence longer than an adoption by a neighbour ever takes; at the deadline it is enough to call a host lost, ms. */
-const SILENT_AT_DEADLINE_MS = 20_000;
+const UNRESPONSIVE_AT_DEADLINE_MS = 20_000;
 /** A run past its deadline that no worker of a living host has looked after for so long is ended without one, ms. */
 const UNATTENDED_MS = 30_000;
 
 /** A begun run that is not terminal, and who was heard of lately. All instants are the database's. */
-export interface WatchedRun {
+export interface UnheldRun {
   readonly run: Pick<
     Run,
     'id' | 'phase' | 'status' | 'host' | 'deadlineAt' | 'cancelRequestedAt' | 'cancelCode' | 'outcome'
   > & { readonly teardown: Pick<Run['teardown'], 'begunAt'> };
   /** End of the newest lease; null when it was handed back. */
   readonly leaseUntil: Date | null;
-  /** The host's newest sign of life; null when there never was one. */
+  /** The host's newest heartbeat; null when there never was one. */
   readonly hostSeenAt: Date | null;
   /** Since when the scheduler that asks has been there without a gap: it witnesses no silence but its own watch's. */
   readonly steadySince: Date;
@@ -27,35 +27,35 @@ export interface WatchedRun {
  * Whether a run must end without its worker, and how. Null: somebody has it, or may still take it over. Pure, like
  * `decide`, which is the same question where there is a worker.
  *
- * A host counts as lost when it was silent for longer than `silenceLimitMs`, and already at the run's deadline when it
+ * A host counts as lost when it was silent for longer than `hostTimeoutMs`, and already at the run's deadline when it
  * was silent for longer than an adoption takes. A host that lives but whose workers leave a run alone past its deadline
  * (their engine does not answer) does not keep the run from ending either.
  *
  * Silence is counted from the beginning of the scheduler's own watch: after an outage of the database nobody was heard,
  * and nobody is lost (invariant I13).
  */
-export function decideLoss(watched: WatchedRun, now: Date, silenceLimitMs: number): Outcome | null {
+export function decideLoss(watched: UnheldRun, now: Date, hostTimeoutMs: number): Outcome | null {
   const { run, leaseUntil, hostSeenAt, steadySince } = watched;
-  const silentForMs = now.getTime() - newest(hostSeenAt, steadySince);
+  const unresponsiveForMs = now.getTime() - newest(hostSeenAt, steadySince);
   const isPastDeadline = run.deadlineAt !== null && run.deadlineAt <= now;
   const isHeld = leaseUntil !== null && leaseUntil >= now;
-  const isSilent = silentForMs >= silenceLimitMs;
-  if (isHeld && !(isSilent && isPastDeadline)) return null;
-  const isAbsent = isSilent || silentForMs >= Math.min(SILENT_AT_DEADLINE_MS, silenceLimitMs);
-  if (isSilent || (isAbsent && (isPastDeadline || wantsCancel(run)))) return lost(watched, silentForMs);
+  const isUnresponsive = unresponsiveForMs >= hostTimeoutMs;
+  if (isHeld && !(isUnresponsive && isPastDeadline)) return null;
+  const isAbsent = isUnresponsive || unresponsiveForMs >= Math.min(UNRESPONSIVE_AT_DEADLINE_MS, hostTimeoutMs);
+  if (isUnresponsive || (isAbsent && (isPastDeadline || wantsCancel(run)))) return lost(watched, unresponsiveForMs);
   return isPastDeadline && unattendedForMs(watched, now) >= UNATTENDED_MS ? unattended(watched) : null;
 }
 
-function lost({ run, hostSeenAt }: WatchedRun, silentForMs: number): Outcome {
+function lost({ run, hostSeenAt }: UnheldRun, unresponsiveForMs: number): Outcome {
   if (wantsCancel(run)) return cancelled(run.cancelCode);
   const seen = hostSeenAt ? `it was last heard of at ${hostSeenAt.toISOString()}` : 'it was never heard of';
   const work =
     run.phase === 'tearing_down' ? 'the team finished, but its host was lost before the teardown' : 'the host was lost';
-  const message = `${work}: no worker of host ${run.host ?? ''} gave a sign of life for ${Math.round(silentForMs / 1_000)} s (${seen}, in phase ${run.phase})`;
+  const message = `${work}: no worker of host ${run.host ?? ''} sent a heartbeat for ${Math.round(unresponsiveForMs / 1_000)} s (${seen}, in phase ${run.phase})`;
   return { status: 'failed', result: run.outcome?.result ?? null, error: { code: 'host_lost', message } };
 }
 
-function unattended({ run }: WatchedRun): Outcome {
+function unattended({ run }: UnheldRun): Outcome {
   if (wantsCancel(run)) return cancelled(run.cancelCode);
   if (run.phase === 'tearing_down') {
     const message = 'the team finished, but no worker of its host could remove what was made for it';
@@ -66,7 +66,7 @@ function unattended({ run }: WatchedRun): Outcome {
 }
 
 /** A cancel goes before every outcome, but not before one that is committed. */
-function wantsCancel({ phase, cancelRequestedAt }: WatchedRun['run']): boolean {
+function wantsCancel({ phase, cancelRequestedAt }: UnheldRun['run']): boolean {
   return cancelRequestedAt !== null && phase !== 'tearing_down';
 }
 
@@ -76,7 +76,7 @@ function cancelled(cancelCode: Run['cancelCode']): Outcome {
   return { status: 'cancelled', result: null, error: { code, message: `${why}; its host was silent` } };
 }
 
-function unattendedForMs({ run, leaseUntil, steadySince }: WatchedRun, now: Date): number {
+function unattendedForMs({ run, leaseUntil, steadySince }: UnheldRun, now: Date): number {
   return now.getTime() - newest(run.deadlineAt, leaseUntil, steadySince, run.teardown.begunAt);
 }
 

@@ -25,38 +25,40 @@ export interface FireStore {
    * Skips schedules locked by others. Null when none is due. Punctual ones come before late ones, so that a backlog
    * holds nobody up.
    *
-   * Where `plan` finds a fault, the schedule is set aside instead: nothing else of it changes, the fault is kept with it,
+   * Where `plan` finds a fault, the schedule is quarantined instead: nothing else of it changes, the fault is kept with it,
    * and it is left alone until `retryAfterMs` have passed or its spec was edited. The first plan, and `savePlanned`, take
    * the fault away.
    */
   fireOne(plan: FirePlanner, options?: FireOneOptions): Promise<FiredSchedule | null>;
 
-  /** Enabled schedules whose next or following instant must be computed (after the hot path, a create or an edit), unless set aside. */
+  /** Enabled schedules whose next or following instant must be computed (after the hot path, a create or an edit), unless quarantined. */
   findUnplanned(limit: number): Promise<PlannableSchedule[]>;
 
   /** Sets schedules aside whose instants could not be computed, where the spec is still what it was; see `fireOne`. */
-  setAside(faults: readonly ScheduleFault[]): Promise<void>;
+  quarantine(faults: readonly ScheduleFault[]): Promise<void>;
 
   /** Stores computed instants where spec and next_fire_at are still what they were computed from. */
   savePlanned(plans: readonly PlannedInstants[]): Promise<void>;
 
   /**
    * Milliseconds, by the database's clock, until the next due instant of all enabled schedules (≤ 0: due now) that are
-   * not set aside; null without any.
+   * not quarantined; null without any.
    */
   msUntilNextDue(): Promise<number | null>;
 
   /** Called after edits commit, so that timers re-arm (hint). */
   onScheduleChanged(listener: () => void): Promise<Subscription>;
 
-  /** Schedules whose job scheduler is out of step with their spec (created, edited, paused, deleted, set aside since). */
-  findUnsyncedClocks(limit: number): Promise<ClockSpec[]>;
+  /** Schedules whose job scheduler is out of step with their spec (created, edited, paused, deleted, quarantined since). */
+  findUnsyncedJobSchedulers(limit: number): Promise<ClockSpec[]>;
   /** Notes that the clocks for these spec versions were set or removed. */
-  markClocksSynced(synced: readonly { readonly scheduleId: string; readonly specVersion: number }[]): Promise<void>;
-  /** Enabled schedules that are not set aside, for comparing with what Redis holds. */
+  markJobSchedulersSynced(
+    synced: readonly { readonly scheduleId: string; readonly specVersion: number }[],
+  ): Promise<void>;
+  /** Enabled schedules that are not quarantined, for comparing with what Redis holds. */
   countEnabled(): Promise<number>;
   /** Pages through the clock specs of those, by id. */
-  listEnabledClocks(afterId: string | null, limit: number): Promise<ClockSpec[]>;
+  listEnabledJobSchedulers(afterId: string | null, limit: number): Promise<ClockSpec[]>;
   /** Runs `work` only if no other process does so right now (an advisory lock named `name`); false when it was taken. */
   withSingleWriter(name: string, work: () => Promise<void>): Promise<boolean>;
 }
@@ -86,7 +88,7 @@ export type FirePlanner = (due: DueSchedule) => FirePlan | PlanFault;
 export interface FireOneOptions {
   /** These wait: they have had their turn. */
   readonly except?: readonly string[];
-  /** Only this one, also while it is set aside; waits for whoever holds its row. */
+  /** Only this one, also while it is quarantined; waits for whoever holds its row. */
   readonly only?: string;
 }
 
@@ -125,7 +127,7 @@ export interface FiredSchedule {
   readonly missed: number;
   /** It is still due: its backlog is longer than one plan. */
   readonly hasMore: boolean;
-  /** Why it was set aside; null where it was not. */
+  /** Why it was quarantined; null where it was not. */
   readonly fault: string | null;
 }
 
@@ -151,6 +153,6 @@ export interface PlannedInstants {
 export interface ClockSpec {
   readonly scheduleId: string;
   readonly specVersion: number;
-  /** Null: the clock must go (paused, deleted or set aside). */
+  /** Null: the clock must go (paused, deleted or quarantined). */
   readonly clock: { readonly cron: string; readonly timezone: string } | null;
 }

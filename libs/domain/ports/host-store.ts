@@ -4,13 +4,13 @@ import type { RuntimeKind, ResourceCount } from './runtime';
 import type { WorkerIdentity } from './run-store';
 
 /**
- * Who is there. Processes leave signs of life in the database every few seconds; everything is timed by its clock, so
+ * Who is there. Processes send heartbeats in the database every few seconds; everything is timed by its clock, so
  * that a worker whose own clock is wrong is not lost. Each method is one transaction and throws
  * `AppError('store_unreachable', retryable)` when the database did not answer; repeating a call is always safe.
  */
 export interface HostStore {
-  /** Leaves a worker's sign of life, its host's too. Answers how the host stands. */
-  noteWorker(sign: WorkerSign): Promise<HostStanding>;
+  /** Stores a worker's heartbeat, and its host's. Answers how the host stands. */
+  noteWorker(sign: WorkerHeartbeat): Promise<HostStanding>;
 
   /** A worker that stops in order takes its row along; its host stays. */
   forgetWorker(workerId: string): Promise<void>;
@@ -19,26 +19,26 @@ export interface HostStore {
    * A worker has completed a pass over its host before taking work. The host is no longer decommissioned; a removal that
    * was given up and is no longer found there counts as verified after all.
    */
-  readmit(host: string, pass: ReturnPass): Promise<Readmission>;
+  readmit(host: string, pass: HostCleanup): Promise<Readmission>;
 
   /**
    * Takes up to `limit` runs of the worker's host that are over but not torn down, and that nobody holds, as
    * `RunStore.claimAbandoned` takes them. For the pass before any work: no driver is needed to remove what is over.
    */
-  claimObligations(worker: WorkerIdentity, limit: number): Promise<Run[]>;
+  claimPendingTeardowns(worker: WorkerIdentity, limit: number): Promise<Run[]>;
 
-  /** Leaves a scheduler's sign of life, and removes rows of processes and hosts that have long been gone. */
-  noteScheduler(sign: SchedulerSign): Promise<void>;
+  /** Stores a scheduler's heartbeat, and removes rows of processes and hosts that have long been gone. */
+  noteScheduler(sign: SchedulerHeartbeat): Promise<void>;
 
   forgetScheduler(schedulerId: string): Promise<void>;
 
   /**
-   * Ends runs whose worker does not come back (see `decideLoss`): outcome, obligation to tear down and a message in one
+   * Ends runs whose worker does not come back (see `decideLoss`): outcome, pending teardown and a message in one
    * transaction; the epoch grows and the claim is emptied, so that a worker that does come back writes nothing.
-   * The scheduler must have left its sign of life just before; without one nothing is ended.
-   * @param silenceLimitMs of a host, ms
+   * The scheduler must have sent its heartbeat just before; without one nothing is ended.
+   * @param hostTimeoutMs of a host, ms
    */
-  endLostRuns(schedulerId: string, silenceLimitMs: number): Promise<LostRun[]>;
+  endLostRuns(schedulerId: string, hostTimeoutMs: number): Promise<LostRun[]>;
 
   /**
    * Gives up a host that does not come back: its runs end as `host_lost`, what is owed there is finished without proof, and
@@ -51,7 +51,7 @@ export interface HostStore {
   readSystem(): Promise<SystemState>;
 }
 
-interface ProcessSign {
+interface ProcessHeartbeat {
   readonly id: string;
   /** For people, as is the pid: which machine. */
   readonly hostname: string;
@@ -60,7 +60,7 @@ interface ProcessSign {
   readonly version: string;
 }
 
-export interface WorkerSign extends ProcessSign {
+export interface WorkerHeartbeat extends ProcessHeartbeat {
   readonly host: { readonly id: string; readonly runtime: RuntimeKind; readonly description: string };
   readonly capacity: number;
   readonly heldRuns: number;
@@ -70,18 +70,18 @@ export interface WorkerSign extends ProcessSign {
   readonly refusal: string | null;
   readonly reaper: {
     /** Since its last complete pass, by the worker's monotonic clock, ms; null before the first. */
-    readonly lastPassAgoMs: number | null;
+    readonly lastIterationAgoMs: number | null;
     /** Runs whose leftovers it removed since the worker's start. */
     readonly reapedRuns: number;
     /** What the last pass could not remove. */
-    readonly resistingThings: number;
+    readonly unremovedResources: number;
     /** Why the last pass failed; null when it did not. */
     readonly error: string | null;
   };
 }
 
-export interface SchedulerSign extends ProcessSign {
-  readonly sweeper: { readonly lastPassAgoMs: number | null; readonly error: string | null };
+export interface SchedulerHeartbeat extends ProcessHeartbeat {
+  readonly sweeper: { readonly lastIterationAgoMs: number | null; readonly error: string | null };
 }
 
 export interface HostStanding {
@@ -89,11 +89,11 @@ export interface HostStanding {
   readonly isDecommissioned: boolean;
 }
 
-export interface ReturnPass {
+export interface HostCleanup {
   /** What was removed, by run, whatever became of it. */
   readonly removed: ReadonlyMap<string, ResourceCount>;
   /** Runs of which something is still there. */
-  readonly resistingRunIds: readonly string[];
+  readonly unremovedRunIds: readonly string[];
 }
 
 export interface Readmission {
@@ -115,7 +115,7 @@ export type Decommission =
   | { readonly state: 'alive'; readonly workerIds: readonly string[] }
   | { readonly state: 'done'; readonly at: Date; readonly by: string; readonly givenUpRunIds: readonly string[] };
 
-export type HostState = 'live' | 'silent' | 'decommissioned';
+export type HostState = 'live' | 'unresponsive' | 'decommissioned';
 
 export interface SystemState {
   /** The database's clock. */
@@ -123,14 +123,14 @@ export interface SystemState {
   readonly hosts: readonly HostView[];
   readonly workers: readonly WorkerView[];
   readonly schedulers: readonly SchedulerView[];
-  /** Oldest first; at most `MAX_LISTED` of them, `openObligations` counts all. */
-  readonly obligations: readonly ObligationView[];
-  readonly openObligations: number;
+  /** Oldest first; at most `MAX_LISTED` of them, `pendingTeardownCount` counts all. */
+  readonly pendingTeardowns: readonly PendingTeardownView[];
+  readonly pendingTeardownCount: number;
   /** Begun, not torn down, and without a living worker. */
   readonly unheldRuns: number;
 }
 
-/** Leases and obligations in one answer at most. */
+/** Leases and pending teardowns in one answer at most. */
 export const MAX_LISTED = 1_000;
 
 export interface HostView {
@@ -146,18 +146,18 @@ export interface HostView {
   /** Runs that stand there: begun and not finished. */
   readonly begunRuns: number;
   /** Of those, the ones that are owed a teardown. */
-  readonly openObligations: number;
+  readonly pendingTeardownCount: number;
 }
 
-export interface WorkerView extends Omit<WorkerSign, 'host' | 'reaper'> {
+export interface WorkerView extends Omit<WorkerHeartbeat, 'host' | 'reaper'> {
   readonly host: string;
   readonly isLive: boolean;
   readonly startedAt: Date;
   readonly lastSeenAt: Date;
   readonly reaper: {
-    readonly lastPassAt: Date | null;
+    readonly lastIterationAt: Date | null;
     readonly reapedRuns: number;
-    readonly resistingThings: number;
+    readonly unremovedResources: number;
     readonly error: string | null;
   };
   readonly leases: readonly LeaseView[];
@@ -170,14 +170,14 @@ export interface LeaseView {
   readonly leaseUntil: Date;
 }
 
-export interface SchedulerView extends Omit<SchedulerSign, 'sweeper'> {
+export interface SchedulerView extends Omit<SchedulerHeartbeat, 'sweeper'> {
   readonly isLive: boolean;
   readonly startedAt: Date;
   readonly lastSeenAt: Date;
-  readonly sweeper: { readonly lastPassAt: Date | null; readonly error: string | null };
+  readonly sweeper: { readonly lastIterationAt: Date | null; readonly error: string | null };
 }
 
-export interface ObligationView {
+export interface PendingTeardownView {
   readonly runId: string;
   readonly host: string;
   readonly status: Run['status'];

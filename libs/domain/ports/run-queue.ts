@@ -9,10 +9,10 @@ export interface RunQueue {
   wakeHost(host: string, runIds: readonly string[]): Promise<void>;
 }
 
-/** One alarm clock per enabled schedule: BullMQ Job Schedulers whose ticks only call `fireDueSchedules()`. */
-export interface AlarmClocks {
+/** One job scheduler per enabled schedule: BullMQ Job Schedulers whose ticks only call `fireDueSchedules()`. */
+export interface JobSchedulers {
   /** Idempotent; puts or replaces the clock of a schedule. */
-  set(clocks: readonly AlarmClock[]): Promise<void>;
+  set(jobSchedulers: readonly JobScheduler[]): Promise<void>;
   /** Idempotent. */
   remove(scheduleIds: readonly string[]): Promise<void>;
   /** How many there are now (cheap). */
@@ -21,7 +21,7 @@ export interface AlarmClocks {
   list(): Promise<string[]>;
 }
 
-export interface AlarmClock {
+export interface JobScheduler {
   readonly scheduleId: string;
   readonly cron: string;
   readonly timezone: string;

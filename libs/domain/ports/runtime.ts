@@ -34,7 +34,7 @@ export interface Runtime {
 
   /**
    * Calls back whenever an agent of this installation ended, as a hint to inspect; also once with `null` after the
-   * subscription was broken and mended, when anything may have been overlooked. Reconnects by itself until closed.
+   * subscription was broken and repaired, when anything may have been overlooked. Reconnects by itself until closed.
    */
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription;
 
@@ -169,7 +169,7 @@ export interface OutputLine {
 export interface TeardownReport {
   readonly removed: ResourceCount;
   /** What the engine still shows with the run's label, each with the engine's words why. Empty = verified clean. */
-  readonly left: readonly LeftBehind[];
+  readonly left: readonly Leftover[];
 }
 
 export interface ResourceCount {
@@ -178,7 +178,7 @@ export interface ResourceCount {
   readonly volumes: number;
 }
 
-export interface LeftBehind {
+export interface Leftover {
   readonly kind: 'container' | 'network' | 'volume' | 'process' | 'directory';
   readonly name: string;
   readonly reason: string;

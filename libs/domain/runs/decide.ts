@@ -35,7 +35,7 @@ export interface RunPolicy {
   /** Given to agents between SIGTERM and SIGKILL when their work is cut short, ms. */
   readonly stopGraceMs: number;
   /** How long the teardown of a success may fail before the run becomes `failed`, ms; at its deadline, for the stop grace. */
-  readonly teardownPatienceMs: number;
+  readonly teardownLimitMs: number;
 }
 
 export function decide(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
@@ -95,8 +95,9 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
 
 function decideTearingDown(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
   const { error } = run.teardown;
-  const patienceEndsAt = run.status === 'running' ? endOfPatience(run, observation.teardownFailedAt, policy) : null;
-  if (patienceEndsAt && patienceEndsAt <= now) {
+  const teardownDeadlineAt =
+    run.status === 'running' ? successTeardownDeadline(run, observation.teardownFailedAt, policy) : null;
+  if (teardownDeadlineAt && teardownDeadlineAt <= now) {
     return {
       kind: 'fail_teardown',
       failure: {
@@ -106,7 +107,7 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
     };
   }
   if (observation.nextTeardownAt && observation.nextTeardownAt > now) {
-    return waitUntil(observation.nextTeardownAt, patienceEndsAt);
+    return waitUntil(observation.nextTeardownAt, teardownDeadlineAt);
   }
   // Work that has ended by itself has nothing left to save; work cut short may want to close its files.
   const wasCutShort = run.outcome?.status === 'timeout' || run.outcome?.status === 'cancelled';
@@ -118,12 +119,12 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
  * bounds it as well: it is given the stop grace beyond it, as other ends are. So is whoever takes over, however long nobody
  * had tried: one small fault must not end a run that is well (I13).
  */
-function endOfPatience({ deadlineAt, teardown }: Run, failedAt: Date | null, policy: RunPolicy): Date | null {
+function successTeardownDeadline({ deadlineAt, teardown }: Run, failedAt: Date | null, policy: RunPolicy): Date | null {
   if (failedAt === null || teardown.begunAt === null) return null;
   const begunMs = teardown.begunAt.getTime();
   const latestMs = Math.max(begunMs, deadlineAt?.getTime() ?? Infinity) + policy.stopGraceMs;
-  const ownMs = failedAt.getTime() + Math.min(policy.stopGraceMs, policy.teardownPatienceMs);
-  return new Date(Math.max(ownMs, Math.min(begunMs + policy.teardownPatienceMs, latestMs)));
+  const ownMs = failedAt.getTime() + Math.min(policy.stopGraceMs, policy.teardownLimitMs);
+  return new Date(Math.max(ownMs, Math.min(begunMs + policy.teardownLimitMs, latestMs)));
 }
 
 /** The id of the leader's turn on the wire; deterministic, so that a reply is recognized after adoption. */

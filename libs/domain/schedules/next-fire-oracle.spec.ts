@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { firesOnWalk, walkWallClock, type ClockReading, type WalkStep } from '@crewtab/testing/wall-clock-walk';
+import { firesOnWalk, walkWallClock, type ClockReading, type WalkStep } from '@test/fakes/wall-clock-walk';
 import { parseCron } from './cron';
 import { nextFire, occurrencesBetween } from './next-fire';
 

@@ -12,7 +12,7 @@ export interface RunTaker {
 /** A worker that can be told to take no further runs for now. */
 export interface PausableProcessor extends WorkerHost {
   /** Idempotent. */
-  setHasRoom(hasRoom: boolean): void;
+  setHasCapacity(hasCapacity: boolean): void;
 }
 
 /**
@@ -29,9 +29,9 @@ export function runsProcessor(taker: RunTaker, workerOptions: Omit<WorkerOptions
       throw new WaitingError();
     }
 
-    setHasRoom(hasRoom: boolean): void {
-      if (hasRoom && (this.worker.isPaused() || !this.worker.isRunning())) void this.worker.resume();
-      if (!hasRoom && !this.worker.isPaused()) void this.worker.pause(true);
+    setHasCapacity(hasCapacity: boolean): void {
+      if (hasCapacity && (this.worker.isPaused() || !this.worker.isRunning())) void this.worker.resume();
+      if (!hasCapacity && !this.worker.isPaused()) void this.worker.pause(true);
     }
   }
   return new RunsProcessor();

@@ -7,7 +7,7 @@ import { shareCalls } from './share-calls';
 export const TICKS_AT_ONCE = 100;
 
 /**
- * Consumes the alarm clocks' ticks: whatever rang, everything that is due fires. One call serves all ticks that came
+ * Consumes the job schedulers' ticks: whatever rang, everything that is due fires. One call serves all ticks that came
  * before it began.
  * @param workerOptions without `connection`, which the registered queue brings
  */

@@ -67,7 +67,7 @@ export interface Healed {
   readonly installationId: string;
   readonly decoys: readonly { readonly kind: string; readonly name: string; readonly id: string }[];
   readonly hosts: readonly unknown[];
-  /** Those that ran when all was whole again. Without an id: it had shown no sign of life by then. */
+  /** Those that ran when all was whole again. Without an id: it had shown no heartbeat by then. */
   readonly workers: readonly { readonly name: string; readonly id: string | null }[];
 }
 

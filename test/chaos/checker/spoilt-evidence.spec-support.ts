@@ -384,7 +384,7 @@ export const SPOILT: readonly Spoilt[] = [
   ...(
     [
       ['a worker that takes no runs any more', { name: 'worker 2', id: 'worker-2' }],
-      ['a worker without a sign of life', { name: 'worker 2', id: null }],
+      ['a worker without a heartbeat', { name: 'worker 2', id: null }],
     ] as const
   ).map(([how, worker]): Spoilt => ({
     invariant: 'I15',

@@ -5,7 +5,7 @@ import { dockerHttp, findDockerEngine, pingDockerEngine } from '@crewtab/local-s
 import type { DockerHttp } from '@crewtab/local-services/docker-http';
 import { hasImage, importImage } from '@crewtab/local-services/docker-images';
 import { findOnPath } from '@crewtab/local-services/find-on-path';
-import { GuardedServer, type StopPlan } from '@crewtab/local-services/guarded-server';
+import { SupervisedServer, type StopPlan } from '@crewtab/local-services/supervised-server';
 import { buildRootfsTar } from '../../../images/build/build-demo-image';
 import { eventually } from '../../support/wait-for';
 import { runProgram } from './run-program';
@@ -83,7 +83,7 @@ class OwnEngine implements DockerPlace {
   readonly whyGiven = null;
   readonly dockerHost: string;
   readonly http: DockerHttp;
-  private server: GuardedServer | null = null;
+  private server: SupervisedServer | null = null;
   private goOn: (() => void) | null = null;
 
   private constructor(
@@ -141,7 +141,7 @@ class OwnEngine implements DockerPlace {
 
   /** @returns its last words when it did not start. */
   private async startOnce(): Promise<string | null> {
-    const server = await GuardedServer.start({
+    const server = await SupervisedServer.start({
       file: 'dockerd',
       args: this.args(),
       cwd: '/',
@@ -155,7 +155,7 @@ class OwnEngine implements DockerPlace {
       () => true,
       () => false,
     );
-    return isInTime && !server.hasExited ? null : server.lastWords();
+    return isInTime && !server.hasExited ? null : server.outputTail();
   }
 
   private async end(plan: StopPlan): Promise<void> {

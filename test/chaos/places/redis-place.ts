@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findFreePort } from '@crewtab/local-services/free-port';
-import { GuardedServer } from '@crewtab/local-services/guarded-server';
+import { SupervisedServer } from '@crewtab/local-services/supervised-server';
 import type { RedisProgram } from '@crewtab/local-services/redis-download';
 import { pingRedis } from '@crewtab/local-services/redis-ping';
 import { findRedisProgram } from '@crewtab/local-services/redis-program';
@@ -18,7 +18,7 @@ const DISK_MEBIBYTES = 16;
 
 /** A Redis of this chaos run alone, with RDB snapshots, on a disk that can be filled where root allows it. */
 export class RedisPlace {
-  private server: GuardedServer | null = null;
+  private server: SupervisedServer | null = null;
   private goOn: (() => void) | null = null;
 
   private constructor(
@@ -54,7 +54,7 @@ export class RedisPlace {
   async comeUp(): Promise<void> {
     await this.server?.stop(ORDERLY);
     await writeFile(join(this.folder, 'redis.conf'), this.settings(), { mode: 0o600 });
-    this.server = await GuardedServer.start({
+    this.server = await SupervisedServer.start({
       file: this.program.file,
       args: [join(this.folder, 'redis.conf')],
       cwd: this.folder,

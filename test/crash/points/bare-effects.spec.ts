@@ -35,7 +35,7 @@ describe('crash points', () => {
       expect.arrayContaining([
         'run-store.permitPrompt:after',
         'docker.container.create:before',
-        'desk.link.make:after',
+        'tools.link.make:after',
       ]),
     );
     expect(new Set(points).size).toBe(points.length);
@@ -56,10 +56,10 @@ describe('an effect that nobody put a point around is found', () => {
     const text = `import { writeFile } from 'node:fs/promises';
 export async function plant(): Promise<void> { await writeFile('/tmp/x', ''); }`;
     expect(findIn(path, text)).toEqual([`${path}:2 writeFile`]);
-    const mended = `import { effect } from '@crewtab/domain/failpoint';
+    const repaired = `import { effect } from '@crewtab/domain/failpoint';
 import { writeFile } from 'node:fs/promises';
 export async function plant(): Promise<void> { await effect('process.planted', () => writeFile('/tmp/x', '')); }`;
-    expect(findIn(path, mended)).toEqual([]);
+    expect(findIn(path, repaired)).toEqual([]);
   });
 
   it('a process that is started or signalled, without any await', () => {

@@ -102,7 +102,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
     module: /^pg$/,
     calls: /^query$/,
     in: /store-prisma\/notifications\.ts$/,
-    because: 'LISTEN, and a sign of life: of this connection alone',
+    because: 'LISTEN, and a heartbeat: of this connection alone',
   },
   {
     module: /^pg$/,

@@ -10,14 +10,12 @@ export const NOT_THE_PRODUCT: Readonly<Record<string, string>> = {
   'libs/launcher': 'runs `npm start`: it starts a scheduler and a worker, and is no part of either',
   'libs/local-services':
     'starts the Postgres and Redis of `npm start` and of the tests; a product is given their addresses',
-  'libs/simulation': 'the simulator: it lives through the same crashes in memory, and has no effect outside of it',
-  'libs/testing': 'fakes, builders and contract suites, for tests alone',
 };
 
 /** Specs, and what only specs use beside them. */
 const TEST_ONLY = /(\/sse-client\.ts|\.spec\.ts|\.spec-[^/]+\.ts|\/spec-support\.ts|-fixture\.ts)$/;
 
-/** Every app and lib there is, as `libs/engine`. */
+/** Every app and lib there is, as `libs/orchestrator`. */
 export function allFolders(): string[] {
   return ROOTS.flatMap((root) =>
     readdirSync(join(PROJECT, root), { withFileTypes: true }).flatMap((entry) =>

@@ -1,6 +1,6 @@
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import { PORT_POINTS } from '@crewtab/failpoints/port-points';
-import { CALLS } from '@crewtab/simulation/plan-call-faults';
+import { CALLS } from '../../simulation/plan-call-faults';
 
 /** As the simulator calls the ports that a worker and a scheduler work with. */
 const PORTS = {
@@ -11,8 +11,8 @@ const PORTS = {
   runtime: 'runtime',
   'agent-channel': 'channel',
   'run-queue': 'queue',
-  'alarm-clocks': 'clocks',
-  'team-desk': 'desk',
+  'job-schedulers': 'jobSchedulers',
+  'tool-server': 'toolServer',
 } as const;
 /** Nobody crashes at it, so it has no points; it can fail and hang like every question to the database. */
 const TIME: Readonly<Record<keyof TimeSource, string>> = { now: 'store.now' };
@@ -25,7 +25,7 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'store.readSystem': 'of an administrator, and not played',
   'runtime.identify': 'asked before a worker is made of its parts; without an answer there is none',
   'runtime.watch':
-    'answers at once, and mends itself: what can go wrong with it is a hint that is lost, as in an outage of the engine',
+    'answers at once, and repairs itself: what can go wrong with it is a hint that is lost, as in an outage of the engine',
   'runtime.close': 'lets go of what dies with the process anyway',
   'channel.close': 'lets go of what dies with the process anyway',
 };

@@ -26,12 +26,14 @@ export async function leftoversOfRun(runId: string, dataDir: string): Promise<st
 }
 
 async function filesOfRun(runId: string, dataDir: string): Promise<string[]> {
-  const desk = runId.replaceAll('-', '').slice(-16);
+  const toolServer = runId.replaceAll('-', '').slice(-16);
   const folders = ['processes/runs', 'processes/exits', 'team'];
   const found = await Promise.all(
     folders.map(async (folder) => {
       const names = await readdir(join(dataDir, folder), { recursive: folder === 'processes/exits' }).catch(none);
-      return names.filter((name) => name.includes(runId) || name === desk).map((name) => `file ${folder}/${name}`);
+      return names
+        .filter((name) => name.includes(runId) || name === toolServer)
+        .map((name) => `file ${folder}/${name}`);
     }),
   );
   return found.flat();

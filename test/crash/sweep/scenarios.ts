@@ -139,7 +139,7 @@ export const SCENARIOS: readonly Scenario[] = [
     agents: contained(lead),
     prompt: PROMPT,
     // Whoever takes over has an engine that does remove.
-    env: ({ stickyDockerHost }) => ({ DOCKER_HOST: stickyDockerHost, TEARDOWN_PATIENCE: '0s' }),
+    env: ({ stickyDockerHost }) => ({ DOCKER_HOST: stickyDockerHost, TEARDOWN_LIMIT: '0s' }),
     usesUp: true,
     ends: /^(success|failed\/teardown_failed)$/,
     prompts: 1,

@@ -129,7 +129,7 @@ const firing: SchedulerScenario = {
   },
 };
 
-/** Every due instant has its row, whoever is queued has a wake-up in Redis, and the alarm clocks are in step. */
+/** Every due instant has its row, whoever is queued has a wake-up in Redis, and the job schedulers are in step. */
 async function expectFired(cell: Cell): Promise<boolean> {
   const [due] = await cell.sql<{ schedules: number; unsynced: number; unplanned: number }>(
     `SELECT count(*) FILTER (WHERE next_fire_at <= now())::int AS schedules,

@@ -1,6 +1,6 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { silentLogger } from '@crewtab/testing/silent-logger';
+import { silentLogger } from '../../fakes/silent-logger';
 import { Queue } from 'bullmq';
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';
 import { createTestRedis, type TestRedis } from '../../support/redis';

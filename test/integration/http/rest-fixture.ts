@@ -2,8 +2,8 @@ import { hashApiKey } from '../../../apps/scheduler/src/http/access/api-key';
 import { ensureFirstKey } from '../../../apps/scheduler/src/http/access/first-key';
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';
 import type { HttpDeps } from '../../../apps/scheduler/src/http/http-deps';
-import { fireBeforeEdit } from '@crewtab/engine/firing/fire-due-schedules';
-import { SystemClock } from '@crewtab/engine/system-clock';
+import { fireBeforeEdit } from '@crewtab/orchestrator/firing/fire-due-schedules';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
 import { firingDeps } from '../schedules/firing-deps';
 import { StoreFixture } from '../store/store-fixture';
 

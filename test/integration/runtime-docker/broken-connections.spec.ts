@@ -1,5 +1,5 @@
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
-import { eventually } from '@crewtab/testing/runtime/line-reader';
+import { eventually } from '../../contracts/runtime/line-reader';
 import { describeWithDocker, dockerHost } from '../../support/docker';
 import { openLab, type DockerLab } from './docker-lab';
 import { EngineProxy } from './engine-proxy';
@@ -128,7 +128,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     expect(second.lines.slice(0, 2)).toEqual(first.lines);
   }, 60_000);
 
-  it('is mended by the next write to an agent whose input stays open', async () => {
+  it('is repaired by the next write to an agent whose input stays open', async () => {
     const { fixture } = lab;
     const { handle } = await fixture.started({ does: 'echo' });
     const writer = await fixture.read(handle);
@@ -168,7 +168,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     expect(writer.texts()).toEqual(['started', 'echo: one']);
   }, 60_000);
 
-  it('makes watchers look at everything once it is mended, and they go on to be told', async () => {
+  it('makes watchers look at everything once it is repaired, and they go on to be told', async () => {
     const { fixture } = lab;
     const seen = fixture.watch();
     const { deployment, handle } = await fixture.started({ does: 'echo' });

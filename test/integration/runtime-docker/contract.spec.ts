@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
-import { shellCommand } from '@crewtab/testing/runtime/behaviours';
-import type { LookAlike } from '@crewtab/testing/runtime/contract-fixture';
-import { runtimeContract } from '@crewtab/testing/runtime/runtime-contract';
+import { shellCommand } from '../../contracts/runtime/behaviours';
+import type { LookAlike } from '../../contracts/runtime/contract-fixture';
+import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { connectionTo } from '@crewtab/runtime-docker/engine-client';
 import { describeWithDocker, dockerHost } from '../../support/docker';

@@ -1,6 +1,6 @@
 import Docker from 'dockerode';
-import { shellCommand } from '@crewtab/testing/runtime/behaviours';
-import { ContractFixture } from '@crewtab/testing/runtime/contract-fixture';
+import { shellCommand } from '../../contracts/runtime/behaviours';
+import { ContractFixture } from '../../contracts/runtime/contract-fixture';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import type { DockerRuntimeOptions } from '@crewtab/runtime-docker/docker-options';
 import { connectionTo } from '@crewtab/runtime-docker/engine-client';

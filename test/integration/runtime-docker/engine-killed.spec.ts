@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
-import { eventually } from '@crewtab/testing/runtime/line-reader';
+import { eventually } from '../../contracts/runtime/line-reader';
 import { openDockerPlace, type DockerPlace } from '../../chaos/places/docker-place';
 import { describeWithOwnEngines } from '../../e2e/support/own-engine';
 import { openLab, type DockerLab } from './docker-lab';

@@ -43,13 +43,13 @@ describeWithGuard('the guard', () => {
 
   async function endOf(
     guard: ChildProcessWithoutNullStreams,
-  ): Promise<{ code: number; log: Buffer; ownWords: string }> {
+  ): Promise<{ code: number; log: Buffer; ownMessages: string }> {
     const log: Buffer[] = [];
-    const ownWords: Buffer[] = [];
+    const ownMessages: Buffer[] = [];
     guard.stdout.on('data', (chunk: Buffer) => log.push(chunk));
-    guard.stderr.on('data', (chunk: Buffer) => ownWords.push(chunk));
+    guard.stderr.on('data', (chunk: Buffer) => ownMessages.push(chunk));
     const [code] = (await once(guard, 'close')) as [number];
-    return { code, log: Buffer.concat(log), ownWords: Buffer.concat(ownWords).toString() };
+    return { code, log: Buffer.concat(log), ownMessages: Buffer.concat(ownMessages).toString() };
   }
 
   const kept = (): Promise<Buffer> => readFile(join(folder, 'output'));
@@ -254,7 +254,7 @@ describeWithGuard('the guard', () => {
     started.push(guard);
     expect(await endOf(guard)).toMatchObject({
       code: 125,
-      ownWords: expect.stringContaining('usage: guard') as string,
+      ownMessages: expect.stringContaining('usage: guard') as string,
     });
   });
 });

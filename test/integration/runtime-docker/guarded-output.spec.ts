@@ -2,7 +2,7 @@ import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
 import { openChannel } from '@crewtab/runtime-docker/docker-channel';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine-client';
-import { RecordingLogger } from '@crewtab/testing/recording-logger';
+import { RecordingLogger } from '../../fakes/recording-logger';
 import { ForgetfulEngine } from './forgetful-engine';
 
 /** Records as the guard writes them. */

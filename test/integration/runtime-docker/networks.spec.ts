@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Docker from 'dockerode';
-import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
+import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import { describeWithDocker } from '../../support/docker';
 import { openLab, type DockerLab } from './docker-lab';
 
@@ -136,7 +136,7 @@ describeWithDocker('networks of teams', () => {
     }
   }, 60_000);
 
-  it('mends a shared network that somebody removed between preparation and start', async () => {
+  it('repairs a shared network that somebody removed between preparation and start', async () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker, runtime } = await setUp({ egressNetwork });
     const deployment = await fixture.prepared({ network: 'egress' });

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
+import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 

@@ -3,7 +3,7 @@ import type { Agent } from '@crewtab/domain/teams/team';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import type { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
-import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
+import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import { LiveDialogue } from './live-dialogue';
 import { ProcessLives } from './process-lives';
 

@@ -7,7 +7,7 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
-import { within } from '@crewtab/testing/runtime/line-reader';
+import { within } from '../../contracts/runtime/line-reader';
 
 const PATIENCE_MS = 30_000;
 
@@ -33,14 +33,14 @@ export class LiveDialogue {
     }
   }
 
-  /** Reads, and answers unless `isSilent`, until `isDone` holds or the agent has ended. */
-  async until(isDone: (dialogue: LiveDialogue) => boolean, isSilent = false): Promise<void> {
+  /** Reads, and answers unless `isUnresponsive`, until `isDone` holds or the agent has ended. */
+  async until(isDone: (dialogue: LiveDialogue) => boolean, isUnresponsive = false): Promise<void> {
     const read = async (): Promise<void> => {
       if (isDone(this)) return;
       for await (const line of this.channel.output) {
         const { messages, outgoing } = this.session.receive(line, new Date());
         this.messages.push(...messages);
-        if (!isSilent) await this.write(outgoing);
+        if (!isUnresponsive) await this.write(outgoing);
         if (isDone(this)) return;
       }
       const end = await this.runtime.inspect(this.handle);

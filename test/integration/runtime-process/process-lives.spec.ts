@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { resolve } from 'node:path';
-import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
-import { shellCommand } from '@crewtab/testing/runtime/behaviours';
-import { eventually, LineReader } from '@crewtab/testing/runtime/line-reader';
+import { deployOptions } from '../../contracts/runtime/contract-fixture';
+import { shellCommand } from '../../contracts/runtime/behaviours';
+import { eventually, LineReader } from '../../contracts/runtime/line-reader';
 import { gone, isAlive, ProcessLives } from './process-lives';
 
 const FOREVER = 'while :; do sleep 0.05; done';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { ProcessRuntime, type ProcessRuntimeOptions } from '@crewtab/runtime-process/process-runtime';
-import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
-import { eventually, LineReader } from '@crewtab/testing/runtime/line-reader';
+import { deployOptions } from '../../contracts/runtime/contract-fixture';
+import { eventually, LineReader } from '../../contracts/runtime/line-reader';
 
 export const SEARCH_PATH = process.env['PATH'] ?? '/usr/bin:/bin';
 

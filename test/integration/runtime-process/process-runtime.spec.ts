@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
-import { shellCommand } from '@crewtab/testing/runtime/behaviours';
-import { runtimeContract } from '@crewtab/testing/runtime/runtime-contract';
+import { shellCommand } from '../../contracts/runtime/behaviours';
+import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 
 runtimeContract('ProcessRuntime', { oom: false, isolation: false }, async () => {
   const rootDir = await mkdtemp(join(tmpdir(), 'crewtab-process-'));

@@ -1,5 +1,5 @@
 import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
-import { deployOptions } from '@crewtab/testing/runtime/contract-fixture';
+import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 
 /**

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
-import { shellCommand } from '@crewtab/testing/runtime/behaviours';
-import { ContractFixture } from '@crewtab/testing/runtime/contract-fixture';
+import { shellCommand } from '../../contracts/runtime/behaviours';
+import { ContractFixture } from '../../contracts/runtime/contract-fixture';
 
 const MORE_THAN_A_PIPE = 'x'.repeat(1024 * 1024);
 

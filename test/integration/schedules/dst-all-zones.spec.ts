@@ -6,7 +6,7 @@ import {
   wallClockFormatter,
   walkWallClock,
   type ClockReading,
-} from '@crewtab/testing/wall-clock-walk';
+} from '../../fakes/wall-clock-walk';
 
 /**
  * Every time zone that the engine knows, every change of its clock from 2007 to 2037, against the minute-by-minute walk.

@@ -1,8 +1,8 @@
-import type { AlarmClocks, RunQueue } from '@crewtab/domain/ports/run-queue';
-import type { FiringDeps } from '@crewtab/engine/firing/firing-deps';
-import { SystemClock } from '@crewtab/engine/system-clock';
+import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
 import type { Store } from '@crewtab/store-prisma/open-store';
-import { RecordingLogger } from '@crewtab/testing/recording-logger';
+import { RecordingLogger } from '../../fakes/recording-logger';
 
 export interface RecordingFiringDeps extends FiringDeps {
   readonly logger: RecordingLogger;
@@ -17,12 +17,12 @@ export function firingDeps(store: Store): RecordingFiringDeps {
     offerRuns: (runIds) => Promise.resolve(void offered.push(...runIds)),
     wakeHost: () => Promise.resolve(),
   };
-  const clocks: AlarmClocks = {
+  const jobSchedulers: JobSchedulers = {
     set: () => Promise.resolve(),
     remove: () => Promise.resolve(),
     count: () => Promise.resolve(0),
     list: () => Promise.resolve([]),
   };
   const logger = new RecordingLogger();
-  return { fires: store.fires, runs: store.runs, queue, clocks, clock: new SystemClock(), logger, offered };
+  return { fires: store.fires, runs: store.runs, queue, jobSchedulers, clock: new SystemClock(), logger, offered };
 }

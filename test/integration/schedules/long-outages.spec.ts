@@ -1,4 +1,4 @@
-import { fireDueSchedules } from '@crewtab/engine/firing/fire-due-schedules';
+import { fireDueSchedules } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { StoreFixture } from '../store/store-fixture';
 import { firingDeps } from './firing-deps';
 
@@ -109,7 +109,7 @@ describe('a schedule whose row cannot be evaluated', () => {
   it.each([
     ['cron', 'the cron "0 25 * * *" cannot be read: hour', `cron = '0 25 * * *'`, `cron = '*/5 * * * *'`],
     ['time zone', 'do not have the time zone "Mars/Olympus"', `timezone = 'Mars/Olympus'`, `timezone = 'UTC'`],
-  ])('in its %s is set aside until it is mended; others fire', async (_what, words, corrupt, mend) => {
+  ])('in its %s is quarantined until it is repaired; others fire', async (_what, words, corrupt, repair) => {
     const deps = firingDeps(fixture.store);
     const organizationId = await fixture.organization();
     const started = await minutes();
@@ -128,7 +128,7 @@ describe('a schedule whose row cannot be evaluated', () => {
     await fireDueSchedules(deps);
     expect(deps.logger.messages('error')).toHaveLength(1);
 
-    await fixture.sql(`UPDATE schedules SET ${mend}, retry_at = now() WHERE id = $1`, [faulty.id]);
+    await fixture.sql(`UPDATE schedules SET ${repair}, retry_at = now() WHERE id = $1`, [faulty.id]);
     await fireDueSchedules(deps);
     const rows = (await countRuns(faulty.id)).reduce((sum, { rows: count }) => sum + count, 0);
     expect(rows).toBeGreaterThanOrEqual(13);

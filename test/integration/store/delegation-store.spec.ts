@@ -1,4 +1,4 @@
-import { delegationStoreContract } from '@crewtab/testing/stores/delegation-store-contract';
+import { delegationStoreContract } from '../../contracts/stores/delegation-store-contract';
 import { StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;

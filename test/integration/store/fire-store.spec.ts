@@ -1,4 +1,4 @@
-import { fireStoreContract } from '@crewtab/testing/stores/fire-store-contract';
+import { fireStoreContract } from '../../contracts/stores/fire-store-contract';
 import { StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;

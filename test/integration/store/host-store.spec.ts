@@ -1,6 +1,6 @@
 import { openStore } from '@crewtab/store-prisma/open-store';
-import { hostStoreContract } from '@crewtab/testing/stores/host-store-contract';
-import { RunStoreFixture } from '@crewtab/testing/stores/run-store-fixture';
+import { hostStoreContract } from '../../contracts/stores/host-store-contract';
+import { RunStoreFixture } from '../../contracts/stores/run-store-fixture';
 import { Client } from 'pg';
 import { createTestDatabase } from '../../support/database';
 import { eventually } from '../../support/wait-for';
@@ -40,7 +40,7 @@ const sign = (id: string): Promise<unknown> =>
     hostname: 'machine',
     pid: 1,
     version: '1',
-    sweeper: { lastPassAgoMs: null, error: null },
+    sweeper: { lastIterationAgoMs: null, error: null },
   });
 
 describe('rows of what is gone', () => {
@@ -111,10 +111,10 @@ it('what is going on now is found without reading history', async () => {
   // With few rows any plan reads them all; without that choice only what has no index does.
   await client.query(`ALTER DATABASE "${client.database ?? ''}" SET enable_seqscan = off`);
   const store = await openStore({ databaseUrl: database.url, encryptionKey: ENCRYPTION_KEY });
-  const sweeper = { lastPassAgoMs: null, error: null };
+  const sweeper = { lastIterationAgoMs: null, error: null };
   await store.hosts.noteScheduler({ id: 's', hostname: 'm', pid: 1, version: '1', sweeper });
   await store.hosts.endLostRuns('s', 60_000);
-  await store.hosts.claimObligations({ workerId: 'w', host: 'h' }, 1);
+  await store.hosts.claimPendingTeardowns({ workerId: 'w', host: 'h' }, 1);
   await store.hosts.readSystem();
   // A session tells what it read when it ends, which is some time after its client has closed it.
   await store.close();

@@ -79,7 +79,7 @@ it('applies what was added since', async () => {
   expect(await sql('SELECT id FROM more')).toEqual([{ id: 1 }]);
 });
 
-it('leaves nothing of a migration that fails, and does it anew when it is mended', async () => {
+it('leaves nothing of a migration that fails, and does it anew when it is repaired', async () => {
   await addMigration('29990101000000_bad', 'CREATE TABLE half (id int); SELECT nonsense;');
   await expect(applyMigrations(database.url, { migrationsDir })).rejects.toMatchObject({
     code: 'internal',

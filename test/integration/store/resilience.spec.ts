@@ -84,7 +84,7 @@ it('says that Postgres does not answer, at the start and later', async () => {
 });
 
 it('gives up on a server that accepts and never answers', async () => {
-  const silent = await SilentServer.start();
+  const silent = await UnresponsiveServer.start();
   try {
     const opened = openStore({
       databaseUrl: `postgresql://postgres@127.0.0.1:${silent.port}/none`,
@@ -158,13 +158,13 @@ it('says in the log that a connection broke, without failing anything', async ()
   await store.close();
 });
 
-class SilentServer {
+class UnresponsiveServer {
   private constructor(
     private readonly server: Server,
     private readonly sockets: Set<Socket>,
   ) {}
 
-  static async start(onConnection: (socket: Socket) => void = () => undefined): Promise<SilentServer> {
+  static async start(onConnection: (socket: Socket) => void = () => undefined): Promise<UnresponsiveServer> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
@@ -172,7 +172,7 @@ class SilentServer {
       onConnection(socket);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new SilentServer(server, sockets);
+    return new UnresponsiveServer(server, sockets);
   }
 
   get port(): number {
@@ -190,12 +190,12 @@ class SilentServer {
 class CuttableProxy {
   private constructor(
     readonly url: string,
-    private readonly server: SilentServer,
+    private readonly server: UnresponsiveServer,
   ) {}
 
   static async start(databaseUrl: string): Promise<CuttableProxy> {
     const target = new URL(databaseUrl);
-    const server = await SilentServer.start((socket) => {
+    const server = await UnresponsiveServer.start((socket) => {
       const upstream = connect(Number(target.port || 5432), target.hostname);
       upstream.on('error', () => socket.destroy());
       socket.on('close', () => upstream.destroy());

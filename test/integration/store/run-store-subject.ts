@@ -1,6 +1,6 @@
 import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
-import type { RunStoreSubject } from '@crewtab/testing/stores/run-store-fixture';
+import type { RunStoreSubject } from '../../contracts/stores/run-store-fixture';
 import type { StoreFixture } from './store-fixture';
 
 /** The real store, emptied, as the contract suites want it. */

@@ -1,4 +1,4 @@
-import { runStoreContract } from '@crewtab/testing/stores/run-store-contract';
+import { runStoreContract } from '../../contracts/stores/run-store-contract';
 import { runStoreSubject } from './run-store-subject';
 import { StoreFixture } from './store-fixture';
 

@@ -41,7 +41,7 @@ it('keeps the lock for as long as it gives signs', async () => {
         outlived += 1;
       }
     },
-    { silenceLimitMs: SILENCE_LIMIT_MS.busy, signEveryMs: 100 },
+    { idleLimitMs: SILENCE_LIMIT_MS.busy, heartbeatEveryMs: 100 },
   );
   expect(isDone).toBe(true);
   expect(outlived).toBeGreaterThan(0);
@@ -54,7 +54,7 @@ it('loses the lock to others when it stands still, and says that it did', async 
     'silent',
     // A process that is stopped gives no signs either.
     async () => void (await eventually(() => tryTheirs('silent'), { timeoutMs: WITHIN_MS })),
-    { silenceLimitMs: SILENCE_LIMIT_MS.standingStill, signEveryMs: 3_600_000 },
+    { idleLimitMs: SILENCE_LIMIT_MS.standingStill, heartbeatEveryMs: 3_600_000 },
   );
   await expect(standingStill).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
 });

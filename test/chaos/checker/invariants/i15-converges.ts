@@ -28,7 +28,7 @@ export function checkConverges(evidence: Evidence): CheckResult {
   const end = healed.convergedAt ?? healed.healedAt + ALLOWED_MS;
   for (const run of tables.runs) {
     findings.count();
-    const open = openObligation(run, healed.healedAt, end);
+    const open = pendingTeardown(run, healed.healedAt, end);
     if (open) findings.violate(`run ${run.id}`, open, run.finishedAt ?? run.deadlineAt);
   }
   checkWorkersWork(evidence, findings);
@@ -42,13 +42,13 @@ function checkWorkersWork({ healed: { healedAt, workers }, tables }: Evidence, f
   const takers = new Set(tables.runTrail.filter(({ runId }) => late.has(runId)).map(({ owner }) => owner));
   for (const { name, id } of workers) {
     findings.count();
-    if (id === null) findings.violate(name, 'showed no sign of life after the healing', healedAt);
+    if (id === null) findings.violate(name, 'showed no heartbeat after the healing', healedAt);
     else if (!takers.has(id))
       findings.violate(name, `(${id}) took none of the ${late.size} runs after the healing`, healedAt);
   }
 }
 
-function openObligation(run: RunRow, healedAt: number, end: number): string | null {
+function pendingTeardown(run: RunRow, healedAt: number, end: number): string | null {
   if (run.phase === 'finished') return null;
   if (isTerminal(run) && (run.finishedAt ?? 0) <= healedAt) return `is ${run.status} but not torn down`;
   if (!isTerminal(run) && run.deadlineAt !== null && run.deadlineAt <= healedAt)

@@ -1,5 +1,5 @@
-import { FakeClock } from '@crewtab/testing/fake-clock';
-import { InMemoryAccess } from '@crewtab/testing/management/in-memory-access';
+import { FakeClock } from '@test/fakes/fake-clock';
+import { InMemoryAccess } from '@test/fakes/management/in-memory-access';
 import { generateApiKey, hashApiKey } from './api-key';
 import { Authenticator } from './authenticator';
 import { ensureFirstKey } from './first-key';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Response } from 'express';
 import type { Message } from '@crewtab/domain/runs/message';
 import type { Run } from '@crewtab/domain/runs/run';
-import { settle } from '@crewtab/testing/fake-clock';
+import { settle } from '@test/fakes/fake-clock';
 import { KEYS, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
 import { RunEvents } from './run-events';
 import { SseClient, type ReceivedEvent } from './sse-client';

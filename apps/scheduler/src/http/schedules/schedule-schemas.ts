@@ -111,7 +111,7 @@ export const scheduleView = z.object({
   nextRunAt: z.iso.datetime().nullable().meta({ description: 'Null while the schedule is paused.' }),
   fault: z.object({ message: z.string(), since: z.iso.datetime() }).nullable().meta({
     description:
-      'Why an enabled schedule cannot fire: its cron or time zone cannot be evaluated any more. Editing it mends it. Null while all is well.',
+      'Why an enabled schedule cannot fire: its cron or time zone cannot be evaluated any more. Editing it repairs it. Null while all is well.',
   }),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

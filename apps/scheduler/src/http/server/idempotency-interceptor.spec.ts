@@ -79,8 +79,8 @@ it('keeps the key for the same request after a fault of ours', async () => {
 });
 
 it('tells a repetition to wait while the first request is under way', async () => {
-  let letGo = (): void => undefined;
-  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
   const createTeam = http.catalog.createTeam.bind(http.catalog);
   let hasBegun = (): void => undefined;
   const begun = new Promise<void>((resolve) => (hasBegun = resolve));
@@ -94,7 +94,7 @@ it('tells a repetition to wait while the first request is under way', async () =
   const busy = await create(aTeam()).expect(409);
   expect(busy.body).toMatchObject({ code: 'idempotency_in_progress' });
   expect(busy.headers['retry-after']).toBe('1');
-  letGo();
+  release();
   expect((await first).status).toBe(201);
 });
 

@@ -1,10 +1,10 @@
-import type { WorkerSign } from '@crewtab/domain/ports/host-store';
+import type { WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import { KEYS, startHttp, type HttpFixture } from '../http-fixture';
 import { VIEWS } from '../openapi/openapi-document';
 
 const SYSTEM = '/api/v1/system';
 const DECOMMISSION = `${SYSTEM}/hosts/host-1/decommission`;
-const SIGN: WorkerSign = {
+const SIGN: WorkerHeartbeat = {
   id: 'worker-1',
   host: { id: 'host-1', runtime: 'docker', description: 'Docker 20' },
   hostname: 'machine',
@@ -14,7 +14,7 @@ const SIGN: WorkerSign = {
   heldRuns: 1,
   adoptedRuns: 0,
   refusal: null,
-  reaper: { lastPassAgoMs: 2_000, reapedRuns: 3, resistingThings: 0, error: null },
+  reaper: { lastIterationAgoMs: 2_000, reapedRuns: 3, unremovedResources: 0, error: null },
 };
 const WORKER = { workerId: SIGN.id, host: SIGN.host.id };
 
@@ -38,7 +38,7 @@ async function runOnHost(isOver = false): Promise<string> {
 
 it('shows hosts, workers with their leases, schedulers and what is owed', async () => {
   await http.hosts.noteWorker(SIGN);
-  const sweeper = { lastPassAgoMs: 1_000, error: null };
+  const sweeper = { lastIterationAgoMs: 1_000, error: null };
   await http.hosts.noteScheduler({ id: 's-1', hostname: 'machine', pid: 7, version: '1.0.0', sweeper });
   const [running, over] = [await runOnHost(), await runOnHost(true)];
   const { body } = await http.call('get', SYSTEM).expect(200);

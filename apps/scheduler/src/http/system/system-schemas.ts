@@ -17,7 +17,7 @@ const processFields = {
   hostname: z.string(),
   pid: z.int(),
   version: z.string(),
-  isLive: z.boolean().meta({ description: 'Whether it gave a sign of life within the last 15 s.' }),
+  isLive: z.boolean().meta({ description: 'Whether it sent a heartbeat within the last 15 s.' }),
   startedAt: instant,
   lastSeenAt: instant,
 };

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type {
   HostView,
-  ObligationView,
+  PendingTeardownView,
   SchedulerView,
   SystemState,
   WorkerView,
@@ -16,8 +16,8 @@ export function toSystemView(state: SystemState): View {
     hosts: state.hosts.map(toHost),
     workers: state.workers.map(toWorker),
     schedulers: state.schedulers.map(toScheduler),
-    openObligations: state.openObligations,
-    obligations: state.obligations.map(toObligation),
+    openObligations: state.pendingTeardownCount,
+    obligations: state.pendingTeardowns.map(toPendingTeardown),
     unheldRuns: state.unheldRuns,
   };
 }
@@ -27,14 +27,15 @@ function toHost(host: HostView): View['hosts'][number] {
     id: host.id,
     runtime: host.runtime,
     description: host.description,
-    state: host.state,
+    // The API's word from before 0.2.
+    state: host.state === 'unresponsive' ? 'silent' : host.state,
     firstSeenAt: host.firstSeenAt.toISOString(),
     lastSeenAt: host.lastSeenAt.toISOString(),
     reapedAt: host.reapedAt?.toISOString() ?? null,
     decommissionedAt: host.decommissionedAt?.toISOString() ?? null,
     decommissionedBy: host.decommissionedBy,
     begunRuns: host.begunRuns,
-    openObligations: host.openObligations,
+    openObligations: host.pendingTeardownCount,
   };
 }
 
@@ -48,9 +49,9 @@ function toWorker(worker: WorkerView): View['workers'][number] {
     adoptedRuns: worker.adoptedRuns,
     refusal: worker.refusal,
     reaper: {
-      lastPassAt: reaper.lastPassAt?.toISOString() ?? null,
+      lastPassAt: reaper.lastIterationAt?.toISOString() ?? null,
       reapedRuns: reaper.reapedRuns,
-      resistingThings: reaper.resistingThings,
+      resistingThings: reaper.unremovedResources,
       error: reaper.error,
     },
     leases: leases.map(({ runId, epoch, phase, leaseUntil }) => ({
@@ -63,8 +64,8 @@ function toWorker(worker: WorkerView): View['workers'][number] {
 }
 
 function toScheduler(scheduler: SchedulerView): View['schedulers'][number] {
-  const { lastPassAt, error } = scheduler.sweeper;
-  return { ...toProcess(scheduler), sweeper: { lastPassAt: lastPassAt?.toISOString() ?? null, error } };
+  const { lastIterationAt, error } = scheduler.sweeper;
+  return { ...toProcess(scheduler), sweeper: { lastPassAt: lastIterationAt?.toISOString() ?? null, error } };
 }
 
 function toProcess({ id, hostname, pid, version, isLive, startedAt, lastSeenAt }: WorkerView | SchedulerView) {
@@ -72,13 +73,13 @@ function toProcess({ id, hostname, pid, version, isLive, startedAt, lastSeenAt }
   return { id, hostname, pid, version, isLive, ...instants };
 }
 
-function toObligation({
+function toPendingTeardown({
   runId,
   host,
   status,
   since,
   failedAttempts,
   error,
-}: ObligationView): View['obligations'][number] {
+}: PendingTeardownView): View['obligations'][number] {
   return { runId, host, status, since: since.toISOString(), failedAttempts, error };
 }

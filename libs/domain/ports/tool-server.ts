@@ -1,0 +1,34 @@
+import type { DialogueOptions } from './agent-protocol';
+
+/** Where the tool calls of teams arrive at a worker: a socket per run, and the program in the container that speaks to it. */
+export interface ToolServer {
+  /**
+   * Begins to listen for a run's calls; takes the place of an earlier listener (of a worker that is gone) for the same
+   * run. `answer` may take as long as it takes; the same call id may come again after a broken connection.
+   */
+  open(runId: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession>;
+  /** Runs that have something on this host. */
+  list(): Promise<string[]>;
+  /** Removes what a run has on this host. Idempotent. */
+  remove(runId: string): Promise<void>;
+}
+
+export interface ToolSession {
+  /** Host directory with the socket and the bridge program, to be mounted into the containers. */
+  readonly socketDir: string;
+  /** How the leader's agent starts its tools, as an MCP server over stdio. */
+  serverFor(agent: string): NonNullable<DialogueOptions['teamTools']>;
+  /** Stops listening; calls under way are answered by whoever opens the room next. */
+  close(): void;
+}
+
+export interface ToolCall {
+  /** Unique per call in a run; the same when it is sent again. */
+  readonly id: string;
+  /** Who calls. */
+  readonly agent: string;
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+export type ToolAnswer = { readonly text: string } | { readonly error: string };

@@ -1,0 +1,178 @@
+import { ABSENT_AFTER_MS, HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { HostStore, WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
+import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type { OrphanReaper } from '../reaping/orphan-reaper';
+import { isSettledWithin, ITERATION_LIMIT_MS, Loop } from '../loop';
+import { completePendingTeardowns, type PendingTeardownDeps } from './complete-pending-teardowns';
+
+/** Between two attempts to be admitted, ms. */
+const TRY_AGAIN_MS = 2_000;
+const NOT_YET = 'it has not yet completed a pass over its host';
+
+export interface PresenceDeps extends PendingTeardownDeps {
+  readonly hosts: Pick<HostStore, 'noteWorker' | 'forgetWorker' | 'readmit' | 'claimPendingTeardowns'>;
+  readonly reaper: Pick<OrphanReaper, 'reapHost' | 'findings'>;
+  readonly clock: Clock;
+}
+
+export interface PresenceOptions {
+  readonly worker: WorkerIdentity;
+  /** What does not change of the worker's sign. */
+  readonly about: Pick<WorkerHeartbeat, 'hostname' | 'pid' | 'version' | 'host' | 'capacity'>;
+  readonly load: () => { readonly heldRuns: number; readonly adoptedRuns: number };
+  /** The worker may take work from now on. */
+  readonly onAdmitted: () => void;
+}
+
+/**
+ * A worker's presence on its host: its heartbeats, and whether it may take work. It may not before it has reaped:
+ * completed one pass over the host in which engine and database answered everything, and in which what the host owes
+ * from before was removed. That is so at its start, after a silence in which its host may have been called lost, and
+ * when an admin has decommissioned the host meanwhile. Runs that it holds go on either way.
+ */
+export class HostPresence {
+  private isAdmitted = false;
+  private isStopped = false;
+  private admitting: Promise<void> | null = null;
+  /** Attempts to be admitted so far; only the latest counts. */
+  private attempts = 0;
+  private readonly signs: Loop;
+  private heartbeatAtMs = -Infinity;
+  private refusal: string | null = NOT_YET;
+  private cancelRetry: () => void = () => undefined;
+
+  constructor(
+    private readonly deps: PresenceDeps,
+    private readonly options: PresenceOptions,
+  ) {
+    this.signs = new Loop({
+      clock: deps.clock,
+      everyMs: HEARTBEAT_EVERY_MS,
+      work: () => this.sign(),
+      limitMs: ABSENT_AFTER_MS,
+      onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'a heartbeat does not come back; giving the next one'),
+    });
+  }
+
+  /** Whether the worker may claim runs at this moment. A worker that could not sign for too long may not: see above. */
+  get mayClaim(): boolean {
+    return this.isAdmitted && this.deps.clock.monotonicMs() - this.heartbeatAtMs < ABSENT_AFTER_MS;
+  }
+
+  /** Resolves after the first attempt to be admitted, whether it succeeded or is repeated. */
+  async start(): Promise<void> {
+    await isSettledWithin(this.deps.clock, ABSENT_AFTER_MS, this.sign());
+    this.signs.startLater();
+    await this.admitting;
+  }
+
+  /** The worker says goodbye: its row is taken away. Call it when its runs are handed back. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelRetry();
+    await Promise.all([this.signs.stop(), this.admitting]);
+    try {
+      await this.deps.hosts.forgetWorker(this.options.worker.workerId);
+    } catch (error) {
+      this.deps.logger.warn(
+        { error: errorMessage(error) },
+        'could not say goodbye; the row of this worker goes by itself',
+      );
+    }
+  }
+
+  private async sign(): Promise<void> {
+    const askedAtMs = this.deps.clock.monotonicMs();
+    const wasUnresponsive = this.isAdmitted && !this.mayClaim;
+    try {
+      const { isDecommissioned } = await this.deps.hosts.noteWorker(this.compose());
+      if (wasUnresponsive) this.suspend('it was silent for longer than a host may be unnoticed');
+      else if (isDecommissioned && this.isAdmitted) this.suspend('its host was decommissioned');
+      // One that came back very late says less than those after it.
+      this.heartbeatAtMs = Math.max(this.heartbeatAtMs, askedAtMs);
+      if (!this.isAdmitted) this.beginAdmission();
+    } catch (error) {
+      this.deps.logger.warn({ error: errorMessage(error) }, 'could not sends a heartbeat');
+    }
+  }
+
+  private suspend(why: string): void {
+    this.isAdmitted = false;
+    this.refusal = NOT_YET;
+    this.deps.logger.warn({ why }, 'takes no work before it has reaped its host');
+  }
+
+  private beginAdmission(): void {
+    if (this.isStopped) return;
+    this.admitting ??= this.admit().finally(() => (this.admitting = null));
+  }
+
+  private async admit(): Promise<void> {
+    const attempt = ++this.attempts;
+    if (await isSettledWithin(this.deps.clock, ITERATION_LIMIT_MS, this.tryAdmit(attempt))) return;
+    this.attempts++;
+    this.refuse('it does not come back');
+  }
+
+  private async tryAdmit(attempt: number): Promise<void> {
+    const { hosts, reaper, logger } = this.deps;
+    const { worker, onAdmitted } = this.options;
+    try {
+      const { reaped, removed, resisting } = await reaper.reapHost();
+      const owed = await completePendingTeardowns(this.deps, worker);
+      const { wasDecommissioned, verifiedRunIds } = await hosts.readmit(worker.host, {
+        removed,
+        unremovedRunIds: [...resisting, ...owed.resisting],
+      });
+      if (attempt !== this.attempts) return;
+      this.isAdmitted = true;
+      this.refusal = null;
+      logger.info(
+        {
+          reaped,
+          settled: owed.settled,
+          resisting: [...resisting, ...owed.resisting],
+          verifiedRunIds,
+          wasDecommissioned,
+        },
+        wasDecommissioned
+          ? 'host reaped; it was decommissioned, is back, and takes work again'
+          : 'host reaped; the worker takes work from now on',
+      );
+      onAdmitted();
+    } catch (error) {
+      if (attempt === this.attempts) this.refuse(errorMessage(error));
+    }
+  }
+
+  private refuse(why: string): void {
+    this.noteRefusal(why);
+    this.cancelRetry = this.deps.clock.after(TRY_AGAIN_MS, () => this.beginAdmission());
+  }
+
+  private noteRefusal(why: string): void {
+    const refusal = `the pass over its host failed: ${why}`;
+    if (refusal !== this.refusal)
+      this.deps.logger.error({ why }, 'takes no work: the pass over its host failed; trying again');
+    this.refusal = refusal;
+  }
+
+  private compose(): WorkerHeartbeat {
+    const { clock, reaper } = this.deps;
+    const { worker, about, load } = this.options;
+    const { lastPassAtMs, ...findings } = reaper.findings;
+    const lastIterationAgoMs = lastPassAtMs === null ? null : clock.monotonicMs() - lastPassAtMs;
+    return {
+      ...about,
+      ...load(),
+      id: worker.workerId,
+      refusal: this.refusal,
+      reaper: { ...findings, lastIterationAgoMs },
+    };
+  }
+}
+
+function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,92 @@
+import { FakeClock, settle } from '@test/fakes/fake-clock';
+import { isSettledWithin, Loop } from './loop';
+
+describe('work in rounds', () => {
+  const clock = new FakeClock();
+  let begun = 0;
+  let hanging: (() => void)[] = [];
+  let overdue: number[] = [];
+  let doesHang = false;
+  const rounds = (): Loop => {
+    begun = 0;
+    hanging = [];
+    overdue = [];
+    doesHang = false;
+    return new Loop({
+      clock,
+      everyMs: 1_000,
+      limitMs: 5_000,
+      work: async () => {
+        begun += 1;
+        if (doesHang) await new Promise<void>((resolve) => hanging.push(resolve));
+      },
+      onOverdue: (afterMs) => overdue.push(afterMs),
+    });
+  };
+
+  it('begins at once, and again after each round', async () => {
+    const each = rounds();
+    each.start();
+    await settle();
+    expect(begun).toBe(1);
+    await clock.advance(1_000);
+    await clock.advance(1_000);
+    expect(begun).toBe(3);
+    await each.stop();
+    await clock.advance(10_000);
+    expect(begun).toBe(3);
+    expect(overdue).toEqual([]);
+  });
+
+  it('may begin later', async () => {
+    const each = rounds();
+    each.startLater();
+    await clock.advance(999);
+    expect(begun).toBe(0);
+    await clock.advance(1);
+    expect(begun).toBe(1);
+    await each.stop();
+  });
+
+  it('leaves a round behind that does not come back, says so, and goes on', async () => {
+    const each = rounds();
+    doesHang = true;
+    each.start();
+    await clock.advance(4_999);
+    expect({ begun, overdue }).toEqual({ begun: 1, overdue: [] });
+    doesHang = false;
+    await clock.advance(1);
+    await clock.advance(1_000);
+    expect({ begun, overdue }).toEqual({ begun: 2, overdue: [5_000] });
+    hanging.forEach((goOn) => goOn());
+    await clock.advance(1_000);
+    expect(begun).toBe(3);
+    await each.stop();
+  });
+
+  it('ends when the round under way has', async () => {
+    const each = rounds();
+    doesHang = true;
+    each.start();
+    let isStopped = false;
+    const stopped = each.stop().then(() => (isStopped = true));
+    await settle();
+    expect(isStopped).toBe(false);
+    hanging.forEach((goOn) => goOn());
+    await stopped;
+    await clock.advance(10_000);
+    expect(begun).toBe(1);
+  });
+});
+
+describe('isSettledWithin', () => {
+  const clock = new FakeClock();
+
+  it('says whether something was over in time, however it ended', async () => {
+    await expect(isSettledWithin(clock, 10, Promise.resolve())).resolves.toBe(true);
+    await expect(isSettledWithin(clock, 10, Promise.reject(new Error('x')))).resolves.toBe(true);
+    const late = isSettledWithin(clock, 10, new Promise(() => undefined));
+    await clock.advance(10);
+    await expect(late).resolves.toBe(false);
+  });
+});

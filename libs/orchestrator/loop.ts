@@ -1,0 +1,62 @@
+import type { Clock } from '@crewtab/domain/ports/clock';
+
+/** After so long a round that has not come back is left behind, ms: every call in it has a shorter limit of its own. */
+export const ITERATION_LIMIT_MS = 120_000;
+
+export interface LoopOptions {
+  readonly clock: Clock;
+  /** Between the end of a round and the next one, ms. */
+  readonly everyMs: number;
+  /** One round. It must not reject, and two of them side by side must do no harm. */
+  readonly work: () => Promise<void>;
+  /** Called when a round is left behind; it may still come to its end later. */
+  readonly onOverdue: (afterMs: number) => void;
+  readonly limitMs?: number;
+}
+
+/** Work that is done round after round, for as long as the process lives, even if one round hangs for ever. */
+export class Loop {
+  private cancelTimer: (() => void) | null = null;
+  private working: Promise<unknown> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(private readonly options: LoopOptions) {}
+
+  /** Begins a round now; the next ones follow by themselves. */
+  start(): void {
+    this.working = this.round();
+    void this.working.finally(() => this.arm());
+  }
+
+  /** Begins the first round after the usual time. */
+  startLater(): void {
+    this.arm();
+  }
+
+  /** Resolves when no round is under way any more, or the one under way is overdue. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTimer?.();
+    await this.working;
+  }
+
+  private async round(): Promise<void> {
+    const { clock, work, onOverdue, limitMs = ITERATION_LIMIT_MS } = this.options;
+    if (!(await isSettledWithin(clock, limitMs, work()))) onOverdue(limitMs);
+  }
+
+  private arm(): void {
+    if (this.isStopped) return;
+    this.cancelTimer = this.options.clock.after(this.options.everyMs, () => this.start());
+  }
+}
+
+/** Resolves to true as soon as the work is over, in whatever way; to false when it is not over after `ms`. */
+export async function isSettledWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  let cancel: () => void = () => undefined;
+  const timeUp = new Promise<false>((resolve) => (cancel = clock.after(ms, () => resolve(false))));
+  const over = (): true => true;
+  const isSettled = await Promise.race([work.then(over, over), timeUp]);
+  cancel();
+  return isSettled;
+}

@@ -1,0 +1,95 @@
+import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import { FakeClock } from '@test/fakes/fake-clock';
+import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
+import { RecordingLogger } from '@test/fakes/recording-logger';
+import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
+import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
+import { OrphanReaper } from './orphan-reaper';
+
+const UNKNOWN_RUN = '00000000-0000-7000-8000-00000000dead';
+const REAL = { isDryRun: false };
+
+function makeWorld() {
+  const clock = new FakeClock();
+  const store = new InMemoryRunStore(clock);
+  const runtime = new FakeRuntime({ clock });
+  const logger = new RecordingLogger();
+  const reaper = new OrphanReaper({ store, runtime, toolServer: new FakeToolServer(), clock, logger });
+  return { clock, store, runtime, logger, reaper };
+}
+
+type World = ReturnType<typeof makeWorld>;
+
+/** Makes what a worker makes for a run. */
+async function deploy({ store, runtime, clock }: World, runId: string, installationId?: string): Promise<void> {
+  const deployment: DeploymentSpec = {
+    installationId: installationId ?? (await store.installationId()),
+    runId,
+    name: `team-run-${runId.slice(-6)}`,
+    epoch: 1,
+    deadlineAt: new Date(clock.now().getTime() + 3_600_000),
+    network: 'egress',
+    images: ['agent:test'],
+    teamSocketDir: null,
+  };
+  const options = { signal: new AbortController().signal, onProgress: () => undefined };
+  await runtime.prepare(deployment, options);
+  await runtime.ensureAgent(
+    deployment,
+    { name: 'lead', image: 'agent:test', command: null, env: {}, resources: {}, stdin: 'open', files: [] },
+    options,
+  );
+}
+
+describe('the reaper', () => {
+  it('removes what an unknown run left, once it is old enough that its row would be seen', async () => {
+    const world = makeWorld();
+    await deploy(world, UNKNOWN_RUN);
+    await world.clock.advance(14_000);
+    expect((await world.reaper.reap(REAL)).reaped).toEqual([]);
+    expect(world.runtime.engine.agents).toHaveLength(1);
+    await world.clock.advance(2_000);
+    expect((await world.reaper.reap(REAL)).reaped).toEqual([UNKNOWN_RUN]);
+    expect(world.runtime.engine.agents).toHaveLength(0);
+  });
+
+  it('removes what a finished run left, however young', async () => {
+    const world = makeWorld();
+    const { id } = world.store.addRun();
+    world.store.requestCancel(id);
+    await deploy(world, id);
+    expect((await world.reaper.reap(REAL)).reaped).toEqual([id]);
+    expect(world.runtime.engine.agents).toHaveLength(0);
+  });
+
+  it('leaves alone what belongs to a run that is not finished, or to another installation', async () => {
+    const world = makeWorld();
+    const { id } = world.store.addRun();
+    await deploy(world, id);
+    await deploy(world, UNKNOWN_RUN, 'another-installation');
+    await world.clock.advance(3_600_000);
+    expect((await world.reaper.reap(REAL)).reaped).toEqual([]);
+    expect(world.runtime.engine.agents).toHaveLength(2);
+  });
+
+  it('removes nothing while the database cannot be read: then every run would look unknown', async () => {
+    const world = makeWorld();
+    const { id } = world.store.addRun();
+    await deploy(world, id);
+    await deploy(world, UNKNOWN_RUN);
+    await world.clock.advance(3_600_000);
+    // The installation is known by heart after the first question, so that only the look at the runs fails.
+    jest.spyOn(world.store, 'lookUp').mockRejectedValue(new Error('the database is away'));
+    await expect(world.reaper.reap(REAL)).rejects.toThrow('the database is away');
+    expect(world.runtime.engine.agents).toHaveLength(2);
+    expect(world.runtime.callsOf('teardown')).toBe(0);
+  });
+
+  it('says in a dry run what it would remove, and removes nothing', async () => {
+    const world = makeWorld();
+    await deploy(world, UNKNOWN_RUN);
+    await world.clock.advance(60_000);
+    expect((await world.reaper.reap({ isDryRun: true })).reaped).toEqual([UNKNOWN_RUN]);
+    expect(world.runtime.engine.agents).toHaveLength(1);
+  });
+});

@@ -1,0 +1,139 @@
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { ToolServer } from '@crewtab/domain/ports/tool-server';
+import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import { Loop } from '../loop';
+
+/** Between two passes, ms. */
+export const REAP_EVERY_MS = 10_000;
+/** Resources of a run that Postgres does not know are left alone while the youngest is younger than this, ms. */
+const UNKNOWN_GRACE_MS = 15_000;
+
+export interface ReapReport {
+  /** Run ids whose resources were (or in a dry run would be) removed. */
+  readonly reaped: readonly string[];
+  readonly left: number;
+  /** What was removed, by run. */
+  readonly removed: ReadonlyMap<string, ResourceCount>;
+  /** Runs of which something is still there. */
+  readonly resisting: readonly string[];
+}
+
+/** What a reaper has found so far, for an operator. */
+export interface ReaperFindings {
+  /** By the process's monotonic clock, ms; null before the first complete pass. */
+  readonly lastPassAtMs: number | null;
+  readonly reapedRuns: number;
+  /** What the last pass could not remove. */
+  readonly unremovedResources: number;
+  /** Why the last pass failed; null when it did not. */
+  readonly error: string | null;
+}
+
+/**
+ * Removes what belongs to a finished or unknown run of this installation from one host. Never touches what lacks the
+ * installation's label; never reaps while Postgres cannot be read, since then every run would look unknown. A run that
+ * is still being torn down belongs to its driver.
+ */
+export class OrphanReaper {
+  private readonly loop: Loop;
+  lastIterationAt: Date | null = null;
+  findings: ReaperFindings = { lastPassAtMs: null, reapedRuns: 0, unremovedResources: 0, error: null };
+
+  constructor(
+    private readonly deps: {
+      readonly store: Pick<RunStore, 'installationId' | 'lookUp'>;
+      readonly runtime: Pick<Runtime, 'list' | 'teardown'>;
+      /** Null where leaders get no team tools. */
+      readonly toolServer: Pick<ToolServer, 'list' | 'remove'> | null;
+      readonly clock: Clock;
+      readonly logger: Logger;
+    },
+    everyMs: number = REAP_EVERY_MS,
+  ) {
+    this.loop = new Loop({
+      clock: deps.clock,
+      everyMs,
+      work: () => this.pass(),
+      onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'reaping does not come back; beginning again'),
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.loop.stop();
+  }
+
+  /** One pass; with `isDryRun` it only says what it would remove. */
+  async reap(options: { readonly isDryRun: boolean }): Promise<ReapReport> {
+    const { store, runtime, logger } = this.deps;
+    const installationId = await store.installationId();
+    const found = await runtime.list(installationId);
+    if (found.length === 0) return NOTHING_FOUND;
+    const known = await store.lookUp(found.map(({ runId }) => runId));
+    const orphans = found.filter((resources) => isOrphan(resources, known.get(resources.runId)));
+    let left = 0;
+    const removed = new Map<string, ResourceCount>();
+    const resisting: string[] = [];
+    for (const { runId, resources } of orphans) {
+      logger.warn(
+        { runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) },
+        'found leftovers of a run that is over',
+      );
+      if (options.isDryRun) continue;
+      const report = await runtime.teardown(installationId, runId, { graceMs: 0 });
+      left += report.left.length;
+      removed.set(runId, report.removed);
+      if (report.left.length === 0) continue;
+      resisting.push(runId);
+      logger.error({ runId, left: report.left }, 'leftovers resist; trying again');
+    }
+    return { reaped: orphans.map(({ runId }) => runId), left, removed, resisting };
+  }
+
+  /** A whole pass, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
+  async reapHost(): Promise<ReapReport> {
+    const { clock } = this.deps;
+    try {
+      const report = await this.reap({ isDryRun: false });
+      await this.clearToolServer();
+      this.lastIterationAt = clock.now();
+      const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
+      this.findings = { lastPassAtMs: clock.monotonicMs(), reapedRuns, unremovedResources: report.left, error: null };
+      return report;
+    } catch (error) {
+      this.findings = { ...this.findings, error: error instanceof Error ? error.message : String(error) };
+      throw error;
+    }
+  }
+
+  /** Socket folders of runs that are over; those of unknown runs stay, since nothing tells how old they are. */
+  private async clearToolServer(): Promise<void> {
+    const { toolServer, store } = this.deps;
+    const runIds = (await toolServer?.list()) ?? [];
+    if (runIds.length === 0) return;
+    const known = await store.lookUp(runIds);
+    for (const runId of runIds) if (known.get(runId)?.isFinished) await toolServer?.remove(runId);
+  }
+
+  private async pass(): Promise<void> {
+    try {
+      await this.reapHost();
+    } catch (error) {
+      this.deps.logger.error(
+        { error: error instanceof Error ? error.message : String(error) },
+        'reaping failed; trying again',
+      );
+    }
+  }
+}
+
+const NOTHING_FOUND: ReapReport = { reaped: [], left: 0, removed: new Map(), resisting: [] };
+
+function isOrphan(resources: RunResources, run: { readonly isFinished: boolean } | undefined): boolean {
+  return run ? run.isFinished : resources.youngestAgeMs > UNKNOWN_GRACE_MS;
+}

@@ -1,0 +1,47 @@
+import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { Runtime } from '@crewtab/domain/ports/runtime';
+import type { ToolServer } from '@crewtab/domain/ports/tool-server';
+import type { RunPolicy } from '@crewtab/domain/runs/decide';
+import type { AgentProtocolName } from '@crewtab/domain/teams/team';
+
+/** What the running half of the engine stands on. */
+export interface OrchestratorDeps {
+  readonly store: RunStore;
+  readonly runtime: Runtime;
+  readonly protocols: Readonly<Record<AgentProtocolName, AgentProtocol>>;
+  readonly queue: RunQueue;
+  readonly delegations: DelegationStore;
+  /** Null: leaders get no team tools. */
+  readonly toolServer: ToolServer | null;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options: OrchestratorOptions;
+}
+
+export interface OrchestratorOptions extends RunPolicy {
+  /** From an agent's start to its answered handshake, ms. */
+  readonly handshakeTimeoutMs: number;
+  /** After adopting a run whose prompt was permitted but not confirmed: how long to look for proof of delivery, ms. */
+  readonly evidenceMs: number;
+  /** Characters of output that one agent may write in a run. */
+  readonly outputLimit: number;
+  /** A step that has not come back after so long is left behind, and the run taken up anew, ms: every call has a shorter limit. */
+  readonly stepLimitMs: number;
+  /** Between failed attempts of a teardown: first and longest delay, ms. */
+  readonly teardownBackoffMs: { readonly first: number; readonly cap: number };
+}
+
+export const DEFAULT_ENGINE_OPTIONS: OrchestratorOptions = {
+  stopGraceMs: 5_000,
+  teardownLimitMs: 60_000,
+  handshakeTimeoutMs: 60_000,
+  evidenceMs: 5_000,
+  outputLimit: 100 * 1024 * 1024,
+  stepLimitMs: 180_000,
+  teardownBackoffMs: { first: 500, cap: 30_000 },
+};

@@ -1,0 +1,97 @@
+import { DEFAULT_ENGINE_OPTIONS } from './orchestrator-deps';
+import type { RunHolder } from './run-holder';
+import { World } from './spec-support';
+
+const { stepLimitMs } = DEFAULT_ENGINE_OPTIONS;
+const WORDS = 'a step of the run does not come back; letting the run go, to be taken up anew';
+
+/** A call that hangs is waited for a little while at the end. */
+async function stopBesideHanging(holder: RunHolder, world: World): Promise<void> {
+  const stopped = holder.stop();
+  await world.clock.advance(10_000);
+  await stopped;
+}
+
+describe('a step that hangs in spite of all limits', () => {
+  it('is left behind, and the same worker takes the run up anew', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const { holder, runtime } = world.worker();
+    const gate = runtime.faults.next('teardown', 'hang');
+    await holder.start();
+    await holder.take(id);
+    await world.until(() => runtime.callsOf('teardown') === 1);
+    const epoch = world.store.read(id).epoch;
+    await world.eventually(() => world.store.read(id).phase === 'finished', stepLimitMs + 10_000);
+    expect(world.store.read(id)).toMatchObject({ status: 'success', epoch: epoch + 1 });
+    expect(world.logger.messages('error')).toEqual([WORDS]);
+    expect(world.engine.agents).toHaveLength(0);
+    expect(world.turnsSeen).toHaveLength(1);
+    // What hung may come back later: it changes nothing any more.
+    const before = world.store.read(id);
+    gate.release();
+    await world.clock.advance(10_000);
+    expect(world.store.read(id)).toEqual(before);
+    await holder.stop();
+  });
+
+  it('is renewed no more once the worker has let go for another reason', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const { holder, runtime } = world.worker(1);
+    runtime.faults.next('teardown', 'hang');
+    await holder.start();
+    await holder.take(id);
+    await world.until(() => runtime.callsOf('teardown') === 1);
+    world.store.setUnreachable(true);
+    await world.eventually(() => holder.heldRunIds.length === 0, 10_000);
+    world.store.setUnreachable(false);
+    await world.eventually(() => world.store.read(id).phase === 'finished', 15_000);
+    expect(world.logger.messages('error')).toEqual(['could not renew the lease in time; letting the run go']);
+    await stopBesideHanging(holder, world);
+  });
+
+  it('does not hold up the end of the worker', async () => {
+    const world = new World();
+    const { id } = world.store.addRun();
+    const { holder, runtime } = world.worker();
+    runtime.faults.next('teardown', 'hang');
+    runtime.faults.next('teardown', 'hang');
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => runtime.callsOf('teardown') === 2, stepLimitMs + 10_000);
+    await stopBesideHanging(holder, world);
+    const next = world.worker();
+    await next.holder.start();
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    await next.holder.stop();
+  });
+
+  it('is none while a run only waits', async () => {
+    const world = new World({ lead: { onLine: (line, io) => void (line === 'hello' && io.emit('ready')) } });
+    const { id } = world.store.addRun({ plan: { timeoutMs: 3 * stepLimitMs } });
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished', 4 * stepLimitMs);
+    expect(world.store.read(id)).toMatchObject({ status: 'timeout', epoch: 1 });
+    expect(world.logger.messages('error')).toEqual([]);
+    await holder.stop();
+  });
+});
+
+describe('a renewal that hangs', () => {
+  it('is left behind when the lease has run out, and the worker takes up runs again', async () => {
+    const world = new World({ lead: { onLine: (line, io) => void (line === 'hello' && io.emit('ready')) } });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    jest.spyOn(world.store, 'renewLeases').mockReturnValueOnce(new Promise(() => undefined));
+    await world.eventually(() => world.store.read(id).epoch === 2);
+    expect(world.store.read(id).phase).toBe('monitoring');
+    expect(world.logger.messages('error')).toContain('renewing the leases does not come back; beginning again');
+    await holder.stop();
+  });
+});

@@ -1,0 +1,115 @@
+import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
+import { obedient, World } from './spec-support';
+
+const idle: FakeProgram['onLine'] = () => undefined;
+
+/** A run whose leader is at work, on a fresh worker. */
+async function atWork(
+  programs: Record<string, FakeProgram>,
+): Promise<{ world: World; runId: string; first: ReturnType<World['worker']> }> {
+  const world = new World({ lead: obedient(idle), ...programs });
+  const { id } = world.store.addRun();
+  const first = world.worker();
+  await first.holder.start();
+  await first.holder.take(id);
+  await world.eventually(() => world.store.read(id).phase === 'monitoring');
+  return { world, runId: id, first };
+}
+
+function delegate(
+  id: string,
+  task: string,
+  agent = 'writer',
+): { id: string; agent: string; tool: string; arguments: Record<string, unknown> } {
+  return { id, agent: 'lead', tool: 'delegate', arguments: { agent, task } };
+}
+
+describe('delegating', () => {
+  it('gives the task to the teammate and its answer to the leader, both in the conversation', async () => {
+    const { world, runId, first } = await atWork({});
+    await expect(world.toolServer.call(runId, delegate('c1', 'count the files'))).resolves.toEqual({
+      text: 'well done',
+    });
+    expect(world.turnsSeen).toContain('turn delegate:c1 count the files');
+    const said = world.store.messages(runId).filter(({ kind }) => kind === 'delegation');
+    expect(said.map(({ agent, content }) => [agent, content])).toEqual([
+      ['lead', { id: 'c1', to: 'writer', task: 'count the files' }],
+      ['writer', { id: 'c1', to: 'lead', text: 'well done' }],
+    ]);
+    await first.holder.stop();
+  });
+
+  it('answers a call that is sent again without giving the task again', async () => {
+    const { world, runId, first } = await atWork({});
+    const [one, two] = await Promise.all([
+      world.toolServer.call(runId, delegate('c1', 'count')),
+      world.toolServer.call(runId, delegate('c1', 'count')),
+    ]);
+    expect(await world.toolServer.call(runId, delegate('c1', 'count'))).toEqual(one);
+    expect(two).toEqual(one);
+    expect(world.turnsSeen.filter((turn) => turn.includes('delegate:c1'))).toHaveLength(1);
+    await first.holder.stop();
+  });
+
+  it('gives a teammate one task at a time', async () => {
+    const { world, runId, first } = await atWork({
+      writer: obedient((line, io) => io.after(1_000, () => io.emit(`done ${line.split(' ')[1] ?? ''} ok`))),
+    });
+    const both = Promise.all([
+      world.toolServer.call(runId, delegate('c1', 'one')),
+      world.toolServer.call(runId, delegate('c2', 'two')),
+    ]);
+    await world.until(() => world.turnsSeen.some((turn) => turn.includes('c1')));
+    expect(world.turnsSeen.some((turn) => turn.includes('c2'))).toBe(false);
+    await world.clock.advance(1_100);
+    await world.until(() => world.turnsSeen.some((turn) => turn.includes('c2')));
+    await world.clock.advance(1_100);
+    await expect(both).resolves.toEqual([{ text: 'ok' }, { text: 'ok' }]);
+    await first.holder.stop();
+  });
+
+  it('does not end the run while a task is open', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient(idle) });
+    void world.toolServer.call(runId, delegate('c1', 'long work'));
+    await world.until(() => world.turnsSeen.some((turn) => turn.includes('c1')));
+    world.engine.agents.find(({ agent }) => agent.name === 'lead')?.emit(`done prompt:${runId} finished early`);
+    await world.clock.advance(1_000);
+    expect(world.store.read(runId).phase).toBe('monitoring');
+    world.engine.agents.find(({ agent }) => agent.name === 'writer')?.emit('done delegate:c1 late');
+    await world.eventually(() => world.store.read(runId).phase === 'finished');
+    expect(world.store.read(runId).status).toBe('success');
+    expect(await world.toolServer.list()).toEqual([]);
+    await first.holder.stop();
+  });
+
+  it('tells the leader when a teammate fails or is unknown', async () => {
+    const { world, runId, first } = await atWork({
+      writer: obedient((line, io) => io.emit(`fail ${line.split(' ')[1] ?? ''} no idea`)),
+    });
+    await expect(world.toolServer.call(runId, delegate('c1', 'x'))).resolves.toEqual({ error: 'no idea' });
+    await expect(world.toolServer.call(runId, delegate('c2', 'x', 'nobody'))).resolves.toMatchObject({
+      error: expect.stringContaining('writer') as string,
+    });
+    await expect(world.toolServer.call(runId, delegate('c3', ' '))).resolves.toMatchObject({
+      error: expect.stringContaining('task') as string,
+    });
+    await first.holder.stop();
+  });
+
+  it('survives the worker: the next one hears the answer, and the task is given once', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient((_line, io) => io.emit('say on it')) });
+    void world.toolServer.call(runId, delegate('c1', 'long work'));
+    await world.eventually(() => world.store.messages(runId).some(({ content }) => content['text'] === 'on it'));
+    first.runtime.breakConnections();
+    world.store.expireLease(runId);
+    const second = world.worker();
+    await second.holder.start();
+    await world.until(() => second.runtime.callsOf('open') === 2);
+    const again = world.toolServer.call(runId, delegate('c1', 'long work'));
+    world.engine.agents.find(({ agent }) => agent.name === 'writer')?.emit('done delegate:c1 there you are');
+    await world.eventually(() => world.store.messages(runId).filter(({ kind }) => kind === 'delegation').length === 2);
+    await expect(again).resolves.toEqual({ text: 'there you are' });
+    expect(world.turnsSeen.filter((turn) => turn.includes('delegate:c1'))).toHaveLength(1);
+    await Promise.all([first.holder.stop(), second.holder.stop()]);
+  });
+});

@@ -1,0 +1,125 @@
+import { AppError, toFailure } from '@crewtab/domain/errors';
+import type { Claim } from '@crewtab/domain/ports/run-store';
+import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
+import { systemMessage } from '@crewtab/domain/runs/message';
+import type { DeployProgress } from '@crewtab/domain/runs/observation';
+import type { Agent } from '@crewtab/domain/teams/team';
+import type { OrchestratorDeps } from './orchestrator-deps';
+import { backoffMs } from './backoff';
+
+export interface StartedAgent {
+  readonly agent: Agent;
+  readonly handle: string;
+  readonly startedAt: Date;
+}
+
+export interface TeamDeployerOptions {
+  readonly claim: Claim;
+  readonly deployment: DeploymentSpec;
+  readonly agents: readonly { readonly agent: Agent; readonly spec: AgentSpec }[];
+  readonly onStarted: (started: StartedAgent) => void;
+  readonly onChange: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Makes the containers of one run, all agents in parallel, in the background: `decide` only looks at the progress, so
+ * that a cancel or the deadline can cut a long image pull short. Everything it does is get-or-create; a worker that
+ * dies in the middle leaves containers with this run's label, which the next one adopts or removes.
+ */
+export class TeamDeployer {
+  private readonly progress = new Map<string, DeployProgress>();
+  private readonly abort = new AbortController();
+  private work: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly deps: OrchestratorDeps,
+    private readonly options: TeamDeployerOptions,
+  ) {}
+
+  progressOf(agent: string): DeployProgress {
+    return this.progress.get(agent) ?? { status: 'not_asked' };
+  }
+
+  start(): void {
+    for (const { agent } of this.options.agents) this.progress.set(agent.name, { status: 'under_way' });
+    this.work = this.deployAll();
+  }
+
+  /** Ends pulls and retries early, and resolves when no call to the runtime is under way any more. */
+  async stop(): Promise<void> {
+    this.abort.abort();
+    await this.work;
+  }
+
+  private async deployAll(): Promise<void> {
+    try {
+      await this.untilReachable(() => this.deps.runtime.prepare(this.options.deployment, this.callOptions(null)));
+    } catch (error) {
+      for (const { agent } of this.options.agents) this.fail(agent, error);
+      return;
+    }
+    await Promise.all(this.options.agents.map(({ agent, spec }) => this.deployOne(agent, spec)));
+  }
+
+  private async deployOne(agent: Agent, spec: AgentSpec): Promise<void> {
+    try {
+      const handle = await this.untilReachable(() =>
+        this.deps.runtime.ensureAgent(this.options.deployment, spec, this.callOptions(agent.name)),
+      );
+      if (this.abort.signal.aborted) return;
+      this.progress.set(agent.name, { status: 'started' });
+      this.options.onStarted({ agent, handle, startedAt: this.deps.clock.now() });
+      this.options.onChange();
+    } catch (error) {
+      this.fail(agent, error);
+    }
+  }
+
+  private fail(agent: Agent, error: unknown): void {
+    if (this.abort.signal.aborted) return;
+    this.progress.set(agent.name, { status: 'failed', failure: toFailure(error, 'start_failed') });
+    this.options.onChange();
+  }
+
+  private callOptions(agent: string | null): DeployOptions {
+    return {
+      signal: this.abort.signal,
+      now: () => this.deps.clock.now(),
+      onProgress: (text) => {
+        const message = systemMessage(text, this.deps.clock.now(), agent);
+        this.deps.store.appendMessages(this.options.claim, [message]).catch(this.options.onFailure);
+      },
+    };
+  }
+
+  /** An engine that does not answer is waited for, until the deadline ends the run: a restart of it harms nobody. */
+  private async untilReachable<T>(call: () => Promise<T>): Promise<T> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await call();
+      } catch (error) {
+        const mayRetry = error instanceof AppError && error.retryable && !this.abort.signal.aborted;
+        if (!mayRetry) throw error;
+        this.deps.logger.warn(
+          { error: error.message, failures },
+          'the engine did not answer while deploying; trying again',
+        );
+        await this.pause(backoffMs(failures, 200, 5_000));
+      }
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    const { signal } = this.abort;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const cancel = this.deps.clock.after(ms, end);
+      signal.addEventListener('abort', end);
+    });
+  }
+}

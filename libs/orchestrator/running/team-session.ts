@@ -1,0 +1,242 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { Claim } from '@crewtab/domain/ports/run-store';
+import type { ToolAnswer, ToolCall, ToolSession } from '@crewtab/domain/ports/tool-server';
+import { promptTurnId } from '@crewtab/domain/runs/decide';
+import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain/runs/observation';
+import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
+import type { Agent } from '@crewtab/domain/teams/team';
+import { AgentSession } from './agent-session';
+import type { OrchestratorDeps } from './orchestrator-deps';
+import { agentSpec, deploymentSpec, hasTeamTools, needsToolSession } from './run-team';
+import { TeamDelegations } from './team-delegations';
+import { retrying } from './retry';
+import { TeamDeployer, type StartedAgent } from './team-deployer';
+
+export interface TeamSessionOptions {
+  readonly run: Run;
+  readonly claim: Claim;
+  readonly installationId: string;
+  readonly isAdopted: boolean;
+  readonly logger: Logger;
+  readonly wake: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
+const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
+
+/** The living side of a held run: its deployer and one session per agent. Answers `observe()`, and lets go on request. */
+export class TeamSession {
+  promptWrite: PromptWrite;
+  private readonly sessions = new Map<string, AgentSession>();
+  private readonly ready = new Set<string>();
+  private readonly handshakeDeadlines = new Map<string, Date>();
+  private deployer: TeamDeployer | null = null;
+  private saves: Promise<unknown> = Promise.resolve();
+  private isReleased = false;
+  private toolSession: ToolSession | null = null;
+  private hasOpenedTools = false;
+  private hasResumed = false;
+  private readonly delegations: TeamDelegations;
+  private readonly takenAt: number;
+
+  constructor(
+    private readonly deps: OrchestratorDeps,
+    private readonly options: TeamSessionOptions,
+  ) {
+    const { run } = options;
+    const wasPermitted = options.isAdopted && run.prompt.state === 'permitted';
+    this.takenAt = deps.clock.now().getTime();
+    const evidenceUntil = new Date(this.takenAt + deps.options.evidenceMs);
+    this.delegations = new TeamDelegations({
+      store: deps.delegations,
+      clock: deps.clock,
+      claim: options.claim,
+      agents: run.plan.agents,
+      evidenceMs: deps.options.evidenceMs,
+      observe: (agent) => this.sessions.get(agent)?.observed() ?? { dialogue: null, ended: null },
+      startTurn: (agent, turn) => this.startTurn(agent, turn),
+      onChange: options.wake,
+      onFailure: options.onFailure,
+    });
+    this.promptWrite = wasPermitted ? { status: 'not_ours', evidenceUntil } : { status: 'idle' };
+  }
+
+  /** Opens the sessions of an adopted run whose agents are all known to be started. Does nothing when they are open. */
+  async connect(run: Run): Promise<void> {
+    if (this.isReleased || (run.phase !== 'prompting' && run.phase !== 'monitoring')) return;
+    await this.openToolSession(run);
+    for (const agent of run.plan.agents) {
+      const deployed = run.deployment?.agents.find((candidate) => candidate.name === agent.name);
+      if (!this.sessions.has(agent.name) && deployed?.handle) this.openSession(run, agent, deployed.handle);
+    }
+    if (this.hasResumed) return;
+    this.hasResumed = true;
+    this.delegations.resume();
+  }
+
+  /** Begins to make (or adopt) the team's containers, in the background. */
+  async deploy(run: Run): Promise<void> {
+    await this.openToolSession(run);
+    const deployer = new TeamDeployer(this.deps, {
+      claim: this.options.claim,
+      deployment: deploymentSpec(run, this.options.installationId, this.toolSession),
+      agents: run.plan.agents.map((agent) => ({ agent, spec: agentSpec(agent, this.deps.protocols) })),
+      onStarted: (started) => this.onStarted(run, started),
+      onChange: this.options.wake,
+      onFailure: this.options.onFailure,
+    });
+    this.deployer = deployer;
+    deployer.start();
+  }
+
+  observe(held: { readonly run: Run } & Pick<Observation, 'nextTeardownAt' | 'teardownFailedAt'>): Observation {
+    return {
+      agents: held.run.plan.agents.map((agent) => this.observeAgent(agent)),
+      promptWrite: this.promptWrite,
+      openDelegations: this.delegations.openCount,
+      catchingUpUntil: this.options.isAdopted ? this.catchingUpUntil(held.run) : null,
+      nextTeardownAt: held.nextTeardownAt,
+      teardownFailedAt: held.teardownFailedAt,
+    };
+  }
+
+  async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {
+    const session = this.sessions.get(agent);
+    if (!session) throw new AppError('prompt_failed', `agent "${agent}" is not connected`);
+    await session.startTurn(turn);
+  }
+
+  /** Resolves when what is known of the agents is saved. */
+  async settleSaves(): Promise<void> {
+    await this.saves;
+  }
+
+  /** The engine hints that an agent ended (or that hints may have been missed: null): let the sessions look. */
+  noteEnded(agent: string | null): void {
+    for (const [name, session] of this.sessions) if (agent === null || agent === name) session.recheck();
+  }
+
+  /** Stores what was read so far. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.sessions.values()].map((session) => session.flush()));
+  }
+
+  /** Before a teardown: no call to the runtime of ours is under way any more, and nothing is read further. */
+  async release(): Promise<void> {
+    this.disconnect();
+    await this.deployer?.stop();
+  }
+
+  /** Closes the sessions at once; containers go on. */
+  disconnect(): void {
+    this.isReleased = true;
+    this.delegations.close();
+    this.toolSession?.close();
+    for (const session of this.sessions.values()) session.close();
+    void this.deployer?.stop();
+  }
+
+  /** The team's tools need their socket before the containers are made, and what was delegated before it opens. */
+  private async openToolSession(run: Run): Promise<void> {
+    if (this.hasOpenedTools || !this.deps.toolServer || !needsToolSession(run.plan)) return;
+    if (this.options.isAdopted) await this.delegations.restore();
+    this.toolSession = await this.deps.toolServer.open(run.id, (call) => this.answer(call));
+    this.hasOpenedTools = true;
+  }
+
+  private async answer(call: ToolCall): Promise<ToolAnswer> {
+    try {
+      return await this.delegations.handle(call);
+    } catch (error) {
+      this.options.onFailure(error);
+      throw error;
+    }
+  }
+
+  private onStarted(run: Run, { agent, handle, startedAt }: StartedAgent): void {
+    const { claim, onFailure } = this.options;
+    this.save(() => this.deps.store.saveAgent(claim, agent.name, { handle, startedAt }));
+    this.handshakeDeadlines.set(agent.name, new Date(startedAt.getTime() + this.deps.options.handshakeTimeoutMs));
+    if (this.isReleased) return;
+    try {
+      this.openSession(run, agent, handle);
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+
+  private openSession(run: Run, agent: Agent, handle: string): void {
+    const deployed = run.deployment?.agents.find((candidate) => candidate.name === agent.name);
+    const wasPrompted = agent.role === 'leader' && run.prompt.state !== 'none';
+    const wasReady = Boolean(deployed?.readyAt);
+    if (wasReady) this.ready.add(agent.name);
+    const session = new AgentSession(
+      {
+        runtime: this.deps.runtime,
+        store: this.deps.store,
+        clock: this.deps.clock,
+        logger: this.options.logger.child({ agent: agent.name }),
+      },
+      {
+        claim: this.options.claim,
+        handle,
+        protocol: this.deps.protocols[agent.protocol],
+        dialogue: {
+          runId: run.id,
+          agent,
+          teamTools: hasTeamTools(agent) ? (this.toolSession?.serverFor(agent.name) ?? null) : null,
+        },
+        cursor: deployed?.cursor ?? START_OF_OUTPUT,
+        isAdopted: this.options.isAdopted,
+        wasReady,
+        expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
+        outputLimit: this.deps.options.outputLimit,
+        onChange: () => {
+          if (session.observed().dialogue?.handshake.status === 'ready') this.noteReady(run, agent);
+          this.delegations.noteChange();
+          this.options.wake();
+        },
+        onFailure: this.options.onFailure,
+      },
+    );
+    this.sessions.set(agent.name, session);
+    void session.run();
+  }
+
+  /** For those who watch while others are still coming up; the last one is noted with the permit to prompt. */
+  private noteReady(run: Run, agent: Agent): void {
+    if (this.ready.has(agent.name)) return;
+    this.ready.add(agent.name);
+    this.options.logger.info({ agent: agent.name }, 'agent ready');
+    if (this.ready.size === run.plan.agents.length) return;
+    const readyAt = this.deps.clock.now();
+    this.save(() => this.deps.store.saveAgent(this.options.claim, agent.name, { readyAt }));
+  }
+
+  /** Saves run beside the dialogue; `settleSaves` waits for them before the prompt. */
+  private save(write: () => Promise<void>): void {
+    const work = retrying(this.deps.clock, () => this.isReleased, write);
+    work.catch(this.options.onFailure);
+    this.saves = Promise.allSettled([this.saves, work]);
+  }
+
+  private catchingUpUntil(run: Run): Date {
+    const leader = run.plan.agents.find(({ role }) => role === 'leader');
+    const caughtUpAt = leader && this.sessions.get(leader.name)?.caughtUpAt;
+    const latest = this.takenAt + CATCH_UP_MS.old;
+    return new Date(caughtUpAt ? Math.min(latest, caughtUpAt.getTime() + CATCH_UP_MS.new) : latest);
+  }
+
+  private observeAgent(agent: Agent): AgentObservation {
+    const seen = this.sessions.get(agent.name)?.observed() ?? { dialogue: null, ended: null, hasFloodedOutput: false };
+    return {
+      name: agent.name,
+      role: agent.role,
+      deploy: this.deployer?.progressOf(agent.name) ?? { status: 'not_asked' },
+      handshakeDeadlineAt: this.handshakeDeadlines.get(agent.name) ?? null,
+      ...seen,
+    };
+  }
+}

@@ -1,0 +1,104 @@
+import { AppError } from '@crewtab/domain/errors';
+import { FakeClock } from '@test/fakes/fake-clock';
+import { RecordingLogger } from '@test/fakes/recording-logger';
+import fc from 'fast-check';
+import { StoreClock } from './store-clock';
+
+const HOUR_MS = 3_600_000;
+
+/** A machine and a database whose clocks run alike, but show different times; answers take `delayMs`, half each way. */
+function makeWorld(machineIsAheadMs = 0) {
+  const machine = new FakeClock();
+  const database = { aheadMs: -machineIsAheadMs, delayMs: 0, isAway: false };
+  const started = machine.now().getTime();
+  const truth = (): number => started + machine.monotonicMs() + database.aheadMs;
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void machine.after(ms, resolve));
+  const source = {
+    async now(): Promise<Date> {
+      if (database.isAway) throw new AppError('store_unreachable', 'no answer', { retryable: true });
+      if (database.delayMs > 0) await pause(database.delayMs / 2);
+      const answer = new Date(truth());
+      if (database.delayMs > 0) await pause(database.delayMs / 2);
+      return answer;
+    },
+  };
+  const logger = new RecordingLogger();
+  const clock = new StoreClock(source, machine, logger, 5_000);
+  return { machine, database, truth, clock, logger, errorMs: () => clock.now().getTime() - truth() };
+}
+
+describe('StoreClock', () => {
+  it.each([HOUR_MS, -HOUR_MS, 0])('tells the database’s time on a machine that is %d ms ahead', async (aheadMs) => {
+    const { clock, truth, machine } = makeWorld(aheadMs);
+    await clock.start();
+    expect(clock.now().getTime()).toBe(truth());
+    await machine.advance(HOUR_MS);
+    expect(clock.now().getTime()).toBe(truth());
+    await clock.stop();
+    expect(machine.pendingTimers).toBe(0);
+  });
+
+  it('does not notice that the wall clock of its machine is set', async () => {
+    const { clock, truth, machine, logger } = makeWorld();
+    await clock.start();
+    machine.setWallClock(new Date(machine.now().getTime() + HOUR_MS));
+    expect(clock.now().getTime()).toBe(truth());
+    machine.setWallClock(new Date(machine.now().getTime() - 2 * HOUR_MS));
+    await machine.advance(60_000);
+    expect(clock.now().getTime()).toBe(truth());
+    expect(logger.messages('warn')).toEqual([]);
+    await clock.stop();
+  });
+
+  it('follows a database whose clock is set, with its next answer, and says so', async () => {
+    const { clock, truth, machine, database, logger } = makeWorld();
+    await clock.start();
+    database.aheadMs += HOUR_MS;
+    await machine.advance(5_000);
+    expect(clock.now().getTime()).toBe(truth());
+    database.aheadMs -= 2 * HOUR_MS;
+    await machine.advance(5_000);
+    expect(clock.now().getTime()).toBe(truth());
+    expect(logger.messages('warn')).toHaveLength(2);
+    await clock.stop();
+  });
+
+  it('keeps the last offset while the database does not answer, and says so once', async () => {
+    const { clock, machine, database, errorMs, logger } = makeWorld(HOUR_MS);
+    await clock.start();
+    database.isAway = true;
+    await machine.advance(60_000);
+    expect(errorMs()).toBe(0);
+    expect(logger.messages('warn')).toHaveLength(1);
+    database.isAway = false;
+    await machine.advance(5_000);
+    expect(errorMs()).toBe(0);
+    await clock.stop();
+  });
+
+  it('is never ahead of the database, and behind by no more than its fastest answer took', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 8_000 }), { minLength: 1, maxLength: 12 }),
+        async (delays) => {
+          const { clock, machine, database, errorMs } = makeWorld(HOUR_MS);
+          for (const delayMs of delays) {
+            database.delayMs = delayMs;
+            const asked = clock.synchronize();
+            await machine.advance(delayMs);
+            await asked;
+            expect(errorMs()).toBeLessThanOrEqual(0);
+          }
+          expect(-errorMs()).toBeLessThanOrEqual(Math.min(...delays));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('does not start without an answer', async () => {
+    const { clock, database } = makeWorld();
+    database.isAway = true;
+    await expect(clock.start()).rejects.toMatchObject({ code: 'store_unreachable' });
+  });
+});

@@ -1,0 +1,35 @@
+import type { ToolAnswer, ToolCall, ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
+
+/** The team desk without sockets: a test calls a run's tools by `call`. */
+export class FakeToolServer implements ToolServer {
+  private readonly sessions = new Map<string, (call: ToolCall) => Promise<ToolAnswer>>();
+  private readonly made = new Set<string>();
+
+  open(runId: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
+    this.sessions.set(runId, answer);
+    this.made.add(runId);
+    return Promise.resolve({
+      socketDir: `/sockets/${runId}`,
+      serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
+      close: () => {
+        if (this.sessions.get(runId) === answer) this.sessions.delete(runId);
+      },
+    });
+  }
+
+  list(): Promise<string[]> {
+    return Promise.resolve([...this.made]);
+  }
+
+  remove(runId: string): Promise<void> {
+    this.made.delete(runId);
+    return Promise.resolve();
+  }
+
+  /** Rejects when nobody listens, as a bridge's connection would. */
+  async call(runId: string, call: ToolCall): Promise<ToolAnswer> {
+    const answer = this.sessions.get(runId);
+    if (!answer) throw new Error('nobody listens');
+    return answer(call);
+  }
+}

@@ -1,0 +1,271 @@
+import { AppError, ClaimLostError, type Failure } from '@crewtab/domain/errors';
+import {
+  DEFAULT_LEASE_MS,
+  OVERDUE_GRACE_MS,
+  type AgentPatch,
+  type Claim,
+  type CursorMove,
+  type RenewedLease,
+  type RunStore,
+  type WorkerIdentity,
+} from '@crewtab/domain/ports/run-store';
+import type { ResourceCount, Subscription } from '@crewtab/domain/ports/runtime';
+import type { DraftMessage } from '@crewtab/domain/runs/message';
+import type { Outcome, OutputCursor, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
+import { InMemoryRunRows } from './in-memory-run-rows';
+import { agentOf, byAge, fakeUuid, release, type StoredRun } from './stored-run';
+
+/**
+ * The run store without a database: same answers, epochs, leases (by the given clock), permits and cursor checks.
+ * It passes the same contract suite as the real one. Methods of the port change everything or nothing, since each runs
+ * without yielding.
+ */
+export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
+  installationId(): Promise<string> {
+    return this.transaction('installationId', () => fakeUuid(1, 5));
+  }
+
+  claim(runId: string, worker: WorkerIdentity): Promise<Run | null> {
+    return this.transaction('claim', () => {
+      const stored = this.runs.get(runId);
+      if (!stored || stored.run.phase === 'finished' || this.isLeased(stored)) return null;
+      if (stored.run.host !== null && stored.run.host !== worker.host) return null;
+      if (stored.run.status === 'queued' && this.mustWait(stored)) return null;
+      return this.take(stored, worker);
+    });
+  }
+
+  claimAbandoned(worker: WorkerIdentity, limit: number): Promise<Run[]> {
+    return this.transaction('claimAbandoned', () => {
+      const deadline = ({ run }: StoredRun): number => run.deadlineAt?.getTime() ?? 0;
+      const now = this.clock.now().getTime();
+      const abandoned = this.begunOn(worker.host).filter((stored) => freeAt(stored, worker) < now);
+      const oldest = abandoned.sort((a, b) => deadline(a) - deadline(b)).slice(0, limit);
+      return oldest.map((stored) => this.take(stored, worker));
+    });
+  }
+
+  untilAbandoned(worker: WorkerIdentity): Promise<number | null> {
+    return this.transaction('untilAbandoned', () => {
+      const foreign = this.begunOn(worker.host).filter(({ owner }) => owner !== worker.workerId);
+      if (foreign.length === 0) return null;
+      const first = Math.min(...foreign.map((stored) => freeAt(stored, worker)));
+      return Math.max(0, first - this.clock.now().getTime());
+    });
+  }
+
+  renewLeases(worker: WorkerIdentity, claims: readonly Claim[]): Promise<RenewedLease[]> {
+    return this.transaction('renewLeases', () =>
+      claims.flatMap((claim) => {
+        const stored = this.runs.get(claim.runId);
+        const holds =
+          stored?.run.epoch === claim.epoch && stored.owner === worker.workerId && stored.run.phase !== 'finished';
+        if (!stored || !holds) return [];
+        stored.leaseUntil = this.leaseEnd(worker);
+        return [{ ...claim, cancelRequestedAt: stored.run.cancelRequestedAt, cancelCode: stored.run.cancelCode }];
+      }),
+    );
+  }
+
+  release(claims: readonly Claim[]): Promise<void> {
+    return this.transaction('release', () => {
+      for (const claim of claims) {
+        const stored = this.runs.get(claim.runId);
+        if (stored?.run.epoch === claim.epoch) release(stored);
+      }
+    });
+  }
+
+  load(claim: Claim): Promise<Run> {
+    return this.transaction('load', () => this.held(claim).run);
+  }
+
+  begin(claim: Claim, deployment: { name: string; fallbackName: string; host: string; runtime: string }): Promise<Run> {
+    return this.transaction('begin', () => {
+      const stored = this.held(claim);
+      if (stored.run.phase !== 'queued') return stored.run;
+      if (stored.isExclusive && this.siblings(stored).some(({ run }) => run.status === 'running')) {
+        release(stored);
+        throw new ClaimLostError(claim.runId);
+      }
+      const startedAt = this.clock.now();
+      const deadlineAt = new Date(startedAt.getTime() + stored.run.plan.timeoutMs);
+      const intent = this.planDeployment(stored.run, deployment);
+      return this.change(stored, {
+        status: 'running',
+        phase: 'deploying',
+        host: deployment.host,
+        startedAt,
+        deadlineAt,
+        deployment: intent,
+      });
+    });
+  }
+
+  saveAgent(claim: Claim, agent: string, patch: AgentPatch): Promise<void> {
+    return this.transaction('saveAgent', () => {
+      const stored = this.held(claim);
+      this.changeAgent(stored, agent, patch);
+    });
+  }
+
+  appendMessages(claim: Claim, messages: readonly DraftMessage[], cursor?: CursorMove): Promise<OutputCursor | null> {
+    return this.transaction('appendMessages', () => {
+      const stored = this.held(claim);
+      if (cursor) {
+        const { cursor: current } = agentOf(stored.run, cursor.agent);
+        if (current.stdout !== cursor.from.stdout || current.stderr !== cursor.from.stderr) return current;
+        this.changeAgent(stored, cursor.agent, { cursor: cursor.to });
+      }
+      this.append(stored, messages);
+      return cursor?.to ?? null;
+    });
+  }
+
+  permitPrompt(claim: Claim, message: DraftMessage): Promise<boolean> {
+    return this.transaction('permitPrompt', () => {
+      const stored = this.held(claim);
+      if (stored.permitEpoch !== null) return stored.permitEpoch === claim.epoch;
+      requirePhase(stored.run, 'deploying');
+      stored.permitEpoch = claim.epoch;
+      this.append(stored, [message]);
+      for (const { name, readyAt } of stored.run.deployment?.agents ?? [])
+        if (!readyAt) this.changeAgent(stored, name, { readyAt: this.clock.now() });
+      this.change(stored, { phase: 'prompting', prompt: { state: 'permitted', permittedAt: this.clock.now() } });
+      return true;
+    });
+  }
+
+  confirmPrompt(claim: Claim): Promise<Run> {
+    return this.transaction('confirmPrompt', () => {
+      const stored = this.held(claim);
+      const { phase, prompt } = stored.run;
+      if (phase === 'monitoring' || phase === 'tearing_down' || phase === 'finished') return stored.run;
+      requirePhase(stored.run, 'prompting');
+      const now = this.clock.now();
+      const permittedAt = prompt.state === 'none' ? now : prompt.permittedAt;
+      return this.change(stored, { phase: 'monitoring', prompt: { state: 'sent', permittedAt, sentAt: now } });
+    });
+  }
+
+  conclude(claim: Claim, outcome: Outcome): Promise<Run> {
+    return this.transaction('conclude', () => {
+      const stored = this.held(claim);
+      const { phase } = stored.run;
+      if (phase === 'tearing_down' || phase === 'finished') return stored.run;
+      if (stored.run.cancelRequestedAt && phase !== 'queued' && outcome.status !== 'cancelled') return stored.run;
+      requirePhase(stored.run, 'deploying', 'prompting', 'monitoring');
+      const now = this.clock.now();
+      const teardown = { ...stored.run.teardown, begunAt: now };
+      const ended = outcome.status === 'success' ? {} : { status: outcome.status, finishedAt: now };
+      return this.change(stored, { phase: 'tearing_down', outcome, teardown, ...ended });
+    });
+  }
+
+  recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCount): Promise<Run> {
+    return this.transaction('recordTeardownFailure', () => {
+      const stored = this.held(claim);
+      requirePhase(stored.run, 'tearing_down');
+      stored.removed = add(stored.removed, removed);
+      const { teardown } = stored.run;
+      return this.change(stored, {
+        teardown: { ...teardown, failedAttempts: teardown.failedAttempts + 1, error: failure },
+      });
+    });
+  }
+
+  failTeardown(claim: Claim, failure: Failure): Promise<Run> {
+    return this.transaction('failTeardown', () => {
+      const stored = this.held(claim);
+      if (stored.run.finishedAt) return stored.run;
+      requirePhase(stored.run, 'tearing_down');
+      const outcome: Outcome = { status: 'failed', result: stored.run.outcome?.result ?? null, error: failure };
+      return this.change(stored, { status: 'failed', finishedAt: this.clock.now(), outcome });
+    });
+  }
+
+  finish(claim: Claim, removed: ResourceCount): Promise<{ run: Run; receipt: TeardownReceipt }> {
+    return this.transaction('finish', () => {
+      const stored = this.held(claim);
+      const { run } = stored;
+      if (run.teardown.receipt) return { run, receipt: run.teardown.receipt };
+      requirePhase(run, 'tearing_down');
+      stored.removed = add(stored.removed, removed);
+      const now = this.clock.now();
+      const receipt = { ...stored.removed, verifiedAt: now, givenUp: null };
+      const ended = run.finishedAt ? {} : ({ status: 'success', finishedAt: now } as const);
+      release(stored);
+      return {
+        run: this.change(stored, { phase: 'finished', teardown: { ...run.teardown, receipt }, ...ended }),
+        receipt,
+      };
+    });
+  }
+
+  lookUp(runIds: readonly string[]): Promise<Map<string, { isFinished: boolean }>> {
+    return this.transaction('lookUp', () => {
+      const known = runIds.flatMap((id) => this.runs.get(id) ?? []);
+      return new Map(known.map(({ run }) => [run.id, { isFinished: run.phase === 'finished' }]));
+    });
+  }
+
+  findAbandoned(limit: number): Promise<{ runId: string; host: string }[]> {
+    return this.transaction('findAbandoned', () => {
+      const found = this.abandoned().map(({ run }) => ({ runId: run.id, host: run.host ?? '' }));
+      return found.slice(0, limit);
+    });
+  }
+
+  findOfferable(minAgeMs: number, limit: number): Promise<string[]> {
+    return this.transaction('findOfferable', () => {
+      const youngest = this.clock.now().getTime() - minAgeMs;
+      const isOfferable = (stored: StoredRun): boolean =>
+        stored.run.status === 'queued' &&
+        !this.isLeased(stored) &&
+        stored.queuedAt.getTime() <= youngest &&
+        !this.mustWait(stored);
+      return [...this.runs.values()]
+        .filter(isOfferable)
+        .sort(byAge)
+        .slice(0, limit)
+        .map(({ run }) => run.id);
+    });
+  }
+
+  findNextInLine(runId: string): Promise<string | null> {
+    return this.transaction('findNextInLine', () => {
+      const ended = this.runs.get(runId);
+      const waiting = (ended ? this.siblings(ended) : []).filter(
+        (stored) =>
+          stored.isExclusive && stored.run.status === 'queued' && !this.isLeased(stored) && !this.mustWait(stored),
+      );
+      return waiting.sort(byAge)[0]?.run.id ?? null;
+    });
+  }
+
+  onRunControl(listener: (runId: string) => void): Promise<Subscription> {
+    return Promise.resolve(this.control.add(listener));
+  }
+
+  onRunChanged(listener: (runId: string) => void): Promise<Subscription> {
+    return Promise.resolve(this.changed.add(listener));
+  }
+}
+
+/** When its lease ends, or ceases to count: it was not renewed since the deadline. */
+function freeAt({ run, leaseUntil }: StoredRun, { leaseMs = DEFAULT_LEASE_MS }: WorkerIdentity): number {
+  if (!leaseUntil) return -Infinity;
+  const deadlineAt = run.deadlineAt?.getTime() ?? Infinity;
+  const isUnrenewed = run.status === 'running' && leaseUntil.getTime() < deadlineAt + leaseMs;
+  return isUnrenewed ? Math.min(leaseUntil.getTime(), deadlineAt + OVERDUE_GRACE_MS) : leaseUntil.getTime();
+}
+
+function requirePhase(run: Run, ...phases: Run['phase'][]): void {
+  if (!phases.includes(run.phase)) {
+    throw new AppError('conflict', `run ${run.id} is in phase ${run.phase}, not in ${phases.join(' or ')}`);
+  }
+}
+
+function add(a: ResourceCount, b: ResourceCount): ResourceCount {
+  return { containers: a.containers + b.containers, networks: a.networks + b.networks, volumes: a.volumes + b.volumes };
+}

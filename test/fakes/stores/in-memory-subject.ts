@@ -1,0 +1,27 @@
+import type { InMemoryRunStore } from './in-memory-run-store';
+import type { RunStoreSubject, RunWish } from '../../contracts/stores/run-store-fixture';
+
+/** The in-memory store as the contract suites want it. */
+export function inMemorySubject(store: InMemoryRunStore): RunStoreSubject {
+  const schedules = new Map<string, string>();
+  const now = <T>(value: T): Promise<T> => Promise.resolve(value);
+  return {
+    store,
+    addRun: ({ schedule, isExclusive = false, timeoutMs, scheduledFor }: RunWish = {}) => {
+      const scheduleId = schedule && schedules.get(schedule);
+      const run = store.addRun({
+        isExclusive,
+        ...(scheduleId && { scheduleId }),
+        ...(timeoutMs && { plan: { timeoutMs } }),
+        ...(scheduledFor && { scheduledFor }),
+      });
+      if (schedule) schedules.set(schedule, run.scheduleId);
+      return now(run.id);
+    },
+    expireLease: (runId) => now(store.expireLease(runId)),
+    passDeadline: (runId, agoMs, renewedMsAgo) => now(store.passDeadline(runId, agoMs, renewedMsAgo)),
+    requestCancel: (runId) => now(store.requestCancel(runId)),
+    messages: (runId) => now(store.messages(runId)),
+    close: () => now(undefined),
+  };
+}

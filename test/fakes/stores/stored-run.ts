@@ -1,0 +1,88 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { ResourceCount } from '@crewtab/domain/ports/runtime';
+import type { Message } from '@crewtab/domain/runs/message';
+import type { DeployedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
+
+/** A run as the in-memory store keeps it: what the domain sees, and what only the store knows. */
+export interface StoredRun {
+  run: Run;
+  owner: string | null;
+  leaseUntil: Date | null;
+  /** Policy queue, replace or skip at its creation: no two of a schedule may be `running`. */
+  readonly isExclusive: boolean;
+  readonly queuedAt: Date;
+  permitEpoch: number | null;
+  removed: ResourceCount;
+  readonly messages: Message[];
+}
+
+/** What a test wants to be special about a run; the rest is a queued run of a schedule of its own. */
+export type RunSeed = Partial<Omit<Run, 'plan'>> & {
+  readonly plan?: Partial<RunPlan>;
+  readonly isExclusive?: boolean;
+};
+
+const DEFAULT_PLAN: RunPlan = {
+  teamName: 'Marketing Team',
+  network: 'egress',
+  agents: [
+    { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', command: ['agent'] },
+    { name: 'writer', role: 'worker', protocol: 'acp', image: 'agent:test', command: ['agent'] },
+  ],
+  prompt: 'Write a report.',
+  timeoutMs: 3_600_000,
+};
+
+export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
+  const { plan, isExclusive = false, ...special } = seed;
+  const run: Run = {
+    id: fakeUuid(ordinal, 1),
+    organizationId: fakeUuid(1, 2),
+    scheduleId: fakeUuid(ordinal, 3),
+    teamId: fakeUuid(1, 4),
+    trigger: 'schedule',
+    scheduledFor: now,
+    attempt: 1,
+    status: 'queued',
+    phase: 'queued',
+    plan: { ...DEFAULT_PLAN, ...plan },
+    epoch: 0,
+    host: null,
+    startedAt: null,
+    deadlineAt: null,
+    finishedAt: null,
+    cancelRequestedAt: null,
+    cancelCode: null,
+    outcome: null,
+    notRunReason: null,
+    prompt: { state: 'none' },
+    deployment: null,
+    teardown: { begunAt: null, failedAttempts: 0, error: null, receipt: null },
+    ...special,
+  };
+  const removed = { containers: 0, networks: 0, volumes: 0 };
+  return { run, owner: null, leaseUntil: null, isExclusive, queuedAt: now, permitEpoch: null, removed, messages: [] };
+}
+
+/** Looks like a UUIDv7 and sorts by `ordinal`; `kind` keeps ids of different things apart. */
+export function fakeUuid(ordinal: number, kind: number): string {
+  return `00000000-0000-7000-800${kind}-${ordinal.toString(16).padStart(12, '0')}`;
+}
+
+/** Ends the claim. */
+export function release(stored: StoredRun): void {
+  stored.owner = null;
+  stored.leaseUntil = null;
+}
+
+/** @throws AppError `not_found` */
+export function agentOf(run: Run, name: string): DeployedAgent {
+  const agent = run.deployment?.agents.find((candidate) => candidate.name === name);
+  if (!agent) throw new AppError('not_found', `run ${run.id} has no deployed agent "${name}"`);
+  return agent;
+}
+
+/** By due instant, then by id. */
+export function byAge(a: StoredRun, b: StoredRun): number {
+  return a.run.scheduledFor.getTime() - b.run.scheduledFor.getTime() || (a.run.id < b.run.id ? -1 : 1);
+}

@@ -1,0 +1,213 @@
+import { once } from 'node:events';
+import { mkdtemp, open as openFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { ToolAnswer, ToolCall, ToolSession } from '@crewtab/domain/ports/tool-server';
+import { UnixToolServer } from '@crewtab/tool-server/unix-tool-server';
+import { silentLogger } from '../../fakes/silent-logger';
+import { startNode } from '../../support/processes';
+import { eventually } from '../../support/wait-for';
+
+describe('UnixToolServer', () => {
+  let rootDir: string;
+  let toolServer: UnixToolServer;
+  const opened: ToolSession[] = [];
+
+  beforeEach(async () => {
+    rootDir = await mkdtemp(join(tmpdir(), 'toolServer-'));
+    toolServer = new UnixToolServer({ rootDir, bridgeSource: '// bridge', logger: silentLogger });
+  });
+
+  afterEach(async () => {
+    for (const toolSession of opened.splice(0)) toolSession.close();
+    await rm(rootDir, { recursive: true, force: true });
+  });
+
+  async function open(answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
+    const toolSession = await toolServer.open('run-1', answer);
+    opened.push(toolSession);
+    return toolSession;
+  }
+
+  function ask(socketDir: string, message: string): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection(join(socketDir, 'team.sock'));
+      socket.on('error', reject);
+      socket.on('close', () => reject(new Error('closed')));
+      createInterface({ input: socket })
+        .on('error', reject)
+        .on('line', (line) => {
+          resolve(JSON.parse(line));
+          socket.destroy();
+        });
+      socket.write(`${message}\n`);
+    });
+  }
+
+  const call: ToolCall = { id: 'c1', agent: 'lead', tool: 'delegate', arguments: { agent: 'writer', task: 'x' } };
+
+  it('says why a socket could not be made', async () => {
+    await writeFile(join(rootDir, 'file'), '');
+    const blocked = new UnixToolServer({ rootDir: join(rootDir, 'file'), bridgeSource: '', logger: silentLogger });
+    await expect(blocked.open('run-1', () => Promise.resolve({ text: '' }))).rejects.toMatchObject({
+      code: 'start_failed',
+      message: expect.stringMatching(/^the team's socket could not be made: E/) as string,
+      retryable: false,
+    });
+  });
+
+  it('carries calls and answers, and refuses what is no call', async () => {
+    const calls: ToolCall[] = [];
+    const toolSession = await open((asked): Promise<ToolAnswer> => {
+      calls.push(asked);
+      return Promise.resolve(asked.id === 'c1' ? { text: 'done' } : { error: 'no' });
+    });
+    await expect(ask(toolSession.socketDir, JSON.stringify(call))).resolves.toEqual({
+      id: 'c1',
+      result: { text: 'done' },
+    });
+    await expect(ask(toolSession.socketDir, JSON.stringify({ ...call, id: 'c2' }))).resolves.toEqual({
+      id: 'c2',
+      error: { message: 'no' },
+    });
+    await expect(ask(toolSession.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
+    await expect(ask(toolSession.socketDir, JSON.stringify({ id: 'c3' }))).resolves.toMatchObject({
+      id: 'c3',
+      error: {},
+    });
+    expect(calls).toEqual([call, { ...call, id: 'c2' }]);
+  });
+
+  it('lets the next worker take the toolSession over', async () => {
+    const first = await open(() => new Promise<ToolAnswer>(() => undefined));
+    const second = await open(() => Promise.resolve({ text: 'from the second' }));
+    expect(second.socketDir).toBe(first.socketDir);
+    first.close();
+    await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({
+      result: { text: 'from the second' },
+    });
+  });
+
+  it('makes the bridge whole, and does not touch it when it is: an agent may be starting it', async () => {
+    const { socketDir } = await open(() => Promise.resolve({ text: '' }));
+    const bridge = join(socketDir, 'team-bridge.js');
+    const before = await stat(bridge, { bigint: true });
+    await open(() => Promise.resolve({ text: '' }));
+    expect((await stat(bridge, { bigint: true })).mtimeNs).toBe(before.mtimeNs);
+    await writeFile(bridge, '// bri');
+    await open(() => Promise.resolve({ text: '' }));
+    expect(await readFile(bridge, 'utf8')).toBe('// bridge');
+  });
+
+  it('replaces another bridge in one step: who has begun to read the old one reads all of it', async () => {
+    const { socketDir } = await open(() => Promise.resolve({ text: '' }));
+    const bridge = join(socketDir, 'team-bridge.js');
+    const reading = await openFile(bridge);
+    try {
+      const newer = new UnixToolServer({ rootDir, bridgeSource: '// a newer bridge', logger: silentLogger });
+      opened.push(await newer.open('run-1', () => Promise.resolve({ text: '' })));
+      expect(await reading.readFile('utf8')).toBe('// bridge');
+      expect(await readFile(bridge, 'utf8')).toBe('// a newer bridge');
+      expect((await readdir(socketDir)).filter((name) => name.startsWith('team-bridge'))).toEqual(['team-bridge.js']);
+    } finally {
+      await reading.close();
+    }
+  });
+
+  it('gets back the name that a worker took which went on after it had been taken over', async () => {
+    const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
+    const late = await open(() => Promise.reject(new Error('claim lost')));
+    late.close();
+    await eventually(async () => (await stat(join(owner.socketDir, 'team.sock'))).isSocket());
+    await expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({
+      result: { text: 'from the owner' },
+    });
+  });
+
+  it('gets back the name that a worker took which went on after it had been taken over, and died', async () => {
+    const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
+    const script = `require('net').createServer().listen('dead.sock', () => console.log('listens'))`;
+    const late = startNode('late', ['-e', script], { cwd: owner.socketDir });
+    await late.waitForLine(/listens/);
+    await symlink('dead.sock', join(owner.socketDir, 'new-link'));
+    await rename(join(owner.socketDir, 'new-link'), join(owner.socketDir, 'team.sock'));
+    late.kill('SIGKILL');
+    await late.exited;
+    await eventually(() =>
+      expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'from the owner' } }),
+    );
+  });
+
+  it('outlives an agent that goes away without reading its answer', async () => {
+    const toolSession = await open(() => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
+    const closed: Promise<unknown>[] = [];
+    for (let times = 0; times < 3; times += 1) {
+      const rude = createConnection(join(toolSession.socketDir, 'team.sock'));
+      rude.write(`${JSON.stringify(call)}\n`);
+      await once(rude, 'readable');
+      // What is left unread in the kernel resets the connection for the other side.
+      rude.destroy();
+      closed.push(once(rude, 'close'));
+    }
+    await Promise.all(closed);
+    await expect(ask(toolSession.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
+  });
+
+  it('listens no further to one that sends no calls, or one without an end', async () => {
+    const toolSession = await open(() => Promise.resolve({ text: '' }));
+    for (const rubbish of ['rubbish\n', 'x'.repeat(17 * 1024 * 1024)]) {
+      // What was not read any more resets the connection.
+      const rude = createConnection(join(toolSession.socketDir, 'team.sock')).on('error', () => undefined);
+      const closed = new Promise((resolve) => rude.on('close', resolve));
+      rude.write(rubbish);
+      rude.resume();
+      await closed;
+    }
+    await expect(ask(toolSession.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+  });
+
+  it('asks one that reads nothing for no more, and goes on when it does', async () => {
+    const asked = 2_000;
+    const toolSession = await open(() => Promise.resolve({ text: 'x'.repeat(10_000) }));
+    const slow = createConnection(join(toolSession.socketDir, 'team.sock'));
+    slow.write(Array.from({ length: asked }, (_, at) => `${JSON.stringify({ ...call, id: `c${at}` })}\n`).join(''));
+    let answered = 0;
+    const all = new Promise<void>((resolve) => {
+      const lines = createInterface({ input: slow }).on('line', () => {
+        answered += 1;
+        if (answered === asked) resolve();
+      });
+      lines.on('error', () => undefined);
+    });
+    await all;
+    slow.destroy();
+    expect(answered).toBe(asked);
+  });
+
+  it('has toolSession for so many connections, and for the next when one of them ends', async () => {
+    const toolSession = await open(() => Promise.resolve({ text: '' }));
+    const present = Array.from({ length: 16 }, () => createConnection(join(toolSession.socketDir, 'team.sock')));
+    await Promise.all(present.map((socket) => once(socket, 'connect')));
+    await expect(ask(toolSession.socketDir, JSON.stringify(call))).rejects.toThrow();
+    for (const socket of present) socket.destroy();
+    await eventually(() =>
+      expect(ask(toolSession.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} }),
+    );
+  });
+
+  it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
+    const toolSession = await open(() => Promise.reject(new Error('claim lost')));
+    await expect(ask(toolSession.socketDir, JSON.stringify(call))).rejects.toThrow('closed');
+  });
+
+  it('lists and removes what runs have on this host', async () => {
+    expect(await toolServer.list()).toEqual([]);
+    (await open(() => Promise.resolve({ text: '' }))).close();
+    expect(await toolServer.list()).toEqual(['run-1']);
+    await toolServer.remove('run-1');
+    await toolServer.remove('run-1');
+    expect(await toolServer.list()).toEqual([]);
+  });
+});

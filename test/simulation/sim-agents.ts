@@ -1,0 +1,197 @@
+import type { FakeAgentIo, FakeProgram } from '../fakes/runtime/fake-agent';
+import type { AgentScript } from './history-plan';
+
+/** What really happened at one agent of one run, written down outside of the product. */
+export interface AgentRecord {
+  readonly agent: string;
+  /** How often each turn arrived, by its id; `prompt` for a plain program. */
+  readonly turns: Map<string, number>;
+  /** All message text that it said, in order. */
+  said: string;
+  firstWorkAtMs: number | null;
+}
+
+export interface AgentWorld {
+  nowMs(): number;
+  record(runId: string, agent: string): AgentRecord;
+  note(who: string, text: string): void;
+  /** A tool call of the leader, asked again until it is answered; `answered` is called at most once. */
+  delegate(io: FakeAgentIo, call: { id: string; agent: string; to: string }, answered: () => void): void;
+}
+
+interface Turn {
+  readonly id: string;
+  readonly end: (text: string) => void;
+}
+
+/** The program behind a script. */
+export function agentProgram(script: AgentScript, teammates: readonly string[], world: AgentWorld): FakeProgram {
+  if (script.conduct === 'cannotStart') return { startError: 'exec format error' };
+  const speaker = script.protocol === 'acp' ? new AcpAgent(script, teammates, world) : new PlainAgent(script, world);
+  const terminate = script.isStubborn ? { onTerminate: () => undefined } : {};
+  return { ...speaker.program(), ...terminate };
+}
+
+/** Does the work of turns, one after the other, saying numbered words on the way. */
+abstract class WorkingAgent {
+  private readonly waiting: Turn[] = [];
+  private isWorking = false;
+  private said = 0;
+
+  constructor(
+    protected readonly script: AgentScript,
+    protected readonly teammates: readonly string[],
+    protected readonly world: AgentWorld,
+  ) {}
+
+  protected abstract say(io: FakeAgentIo, text: string): void;
+  protected abstract askPermission(io: FakeAgentIo, goOn: () => void): void;
+  protected abstract err(io: FakeAgentIo, turn: Turn): void;
+
+  protected recordOf(io: FakeAgentIo): AgentRecord {
+    return this.world.record(io.deployment.runId, this.script.name);
+  }
+
+  protected take(io: FakeAgentIo, turn: Turn): void {
+    const record = this.recordOf(io);
+    record.turns.set(turn.id, (record.turns.get(turn.id) ?? 0) + 1);
+    this.world.note(`agent ${io.deployment.name}/${this.script.name}`, `got ${turn.id}`);
+    this.waiting.push(turn);
+    this.next(io);
+  }
+
+  private next(io: FakeAgentIo): void {
+    const turn = this.isWorking ? undefined : this.waiting.shift();
+    if (!turn) return;
+    this.isWorking = true;
+    this.step(io, turn, 0);
+  }
+
+  private step(io: FakeAgentIo, turn: Turn, done: number): void {
+    const { script } = this;
+    io.after(script.chunkMs, () => {
+      if (script.conduct === 'hangs' && done >= 1) return;
+      if (script.conduct === 'exitsMidway' && done >= 1) return io.exit(3);
+      if (done >= script.chunks) return this.finish(io, turn);
+      this.utter(io);
+      const goOn = (): void => this.step(io, turn, done + 1);
+      if (done === 0 && script.asksPermission) return this.askPermission(io, goOn);
+      const to = done < script.delegations ? this.teammates[done % this.teammates.length] : undefined;
+      if (to === undefined) return goOn();
+      const call = { id: `${turn.id}/${done}`, agent: script.name, to };
+      this.world.delegate(io, call, goOn);
+    });
+  }
+
+  private utter(io: FakeAgentIo): void {
+    const text = `${this.script.name}${this.said++} `;
+    const record = this.recordOf(io);
+    record.said += text;
+    record.firstWorkAtMs ??= this.world.nowMs();
+    this.say(io, text);
+  }
+
+  private finish(io: FakeAgentIo, turn: Turn): void {
+    if (this.script.conduct === 'errs' || this.script.conduct === 'refuses') return this.err(io, turn);
+    this.utter(io);
+    turn.end('end_turn');
+    this.isWorking = false;
+    this.next(io);
+  }
+}
+
+/** Speaks ACP. */
+class AcpAgent extends WorkingAgent {
+  private onPermission: (() => void) | null = null;
+
+  program(): FakeProgram {
+    return { onStart: (io) => this.start(io), onLine: (line, io) => this.hear(line, io) };
+  }
+
+  protected override say(io: FakeAgentIo, text: string): void {
+    const update = { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } };
+    send(io, { method: 'session/update', params: { sessionId: 's', update } });
+  }
+
+  protected override askPermission(io: FakeAgentIo, goOn: () => void): void {
+    this.onPermission = goOn;
+    const options = [{ optionId: 'yes', name: 'Allow', kind: 'allow_once' }];
+    send(io, {
+      id: 'permission',
+      method: 'session/request_permission',
+      params: { sessionId: 's', toolCall: { toolCallId: 'call-1' }, options },
+    });
+  }
+
+  protected override err(io: FakeAgentIo, turn: Turn): void {
+    if (this.script.conduct === 'refuses') return turn.end('refusal');
+    send(io, { id: turn.id, error: { code: -32603, message: 'out of ideas' } });
+  }
+
+  private start(io: FakeAgentIo): void {
+    if (this.script.conduct === 'exitsEarly') io.after(this.script.bootMs, () => io.exit(1));
+  }
+
+  private hear(line: string, io: FakeAgentIo): void {
+    if (line.trim() === '' || this.script.conduct === 'isMute') return;
+    const message = JSON.parse(line) as { id?: string; method?: string };
+    const { id, method } = message;
+    if (id === undefined) return;
+    if (method === 'initialize')
+      io.after(this.script.bootMs, () => send(io, { id, result: { protocolVersion: 1, agentCapabilities: {} } }));
+    else if (method === 'session/new') send(io, { id, result: { sessionId: 's' } });
+    else if (method === 'session/prompt')
+      this.take(io, { id, end: (stopReason) => send(io, { id, result: { stopReason } }) });
+    else if (method === undefined && id === 'permission') this.permit();
+  }
+
+  private permit(): void {
+    const goOn = this.onPermission;
+    this.onPermission = null;
+    goOn?.();
+  }
+}
+
+/** A plain program: reads its prompt to the end of its input, then works and ends. */
+class PlainAgent extends WorkingAgent {
+  private hasPrompt = false;
+
+  constructor(script: AgentScript, world: AgentWorld) {
+    super(script, [], world);
+  }
+
+  program(): FakeProgram {
+    return {
+      onStart: (io) => {
+        if (this.script.conduct === 'exitsEarly') io.after(this.script.bootMs, () => io.exit(1));
+      },
+      onLine: (_line, io) => {
+        const record = this.recordOf(io);
+        if (this.hasPrompt) record.turns.set('prompt', 2);
+        this.hasPrompt = true;
+      },
+      onEndInput: (io) => {
+        if (this.script.conduct === 'isMute') return;
+        if (!this.hasPrompt) return io.exit(2);
+        this.take(io, { id: 'prompt', end: () => io.exit(0) });
+      },
+    };
+  }
+
+  protected override say(io: FakeAgentIo, text: string): void {
+    io.emit(text);
+  }
+
+  protected override askPermission(_io: FakeAgentIo, goOn: () => void): void {
+    goOn();
+  }
+
+  protected override err(io: FakeAgentIo): void {
+    io.emit('out of ideas', 'stderr');
+    io.exit(1);
+  }
+}
+
+function send(io: FakeAgentIo, message: object): void {
+  io.emit(JSON.stringify({ jsonrpc: '2.0', ...message }));
+}

@@ -1,0 +1,180 @@
+import type { TimeSource } from '@crewtab/domain/ports/clock';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { FakeAgent, FakeAgentIo, FakeProgram } from '../fakes/runtime/fake-agent';
+import { FakeEngine } from '../fakes/runtime/fake-engine';
+import { InMemoryDelegationStore } from '../fakes/stores/in-memory-delegation-store';
+import { InMemoryFireStore } from '../fakes/stores/in-memory-fire-store';
+import { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
+import { fakeUuid } from '../fakes/stores/stored-run';
+import { Faults } from './faults';
+import type { ClaimWatch } from './gated-ports';
+import type { HistoryPlan } from './history-plan';
+import { LiveChecks } from './live-checks';
+import { Processes } from './processes';
+import { ScheduleBook } from './schedule-book';
+import { agentProgram, type AgentRecord, type AgentWorld } from './sim-agents';
+import type { PlannedCallFault, Port, SimProcess } from './sim-process';
+import { SimRedis } from './sim-redis';
+import { SimToolServer } from './sim-tool-server';
+import { Tally } from './tally';
+import { Timeline } from './timeline';
+import { Violations } from './violations';
+import { VirtualTime } from './virtual-time';
+import { WitnessedHosts } from './witnessed-hosts';
+import type { World } from './world';
+
+const BRIDGE_RETRY_MS = 1_000;
+
+/** One simulated installation: a database, Redis, engines with their agents, and the processes of the product. */
+export class SimWorld implements World, AgentWorld {
+  readonly time: VirtualTime;
+  readonly timeline: Timeline;
+  readonly tally = new Tally();
+  readonly violations: Violations;
+  readonly store: InMemoryRunStore;
+  readonly hosts: WitnessedHosts;
+  readonly fires: InMemoryFireStore;
+  readonly delegations: InMemoryDelegationStore;
+  readonly timeSource: TimeSource;
+  readonly redis: SimRedis;
+  readonly engines: readonly FakeEngine[];
+  readonly toolServers: readonly SimToolServer[];
+  readonly schedules: ScheduleBook;
+  readonly processes: Processes;
+  readonly faults: Faults;
+  readonly checks: LiveChecks;
+  readonly records = new Map<string, AgentRecord>();
+  readonly locks = new Map<string, SimProcess>();
+  readonly installationId = fakeUuid(1, 5);
+
+  constructor(
+    readonly plan: HistoryPlan,
+    isVerbose: boolean,
+  ) {
+    this.time = new VirtualTime(plan.startAt);
+    this.timeline = new Timeline(this.time, isVerbose);
+    this.violations = new Violations(this);
+    this.timeSource = { now: () => Promise.resolve(this.time.now()) };
+    this.store = new InMemoryRunStore(this.time);
+    this.schedules = new ScheduleBook(this);
+    this.fires = new InMemoryFireStore(this.time, this.store, (scheduleId) => this.schedules.planOf(scheduleId));
+    this.hosts = new WitnessedHosts(this.store, this.time);
+    this.delegations = new InMemoryDelegationStore(this.store);
+    const hosts = Array.from({ length: plan.hosts });
+    this.engines = hosts.map(() => new FakeEngine({ clock: this.time, programFor: (...of) => this.programFor(...of) }));
+    this.toolServers = hosts.map(() => new SimToolServer());
+    this.redis = new SimRedis(this.time, () => this.processes.consumers(), plan.seed);
+    this.processes = new Processes(this);
+    this.faults = new Faults(this);
+    const decoys = this.engines.flatMap((engine) => placeDecoys(engine, this.installationId));
+    this.checks = new LiveChecks(this, () => this.faults.calmSinceMs, decoys);
+  }
+
+  get slowCalls(): number {
+    return this.plan.slowCalls;
+  }
+
+  async start(): Promise<void> {
+    await this.checks.start();
+    this.schedules.createAll();
+    this.processes.startAll();
+  }
+
+  nowMs(): number {
+    return this.time.monotonicMs();
+  }
+
+  note(who: string, text: string): void {
+    this.timeline.note(who, text);
+  }
+
+  takeFault(call: string): PlannedCallFault | null {
+    return this.faults.take(call);
+  }
+
+  isCut(process: SimProcess, port: Port): boolean {
+    return this.faults.isCut(process, port);
+  }
+
+  crash(process: SimProcess, downMs: number): void {
+    this.processes.crash(process, downMs);
+  }
+
+  freeze(process: SimProcess, ms: number): void {
+    this.processes.freeze(process, ms);
+  }
+
+  disturb(ms: number): void {
+    this.faults.disturb(ms);
+  }
+
+  hang(ms: number): Promise<void> {
+    return this.faults.hang(ms);
+  }
+
+  watchClaims(who: string): ClaimWatch {
+    return this.checks.watchClaims(who);
+  }
+
+  record(runId: string, agent: string): AgentRecord {
+    const key = `${runId}/${agent}`;
+    const known = this.records.get(key);
+    if (known) return known;
+    const made: AgentRecord = { agent, turns: new Map(), said: '', firstWorkAtMs: null };
+    this.records.set(key, made);
+    return made;
+  }
+
+  /** As the bridge in the container does: the same call again until somebody has answered it. */
+  delegate(io: FakeAgentIo, call: { id: string; agent: string; to: string }, answered: () => void): void {
+    const host = this.engines.findIndex((engine) => engine.agents.some((one) => one === io));
+    const { id, agent, to } = call;
+    const toolCall = { id, agent, tool: 'delegate', arguments: { agent: to, task: `help with ${id}` } };
+    const attempt = (): void => {
+      const again = (): void => io.after(BRIDGE_RETRY_MS, attempt);
+      this.toolServers[host]?.call(io.deployment.runId, toolCall, answered, again);
+    };
+    this.tally.add('delegation');
+    attempt();
+  }
+
+  private programFor(agent: AgentSpec, { runId, installationId }: DeploymentSpec): FakeProgram {
+    if (installationId !== this.installationId) return {};
+    const run = this.store.all().find(({ id }) => id === runId);
+    const script = run && this.schedules.scriptOfSchedule(run.scheduleId);
+    const one = script?.agents.find(({ name }) => name === agent.name);
+    if (!script || !one) return {};
+    const mates = script.agents.filter(({ role }) => role === 'worker').map(({ name }) => name);
+    return agentProgram(one, mates, this);
+  }
+}
+
+/** Containers of somebody else that look like ours: by their names, or by a run's id under another installation. */
+function placeDecoys(engine: FakeEngine, installationId: string): FakeAgent[] {
+  const looks = [
+    { installationId: '', runId: '', name: 'sim-team-run-00000' },
+    { installationId: fakeUuid(2, 5), runId: fakeUuid(1, 1), name: 'sim-team-run-000001-copy' },
+    { installationId: `${installationId}0`, runId: fakeUuid(2, 1), name: 'sim-team-run-000002x' },
+  ];
+  return looks.map((look) => {
+    const shared = {
+      epoch: 1,
+      deadlineAt: engine.clock.now(),
+      network: 'egress',
+      images: [],
+      teamSocketDir: null,
+    } as const;
+    const agent = {
+      name: 'lead',
+      image: null,
+      command: null,
+      env: {},
+      resources: {},
+      stdin: 'open',
+      files: [],
+    } as const;
+    const decoy = engine.createAgent({ ...look, ...shared }, agent);
+    decoy.start();
+    return decoy;
+  });
+}
