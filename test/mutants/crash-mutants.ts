@@ -14,12 +14,12 @@ export const CRASH_MUTANTS: readonly Mutant[] = [
     breaks: 'Whoever takes over from a worker that died between prompt and confirmation sends the prompt again (I5).',
     edits: [
       {
-        file: 'libs/orchestrator/running/team-session.ts',
+        within: 'libs/orchestrator',
         search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
       {
-        file: 'libs/orchestrator/running/send-prompt.ts',
+        within: 'libs/orchestrator',
         search: 'if (!isOurs) {',
         replace: 'if (!isOurs && run.epoch < 0) {',
       },
@@ -31,7 +31,7 @@ export const CRASH_MUTANTS: readonly Mutant[] = [
     breaks: 'A run of processes is torn down with a receipt, and its folders stay on the disk (I8).',
     edits: [
       {
-        file: 'libs/runtime-process/run-teardown.ts',
+        within: 'libs/runtime-process',
         search: 'const left = await removeFolders(folders, label);',
         replace: 'const left = label === null ? await removeFolders(folders, label) : null;',
       },

@@ -11,11 +11,11 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that adopts a run writes the prompt although another one was permitted to (I5).',
     edits: [
       {
-        file: `${RUNNING}/team-session.ts`,
+        within: 'libs/orchestrator',
         search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
-      { file: `${RUNNING}/send-prompt.ts`, search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
+      { within: 'libs/orchestrator', search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
     ],
     caughtBy: unit(HOLDER),
   },
@@ -24,7 +24,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that stood still at a bad moment waits for ever, and takes no run any more.',
     edits: [
       {
-        file: `${RUNNING}/run-holder.ts`,
+        within: 'libs/orchestrator',
         search: 'work: async () => this.check(),',
         replace: 'work: async () => this.abandonStale(),',
       },
@@ -36,7 +36,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'Two delegated tasks have one id on the wire: the answer to the first is taken for that to the second.',
     edits: [
       {
-        file: 'libs/domain/runs/delegation.ts',
+        within: 'libs/domain',
         search: 'return `delegate:${delegationId}`;',
         replace: 'return `delegate:${delegationId.slice(0, 1)}`;',
       },
@@ -48,7 +48,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A task whose permit went to an earlier worker is given to the teammate a second time.',
     edits: [
       {
-        file: `${RUNNING}/team-delegations.ts`,
+        within: 'libs/orchestrator',
         search: 'if (isOurs) await startTurn(',
         replace: 'if (isOurs !== null) await startTurn(',
       },
@@ -60,7 +60,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'What the engine could not remove is not looked at: the run is finished, and its container stands (I8).',
     edits: [
       {
-        file: `${RUNNING}/tear-down.ts`,
+        within: 'libs/orchestrator',
         search: 'if (report.left.length === 0) return null;',
         replace: 'if (report.left.length >= 0) return null;',
       },
@@ -72,7 +72,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A teardown during which the engine did not answer is taken for a clean one (I8).',
     edits: [
       {
-        file: `${RUNNING}/tear-down.ts`,
+        within: 'libs/orchestrator',
         search: "return { removed: NOTHING, failure: { code: 'teardown_failed', message } };",
         replace: 'return { removed: NOTHING, failure: message === null ? null : null };',
       },
@@ -84,7 +84,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that cannot renew its leases goes on beside the one that takes its runs over.',
     edits: [
       {
-        file: `${RUNNING}/run-holder.ts`,
+        within: 'libs/orchestrator',
         search: 'if (nowMs - held.renewedAtMs >= this.leaseMs * ABANDON_AFTER) {',
         replace: 'if (nowMs - held.renewedAtMs >= Infinity) {',
       },
@@ -96,7 +96,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A step that never comes back holds its run for as long as its worker lives (I4).',
     edits: [
       {
-        file: `${RUNNING}/run-holder.ts`,
+        within: 'libs/orchestrator',
         search: 'held.driver.stepForMs >= this.deps.options.stepLimitMs)',
         replace: 'held.driver.stepForMs >= Infinity)',
       },
@@ -108,7 +108,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that let a run go renews its lease all the same while a last call of it hangs (I4).',
     edits: [
       {
-        file: `${RUNNING}/run-holder.ts`,
+        within: 'libs/orchestrator',
         search: 'if (this.held.get(runId) !== held) return;\n    this.held.delete(runId);',
         replace: 'if (this.held.get(runId) !== held) return;',
       },
@@ -120,7 +120,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker whose renewal never comes back takes up no run any more (I4, I15).',
     edits: [
       {
-        file: 'libs/orchestrator/loop.ts',
+        within: 'libs/orchestrator',
         search: 'if (!(await isSettledWithin(clock, limitMs, work()))) onOverdue(limitMs);',
         replace: 'if (!(await isSettledWithin(clock, Infinity * limitMs, work()))) onOverdue(limitMs);',
       },
@@ -132,7 +132,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'Letting go is timed by a clock that somebody may set back.',
     edits: [
       {
-        file: `${RUNNING}/run-holder.ts`,
+        within: 'libs/orchestrator',
         search: 'abandonStale(): void {\n    const nowMs = this.deps.clock.monotonicMs();',
         replace: 'abandonStale(): void {\n    const nowMs = this.deps.clock.now().getTime() - 9e12;',
       },
@@ -145,7 +145,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
       'A worker that adopts a run stores the output from its first line, not from the cursor: all is doubled (I14).',
     edits: [
       {
-        file: `${RUNNING}/agent-session.ts`,
+        within: 'libs/orchestrator',
         search: 'const isReplayed = line.index < stored[line.stream];',
         replace: 'const isReplayed = line.index < 0 * stored[line.stream];',
       },
@@ -157,7 +157,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'The cursor counts a line whose message is still in memory: a crash there loses it (I14).',
     edits: [
       {
-        file: `${RUNNING}/conversation-recorder.ts`,
+        within: 'libs/orchestrator',
         search: 'while (!this.isClosed && (this.batch || this.buffer.length > 0)) {',
         replace: 'while (!this.isClosed && (this.batch || this.buffer.length > 1)) {',
       },
@@ -170,7 +170,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
       'A cancel that came by signal while the prompt was being confirmed is overwritten by the row read before it.',
     edits: [
       {
-        file: `${RUNNING}/run-driver.ts`,
+        within: 'libs/orchestrator',
         search: 'return run.cancelRequestedAt ? run : { ...run, cancelRequestedAt, cancelCode };',
         replace: 'return run.cancelRequestedAt || cancelCode || cancelRequestedAt ? run : run;',
       },
@@ -182,7 +182,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'While Postgres cannot be read, every run looks unknown, and the reaper removes them all (I13).',
     edits: [
       {
-        file: 'libs/orchestrator/reaping/orphan-reaper.ts',
+        within: 'libs/orchestrator',
         search: 'store.lookUp(found.map(({ runId }) => runId))',
         replace:
           'store.lookUp(found.map(({ runId }) => runId)).catch(() => new Map<string, { isFinished: boolean }>())',
@@ -195,7 +195,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'The reaper removes what was made a moment ago for a run that its look at the database did not show yet.',
     edits: [
       {
-        file: 'libs/orchestrator/reaping/orphan-reaper.ts',
+        within: 'libs/orchestrator',
         search: 'resources.youngestAgeMs > UNKNOWN_GRACE_MS',
         replace: 'resources.youngestAgeMs >= 0',
       },
@@ -207,7 +207,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     breaks: 'A queued run whose wake-up Redis lost waits for ever.',
     edits: [
       {
-        file: 'libs/orchestrator/firing/schedule-sweeper.ts',
+        within: 'libs/orchestrator',
         search: 'if (runIds.length > 0) await this.deps.queue.offerRuns(runIds);',
         replace: 'if (runIds.length < 0) await this.deps.queue.offerRuns(runIds);',
       },
@@ -217,7 +217,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'outcome-before-the-last-words',
     breaks: 'The outcome is committed before what the agents said last is stored, which is then forgotten (I14).',
-    edits: [{ file: `${RUNNING}/conclude.ts`, search: 'await held.team.flush();', replace: 'void held.team;' }],
+    edits: [{ within: 'libs/orchestrator', search: 'await held.team.flush();', replace: 'void held.team;' }],
     caughtBy: unit(`${RUNNING}/conclude.spec.ts`),
   },
 ];

@@ -1,9 +1,15 @@
 /** The layers of proof, but for chaos, which takes minutes for each mutant. docs/reliability.md says what each is for. */
 export type Layer = 'unit' | 'exhaustive search' | 'simulator' | 'integration' | 'crash sweep' | 'e2e';
 
-/** Replaces `search`, which must stand in the file exactly once: a mutant that drifted away is an error, not a pass. */
+/**
+ * Replaces a piece of code, which must stand exactly once in its part of the project. It is compared token by token, so that
+ * code may be laid out anew, commented and moved to another file of that part, and the mutant still fits.
+ */
 export interface Edit {
-  readonly file: string;
+  /** A folder such as `libs/orchestrator`, or one file. */
+  readonly within: string;
+  /** The function, method, class or constant that it stands in, where the code alone would be found more than once. */
+  readonly inside?: string;
   readonly search: string;
   readonly replace: string;
 }

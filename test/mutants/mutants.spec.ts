@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findCode, findDeclarations } from './find-code';
 import { MUTANTS } from './mutants';
-import { patchSource } from './patch-source';
+import { plantEdit } from './plant-edit';
 import { toJestVerdict, toSimulatorVerdict } from './run-layer';
 
 const project = join(__dirname, '../..');
@@ -14,24 +15,65 @@ describe('the planted mutants', () => {
 
   it.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))(
     '%s still fits the code',
-    (_, { edits, caughtBy }) => {
-      for (const { file, search, replace } of edits)
-        expect(patchSource(readFileSync(join(project, file), 'utf8'), search, replace)).toContain(replace);
+    async (_, { edits, caughtBy }) => {
+      const edited = new Map<string, string>();
+      for (const edit of edits) {
+        const { file, source } = await plantEdit(project, edit, edited);
+        expect(source).toContain(edit.replace);
+        edited.set(file, source);
+      }
       if ('specs' in caughtBy) expect(existsSync(join(project, caughtBy.specs))).toBe(true);
     },
   );
 });
 
-describe('patchSource', () => {
-  it('replaces what is there once, and takes nothing in it for a pattern', () => {
-    expect(patchSource('a $1 b', '$1', '$& $$')).toBe('a $& $$ b');
-  });
+describe('code that is looked for', () => {
+  const lineOf = (source: string, code: string): string[] =>
+    findCode(source, code).map(({ from, to }) => source.slice(from, to));
 
   it.each([
-    ['none', 'abc', 'x'],
-    ['two', 'abcabc', 'b'],
-  ])('refuses %s', (_, source, search) => {
-    expect(() => patchSource(source, search, 'y')).toThrow('instead of once');
+    ['laid out anew', 'a(b, c);', 'x;\na(\n  b,\n  c,\n);', 'a(\n  b,\n  c,\n);'],
+    ['with a comment between', 'a + b', 'a + /* why */ b', 'a + /* why */ b'],
+    ['with other quotes', "say('it')", 'say("it")', 'say("it")'],
+    [
+      'in a statement of SQL',
+      'WHERE id = $1 AND',
+      '`UPDATE t\n   WHERE id = $1\n     AND epoch = ${e}`',
+      'WHERE id = $1\n     AND',
+    ],
+  ])('is found %s', (_, code, source, found) => expect(lineOf(source, code)).toEqual([found]));
+
+  it.each([
+    ['a longer name', 'run', 'runs'],
+    ['another operator', 'a > b', 'a >= b'],
+    ['another string', "'failed'", "'failing'"],
+  ])('is not found in %s', (_, code, source) => expect(lineOf(source, code)).toEqual([]));
+
+  it('is found as often as it stands there', () => expect(lineOf('b a b', 'b')).toHaveLength(2));
+
+  it('can be asked for inside of one declaration', () => {
+    const source = 'class One { go() { return 1; } }\nfunction stop() { return 1; }';
+    expect(findDeclarations(source, 'go').map(({ from, to }) => source.slice(from, to))).toEqual([
+      'go() { return 1; }',
+    ]);
+  });
+});
+
+describe('an edit', () => {
+  const edit = { within: 'test/mutants/mutant.ts', search: 'needsBuild', replace: 'x' };
+
+  it.each([
+    ['no place', { ...edit, search: 'nothing of the kind' }, 'found 0 times'],
+    ['several places', edit, 'found 2 times'],
+    ['no effect', { ...edit, inside: 'COMPILED', search: 'Set(', replace: 'Set(' }, 'changes nothing'],
+  ])('with %s is refused', async (_, wrong, message) => {
+    await expect(plantEdit(project, wrong)).rejects.toThrow(message);
+  });
+
+  it('changes one place, and takes nothing in it for a pattern', async () => {
+    const planted = await plantEdit(project, { ...edit, search: 'COMPILED.has', replace: '$& $$' });
+    expect(planted.file).toBe(edit.within);
+    expect(planted.source).toContain('return $& $$(caughtBy.layer);');
   });
 });
 

@@ -10,7 +10,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'An instant from last year is run as a catch-up (I2).',
     edits: [
       {
-        file: `${SCHEDULES}/plan-firing.ts`,
+        within: 'libs/domain',
         search: 'if (isWanted && ageMs <= request.catchUpWindowMs)',
         replace: 'if (isWanted)',
       },
@@ -22,7 +22,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'What the catch-up policy does not run is dropped instead of recorded as missed (I2).',
     edits: [
       {
-        file: `${SCHEDULES}/plan-firing.ts`,
+        within: 'libs/domain',
         search: 'occurrences: due.map((scheduledFor) => planOccurrence(request, scheduledFor, newestAt)),',
         replace:
           "occurrences: due.map((scheduledFor) => planOccurrence(request, scheduledFor, newestAt)).filter(({ disposition }) => disposition === 'fire'),",
@@ -35,12 +35,12 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'When clocks go back, a schedule fires in the first and in the second of the two equal hours (I3).',
     edits: [
       {
-        file: `${SCHEDULES}/next-fire.ts`,
+        within: 'libs/domain',
         search: 'zone.fixedMs === null ? latestLocalTimeShown(zone, after) :',
         replace: 'zone.fixedMs === null ? zone.localTimeAt(after) :',
       },
       {
-        file: `${SCHEDULES}/next-fire.ts`,
+        within: 'libs/domain',
         search: 'return zone.fixedMs === null ? firstInstantShowing(zone, local) : local - zone.fixedMs;',
         replace: `if (zone.fixedMs !== null) return local - zone.fixedMs;
   const first = firstInstantShowing(zone, local);
@@ -54,7 +54,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'When clocks go forward over a scheduled time, that day has no run (I2).',
     edits: [
       {
-        file: `${SCHEDULES}/next-fire.ts`,
+        within: 'libs/domain',
         search: 'if (local <= day.changesAt + day.offsetAfter) return day.changesAt;',
         replace: 'if (local <= day.changesAt + day.offsetAfter) return local - day.offsetAfter;',
       },
@@ -66,7 +66,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'With overlap `skip`, a due instant runs beside the active run (I10).',
     edits: [
       {
-        file: `${SCHEDULES}/overlap.ts`,
+        within: 'libs/domain',
         search: "case 'skip':\n      return 'skip';",
         replace: "case 'skip':\n      return 'run';",
       },
@@ -78,7 +78,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'An agent that was killed is reported as out of memory, though the engine did not say so.',
     edits: [
       {
-        file: 'libs/domain/runs/agent-end.ts',
+        within: 'libs/domain',
         search: 'if (end.isOutOfMemory) {',
         replace: 'if (end.isOutOfMemory || end.exitCode === 137) {',
       },
@@ -90,7 +90,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'A cancel that arrives between permit and confirmation is not looked at before the deadline.',
     edits: [
       {
-        file: 'libs/domain/runs/decide.ts',
+        within: 'libs/domain',
         search: '  const cancel = cancelled(run);\n  if (cancel) return cancel;\n  if (write',
         replace: '  if (write',
       },
@@ -102,7 +102,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that adopts a run between permit and proof writes the prompt a second time (I5).',
     edits: [
       {
-        file: 'libs/domain/runs/decide.ts',
+        within: 'libs/domain',
         search: 'failed(isUndecidable ? DELIVERY_UNCONFIRMED : null) ??',
         replace: "(isUndecidable ? ({ kind: 'prompt' } as const) : null) ??",
       },
@@ -114,7 +114,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'A team that finished in time while nobody looked is made a timeout by whoever adopts its run (I13).',
     edits: [
       {
-        file: 'libs/domain/runs/decide.ts',
+        within: 'libs/domain',
         search: 'succeeded(run, observation) ??',
         replace: '(run.deadlineAt && now >= run.deadlineAt ? null : succeeded(run, observation)) ??',
       },
@@ -126,7 +126,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'A success whose removal fails has no terminal status long after its deadline (I4).',
     edits: [
       {
-        file: 'libs/domain/runs/decide.ts',
+        within: 'libs/domain',
         search: 'Math.min(begunMs + policy.teardownLimitMs, latestMs)',
         replace: 'Math.max(begunMs + policy.teardownLimitMs, latestMs && 0)',
       },
@@ -138,7 +138,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'A success whose worker died is given up at the first small fault of the one that takes over (I13).',
     edits: [
       {
-        file: 'libs/domain/runs/decide.ts',
+        within: 'libs/domain',
         search: 'new Date(Math.max(ownMs, Math.min(',
         replace: 'new Date(Math.min(Infinity, Math.min(',
       },
@@ -150,7 +150,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     breaks: 'A run ends as success while a teammate is still at work (I6).',
     edits: [
       {
-        file: 'libs/domain/runs/decide.ts',
+        within: 'libs/domain',
         search: "if (turn?.status !== 'done' || observation.openDelegations > 0) return null;",
         replace: "if (turn?.status !== 'done') return null;",
       },

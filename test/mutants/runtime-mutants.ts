@@ -14,7 +14,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'What merely has a name like a deployment of ours is removed with it (I9).',
     edits: [
       {
-        file: 'libs/runtime-docker/teardown.ts',
+        within: 'libs/runtime-docker',
         search: "const containers = found.filter(({ kind }) => kind === 'container');",
         replace: `const prefixes = found.map(({ name }) => name.replace(/-[^-]+$/, ''));
   const everything = await engine.docker.listContainers({ all: true });
@@ -35,7 +35,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: "Another installation's things on the same engine are taken for ours (I9).",
     edits: [
       {
-        file: 'libs/runtime-docker/labels.ts',
+        within: 'libs/runtime-docker',
         search: 'const filter = [`${LABELS.installation}=${installationId}`];',
         replace: 'const filter = [LABELS.installation, ...(installationId ? [] : [installationId])];',
       },
@@ -48,17 +48,18 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     // Only where a grace is given, so that the test itself can still remove what it made.
     edits: [
       {
-        file: 'libs/runtime-docker/teardown.ts',
+        within: 'libs/runtime-docker',
         search: 'const VERIFY_LOOKS_MS =',
         replace: 'let isGentle = false;\nconst VERIFY_LOOKS_MS =',
       },
       {
-        file: 'libs/runtime-docker/teardown.ts',
+        within: 'libs/runtime-docker',
         search: 'if (graceMs > 0)',
         replace: 'isGentle = graceMs > 0;\n  if (graceMs > 0)',
       },
       {
-        file: 'libs/runtime-docker/teardown.ts',
+        within: 'libs/runtime-docker',
+        inside: 'removeOne',
         search: 'remove({ force: true, v: true, abortSignal })',
         replace: 'remove({ force: !isGentle, v: true, abortSignal })',
       },
@@ -68,7 +69,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-grace-before-the-kill',
     breaks: 'Work that is cut short is killed at once, without the time to close its files.',
-    edits: [{ file: 'libs/runtime-docker/teardown.ts', search: 'if (graceMs > 0)', replace: 'if (graceMs > 1e9)' }],
+    edits: [{ within: 'libs/runtime-docker', search: 'if (graceMs > 0)', replace: 'if (graceMs > 1e9)' }],
     caughtBy: onDocker('end by itself within its grace'),
   },
   {
@@ -76,7 +77,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'What the engine refuses to remove is not reported as left behind (I8).',
     edits: [
       {
-        file: 'libs/runtime-docker/teardown.ts',
+        within: 'libs/runtime-docker',
         search: 'return left.map(({ kind, id, name }) =>',
         replace: 'return left.slice(left.length).map(({ kind, id, name }) =>',
       },
@@ -89,7 +90,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       'An agent whose container was being started when the engine died gets an input that has ended, and the run fails (I13).',
     edits: [
       {
-        file: 'libs/runtime-docker/agent-deployer.ts',
+        within: 'libs/runtime-docker',
         search: 'await this.remove(this.engine.docker.getContainer(found.Id), { force: false });\n    return null;',
         replace: 'return this.complete(order, this.engine.docker.getContainer(found.Id));',
       },
@@ -105,7 +106,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'A run fails whose network was made a second time by a worker that was left behind (I13).',
     edits: [
       {
-        file: 'libs/runtime-docker/networks.ts',
+        within: 'libs/runtime-docker',
         search: 'if (twins.length < 2) return;',
         replace: 'if (twins.length < 20) return;',
       },
@@ -122,7 +123,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       'A team waits for ever for an answer, since its socket leads to a worker that died after it was taken over (I4).',
     edits: [
       {
-        file: 'libs/tool-server/unix-tool-server.ts',
+        within: 'libs/tool-server',
         search: 'if ((await targetOf(socketDir)) === ownName) return;',
         replace: 'if ((await targetOf(socketDir)) !== null) return;',
       },
@@ -139,7 +140,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       "A worker that was stopped and died while it wrote the program of the team's tools leaves it empty for the one that has taken over, and the run fails (I13).",
     edits: [
       {
-        file: 'libs/tool-server/session-folder.ts',
+        within: 'libs/tool-server',
         search: "const written = join(socketDir, `${BRIDGE_NAME}.${randomBytes(4).toString('hex')}`);",
         replace: 'const written = bridge;',
       },
@@ -154,7 +155,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'What an engine lost of an output while it was down is not noticed (I14).',
     edits: [
       {
-        file: 'libs/runtime-docker/inspect-agent.ts',
+        within: 'libs/runtime-docker',
         search: 'mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt))',
         replace: 'mayLackOutput: (await wasThereAt(engine, found.State.FinishedAt)) && false',
       },
@@ -170,7 +171,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'A run fails whose prompt was written to a connection that had broken just before, and never left (I13).',
     edits: [
       {
-        file: 'libs/runtime-docker/stdin-writer.ts',
+        within: 'libs/runtime-docker',
         search: 'if (!isOneLine(data) || !wasRefused(error)',
         replace: 'if (isOneLine(data) || !wasRefused(error)',
       },
@@ -186,7 +187,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'What an engine had read and not yet written down when it ended is missing from a success (I6, I14).',
     edits: [
       {
-        file: 'libs/runtime-docker/guarded-output.ts',
+        within: 'libs/runtime-docker',
         search: 'if (bytes.length === 0) return;',
         replace: 'if (bytes.length >= 0) return;',
       },
@@ -202,7 +203,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'What was read from the file and comes with the log as well is stored twice (I14).',
     edits: [
       {
-        file: 'libs/runtime-docker/guarded-output.ts',
+        within: 'libs/runtime-docker',
         search: 'if (record.position < this.position) return;',
         replace: 'if (record.position < 0) return;',
       },
@@ -218,7 +219,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'A record whose middle the engine has lost is taken for a whole one, and the answer is another (I6, I14).',
     edits: [
       {
-        file: 'libs/runtime-docker/guard-records.ts',
+        within: 'libs/runtime-docker',
         search: 'return payload.length === length ||',
         replace: 'return payload.length <= length ||',
       },
@@ -231,7 +232,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       'What an agent wrote into the file of its guard is read for ever, and every worker that adopts the run dies of it (I4).',
     edits: [
       {
-        file: 'libs/runtime-docker/guarded-output.ts',
+        within: 'libs/runtime-docker',
         search: " || record.kind === 'foreign' || record.position !== this.position",
         replace: '',
       },
@@ -248,7 +249,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       'A run is given a container that was never started and that another worker is just removing, and fails (I13).',
     edits: [
       {
-        file: 'libs/runtime-docker/agent-deployer.ts',
+        within: 'libs/runtime-docker',
         search: 'if (wasStarted(found.State) || (await this.isStartedSoon(order, found))) return found.Id;',
         replace: "if (found.State.Status !== 'created') return found.Id;",
       },
@@ -264,12 +265,12 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'A clock that is set forward past its deadline ends a process agent that is well (I13).',
     edits: [
       {
-        file: 'libs/runtime-process/agent-starter.ts',
+        within: 'libs/runtime-process',
         search: 'killInMs: deadlineAt.getTime() - now.getTime() +',
         replace: 'killInMs: Date.now() + deadlineAt.getTime() - now.getTime() +',
       },
       {
-        file: 'libs/runtime-process/supervisor.js',
+        within: 'libs/runtime-process',
         search: 'endAt(performance.now() + order.killInMs,',
         replace: 'endAt(performance.now() + order.killInMs - Date.now(),',
       },
@@ -285,7 +286,8 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'An engine that cannot read a file just after its start fails a run that is well (I13).',
     edits: [
       {
-        file: 'libs/runtime-docker/engine-memory.ts',
+        within: 'libs/runtime-docker',
+        inside: 'leaveTrace',
         search: 'if (!(error instanceof EngineRefusal)) throw error;',
         replace: 'if (error !== null) throw error;',
       },

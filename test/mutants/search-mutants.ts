@@ -14,12 +14,12 @@ export const SEARCH_MUTANTS: readonly Mutant[] = [
     breaks: 'A run is a success as soon as its turn is open, before the answer is there (I6).',
     edits: [
       {
-        file: DECIDE,
+        within: 'libs/domain',
         search: "if (turn?.status !== 'done' || observation.openDelegations > 0) return null;",
         replace: "if (!turn || turn.status === 'failed' || observation.openDelegations > 0) return null;",
       },
       {
-        file: DECIDE,
+        within: 'libs/domain',
         search: "outcome: { status: 'success', result: turn.text, error: null }",
         replace: "outcome: { status: 'success', result: 'text' in turn ? turn.text : '', error: null }",
       },
@@ -31,7 +31,7 @@ export const SEARCH_MUTANTS: readonly Mutant[] = [
     breaks: 'After a teardown that failed nobody tries again: the run never ends (I4, I15).',
     edits: [
       {
-        file: DECIDE,
+        within: 'libs/domain',
         search: 'if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',
         replace:
           'if (run.teardown.failedAttempts > 0 && !teardownDeadlineAt) return waitUntil(null);\n  if (observation.nextTeardownAt && observation.nextTeardownAt > now) {',

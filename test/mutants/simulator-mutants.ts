@@ -11,15 +11,15 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
       'The prompt is written first and permitted then: a crash in between makes the next worker send it again (I5).',
     edits: [
       {
-        file: `${RUNNING}/send-prompt.ts`,
+        within: 'libs/orchestrator',
         search: 'const isOurs = await deps.store.permitPrompt(claim, {',
         replace: `if (team.promptWrite.status === 'idle') await team.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt });
   const isOurs = await deps.store.permitPrompt(claim, {`,
       },
       {
-        file: `${RUNNING}/send-prompt.ts`,
-        search: 'team\n    .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })',
-        replace: 'Promise.resolve()',
+        within: 'libs/orchestrator',
+        search: 'team.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt }).then(',
+        replace: 'Promise.resolve().then(',
       },
     ],
     caughtBy: simulator,
@@ -29,11 +29,11 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that adopts a run writes the prompt although another one was permitted to (I5).',
     edits: [
       {
-        file: `${RUNNING}/team-session.ts`,
+        within: 'libs/orchestrator',
         search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
-      { file: `${RUNNING}/send-prompt.ts`, search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
+      { within: 'libs/orchestrator', search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },
     ],
     caughtBy: simulator,
   },
@@ -43,7 +43,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
       'A worker that adopts a run stores the output from its first line, not from the cursor: all is doubled (I14).',
     edits: [
       {
-        file: `${RUNNING}/agent-session.ts`,
+        within: 'libs/orchestrator',
         search: 'const isReplayed = line.index < stored[line.stream];',
         replace: 'const isReplayed = line.index < 0 * stored[line.stream];',
       },
@@ -55,7 +55,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'A run is finished although the engine said what it could not remove (I8).',
     edits: [
       {
-        file: `${RUNNING}/tear-down.ts`,
+        within: 'libs/orchestrator',
         search: 'if (report.left.length === 0) return null;',
         replace: 'if (report.left.length >= 0) return null;',
       },
@@ -67,7 +67,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'The reaper removes the containers of a run that is not over (I13).',
     edits: [
       {
-        file: 'libs/orchestrator/reaping/orphan-reaper.ts',
+        within: 'libs/orchestrator',
         search: 'return run ? run.isFinished :',
         replace: 'return run ? !run.isFinished :',
       },
@@ -79,7 +79,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'A backlog of several instants loses the first of them (I2).',
     edits: [
       {
-        file: 'libs/domain/schedules/plan-firing.ts',
+        within: 'libs/domain',
         search: 'let next = request.nextFireAt;',
         replace: `const second = nextFire(request.cron, request.timezone, request.nextFireAt);
   let next = second <= request.now ? second : request.nextFireAt;`,
@@ -92,7 +92,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     breaks: 'A plain program that ended while its engine was down is a success without its last words (I6, I14).',
     edits: [
       {
-        file: 'libs/protocol-command/command-session.ts',
+        within: 'libs/protocol-command',
         search: ' && !exit.mayLackOutput;',
         replace: ';',
       },

@@ -15,7 +15,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       'A scheduler that stands still keeps all others from putting job schedulers for as long as it is connected.',
     edits: [
       {
-        file: 'libs/store-prisma/single-writer.ts',
+        within: 'libs/store-prisma',
         search: "set_config('idle_in_transaction_session_timeout', $1, true)",
         replace: "set_config('application_name', $1, true)",
       },
@@ -27,7 +27,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A request that is repeated after a crash gets another id for what it makes, and makes it twice.',
     edits: [
       {
-        file: 'libs/store-prisma/prisma-idempotency-store.ts',
+        within: 'libs/store-prisma',
         search: 'THEN EXCLUDED.resource_id ELSE k.resource_id END',
         replace: 'THEN EXCLUDED.resource_id ELSE EXCLUDED.resource_id END',
       },
@@ -39,7 +39,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that takes a run over gets the same epoch as the one before it, so neither is fenced off (I7).',
     edits: [
       {
-        file: CLAIMS,
+        within: 'libs/store-prisma',
         search: 'SET epoch = r.epoch + 1, owner = $2',
         replace: 'SET epoch = GREATEST(r.epoch, 1), owner = $2',
       },
@@ -49,7 +49,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'claim-takes-what-is-held',
     breaks: 'A run whose lease holds can be claimed by another worker (I7).',
-    edits: [{ file: CLAIMS, search: 'AND ${IS_FREE} AND (r.host IS NULL', replace: 'AND (r.host IS NULL' }],
+    edits: [
+      { within: 'libs/store-prisma', search: 'AND ${IS_FREE} AND (r.host IS NULL', replace: 'AND (r.host IS NULL' },
+    ],
     caughtBy: RUN_STORE,
   },
   {
@@ -57,7 +59,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker renews the lease of a run that somebody else (or its own later claim) has taken over (I7).',
     edits: [
       {
-        file: CLAIMS,
+        within: 'libs/store-prisma',
         search: "AND r.epoch = held.epoch AND r.owner = $1 AND r.phase <> 'finished'",
         replace: "AND r.phase <> 'finished'",
       },
@@ -67,7 +69,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'queued-run-begins-beside-another',
     breaks: 'With overlap `queue`, a run is given to a worker while an earlier one of its schedule is active (I10).',
-    edits: [{ file: CLAIMS, search: "AND (r.status <> 'queued' OR NOT ${MUST_WAIT})", replace: '' }],
+    edits: [{ within: 'libs/store-prisma', search: "AND (r.status <> 'queued' OR NOT ${MUST_WAIT})", replace: '' }],
     caughtBy: RUN_STORE,
   },
   {
@@ -75,7 +77,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that lost its claim still adds to the conversation (I7, I14).',
     edits: [
       {
-        file: CONVERSATION,
+        within: 'libs/store-prisma',
         search: 'WHERE r.id = $1 AND r.epoch = $2 RETURNING r.organization_id, r.id, r.last_seq',
         replace: 'WHERE r.id = $1 AND r.epoch <> -$2::int RETURNING r.organization_id, r.id, r.last_seq',
       },
@@ -87,7 +89,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that lost its claim still moves the cursor of an agent, with the messages (I7, I14).',
     edits: [
       {
-        file: CONVERSATION,
+        within: 'libs/store-prisma',
         search: 'SELECT r.id FROM schedule_runs r WHERE r.id = $1 AND r.epoch = $2 FOR NO KEY UPDATE',
         replace: 'SELECT r.id FROM schedule_runs r WHERE r.id = $1 AND r.epoch <> -$2::int FOR NO KEY UPDATE',
       },
@@ -99,7 +101,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'Messages whose first answer was lost are stored again: the cursor is not compared (I14).',
     edits: [
       {
-        file: CONVERSATION,
+        within: 'libs/store-prisma',
         search: 'AND a.stdout_lines = $5 AND a.stderr_lines = $6 RETURNING a.run_id',
         replace: 'AND $5::int >= 0 AND $6::int >= 0 RETURNING a.run_id',
       },
@@ -111,7 +113,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A worker that lost its claim still decides how the run ends (I4, I7).',
     edits: [
       {
-        file: TRANSITIONS,
+        within: 'libs/store-prisma',
         search: "AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')",
         replace: "AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring')",
       },
@@ -121,7 +123,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'permit-for-everybody',
     breaks: 'Every worker that asks for the permit to prompt is told that it is theirs (I5).',
-    edits: [{ file: TRANSITIONS, search: 'return row.permit_epoch === claim.epoch;', replace: 'return true;' }],
+    edits: [
+      { within: 'libs/store-prisma', search: 'return row.permit_epoch === claim.epoch;', replace: 'return true;' },
+    ],
     caughtBy: RUN_STORE,
   },
   {
@@ -129,12 +133,12 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A success becomes the status with the outcome, before anything is removed (I4, I8).',
     edits: [
       {
-        file: TRANSITIONS,
+        within: 'libs/store-prisma',
         search: "status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,",
         replace: 'status = $3::run_status,',
       },
       {
-        file: TRANSITIONS,
+        within: 'libs/store-prisma',
         search: "finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END",
         replace: 'finished_at = now()',
       },
@@ -146,7 +150,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'Whoever adopts a run gives it a new deadline, so that it may never end (I4).',
     edits: [
       {
-        file: CLAIMS,
+        within: 'libs/store-prisma',
+        inside: 'CLAIM_ABANDONED',
         search: "SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'",
         replace:
           "SET epoch = r.epoch + 1, owner = $1, deadline_at = now() + r.timeout_ms * interval '1 millisecond', lease_until = now() + $4 * interval '1 millisecond'",
@@ -159,7 +164,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'The database lets a terminal status be replaced by another one (I4).',
     edits: [
       {
-        file: 'prisma/migrations/20261124113000_hosts/migration.sql',
+        within: 'prisma/migrations/20261124113000_hosts/migration.sql',
         search: 'ELSIF OLD."finished_at" IS NOT NULL AND (NEW."status" <> OLD."status"',
         replace: 'ELSIF OLD."finished_at" IS NOT NULL AND OLD."finished_at" IS NULL AND (NEW."status" <> OLD."status"',
       },
@@ -171,9 +176,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'The hot path moves a schedule to its next instant without recording the one that was due (I2).',
     edits: [
       {
-        file: FIRING,
-        search: 'FROM due JOIN plans ON plans.id = due.team_id\n',
-        replace: 'FROM due JOIN plans ON plans.id = due.team_id AND false\n',
+        within: 'libs/store-prisma',
+        search: 'FROM due JOIN plans ON plans.id = due.team_id ON CONFLICT',
+        replace: 'FROM due JOIN plans ON plans.id = due.team_id AND false ON CONFLICT',
       },
     ],
     caughtBy: FIRE_STORE,
@@ -183,7 +188,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'Instants that nobody fired in time leave no row (I2).',
     edits: [
       {
-        file: FIRING,
+        within: 'libs/store-prisma',
         search: 'WHERE s.id = $1\n    ORDER BY planned.scheduled_for',
         replace: "WHERE s.id = $1 AND planned.status <> 'missed'\n    ORDER BY planned.scheduled_for",
       },
@@ -195,7 +200,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'An instant that has its row already makes the whole batch fail, again and again (I1, I2).',
     edits: [
       {
-        file: FIRING,
+        within: 'libs/store-prisma',
+        inside: 'FIRE_PUNCTUAL',
         search:
           "ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING\n      RETURNING",
         replace: 'RETURNING',
@@ -208,20 +214,22 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'The database lets two runs have the same schedule and instant (I1).',
     edits: [
       {
-        file: 'prisma/migrations/20261124000000_init/migration.sql',
+        within: 'prisma/migrations/20261124000000_init/migration.sql',
         search:
           'CREATE UNIQUE INDEX "schedule_runs_one_per_instant" ON "schedule_runs" ("schedule_id", "scheduled_for")',
         replace:
           'CREATE UNIQUE INDEX "schedule_runs_one_per_instant" ON "schedule_runs" ("schedule_id", "scheduled_for", "id")',
       },
       {
-        file: FIRING,
+        within: 'libs/store-prisma',
+        inside: 'FIRE_PUNCTUAL',
         search:
           "ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING\n      RETURNING",
         replace: 'ON CONFLICT DO NOTHING RETURNING',
       },
       {
-        file: FIRING,
+        within: 'libs/store-prisma',
+        inside: 'INSERT_PLANNED',
         search:
           "ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING\n    RETURNING",
         replace: 'ON CONFLICT DO NOTHING RETURNING',
@@ -235,7 +243,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       'A manual run does not keep the key of its request, so that a repetition after a crash makes a second one (I3).',
     edits: [
       {
-        file: 'libs/store-prisma/archive-statements.ts',
+        within: 'libs/store-prisma',
         search: "'manual', now(), $4,",
         replace: "'manual', now(), NULLIF($4::text, $4::text),",
       },
@@ -247,7 +255,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A schedule is in error because of any failed run, not the latest one (I11).',
     edits: [
       {
-        file: 'libs/store-prisma/schedule-statements.ts',
+        within: 'libs/store-prisma',
         search: 'ORDER BY r.finished_at DESC LIMIT 1) IN',
         replace: 'ORDER BY r.finished_at LIMIT 1) IN',
       },
@@ -259,7 +267,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A deleted schedule stays enabled and fires once more (I12).',
     edits: [
       {
-        file: 'libs/store-prisma/schedule-statements.ts',
+        within: 'libs/store-prisma',
         search: 'deleted_at = now(), enabled = false, team_id = NULL, next_fire_at = NULL, following_fire_at = NULL,',
         replace: 'deleted_at = now(), team_id = NULL,',
       },
@@ -271,7 +279,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A process ends when Postgres closes a connection in the moment in which it is made.',
     edits: [
       {
-        file: 'libs/store-prisma/database.ts',
+        within: 'libs/store-prisma',
         search: "  pool.on('connect', (client) => client.on('error', () => undefined));\n",
         replace: '',
       },
@@ -282,7 +290,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     name: 'loss-is-decided-on-what-was',
     breaks:
       'A success that a worker commits while a scheduler decides that the run is lost becomes a failure without its result (I6, I13).',
-    edits: [{ file: 'libs/store-prisma/host-lost-runs.ts', search: 'AND r.phase = lost.phase AND', replace: 'AND' }],
+    edits: [{ within: 'libs/store-prisma', search: 'AND r.phase = lost.phase AND', replace: 'AND' }],
     caughtBy: { layer: 'integration', specs: 'test/integration/store/host-store.spec.ts', tests: 'commits a success' },
   },
 ];

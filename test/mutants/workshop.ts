@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Edit } from './mutant';
-import { patchSource } from './patch-source';
+import { plantEdit } from './plant-edit';
 
 const run = promisify(execFile);
 /** Not in git, and needed by the tests: made by the build. */
@@ -29,14 +29,15 @@ export class Workshop {
 
   /** Applies all edits, does the work, and puts the files back whatever became of it. Throws where an edit does not fit. */
   async withEdits<T>(edits: readonly Edit[], work: () => Promise<T>): Promise<T> {
+    const edited = new Map<string, string>();
     const originals = new Map<string, string>();
     try {
-      for (const { file, search, replace } of edits) {
+      for (const edit of edits) {
+        const { file, source } = await plantEdit(this.folder, edit, edited);
         const path = join(this.folder, file);
-        const source = await readFile(path, 'utf8');
-        const patched = patchSource(source, search, replace);
-        if (!originals.has(path)) originals.set(path, source);
-        await writeFile(path, patched);
+        if (!originals.has(path)) originals.set(path, await readFile(path, 'utf8'));
+        edited.set(file, source);
+        await writeFile(path, source);
       }
       return await work();
     } finally {

@@ -8,6 +8,8 @@ const Module = require('node:module');
 const { transformSync } = require('@swc/core');
 
 const root = resolve(__dirname, '../..');
+/** As in tsconfig.json. */
+const ALIASES = { '@crewtab/': 'libs', '@test/': 'test' };
 
 require.extensions['.ts'] = (module, filename) => {
   const { code } = transformSync(readFileSync(filename, 'utf8'), {
@@ -21,6 +23,7 @@ require.extensions['.ts'] = (module, filename) => {
 
 const resolveFilename = Module._resolveFilename;
 Module._resolveFilename = function resolveAlias(request, ...rest) {
-  const target = request.startsWith('@crewtab/') ? resolve(root, 'libs', request.slice('@crewtab/'.length)) : request;
+  const [alias, folder] = Object.entries(ALIASES).find(([prefix]) => request.startsWith(prefix)) ?? [];
+  const target = alias === undefined ? request : resolve(root, folder, request.slice(alias.length));
   return resolveFilename.call(this, target, ...rest);
 };
