@@ -1,6 +1,5 @@
 import type { Mutant } from './mutant';
 
-const DECIDE = 'libs/domain/runs/decide.ts';
 const search: Mutant['caughtBy'] = {
   layer: 'exhaustive search',
   specs: 'test/simulation/exhaustive/exhaustive.spec.ts',

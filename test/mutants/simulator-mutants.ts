@@ -1,6 +1,5 @@
 import type { Mutant } from './mutant';
 
-const RUNNING = 'libs/orchestrator/running';
 const simulator = { layer: 'simulator', histories: 300 } as const;
 
 /** Faults that need a crash, a lost answer or a second worker at the wrong moment: nobody wrote that moment down. */

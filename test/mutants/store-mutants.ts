@@ -2,10 +2,6 @@ import type { Mutant } from './mutant';
 
 const RUN_STORE = { layer: 'integration', specs: 'test/integration/store/run-store.spec.ts' } as const;
 const FIRE_STORE = { layer: 'integration', specs: 'test/integration/store/fire-store.spec.ts' } as const;
-const CLAIMS = 'libs/store-prisma/run-claims.ts';
-const TRANSITIONS = 'libs/store-prisma/run-transitions.ts';
-const CONVERSATION = 'libs/store-prisma/run-conversation.ts';
-const FIRING = 'libs/store-prisma/fire-statements.ts';
 
 /** Faults in the statements that decide. Only a real Postgres can notice them: the fakes do not share the SQL. */
 export const STORE_MUTANTS: readonly Mutant[] = [
