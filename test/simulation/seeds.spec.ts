@@ -28,7 +28,7 @@ describe('fresh seeds', () => {
 
   it('are named, with what was found', () => {
     expect(freshSeeds(2_000, 'a').words).toBe(
-      `${ONCE_FAILED.length} seeds that once failed and 2,000 derived from "a"`,
+      `the seeds that once failed (${ONCE_FAILED.length}) and 2,000 derived from "a"`,
     );
     for (const { found } of ONCE_FAILED) expect(found).toMatch(/^I\d+: .{40,}\.$/);
   });

@@ -35,7 +35,7 @@ export function freshSeeds(histories: number, text: string): SeedChoice {
   const fresh = Array.from({ length: histories }, (_, index) => deriveSeed(text, index + 1));
   return {
     seeds: [...once, ...fresh],
-    words: `${once.length} seeds that once failed and ${histories.toLocaleString('en')} derived from "${text}"`,
+    words: `the seeds that once failed (${once.length}) and ${histories.toLocaleString('en')} derived from "${text}"`,
   };
 }
 
