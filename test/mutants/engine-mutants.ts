@@ -116,19 +116,6 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit(`${RUNNING}/step-limit.spec.ts`),
   },
   {
-    name: 'removal-without-answer-is-waited-for',
-    breaks:
-      'A removal that never answers keeps its worker from being admitted until the whole attempt is given up (I15).',
-    edits: [
-      {
-        file: 'libs/orchestrator/hosts/complete-pending-teardowns.ts',
-        search: 'answerWithin(deps.clock, TEARDOWN_LIMIT_MS, settle(deps, run))',
-        replace: 'answerWithin(deps.clock, Infinity * TEARDOWN_LIMIT_MS, settle(deps, run))',
-      },
-    ],
-    caughtBy: unit('libs/orchestrator/hosts'),
-  },
-  {
     name: 'renewal-that-hangs-is-waited-for',
     breaks: 'A worker whose renewal never comes back takes up no run any more (I4, I15).',
     edits: [
