@@ -9,25 +9,19 @@ export interface BatchResult {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** A range of seeds: `from`, `from + step`, … `count` of them. */
-export interface SeedRange {
-  readonly from: number;
-  readonly count: number;
-  readonly step: number;
-}
-
-/** Lives through the histories of a range, until one is broken. */
+/** Lives through the histories of these seeds in their order, until one is broken. */
 export async function runBatch(
-  { from, count, step }: SeedRange,
+  seeds: readonly number[],
   onHistory: (seed: number, result: HistoryResult) => void = () => undefined,
 ): Promise<BatchResult> {
   const tally = new Tally();
-  for (let index = 0; index < count; index++) {
-    const seed = from + index * step;
+  let histories = 0;
+  for (const seed of seeds) {
     const result = await runHistory(planHistory(seed));
+    histories += 1;
     tally.merge(result.counts);
     onHistory(seed, result);
-    if (result.violations.length > 0) return { histories: index + 1, failingSeed: seed, counts: tally.counts };
+    if (result.violations.length > 0) return { histories, failingSeed: seed, counts: tally.counts };
   }
-  return { histories: count, failingSeed: null, counts: tally.counts };
+  return { histories, failingSeed: null, counts: tally.counts };
 }

@@ -105,7 +105,7 @@ const RARE: Readonly<Record<string, Rare>> = {
   'fires.savePlanned': { share: 2 },
   'fires.quarantine': { share: 1, after: { kind: 'unknownZone' } },
 };
-/** Calls without an answer that a run's driver or holder gives up waiting for; of all others, the adapter itself does. */
+/** Calls without an answer that their callers give up waiting for; of all others, the adapter itself does. */
 const WATCHED = [
   'store.claimAbandoned',
   'store.renewLeases',
@@ -118,6 +118,7 @@ const WATCHED = [
   'store.failTeardown',
   'store.finish',
   'runtime.teardown',
+  'runtime.list',
 ];
 
 /** At the delicate moments; of all other calls, each fault is as likely as the next. */

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { runBatch, type BatchResult, type SeedRange } from './batch';
+import { runBatch, type BatchResult } from './batch';
 
 /** What a thread tells: that it went on, and at last what came out. */
 export type ThreadMessage = { readonly done: number } | { readonly result: BatchResult };
@@ -9,7 +9,7 @@ const TELL_EVERY = 25;
 async function main(): Promise<void> {
   let done = 0;
   const tell = (message: ThreadMessage): void => parentPort?.postMessage(message);
-  const result = await runBatch(workerData as SeedRange, () => {
+  const result = await runBatch(workerData as readonly number[], () => {
     if (++done % TELL_EVERY === 0) tell({ done: TELL_EVERY });
   });
   tell({ done: done % TELL_EVERY });

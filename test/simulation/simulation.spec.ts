@@ -5,6 +5,7 @@ import { describeFailure } from './failure-report';
 import type { HistoryPlan } from './history-plan';
 import { planHistory } from './plan-history';
 import { runHistory } from './run-history';
+import { numberedSeeds } from './seeds';
 import { shrink } from './shrink';
 import { VirtualTime } from './virtual-time';
 
@@ -28,7 +29,7 @@ describe('a simulated history', () => {
   });
 
   it('keeps every invariant, whatever befalls it', async () => {
-    const { failingSeed, histories, counts } = await runBatch({ from: 1, count: HISTORIES, step: 1 });
+    const { failingSeed, histories, counts } = await runBatch(numberedSeeds(HISTORIES, 1).seeds);
     expect(failingSeed).toBeNull();
     expect(histories).toBe(HISTORIES);
     for (const event of ['runs', 'status success', 'status timeout', 'adoption', 'success after adoption'])
@@ -71,7 +72,7 @@ describe('a broken engine', () => {
       const isTimeout = outcome.status === 'timeout';
       return conclude.call(this, claim, isTimeout ? { status: 'success', result: 'so be it', error: null } : outcome);
     });
-    const { failingSeed } = await runBatch({ from: 1, count: 200, step: 1 });
+    const { failingSeed } = await runBatch(numberedSeeds(200, 1).seeds);
     expect(failingSeed).not.toBeNull();
     const report = (await describeFailure(planHistory(failingSeed ?? 0))).join('\n');
     expect(report).toContain(

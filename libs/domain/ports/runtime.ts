@@ -1,9 +1,10 @@
 import type { AgentResources, TeamNetwork } from '../teams/team';
 
 /**
- * Where teams run. Every call is idempotent, has a time limit of its own inside the adapter, and throws `AppError`:
- * `engine_unreachable` (retryable) when the engine did not answer, otherwise a code of the deploying group or
- * `engine_error`, with the engine's own words.
+ * Where teams run. Every call is idempotent, each question that it asks the engine has a time limit inside the adapter, and
+ * it throws `AppError`: `engine_unreachable` (retryable) when the engine did not answer, otherwise a code of the deploying
+ * group or `engine_error`, with the engine's own words. A `teardown` asks many questions, and their limits can add up to
+ * minutes: loops stop waiting earlier, and the call goes on.
  *
  * Containers run on without anyone watching: nothing here depends on the process that made them still being alive.
  */

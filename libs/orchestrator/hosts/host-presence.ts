@@ -1,5 +1,4 @@
 import { ABSENT_AFTER_MS, HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
-import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore, WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { OrphanReaper } from '../reaping/orphan-reaper';
@@ -13,7 +12,6 @@ const NOT_YET = 'it has not yet completed a pass over its host';
 export interface PresenceDeps extends PendingTeardownDeps {
   readonly hosts: Pick<HostStore, 'noteWorker' | 'forgetWorker' | 'readmit' | 'claimPendingTeardowns'>;
   readonly reaper: Pick<OrphanReaper, 'reapHost' | 'findings'>;
-  readonly clock: Clock;
 }
 
 export interface PresenceOptions {

@@ -1,5 +1,6 @@
 import { settle } from '@test/fakes/fake-clock';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
+import { TEARDOWN_LIMIT_MS } from '../call-limits';
 import { OrphanReaper } from '../reaping/orphan-reaper';
 import type { RunHolder } from '../running/run-holder';
 import { World } from '../running/spec-support';
@@ -73,16 +74,21 @@ const start = async (worker = world.present()) => {
 
 /** A begun run whose worker dies without a word. */
 async function abandonedRun(): Promise<string> {
+  const [id = ''] = await abandonedRuns(1);
+  return id;
+}
+
+async function abandonedRuns(count: number): Promise<string[]> {
   const { holder, presence } = await start();
-  const { id } = world.store.addRun();
-  expect(await holder.take(id)).toBe('taken');
-  await world.eventually(() => world.store.read(id).phase === 'monitoring');
+  const ids = Array.from({ length: count }, () => world.store.addRun().id);
+  for (const id of ids) expect(await holder.take(id)).toBe('taken');
+  await world.eventually(() => ids.every((id) => world.store.read(id).phase === 'monitoring'));
   started.splice(0);
   world.store.setUnreachable(true);
   await holder.stop().catch(() => undefined);
   await presence.stop();
   world.store.setUnreachable(false);
-  return id;
+  return ids;
 }
 
 describe('a worker on its host', () => {
@@ -159,6 +165,26 @@ describe('a worker on its host', () => {
     expect(said.indexOf('removed what the host still owed of a run that is over')).toBeLessThan(
       said.lastIndexOf('host reaped; the worker takes work from now on'),
     );
+  });
+
+  it('gives up a removal that never answers, removes what else the host owes meanwhile, and adopts that run', async () => {
+    const ids = await abandonedRuns(2);
+    const finished = (): number => ids.filter((id) => world.store.read(id).phase === 'finished').length;
+    world.watch.start();
+    await world.eventually(() => ids.every((id) => world.store.read(id).status === 'failed'));
+    const worker = world.present();
+    worker.runtime.faults.next('teardown', 'hang');
+    started.push(worker);
+    const isStarted = worker.presence.start();
+    await world.eventually(() => finished() === 1, 1_000);
+    expect(worker.presence.mayClaim).toBe(false);
+    await world.eventually(() => worker.presence.mayClaim, TEARDOWN_LIMIT_MS);
+    await isStarted;
+    await worker.holder.start();
+    await world.eventually(() => finished() === 2, 5_000);
+    const words = 'the removal of what the host owes from before gives no answer; it is tried again';
+    expect(world.logger.messages('error')).toContain(words);
+    expect(world.engine.leaks).toEqual({ containers: 0, networks: 0, volumes: 0 });
   });
 
   it('is admitted again by reaping when its host was decommissioned meanwhile', async () => {

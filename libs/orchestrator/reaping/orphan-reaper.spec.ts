@@ -1,9 +1,10 @@
 import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
-import { FakeClock } from '@test/fakes/fake-clock';
+import { FakeClock, settle } from '@test/fakes/fake-clock';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
+import { LIST_LIMIT_MS, TEARDOWN_LIMIT_MS } from '../call-limits';
 import { OrphanReaper } from './orphan-reaper';
 
 const UNKNOWN_RUN = '00000000-0000-7000-8000-00000000dead';
@@ -83,6 +84,36 @@ describe('the reaper', () => {
     await expect(world.reaper.reap(REAL)).rejects.toThrow('the database is away');
     expect(world.runtime.engine.agents).toHaveLength(2);
     expect(world.runtime.callsOf('teardown')).toBe(0);
+  });
+
+  it('gives up a removal that never answers, and removes what other runs left meanwhile', async () => {
+    const world = makeWorld();
+    const [hanging, other] = [world.store.addRun().id, world.store.addRun().id];
+    for (const id of [hanging, other]) {
+      world.store.requestCancel(id);
+      await deploy(world, id);
+    }
+    world.runtime.faults.next('teardown', 'hang');
+    const pass = world.reaper.reapHost();
+    await settle();
+    expect(world.runtime.engine.agents.map(({ deployment }) => deployment.runId)).toEqual([hanging]);
+    await world.clock.advance(TEARDOWN_LIMIT_MS);
+    // Its container and its workspace were seen, and their removal was not.
+    expect(await pass).toMatchObject({ reaped: [hanging, other], resisting: [hanging], left: 2 });
+    expect(world.reaper.findings).toMatchObject({ reapedRuns: 1, unremovedResources: 2, error: null });
+    expect(await world.reaper.reapHost()).toMatchObject({ reaped: [hanging], resisting: [] });
+    expect(world.runtime.engine.agents).toEqual([]);
+  });
+
+  it('gives up a look at the host that never answers, and looks again', async () => {
+    const world = makeWorld();
+    world.runtime.faults.next('list', 'hang');
+    const pass = world.reaper.reapHost();
+    const refused = expect(pass).rejects.toMatchObject({ code: 'engine_unreachable', retryable: true });
+    await world.clock.advance(LIST_LIMIT_MS);
+    await refused;
+    expect(world.reaper.findings.error).toMatch(/no answer within/);
+    await expect(world.reaper.reapHost()).resolves.toMatchObject({ reaped: [] });
   });
 
   it('says in a dry run what it would remove, and removes nothing', async () => {

@@ -1,8 +1,10 @@
+import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
-import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import type { ResourceCount, RunResources, Runtime, TeardownReport } from '@crewtab/domain/ports/runtime';
+import { answerWithin, LIST_LIMIT_MS, removeSideBySide, TEARDOWN_LIMIT_MS } from '../call-limits';
 import { Loop } from '../loop';
 
 /** Between two passes, ms. */
@@ -70,29 +72,52 @@ export class OrphanReaper {
 
   /** One pass; with `isDryRun` it only says what it would remove. */
   async reap(options: { readonly isDryRun: boolean }): Promise<ReapReport> {
-    const { store, runtime, logger } = this.deps;
+    const { store, logger } = this.deps;
     const installationId = await store.installationId();
-    const found = await runtime.list(installationId);
+    const found = await this.look(installationId);
     if (found.length === 0) return NOTHING_FOUND;
     const known = await store.lookUp(found.map(({ runId }) => runId));
     const orphans = found.filter((resources) => isOrphan(resources, known.get(resources.runId)));
     let left = 0;
     const removed = new Map<string, ResourceCount>();
     const resisting: string[] = [];
-    for (const { runId, resources } of orphans) {
+    for (const { runId, resources } of orphans)
       logger.warn(
         { runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) },
         'found leftovers of a run that is over',
       );
-      if (options.isDryRun) continue;
-      const report = await runtime.teardown(installationId, runId, { graceMs: 0 });
-      left += report.left.length;
-      removed.set(runId, report.removed);
-      if (report.left.length === 0) continue;
-      resisting.push(runId);
-      logger.error({ runId, left: report.left }, 'leftovers resist; trying again');
-    }
+    const waiting = options.isDryRun ? [] : [...orphans];
+    const next = (): RunResources | null => waiting.shift() ?? null;
+    await removeSideBySide(next, async (orphan) => {
+      const { runId } = orphan;
+      const report = await this.remove(installationId, orphan);
+      if (report) removed.set(runId, report.removed);
+      const leftOfIt = report ? report.left.length : countAll(orphan.resources);
+      left += leftOfIt;
+      if (leftOfIt > 0) resisting.push(runId);
+    });
     return { reaped: orphans.map(({ runId }) => runId), left, removed, resisting };
+  }
+
+  private async look(installationId: string): Promise<RunResources[]> {
+    const { runtime, clock } = this.deps;
+    const look = await answerWithin(clock, LIST_LIMIT_MS, runtime.list(installationId));
+    if (look) return look.answer;
+    throw new AppError('engine_unreachable', `look at the host: no answer within ${LIST_LIMIT_MS} ms`, {
+      retryable: true,
+    });
+  }
+
+  /** Null: the engine gave no answer in time. */
+  private async remove(installationId: string, { runId }: RunResources): Promise<TeardownReport | null> {
+    const { runtime, clock, logger } = this.deps;
+    const work = runtime.teardown(installationId, runId, { graceMs: 0 });
+    const removal = await answerWithin(clock, TEARDOWN_LIMIT_MS, work);
+    if (!removal)
+      logger.error({ runId, afterMs: TEARDOWN_LIMIT_MS }, 'the removal of leftovers gives no answer; trying again');
+    else if (removal.answer.left.length > 0)
+      logger.error({ runId, left: removal.answer.left }, 'leftovers resist; trying again');
+    return removal?.answer ?? null;
   }
 
   /** A whole pass, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
@@ -133,6 +158,10 @@ export class OrphanReaper {
 }
 
 const NOTHING_FOUND: ReapReport = { reaped: [], left: 0, removed: new Map(), resisting: [] };
+
+function countAll({ containers, networks, volumes }: ResourceCount): number {
+  return containers + networks + volumes;
+}
 
 function isOrphan(resources: RunResources, run: { readonly isFinished: boolean } | undefined): boolean {
   return run ? run.isFinished : resources.youngestAgeMs > UNKNOWN_GRACE_MS;

@@ -5,6 +5,16 @@ import { World } from './spec-support';
 const { stepLimitMs } = DEFAULT_ENGINE_OPTIONS;
 const WORDS = 'a step of the run does not come back; letting the run go, to be taken up anew';
 
+/** The next so many receipts are not answered, and not stored, before `release` is called. */
+function hangAtFinish(world: World, times = 1): { readonly calls: () => number; readonly release: () => void } {
+  const finish = world.store.finish.bind(world.store);
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const spy = jest.spyOn(world.store, 'finish');
+  for (let time = 0; time < times; time++) spy.mockImplementationOnce((...of) => released.then(() => finish(...of)));
+  return { calls: () => spy.mock.calls.length, release: () => release() };
+}
+
 /** A call that hangs is waited for a little while at the end. */
 async function stopBesideHanging(holder: RunHolder, world: World): Promise<void> {
   const stopped = holder.stop();
@@ -16,11 +26,11 @@ describe('a step that hangs in spite of all limits', () => {
   it('is left behind, and the same worker takes the run up anew', async () => {
     const world = new World();
     const { id } = world.store.addRun();
-    const { holder, runtime } = world.worker();
-    const gate = runtime.faults.next('teardown', 'hang');
+    const { holder } = world.worker();
+    const hanging = hangAtFinish(world);
     await holder.start();
     await holder.take(id);
-    await world.until(() => runtime.callsOf('teardown') === 1);
+    await world.until(() => hanging.calls() === 1);
     const epoch = world.store.read(id).epoch;
     await world.eventually(() => world.store.read(id).phase === 'finished', stepLimitMs + 10_000);
     expect(world.store.read(id)).toMatchObject({ status: 'success', epoch: epoch + 1 });
@@ -29,7 +39,7 @@ describe('a step that hangs in spite of all limits', () => {
     expect(world.turnsSeen).toHaveLength(1);
     // What hung may come back later: it changes nothing any more.
     const before = world.store.read(id);
-    gate.release();
+    hanging.release();
     await world.clock.advance(10_000);
     expect(world.store.read(id)).toEqual(before);
     await holder.stop();
@@ -38,11 +48,11 @@ describe('a step that hangs in spite of all limits', () => {
   it('is renewed no more once the worker has let go for another reason', async () => {
     const world = new World();
     const { id } = world.store.addRun();
-    const { holder, runtime } = world.worker(1);
-    runtime.faults.next('teardown', 'hang');
+    const { holder } = world.worker(1);
+    const hanging = hangAtFinish(world);
     await holder.start();
     await holder.take(id);
-    await world.until(() => runtime.callsOf('teardown') === 1);
+    await world.until(() => hanging.calls() === 1);
     world.store.setUnreachable(true);
     await world.eventually(() => holder.heldRunIds.length === 0, 10_000);
     world.store.setUnreachable(false);
@@ -54,12 +64,11 @@ describe('a step that hangs in spite of all limits', () => {
   it('does not hold up the end of the worker', async () => {
     const world = new World();
     const { id } = world.store.addRun();
-    const { holder, runtime } = world.worker();
-    runtime.faults.next('teardown', 'hang');
-    runtime.faults.next('teardown', 'hang');
+    const { holder } = world.worker();
+    const hanging = hangAtFinish(world, 2);
     await holder.start();
     await holder.take(id);
-    await world.eventually(() => runtime.callsOf('teardown') === 2, stepLimitMs + 10_000);
+    await world.eventually(() => hanging.calls() === 2, stepLimitMs + 10_000);
     await stopBesideHanging(holder, world);
     const next = world.worker();
     await next.holder.start();

@@ -1,6 +1,7 @@
 import { AppError, ClaimLostError, type Failure } from '@crewtab/domain/errors';
 import type { ResourceCount, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { systemMessage } from '@crewtab/domain/runs/message';
+import { answerWithin, TEARDOWN_LIMIT_MS } from '../call-limits';
 import { backoffMs } from './backoff';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import type { HeldRun } from './held-run';
@@ -12,7 +13,9 @@ const NOTHING: ResourceCount = { containers: 0, networks: 0, volumes: 0 };
  * everything else is counted, kept in words, and tried again later, for ever.
  */
 export async function tearDown(deps: OrchestratorDeps, held: HeldRun, graceMs: number): Promise<void> {
-  await held.team.release();
+  // A call that makes something and hangs may still take effect after the removal: the reaper takes that away.
+  if (!(await answerWithin(deps.clock, TEARDOWN_LIMIT_MS, held.team.release())))
+    held.logger.warn({}, 'a call that makes something does not come back; tearing down without it');
   const attempt = await attemptTeardown(deps, held, graceMs);
   if (!attempt.failure) {
     const { run, receipt } = await deps.store.finish(held.claim, attempt.removed);
@@ -43,15 +46,21 @@ async function attemptTeardown(
 ): Promise<{ removed: ResourceCount; failure: Failure | null }> {
   try {
     const installationId = await deps.store.installationId();
-    const report = await deps.runtime.teardown(installationId, held.run.id, { graceMs });
+    const limitMs = TEARDOWN_LIMIT_MS + graceMs;
+    const work = deps.runtime.teardown(installationId, held.run.id, { graceMs });
+    const removal = await answerWithin(deps.clock, limitMs, work);
+    if (!removal) return failed(`the engine did not answer within ${limitMs} ms`);
     await deps.toolServer?.remove(held.run.id);
-    return { removed: report.removed, failure: failureOf(report) };
+    return { removed: removal.answer.removed, failure: failureOf(removal.answer) };
   } catch (error) {
     if (error instanceof ClaimLostError) throw error;
     if (error instanceof AppError && error.code === 'store_unreachable') throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    return { removed: NOTHING, failure: { code: 'teardown_failed', message } };
+    return failed(error instanceof Error ? error.message : String(error));
   }
+}
+
+function failed(message: string): { removed: ResourceCount; failure: Failure } {
+  return { removed: NOTHING, failure: { code: 'teardown_failed', message } };
 }
 
 function failureOf(report: TeardownReport): Failure | null {
