@@ -1,44 +1,33 @@
-import type { Readable, Writable } from 'node:stream';
-
-/**
- * Calls back with every whole line of a byte stream, and once when it has ended or broken, with what came after the
- * last newline. Only `\n` ends a line: node:readline also breaks at U+2028, which may stand unescaped in JSON. A line
- * of many MB is joined once.
- */
-export function readLines(stream: Readable, onLine: (line: string) => void, onEnd: (rest: string) => void): void {
-  let parts: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => {
-    let from = 0;
-    for (let newline = chunk.indexOf(10); newline !== -1; newline = chunk.indexOf(10, from)) {
-      parts.push(chunk.subarray(from, newline));
-      const line = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-      parts = [];
-      from = newline + 1;
-      onLine(line.toString('utf8'));
-    }
-    if (from < chunk.length) parts.push(chunk.subarray(from));
-  });
-  let hasEnded = false;
-  const end = (): void => {
-    if (hasEnded) return;
-    hasEnded = true;
-    onEnd(Buffer.concat(parts).toString('utf8'));
-  };
-  stream.on('end', end);
-  stream.on('close', end);
-  stream.on('error', end);
-}
+import { finished } from 'node:stream';
+import type { Writable } from 'node:stream';
+import { ndJsonStream } from '@agentclientprotocol/sdk';
+import type { Stream } from '@agentclientprotocol/sdk';
 
 /** A writer that outlives its reader: what can't be written any more is dropped. */
-export class LineWriter {
+export class StdioWriter {
   constructor(private readonly stream: Writable) {
     stream.on('error', () => undefined);
   }
 
-  /** Resolves when the text was handed to the operating system, or when nobody reads it any more. */
-  write(text: string): Promise<void> {
+  /** Resolves when the bytes were handed to the operating system, or when nothing reads them any more. */
+  write(data: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      this.stream.write(text, () => resolve());
+      this.stream.write(data, () => resolve());
     });
   }
+}
+
+/**
+ * ACP's messages on stdin and stdout. Not by `Readable.toWeb`, which reads on after `process.stdin.pause()`, and not by
+ * `Writable.toWeb`, which ends the conversation when the reader goes.
+ */
+export function stdioStream(): Stream {
+  const stdout = new StdioWriter(process.stdout);
+  const input = new ReadableStream<Uint8Array>({
+    start(controller) {
+      process.stdin.on('data', (chunk: Buffer) => controller.enqueue(chunk));
+      finished(process.stdin, () => controller.close());
+    },
+  });
+  return ndJsonStream(new WritableStream<Uint8Array>({ write: (bytes) => stdout.write(bytes) }), input);
 }

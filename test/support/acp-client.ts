@@ -1,22 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { readLines } from '../demo-agent/lines';
-import type { McpServerSpec } from '../demo-agent/mcp-client';
+import { Readable, Writable } from 'node:stream';
+import { client, ndJsonStream, RequestError } from '@agentclientprotocol/sdk';
+import type { ClientConnection, McpServer, RequestPermissionOutcome, SessionUpdate } from '@agentclientprotocol/sdk';
 
-export interface SessionUpdate {
-  readonly sessionUpdate: string;
-  readonly [field: string]: unknown;
-}
-
-export interface RpcAnswer {
-  readonly id: unknown;
-  readonly result?: Record<string, unknown>;
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
-interface RpcLine extends RpcAnswer {
-  readonly method?: string;
-  readonly params?: { readonly update?: SessionUpdate };
+/** A request's answer as a value. */
+export interface Answer {
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: RequestError;
 }
 
 export interface Exit {
@@ -24,29 +15,31 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A plain ACP client around a child process, for trying the demo agent out. Knows nothing that is not on the wire. */
+interface SessionOptions {
+  readonly cwd?: string;
+  readonly mcpServers?: readonly McpServer[];
+}
+
+/** An ACP client around a child process, for trying agents out that keep to the protocol. */
 export class AcpClient {
   readonly updates: SessionUpdate[] = [];
-  /** Lines of stdout that are not JSON. */
-  readonly garbage: string[] = [];
   stderr = '';
   readonly exit: Promise<Exit>;
-  /** The answer to permission requests; null leaves them unanswered. */
-  permission: object | null = { outcome: 'selected', optionId: 'allow' };
-  private readonly answers = new Map<unknown, (answer: RpcAnswer) => void>();
+  /** The answer to permission requests. */
+  permission: RequestPermissionOutcome = { outcome: 'selected', optionId: 'allow' };
   private readonly watchers = new Set<() => void>();
-  private sessionId: unknown = null;
-  private lastId = 0;
+  private readonly connection: ClientConnection;
+  private sessionId = '';
 
   constructor(readonly child: ChildProcessWithoutNullStreams) {
-    readLines(
-      child.stdout,
-      (line) => this.receive(line),
-      () => undefined,
-    );
     child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     child.stdin.on('error', () => undefined);
     this.exit = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+    const stdout = Readable.toWeb(child.stdout) as ReadableStream<Uint8Array>;
+    this.connection = client({ name: 'crewtab-test' })
+      .onNotification('session/update', ({ params }) => this.receive(params.update))
+      .onRequest('session/request_permission', () => ({ outcome: this.permission }))
+      .connect(ndJsonStream(Writable.toWeb(child.stdin) as WritableStream<Uint8Array>, stdout));
   }
 
   static start(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): AcpClient {
@@ -55,44 +48,51 @@ export class AcpClient {
     );
   }
 
-  /** initialize and session/new, as any client begins. */
-  async handshake(options: { cwd?: string; mcpServers?: readonly McpServerSpec[] } = {}): Promise<RpcAnswer> {
-    await this.request('initialize', { protocolVersion: 1, clientCapabilities: {} });
-    const { cwd = process.cwd(), mcpServers = [] } = options;
+  initialize(): Promise<Answer> {
+    return this.request('initialize', { protocolVersion: 1, clientCapabilities: {} });
+  }
+
+  async newSession({ cwd = process.cwd(), mcpServers = [] }: SessionOptions = {}): Promise<Answer> {
     const answer = await this.request('session/new', { cwd, mcpServers });
-    this.sessionId = answer.result?.['sessionId'];
+    this.sessionId = String(answer.result?.['sessionId']);
     return answer;
   }
 
-  prompt(text: string): Promise<RpcAnswer> {
+  /** initialize and session/new, as any client begins. */
+  async handshake(options: SessionOptions = {}): Promise<Answer> {
+    await this.initialize();
+    return this.newSession(options);
+  }
+
+  prompt(text: string): Promise<Answer> {
     return this.request('session/prompt', { sessionId: this.sessionId, prompt: [{ type: 'text', text }] });
   }
 
-  setMode(modeId: string): Promise<RpcAnswer> {
+  setMode(modeId: string): Promise<Answer> {
     return this.request('session/set_mode', { sessionId: this.sessionId, modeId });
   }
 
-  cancel(): void {
-    this.write({ jsonrpc: '2.0', method: 'session/cancel', params: { sessionId: this.sessionId } });
+  cancel(): Promise<void> {
+    return this.connection.agent.notify('session/cancel', { sessionId: this.sessionId });
   }
 
-  request(method: string, params: object): Promise<RpcAnswer> {
-    const id = `${method}:${++this.lastId}`;
-    return new Promise((resolve) => {
-      this.answers.set(id, resolve);
-      this.write({ jsonrpc: '2.0', id, method, params });
-    });
+  /** Stays open when the agent ends without an answer. */
+  async request(method: string, params: object): Promise<Answer> {
+    try {
+      return { result: await this.connection.agent.request(method, params) };
+    } catch (error) {
+      if (error instanceof RequestError) return { error };
+      if (this.connection.signal.aborted) return new Promise(() => undefined);
+      throw error;
+    }
   }
 
   /** The message text so far. */
   text(): string {
-    return this.updates
-      .filter(({ sessionUpdate }) => sessionUpdate === 'agent_message_chunk')
-      .map((update) => (update['content'] as { text: string }).text)
-      .join('');
+    return textOf(this.updates);
   }
 
-  /** Resolves at the first line received after which `isTrue` holds. Jest's own time limit bounds it. */
+  /** Resolves at the first update received after which `isTrue` holds. Jest's own time limit bounds it. */
   until(isTrue: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
@@ -105,6 +105,7 @@ export class AcpClient {
     });
   }
 
+  /** Past the client, for what no client would send. */
   writeLine(line: string): void {
     this.child.stdin.write(`${line}\n`);
   }
@@ -115,31 +116,16 @@ export class AcpClient {
     return this.exit;
   }
 
-  private write(message: object): void {
-    this.writeLine(JSON.stringify(message));
-  }
-
-  private receive(line: string): void {
-    const message = parse(line);
-    if (!message) this.garbage.push(line);
-    else if (message.method === 'session/update' && message.params?.update) this.updates.push(message.params.update);
-    else if (message.method === 'session/request_permission') this.answerPermission(message.id);
-    else {
-      this.answers.get(message.id)?.(message);
-      this.answers.delete(message.id);
-    }
+  private receive(update: SessionUpdate): void {
+    this.updates.push(update);
     for (const check of this.watchers) check();
-  }
-
-  private answerPermission(id: unknown): void {
-    if (this.permission) this.write({ jsonrpc: '2.0', id, result: { outcome: this.permission } });
   }
 }
 
-function parse(line: string): RpcLine | null {
-  try {
-    return JSON.parse(line) as RpcLine;
-  } catch {
-    return null;
-  }
+/** The message text of these updates. */
+export function textOf(updates: readonly SessionUpdate[]): string {
+  return updates
+    .filter((update) => update.sessionUpdate === 'agent_message_chunk')
+    .map(({ content }) => (content.type === 'text' ? content.text : ''))
+    .join('');
 }
