@@ -1,105 +1,108 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DockerHttpError, type DockerHttp } from './docker-http';
-import { hasImage, pullImage } from './docker-images';
-import { LocalServiceError, type ProgressLog } from './service-error';
+import type { RedisContainer, RedisContainerSpec, RunRedisContainer } from '../local-services/redis';
+import { LocalServiceError, messageOf } from '../local-services/service-error';
+import { settingsFrom } from '../runtime-docker/docker-options';
+import { EngineClient, withinLimit } from '../runtime-docker/engine-client';
+import { isRefusal } from '../runtime-docker/engine-errors';
+import { Images } from '../runtime-docker/images';
+import { findDockerEngine } from './docker-engine';
 
-export interface RedisContainerOptions {
-  readonly engine: DockerHttp;
-  readonly image: string;
-  /** Name of the container; one of that name that is there already is removed first. */
-  readonly name: string;
-  /** On 127.0.0.1 of the engine's machine. */
-  readonly port: number;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Arguments of redis-server. */
-  readonly args: readonly string[];
-  /** Volume for /data; null keeps the data in the container, gone with it. */
-  readonly volume: string | null;
-  readonly log: ProgressLog;
-}
+/** Of one call; a stop waits 5 s before it kills. */
+const CALL_LIMIT_MS = 15_000;
+const STOP_GRACE_SECONDS = 5;
+const REMOVAL_LIMIT_MS = 10_000;
 
-export interface RedisContainer {
-  readonly id: string;
-  /** Stops and removes the container; a volume stays. Bounded by 30 s; idempotent. */
-  remove(): Promise<void>;
+/** Runs Redis on the engine that `env` leads to, if that is one of this machine. */
+export function redisContainers(env: NodeJS.ProcessEnv): RunRedisContainer {
+  return async (spec) => {
+    const found = await findDockerEngine(env);
+    // The port is bound on the engine's machine, and there to loopback only.
+    if (!found.isReachable || !/^(unix|npipe):/.test(found.dockerHost)) return null;
+    spec.log(`no redis-server on this machine: running ${spec.image} in Docker`);
+    return startRedisContainer(found.dockerHost, spec);
+  };
 }
 
 /**
- * Runs redis-server in a container whose port is bound to loopback only. The image is pulled where it is absent.
- * The container is running when this returns; whether Redis answers is for the caller to ask.
+ * Runs redis-server in a container whose port is bound to loopback only. The image is pulled where it is absent. A
+ * container of that name that is there already is removed first.
  * @throws LocalServiceError when the image is not to be had; the engine's error otherwise.
  */
-export async function startRedisContainer(options: RedisContainerOptions): Promise<RedisContainer> {
-  const { engine } = options;
-  await ensureImage(engine, options.image, options.log);
-  await removeContainer(engine, options.name);
-  const created = await engine.call({
-    method: 'POST',
-    path: `/containers/create?name=${encodeURIComponent(options.name)}`,
-    json: {
-      Image: options.image,
-      Cmd: ['redis-server', ...options.args],
-      Labels: options.labels,
-      ExposedPorts: { '6379/tcp': {} },
-      HostConfig: {
-        PortBindings: { '6379/tcp': [{ HostIp: '127.0.0.1', HostPort: String(options.port) }] },
-        Binds: options.volume === null ? [] : [`${options.volume}:/data`],
-      },
-    },
-  });
-  const id = idOf(created);
+export async function startRedisContainer(dockerHost: string, spec: RedisContainerSpec): Promise<RedisContainer> {
+  const engine = new EngineClient(dockerHost, settingsFrom({ dockerHost }));
+  const { name, image, volume } = spec;
   try {
-    await engine.call({ method: 'POST', path: `/containers/${id}/start` });
+    await ensureImage(engine, spec);
+    await removeContainer(engine, name);
+    const container = await withinLimit(`create ${name}`, CALL_LIMIT_MS, () =>
+      engine.docker.createContainer({
+        name,
+        Image: image,
+        Cmd: ['redis-server', ...spec.args],
+        Labels: { ...spec.labels },
+        ExposedPorts: { '6379/tcp': {} },
+        HostConfig: {
+          PortBindings: { '6379/tcp': [{ HostIp: '127.0.0.1', HostPort: String(spec.port) }] },
+          Binds: volume === null ? [] : [`${volume}:/data`],
+        },
+      }),
+    );
+    try {
+      await withinLimit(`start ${name}`, CALL_LIMIT_MS, () => container.start());
+    } catch (error) {
+      await removeContainer(engine, container.id);
+      throw error;
+    }
+    return { remove: () => removeContainer(engine, container.id).finally(() => engine.close()) };
   } catch (error) {
-    await removeContainer(engine, id);
+    engine.close();
     throw error;
   }
-  return { id, remove: () => removeContainer(engine, id) };
 }
 
-async function ensureImage(engine: DockerHttp, image: string, log: ProgressLog): Promise<void> {
-  if (await hasImage(engine, image)) return;
-  log(`pulling the image ${image}`);
-  const words = await pullImage(engine, image);
-  if (words !== null) {
+async function ensureImage(engine: EngineClient, { image, log }: RedisContainerSpec): Promise<void> {
+  try {
+    await new Images(engine).ensure(image, { signal: new AbortController().signal, onProgress: log });
+  } catch (error) {
     throw new LocalServiceError(
-      `the image ${image} is not on this machine and cannot be pulled: ${words}`,
+      `the image ${image} is not on this machine and cannot be pulled: ${messageOf(error)}`,
       'install redis-server, or use a Redis of your own: REDIS_URL=redis://… npm start',
+      error,
     );
   }
 }
 
-async function removeContainer(engine: DockerHttp, idOrName: string): Promise<void> {
-  const id = encodeURIComponent(idOrName);
+/** Idempotent. */
+async function removeContainer(engine: EngineClient, idOrName: string): Promise<void> {
+  const container = engine.docker.getContainer(idOrName);
   try {
     // SIGTERM first: Redis saves what it holds.
-    await engine.call({ method: 'POST', path: `/containers/${id}/stop?t=5`, timeoutMs: 15_000 });
-    await engine.call({ method: 'DELETE', path: `/containers/${id}?force=1`, timeoutMs: 15_000 });
+    await withinLimit(`stop ${idOrName}`, CALL_LIMIT_MS, () => container.stop({ t: STOP_GRACE_SECONDS }));
   } catch (error) {
-    if (!(error instanceof DockerHttpError)) throw error;
-    if (error.status === 404) return;
+    if (isRefusal(error, 404)) return;
+    // 304: it had ended by itself.
+    if (!isRefusal(error, 304)) throw error;
+  }
+  try {
+    await withinLimit(`remove ${idOrName}`, CALL_LIMIT_MS, () => container.remove({ force: true }));
+  } catch (error) {
+    if (isRefusal(error, 404)) return;
     // 409: a removal of the same container is under way.
-    if (error.status !== 409) throw error;
-    await waitUntilAbsent(engine, id);
+    if (!isRefusal(error, 409)) throw error;
+    await waitUntilAbsent(engine, idOrName);
   }
 }
 
-async function waitUntilAbsent(engine: DockerHttp, id: string): Promise<void> {
+async function waitUntilAbsent(engine: EngineClient, id: string): Promise<void> {
   const startedAt = performance.now();
-  while (performance.now() - startedAt < 10_000) {
+  while (performance.now() - startedAt < REMOVAL_LIMIT_MS) {
     try {
-      await engine.call({ path: `/containers/${id}/json` });
+      await engine.read(`inspect ${id}`, () => engine.docker.getContainer(id).inspect());
     } catch (error) {
-      if (error instanceof DockerHttpError && error.status === 404) return;
+      if (isRefusal(error, 404)) return;
       throw error;
     }
     await delay(50);
   }
   throw new Error(`the engine does not finish removing container ${id}`);
-}
-
-function idOf(answer: string): string {
-  const value: unknown = JSON.parse(answer);
-  if (typeof value === 'object' && value !== null && 'Id' in value) return String(value.Id);
-  throw new Error('the engine created a container and gave no id');
 }
