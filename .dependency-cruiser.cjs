@@ -74,9 +74,9 @@ module.exports = {
       comment: 'The product never runs on fakes.',
       from: {
         path: '^(apps|libs|images)/',
-        pathNot: [spec, '^images/testing/'],
+        pathNot: spec,
       },
-      to: { path: '^(images/testing|test)/' },
+      to: { path: '^test/' },
     },
     {
       name: 'simulation-imports-orchestrator-and-fakes-only',

@@ -72,6 +72,7 @@ module.exports = {
         'test/chaos',
         'test/crash/points',
         'test/mutants',
+        'test/odd-agent',
       ).map((path) => `<rootDir>/${path}`),
       testMatch: ['**/*.spec.ts'],
     },

@@ -14,6 +14,7 @@ if (!image) throw new Error('which image? node scripts/smoke-image.mjs IMAGE');
 const built = createRequire(join(projectFolder, 'dist/package.json'));
 const { startPostgres } = built('./libs/local-services/postgres.js');
 const { startRedis } = built('./libs/local-services/redis.js');
+const { redisContainers } = built('./libs/launcher/redis-container.js');
 const { findFreePort } = built('./libs/local-services/free-port.js');
 
 const LIMIT_MS = 90_000;
@@ -38,7 +39,12 @@ async function smoke() {
   chmodSync(folder, 0o755);
   const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), log });
   stops.push(() => postgres.stop());
-  const redis = await startRedis({ dataDir: join(folder, 'redis'), env: process.env, log });
+  const redis = await startRedis({
+    dataDir: join(folder, 'redis'),
+    env: process.env,
+    log,
+    runContainer: redisContainers(process.env),
+  });
   stops.push(() => redis.stop());
   mkdirSync(dataDir, { mode: 0o700 });
   chownSync(dataDir, 1000, 1000);

@@ -92,7 +92,7 @@ async function build(output) {
 
 /** Says at once, not after ten minutes of other tests, that the engine which was asked for is missing. */
 async function requireEngine() {
-  const search = join(projectFolder, 'dist/libs/local-services/docker-engine.js');
+  const search = join(projectFolder, 'dist/libs/launcher/docker-engine.js');
   if (process.env.CREWTAB_REQUIRE_DOCKER !== '1' || !existsSync(search)) return;
   const { findDockerEngine } = createRequire(import.meta.url)(search);
   const engine = await findDockerEngine(process.env);

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { findDockerEngine } from '@crewtab/local-services/docker-engine';
+import { findDockerEngine } from '@crewtab/launcher/docker-engine';
+import { redisContainers } from '@crewtab/launcher/redis-container';
 import { startPostgres } from '@crewtab/local-services/postgres';
 import { startRedis } from '@crewtab/local-services/redis';
 import type { BenchContext } from './bench';
@@ -24,7 +25,12 @@ export async function startServices(log: (line: string) => void): Promise<BenchS
     const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), log });
     stops.push(() => postgres.stop());
     const redisOptions = { dataDir: join(folder, 'redis'), cacheDir: join(crewtabDir, 'redis') };
-    const redis = await startRedis({ ...redisOptions, env: process.env, log });
+    const redis = await startRedis({
+      ...redisOptions,
+      env: process.env,
+      log,
+      runContainer: redisContainers(process.env),
+    });
     stops.push(() => redis.stop());
     const engine = await findDockerEngine(process.env);
     if (!engine.isReachable) log(`no container engine answers (${engine.reason}): what needs one is left out`);

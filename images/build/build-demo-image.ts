@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
@@ -109,10 +109,8 @@ function baseEntries(): Entry[] {
 /** The agent, its sample repository and the team bridge. */
 async function demoFiles(): Promise<TakenFile[]> {
   const { demoAgent, teamBridge } = await compileAgent();
-  const programFolder = dirname(demoAgent);
-  const programs = (await readdir(programFolder)).filter((name) => name.endsWith('.js') && !name.endsWith('.spec.js'));
   return [
-    ...programs.sort().map((name) => ({ path: `/opt/crewtab-demo/${name}`, source: join(programFolder, name) })),
+    { path: DEMO_AGENT_COMMAND[1], source: demoAgent },
     ...(await filesBelow(sampleRepoDir(), '/opt/crewtab-demo/sample-repo')),
     { path: TEAM_BRIDGE_PATH, source: teamBridge },
   ];

@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { bundlePrograms } from './bundle-programs';
 
-/** Where the programs that run inside containers lie, as plain JavaScript. */
+/** Where the programs that run inside containers lie, each in one file that needs only Node. */
 export interface AgentPrograms {
-  /** `node <demoAgent>` is the demo agent; the files beside it belong to it. */
+  /** `node <demoAgent>` is the demo agent; its sample repository lies beside it. */
   readonly demoAgent: string;
-  /** The team bridge, one file. */
   readonly teamBridge: string;
 }
 
 const IMAGES_DIR = join(__dirname, '..');
-const SOURCES = ['demo-agent', 'team-bridge'] as const;
+const ROOT = join(IMAGES_DIR, '..');
+/** Below images/: what decides how the programs come out. package-lock.json stands for their packages. */
+const SOURCES = ['build', 'demo-agent', 'team-bridge'] as const;
 
 /**
- * The compiled programs: those of the build, when this file itself was built, and otherwise (under Jest) compiled on
+ * The compiled programs: those of the build, when this file itself was built, and otherwise (under Jest) bundled on
  * the fly and kept under node_modules/.cache by a digest of their sources. Idempotent and safe in parallel.
  */
 export async function compileAgent(): Promise<AgentPrograms> {
   if (basename(__filename).endsWith('.js')) return programsIn(IMAGES_DIR);
-  const sources = await readSources();
-  const cache = join(IMAGES_DIR, '..', 'node_modules', '.cache', 'crewtab-images');
-  const target = join(cache, digestOf(sources));
-  if (!existsSync(target)) await compileInto(target, sources);
+  const target = join(ROOT, 'node_modules', '.cache', 'crewtab-images', await digestOfSources());
+  if (!existsSync(target)) await bundleInto(target);
   return programsIn(target);
 }
 
@@ -37,9 +37,6 @@ export function sampleRepoDir(): string {
   return found;
 }
 
-/** Path below images/ and text of every source. */
-type Sources = ReadonlyMap<string, string>;
-
 function programsIn(dir: string): AgentPrograms {
   return {
     demoAgent: join(dir, 'demo-agent', 'demo-agent.js'),
@@ -47,45 +44,28 @@ function programsIn(dir: string): AgentPrograms {
   };
 }
 
-async function readSources(): Promise<Sources> {
-  const sources = new Map<string, string>();
+async function digestOfSources(): Promise<string> {
+  const hash = createHash('sha256').update(await readFile(join(ROOT, 'package-lock.json')));
   for (const folder of SOURCES) {
     const names = (await readdir(join(IMAGES_DIR, folder))).filter(
       (name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'),
     );
     for (const name of names.sort())
-      sources.set(join(folder, name), await readFile(join(IMAGES_DIR, folder, name), 'utf8'));
+      hash.update(`${folder}/${name}\0${await readFile(join(IMAGES_DIR, folder, name), 'utf8')}\0`);
   }
-  return sources;
-}
-
-function digestOf(sources: Sources): string {
-  const hash = createHash('sha256');
-  for (const [path, text] of sources) hash.update(`${path}\0${text}\0`);
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Compiles beside the target and renames, so that nobody ever sees half of it. */
-async function compileInto(target: string, sources: Sources): Promise<void> {
-  const { transform } = await import('@swc/core');
+/** Bundles beside the target and renames, so that no reader ever sees half of it. */
+async function bundleInto(target: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   const draft = await mkdtemp(`${target}.`);
-  for (const [path, text] of sources) {
-    const { code } = await transform(text, {
-      filename: path,
-      swcrc: false,
-      module: { type: 'commonjs' },
-      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-    });
-    const file = join(draft, path.replace(/\.ts$/, '.js'));
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, code);
-  }
+  await bundlePrograms(IMAGES_DIR, draft);
   await symlink(sampleRepoDir(), join(draft, 'demo-agent', 'sample-repo'));
   try {
     await rename(draft, target);
   } catch (error) {
-    // Somebody else was faster with the same content.
+    // Another process was faster with the same content.
     if (!existsSync(target)) throw error;
     await rm(draft, { recursive: true });
   }

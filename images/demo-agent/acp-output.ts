@@ -1,5 +1,5 @@
-import type { JsonRpcPeer } from './json-rpc';
-import type { LineWriter } from './lines';
+import { RequestError } from '@agentclientprotocol/sdk';
+import type { AgentContext, RequestPermissionOutcome, SessionUpdate } from '@agentclientprotocol/sdk';
 import type { PlanEntry, ToolChange, ToolStart, TurnOutput } from './turn';
 
 let permissionCount = 0;
@@ -9,8 +9,7 @@ export class AcpOutput implements TurnOutput {
   private isClosed = false;
 
   constructor(
-    private readonly peer: JsonRpcPeer,
-    private readonly writer: LineWriter,
+    private readonly client: AgentContext,
     private readonly sessionId: string,
   ) {}
 
@@ -36,39 +35,42 @@ export class AcpOutput implements TurnOutput {
   }
 
   toolChange(toolCallId: string, { status, text }: ToolChange): Promise<void> {
-    const content = text === undefined ? {} : { content: [{ type: 'content', content: { type: 'text', text } }] };
-    return this.update({ sessionUpdate: 'tool_call_update', toolCallId, status, ...content });
-  }
-
-  unknownUpdate(): Promise<void> {
-    return this.update({ sessionUpdate: 'demo_weather', forecast: 'sunny', degrees: 21 });
-  }
-
-  raw(line: string): Promise<void> {
-    return this.writer.write(`${line}\n`);
+    const update = { sessionUpdate: 'tool_call_update', toolCallId, status } as const;
+    if (text === undefined) return this.update(update);
+    return this.update({ ...update, content: [{ type: 'content', content: { type: 'text', text } }] });
   }
 
   async askPermission(question: string): Promise<string> {
-    const answer = await this.peer.request(`permission-${++permissionCount}`, 'session/request_permission', {
-      sessionId: this.sessionId,
-      toolCall: {
-        toolCallId: `permission-tool-${permissionCount}`,
-        title: question,
-        kind: 'execute',
-        status: 'pending',
-      },
-      options: [
-        { optionId: 'allow', name: 'Allow', kind: 'allow_once' },
-        { optionId: 'reject', name: 'Reject', kind: 'reject_once' },
-      ],
-    });
-    const { outcome } = (answer ?? {}) as { outcome?: { outcome?: unknown; optionId?: unknown } };
-    if (outcome?.outcome !== 'selected')
-      return outcome?.outcome === 'cancelled' ? 'cancelled' : 'answered with an error';
+    const outcome = await this.requestPermission(question);
+    if (outcome === null) return 'answered with an error';
+    if (outcome.outcome === 'cancelled') return 'cancelled';
     return outcome.optionId === 'allow' ? 'allowed' : 'denied';
   }
 
-  private async update(update: object): Promise<void> {
-    if (!this.isClosed) await this.peer.notify('session/update', { sessionId: this.sessionId, update });
+  /** Null: the client answered with an error. */
+  private async requestPermission(question: string): Promise<RequestPermissionOutcome | null> {
+    try {
+      const { outcome } = await this.client.request('session/request_permission', {
+        sessionId: this.sessionId,
+        toolCall: {
+          toolCallId: `permission-tool-${++permissionCount}`,
+          title: question,
+          kind: 'execute',
+          status: 'pending',
+        },
+        options: [
+          { optionId: 'allow', name: 'Allow', kind: 'allow_once' },
+          { optionId: 'reject', name: 'Reject', kind: 'reject_once' },
+        ],
+      });
+      return outcome;
+    } catch (error) {
+      if (error instanceof RequestError) return null;
+      throw error;
+    }
+  }
+
+  private async update(update: SessionUpdate): Promise<void> {
+    if (!this.isClosed) await this.client.notify('session/update', { sessionId: this.sessionId, update });
   }
 }

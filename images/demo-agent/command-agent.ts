@@ -1,7 +1,8 @@
-import { LineWriter, readLines } from './lines';
+import { text } from 'node:stream/consumers';
 import { perform } from './perform';
 import { recordPrompt } from './record-prompt';
 import type { Settings } from './settings';
+import { StdioWriter } from './stdio';
 import type { PlanEntry, ToolChange, ToolStart, TurnEnd, TurnOutput } from './turn';
 import { Turn } from './turn';
 
@@ -10,7 +11,7 @@ import { Turn } from './turn';
  * on stderr; exit code 0 for a turn that ended well and 1 for every other end.
  */
 export async function runCommandAgent(settings: Settings): Promise<void> {
-  const prompt = await readAll();
+  const prompt = await text(process.stdin);
   recordPrompt(settings, { protocol: 'command', requestId: null, text: prompt });
   const output = new CommandOutput();
   const workspace = process.cwd();
@@ -28,8 +29,8 @@ export async function runCommandAgent(settings: Settings): Promise<void> {
 }
 
 class CommandOutput implements TurnOutput {
-  private readonly stdout = new LineWriter(process.stdout);
-  private readonly stderr = new LineWriter(process.stderr);
+  private readonly stdout = new StdioWriter(process.stdout);
+  private readonly stderr = new StdioWriter(process.stderr);
   private hasOpenLine = false;
 
   async text(text: string): Promise<void> {
@@ -53,16 +54,8 @@ class CommandOutput implements TurnOutput {
     return this.stderr.write(`${id}: ${status} ${text}\n`);
   }
 
-  unknownUpdate(): Promise<void> {
-    return this.stderr.write('unknown update\n');
-  }
-
-  raw(line: string): Promise<void> {
-    return this.stdout.write(`${line}\n`);
-  }
-
   askPermission(): Promise<string> {
-    return Promise.resolve('denied: nobody can be asked under the command protocol');
+    return Promise.resolve('denied: the command protocol has no way to ask');
   }
 
   async finish(end: TurnEnd): Promise<void> {
@@ -73,15 +66,4 @@ class CommandOutput implements TurnOutput {
 
 function isSuccess(end: TurnEnd): boolean {
   return 'reason' in end && end.reason === 'end_turn';
-}
-
-function readAll(): Promise<string> {
-  const lines: string[] = [];
-  return new Promise((resolve) => {
-    readLines(
-      process.stdin,
-      (line) => lines.push(line),
-      (rest) => resolve([...lines, rest].join('\n')),
-    );
-  });
 }

@@ -41,8 +41,6 @@ export const DIRECTIVES: Readonly<Record<string, Directive>> = {
   line: { pattern: /^(\d+(?:B|KB|MB)?)$/i, act: (turn, [, size = '0']) => turn.say(patternText(parseBytes(size))) },
   flood: { pattern: /^(\d+(?:B|KB|MB)?)$/i, act: (turn, [, size = '0']) => flood(turn, parseBytes(size)) },
   stderr: { pattern: TEXT, act: (_turn, [, text]) => writeStderr(unescape(text)) },
-  garbage: { pattern: TEXT, act: (turn, [, text = '']) => turn.output.raw(text) },
-  'unknown-update': { pattern: NOTHING, act: (turn) => turn.output.unknownUpdate() },
   permission: { pattern: TEXT, act: askPermission },
   refuse: { pattern: NOTHING, end: () => ({ reason: 'refusal' }) },
   'max-tokens': { pattern: NOTHING, end: () => ({ reason: 'max_tokens' }) },

@@ -1,7 +1,7 @@
+import { AcpClient, textOf } from '../../test/support/acp-client';
+import { startTeamServer } from '../../test/support/team-server';
+import type { TeamServer } from '../../test/support/team-server';
 import { compileAgent } from '../build/compile-agent';
-import { startTeamServer } from '../testing/team-server';
-import type { TeamServer } from '../testing/team-server';
-import { AcpClient } from '../testing/acp-client';
 
 // Real processes on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -21,8 +21,7 @@ describe('report', () => {
   /** The text after the last tool call: what becomes the run's result. */
   function finalText({ updates }: AcpClient): string {
     const lastTool = updates.findLastIndex(({ sessionUpdate }) => sessionUpdate.startsWith('tool_call'));
-    const after = updates.slice(lastTool + 1).filter(({ sessionUpdate }) => sessionUpdate === 'agent_message_chunk');
-    return after.map(({ content }) => (content as { text: string }).text).join('');
+    return textOf(updates.slice(lastTool + 1));
   }
 
   async function reportWith(team: TeamServer | null): Promise<AcpClient> {

@@ -29,9 +29,6 @@ export interface TurnOutput {
   plan(entries: readonly PlanEntry[]): Promise<void>;
   toolStart(id: string, tool: ToolStart): Promise<void>;
   toolChange(id: string, change: ToolChange): Promise<void>;
-  unknownUpdate(): Promise<void>;
-  /** One line of stdout, as it is. */
-  raw(line: string): Promise<void>;
   /** @returns what was answered, in words, e.g. `allowed (allow_once)`. */
   askPermission(question: string): Promise<string>;
 }

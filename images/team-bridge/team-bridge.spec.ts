@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { AcpClient } from '../../test/support/acp-client';
+import type { TeamServer } from '../../test/support/team-server';
+import { startTeamServer } from '../../test/support/team-server';
 import { compileAgent } from '../build/compile-agent';
-import { McpClient } from '../demo-agent/mcp-client';
-import { AcpClient } from '../testing/acp-client';
-import type { TeamServer } from '../testing/team-server';
-import { startTeamServer } from '../testing/team-server';
+import { callTool, connectMcp } from '../demo-agent/team-tools';
 
 // Real processes on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -11,20 +12,20 @@ jest.setTimeout(30_000);
 /** The bridge as a child process between a real MCP client and a real unix socket. */
 describe('team bridge', () => {
   let server: TeamServer;
-  let client: McpClient | null = null;
+  let client: Client | null = null;
 
   beforeEach(async () => {
     server = await startTeamServer();
   });
 
   afterEach(async () => {
-    client?.stop();
+    await client?.close();
     client = null;
     await server.close();
   });
 
-  async function connect(): Promise<McpClient> {
-    client = await McpClient.start(await server.mcpServer('lead'));
+  async function connect(): Promise<Client> {
+    client = await connectMcp(await server.mcpServer('lead'));
     return client;
   }
 
@@ -32,14 +33,15 @@ describe('team bridge', () => {
 
   it('lists its tools without the socket', async () => {
     await server.goDown();
-    expect(await (await connect()).listTools()).toEqual(['list_teammates', 'delegate']);
+    const { tools } = await (await connect()).listTools();
+    expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate']);
   });
 
   it('forwards calls with the name of its agent and returns the text', async () => {
     server.answer = ({ tool }) => ({ text: `${tool} is answered` });
     const bridge = await connect();
-    expect(await bridge.callTool('list_teammates', {})).toBe('list_teammates is answered');
-    expect(await bridge.callTool('delegate', { agent: 'anna', task: 'dig' })).toBe('delegate is answered');
+    expect(await callTool(bridge, 'list_teammates', {})).toBe('list_teammates is answered');
+    expect(await callTool(bridge, 'delegate', { agent: 'anna', task: 'dig' })).toBe('delegate is answered');
     expect(server.calls).toEqual([
       {
         id: expect.stringMatching(/^lead-[0-9a-f]{16}-1$/) as string,
@@ -58,24 +60,24 @@ describe('team bridge', () => {
 
   it('reports an error as the result of the tool', async () => {
     server.answer = () => ({ error: 'anna has crashed' });
-    await expect((await connect()).callTool('delegate', { agent: 'anna', task: 'dig' })).rejects.toThrow(
+    await expect(callTool(await connect(), 'delegate', { agent: 'anna', task: 'dig' })).rejects.toThrow(
       'anna has crashed',
     );
   });
 
   it('refuses incomplete arguments and unknown tools by itself', async () => {
     const bridge = await connect();
-    await expect(bridge.callTool('delegate', { agent: 'anna' })).rejects.toThrow('missing, or not a text: task');
-    await expect(bridge.callTool('dig', {})).rejects.toThrow('there is no tool dig');
+    await expect(callTool(bridge, 'delegate', { agent: 'anna' })).rejects.toThrow('missing, or not a text: task');
+    await expect(callTool(bridge, 'dig', {})).rejects.toThrow('there is no tool dig');
     expect(server.calls).toEqual([]);
   });
 
   it('sends unanswered calls again with the same ids after an outage, and only those', async () => {
     const bridge = await connect();
-    await bridge.callTool('list_teammates', {});
+    await callTool(bridge, 'list_teammates', {});
     server.answer = () => null;
-    const first = bridge.callTool('delegate', { agent: 'anna', task: 'dig' });
-    const second = bridge.callTool('delegate', { agent: 'ben', task: 'carry' });
+    const first = callTool(bridge, 'delegate', { agent: 'anna', task: 'dig' });
+    const second = callTool(bridge, 'delegate', { agent: 'ben', task: 'carry' });
     await server.untilCalls(3);
     const ids = idsOf(server).slice(1);
 
@@ -90,9 +92,9 @@ describe('team bridge', () => {
   it('waits for a socket that is not there yet', async () => {
     await server.goDown();
     const bridge = await connect();
-    const call = bridge.callTool('list_teammates', {});
+    const call = callTool(bridge, 'list_teammates', {});
     // Answered from the bridge itself while the call is waiting.
-    expect(await bridge.listTools()).toHaveLength(2);
+    expect((await bridge.listTools()).tools).toHaveLength(2);
     await server.listen();
     expect(await call).toBe('done');
     expect(server.calls).toHaveLength(1);
@@ -100,7 +102,7 @@ describe('team bridge', () => {
 
   it('survives worker after worker that dies with the call in hand', async () => {
     server.answer = () => null;
-    const call = (await connect()).callTool('delegate', { agent: 'anna', task: 'dig' });
+    const call = callTool(await connect(), 'delegate', { agent: 'anna', task: 'dig' });
     for (let death = 1; death <= 3; death++) {
       await server.untilCalls(death);
       await server.goDown();
@@ -113,16 +115,34 @@ describe('team bridge', () => {
     expect(new Set(idsOf(server)).size).toBe(1);
   });
 
+  it('sends a call that its client has cancelled to no other worker', async () => {
+    const bridge = await connect();
+    server.answer = () => null;
+    const cancel = new AbortController();
+    const task = { name: 'delegate', arguments: { agent: 'anna', task: 'dig' } };
+    const call = bridge.callTool(task, undefined, { signal: cancel.signal });
+    await server.untilCalls(1);
+    cancel.abort();
+    await expect(call).rejects.toThrow();
+    await bridge.ping(); // The bridge has read what came before.
+
+    await server.goDown();
+    server.answer = () => ({ text: 'done' });
+    await server.listen();
+    expect(await callTool(bridge, 'list_teammates', {})).toBe('done');
+    expect(server.calls.map(({ tool }) => tool)).toEqual(['delegate', 'list_teammates']);
+  });
+
   it('carries tasks and answers of several MB, and any character', async () => {
     const text = `\u2028"ä\n${'x'.repeat(4 * 1024 * 1024)}`;
     server.answer = (call) => ({ text: String(call.arguments['task']) });
-    expect((await (await connect()).callTool('delegate', { agent: 'anna', task: text })) === text).toBe(true);
+    expect((await callTool(await connect(), 'delegate', { agent: 'anna', task: text })) === text).toBe(true);
   });
 
   it('refuses a call that no worker would take', async () => {
     const bridge = await connect();
     const task = 'x'.repeat(16 * 1024 * 1024);
-    await expect(bridge.callTool('delegate', { agent: 'anna', task })).rejects.toThrow(/too long.*shared workspace/);
+    await expect(callTool(bridge, 'delegate', { agent: 'anna', task })).rejects.toThrow(/too long.*shared workspace/);
     expect(server.calls).toEqual([]);
   });
 

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { buildRootfsTar, DEMO_AGENT_COMMAND, DEMO_IMAGE_NAME } from '../../images/build/build-demo-image';
 import { compileAgent } from '../../images/build/compile-agent';
-import { dockerHttp } from '../local-services/docker-engine';
-import { hasImage, importImage } from '../local-services/docker-images';
-import { LocalServiceError } from '../local-services/service-error';
+import { LocalServiceError, type ProgressLog } from '../local-services/service-error';
+import { DockerRuntime } from '../runtime-docker/docker-runtime';
 import type { DemoAgentProgram } from './demo';
 import type { Terminal } from './terminal';
 
@@ -26,16 +25,25 @@ export async function demoImage(
   env: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<DemoAgentProgram> {
-  const engine = dockerHttp(dockerHost, env);
   const command = [...DEMO_AGENT_COMMAND];
   if (process.platform !== 'linux') return { image: await buildFromDockerfile(dockerHost, env, terminal), command };
-  const made = await buildRootfsTar();
-  const { reference, changes } = made;
-  if (!(await hasImage(engine, reference))) {
-    terminal.step(`making the demo image ${reference} from this machine's Node (about 100 MB, no registry needed)`);
-    await importImage(engine, made.openTar(), reference, changes);
+  return { image: await importDemoImage(dockerHost, (line) => terminal.step(line)), command };
+}
+
+/** Puts an image of this machine's own Node on the engine that does not have it already. @returns its reference. */
+export async function importDemoImage(dockerHost: string, log: ProgressLog): Promise<string> {
+  const image = await buildRootfsTar();
+  const { reference, changes } = image;
+  const runtime = new DockerRuntime({ dockerHost });
+  try {
+    if (!(await runtime.hasImage(reference))) {
+      log(`making the demo image ${reference} from this machine's Node (about 100 MB, no registry needed)`);
+      await runtime.importImage(image.openTar(), reference, changes);
+    }
+    return reference;
+  } finally {
+    await runtime.close();
   }
-  return { image: reference, command };
 }
 
 async function buildFromDockerfile(dockerHost: string, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<string> {

@@ -1,11 +1,12 @@
 import { join, resolve } from 'node:path';
 import { prepareDataFolder } from '../local-services/data-folder';
-import { findDockerEngine, type DockerEngine } from '../local-services/docker-engine';
 import { requireFreePort } from '../local-services/free-port';
 import { startPostgres } from '../local-services/postgres';
 import { startRedis } from '../local-services/redis';
 import { LocalServiceError } from '../local-services/service-error';
 import { AppProcess } from './app-process';
+import { findDockerEngine, type DockerEngine } from './docker-engine';
+import { redisContainers } from './redis-container';
 import { keptSecret, makeApiKey, makeEncryptionKey } from './secrets';
 import type { Terminal } from './terminal';
 
@@ -115,7 +116,8 @@ async function startServices(
   let redisUrl = env['REDIS_URL'];
   if (!redisUrl) {
     terminal.step('starting Redis (set REDIS_URL for your own)');
-    redisUrl = (await started.add('Redis', startRedis({ dataDir: join(dataDir, 'redis'), env, log }))).url;
+    const options = { dataDir: join(dataDir, 'redis'), env, log, runContainer: redisContainers(env) };
+    redisUrl = (await started.add('Redis', startRedis(options))).url;
   }
   return [databaseUrl, redisUrl];
 }

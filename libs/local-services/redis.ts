@@ -2,10 +2,8 @@ import { randomBytes, createHash } from 'node:crypto';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { claimFolder, type FolderClaim } from './data-folder';
-import { dockerHttp, findDockerEngine } from './docker-engine';
 import { findFreePort } from './free-port';
 import { SupervisedServer, stopLeftover, type StopPlan } from './supervised-server';
-import { startRedisContainer } from './redis-container';
 import { pingRedis } from './redis-ping';
 import type { RedisProgram } from './redis-download';
 import { findRedisProgram } from './redis-program';
@@ -16,7 +14,7 @@ export interface RedisOptions {
   /** Everything of this Redis lies here: data, password (in redis.conf, 0600), log, a downloaded server. */
   readonly dataDir: string;
   readonly log: ProgressLog;
-  /** The process's environment: PATH and where Docker is. */
+  /** The process's environment: its PATH. */
   readonly env: NodeJS.ProcessEnv;
   /** Without it: the port of the last start if that is free, otherwise any free one. */
   readonly port?: number;
@@ -26,7 +24,30 @@ export interface RedisOptions {
   readonly cacheDir?: string;
   /** For the container, where there is no server on this machine; default redis:7-alpine. */
   readonly image?: string;
+  /** Where there is no server on this machine. Answers null where there is no engine on it either. */
+  readonly runContainer: RunRedisContainer;
 }
+
+export interface RedisContainerSpec {
+  readonly image: string;
+  readonly name: string;
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Arguments of redis-server. */
+  readonly args: readonly string[];
+  /** Volume for /data; null keeps the data in the container, gone with it. */
+  readonly volume: string | null;
+  readonly log: ProgressLog;
+}
+
+/** A container that runs; whether Redis answers in it is not said. */
+export interface RedisContainer {
+  /** Stops and removes the container; a volume stays. Bounded; idempotent. */
+  remove(): Promise<void>;
+}
+
+export type RunRedisContainer = (spec: RedisContainerSpec) => Promise<RedisContainer | null>;
 
 export interface LocalRedis {
   readonly url: string;
@@ -175,24 +196,14 @@ async function movedAside(words: string, options: RedisOptions): Promise<boolean
 }
 
 async function startInContainer(options: RedisOptions, password: string, claim: FolderClaim): Promise<LocalRedis> {
-  const engine = await findDockerEngine(options.env);
-  if (!engine.isReachable || !/^(unix|npipe):/.test(engine.dockerHost)) {
-    throw new LocalServiceError(
-      'there is no redis-server on this machine',
-      `${installHint()}, or use one of your own: REDIS_URL=redis://… npm start`,
-    );
-  }
-  const image = options.image ?? REDIS_IMAGE;
-  options.log(`no redis-server on this machine: running ${image} in Docker`);
   const port = options.port ?? (await findFreePort(await lastPort(join(options.dataDir, 'port'))));
   const name = `crewtab-redis-${createHash('sha256').update(options.dataDir).digest('hex').slice(0, 12)}`;
   const isDurable = options.isDurable ?? true;
   // Whatever the image's working directory is, the data belongs where the volume is.
   const place = isDurable ? [['dir', '/data']] : [];
   const settings = [...redisSettings(isDurable), ...place, ['requirepass', password]];
-  const container = await startRedisContainer({
-    engine: dockerHttp(engine.dockerHost, options.env),
-    image,
+  const container = await options.runContainer({
+    image: options.image ?? REDIS_IMAGE,
     name,
     port,
     labels: { 'crewtab.service': 'redis' },
@@ -200,6 +211,12 @@ async function startInContainer(options: RedisOptions, password: string, claim: 
     volume: isDurable ? name : null,
     log: options.log,
   });
+  if (container === null) {
+    throw new LocalServiceError(
+      'there is no redis-server on this machine',
+      `${installHint()}, or use one of your own: REDIS_URL=redis://… npm start`,
+    );
+  }
   if (!(await waitUntil(async () => (await pingRedis(port, password)) === 'ready', READY_TIMEOUT_MS))) {
     await container.remove();
     throw new LocalServiceError(

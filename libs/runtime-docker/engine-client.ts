@@ -97,8 +97,9 @@ type Connection = Docker.DockerOptions & { protocol?: 'https' | 'http' | 'ssh' }
  */
 export function connectionTo(dockerHost: string | null): Connection {
   if (dockerHost === null || dockerHost === '') return {};
-  if (dockerHost.startsWith('unix://') || dockerHost.startsWith('/')) {
-    return { socketPath: dockerHost.replace(/^unix:\/\//, ''), ...WITHOUT_HOST };
+  // A pipe is Windows' kind of socket.
+  if (/^(unix:\/\/|npipe:\/\/|\/)/.test(dockerHost)) {
+    return { socketPath: dockerHost.replace(/^(unix|npipe):\/\//, ''), ...WITHOUT_HOST };
   }
   const { protocol, hostname, port, username } = new URL(
     dockerHost.includes('//') ? dockerHost : `tcp://${dockerHost}`,

@@ -7,6 +7,9 @@ import { runQuietly } from './run-command.mjs';
 
 /** The simulator and the fakes under it run compiled, for their speed; they are left out where there are no tests, as in the image. */
 const SOURCES = ['apps', 'libs', 'images', 'bench', 'test/fakes', 'test/simulation'];
+/** Programs that run inside containers, each of them one file with its packages. */
+const BUNDLED = ['images/demo-agent/**', 'images/team-bridge/**'];
+const BUNDLER = 'dist/images/build/bundle-programs.js';
 const BUILD_STAMP = 'dist/.crewtab-build';
 const SCHEMA = 'prisma/schema.prisma';
 const CLIENT = 'libs/store-prisma/generated';
@@ -27,7 +30,9 @@ export async function ensureBuilt({ log }) {
   log('Building');
   const swc = locate('@swc/cli/package.json', 'bin/swc.js');
   const folders = SOURCES.filter((folder) => existsSync(join(projectFolder, folder)));
-  await node([swc, ...folders, '--out-dir', 'dist', '--ignore', 'apps/web/**', '--quiet'], 'The build', { log });
+  const ignored = ['apps/web/**', ...BUNDLED].flatMap((pattern) => ['--ignore', pattern]);
+  await node([swc, ...folders, '--out-dir', 'dist', ...ignored, '--quiet'], 'The build', { log });
+  await node([BUNDLER], 'Bundling the programs of the images', { log });
   writeFileSync(join(projectFolder, BUILD_STAMP), wanted);
   log(`Built in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 }

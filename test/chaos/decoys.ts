@@ -1,4 +1,4 @@
-import type { DockerHttp } from '@crewtab/local-services/docker-http';
+import type { DockerHttp } from '../support/docker-http';
 
 export interface Decoy {
   readonly kind: 'container' | 'network' | 'volume';

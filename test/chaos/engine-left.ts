@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DockerHttp } from '@crewtab/local-services/docker-http';
+import type { DockerHttp } from '../support/docker-http';
 
 interface Thing {
   readonly name: string;

@@ -1,11 +1,12 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { importDemoImage } from '@crewtab/launcher/demo-program';
 import { findFreePort } from '@crewtab/local-services/free-port';
 import { EvidenceFolder } from './evidence-folder';
 import { FaultLog } from './fault-log';
 import { FaultyLink } from './faulty-link';
 import { Fleet, memberNames, type MemberLinks } from './fleet';
-import { loadDemoImage, openDockerPlace, type DockerPlace } from './places/docker-place';
+import { openDockerPlace, type DockerPlace } from './places/docker-place';
 import { PostgresPlace } from './places/postgres-place';
 import { RedisPlace } from './places/redis-place';
 import { guardOfThisMachine } from '../support/guard-folder';
@@ -51,7 +52,7 @@ export async function prepareGround(
     throw new Error('the build has no guard, without which an engine that ends loses output: install a C compiler');
   }
   log('loading the demo image');
-  const image = await loadDemoImage(docker.http);
+  const image = await importDemoImage(docker.dockerHost, () => undefined);
   const clock = ShiftedClock.find(folder);
   if (clock === null) log('libfaketime is not installed: the fault of a shifted clock is left out');
   const dataDir = join(folder, 'data');

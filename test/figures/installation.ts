@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { importDemoImage } from '@crewtab/launcher/demo-program';
 import { findFreePort } from '@crewtab/local-services/free-port';
 import { Pool, type QueryResultRow } from 'pg';
-import { loadDemoImage, openDockerPlace, type DockerPlace } from '../chaos/places/docker-place';
+import { openDockerPlace, type DockerPlace } from '../chaos/places/docker-place';
 import { PostgresPlace } from '../chaos/places/postgres-place';
 import { RedisPlace } from '../chaos/places/redis-place';
 import { Shutdown } from '../chaos/shutdown';
@@ -56,7 +57,7 @@ export class Installation {
     const pool = new Pool({ connectionString: postgres.url, max: 4 });
     pool.on('error', () => undefined);
     shutdown.add('the connections', () => pool.end());
-    const image = await loadDemoImage(docker.http);
+    const image = await importDemoImage(docker.dockerHost, () => undefined);
     const env = options.workerEnv ?? {};
     const made = new Installation(image, docker, redis, postgres, pool, dataDir, env);
     shutdown.add('the processes', () => made.stopProcesses());

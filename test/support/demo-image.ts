@@ -1,6 +1,5 @@
-import { hasImage, importImage } from '@crewtab/local-services/docker-images';
-import { buildRootfsTar } from '../../images/build/build-demo-image';
-import { dockerEngine } from './docker';
+import { importDemoImage } from '@crewtab/launcher/demo-program';
+import { dockerHost } from './docker';
 import { oncePerRun } from './once-per-run';
 
 /**
@@ -8,12 +7,5 @@ import { oncePerRun } from './once-per-run';
  * engine has the same content already. It stays for the next run.
  */
 export function demoImage(): Promise<string> {
-  return oncePerRun('demo-image', async () => {
-    const image = await buildRootfsTar();
-    const engine = dockerEngine();
-    if (!(await hasImage(engine, image.reference))) {
-      await importImage(engine, image.openTar(), image.reference, image.changes);
-    }
-    return image.reference;
-  });
+  return oncePerRun('demo-image', () => importDemoImage(dockerHost(), () => undefined));
 }

@@ -1,5 +1,4 @@
-import { dockerHttp } from '@crewtab/local-services/docker-engine';
-import type { DockerHttp } from '@crewtab/local-services/docker-http';
+import { dockerHttp, type DockerHttp } from './docker-http';
 import { containersWithLabel } from './docker-leftovers';
 
 /**
@@ -14,7 +13,7 @@ export function dockerHost(): string {
 
 /** A connection to it, for what the tests look up and make themselves. */
 export function dockerEngine(): DockerHttp {
-  return dockerHttp(dockerHost(), process.env);
+  return dockerHttp(dockerHost());
 }
 
 export function hasDocker(): boolean {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { findDockerEngine } from '../../libs/local-services/docker-engine';
+// Jest maps no names for a set-up.
+import './typescript-hook.cjs';
+import { findDockerEngine } from '../../libs/launcher/docker-engine';
 import { LocalServiceError } from '../../libs/local-services/service-error';
 import { startTestServices, type TestServices } from './test-services';
 

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { hasImage, pullImage } from '@crewtab/local-services/docker-images';
 import { findFreePort } from '@crewtab/local-services/free-port';
-import { startRedisContainer } from '@crewtab/local-services/redis-container';
+import { startRedisContainer } from '@crewtab/launcher/redis-container';
 import { pingRedis } from '@crewtab/local-services/redis-ping';
-import { dockerEngine, dockerHost, hasDocker } from './docker';
+import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
+import { EngineClient } from '@crewtab/runtime-docker/engine-client';
+import { Images } from '@crewtab/runtime-docker/images';
+import { dockerHost, hasDocker } from './docker';
 import { TEST_RUN_LABEL } from './docker-leftovers';
 import { oncePerRun } from './once-per-run';
 import { startOwnRedis } from './own-servers';
@@ -28,8 +30,7 @@ export async function startE2eRedis(): Promise<E2eRedis> {
   const image = await testRedisImage();
   const port = await findFreePort();
   const password = randomBytes(18).toString('base64url');
-  const container = await startRedisContainer({
-    engine: dockerEngine(),
+  const container = await startRedisContainer(dockerHost(), {
     image,
     name: `crewtab-test-redis-${randomBytes(6).toString('hex')}`,
     port,
@@ -58,12 +59,17 @@ async function startWithoutEngine(): Promise<E2eRedis> {
 }
 
 async function chooseImage(): Promise<string> {
-  const engine = dockerEngine();
+  const engine = new EngineClient(dockerHost(), settingsFrom({ dockerHost: dockerHost() }));
+  const images = new Images(engine);
   const named = process.env.CREWTAB_TEST_REDIS_IMAGE ?? '';
   const image = named === '' ? 'redis:7-alpine' : named;
-  if (await hasImage(engine, image)) return image;
-  const why = await pullImage(engine, image);
-  if (why === null) return image;
-  if (named !== '') throw new Error(`CREWTAB_TEST_REDIS_IMAGE=${named} cannot be pulled: ${why}`);
-  return makeRedisImage(engine);
+  try {
+    await images.ensure(image, { signal: new AbortController().signal, onProgress: () => undefined });
+    return image;
+  } catch (error) {
+    if (named !== '') throw new Error(`CREWTAB_TEST_REDIS_IMAGE=${named} cannot be pulled`, { cause: error });
+    return await makeRedisImage(images);
+  } finally {
+    engine.close();
+  }
 }

@@ -7,10 +7,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { pack, type Pack } from 'tar-stream';
-import { hasImage, importImage } from '@crewtab/local-services/docker-images';
-import type { DockerHttp } from '@crewtab/local-services/docker-http';
 import type { RedisProgram } from '@crewtab/local-services/redis-download';
 import { findRedisProgram } from '@crewtab/local-services/redis-program';
+import type { Images } from '@crewtab/runtime-docker/images';
 import { REDIS_CACHE } from './test-services';
 
 const run = promisify(execFile);
@@ -21,15 +20,15 @@ const LIBRARY_FOLDER = '/usr/lib/redis';
  * is done where the engine has the same content already.
  * @returns the image's reference.
  */
-export async function makeRedisImage(engine: DockerHttp): Promise<string> {
+export async function makeRedisImage(images: Images): Promise<string> {
   const program = await findRedisProgram(REDIS_CACHE, process.env, () => undefined);
   if (program === null) throw new Error('no redis-server on this machine to make an image of');
   const files = await filesOf(program);
   const digest = createHash('sha256').update(files.map(({ path }) => path).join());
   for (const { source } of files) digest.update(await readFile(source));
   const image = `crewtab/test-redis:${digest.digest('hex').slice(0, 12)}`;
-  if (!(await hasImage(engine, image))) {
-    await importImage(engine, writeTar(files), image, [
+  if ((await images.find(image)) === null) {
+    await images.import(writeTar(files), image, [
       `ENV LD_LIBRARY_PATH=${LIBRARY_FOLDER}`,
       'WORKDIR /data',
       'CMD ["redis-server"]',

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { redisContainers } from '../../libs/launcher/redis-container';
 import { startPostgres, type LocalPostgres } from '../../libs/local-services/postgres';
 import { startRedis, type LocalRedis } from '../../libs/local-services/redis';
 
@@ -70,6 +71,7 @@ export function startTestRedisServer(folder: string, port?: number): Promise<Loc
     cacheDir: REDIS_CACHE,
     isDurable: false,
     env: process.env,
+    runContainer: redisContainers(process.env),
     log: quiet,
     ...(port === undefined ? {} : { port }),
   });

@@ -1,4 +1,4 @@
-import { DockerHttpError } from '@crewtab/local-services/docker-http';
+import { DockerHttpError } from '../../support/docker-http';
 import type { PlannedFault } from '../plan';
 import type { Battlefield } from './battlefield';
 

@@ -1,12 +1,10 @@
 import { access, appendFile, chmod, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { dockerHttp, findDockerEngine, pingDockerEngine } from '@crewtab/local-services/docker-engine';
-import type { DockerHttp } from '@crewtab/local-services/docker-http';
-import { hasImage, importImage } from '@crewtab/local-services/docker-images';
+import { findDockerEngine, pingDockerEngine } from '@crewtab/launcher/docker-engine';
 import { findOnPath } from '@crewtab/local-services/find-on-path';
 import { SupervisedServer, type StopPlan } from '@crewtab/local-services/supervised-server';
-import { buildRootfsTar } from '../../../images/build/build-demo-image';
+import { dockerHttp, type DockerHttp } from '../../support/docker-http';
 import { eventually } from '../../support/wait-for';
 import { runProgram } from './run-program';
 import { standStill } from './stand-still';
@@ -43,15 +41,6 @@ export async function openDockerPlace(folder: string, logFile: string): Promise<
   return why === null ? OwnEngine.start(join(folder, 'docker'), logFile) : givenEngine(why);
 }
 
-/** The demo agent's image on that engine. @returns its reference. */
-export async function loadDemoImage(engine: DockerHttp): Promise<string> {
-  const image = await buildRootfsTar();
-  if (!(await hasImage(engine, image.reference))) {
-    await importImage(engine, image.openTar(), image.reference, image.changes);
-  }
-  return image.reference;
-}
-
 async function whyNotOwn(): Promise<string | null> {
   if (process.platform !== 'linux') return 'an engine of its own needs Linux';
   if (process.getuid?.() !== 0) return 'an engine of its own needs root';
@@ -68,7 +57,7 @@ async function givenEngine(why: string): Promise<DockerPlace> {
   const refuse = (): Promise<void> => Promise.reject(new Error(why));
   return {
     dockerHost: found.dockerHost,
-    http: dockerHttp(found.dockerHost, process.env),
+    http: dockerHttp(found.dockerHost),
     whyGiven: why,
     kill: refuse,
     shutDown: refuse,
@@ -92,7 +81,7 @@ class OwnEngine implements DockerPlace {
     private readonly logFile: string,
   ) {
     this.dockerHost = `unix://${folder}/docker.sock`;
-    this.http = dockerHttp(this.dockerHost, {});
+    this.http = dockerHttp(this.dockerHost);
   }
 
   static async start(folder: string, logFile: string): Promise<OwnEngine> {
@@ -150,7 +139,7 @@ class OwnEngine implements DockerPlace {
     });
     this.server = server;
     const isDecided = async (): Promise<boolean> =>
-      server.hasExited || (await pingDockerEngine(this.dockerHost, {})) === null;
+      server.hasExited || (await pingDockerEngine(this.dockerHost)) === null;
     const isInTime = await eventually(isDecided, { timeoutMs: READY_TIMEOUT_MS, intervalMs: 100 }).then(
       () => true,
       () => false,

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { dockerHttp, pingDockerEngine } from '@crewtab/local-services/docker-engine';
-import { importImage } from '@crewtab/local-services/docker-images';
-import { buildRootfsTar } from '../../../images/build/build-demo-image';
+import { importDemoImage } from '@crewtab/launcher/demo-program';
+import { pingDockerEngine } from '@crewtab/launcher/docker-engine';
 import { hasDocker } from '../../support/docker';
+import { dockerHttp } from '../../support/docker-http';
 import { startProcess, type StartedProcess } from '../../support/processes';
 import { eventually } from '../../support/wait-for';
 
@@ -76,7 +76,7 @@ export class OwnEngine {
     this.process = started;
     await eventually(
       async () => {
-        const problem = await pingDockerEngine(this.dockerHost, process.env);
+        const problem = await pingDockerEngine(this.dockerHost);
         if (problem !== null) throw new Error(`engine ${this.name}: ${problem}\n${started.tail()}`);
       },
       { timeoutMs: READY_WITHIN_MS },
@@ -91,16 +91,14 @@ export class OwnEngine {
   }
 
   /** Puts the demo agent's image there; answers its reference. */
-  async importDemoImage(): Promise<string> {
-    const { reference, changes, openTar } = await buildRootfsTar();
-    await importImage(dockerHttp(this.dockerHost, process.env), openTar(), reference, changes);
-    return reference;
+  importDemoImage(): Promise<string> {
+    return importDemoImage(this.dockerHost, () => undefined);
   }
 
   /** Containers and volumes that belong to a run. */
   async things(): Promise<string[]> {
     const ask = async <T>(path: string): Promise<T> =>
-      JSON.parse(await dockerHttp(this.dockerHost, process.env).call({ path })) as T;
+      JSON.parse(await dockerHttp(this.dockerHost).call({ path })) as T;
     const filters = encodeURIComponent(JSON.stringify({ label: ['crewtab.run'] }));
     const [containers, { Volumes }] = await Promise.all([
       ask<{ Names: string[] }[]>(`/containers/json?all=1&filters=${filters}`),

@@ -4,15 +4,11 @@ import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import type { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { deployOptions } from '../../contracts/runtime/contract-fixture';
+import { compileAgent } from '../../../images/build/compile-agent';
 import { LiveDialogue } from './live-dialogue';
 import { ProcessLives } from './process-lives';
 
-const ROOT = resolve(__dirname, '../../..');
-const DEMO_AGENT = [
-  '--require',
-  resolve(ROOT, 'test/support/typescript-hook.cjs'),
-  resolve(ROOT, 'images/demo-agent/demo-agent.ts'),
-];
+const ODD_AGENT = resolve(__dirname, '../../odd-agent/odd-agent.mjs');
 const T = 'prompt:run-1';
 
 let lives: ProcessLives;
@@ -24,11 +20,13 @@ beforeEach(async () => {
 });
 afterEach(() => lives.dispose(), 60_000);
 
-/** Starts the demo agent; `dialogue` gives each worker its own reader of it. */
+/** Starts the demo agent, or `program`; `dialogue` gives each worker its own reader of it. */
 async function started(
   agent: Partial<Agent> = {},
+  program: readonly string[] | null = null,
 ): Promise<{ dialogue: (by?: ProcessRuntime) => Promise<LiveDialogue> }> {
   const whole: Agent = { name: 'solo', role: 'leader', protocol: 'acp', ...agent };
+  const file = program ?? [(await compileAgent()).demoAgent];
   const protocol =
     whole.protocol === 'acp'
       ? new AcpProtocol({ cwd: ({ runId }) => runtime.workspaceOf(runId) })
@@ -36,7 +34,7 @@ async function started(
   const deployment = lives.deployment();
   const args = whole.protocol === 'command' ? ['--command'] : [];
   const spec = lives.shell('', {
-    command: [process.execPath, ...DEMO_AGENT, ...args],
+    command: [process.execPath, ...file, ...args],
     env: whole.env ?? {},
     stdin: protocol.stdin,
   });
@@ -46,8 +44,8 @@ async function started(
   return { dialogue: async (by = runtime) => new LiveDialogue(by, handle, await by.open(handle), protocol, options) };
 }
 
-async function ready(agent: Partial<Agent> = {}): Promise<LiveDialogue> {
-  const dialogue = await (await started(agent)).dialogue();
+async function ready(agent: Partial<Agent> = {}, program: readonly string[] | null = null): Promise<LiveDialogue> {
+  const dialogue = await (await started(agent, program)).dialogue();
   await dialogue.write(dialogue.session.open());
   return dialogue;
 }
@@ -55,8 +53,12 @@ async function ready(agent: Partial<Agent> = {}): Promise<LiveDialogue> {
 const isOver = ({ session }: LiveDialogue): boolean => session.state.handshake.status !== 'pending';
 
 /** A channel is read once: the handshake and the turn after it are one reading. */
-async function prompted(text: string, agent: Partial<Agent> = {}): Promise<LiveDialogue> {
-  const dialogue = await ready(agent);
+async function prompted(
+  text: string,
+  agent: Partial<Agent> = {},
+  program: readonly string[] | null = null,
+): Promise<LiveDialogue> {
+  const dialogue = await ready(agent, program);
   let isSent = false;
   await dialogue.until((now) => {
     if (!isSent && now.session.state.handshake.status === 'ready') {
@@ -71,7 +73,7 @@ async function prompted(text: string, agent: Partial<Agent> = {}): Promise<LiveD
 describe('the demo agent over ACP', () => {
   it('answers the handshake, works in the workspace with its mode, and shows what it does', async () => {
     const prompt =
-      'think hm\nplan a; b\ntool ls\nwrite note.txt hello\nread note.txt\nstderr aside\ngarbage not json\nunknown-update\nwhoami\nanswer Done.';
+      'think hm\nplan a; b\ntool ls\nwrite note.txt hello\nread note.txt\nstderr aside\nwhoami\nanswer Done.';
     const dialogue = await prompted(prompt, { mode: 'unattended', instructions: 'You are a test.' });
     const turn = dialogue.session.state.turns.get(T);
     expect(turn).toMatchObject({ status: 'done' });
@@ -79,9 +81,8 @@ describe('the demo agent over ACP', () => {
     expect(dialogue.textOf('agent_message')).toContain('unattended');
     expect(dialogue.textOf('stderr')).toBe('aside\n');
     expect(new Set(dialogue.messages.map(({ kind }) => kind))).toEqual(
-      new Set(['agent_thought', 'plan', 'tool_call', 'tool_result', 'agent_message', 'stderr', 'other']),
+      new Set(['agent_thought', 'plan', 'tool_call', 'tool_result', 'agent_message', 'stderr']),
     );
-    expect(dialogue.messages).toContainEqual(expect.objectContaining({ kind: 'other', content: { text: 'not json' } }));
   }, 60_000);
 
   it.each([
@@ -167,6 +168,35 @@ describe('the demo agent over ACP', () => {
       text: expect.stringMatching(/permission: allowed[\s\S]*Done\./) as string,
     });
     expect(adopter.textOf('agent_message')).toContain('chunk 1\nchunk 2\nchunk 3\n');
+  }, 60_000);
+});
+
+describe('an odd agent over ACP', () => {
+  it.each([
+    ['plain', 'You asked: hm'],
+    ['garbage', 'the answer is 42'],
+    ['unknownupdate', 'the answer is 42'],
+    ['halfline', 'the answer is 42'],
+    ['stranger', 'the answer is 42'],
+    ['twice', 'the answer is 42'],
+  ])(
+    '%s: its turn ends well, with its whole text',
+    async (mode, text) => {
+      const dialogue = await prompted('hm', {}, [ODD_AGENT, mode]);
+      expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text });
+    },
+    60_000,
+  );
+
+  it('keeps what is not ACP in the conversation', async () => {
+    const garbage = await prompted('hm', {}, [ODD_AGENT, 'garbage']);
+    const text = 'npm warn this is no JSON {"jsonrpc":';
+    expect(garbage.messages).toContainEqual(expect.objectContaining({ kind: 'other', content: { text } }));
+    const unknown = await prompted('hm', {}, [ODD_AGENT, 'unknownupdate']);
+    const update = { sessionUpdate: 'odd_weather', forecast: 'sunny', degrees: 21 };
+    expect(unknown.messages).toContainEqual(
+      expect.objectContaining({ kind: 'other', content: expect.objectContaining(update) as object }),
+    );
   }, 60_000);
 });
 

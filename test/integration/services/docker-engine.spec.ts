@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
-import { findDockerEngine } from '@crewtab/local-services/docker-engine';
+import { findDockerEngine } from '@crewtab/launcher/docker-engine';
+import { findFreePort } from '@crewtab/local-services/free-port';
 import { makeServiceFolder } from '../../support/test-services';
 
 let folder: string;
@@ -56,6 +57,15 @@ describe('looking for a Docker engine', () => {
     expect(await findDockerEngine({ DOCKER_HOST: host })).toEqual({
       isReachable: false,
       reason: `DOCKER_HOST=${host}: there is no such socket`,
+    });
+  });
+
+  it('says that nothing listens there', async () => {
+    const host = `tcp://127.0.0.1:${await findFreePort()}`;
+
+    expect(await findDockerEngine({ DOCKER_HOST: host })).toEqual({
+      isReachable: false,
+      reason: `DOCKER_HOST=${host}: nothing listens there: the engine is not started`,
     });
   });
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Redis from 'ioredis';
+import { redisContainers } from '@crewtab/launcher/redis-container';
 import { identifyProcess } from '@crewtab/local-services/process-identity';
 import { pingRedis } from '@crewtab/local-services/redis-ping';
 import { startRedis, type LocalRedis, type RedisOptions } from '@crewtab/local-services/redis';
@@ -34,6 +35,7 @@ async function start(options: Partial<RedisOptions> = {}): Promise<LocalRedis> {
     cacheDir: REDIS_CACHE,
     env: process.env,
     log: (line) => lines.push(line),
+    runContainer: redisContainers(options.env ?? process.env),
     ...options,
   });
   started.push(redis);

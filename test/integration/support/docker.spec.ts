@@ -1,5 +1,4 @@
 import Redis from 'ioredis';
-import { hasImage } from '@crewtab/local-services/docker-images';
 import { demoImage } from '../../support/demo-image';
 import { dockerEngine, dockerHost, describeWithDocker } from '../../support/docker';
 import { containersWithLabel, TEST_RUN_LABEL } from '../../support/docker-leftovers';
@@ -13,7 +12,9 @@ describeWithDocker('images and containers of the tests', () => {
     const [first, second] = await Promise.all([demoImage(), demoImage()]);
 
     expect(second).toBe(first);
-    expect(await hasImage(dockerEngine(), first)).toBe(true);
+    expect(JSON.parse(await dockerEngine().call({ path: `/images/${first}/json` }))).toMatchObject({
+      RepoTags: [first],
+    });
   });
 
   it('runs Redis in a container on loopback, and removes it', async () => {

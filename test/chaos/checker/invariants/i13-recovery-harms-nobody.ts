@@ -4,7 +4,7 @@ import { isDisturbed } from '../undisturbed-time';
 
 /** Directives of the demo agent (images/demo-agent/README.md) after which a run is not healthy. */
 const ASKS_FOR_TROUBLE =
-  /^\s*(crash|abort|exit|kill-self|eat-memory|refuse|max-tokens|max-requests|error|hang|flood|garbage|shell|line)\b/m;
+  /^\s*(crash|abort|exit|kill-self|eat-memory|refuse|max-tokens|max-requests|error|hang|flood|shell|line)\b/m;
 /** How long it asks the agent to work; also in a task that is delegated. */
 const ASKS_TO_WORK = /\bwork\s+(\d+(?:\.\d+)?)(ms|s|m)\b/g;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };

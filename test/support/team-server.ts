@@ -3,9 +3,9 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compileAgent } from '../build/compile-agent';
-import { readLines } from '../demo-agent/lines';
-import type { McpServerSpec } from '../demo-agent/mcp-client';
+import type { McpServerStdio } from '@agentclientprotocol/sdk';
+import { compileAgent } from '../../images/build/compile-agent';
+import { readLines } from '../../images/team-bridge/lines';
 
 export interface ToolCall {
   readonly id: string;
@@ -64,7 +64,7 @@ export class TeamServer {
   }
 
   /** The bridge, as `session/new` hands it over. */
-  async mcpServer(agent: string): Promise<McpServerSpec> {
+  async mcpServer(agent: string): Promise<McpServerStdio> {
     const { teamBridge } = await compileAgent();
     const env = [
       { name: 'CREWTAB_TEAM_SOCKET', value: this.path },
@@ -76,11 +76,7 @@ export class TeamServer {
   private accept(socket: Socket): void {
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));
-    readLines(
-      socket,
-      (line) => this.receive(socket, JSON.parse(line) as ToolCall),
-      () => undefined,
-    );
+    readLines(socket, (line) => this.receive(socket, JSON.parse(line) as ToolCall));
   }
 
   private receive(socket: Socket, call: ToolCall): void {

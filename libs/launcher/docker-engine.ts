@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { DockerHttp } from './docker-http';
-import { messageOf, systemErrorCode } from './service-error';
+import { messageOf, systemErrorCode } from '../local-services/service-error';
+import { settingsFrom } from '../runtime-docker/docker-options';
+import { EngineClient } from '../runtime-docker/engine-client';
 
 export type DockerEngine =
   | { readonly isReachable: true; readonly dockerHost: string }
@@ -14,7 +15,7 @@ export type DockerEngine =
       readonly reason: string;
     };
 
-const PING_TIMEOUT_MS = 2_000;
+const PING_LIMIT_MS = 2_000;
 
 /**
  * Looks for a container engine: DOCKER_HOST if that is set and nothing else, otherwise the context chosen with
@@ -24,14 +25,14 @@ const PING_TIMEOUT_MS = 2_000;
 export async function findDockerEngine(env: NodeJS.ProcessEnv): Promise<DockerEngine> {
   const named = env.DOCKER_HOST;
   if (named !== undefined && named !== '') {
-    const reason = await pingDockerEngine(named, env);
+    const reason = await pingDockerEngine(named);
     if (reason === null) return { isReachable: true, dockerHost: named };
     return { isReachable: false, reason: `DOCKER_HOST=${named}: ${reason}` };
   }
   const reasons: string[] = [];
   for (const dockerHost of await usualHosts(env)) {
     if (dockerHost.startsWith('unix://') && !existsSync(dockerHost.slice('unix://'.length))) continue;
-    const reason = await pingDockerEngine(dockerHost, env);
+    const reason = await pingDockerEngine(dockerHost);
     if (reason === null) return { isReachable: true, dockerHost };
     reasons.push(`${dockerHost}: ${reason}`);
   }
@@ -40,23 +41,24 @@ export async function findDockerEngine(env: NodeJS.ProcessEnv): Promise<DockerEn
 }
 
 /** @returns null when the engine answers, otherwise why not. */
-export async function pingDockerEngine(dockerHost: string, env: NodeJS.ProcessEnv): Promise<string | null> {
+export async function pingDockerEngine(dockerHost: string): Promise<string | null> {
+  if (!/^(unix|npipe|tcp|https?):/.test(dockerHost)) return `DOCKER_HOST of this form is not supported: ${dockerHost}`;
+  const engine = new EngineClient(dockerHost, settingsFrom({ dockerHost, limits: { readMs: PING_LIMIT_MS } }));
   try {
-    await dockerHttp(dockerHost, env).call({ path: '/_ping', timeoutMs: PING_TIMEOUT_MS });
+    await engine.read('ping', () => engine.docker.ping());
     return null;
   } catch (error) {
     return whyUnreachable(error);
+  } finally {
+    engine.close();
   }
 }
 
-/** A connection to that engine, with certificates where DOCKER_TLS_VERIFY asks for them. */
-export function dockerHttp(dockerHost: string, env: NodeJS.ProcessEnv): DockerHttp {
-  const isTls = (env.DOCKER_TLS_VERIFY ?? '') !== '';
-  return new DockerHttp(dockerHost, isTls ? { certFolder: env.DOCKER_CERT_PATH ?? join(homedir(), '.docker') } : null);
-}
-
 function whyUnreachable(error: unknown): string {
-  switch (systemErrorCode(error)) {
+  const cause = error instanceof Error ? error.cause : error;
+  // It is the limit that has no cause.
+  if (cause === undefined) return `no answer within ${PING_LIMIT_MS} ms`;
+  switch (systemErrorCode(cause)) {
     case 'EACCES':
       return 'this user may not use it (sudo usermod -aG docker "$USER", then log in again)';
     case 'ECONNREFUSED':
@@ -64,7 +66,7 @@ function whyUnreachable(error: unknown): string {
     case 'ENOENT':
       return 'there is no such socket';
     default:
-      return messageOf(error);
+      return messageOf(cause);
   }
 }
 

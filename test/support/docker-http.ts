@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 
 /** The engine answered with an error status; the message is its own words. */
 export class DockerHttpError extends Error {
@@ -21,8 +21,6 @@ export interface DockerCall {
   readonly path: string;
   /** Sent as JSON. */
   readonly json?: unknown;
-  /** Sent as it is (a tar). */
-  readonly body?: Readable;
   /** For the whole call; default 30 s. */
   readonly timeoutMs?: number;
   /** Called with each chunk of the answer as it comes, for progress. */
@@ -30,8 +28,8 @@ export interface DockerCall {
 }
 
 /**
- * The few calls to a container engine that local services need, over its HTTP API and without a client library, so
- * that they work before anything else does. The product's own runtime uses dockerode.
+ * The engine's HTTP API without a client library: what tests see on an engine must not pass through the client whose work
+ * they judge.
  */
 export class DockerHttp {
   private readonly target: RequestOptions;
@@ -72,14 +70,18 @@ export class DockerHttp {
       request.once('response', (response) => {
         readAnswer(response, call.onChunk).then(resolve, reject);
       });
-      if (call.body === undefined) request.end(call.json === undefined ? undefined : JSON.stringify(call.json));
-      else call.body.once('error', (error) => request.destroy(error)).pipe(request);
+      request.end(call.json === undefined ? undefined : JSON.stringify(call.json));
     });
   }
 }
 
+/** A connection to that engine, with certificates where DOCKER_TLS_VERIFY asks for them. */
+export function dockerHttp(dockerHost: string): DockerHttp {
+  const { DOCKER_TLS_VERIFY: verify = '', DOCKER_CERT_PATH: certFolder = join(homedir(), '.docker') } = process.env;
+  return new DockerHttp(dockerHost, verify === '' ? null : { certFolder });
+}
+
 function contentType(call: DockerCall): Record<string, string> {
-  if (call.body !== undefined) return { 'content-type': 'application/x-tar' };
   return call.json === undefined ? {} : { 'content-type': 'application/json' };
 }
 

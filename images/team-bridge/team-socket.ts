@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
+import { readLines } from './lines';
+
+export type Answer = { readonly text: string; readonly isError: boolean };
+type Json = Readonly<Record<string, unknown>>;
+interface Call {
+  readonly line: string;
+  settle(answer: Answer): void;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 1_000;
+/** The worker takes no longer call. */
+const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Calls to the worker that survive its absence. Connects when there is a call to send, stays connected, and connects
+ * again only while a call is unanswered.
+ *
+ * One JSON object a line: `{ id, agent, tool, arguments }` there, `{ id, result: { text } }` or `{ id, error: { message } }`
+ * back. The worker may be restarted or replaced at any moment: every unanswered call is sent again *with the same id*, for
+ * as long as it takes, so that the agent sees only a slow tool. The worker must treat an id that it knows as the same call.
+ */
+export class TeamSocket {
+  private readonly unanswered = new Map<string, Call>();
+  private readonly nonce = randomBytes(8).toString('hex');
+  private count = 0;
+  private socket: Socket | null = null;
+  private isReady = false;
+  private backoffMs = FIRST_BACKOFF_MS;
+  private retry: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly path: string,
+    private readonly agent: string,
+  ) {}
+
+  /** Resolves with the worker's answer, and never when `signal` says first that the answer is not wanted any more. */
+  call(tool: string, args: Json, signal: AbortSignal): Promise<Answer> {
+    // Unique in the run, since no two bridges share a nonce.
+    const id = `${this.agent}-${this.nonce}-${++this.count}`;
+    const line = `${JSON.stringify({ id, agent: this.agent, tool, arguments: args })}\n`;
+    if (Buffer.byteLength(line) > LONGEST_CALL_BYTES) {
+      const text = `too long: a call has at most ${LONGEST_CALL_BYTES} bytes. Put it into a file of the shared workspace.`;
+      return Promise.resolve({ text, isError: true });
+    }
+    return new Promise((settle) => {
+      this.unanswered.set(id, { line, settle });
+      signal.addEventListener('abort', () => this.unanswered.delete(id), { once: true });
+      if (this.isReady) this.socket?.write(line);
+      else this.connect();
+    });
+  }
+
+  private connect(): void {
+    if (this.socket || this.retry) return;
+    const socket = createConnection(this.path);
+    this.socket = socket;
+    let reason = 'the other side closed it';
+    socket.on('connect', () => {
+      this.isReady = true;
+      for (const { line } of this.unanswered.values()) socket.write(line);
+    });
+    readLines(socket, (line) => this.receive(line));
+    socket.on('error', (error) => (reason = error.message));
+    socket.on('close', () => this.disconnected(reason));
+  }
+
+  private disconnected(reason: string): void {
+    this.socket = null;
+    this.isReady = false;
+    if (this.unanswered.size === 0) return;
+    // Said once per outage: every further attempt would only repeat it.
+    if (this.backoffMs === FIRST_BACKOFF_MS)
+      process.stderr.write(`team-bridge: no connection to the worker (${reason}), trying again\n`);
+    this.retry = setTimeout(() => {
+      this.retry = null;
+      this.connect();
+    }, this.backoffMs);
+    this.backoffMs = Math.min(2 * this.backoffMs, LONGEST_BACKOFF_MS);
+  }
+
+  private receive(line: string): void {
+    const message = parseObject(line);
+    // Only an answer proves that a worker serves the socket: one that accepts and dies must not be hammered.
+    if (message) this.backoffMs = FIRST_BACKOFF_MS;
+    const id = String(message?.['id']);
+    const call = this.unanswered.get(id);
+    if (!message || !call) return;
+    this.unanswered.delete(id);
+    const error = message['error'] as { message?: unknown } | undefined;
+    const result = message['result'] as { text?: string } | undefined;
+    call.settle(error ? { text: String(error.message), isError: true } : { text: result?.text ?? '', isError: false });
+  }
+}
+
+function parseObject(line: string): Json | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
+  } catch {
+    return null;
+  }
+}
