@@ -2,10 +2,10 @@ import type { Mutant } from './mutant';
 
 const RUN_STORE = { layer: 'integration', specs: 'test/integration/store/run-store.spec.ts' } as const;
 const FIRE_STORE = { layer: 'integration', specs: 'test/integration/store/fire-store.spec.ts' } as const;
-const CLAIMS = 'libs/store-prisma/run-claims.ts';
-const TRANSITIONS = 'libs/store-prisma/run-transitions.ts';
-const CONVERSATION = 'libs/store-prisma/run-conversation.ts';
-const FIRING = 'libs/store-prisma/fire-statements.ts';
+const CLAIMS = 'libs/store-prisma/runs/run-claims.ts';
+const TRANSITIONS = 'libs/store-prisma/runs/run-transitions.ts';
+const CONVERSATION = 'libs/store-prisma/runs/run-conversation.ts';
+const FIRING = 'libs/store-prisma/firing/fire-due-schedules.ts';
 
 /** Faults in the statements that decide. Only a real Postgres can notice them: the fakes do not share the SQL. */
 export const STORE_MUTANTS: readonly Mutant[] = [
@@ -15,7 +15,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       'A scheduler that stands still keeps all others from putting job schedulers for as long as it is connected.',
     edits: [
       {
-        file: 'libs/store-prisma/single-writer.ts',
+        file: 'libs/store-prisma/database/single-writer.ts',
         search: "set_config('idle_in_transaction_session_timeout', $1, true)",
         replace: "set_config('application_name', $1, true)",
       },
@@ -27,7 +27,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A request that is repeated after a crash gets another id for what it makes, and makes it twice.',
     edits: [
       {
-        file: 'libs/store-prisma/prisma-idempotency-store.ts',
+        file: 'libs/store-prisma/management/prisma-idempotency-store.ts',
         search: 'THEN EXCLUDED.resource_id ELSE k.resource_id END',
         replace: 'THEN EXCLUDED.resource_id ELSE EXCLUDED.resource_id END',
       },
@@ -235,7 +235,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       'A manual run does not keep the key of its request, so that a repetition after a crash makes a second one (I3).',
     edits: [
       {
-        file: 'libs/store-prisma/archive-statements.ts',
+        file: 'libs/store-prisma/management/prisma-run-archive.ts',
         search: "'manual', now(), $4,",
         replace: "'manual', now(), NULLIF($4::text, $4::text),",
       },
@@ -247,7 +247,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A schedule is in error because of any failed run, not the latest one (I11).',
     edits: [
       {
-        file: 'libs/store-prisma/schedule-statements.ts',
+        file: 'libs/store-prisma/management/prisma-schedule-store.ts',
         search: 'ORDER BY r.finished_at DESC LIMIT 1) IN',
         replace: 'ORDER BY r.finished_at LIMIT 1) IN',
       },
@@ -259,7 +259,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A deleted schedule stays enabled and fires once more (I12).',
     edits: [
       {
-        file: 'libs/store-prisma/schedule-statements.ts',
+        file: 'libs/store-prisma/management/prisma-schedule-store.ts',
         search: 'deleted_at = now(), enabled = false, team_id = NULL, next_fire_at = NULL, following_fire_at = NULL,',
         replace: 'deleted_at = now(), team_id = NULL,',
       },
@@ -271,7 +271,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     breaks: 'A process ends when Postgres closes a connection in the moment in which it is made.',
     edits: [
       {
-        file: 'libs/store-prisma/database.ts',
+        file: 'libs/store-prisma/database/database.ts',
         search: "  pool.on('connect', (client) => client.on('error', () => undefined));\n",
         replace: '',
       },
@@ -282,7 +282,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     name: 'loss-is-decided-on-what-was',
     breaks:
       'A success that a worker commits while a scheduler decides that the run is lost becomes a failure without its result (I6, I13).',
-    edits: [{ file: 'libs/store-prisma/host-lost-runs.ts', search: 'AND r.phase = lost.phase AND', replace: 'AND' }],
+    edits: [
+      { file: 'libs/store-prisma/hosts/host-lost-runs.ts', search: 'AND r.phase = lost.phase AND', replace: 'AND' },
+    ],
     caughtBy: { layer: 'integration', specs: 'test/integration/store/host-store.spec.ts', tests: 'commits a success' },
   },
 ];
