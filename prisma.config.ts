@@ -1,6 +1,6 @@
 import { defineConfig } from 'prisma/config';
 
-// The CLI is for authoring and for looking; the product itself applies its migrations at start (libs/store-prisma/migrate.ts).
+// The CLI is for authoring and for looking; the product itself applies its migrations at start (libs/store-prisma/database/migrate.ts).
 const url = process.env['DATABASE_URL'];
 
 export default defineConfig({

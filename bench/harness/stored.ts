@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { silentLogger } from '@test/fakes/silent-logger';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { applyMigrations } from '@crewtab/store-prisma/migrate';
+import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
 import { Client, escapeIdentifier, Pool, type QueryResultRow } from 'pg';
 import type { BenchContext } from './bench';

@@ -1,3 +1,5 @@
+import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
@@ -12,23 +14,26 @@ import type {
 } from '@crewtab/domain/ports/management-store';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { countActiveRuns } from './active-runs';
-import { createPool, Database, type Statement } from './database';
-import { DatabaseTime } from './database-time';
+import { createPool, Database, type Statement } from './database/database';
+import { Notifications, RUN_CHANGED, RUN_CONTROL, RunChanges } from './database/notifications';
+import { SecretBox } from './database/secret-box';
+import { dueSchedules } from './firing/fire-due-schedules';
+import { jobSchedulers, plannedSchedules } from './firing/plan-schedules';
 import { PrismaClient } from './generated/client';
-import { readInstallation } from './installation';
-import { Notifications } from './notifications';
-import { PrismaAccessStore } from './prisma-access-store';
-import { PrismaDelegationStore } from './prisma-delegation-store';
-import { PrismaFireStore } from './prisma-fire-store';
-import { PrismaHostStore } from './prisma-host-store';
-import { PrismaIdempotencyStore } from './prisma-idempotency-store';
-import { PrismaRunArchive } from './prisma-run-archive';
-import { PrismaRunStore } from './prisma-run-store';
-import { PrismaScheduleStore } from './prisma-schedule-store';
-import { PrismaTeamStore } from './prisma-team-store';
-import { RunChanges } from './run-changes';
-import { SecretBox } from './secret-box';
+import { hostHeartbeats } from './hosts/host-heartbeats';
+import { hostLosses } from './hosts/host-lost-runs';
+import { hostStanding } from './hosts/host-standing';
+import { systemState } from './hosts/system-state';
+import { PrismaAccessStore } from './management/prisma-access-store';
+import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
+import { PrismaRunArchive } from './management/prisma-run-archive';
+import { PrismaScheduleStore } from './management/prisma-schedule-store';
+import { PrismaTeamStore } from './management/prisma-team-store';
+import { PrismaDelegationStore } from './runs/prisma-delegation-store';
+import { runClaims } from './runs/run-claims';
+import { runConversation } from './runs/run-conversation';
+import type { RunContext } from './runs/run-row';
+import { runTransitions } from './runs/run-transitions';
 
 export interface StoreOptions {
   readonly databaseUrl: string;
@@ -60,7 +65,26 @@ export interface Store {
 }
 
 const DEFAULT_POOL_SIZE = 10;
+/** What the installation row seals; only that it can be opened matters. */
+const CHECK_TEXT = 'crewtab';
+
 const PING: Statement = { text: 'SELECT 1' };
+
+const ENSURE: Statement = {
+  text: 'INSERT INTO installation (seal_check) VALUES ($1) ON CONFLICT (singleton) DO NOTHING',
+};
+const READ: Statement = { text: 'SELECT id, seal_check FROM installation' };
+
+const COUNT_ACTIVE: Statement = {
+  name: 'run_count_active',
+  text: "SELECT status, count(*)::int AS runs FROM schedule_runs WHERE status IN ('queued', 'running') GROUP BY status",
+};
+
+/** Not now(): that is when a transaction began. */
+const CLOCK: Statement = {
+  name: 'time_clock',
+  text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+};
 
 /**
  * Opens the store on a migrated database (see `applyMigrations`). Throws `store_unreachable` (retryable) when Postgres does
@@ -86,16 +110,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const installation = await readInstallation(db, box);
     const context = { db, box, changes };
     return {
-      runs: new PrismaRunStore(context, notifications, installation),
+      runs: runStore(context, notifications, installation),
       delegations: new PrismaDelegationStore(context),
-      fires: new PrismaFireStore(db, notifications),
-      hosts: new PrismaHostStore(context),
+      fires: { ...dueSchedules(db), ...plannedSchedules(db, notifications), ...jobSchedulers(db) },
+      hosts: { ...hostHeartbeats(context), ...hostLosses(context), ...hostStanding(context), ...systemState(context) },
       teams: new PrismaTeamStore(prisma, box),
       schedules: new PrismaScheduleStore(db),
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       idempotency: new PrismaIdempotencyStore(db, box),
-      time: new DatabaseTime(db),
+      time: { now: () => readTime(db) },
       countActiveRuns: () => countActiveRuns(db),
       ping: async () => void (await db.query(PING)),
       close,
@@ -104,4 +128,45 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await close();
     throw error;
   }
+}
+
+/** What moves runs: the parts stand in runs/, by what they are about. */
+function runStore(context: RunContext, notifications: Notifications, installation: string): RunStore {
+  return {
+    installationId: () => Promise.resolve(installation),
+    ...runClaims(context),
+    ...runTransitions(context),
+    ...runConversation(context),
+    onRunControl: (listener) => notifications.subscribe(RUN_CONTROL, listener),
+    onRunChanged: (listener) => notifications.subscribe(RUN_CHANGED, listener),
+  };
+}
+
+/**
+ * The database's own identity, made by the first process that asks. Throws `internal` when the encryption key is not
+ * the one that the database was first used with.
+ */
+async function readInstallation(db: Database, box: SecretBox): Promise<string> {
+  const [existing] = await db.query<{ id: string; seal_check: string }>(READ);
+  if (existing) {
+    box.open(existing.seal_check);
+    return existing.id;
+  }
+  await effect('postgres.installation.make', () => db.query(ENSURE, [box.seal(CHECK_TEXT)]));
+  const [made] = await db.query<{ id: string; seal_check: string }>(READ);
+  if (!made) throw new AppError('internal', 'the installation row vanished');
+  box.open(made.seal_check);
+  return made.id;
+}
+
+async function countActiveRuns(db: Database): Promise<Record<'queued' | 'running', number>> {
+  const rows = await db.query<{ status: 'queued' | 'running'; runs: number }>(COUNT_ACTIVE);
+  return { queued: 0, running: 0, ...Object.fromEntries(rows.map(({ status, runs }) => [status, runs])) };
+}
+
+/** What the clock of Postgres shows, in whole milliseconds. Rounded down, so that it is never ahead. */
+async function readTime(db: Database): Promise<Date> {
+  const [row] = await db.query<{ ms: number }>(CLOCK);
+  if (!row) throw new Error('Postgres answered no time');
+  return new Date(Math.floor(row.ms));
 }

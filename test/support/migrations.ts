@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { applyMigrations } from '@crewtab/store-prisma/migrate';
-import { findMigrationsDir, readMigrations } from '@crewtab/store-prisma/migration-files';
+import { applyMigrations, findMigrationsDir, readMigrations } from '@crewtab/store-prisma/database/migrate';
 
 /** Changes with any migration; names the template database. */
 export async function migrationsFingerprint(): Promise<string> {

@@ -19,7 +19,7 @@ import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
 import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
 import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { applyMigrations } from '@crewtab/store-prisma/migrate';
+import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';

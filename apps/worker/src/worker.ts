@@ -16,7 +16,7 @@ import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers
 import { BullmqRunQueue, openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { applyMigrations } from '@crewtab/store-prisma/migrate';
+import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
 import { AliveFile } from './alive-file';

@@ -130,7 +130,7 @@ export async function plant(queue: Queue): Promise<void> { await queue.add('x', 
   });
 
   it('a second statement of a store method, which its port cannot stand around', () => {
-    const head = `import type { Database } from './database';
+    const head = `import type { Database } from './database/database';
 const READ = { text: 'SELECT 1 FROM runs FOR UPDATE' };
 const MOVE = { text: 'UPDATE runs SET phase = 1' };
 const NOTE = { text: 'INSERT INTO notes VALUES (1)' };

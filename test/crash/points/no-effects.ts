@@ -90,7 +90,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^pg$/,
     calls: /^query$/,
-    in: /store-prisma\/database\.ts$/,
+    in: /store-prisma\/database\/database\.ts$/,
     because: 'the one place where statements are sent: they are judged where they are used',
   },
   {
@@ -101,13 +101,13 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^pg$/,
     calls: /^query$/,
-    in: /store-prisma\/notifications\.ts$/,
+    in: /store-prisma\/database\/notifications\.ts$/,
     because: 'LISTEN, and a heartbeat: of this connection alone',
   },
   {
     module: /^pg$/,
     calls: /^query$/,
-    in: /store-prisma\/migrate\.ts$/,
+    in: /store-prisma\/database\/migrate\.ts$/,
     because: 'a statement of the transaction that a migration is (its commit has a point), or the look at the history',
   },
   {
@@ -118,7 +118,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^the store$/,
     calls: /^query$/,
-    in: /store-prisma\/run-conversation\.ts$/,
+    in: /store-prisma\/runs\/run-conversation\.ts$/,
     because: 'one of two statements, never both: the points of run-store.appendMessages stand around it',
   },
   { module: /^prom-client$/, calls: /^metrics$/, because: 'only reads' },

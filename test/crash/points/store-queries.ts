@@ -22,7 +22,7 @@ export function describeStoreQuery(checker: ts.TypeChecker, node: ts.CallExpress
 function isQuery(checker: ts.TypeChecker, node: ts.CallExpression): boolean {
   const name = calledName(node);
   const file = checker.getResolvedSignature(node)?.declaration?.getSourceFile().fileName.replaceAll('\\', '/') ?? '';
-  if (file.endsWith('libs/store-prisma/database.ts')) return name === 'query' || name === 'transaction';
+  if (file.endsWith('libs/store-prisma/database/database.ts')) return name === 'query' || name === 'transaction';
   return isOfPrisma(node, file);
 }
 

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { createPool, Database } from '@crewtab/store-prisma/database';
+import { createPool, Database } from '@crewtab/store-prisma/database/database';
 
 /** One message of Postgres' protocol: its type, its length, its content. */
 function message(type: string, content: Buffer): Buffer {

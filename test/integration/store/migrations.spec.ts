@@ -1,5 +1,4 @@
-import { applyMigrations } from '@crewtab/store-prisma/migrate';
-import { findMigrationsDir, readMigrations } from '@crewtab/store-prisma/migration-files';
+import { applyMigrations, findMigrationsDir, readMigrations } from '@crewtab/store-prisma/database/migrate';
 import { createHash } from 'node:crypto';
 import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-import { createPool, Database } from '@crewtab/store-prisma/database';
-import { withSingleWriter } from '@crewtab/store-prisma/single-writer';
+import { createPool, Database } from '@crewtab/store-prisma/database/database';
+import { withSingleWriter } from '@crewtab/store-prisma/database/single-writer';
 import { eventually } from '../../support/wait-for';
 import { StoreFixture } from './store-fixture';
 

@@ -1,0 +1,41 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { Page } from '@crewtab/domain/ports/management-store';
+import { isId } from '../database/text';
+
+/** Where a page ended: the last row's sort keys. Opaque to clients. */
+export interface Position {
+  readonly id: string;
+  /** Of lists that are sorted by an instant before the id. */
+  readonly at: Date | null;
+}
+
+export function encodeCursor({ id, at }: Position): string {
+  return Buffer.from(at ? `${at.getTime()}~${id}` : id).toString('base64url');
+}
+
+/** Throws `invalid_request` for what was not made by `encodeCursor` for such a list. */
+export function decodeCursor(cursor: string | null, sortedBy: 'id' | 'instant'): Position | null {
+  if (cursor === null) return null;
+  const parts = Buffer.from(cursor, 'base64url').toString('utf8').split('~');
+  const [id = '', millis = null] = parts.reverse();
+  const at = millis === null ? null : new Date(Number(millis));
+  const hasRightShape = sortedBy === 'instant' ? at !== null && !Number.isNaN(at.getTime()) : at === null;
+  if (!isId(id) || !hasRightShape || parts.length > 2)
+    throw new AppError('invalid_request', 'cursor: not a cursor of this list');
+  return { id, at };
+}
+
+/** Cuts rows that were asked for with one more than `limit`, which tells whether there is another page. */
+export function toPage<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  positionOf: (row: Row) => Position,
+  toItem: (row: Row) => T,
+): Page<T> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(toItem),
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(positionOf(last)) : null,
+  };
+}

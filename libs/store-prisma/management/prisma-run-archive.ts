@@ -1,0 +1,247 @@
+import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
+import type { Message, MessageContent } from '@crewtab/domain/runs/message';
+import type { Run } from '@crewtab/domain/runs/run';
+import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
+import { ViolationError, type Session, type Statement } from '../database/database';
+import { RUN_CONTROL } from '../database/notifications';
+import { TEAM_AGENTS_JSON, type StoredAgent } from '../database/stored-agents';
+import { viaPrisma } from '../database/store-errors';
+import { isId } from '../database/text';
+import type { PrismaClient } from '../generated/client';
+import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
+import { selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
+import { decodeCursor, toPage } from './keyset';
+
+/** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */
+const OVERLAP_OF: Statement = {
+  name: 'archive_overlap_of',
+  text: `SELECT overlap FROM schedules WHERE organization_id = $1 AND id = $2`,
+};
+
+const LOCK_SCHEDULE: Statement = {
+  name: 'archive_lock_schedule',
+  text: `SELECT overlap FROM schedules WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE`,
+};
+
+/** Parameter $3: whether the overlap policy wants it skipped. */
+const STATE_COLUMNS = 'status, phase, finished_at, error_code, error_message';
+const STATE_VALUES = `CASE WHEN $3::boolean THEN 'skipped' ELSE 'queued' END::run_status,
+      CASE WHEN $3::boolean THEN 'finished' ELSE 'queued' END::run_phase, CASE WHEN $3::boolean THEN now() END,
+      CASE WHEN $3::boolean THEN '${SKIPPED.code}' END, CASE WHEN $3::boolean THEN '${SKIPPED.message}' END`;
+
+const INSERT_MANUAL: Statement = {
+  name: 'archive_insert_manual',
+  text: `WITH made AS (
+      INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
+        team_name, network, prompt, timeout_ms, agents, exclusive)
+      SELECT s.organization_id, s.id, t.id, 'manual', now(), $4, ${STATE_VALUES},
+        t.name, t.network, s.prompt, s.timeout_ms, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
+      FROM schedules s JOIN teams t ON t.organization_id = s.organization_id AND t.id = s.team_id
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING *)
+    ${selectRun({ run: 'made' })}`,
+};
+
+/** Copies prompt, team and timeout of the earlier run, whatever the schedule has now. */
+const INSERT_RERUN: Statement = {
+  name: 'archive_insert_rerun',
+  text: `WITH made AS (
+      INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
+        team_name, network, prompt, timeout_ms, agents, exclusive)
+      SELECT e.organization_id, e.schedule_id, e.team_id, 'rerun', now(), $4, ${STATE_VALUES},
+        e.team_name, e.network, e.prompt, e.timeout_ms, e.agents, s.overlap <> 'allow'
+      FROM schedule_runs e JOIN schedules s ON s.id = e.schedule_id
+      WHERE e.organization_id = $1 AND e.id = $2 RETURNING *)
+    ${selectRun({ run: 'made' })}`,
+};
+
+/** The run that a request with this key has made before. */
+const RUN_OF_REQUEST: Statement = {
+  name: 'archive_run_of_request',
+  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.request_key = $2`,
+};
+
+/** A key may be used anew after a day: its stored answer lasts as long. */
+const FORGET_OLD_REQUEST: Statement = {
+  name: 'archive_forget_old_request',
+  text: `UPDATE schedule_runs SET request_key = NULL
+    WHERE organization_id = $1 AND request_key = $2 AND queued_at <= now() - interval '24 hours'`,
+};
+
+const SCHEDULE_OF: Statement = {
+  name: 'archive_schedule_of',
+  text: 'SELECT schedule_id FROM schedule_runs WHERE organization_id = $1 AND id = $2',
+};
+
+const REQUEST_CANCEL: Statement = {
+  name: 'archive_request_cancel',
+  text: `WITH asked AS (
+      ${askToEnd(`'cancelled'`, `'${CANCEL_WORDS.cancelled}'`)}
+      WHERE r.organization_id = $1 AND r.id = $2 AND r.finished_at IS NULL AND r.phase <> 'tearing_down' RETURNING r.*),
+    told AS MATERIALIZED (SELECT pg_notify('${RUN_CONTROL}', id::text) FROM asked)
+    SELECT whole.* FROM (${selectRun({ run: 'asked' })}) AS whole, told`,
+};
+
+const GET_RUN: Statement = {
+  name: 'archive_get_run',
+  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.id = $2`,
+};
+
+const LIST_FILTER = `($2::timestamptz IS NULL OR (r.scheduled_for, r.id) < ($2::timestamptz, $3::uuid))
+      AND ($4::run_status IS NULL OR r.status = $4::run_status) AND ($5::run_trigger IS NULL OR r.trigger = $5::run_trigger)
+      AND ($6::timestamptz IS NULL OR r.scheduled_for >= $6::timestamptz) AND ($7::timestamptz IS NULL OR r.scheduled_for < $7::timestamptz)
+    ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $8`;
+
+const LIST_RUNS: Statement = {
+  name: 'archive_list_runs',
+  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND ${LIST_FILTER}`,
+};
+
+/** A statement of its own: one plan cannot serve both indexes. */
+const LIST_RUNS_OF_SCHEDULE: Statement = {
+  name: 'archive_list_runs_of_schedule',
+  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.schedule_id = $9 AND ${LIST_FILTER}`,
+};
+
+const WITH_RUN = {
+  run: { select: { teamId: true, agents: true, teardownVerifiedAt: true } },
+  agents: { orderBy: { position: 'asc' } },
+} as const;
+
+export class PrismaRunArchive implements RunArchive {
+  constructor(
+    private readonly context: RunContext,
+    private readonly prisma: PrismaClient,
+  ) {}
+
+  async createManualRun(
+    organizationId: string,
+    scheduleId: string,
+    requestKey: string | null = null,
+  ): Promise<Run | null> {
+    if (!isId(scheduleId)) return null;
+    return this.createRun(organizationId, scheduleId, INSERT_MANUAL, scheduleId, requestKey);
+  }
+
+  async createRerun(organizationId: string, runId: string, requestKey: string | null = null): Promise<Run | null> {
+    if (!isId(runId)) return null;
+    const [earlier] = await this.context.db.query<Pick<RunRow, 'schedule_id'>>(SCHEDULE_OF, [organizationId, runId]);
+    return earlier ? this.createRun(organizationId, earlier.schedule_id, INSERT_RERUN, runId, requestKey) : null;
+  }
+
+  async requestCancel(organizationId: string, runId: string): Promise<{ run: Run; wasTerminal: boolean } | null> {
+    if (!isId(runId)) return null;
+    const [row] = await this.context.db.query<RunRow>(REQUEST_CANCEL, [organizationId, runId]);
+    if (row) {
+      this.context.changes.touch(runId);
+      return { run: toRun(row, this.context.box), wasTerminal: false };
+    }
+    const run = await this.getRun(organizationId, runId);
+    return run && { run, wasTerminal: true };
+  }
+
+  async getRun(organizationId: string, id: string): Promise<Run | null> {
+    if (!isId(id)) return null;
+    const [row] = await this.context.db.query<RunRow>(GET_RUN, [organizationId, id]);
+    return row ? toRun(row, this.context.box) : null;
+  }
+
+  async listRuns(organizationId: string, filter: RunFilter, { limit, cursor }: PageRequest): Promise<Page<Run>> {
+    const before = decodeCursor(cursor, 'instant');
+    const { scheduleId, status = null, trigger = null, since = null, until = null } = filter;
+    if (scheduleId !== undefined && !isId(scheduleId)) return { items: [], nextCursor: null };
+    const values = [organizationId, before?.at ?? null, before?.id ?? null, status, trigger, since, until, limit + 1];
+    const rows = await (scheduleId === undefined
+      ? this.context.db.query<RunRow>(LIST_RUNS, values)
+      : this.context.db.query<RunRow>(LIST_RUNS_OF_SCHEDULE, [...values, scheduleId]));
+    return toPage(
+      rows,
+      limit,
+      ({ id, scheduled_for: at }) => ({ id, at }),
+      (row) => toRun(row, this.context.box),
+    );
+  }
+
+  async listMessages(organizationId: string, runId: string, after: number, limit: number): Promise<Message[] | null> {
+    if (!isId(runId)) return null;
+    const where = { organizationId, runId, seq: { gt: after } };
+    const rows = await viaPrisma(this.prisma.message.findMany({ where, orderBy: { seq: 'asc' }, take: limit }));
+    if (rows.length === 0 && !(await this.hasRun(organizationId, runId))) return null;
+    return rows.map(({ seq, at, agent, kind, content }) => ({
+      seq,
+      at,
+      agent,
+      kind,
+      content: content as MessageContent,
+    }));
+  }
+
+  async getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
+    if (!isId(id)) return null;
+    const row = await viaPrisma(
+      this.prisma.deployment.findUnique({ where: { id, organizationId }, include: WITH_RUN }),
+    );
+    if (!row) return null;
+    const { runId, name, host, runtime, createdAt, run } = row;
+    const planned = new Map((run.agents as unknown as StoredAgent[]).map((agent) => [agent.name, agent]));
+    const agents = row.agents.map((agent) => ({
+      name: agent.name,
+      role: planned.get(agent.name)?.role ?? '',
+      protocol: planned.get(agent.name)?.protocol ?? '',
+      image: planned.get(agent.name)?.image ?? null,
+      container: `${name}-${agent.name}`,
+      handle: agent.handle,
+      startedAt: agent.startedAt,
+      readyAt: agent.readyAt,
+    }));
+    return { id, runId, teamId: run.teamId, name, host, runtime, createdAt, removedAt: run.teardownVerifiedAt, agents };
+  }
+
+  private async hasRun(organizationId: string, runId: string): Promise<boolean> {
+    return (await viaPrisma(this.prisma.scheduleRun.count({ where: { id: runId, organizationId } }))) > 0;
+  }
+
+  /** @param sourceId what `insert` copies from: the schedule, or the earlier run */
+  private async createRun(
+    organizationId: string,
+    scheduleId: string,
+    insert: Statement,
+    sourceId: string,
+    requestKey: string | null,
+  ): Promise<Run | null> {
+    const { db, box } = this.context;
+    try {
+      const row = await db.transaction(async (session) => {
+        const made = requestKey === null ? null : await madeBefore(session, organizationId, requestKey);
+        if (made) return made;
+        const shouldSkip = await applyOverlap(session, organizationId, scheduleId);
+        const [run] = await session.query<RunRow>(insert, [organizationId, sourceId, shouldSkip, requestKey]);
+        return run;
+      }, 'postgres.manual-run.commit');
+      return row ? toRun(row, box) : null;
+    } catch (error) {
+      // The same request came twice at the same moment, and the other transaction has just committed.
+      if (!(error instanceof ViolationError) || error.violation.constraint !== ONE_RUN_PER_REQUEST) throw error;
+      const [row] = await db.query<RunRow>(RUN_OF_REQUEST, [organizationId, requestKey]);
+      return row ? toRun(row, box) : null;
+    }
+  }
+}
+
+const ONE_RUN_PER_REQUEST = 'schedule_runs_organization_id_request_key_key';
+
+async function madeBefore(session: Session, organizationId: string, requestKey: string): Promise<RunRow | null> {
+  await session.query(FORGET_OLD_REQUEST, [organizationId, requestKey]);
+  const [row] = await session.query<RunRow>(RUN_OF_REQUEST, [organizationId, requestKey]);
+  return row ?? null;
+}
+
+/** Makes room for a new run of the schedule, or answers true: it is to be skipped. */
+async function applyOverlap(session: Session, organizationId: string, scheduleId: string): Promise<boolean> {
+  const [first] = await session.query<{ overlap: OverlapPolicy }>(OVERLAP_OF, [organizationId, scheduleId]);
+  if (!first || first.overlap === 'allow') return false;
+  const [locked] = await session.query<{ overlap: OverlapPolicy }>(LOCK_SCHEDULE, [organizationId, scheduleId]);
+  const [counted] = await session.query<{ active: number }>(COUNT_ACTIVE, [scheduleId]);
+  if (!counted || counted.active === 0) return false;
+  if (locked?.overlap === 'replace') await replaceActive(session, scheduleId);
+  return locked?.overlap === 'skip';
+}

@@ -1,0 +1,165 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { NewTeam, Page, PageRequest, TeamStore } from '@crewtab/domain/ports/management-store';
+import type { Agent, Team } from '@crewtab/domain/teams/team';
+import type { SecretBox } from '../database/secret-box';
+import { isViolation, viaPrisma } from '../database/store-errors';
+import { openEnv, sealEnv } from '../database/stored-agents';
+import { isId, storableJson, storableText } from '../database/text';
+import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
+import { decodeCursor, toPage } from './keyset';
+
+type TeamWithAgents = TeamRow & { readonly agents: readonly AgentRow[] };
+
+const WITH_AGENTS = { agents: { orderBy: { position: 'asc' } } } as const satisfies Prisma.TeamInclude;
+
+export class PrismaTeamStore implements TeamStore {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly box: SecretBox,
+  ) {}
+
+  async createTeam(organizationId: string, { agents, ...team }: NewTeam, id?: string): Promise<Team> {
+    const data = { ...storableTeam(team), organizationId, agents: { create: this.agentRows(agents) } };
+    return this.toTeam(await viaPrisma(id === undefined ? this.insert(data) : this.insertOnce({ ...data, id })));
+  }
+
+  async listTeams(organizationId: string, { limit, cursor }: PageRequest): Promise<Page<Team>> {
+    const before = decodeCursor(cursor, 'id');
+    const where = { organizationId, ...(before && { id: { lt: before.id } }) };
+    const rows = await viaPrisma(
+      this.prisma.team.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1, include: WITH_AGENTS }),
+    );
+    return toPage(
+      rows,
+      limit,
+      ({ id }) => ({ id, at: null }),
+      (row) => this.toTeam(row),
+    );
+  }
+
+  async getTeam(organizationId: string, id: string): Promise<Team | null> {
+    if (!isId(id)) return null;
+    const row = await viaPrisma(this.prisma.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS }));
+    return row && this.toTeam(row);
+  }
+
+  async updateTeam(organizationId: string, id: string, { agents, ...patch }: Partial<NewTeam>): Promise<Team | null> {
+    if (!isId(id)) return null;
+    const replace = this.prisma.$transaction(async (tx) => {
+      // Locks the team's row first, so that two edits take turns.
+      const { count } = await tx.team.updateMany({
+        where: { id, organizationId },
+        data: { ...storableTeam(patch), updatedAt: new Date() },
+      });
+      if (count === 0) return null;
+      if (agents) {
+        await tx.agent.deleteMany({ where: { organizationId, teamId: id } });
+        await tx.agent.createMany({
+          data: this.agentRows(agents).map((agent) => ({ ...agent, organizationId, teamId: id })),
+        });
+      }
+      return tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
+    });
+    const row = await viaPrisma(replace);
+    return row && this.toTeam(row);
+  }
+
+  async deleteTeam(organizationId: string, id: string): Promise<boolean> {
+    if (!isId(id)) return false;
+    try {
+      const { count } = await this.prisma.team.deleteMany({ where: { id, organizationId } });
+      return count > 0;
+    } catch (error) {
+      if (isViolation(error, 'foreign_key'))
+        throw new AppError('team_in_use', 'the team is used by schedules; delete them or give them another team first');
+      return viaPrisma(Promise.reject(error as Error));
+    }
+  }
+
+  private insert(data: Prisma.TeamUncheckedCreateInput): Promise<TeamWithAgents> {
+    return this.prisma.team.create({ data, include: WITH_AGENTS });
+  }
+
+  private insertOnce(data: Prisma.TeamUncheckedCreateInput & { readonly id: string }): Promise<TeamWithAgents> {
+    const { id, organizationId } = data;
+    return this.prisma.$transaction(async (tx) => {
+      const isUnanswered = await holdUnanswered(tx, id);
+      const present = await tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
+      if (present) return present;
+      // This attempt stood still for long. Another attempt made the team, and the team has been deleted since.
+      if (!isUnanswered) throw new AppError('conflict', 'another attempt at this request was answered already');
+      return tx.team.create({ data, include: WITH_AGENTS });
+    });
+  }
+
+  private agentRows(agents: readonly Agent[]): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
+    return agents.map(
+      ({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
+        position: index + 1,
+        name: storableText(name),
+        role,
+        protocol,
+        image: textOrNull(image),
+        command: jsonOrNull(command),
+        sealedEnv: sealEnv(this.box, env),
+        instructions: textOrNull(instructions),
+        mode: textOrNull(mode),
+        permissions: permissions ?? null,
+        resources: jsonOrNull(resources),
+      }),
+    );
+  }
+
+  private toTeam({ agents, ...team }: TeamWithAgents): Team {
+    return { ...team, agents: agents.map((row) => this.toAgent(row)) };
+  }
+
+  /** What was not given stays away, instead of being null. */
+  private toAgent({
+    name,
+    role,
+    protocol,
+    image,
+    command,
+    sealedEnv,
+    instructions,
+    mode,
+    permissions,
+    resources,
+  }: AgentRow): Agent {
+    return {
+      name,
+      role,
+      protocol,
+      ...(image !== null && { image }),
+      ...(command !== null && { command: command as string[] }),
+      ...(sealedEnv !== null && { env: openEnv(this.box, sealedEnv) }),
+      ...(instructions !== null && { instructions }),
+      ...(mode !== null && { mode }),
+      ...(permissions !== null && { permissions }),
+      ...(resources !== null && { resources: resources as NonNullable<Agent['resources']> }),
+    };
+  }
+}
+
+/**
+ * False when the request that makes this resource has its answer already. Attempts at one request take turns here, and
+ * none is answered before the transaction ends.
+ */
+async function holdUnanswered(tx: Prisma.TransactionClient, resourceId: string): Promise<boolean> {
+  const held = await tx.$queryRaw<unknown[]>`SELECT 1 FROM idempotency_keys
+    WHERE resource_id = ${resourceId}::uuid AND completed_at IS NULL FOR UPDATE`;
+  return held.length > 0;
+}
+
+function storableTeam<T extends Partial<Omit<NewTeam, 'agents'>>>(team: T): T {
+  return JSON.parse(storableJson(team)) as T;
+}
+
+function textOrNull(text: string | undefined): string | null {
+  return text === undefined ? null : storableText(text);
+}
+
+function jsonOrNull(value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull {
+  return value === undefined ? Prisma.DbNull : (JSON.parse(storableJson(value)) as Prisma.InputJsonValue);
+}

@@ -1,0 +1,191 @@
+import { ClaimLostError, type ErrorCode, type Failure } from '@crewtab/domain/errors';
+import type { Claim } from '@crewtab/domain/ports/run-store';
+import {
+  isTerminal,
+  type DeployedAgent,
+  type Deployment,
+  type Outcome,
+  type PromptDelivery,
+  type Run,
+  type RunPhase,
+  type RunStatus,
+  type RunTrigger,
+  type TeardownReceipt,
+} from '@crewtab/domain/runs/run';
+import type { TeamNetwork } from '@crewtab/domain/teams/team';
+import type { Database, Statement } from '../database/database';
+import type { RunChanges } from '../database/notifications';
+import type { SecretBox } from '../database/secret-box';
+import { openAgent, type StoredAgent } from '../database/stored-agents';
+
+/** What the statements on runs need. */
+export interface RunContext {
+  readonly db: Database;
+  readonly box: SecretBox;
+  readonly changes: RunChanges;
+}
+
+/** A row of `schedule_runs` with its permit and its deployment, as `selectRun` reads it. */
+export interface RunRow {
+  readonly id: string;
+  readonly organization_id: string;
+  readonly schedule_id: string;
+  readonly team_id: string;
+  readonly trigger: RunTrigger;
+  readonly scheduled_for: Date;
+  readonly attempt: number;
+  readonly status: RunStatus;
+  readonly phase: RunPhase;
+  readonly team_name: string;
+  readonly network: TeamNetwork;
+  readonly prompt: string;
+  /** int8, which pg hands over as text. */
+  readonly timeout_ms: string;
+  readonly agents: readonly StoredAgent[];
+  readonly epoch: number;
+  readonly host: string | null;
+  readonly started_at: Date | null;
+  readonly deadline_at: Date | null;
+  readonly finished_at: Date | null;
+  readonly cancel_requested_at: Date | null;
+  readonly cancel_code: 'cancelled' | 'replaced' | null;
+  readonly result: string | null;
+  readonly error_code: ErrorCode | null;
+  readonly error_message: string | null;
+  readonly teardown_begun_at: Date | null;
+  readonly teardown_failed_attempts: number;
+  readonly teardown_error_code: ErrorCode | null;
+  readonly teardown_error_message: string | null;
+  readonly removed_containers: number;
+  readonly removed_networks: number;
+  readonly removed_volumes: number;
+  readonly teardown_verified_at: Date | null;
+  readonly teardown_given_up_at: Date | null;
+  readonly teardown_given_up_by: string | null;
+  readonly permit_epoch: number | null;
+  readonly permitted_at: Date | null;
+  readonly sent_at: Date | null;
+  readonly deployment_id: string | null;
+  readonly deployment_name: string | null;
+  readonly deployed_agents: readonly DeployedAgentJson[] | null;
+}
+
+interface DeployedAgentJson {
+  readonly name: string;
+  readonly handle: string | null;
+  readonly startedAt: string | null;
+  readonly readyAt: string | null;
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+/**
+ * Reads whole runs from a table or a CTE. A CTE that changes one of these in the same statement must be named, since
+ * the tables themselves show the state before the statement.
+ */
+export function selectRun(from: { run: string; permits?: string; deployments?: string; agents?: string }): string {
+  const { run, permits = 'prompt_permits', deployments = 'deployments', agents = 'deployment_agents' } = from;
+  return `
+    SELECT r.*, p.epoch AS permit_epoch, p.permitted_at, p.sent_at, d.id AS deployment_id, d.name AS deployment_name,
+      (SELECT json_agg(json_build_object('name', a.name, 'handle', a.handle, 'startedAt', a.started_at, 'readyAt', a.ready_at,
+          'stdout', a.stdout_lines, 'stderr', a.stderr_lines) ORDER BY a.position)
+        FROM ${agents} a WHERE a.run_id = r.id) AS deployed_agents
+    FROM ${run} r
+    LEFT JOIN ${permits} p ON p.run_id = r.id
+    LEFT JOIN ${deployments} d ON d.run_id = r.id`;
+}
+
+export function toRun(row: RunRow, box: SecretBox): Run {
+  return {
+    id: row.id,
+    organizationId: row.organization_id,
+    scheduleId: row.schedule_id,
+    teamId: row.team_id,
+    trigger: row.trigger,
+    scheduledFor: row.scheduled_for,
+    attempt: row.attempt,
+    status: row.status,
+    phase: row.phase,
+    plan: {
+      teamName: row.team_name,
+      network: row.network,
+      agents: row.agents.map((agent) => openAgent(box, agent)),
+      prompt: row.prompt,
+      timeoutMs: Number(row.timeout_ms),
+    },
+    epoch: row.epoch,
+    host: row.host,
+    startedAt: row.started_at,
+    deadlineAt: row.deadline_at,
+    finishedAt: row.finished_at,
+    cancelRequestedAt: row.cancel_requested_at,
+    cancelCode: row.cancel_code,
+    outcome: outcomeOf(row),
+    notRunReason: neverRan(row) ? failureOf(row.error_code, row.error_message) : null,
+    prompt: promptOf(row),
+    deployment: deploymentOf(row),
+    teardown: {
+      begunAt: row.teardown_begun_at,
+      failedAttempts: row.teardown_failed_attempts,
+      error: failureOf(row.teardown_error_code, row.teardown_error_message),
+      receipt: receiptOf(row),
+    },
+  };
+}
+
+const LOAD: Statement = {
+  name: 'run_load',
+  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.id = $1 AND r.epoch = $2`,
+};
+
+export async function loadClaimed({ db, box }: RunContext, claim: Claim): Promise<Run> {
+  const [row] = await db.query<RunRow>(LOAD, [claim.runId, claim.epoch]);
+  if (!row) throw new ClaimLostError(claim.runId);
+  return toRun(row, box);
+}
+
+function receiptOf(row: RunRow): TeardownReceipt | null {
+  const { teardown_verified_at: verifiedAt, teardown_given_up_at: givenUpAt, teardown_given_up_by: by } = row;
+  if (!verifiedAt && !givenUpAt) return null;
+  const { removed_containers: containers, removed_networks: networks, removed_volumes: volumes } = row;
+  const givenUp = givenUpAt && { at: givenUpAt, by: by ?? '' };
+  return { containers, networks, volumes, verifiedAt, givenUp };
+}
+
+function neverRan({ status }: RunRow): boolean {
+  return status === 'skipped' || status === 'missed';
+}
+
+export function outcomeOf(
+  row: Pick<RunRow, 'status' | 'phase' | 'result' | 'error_code' | 'error_message'>,
+): Outcome | null {
+  const { status, result } = row;
+  if (isTerminal(status)) {
+    if (status === 'skipped' || status === 'missed') return null;
+    return { status, result, error: failureOf(row.error_code, row.error_message) };
+  }
+  // Only a success waits for its teardown; every other outcome is the status at once.
+  return row.phase === 'tearing_down' ? { status: 'success', result, error: null } : null;
+}
+
+function promptOf({ permitted_at: permittedAt, sent_at: sentAt }: RunRow): PromptDelivery {
+  if (!permittedAt) return { state: 'none' };
+  return sentAt ? { state: 'sent', permittedAt, sentAt } : { state: 'permitted', permittedAt };
+}
+
+function deploymentOf(row: RunRow): Deployment | null {
+  if (row.deployment_id === null || row.deployment_name === null) return null;
+  return { id: row.deployment_id, name: row.deployment_name, agents: (row.deployed_agents ?? []).map(toDeployedAgent) };
+}
+
+function toDeployedAgent({ name, handle, startedAt, readyAt, stdout, stderr }: DeployedAgentJson): DeployedAgent {
+  return { name, handle, startedAt: dateOf(startedAt), readyAt: dateOf(readyAt), cursor: { stdout, stderr } };
+}
+
+function dateOf(text: string | null): Date | null {
+  return text === null ? null : new Date(text);
+}
+
+function failureOf(code: ErrorCode | null, message: string | null): Failure | null {
+  return code === null ? null : { code, message: message ?? '' };
+}

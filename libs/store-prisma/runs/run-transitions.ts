@@ -1,0 +1,208 @@
+import { AppError, ClaimLostError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
+import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
+import type { ResourceCount } from '@crewtab/domain/ports/runtime';
+import type { Run } from '@crewtab/domain/runs/run';
+import { ViolationError, type Statement } from '../database/database';
+import { storableJson } from '../database/text';
+import { releaseClaims } from './run-claims';
+import { loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
+
+const BEGIN: Statement = {
+  name: 'run_begin',
+  text: `WITH begun AS (
+      UPDATE schedule_runs r SET status = 'running', phase = 'deploying', host = $5, started_at = now(),
+        deadline_at = now() + r.timeout_ms * interval '1 millisecond'
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'queued' RETURNING r.*),
+    deployment AS (
+      INSERT INTO deployments (organization_id, run_id, name, host, runtime)
+      SELECT begun.organization_id, begun.id, CASE WHEN EXISTS (SELECT 1 FROM deployments WHERE name = $3) THEN $4 ELSE $3 END, $5, $6
+      FROM begun RETURNING *),
+    deployed AS (
+      INSERT INTO deployment_agents (organization_id, run_id, name, position)
+      SELECT begun.organization_id, begun.id, agent.value ->> 'name', agent.ordinality
+      FROM begun, jsonb_array_elements(begun.agents) WITH ORDINALITY AS agent RETURNING *)
+    ${selectRun({ run: 'begun', deployments: 'deployment', agents: 'deployed' })}`,
+};
+
+const PERMIT: Statement = {
+  name: 'run_permit_prompt',
+  text: `WITH permitted AS (
+      UPDATE schedule_runs r SET phase = 'prompting', last_seq = r.last_seq + 1
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'deploying' RETURNING r.organization_id, r.id, r.epoch, r.last_seq),
+    permit AS (
+      INSERT INTO prompt_permits (organization_id, run_id, epoch, permitted_at)
+      SELECT organization_id, id, epoch, now() FROM permitted),
+    ready AS (
+      UPDATE deployment_agents a SET ready_at = COALESCE(a.ready_at, now()) FROM permitted WHERE a.run_id = permitted.id),
+    prompt AS (
+      INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
+      SELECT organization_id, id, last_seq, $3, $4::message_kind, $5::jsonb, $6::timestamptz FROM permitted)
+    SELECT last_seq FROM permitted`,
+};
+
+const PERMIT_OF: Statement = {
+  name: 'run_permit_of',
+  text: `SELECT r.id, r.status, r.phase, p.epoch AS permit_epoch
+    FROM schedule_runs r LEFT JOIN prompt_permits p ON p.run_id = r.id WHERE r.id = $1 AND r.epoch = $2`,
+};
+
+const CONFIRM: Statement = {
+  name: 'run_confirm_prompt',
+  text: `WITH confirmed AS (
+      UPDATE schedule_runs r SET phase = 'monitoring' WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'prompting' RETURNING r.*),
+    permit AS (
+      UPDATE prompt_permits p SET sent_at = now() FROM confirmed WHERE p.run_id = confirmed.id RETURNING p.*)
+    ${selectRun({ run: 'confirmed', permits: 'permit' })}`,
+};
+
+const CONCLUDE: Statement = {
+  name: 'run_conclude',
+  text: `WITH concluded AS (
+      UPDATE schedule_runs r SET phase = 'tearing_down', teardown_begun_at = now(), result = $4, error_code = $5, error_message = $6,
+        status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,
+        finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')
+        AND ($3::run_status = 'cancelled' OR r.cancel_requested_at IS NULL) RETURNING r.*)
+    ${selectRun({ run: 'concluded' })}`,
+};
+
+const REMOVED = `removed_containers = r.removed_containers + $3, removed_networks = r.removed_networks + $4,
+        removed_volumes = r.removed_volumes + $5`;
+
+const TEARDOWN_FAILURE: Statement = {
+  name: 'run_teardown_failure',
+  text: `WITH counted AS (
+      UPDATE schedule_runs r SET ${REMOVED}, teardown_failed_attempts = r.teardown_failed_attempts + 1,
+        teardown_error_code = $6, teardown_error_message = $7
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'tearing_down' RETURNING r.*)
+    ${selectRun({ run: 'counted' })}`,
+};
+
+const FAIL_TEARDOWN: Statement = {
+  name: 'run_fail_teardown',
+  text: `WITH failed AS (
+      UPDATE schedule_runs r SET status = 'failed', finished_at = now(), error_code = $3, error_message = $4
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'tearing_down' AND r.status = 'running' RETURNING r.*)
+    ${selectRun({ run: 'failed' })}`,
+};
+
+const FINISH: Statement = {
+  name: 'run_finish',
+  text: `WITH finished AS (
+      UPDATE schedule_runs r SET ${REMOVED}, phase = 'finished', teardown_verified_at = now(), owner = NULL, lease_until = NULL,
+        status = CASE WHEN r.status = 'running' THEN 'success' ELSE r.status END, finished_at = COALESCE(r.finished_at, now())
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'tearing_down' RETURNING r.*)
+    ${selectRun({ run: 'finished' })}`,
+};
+
+type RunTransitions = Pick<
+  RunStore,
+  'begin' | 'permitPrompt' | 'confirmPrompt' | 'conclude' | 'recordTeardownFailure' | 'failTeardown' | 'finish'
+>;
+
+/** What moves a run forward. Each call is one statement, and its own transaction; the migrations hold what it may not do. */
+export function runTransitions(context: RunContext): RunTransitions {
+  return {
+    begin: (claim, deployment) => beginRun(context, claim, deployment),
+
+    async permitPrompt(claim, { agent, kind, content, at }) {
+      const values = [claim.runId, claim.epoch, agent, kind, storableJson(content), at];
+      const [permitted] = await context.db.query(PERMIT, values);
+      if (!permitted) return hasPermit(context, claim);
+      context.changes.touch(claim.runId);
+      return true;
+    },
+
+    confirmPrompt: (claim) =>
+      transition(context, claim, CONFIRM, [], ({ prompt, phase }) => prompt.state === 'sent' || isEnding(phase)),
+
+    conclude(claim, { status, result, error }) {
+      const values = [status, result, error?.code ?? null, error?.message ?? null];
+      const isAskedToEnd = (run: Run): boolean => run.phase !== 'queued' && run.cancelRequestedAt !== null;
+      return transition(context, claim, CONCLUDE, values, (run) => isEnding(run.phase) || isAskedToEnd(run));
+    },
+
+    recordTeardownFailure(claim, { code, message }, removed) {
+      return transition(context, claim, TEARDOWN_FAILURE, [...counts(removed), code, message], () => false);
+    },
+
+    failTeardown(claim, { code, message }) {
+      return transition(context, claim, FAIL_TEARDOWN, [code, message], ({ finishedAt }) => finishedAt !== null);
+    },
+
+    async finish(claim, removed) {
+      const run = await transition(context, claim, FINISH, counts(removed), ({ phase }) => phase === 'finished');
+      const { receipt } = run.teardown;
+      if (!receipt) throw new AppError('internal', `run ${run.id} is finished but has no receipt`);
+      return { run, receipt };
+    },
+  };
+}
+
+async function beginRun(
+  context: RunContext,
+  claim: Claim,
+  { name, fallbackName, host, runtime }: Parameters<RunStore['begin']>[1],
+): Promise<Run> {
+  const begin = (first: string): Promise<Run> =>
+    transition(context, claim, BEGIN, [first, fallbackName, host, runtime], ({ phase }) => phase !== 'queued');
+  try {
+    return await begin(name);
+  } catch (error) {
+    // Another run took the name after this statement had found it free.
+    if (violates(error, 'deployments_name_key')) return begin(fallbackName);
+    if (!violates(error, 'schedule_runs_one_exclusive_running')) throw error;
+    // Another run of the schedule began after this one was claimed: it goes back to the queue.
+    await effect('postgres.exclusive-run.release', () => releaseClaims(context, [claim]));
+    throw new ClaimLostError(claim.runId);
+  }
+}
+
+/** The permit was given before: does it belong to this claim? */
+async function hasPermit({ db }: RunContext, claim: Claim): Promise<boolean> {
+  const [row] = await db.query<Pick<RunRow, 'id' | 'status' | 'phase' | 'permit_epoch'>>(PERMIT_OF, [
+    claim.runId,
+    claim.epoch,
+  ]);
+  if (!row) throw new ClaimLostError(claim.runId);
+  if (row.permit_epoch === null) throw wrongPhase(row);
+  return row.permit_epoch === claim.epoch;
+}
+
+/**
+ * Runs one statement whose first parameters are the run's id and the claim's epoch. When it changes nothing, the row says
+ * why: the claim is lost; or an earlier call did the same (`isDone`); or the run's phase forbids it, a fault of the caller.
+ */
+async function transition(
+  context: RunContext,
+  claim: Claim,
+  statement: Statement,
+  values: readonly unknown[],
+  isDone: (run: Run) => boolean,
+): Promise<Run> {
+  const [row] = await context.db.query<RunRow>(statement, [claim.runId, claim.epoch, ...values]);
+  if (row) {
+    context.changes.touch(claim.runId);
+    return toRun(row, context.box);
+  }
+  const run = await loadClaimed(context, claim);
+  if (!isDone(run)) throw wrongPhase(run);
+  return run;
+}
+
+function wrongPhase(run: Pick<Run, 'id' | 'phase' | 'status'>): AppError {
+  return new AppError('conflict', `run ${run.id} is in phase ${run.phase} (${run.status}), where this cannot be done`);
+}
+
+function counts({ containers, networks, volumes }: ResourceCount): number[] {
+  return [containers, networks, volumes];
+}
+
+function isEnding(phase: Run['phase']): boolean {
+  return phase === 'tearing_down' || phase === 'finished';
+}
+
+function violates(error: unknown, constraint: string): boolean {
+  return error instanceof ViolationError && error.violation.constraint === constraint;
+}
