@@ -16,7 +16,7 @@ interface Modem {
   dial(request: Request, answer: Answer): void;
 }
 
-/** Sees every call to the engine in this process, whoever makes it: all go through one method of dockerode's modem. */
+/** Sees every call to the engine that this process makes: all go through one method of dockerode's modem. */
 export class EngineTrace {
   private spans: Span[] = [];
 

@@ -4,7 +4,7 @@ import type { Settings } from './settings';
 
 /**
  * Appends one line to the file that DEMO_RECORD names, before anything is done about the prompt: what a test counts
- * there is what arrived at the agent, not what somebody believes to have sent. One write with O_APPEND, so that
+ * there is what arrived at the agent, not what a worker believes that it sent. One write with O_APPEND, so that
  * several agents may share the file. In a container the hostname begins the container's id, which tells who wrote it.
  */
 export function recordPrompt(

@@ -24,7 +24,7 @@ export async function delegate(turn: Turn, agent: string, task: string): Promise
 export async function delegateAsync(turn: Turn, agent: string, task: string): Promise<void> {
   await teamOf(turn);
   const work = delegate(turn, agent, task);
-  // Nobody may ever join it: then its failure must not count as unhandled.
+  // The leader may never join it: then its failure must not count as unhandled.
   work.catch(() => undefined);
   turn.openWork.push(work);
 }

@@ -200,7 +200,7 @@ static int follow(int signals, struct stream *out, struct stream *err) {
   }
 }
 
-/* All records are in the file, and nobody has removed or changed it. */
+/* All records are in the file, and it was neither removed nor changed. */
 static int is_all_kept(void) {
   struct stat file;
   return kept >= 0 && fstat(kept, &file) == 0 && file.st_nlink > 0 && (unsigned long long)file.st_size == position;
@@ -247,7 +247,7 @@ int main(int count, char **arguments) {
   if (program == 0) run(arguments + 3, out, err, &before);
   close(out[1]);
   close(err[1]);
-  /* The program alone is to read the input, so that whoever writes to it may be told when nobody does any more. */
+  /* The program alone is to read the input, so that the writer is told once the program no longer does. */
   close(STDIN_FILENO);
   open("/dev/null", O_RDONLY);
   /* What cannot be written is an error to be seen, here or in the file, and no reason to die. */

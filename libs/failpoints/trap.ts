@@ -45,7 +45,7 @@ function follower(file: string): FailpointTrap {
 
 /**
  * A signal to oneself takes effect before the call returns: the kernel hands it to the calling thread. SIGKILL ends the
- * process in the middle of its line; after SIGSTOP it goes on from there when somebody sends SIGCONT.
+ * process in the middle of its line; after SIGSTOP it goes on from there at SIGCONT.
  */
 function signaller({ action, point, hit }: CrashOrder): FailpointTrap {
   let hits = 0;

@@ -76,7 +76,7 @@ export class AppProcess {
     }
   }
 
-  /** Calls back if the process ends although nobody stopped it. */
+  /** Calls back if the process ends without having been stopped. */
   onCrash(listener: (error: LocalServiceError) => void): void {
     void this.ended.then(() => {
       if (!this.isStopping) listener(this.failure(`the ${this.options.name} ended unexpectedly`));

@@ -19,7 +19,7 @@ interface SeenSchedule {
   readonly teamId: string;
 }
 
-/** True on a database that nobody has used yet. */
+/** True on a database without schedules. */
 export async function isUnused(api: ApiClient): Promise<boolean> {
   const [teams, schedules] = await Promise.all([
     api.get<Page<unknown>>('/teams?limit=1'),

@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 200;
 
 /**
  * Cancels what is still going on, and waits until it is torn down: what this start brought shall not outlive it.
- * Failures are told and left behind, for whoever pressed Ctrl-C wants to get out.
+ * Failures are reported and not retried: a person who pressed Ctrl-C wants to get out.
  */
 export async function endRuns(api: Pick<ApiClient, 'get' | 'post'>, terminal: Terminal): Promise<void> {
   try {

@@ -96,7 +96,7 @@ export async function startInstallation(
     );
   }
   const crashed = new Promise<never>((_, reject) => apps.forEach((app) => app.onCrash(reject)));
-  // Also when nobody waits for it at that moment.
+  // Also when no caller waits for it at that moment.
   crashed.catch(() => undefined);
   return { url: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`, apiKey, ...engine, dataDir, crashed };
 }

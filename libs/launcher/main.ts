@@ -110,7 +110,7 @@ class LocalStart {
       this.interrupted.abort();
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-    // Whoever read our output is gone (a closed pipe): end in order, as at Ctrl-C.
+    // The reader of our output is gone (a closed pipe): end in order, as at Ctrl-C.
     process.stdout.on('error', () => this.interrupted.abort());
     process.on('unhandledRejection', (error) => {
       this.terminal.error(new Error(`unexpected: ${messageOf(error)}`));

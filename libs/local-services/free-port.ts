@@ -16,8 +16,8 @@ const GUARDED_MS = 60_000;
 const TRIES = 200;
 
 /**
- * A TCP port that nobody listens on at this moment: the preferred one if it is free, otherwise any. One that it chose is
- * given to nobody else for a minute, which is until its server listens. Another program can still take it before the
+ * A TCP port that is free at this moment: the preferred one if it is free, otherwise any. One that it chose is
+ * given to no other caller for a minute, which is until its server listens. Another program can still take it before the
  * caller binds it, so a caller that is refused asks again.
  */
 export async function findFreePort(preferred?: number): Promise<number> {
@@ -31,7 +31,7 @@ export async function findFreePort(preferred?: number): Promise<number> {
   return close(server);
 }
 
-/** Whether somebody listens on the port, on the given address. Asked by listening there for a moment. */
+/** Whether a program listens on the port, on the given address. Asked by listening there for a moment. */
 export async function isPortBusy(port: number, host: string = LOOPBACK): Promise<boolean> {
   const server = await tryListen(port, host);
   if (server !== null) await close(server);

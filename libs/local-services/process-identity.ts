@@ -6,7 +6,7 @@ import { systemErrorCode } from './service-error';
 const run = promisify(execFile);
 
 /**
- * A process that can be found again: a pid alone is given to somebody else sooner or later, a pid with its start time
+ * A process that can be found again: a pid alone is given to another process sooner or later, a pid with its start time
  * is not.
  */
 export interface ProcessIdentity {
@@ -15,7 +15,7 @@ export interface ProcessIdentity {
   readonly startedAt: string;
 }
 
-/** Who `pid` is now, or null when no such process runs. A zombie no longer runs: nobody may ever reap it in a container. */
+/** Who `pid` is now, or null when no such process runs. A zombie no longer runs: in a container it may never be reaped. */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | null> {
   if (!doesPidExist(pid)) return null;
   const startedAt = process.platform === 'linux' ? await linuxStart(pid) : await psField(pid, 'lstart=');
@@ -39,7 +39,7 @@ function doesPidExist(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it exists and belongs to somebody else.
+    // EPERM: it exists and belongs to another user.
     return systemErrorCode(error) === 'EPERM';
   }
 }

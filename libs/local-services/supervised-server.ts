@@ -172,7 +172,7 @@ function startGuard(pid: number): ChildProcess {
     cwd: '/',
     detached: true,
   });
-  // A write to a guard that somebody killed is no reason to fall over.
+  // A write to a supervisor that was killed must not end this process.
   guard.on('error', () => undefined);
   guard.stdin?.on('error', () => undefined);
   guard.unref();

@@ -12,7 +12,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Fields that must never reach a log, wherever they turn up in the first three levels. A net: nobody should log them at all. */
+/** Fields that must never reach a log, wherever they turn up in the first three levels. A safety net: no caller should log them at all. */
 const SECRET_FIELDS = [
   'env',
   'environment',

@@ -29,7 +29,7 @@ export async function runProcess(
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  // A fault that nobody expected leaves the process in an unknown state; the design survives its death.
+  // An unexpected fault leaves the process in an unknown state; the design survives its death.
   process.on('unhandledRejection', (error) => fail(name, words(error)));
 
   try {

@@ -7,7 +7,7 @@ import { repeatStrategy } from './repeat-strategy';
 /**
  * A job lasts for one statement or two, and its lock is renewed while it does. One whose worker died is given to another
  * after the lock and one look for it at most; with BullMQ's defaults of 30 s each, a run whose worker died just before it
- * claimed it waited for over a minute, since nobody may offer it again while its job stands.
+ * claimed it waited for over a minute, since it cannot be offered again while its job stands.
  */
 const SHORT_JOBS = { lockDuration: 5_000, stalledInterval: 5_000 };
 

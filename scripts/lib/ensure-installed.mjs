@@ -47,7 +47,7 @@ function isFresh(lock, wanted) {
   return true;
 }
 
-/** Whether an `npm ci` or `npm install` of somebody else has already brought exactly what the lock file says. */
+/** Whether an `npm ci` or `npm install` by hand has already brought exactly what the lock file says. */
 function isInstalledByHand(lock) {
   const text = readIfThere(join(projectFolder, INSTALLED));
   if (text === null) return false;

@@ -64,7 +64,7 @@ export class FakeClock implements Clock {
     this.elapsedMs = targetMs;
   }
 
-  /** Moves the wall clock alone, as somebody who sets the time does; timers and the monotonic clock do not notice. */
+  /** Moves the wall clock alone, as a person who sets the time does; timers and the monotonic clock do not notice. */
   setWallClock(at: Date): void {
     this.wallOffsetMs = at.getTime() - this.elapsedMs;
   }

@@ -11,7 +11,8 @@ const sweepOf = (point: string): Mutant['caughtBy'] => ({
 export const CRASH_MUTANTS: readonly Mutant[] = [
   {
     name: 'adopter-prompts-again',
-    breaks: 'Whoever takes over from a worker that died between prompt and confirmation sends the prompt again (I5).',
+    breaks:
+      'The worker that takes over from one that died between prompt and confirmation sends the prompt again (I5).',
     edits: [
       {
         within: 'libs/orchestrator',

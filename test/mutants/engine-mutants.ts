@@ -129,7 +129,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'let-go-by-the-wall-clock',
-    breaks: 'Letting go is timed by a clock that somebody may set back.',
+    breaks: 'A run is abandoned by a clock that may be set back.',
     edits: [
       {
         within: 'libs/orchestrator',

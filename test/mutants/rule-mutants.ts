@@ -111,7 +111,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'deadline-before-the-end-of-the-work',
-    breaks: 'A team that finished in time while nobody looked is made a timeout by whoever adopts its run (I13).',
+    breaks:
+      'A team that finished in time while no worker looked is made a timeout by the worker that adopts its run (I13).',
     edits: [
       {
         within: 'libs/domain',
@@ -134,7 +135,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit('libs/domain/runs/decide.spec.ts'),
   },
   {
-    name: 'patience-counts-when-nobody-tried',
+    name: 'teardown-limit-counts-when-no-worker-tried',
     breaks: 'A success whose worker died is given up at the first small fault of the one that takes over (I13).',
     edits: [
       {

@@ -9,9 +9,9 @@ const LAST_LINES = 200;
 
 export type LayerVerdict =
   | { readonly kind: 'passed' }
-  /** A test failed: somebody noticed. */
+  /** A test failed: the fault was noticed. */
   | { readonly kind: 'failed'; readonly test: string }
-  /** Nothing was tested: it did not load, did not build, or did not end. That is nobody's merit. */
+  /** Nothing was tested: it did not load, did not build, or did not end. That proves nothing. */
   | { readonly kind: 'broken'; readonly words: string };
 
 interface JestReport {

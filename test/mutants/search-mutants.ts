@@ -27,7 +27,7 @@ export const SEARCH_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'teardown-is-tried-once',
-    breaks: 'After a teardown that failed nobody tries again: the run never ends (I4, I15).',
+    breaks: 'After a teardown that failed no worker tries again: the run never ends (I4, I15).',
     edits: [
       {
         within: 'libs/domain',

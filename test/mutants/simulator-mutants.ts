@@ -2,7 +2,7 @@ import type { Mutant } from './mutant';
 
 const simulator = { layer: 'simulator', histories: 300 } as const;
 
-/** Faults that need a crash, a lost answer or a second worker at the wrong moment: nobody wrote that moment down. */
+/** Faults that need a crash, a lost answer or a second worker at the wrong moment, which no table of cases has. */
 export const SIMULATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'prompt-before-the-permit',

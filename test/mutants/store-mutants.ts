@@ -52,7 +52,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'renewal-ignores-the-epoch',
-    breaks: 'A worker renews the lease of a run that somebody else (or its own later claim) has taken over (I7).',
+    breaks: 'A worker renews the lease of a run that another worker (or its own later claim) has taken over (I7).',
     edits: [
       {
         within: 'libs/store-prisma',
@@ -143,7 +143,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'deadline-from-adoption',
-    breaks: 'Whoever adopts a run gives it a new deadline, so that it may never end (I4).',
+    breaks: 'The worker that adopts a run gives it a new deadline, so that it may never end (I4).',
     edits: [
       {
         within: 'libs/store-prisma',
@@ -181,7 +181,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'missed-instants-are-not-recorded',
-    breaks: 'Instants that nobody fired in time leave no row (I2).',
+    breaks: 'Instants that were not fired in time leave no row (I2).',
     edits: [
       {
         within: 'libs/store-prisma',
@@ -271,7 +271,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     caughtBy: { layer: 'integration', specs: 'test/integration/store/teams-and-schedules.spec.ts' },
   },
   {
-    name: 'nobody-listens-to-a-new-connection',
+    name: 'a-new-connection-has-no-listener',
     breaks: 'A process ends when Postgres closes a connection in the moment in which it is made.',
     edits: [
       {

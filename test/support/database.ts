@@ -8,7 +8,7 @@ export interface TestDatabase {
   readonly url: string;
   readonly name: string;
   /**
-   * Removes it. Fails when the test left connections open (a pool that nobody ended), after a moment's patience for
+   * Removes it. Fails when the test left connections open (a pool that was not ended), after a moment of waiting for
    * those of processes that just ended; the database is gone all the same.
    */
   drop(): Promise<void>;
@@ -43,7 +43,7 @@ async function ensureTemplate(admin: Client): Promise<string> {
       [template],
     );
     if (found.rows[0]?.datistemplate === true) return template;
-    // Not marked as a template: whoever made it died on the way.
+    // Not marked as a template: the process that made it died on the way.
     await admin.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(template)} WITH (FORCE)`);
     await admin.query(`CREATE DATABASE ${escapeIdentifier(template)}`);
     await migrate(urlOf(template));

@@ -12,7 +12,7 @@ describe("the worker's heartbeat", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('is fresh after a touch, and old when nobody touches it any more', async () => {
+  it('is fresh after a touch, and old when it is not touched any more', async () => {
     const path = join(folder, 'alive');
     new AliveFile(path, new RecordingLogger()).touch();
     await eventually(async () => (await findFault(path, new Date())) === null);

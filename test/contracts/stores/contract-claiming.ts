@@ -70,7 +70,7 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect(next).toMatchObject({ epoch: brief.epoch + 1 });
     });
 
-    it('takes over the runs of a host that nobody holds, oldest deadline first', async () => {
+    it('takes over the runs of a host that no worker holds, oldest deadline first', async () => {
       const { subject, store } = fixture();
       const late = await fixture().begun({ timeoutMs: 7_200_000 });
       const soon = await fixture().begun({ timeoutMs: 60_000 });
@@ -155,7 +155,7 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect(await store.claim(mine.runId, OTHER_WORKER)).toMatchObject({ phase: 'deploying', epoch: mine.epoch + 1 });
     });
 
-    it('offers queued runs that nobody holds, oldest first', async () => {
+    it('offers queued runs that no worker holds, oldest first', async () => {
       const { subject, store } = fixture();
       const newer = await subject.addRun({ scheduledFor: new Date('2026-01-02T00:00:00Z') });
       const older = await subject.addRun({ scheduledFor: new Date('2026-01-01T00:00:00Z') });
@@ -244,7 +244,7 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect(await subject.messages(claimedLate.runId)).toEqual([]);
     });
 
-    it('hold nobody up where overlap is allowed', async () => {
+    it('hold no other run up where overlap is allowed', async () => {
       const { subject, store } = fixture();
       await fixture().begun({ schedule: 'busy' });
       const next = await subject.addRun({ schedule: 'busy' });

@@ -5,7 +5,7 @@ const START = { stdout: 0, stderr: 0 };
 
 export function describeConversing(fixture: () => RunStoreFixture): void {
   describe('the conversation', () => {
-    it('numbers messages without a gap, whoever appends', async () => {
+    it('numbers messages without a gap, whichever caller appends', async () => {
       const { store, subject } = fixture();
       const claim = await fixture().begun();
       await store.appendMessages(claim, [say('system', 'one', null), say('agent_message', 'two')]);

@@ -32,7 +32,7 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       expect(await fixture().begin(claim, 'marketing-run-aaaaaa')).toEqual(run);
     });
 
-    it('has a deadline 30 days away to the millisecond, also when somebody reads it again', async () => {
+    it('has a deadline 30 days away to the millisecond, also when it is read again', async () => {
       const { store } = fixture();
       const claim = await fixture().claimed({ timeoutMs: 30 * DAY_MS });
       const { startedAt, deadlineAt } = await fixture().begin(claim);

@@ -90,7 +90,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
         expect(await hostOf()).toMatchObject({ state: 'live' });
       });
 
-      it('show leases with their epoch, and what nobody holds', async () => {
+      it('show leases with their epoch, and runs that no worker holds', async () => {
         await sign();
         const held = await fixture.begun();
         const unheld = await fixture.begun();
@@ -109,7 +109,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
         claim = await fixture.monitored();
       });
 
-      it('loses its runs after the limit, with the pending teardown left open, and nobody writes any more', async () => {
+      it('loses its runs after the limit, with the pending teardown left open, and no worker writes any more', async () => {
         await watchFor(LIMIT_MS - 10_000);
         expect(await endLost()).toEqual([]);
         await watchFor(20_000);

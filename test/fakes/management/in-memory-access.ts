@@ -31,7 +31,7 @@ export class InMemoryAccess implements AccessStore {
 interface Reserved {
   readonly fingerprint: string;
   readonly resourceId: string;
-  /** Nobody is at work on it. */
+  /** No request is at work on it. */
   isReleased: boolean;
   answer: StoredAnswer | null;
 }

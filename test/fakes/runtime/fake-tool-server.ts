@@ -1,6 +1,6 @@
 import type { ToolAnswer, ToolCall, ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
 
-/** The team desk without sockets: a test calls a run's tools by `call`. */
+/** The tool server without sockets: a test calls a run's tools by `call`. */
 export class FakeToolServer implements ToolServer {
   private readonly sessions = new Map<string, (call: ToolCall) => Promise<ToolAnswer>>();
   private readonly made = new Set<string>();
@@ -26,10 +26,10 @@ export class FakeToolServer implements ToolServer {
     return Promise.resolve();
   }
 
-  /** Rejects when nobody listens, as a bridge's connection would. */
+  /** Rejects when no worker listens, as a bridge's connection would. */
   async call(runId: string, call: ToolCall): Promise<ToolAnswer> {
     const answer = this.sessions.get(runId);
-    if (!answer) throw new Error('nobody listens');
+    if (!answer) throw new Error('no worker listens');
     return answer(call);
   }
 }

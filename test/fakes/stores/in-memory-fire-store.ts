@@ -38,7 +38,7 @@ export interface FiringSchedule {
 }
 
 const SOUND = { fault: null, retryAt: null };
-/** As in the real store's statements: an older instant is somebody's backlog, and waits. */
+/** As in the real store's statements: an older instant belongs to a backlog, and waits. */
 const RECENT_MS = 60_000;
 
 /**
@@ -88,7 +88,7 @@ export class InMemoryFireStore implements FireStore {
     this.changed.notify(undefined);
   }
 
-  /** Changes a row behind everybody's back: no new spec version, nobody is told. */
+  /** Changes a row directly: no new spec version, no notification. */
   corrupt(id: string, patch: Partial<FiringSchedule>): void {
     this.change(id, patch);
   }

@@ -110,7 +110,7 @@ export class InMemoryRunRows {
     return leaseUntil !== null && leaseUntil > this.clock.now();
   }
 
-  /** What the database does to a row that nobody may write any more: the epoch grows and the claim is empty. */
+  /** What the database does to a row that no worker may write any more: the epoch grows and the claim is empty. */
   seize(stored: StoredRun, patch: Partial<Run>, message: DraftMessage): Run {
     release(stored);
     this.append(stored, [message]);

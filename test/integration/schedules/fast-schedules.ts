@@ -52,7 +52,7 @@ export async function keepFiring({ fires }: Store, isOver: () => boolean): Promi
   }
 }
 
-/** As the API edits: what is due is recorded first, by whoever comes first. */
+/** As the API edits: what is due is recorded first, by the first caller. */
 export async function editOnceRecorded<T>({ fires }: Store, edit: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

@@ -33,7 +33,7 @@ async function minutes(): Promise<Date> {
 }
 
 describe('after an outage', () => {
-  it('of 30 days, a schedule of every minute has a row for each of them, and kept nobody else waiting', async () => {
+  it('of 30 days, a schedule of every minute has a row for each of them, and kept no other waiting', async () => {
     const deps = firingDeps(fixture.store);
     const started = await minutes();
     const down = await fixture.schedule({

@@ -72,7 +72,7 @@ describe('a Redis of our own', () => {
     expect(await setting('bind')).toEqual(['bind', '127.0.0.1']);
   });
 
-  it('answers nobody with another password, which only this user can read', async () => {
+  it('answers no client with another password, which only this user can read', async () => {
     const redis = await start();
 
     expect(await pingRedis(redis.port, 'guessed')).toBe('denied');

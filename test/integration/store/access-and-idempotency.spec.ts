@@ -78,7 +78,7 @@ describe('idempotency keys', () => {
     });
   });
 
-  it('keep the id of what is made over every attempt, and stay with their request when nobody knows what was done', async () => {
+  it('keep the id of what is made over every attempt, and stay with their request when it is unknown what was done', async () => {
     const { idempotency } = fixture.store;
     const first = await idempotency.reserve(organizationId, 'k4', 'body');
     await idempotency.abandon(organizationId, 'k4', 'unknown');

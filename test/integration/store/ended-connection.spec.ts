@@ -25,7 +25,7 @@ describe('a connection that the server ends', () => {
 
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-  it('in the moment in which it is given to whoever asked for it costs the statement, and not the process', async () => {
+  it('in the moment in which it is given to its caller costs the statement, and not the process', async () => {
     const { port } = server.address() as AddressInfo;
     const pool = createPool(`postgresql://somebody@127.0.0.1:${port}/somewhere`, 1, () => undefined);
     await expect(new Database(pool).query({ text: 'SELECT 1' })).rejects.toMatchObject({

@@ -69,7 +69,7 @@ describe('a run that changes while its loss is decided', () => {
       { status: 'failed', result: 'done', error_code: 'host_lost' },
     ],
     [
-      'somebody cancels it',
+      'a person cancels it',
       `cancel_requested_at = now(), cancel_code = 'cancelled'`,
       { status: 'cancelled', result: null, error_code: 'cancelled' },
     ],
