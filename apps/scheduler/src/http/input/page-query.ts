@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Page } from '@crewtab/domain/ports/management-store';
+import { isWithinCalendar } from '@crewtab/domain/calendar-bounds';
 
 export const DEFAULT_PAGE_SIZE = 20;
 export const MAX_PAGE_SIZE = 100;
@@ -18,14 +19,17 @@ export function countField(min: number, max: number): z.ZodType<number, string> 
   return schema.meta({ pattern: '^[0-9]+$', description: `A whole number from ${min} to ${max}.` });
 }
 
-/** An instant in a query or body: ISO 8601 with an offset or Z. */
+/** An instant in a query or body: ISO 8601 with an offset or Z, in the years 1 to 9999. */
 export function instantField(): z.ZodType<Date, string> {
   const schema = z.string({ error: 'must be one instant' }).transform((value, context) => {
     const isInstant = z.iso.datetime({ offset: true }).safeParse(value).success;
-    if (isInstant) return new Date(value);
+    const at = new Date(value);
+    if (isInstant && isWithinCalendar(at)) return at;
     context.addIssue({
       code: 'custom',
-      message: 'must be an instant in ISO 8601 with Z or an offset, like 2026-01-31T09:00:00Z',
+      message: isInstant
+        ? 'must be in the years 1 to 9999 (UTC)'
+        : 'must be an instant in ISO 8601 with Z or an offset, like 2026-01-31T09:00:00Z',
     });
     return z.NEVER;
   });

@@ -18,7 +18,8 @@ export const RUN_TRIGGERS = ['schedule', 'manual', 'catchup', 'rerun'] as const 
 /** Stands behind the seq in the id of the very last event of a run: there is nothing to come back for. */
 export const END_MARK = '.end';
 
-const MAX_SEQ = Number.MAX_SAFE_INTEGER;
+/** Seqs are a 32-bit integer in Postgres. */
+const MAX_SEQ = 2_147_483_647;
 
 /** A whole number as a query or header gives it. */
 const seq = countField(0, MAX_SEQ).meta({ description: 'Messages after this seq; 0 is the beginning.' });
@@ -50,6 +51,7 @@ export const lastEventId = z.object({
     .string()
     .regex(/^\d{1,15}(\.end)?$/, 'is not an id of this stream')
     .transform((id) => ({ seq: Number.parseInt(id, 10), isEnd: id.endsWith(END_MARK) }))
+    .refine(({ seq }) => seq <= MAX_SEQ, 'is not an id of this stream')
     .optional(),
 });
 

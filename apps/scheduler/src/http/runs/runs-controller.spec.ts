@@ -103,6 +103,11 @@ describe('GET /runs', () => {
     ['trigger=hand', 'trigger'],
     ['since=monday', 'since'],
     ['since=2026-02-30T00:00:00Z', 'since'],
+    ['since=%2B275760-09-13T00:00:00Z', 'since'],
+    ['since=0001-01-01T00:00:00%2B00:01', 'since'],
+    ['until=9999-12-31T23:59:59-00:01', 'until'],
+    ['limit=1e9', 'limit'],
+    ['limit=2147483648', 'limit'],
     ['since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z', 'until'],
     ['scheduleId=x', 'scheduleId'],
   ])('refuses ?%s', async (query, path) => {
@@ -184,6 +189,9 @@ describe('messages', () => {
   it.each([
     ['after=-1', 'after'],
     ['after=x', 'after'],
+    ['after=2147483648', 'after'],
+    ['after=99999999999999999999', 'after'],
+    ['cursor=2147483648', 'cursor'],
     ['limit=101', 'limit'],
   ])('refuse ?%s', async (query, path) => {
     const run = addRun();

@@ -1,5 +1,6 @@
 import cronstrue from 'cronstrue';
 import type { z } from 'zod';
+import { isWithinCalendar } from '@crewtab/domain/calendar-bounds';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
 import { parsedCron } from './fire-instants';
 import type { occurrencesView } from './schedule-schemas';
@@ -13,7 +14,7 @@ export function describeOccurrences(cron: string, timezone: string, from: Date, 
   let at = from;
   while (occurrences.length < count) {
     const next = tryNextFire(() => nextFire(parsed, timezone, at));
-    if (!next) break;
+    if (!next || !isWithinCalendar(next)) break;
     occurrences.push(next.toISOString());
     at = next;
   }
