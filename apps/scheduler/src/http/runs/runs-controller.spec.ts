@@ -1,5 +1,6 @@
+import type { getConfig } from '@crewtab/api-contract/service-routes';
+import type { RouteAnswer } from '../contract/route';
 import { KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
-import { VIEWS } from '../openapi/openapi-document';
 
 const RUNS = '/api/v1/runs';
 
@@ -32,7 +33,6 @@ describe('GET /runs/:id', () => {
       },
     });
     const answer = await http.call('get', `${RUNS}/${run.id}`).expect(200);
-    expect(VIEWS.ScheduleRun.parse(answer.body)).toEqual(answer.body);
     expect(answer.body).toMatchObject({
       id: run.id,
       status: 'success',
@@ -225,7 +225,6 @@ describe('GET /deployments/:id', () => {
   it('shows the containers of a run', async () => {
     http.runs.deployments.set(NO_ID, { ...deployment, organizationId: ORGANIZATION });
     const answer = await http.call('get', `/api/v1/deployments/${NO_ID}`).expect(200);
-    expect(VIEWS.TeamDeployment.parse(answer.body)).toEqual(answer.body);
     expect(answer.body).toMatchObject({
       name: 'team-run-1',
       removedAt: null,
@@ -238,7 +237,7 @@ describe('GET /deployments/:id', () => {
 describe('GET /config', () => {
   it('tells a form what it needs', async () => {
     const answer = await http.call('get', '/api/v1/config').expect(200);
-    const config = VIEWS.Config.parse(answer.body);
+    const config = answer.body as RouteAnswer<typeof getConfig>;
     expect(config).toMatchObject({
       defaultTimeout: '1h',
       maxTimeout: '24h',
