@@ -34,6 +34,16 @@ export function checkAnswer(answer: SeenAnswer): void {
   }
 }
 
+/** `fetch` whose every answer is held against the contract. Streams are checked event by event where they are read. */
+export const fetchChecked: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  const contentType = response.headers.get('content-type') ?? '';
+  const { pathname } = new URL(response.url);
+  const text = contentType.startsWith('text/event-stream') ? '' : await response.clone().text();
+  checkAnswer({ method: init?.method ?? 'GET', path: pathname, status: response.status, contentType, text });
+  return response;
+};
+
 /** Holds one event of a stream against the contract. */
 export function checkEvent(route: Route, { event, data }: ServerEvent): void {
   const view = route.answer.events?.[event];
