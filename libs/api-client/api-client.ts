@@ -73,10 +73,10 @@ export function createApiClient({ baseUrl, apiKey, fetch: send = fetch }: ApiCli
   };
   return {
     request: async (route, ...args) => {
-      const text = await (await ask(route, (args[0] ?? {}) as AnyRequest)).text();
+      const text = await (await ask(route, (args[0] ?? {}))).text();
       return (text === '' ? undefined : JSON.parse(text)) as never;
     },
-    events: (route, ...args) => streamEvents(ask, route, (args[0] ?? {}) as AnyRequest) as never,
+    events: (route, ...args) => streamEvents(ask, route, (args[0] ?? {})) as never,
   };
 }
 
@@ -91,7 +91,7 @@ async function* streamEvents(
     try {
       const response = await ask(route, { ...request, lastEventId });
       if (response.status === 204 || !response.body) return;
-      for await (const event of readServerEvents(response.body as unknown as AsyncIterable<Uint8Array>)) {
+      for await (const event of readServerEvents(response.body)) {
         lastEventId = event.id ?? lastEventId;
         hasMoved = true;
         yield event;

@@ -65,8 +65,8 @@ export interface HttpFixture {
   readonly recorded: RecordedBeforeEdit[];
   /** Empties everything but the keys, so that tests of one file may share an app: starting one takes most of their time. */
   reset(): void;
-  /** A request with the first organization's admin key; its answer is held against the contract. */
-  call(method: 'get' | 'post' | 'patch' | 'delete' | 'put', path: string, key?: string): SuperTest;
+  /** A request with the first organization's admin key, another one, or none; its answer is held against the contract. */
+  call(method: 'get' | 'post' | 'patch' | 'delete' | 'put', path: string, key?: string | null): SuperTest;
 }
 
 /** The whole HTTP side over fakes, behind a real server on a loopback port. Close `app` in the end. */
@@ -119,13 +119,13 @@ export async function startHttp(
   configureHttp(app, deps);
   await app.listen(0, '127.0.0.1');
   const server = app.getHttpServer();
-  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) =>
-    request(server)
-      [method](path)
-      .set('Authorization', `Bearer ${key}`)
-      .expect(({ status, headers, text }) =>
-        checkAnswer({ method, path, status, contentType: headers['content-type'] ?? '', text: text ?? '' }),
-      );
+  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) => {
+    const test = request(server)[method](path);
+    if (key !== null) void test.set('Authorization', `Bearer ${key}`);
+    return test.expect(({ status, headers, text }) =>
+      checkAnswer({ method, path, status, contentType: headers['content-type'] ?? '', text: text ?? '' }),
+    );
+  };
   const reset = (): void => {
     const maps = [
       catalog.teams,

@@ -85,7 +85,7 @@ export class SseClient {
 
 function parse(block: string): ReceivedEvent {
   const event = parseServerEvent(block);
-  if (event?.id == null) throw new Error(`this is no event with an id: ${block}`);
+  if (!event || event.id === null) throw new Error(`this is no event with an id: ${block}`);
   checkEvent(streamRun, event);
   return { ...event, id: event.id };
 }
