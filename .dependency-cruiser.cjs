@@ -54,6 +54,23 @@ module.exports = {
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
     },
     {
+      name: 'contract-imports-domain-only',
+      severity: 'error',
+      comment: 'The contract of the API is read without the app that keeps it: by clients, documents and tests.',
+      from: { path: '^libs/api-contract/', pathNot: spec },
+      to: {
+        path: '^(libs|apps|images|test)/|node_modules/',
+        pathNot: ['^libs/(domain|api-contract)/', 'node_modules/zod/'],
+      },
+    },
+    {
+      name: 'client-carries-no-contract',
+      severity: 'error',
+      comment: 'A browser loads the client alone: no Zod, no rules, of the contract only its types.',
+      from: { path: '^libs/api-client/', pathNot: spec },
+      to: { pathNot: '^libs/api-client/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'no-nest-in-adapters',
       severity: 'error',
       comment:

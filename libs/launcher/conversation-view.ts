@@ -1,12 +1,5 @@
+import type { MessageView } from '@crewtab/api-contract/run-routes';
 import type { Terminal } from './terminal';
-
-/** A message as the API gives it. */
-export interface SeenMessage {
-  readonly seq: number;
-  readonly agent: string | null;
-  readonly kind: string;
-  readonly content: Readonly<Record<string, unknown>>;
-}
 
 /** Columns that a message's speaker takes. */
 const INDENT = 4;
@@ -18,7 +11,7 @@ export class ConversationView {
 
   constructor(private readonly terminal: Terminal) {}
 
-  show(message: SeenMessage): void {
+  show(message: MessageView): void {
     switch (message.kind) {
       case 'agent_message':
         return this.say(message);
@@ -39,14 +32,14 @@ export class ConversationView {
     }
   }
 
-  private say(message: SeenMessage): void {
+  private say(message: MessageView): void {
     if (this.speaker !== message.agent) this.terminal.line(`  ${this.name(message)}`);
     this.speaker = message.agent;
     const text = textOf(message).replace(/\n$/, '');
     for (const line of text.split('\n')) this.terminal.line(`    ${line}`);
   }
 
-  private tool(message: SeenMessage): void {
+  private tool(message: MessageView): void {
     const { title, status } = message.content;
     // Updates in the middle of a call say little to a reader; its beginning and its end do.
     if (typeof title === 'string') this.note(`${this.name(message)} ${this.dim(this.fit(title))}`);
@@ -54,7 +47,7 @@ export class ConversationView {
       this.note(`${this.name(message)} ${this.terminal.style('red', 'a tool call failed')}`);
   }
 
-  private delegation(message: SeenMessage): string {
+  private delegation(message: MessageView): string {
     const { to, task, text, error } = message.content;
     const words = [task, text, error].find((part) => typeof part === 'string') ?? '';
     const arrow = task === undefined ? '⇠' : '⇢';
@@ -68,7 +61,7 @@ export class ConversationView {
     this.terminal.line(`  ${text}`);
   }
 
-  private name(message: SeenMessage): string {
+  private name(message: MessageView): string {
     return message.agent ? this.terminal.agent(message.agent) : this.dim('crewtab');
   }
 
@@ -81,7 +74,7 @@ export class ConversationView {
   }
 }
 
-function textOf(message: SeenMessage): string {
+function textOf(message: MessageView): string {
   const { text } = message.content;
   return typeof text === 'string' ? text : '';
 }

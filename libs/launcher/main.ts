@@ -1,5 +1,5 @@
+import { createApiClient, type ApiClient } from '@crewtab/api-client/api-client';
 import { messageOf } from '../local-services/service-error';
-import { ApiClient } from './api-client';
 import { createDemo, findDemo, isUnused, trigger, type DemoAgentProgram } from './demo';
 import { demoCommand, demoImage } from './demo-program';
 import { endRuns } from './end-runs';
@@ -51,7 +51,7 @@ class LocalStart {
     this.listenForSignals();
     terminal.line(`${terminal.style('bold', 'Crewtab')} ${terminal.style('dim', 'a crontab for crews of AI agents')}`);
     const installation = await this.untilInterrupted(startInstallation(this.env, this.started, terminal));
-    const api = new ApiClient(installation.url, installation.apiKey);
+    const api = createApiClient({ baseUrl: installation.url, apiKey: installation.apiKey });
     this.api = api;
     const demo = Promise.race([this.showDemo(api, installation, options.isOnce), installation.crashed]);
     const outcome = await this.untilInterrupted(demo);

@@ -1,66 +1,38 @@
-import type { ApiClient } from './api-client';
-import { ConversationView, type SeenMessage } from './conversation-view';
+import type { ApiClient } from '@crewtab/api-client/api-client';
+import type { MessageView, RunView as Run } from '@crewtab/api-contract/run-routes';
+import { ConversationView } from './conversation-view';
 import type { Terminal } from './terminal';
-
-/** The parts of a run, as the API gives it, that are shown. */
-export interface SeenRun {
-  readonly id: string;
-  readonly teamName?: string;
-  readonly status: string;
-  readonly phase: string;
-  readonly trigger: string;
-  readonly deadlineAt: string | null;
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-  readonly teamDeploymentId: string | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
-  readonly teardown: {
-    readonly containers: number;
-    readonly networks: number;
-    readonly volumes: number;
-    readonly verifiedAt: string | null;
-  } | null;
-}
-
-interface SeenDeployment {
-  readonly name: string;
-  readonly agents: readonly {
-    readonly name: string;
-    readonly container: string;
-    readonly startedAt: string | null;
-    readonly readyAt: string | null;
-  }[];
-}
 
 /** Follows one run to its very end and prints what happens. @returns the run as it ended */
 export class RunView {
   private readonly conversation: ConversationView;
   private readonly told = new Set<string>();
-  private lastRun: SeenRun | null = null;
+  private lastRun: Run | null = null;
 
   constructor(
-    private readonly api: Pick<ApiClient, 'get' | 'events'>,
+    private readonly api: ApiClient,
     private readonly terminal: Terminal,
   ) {
     this.conversation = new ConversationView(terminal);
   }
 
-  async follow(runId: string, signal: AbortSignal): Promise<SeenRun> {
-    for await (const { event, data } of this.api.events(`/runs/${runId}/events`, signal)) {
-      if (event === 'run') await this.showRun(data as SeenRun);
-      if (event === 'message') await this.showMessage(data as SeenMessage);
+  async follow(runId: string, signal: AbortSignal): Promise<Run> {
+    const params = { id: runId };
+    for await (const { event, data } of this.api.events('GET /runs/:id/events', { params, signal })) {
+      if (event === 'run') await this.showRun(data);
+      else await this.showMessage(data);
     }
-    const run = await this.api.get<SeenRun>(`/runs/${runId}`);
+    const run = await this.api.request('GET /runs/:id', { params });
     await this.showRun(run);
     return run;
   }
 
-  private async showMessage(message: SeenMessage): Promise<void> {
+  private async showMessage(message: MessageView): Promise<void> {
     if (message.kind === 'prompt') await this.showAgents();
     this.conversation.show(message);
   }
 
-  private async showRun(run: SeenRun): Promise<void> {
+  private async showRun(run: Run): Promise<void> {
     this.lastRun = run;
     this.once('fired', () => this.terminal.step(`fired: run ${run.id} (${run.trigger})`));
     if (run.phase !== 'queued') await this.showAgents();
@@ -71,7 +43,7 @@ export class RunView {
   private async showAgents(): Promise<void> {
     const id = this.lastRun?.teamDeploymentId;
     if (!id || this.told.has('prompted')) return;
-    const deployment = await this.api.get<SeenDeployment>(`/deployments/${id}`);
+    const deployment = await this.api.request('GET /deployments/:id', { params: { id } });
     this.once('deploying', () => this.terminal.step(`deploying ${this.terminal.style('bold', deployment.name)}`));
     for (const { name, container, startedAt, readyAt } of deployment.agents) {
       if (startedAt)
@@ -83,7 +55,7 @@ export class RunView {
     if (deployment.agents.every(({ readyAt }) => readyAt)) this.told.add('prompted');
   }
 
-  private showEnd(run: SeenRun): void {
+  private showEnd(run: Run): void {
     const took =
       run.startedAt && run.finishedAt
         ? ` in ${((Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1_000).toFixed(1)} s`
@@ -103,7 +75,7 @@ export class RunView {
   }
 }
 
-function receipt({ containers, networks, volumes, verifiedAt }: NonNullable<SeenRun['teardown']>): string {
+function receipt({ containers, networks, volumes, verifiedAt }: NonNullable<Run['teardown']>): string {
   const parts = [count(containers, 'container'), count(networks, 'network'), count(volumes, 'volume')].filter(
     (part) => part !== null,
   );

@@ -60,7 +60,7 @@ describeWithDocker('schedules fire by themselves, with two scheduler apps', () =
       expect(Date.parse(run.startedAt ?? startedAt ?? '') - Date.parse(run.scheduledFor)).toBeLessThan(MINUTE_MS);
     }
 
-    await api.call('POST', `/schedules/${paused}/pause`, { note: 'enough' });
+    await api.request('POST /schedules/:id/pause', { params: { id: paused }, body: { note: 'enough' } });
     expect(await api.schedule(paused)).toMatchObject({ nextRunAt: null });
     const rowsWhenPaused = (await api.runsOf(paused)).map(({ id }) => id);
     await redis.flushall();

@@ -1,3 +1,4 @@
+import type { SystemAnswer } from '@crewtab/api-contract/system-routes';
 import type { StartedProcess } from '../support/processes';
 import { eventually } from '../support/wait-for';
 import type { Run } from './support/api-client';
@@ -5,13 +6,6 @@ import { Crewtab } from './support/crewtab';
 import { describeWithOwnEngines, OwnEngine } from './support/own-engine';
 
 jest.setTimeout(180_000);
-
-interface System {
-  readonly hosts: readonly { id: string; state: string; openObligations: number; decommissionedBy: string | null }[];
-  readonly workers: readonly { id: string; host: string; isLive: boolean; leases: readonly { runId: string }[] }[];
-  readonly schedulers: readonly { sweeper: { lastPassAt: string | null } }[];
-  readonly obligations: readonly { runId: string; host: string; status: string }[];
-}
 
 describeWithOwnEngines('two hosts', () => {
   let crewtab: Crewtab;
@@ -49,7 +43,9 @@ describeWithOwnEngines('two hosts', () => {
       WORKER_LEASE: '4s',
     });
 
-  const system = (): Promise<System> => crewtab.api.call('GET', '/system');
+  const system = (): Promise<SystemAnswer> => crewtab.api.request('GET /system');
+  const decommission = (id: string, body?: { readonly note: string }) =>
+    crewtab.api.request('POST /system/hosts/:id/decommission', { params: { id }, ...(body && { body }) });
   const hostOf = async (runId: string): Promise<string> => {
     const { workers } = await system();
     return workers.find(({ leases }) => leases.some((lease) => lease.runId === runId))?.host ?? 'none';
@@ -83,7 +79,7 @@ describeWithOwnEngines('two hosts', () => {
     expect(hosts.map(({ id, state }) => [id, state]).sort()).toEqual([hostA, hostB].sort().map((id) => [id, 'live']));
     await eventually(async () => (await system()).schedulers[0]?.sweeper.lastPassAt !== null);
     expect(schedulers).toHaveLength(1);
-    await expect(crewtab.api.call('POST', `/system/hosts/${hostB}/decommission`)).rejects.toThrow(/409 .*"conflict"/);
+    await expect(decommission(hostB)).rejects.toMatchObject({ status: 409, code: 'conflict' });
   });
 
   it('a host that is gone loses its run, shows what it owes, and the other host does not notice', async () => {
@@ -130,8 +126,8 @@ describeWithOwnEngines('two hosts', () => {
     const { id } = runOf('waiting');
     const host = await hostOf(id);
     await cutPower();
-    const decommission = () => crewtab.api.call('POST', `/system/hosts/${host}/decommission`, { note: 'scrapped' });
-    expect(await eventually(decommission, { timeoutMs: 90_000, intervalMs: 500 })).toMatchObject({
+    const giveUp = () => decommission(host, { note: 'scrapped' });
+    expect(await eventually(giveUp, { timeoutMs: 90_000, intervalMs: 500 })).toMatchObject({
       givenUpRunIds: [id],
     });
     const run = await crewtab.api.run(id);
@@ -156,7 +152,7 @@ describeWithOwnEngines('two hosts', () => {
     const said = await crewtab.api.messages(id);
     expect(said.map(({ seq }) => seq)).toEqual(said.map((_, index) => index + 1));
     expect((await crewtab.api.run(id)).status).toBe('running');
-    await crewtab.api.call('POST', `/runs/${id}/cancel`);
+    await crewtab.api.cancel(id);
     expect(await crewtab.api.untilFinished(id)).toMatchObject({ status: 'cancelled', teardown: { containers: 1 } });
     expect(await a?.things()).toEqual([]);
   });

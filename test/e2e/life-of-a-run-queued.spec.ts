@@ -30,21 +30,19 @@ describeWithDocker('a run in the queue', () => {
     return api.trigger(schedule.id);
   };
 
-  const cancel = ({ id }: Run): Promise<Run> => crewtab.api.call('POST', `/runs/${id}/cancel`);
+  const cancel = ({ id }: Run): Promise<Run> => crewtab.api.cancel(id);
 
   it('cancelled or edited there, without any worker and with one that is full', async () => {
     const { api } = crewtab;
     const [unseen, edited] = [await start('answer never'), await start('answer as it was')];
     expect(unseen).toMatchObject({ status: 'queued', phase: 'queued' });
     expect(await cancel(unseen)).toMatchObject(CANCELLED);
-    await expect(cancel(unseen)).rejects.toThrow(/409 .*"conflict"/);
+    await expect(cancel(unseen)).rejects.toMatchObject({ status: 409, code: 'conflict' });
 
     // What was triggered keeps its plan, whatever becomes of schedule and team before a worker is there.
-    await api.call('PATCH', `/teams/${edited.teamId}`, {
-      name: 'Renamed',
-      agents: [crewtab.leader({ name: 'other' })],
-    });
-    await api.call('PATCH', `/schedules/${edited.scheduleId}`, { prompt: 'refuse' });
+    const body = { name: 'Renamed', agents: [crewtab.leader({ name: 'other' })] };
+    await api.request('PATCH /teams/:id', { params: { id: edited.teamId }, body });
+    await api.request('PATCH /schedules/:id', { params: { id: edited.scheduleId }, body: { prompt: 'refuse' } });
     const worker = await crewtab.startWorker();
     expect(await api.untilFinished(edited.id)).toMatchObject({ status: 'success', result: 'as it was' });
 

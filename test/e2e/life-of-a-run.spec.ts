@@ -123,11 +123,12 @@ describeWithDocker('the life of a run, on real containers', () => {
     const started = await start(prompt, { env: when.env });
     await api.untilRun(started.id, ({ phase }) => phase === when.during);
     const other = [crewtab.leader({ name: 'other', command: ['/no/such/program'] })];
-    await api.call('PATCH', `/teams/${started.teamId}`, { name: 'Renamed', agents: other });
-    await api.call('PATCH', `/schedules/${started.scheduleId}`, { prompt: 'refuse' });
-    await expect(api.call('DELETE', `/teams/${started.teamId}`)).rejects.toThrow(/409/);
-    await api.call('DELETE', `/schedules/${started.scheduleId}`);
-    await api.call('DELETE', `/teams/${started.teamId}`);
+    await api.request('PATCH /teams/:id', { params: { id: started.teamId }, body: { name: 'Renamed', agents: other } });
+    await api.request('PATCH /schedules/:id', { params: { id: started.scheduleId }, body: { prompt: 'refuse' } });
+    const deleteTeam = () => api.request('DELETE /teams/:id', { params: { id: started.teamId } });
+    await expect(deleteTeam()).rejects.toMatchObject({ status: 409, code: 'team_in_use' });
+    await api.request('DELETE /schedules/:id', { params: { id: started.scheduleId } });
+    await deleteTeam();
     expect(await api.run(started.id)).toMatchObject({ status: 'running', phase: when.during });
     const run = await api.untilFinished(started.id);
     expect(run).toMatchObject({ status: 'success', teamName: 'Night shift', prompt });

@@ -65,7 +65,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
       const stuck = await untilRefused(started);
       expect(stuck).toMatchObject({ status: during, phase: 'tearing_down', teardown: null });
       // The outcome is decided: a cancel is refused, and changes nothing.
-      await expect(api.call('POST', `/runs/${started.id}/cancel`)).rejects.toThrow(/409 .*"conflict"/);
+      await expect(api.cancel(started.id)).rejects.toMatchObject({ status: 409, code: 'conflict' });
       expect(stuck.teardownFailure).toMatchObject({
         code: 'teardown_failed',
         message: expect.stringContaining(proxy.words),
@@ -99,8 +99,8 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
     });
     expect((await api.schedule(started.scheduleId)).status).toBe('error');
     // Nor does it need its schedule and its team any more.
-    await api.call('DELETE', `/schedules/${started.scheduleId}`);
-    await api.call('DELETE', `/teams/${started.teamId}`);
+    await api.request('DELETE /schedules/:id', { params: { id: started.scheduleId } });
+    await api.request('DELETE /teams/:id', { params: { id: started.teamId } });
     const attempts = failed.teardownFailure?.attempts ?? 0;
     await untilRefused(started, attempts + 1);
     expect(await crewtab.leftovers()).toEqual([expect.stringContaining('volume sticky-run-')]);

@@ -72,6 +72,6 @@ function describeShifted(shiftMs: number): void {
     const run = await api.untilFinished(fired.id);
     expect(run).toMatchObject({ trigger: 'schedule', status: 'success', scheduledFor: nextRunAt });
     expect(isNear(run.startedAt, Date.parse(run.scheduledFor), 30_000)).toBe(true);
-    await api.call('POST', `/schedules/${minutely}/pause`, {});
+    await api.request('POST /schedules/:id/pause', { params: { id: minutely } });
   });
 }

@@ -74,7 +74,7 @@ async function killInTeardown(crewtab: Installation, afterMs: number): Promise<n
   const runs = await startRuns(crewtab, scheduleId, RUNS_PER_KILL);
   const [victim] = await busiest(crewtab, runs);
   const held = (await heldBy(crewtab, victim.pid)).map(({ id }) => id).filter((id) => runs.includes(id));
-  for (const id of runs) await crewtab.api().call('POST', `/runs/${id}/cancel`);
+  for (const id of runs) await crewtab.api().cancel(id);
   await Promise.all(runs.map((id) => crewtab.api().untilRun(id, ({ status }) => status === 'cancelled')));
   await delay(afterMs);
   victim.kill('SIGKILL');

@@ -14,14 +14,17 @@ describe('cursors', () => {
     const refused = expect.objectContaining({ code: 'invalid_request' }) as Error;
     expect(() => decodeCursor(encodeCursor({ id: ID, at: AT }), 'id')).toThrow(refused);
     expect(() => decodeCursor(encodeCursor({ id: ID, at: null }), 'instant')).toThrow(refused);
-    for (const text of [
-      '',
-      'x',
-      Buffer.from(`1~2~${ID}`).toString('base64url'),
-      Buffer.from(`NaN~${ID}`).toString('base64url'),
-    ]) {
-      expect(() => decodeCursor(text, 'instant')).toThrow(refused);
-    }
+    for (const text of ['', 'x']) expect(() => decodeCursor(text, 'instant')).toThrow(refused);
+    for (const millis of ['1~2', 'NaN', '', '1e12', '0x10', ' 1', '1.5', '9'.repeat(30)])
+      expect(() => decodeCursor(Buffer.from(`${millis}~${ID}`).toString('base64url'), 'instant')).toThrow(refused);
+  });
+
+  it('are refused beyond the years 1 to 9999', () => {
+    const refused = expect.objectContaining({ code: 'invalid_request' }) as Error;
+    for (const at of ['0001-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z'])
+      expect(decodeCursor(encodeCursor({ id: ID, at: new Date(at) }), 'instant')).toMatchObject({ at: new Date(at) });
+    for (const at of ['0000-12-31T23:59:59.999Z', '+010000-01-01T00:00:00.000Z', '+270000-01-01T00:00:00.000Z'])
+      expect(() => decodeCursor(encodeCursor({ id: ID, at: new Date(at) }), 'instant')).toThrow(refused);
   });
 });
 

@@ -1,3 +1,4 @@
+import { isWithinCalendar } from '@crewtab/domain/calendar-bounds';
 import { AppError } from '@crewtab/domain/errors';
 import type { Page } from '@crewtab/domain/ports/management-store';
 import { isId } from '../database/text';
@@ -18,11 +19,16 @@ export function decodeCursor(cursor: string | null, sortedBy: 'id' | 'instant'):
   if (cursor === null) return null;
   const parts = Buffer.from(cursor, 'base64url').toString('utf8').split('~');
   const [id = '', millis = null] = parts.reverse();
-  const at = millis === null ? null : new Date(Number(millis));
-  const hasRightShape = sortedBy === 'instant' ? at !== null && !Number.isNaN(at.getTime()) : at === null;
+  const at = millis === null ? null : toInstant(millis);
+  const hasRightShape = sortedBy === 'instant' ? at !== null && isWithinCalendar(at) : at === null;
   if (!isId(id) || !hasRightShape || parts.length > 2)
     throw new AppError('invalid_request', 'cursor: not a cursor of this list');
   return { id, at };
+}
+
+/** An invalid date for everything but a whole number. */
+function toInstant(millis: string): Date {
+  return new Date(/^-?\d{1,16}$/.test(millis) ? Number(millis) : Number.NaN);
 }
 
 /** Cuts rows that were asked for with one more than `limit`, which tells whether there is another page. */

@@ -60,7 +60,7 @@ export async function startRun(
   { api, materials }: Stand,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Run> {
-  const team = await api.call<{ id: string }>('POST', '/teams', {
+  const team = await api.createTeam({
     name: 'Crash',
     agents: agents(materials).map((agent) => ({ ...agent, env: { ...agent.env, ...env } })),
     ...(network === undefined ? {} : { network }),

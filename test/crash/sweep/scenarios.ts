@@ -73,7 +73,7 @@ const asProcess =
 
 const cancel = async (run: Run, { api }: Stage): Promise<unknown> => {
   await api.untilRun(run.id, ({ phase }) => phase === 'monitoring');
-  return api.call('POST', `/runs/${run.id}/cancel`);
+  return api.cancel(run.id);
 };
 
 const shutDown = async (run: Run, { api, armed }: Stage): Promise<unknown> => {

@@ -95,8 +95,7 @@ export class Stand {
   async keepAdopterBusy(): Promise<void> {
     const { api, materials, place } = this;
     const scenario = SCENARIOS.find((one) => one.place === place);
-    const agents = scenario?.agents(materials);
-    const team = await api.call<{ readonly id: string }>('POST', '/teams', { name: 'Filler', agents });
+    const team = await api.createTeam({ name: 'Filler', agents: scenario?.agents(materials) ?? [] });
     const schedule = { teamId: team.id, name: 'filler', prompt: 'hang', cron: '0 0 1 1 *', timeout: '3h' };
     const { id } = await api.trigger((await api.createSchedule(schedule)).id);
     this.fillerRunId = id;
@@ -106,7 +105,7 @@ export class Stand {
   /** Its agent would outlive everything else. */
   private async endFiller(): Promise<void> {
     if (this.fillerRunId === null) return;
-    await this.api.call('POST', `/runs/${this.fillerRunId}/cancel`);
+    await this.api.cancel(this.fillerRunId);
     await this.api.untilFinished(this.fillerRunId, ENDED_WITHIN_MS);
   }
 }

@@ -1,128 +1,76 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createApiClient, type ApiClient as Client } from '@crewtab/api-client/api-client';
+import { ApiProblem } from '@crewtab/api-client/api-problem';
+import type { AnswerOf, BodyOf, Routes } from '@crewtab/api-client/route-types';
+import type { DeploymentAnswer, MessageView, RunView } from '@crewtab/api-contract/run-routes';
+import type { ScheduleView } from '@crewtab/api-contract/schedule-routes';
+import { fetchChecked } from '../../support/check-answer';
 import { eventually } from '../../support/wait-for';
 
-/** What the e2e tests say and read of the REST API: the parts of docs' shapes that they use. */
-export interface AgentInput {
-  readonly name: string;
-  readonly role: 'leader' | 'worker';
-  readonly protocol: 'acp' | 'command';
-  readonly image: string;
-  readonly command?: readonly string[];
-  readonly instructions?: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly resources?: { readonly memory?: string; readonly cpus?: number };
-}
-
-export interface TeamInput {
-  readonly name: string;
-  readonly agents: readonly AgentInput[];
-}
-
-export interface ScheduleInput {
-  readonly teamId: string;
-  readonly name: string;
-  readonly prompt: string;
-  readonly cron: string;
-  readonly enabled?: boolean;
-  readonly timeout?: string;
-}
-
-export interface Schedule {
-  readonly id: string;
-  readonly teamId: string;
-  readonly status: 'running' | 'error' | 'idle';
-  readonly nextRunAt: string | null;
-}
-
-export interface Run {
-  readonly id: string;
-  readonly scheduleId: string;
-  readonly teamId: string;
-  readonly teamName: string;
-  readonly trigger: string;
-  readonly scheduledFor: string;
-  readonly status: string;
-  readonly phase: string;
-  readonly prompt: string;
-  readonly result: string | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-  readonly teamDeploymentId: string | null;
-  readonly teardown: {
-    readonly containers: number;
-    readonly networks: number;
-    readonly volumes: number;
-    /** Null: given up with its host, and not proven since. */
-    readonly verifiedAt: string | null;
-    readonly givenUp: { readonly at: string; readonly by: string } | null;
-  } | null;
-  readonly teardownFailure: { readonly code: string; readonly message: string; readonly attempts: number } | null;
-}
-
-export interface Message {
-  readonly seq: number;
-  readonly agent: string | null;
-  readonly kind: string;
-  readonly content: { readonly text?: string };
-}
-
-export interface Deployment {
-  readonly name: string;
-  readonly agents: readonly { readonly name: string; readonly startedAt: string | null }[];
-}
-
-interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextCursor: string | null;
-}
+export type TeamInput = BodyOf<'POST /teams'>;
+export type AgentInput = TeamInput['agents'][number] & { readonly image: string };
+type ScheduleInput = BodyOf<'POST /schedules'>;
+export type Schedule = ScheduleView;
+export type Run = RunView;
+export type Message = MessageView & { readonly content: { readonly text?: string } };
 
 /** Between two looks at a run: rarely enough that many waiting tests do not slow the runs down. */
 const LOOK_EVERY_MS = 200;
 /** Until a request is given up that cannot be answered. */
 const ATTEMPTS = 20;
 
+/** The API as the e2e tests use it: every answer is held against the contract. */
 export class ApiClient {
+  private readonly client: Client;
+
   constructor(
     readonly baseUrl: string,
     readonly apiKey: string,
-  ) {}
+  ) {
+    this.client = createApiClient({ baseUrl, apiKey, fetch: fetchChecked });
+  }
 
   createTeam(team: TeamInput): Promise<{ readonly id: string }> {
-    return this.call('POST', '/teams', team);
+    return this.request('POST /teams', { body: team });
   }
 
   createSchedule(schedule: ScheduleInput): Promise<Schedule> {
-    return this.call('POST', '/schedules', schedule);
+    return this.request('POST /schedules', { body: schedule });
   }
 
   schedule(id: string): Promise<Schedule> {
-    return this.call('GET', `/schedules/${id}`);
+    return this.request('GET /schedules/:id', { params: { id } });
   }
 
   trigger(scheduleId: string): Promise<Run> {
-    return this.call('POST', `/schedules/${scheduleId}/trigger`);
+    return this.request('POST /schedules/:id/trigger', { params: { id: scheduleId } });
   }
 
   run(id: string): Promise<Run> {
-    return this.call('GET', `/runs/${id}`);
+    return this.request('GET /runs/:id', { params: { id } });
   }
 
-  deployment(id: string): Promise<Deployment> {
-    return this.call('GET', `/deployments/${id}`);
+  cancel(id: string): Promise<Run> {
+    return this.request('POST /runs/:id/cancel', { params: { id } });
+  }
+
+  deployment(id: string): Promise<DeploymentAnswer> {
+    return this.request('GET /deployments/:id', { params: { id } });
   }
 
   /** The newest 100 runs of a schedule, newest first. */
   async runsOf(scheduleId: string): Promise<readonly Run[]> {
-    return (await this.call<Page<Run>>('GET', `/schedules/${scheduleId}/runs?limit=100`)).items;
+    const request = { params: { id: scheduleId }, query: { limit: 100 } };
+    return (await this.request('GET /schedules/:id/runs', request)).items;
   }
 
   /** The whole conversation, page by page. */
   async messages(runId: string): Promise<Message[]> {
     const messages: Message[] = [];
     for (let cursor: string | null = '0'; cursor !== null;) {
-      const page: Page<Message> = await this.call('GET', `/runs/${runId}/messages?limit=100&after=${cursor}`);
+      const request = { params: { id: runId }, query: { limit: 100, cursor } };
+      const page: AnswerOf<Routes['GET /runs/:id/messages']> = await this.request('GET /runs/:id/messages', request);
       messages.push(...page.items);
       cursor = page.nextCursor;
     }
@@ -156,31 +104,20 @@ export class ApiClient {
   /**
    * A POST has an Idempotency-Key, and what could not be answered for want of a service is asked again, as docs/errors.md
    * advises: on a busy machine Postgres may be late.
-   * @throws Error with the answer's own words for every other status but 2xx.
+   * @throws ApiProblem for every other status but 2xx.
    */
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const key = method === 'POST' ? randomUUID() : null;
+  readonly request: Client['request'] = async (route, ...[request]) => {
+    const send = this.client.request as (route: string, request: object) => Promise<never>;
+    const idempotencyKey = route.startsWith('POST') ? randomUUID() : undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const response = await this.request(method, path, body, key);
-      const text = await response.text();
-      if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
-      const retryAfter = response.headers.get('retry-after');
-      if (retryAfter === null || attempt === ATTEMPTS) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-      await delay(Number(retryAfter) * 1_000);
+      try {
+        return await send(route, { idempotencyKey, ...request });
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || error.retryAfterMs === null || attempt === ATTEMPTS) throw error;
+        await delay(error.retryAfterMs);
+      }
     }
-  }
-
-  private request(method: string, path: string, body: unknown, key: string | null): Promise<Response> {
-    return fetch(`${this.baseUrl}/api/v1${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${this.apiKey}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(key === null ? {} : { 'idempotency-key': key }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-  }
+  };
 }
 
 /** Everything that agents said in their answers, in order. */

@@ -32,7 +32,7 @@ const untilHanging = (run: Run, api: ApiClient): Promise<Run> =>
     return phase === 'monitoring' && (await api.messages(id)).some(({ kind }) => kind === 'agent_message');
   });
 
-const cancel = (run: Run, api: ApiClient): Promise<unknown> => api.call('POST', `/runs/${run.id}/cancel`);
+const cancel = (run: Run, api: ApiClient): Promise<unknown> => api.cancel(run.id);
 
 const deploymentFailures: Record<string, LifeCase> = {
   'the image is missing': {

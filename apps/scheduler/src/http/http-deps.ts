@@ -1,4 +1,5 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
+import type { ContractSettings } from '@crewtab/api-contract/route';
 import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -11,7 +12,6 @@ import type {
 } from '@crewtab/domain/ports/management-store';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
-import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
 import type { Metrics } from '@crewtab/observability/metrics';
 
 /** Everything that the HTTP side stands on. */
@@ -38,13 +38,9 @@ export interface HttpDeps {
   readonly bullBoardQueues: readonly BaseAdapter[];
 }
 
-export interface HttpSettings {
+export interface HttpSettings extends ContractSettings {
   /** Of Crewtab. */
   readonly version: string;
-  /** Which runtime the workers use: decides whether agents need an image or a command. */
-  readonly runtime: RuntimeKind;
-  readonly defaultTimeoutMs: number;
-  readonly maxTimeoutMs: number;
   readonly isBullBoardWritable: boolean;
 }
 
@@ -58,6 +54,3 @@ export interface ReadinessCheck {
 
 /** Nest's injection token for `HttpDeps`. */
 export const HTTP_DEPS = Symbol('HTTP_DEPS');
-
-/** Where the REST API lives. */
-export const API_PATH = '/api/v1';

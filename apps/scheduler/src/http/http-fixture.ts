@@ -10,6 +10,7 @@ import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
+import { checkAnswer } from '@test/support/check-answer';
 import { hashApiKey } from './access/api-key';
 import { configureHttp, httpControllers, httpProviders } from './http';
 import { HTTP_DEPS, type HttpDeps, type HttpSettings, type ReadinessCheck } from './http-deps';
@@ -64,8 +65,8 @@ export interface HttpFixture {
   readonly recorded: RecordedBeforeEdit[];
   /** Empties everything but the keys, so that tests of one file may share an app: starting one takes most of their time. */
   reset(): void;
-  /** A request with the first organization's admin key. */
-  call(method: 'get' | 'post' | 'patch' | 'delete' | 'put', path: string, key?: string): SuperTest;
+  /** A request with the first organization's admin key, another one, or none; its answer is held against the contract. */
+  call(method: 'get' | 'post' | 'patch' | 'delete' | 'put', path: string, key?: string | null): SuperTest;
 }
 
 /** The whole HTTP side over fakes, behind a real server on a loopback port. Close `app` in the end. */
@@ -118,8 +119,13 @@ export async function startHttp(
   configureHttp(app, deps);
   await app.listen(0, '127.0.0.1');
   const server = app.getHttpServer();
-  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) =>
-    request(server)[method](path).set('Authorization', `Bearer ${key}`);
+  const call: HttpFixture['call'] = (method, path, key = KEYS.admin) => {
+    const test = request(server)[method](path);
+    if (key !== null) void test.set('Authorization', `Bearer ${key}`);
+    return test.expect(({ status, headers, text }) =>
+      checkAnswer({ method, path, status, contentType: headers['content-type'] ?? '', text: text ?? '' }),
+    );
+  };
   const reset = (): void => {
     const maps = [
       catalog.teams,

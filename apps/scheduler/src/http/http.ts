@@ -2,17 +2,19 @@ import type { Provider, Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { Request, Response } from 'express';
+import { API_PATH } from '@crewtab/api-contract/route';
 import { Authenticator } from './access/authenticator';
 import { requireAdmin, requireApiKey } from './access/require-api-key';
 import { bullBoard, QUEUES_PATH } from './bull-board';
 import { ConfigController } from './config/config-controller';
-import { DeploymentsController } from './deployments/deployments-controller';
+import { checkContract } from './contract/check-contract';
+import { RoleGuard } from './contract/role-guard';
+import { RouteInputInterceptor } from './contract/route-input';
 import { HealthController } from './health/health-controller';
 import { HomeController } from './health/home-controller';
-import { API_PATH, HTTP_DEPS, type HttpDeps } from './http-deps';
+import { HTTP_DEPS, type HttpDeps } from './http-deps';
 import { allowedMethods } from './openapi/allowed-methods';
-import { buildOpenApiDocument, type OpenApiDocument } from './openapi/openapi-document';
+import { buildOpenApiDocument } from './openapi/openapi-document';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
 import { SchedulesController } from './schedules/schedules-controller';
@@ -31,7 +33,6 @@ export const httpControllers: readonly Type[] = [
   TeamsController,
   SchedulesController,
   RunsController,
-  DeploymentsController,
   ConfigController,
   SystemController,
   HealthController,
@@ -49,27 +50,23 @@ export const httpProviders: readonly Provider[] = [
  * Order matters: who asks is known before a body is read, and a body is read before a handler sees the request.
  */
 export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void {
-  const document = buildOpenApiDocument(deps.settings);
+  checkContract(httpControllers);
   const authenticator = new Authenticator(deps.access, deps.clock);
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use(requestLog(deps));
   app.use(securityHeaders());
   app.use(QUEUES_PATH, requireAdmin(authenticator), ...bullBoard(deps));
-  serveDocuments(app, document);
-  app.use(API_PATH, requireApiKey(authenticator), ...jsonBody());
-  app.useGlobalFilters(new ProblemFilter(deps.logger, allowedMethods(document)));
-  app.useGlobalInterceptors(new LocationInterceptor(), new IdempotencyInterceptor(deps));
-}
-
-function serveDocuments(app: NestExpressApplication, document: OpenApiDocument): void {
-  const text = JSON.stringify(document);
-  const server = app.getHttpAdapter().getInstance() as {
-    get(path: string, handler: (request: Request, response: Response) => void): void;
-  };
-  server.get('/api/openapi.json', (_request, response) => void response.type('application/json').send(text));
-  SwaggerModule.setup('api/docs', app, document as unknown as OpenAPIObject, {
+  SwaggerModule.setup('api/docs', app, buildOpenApiDocument(deps.settings) as unknown as OpenAPIObject, {
     raw: false,
     customSiteTitle: 'Crewtab API',
   });
+  app.use(API_PATH, requireApiKey(authenticator), ...jsonBody());
+  app.useGlobalFilters(new ProblemFilter(deps.logger, allowedMethods));
+  app.useGlobalGuards(new RoleGuard());
+  app.useGlobalInterceptors(
+    new LocationInterceptor(),
+    new IdempotencyInterceptor(deps),
+    new RouteInputInterceptor(deps.settings),
+  );
 }

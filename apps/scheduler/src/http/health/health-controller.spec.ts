@@ -1,7 +1,6 @@
 import request from 'supertest';
 import { startHttp, type HttpFixture } from '../http-fixture';
 import type { ReadinessCheck } from '../http-deps';
-import { VIEWS } from '../openapi/openapi-document';
 
 let http: HttpFixture;
 afterEach(() => http.app.close());
@@ -12,14 +11,14 @@ const good: ReadinessCheck = { name: 'postgres', check: () => Promise.resolve(nu
 it('lives without a key and without looking at anything', async () => {
   await start({ name: 'redis', check: () => Promise.reject(new Error('down')) });
   const answer = await request(http.server).get('/healthz').expect(200);
-  expect(VIEWS.Health.parse(answer.body)).toEqual({ status: 'ok', version: '1.2.3-test' });
+  expect(answer.body).toEqual({ status: 'ok', version: '1.2.3-test' });
   expect(answer.headers['cache-control']).toBe('no-store');
 });
 
 it('is ready when every check is well', async () => {
   await start(good);
   const answer = await request(http.server).get('/readyz').expect(200);
-  expect(VIEWS.Readiness.parse(answer.body)).toEqual({ status: 'ok', checks: { postgres: 'ok' } });
+  expect(answer.body).toEqual({ status: 'ok', checks: { postgres: 'ok' } });
 });
 
 it('says which check failed and why', async () => {

@@ -1,5 +1,7 @@
-import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Header, Inject, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
+import { getHealth, getMetrics, getReadiness } from '@crewtab/api-contract/service-routes';
+import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import type { HttpRequest } from '../server/http-request';
 import { RequestRefused, toProblem } from '../server/problem';
@@ -14,19 +16,23 @@ export class HealthController {
   ) {}
 
   /** The process answers: that is all it says. */
-  @Get('healthz')
+  @Route(getHealth)
   @Header('Cache-Control', 'no-store')
-  live(): { status: 'ok'; version: string } {
+  live(): RouteAnswer<typeof getHealth> {
     return { status: 'ok', version: this.deps.settings.version };
   }
 
   /** Everything that requests need is there. */
-  @Get('readyz')
-  async ready(@Req() request: HttpRequest, @Res() response: Response): Promise<void> {
+  @Route(getReadiness)
+  async ready(
+    _input: RouteInput<typeof getReadiness>,
+    @Req() request: HttpRequest,
+    @Res() response: Response,
+  ): Promise<void> {
     const { isReady, checks } = await checkReadiness(this.deps.readiness, this.deps.clock);
     response.setHeader('Cache-Control', 'no-store');
     if (isReady) {
-      response.json({ status: 'ok', checks });
+      response.json({ status: 'ok', checks } satisfies RouteAnswer<typeof getReadiness>);
       return;
     }
     const failed = Object.keys(checks).filter((name) => checks[name] !== 'ok');
@@ -34,8 +40,8 @@ export class HealthController {
     sendProblem(response, { ...problem, checks });
   }
 
-  @Get('metrics')
-  async metrics(@Res() response: Response): Promise<void> {
+  @Route(getMetrics)
+  async metrics(_input: RouteInput<typeof getMetrics>, @Res() response: Response): Promise<void> {
     const text = await this.deps.metrics.text();
     response.set({ 'Content-Type': this.deps.metrics.contentType, 'Cache-Control': 'no-store' }).send(text);
   }

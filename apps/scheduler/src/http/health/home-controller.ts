@@ -1,15 +1,24 @@
-import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { Controller, Header, Inject } from '@nestjs/common';
+import { getHome, getOpenApi } from '@crewtab/api-contract/service-routes';
+import { Route } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
+import { buildOpenApiDocument } from '../openapi/openapi-document';
 
 /** The front door: says what runs here and where everything is. */
 @Controller()
 export class HomeController {
   constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'settings'>) {}
 
-  @Get()
+  @Route(getHome)
   @Header('Content-Type', 'text/html; charset=utf-8')
   home(): string {
     return renderHome(this.deps.settings.version);
+  }
+
+  @Route(getOpenApi)
+  @Header('Content-Type', 'application/json; charset=utf-8')
+  document(): string {
+    return JSON.stringify(buildOpenApiDocument(this.deps.settings));
   }
 }
 

@@ -1,19 +1,15 @@
 import { z } from 'zod';
+import { allRoutes } from '@crewtab/api-contract/all-routes';
+import { httpStatusOf, problemView } from '@crewtab/api-contract/problem';
+import {
+  errorCodesOf,
+  isRepeatable,
+  schemaOf,
+  type Answer,
+  type ContractSettings,
+  type Route,
+} from '@crewtab/api-contract/route';
 import { ERROR_CODES, type ErrorCode } from '@crewtab/domain/errors';
-import { configView } from '../config/config-controller';
-import { deploymentView } from '../deployments/deployment-schemas';
-import type { HttpSettings } from '../http-deps';
-import { RUN_OPERATIONS } from '../runs/run-operations';
-import { messageView, runView } from '../runs/run-schemas';
-import { scheduleOperations } from '../schedules/schedule-operations';
-import { occurrencesView, scheduleView } from '../schedules/schedule-schemas';
-import { httpStatusOf } from '../server/problem';
-import { SYSTEM_OPERATIONS } from '../system/system-operations';
-import { decommissionView, systemView } from '../system/system-schemas';
-import { teamOperations } from '../teams/team-operations';
-import { teamView } from '../teams/team-schemas';
-import type { Answer, Operation } from './operation';
-import { OTHER_OPERATIONS } from './other-operations';
 
 export interface OpenApiDocument {
   readonly openapi: string;
@@ -23,97 +19,60 @@ export interface OpenApiDocument {
   readonly tags: readonly { readonly name: string }[];
 }
 
+type Settings = ContractSettings & { readonly version: string };
+
 const INTRODUCTION = `Crewtab runs crews of AI agents on a schedule.
 
 Send \`Authorization: Bearer <api key>\`. Instants are ISO 8601 in UTC, durations are Go durations (\`30m\`, \`1h30m\`).
 Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`; for invalid input \`errors\` names every faulty field.
 A POST with an \`Idempotency-Key\` may be repeated: the first answer is given again, with \`Idempotency-Replayed: true\`.`;
 
-const problemView = z.object({
-  type: z.string().meta({ examples: ['urn:crewtab:error:invalid_request'] }),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
-  errors: z
-    .array(z.object({ path: z.string().meta({ examples: ['agents.0.name'] }), message: z.string() }))
-    .optional()
-    .meta({ description: 'For invalid input: every faulty field.' }),
-  requestId: z.string().optional(),
-});
-
-/** The views of the API by their names in the document. */
-export const VIEWS = {
-  Team: teamView,
-  Schedule: scheduleView,
-  Occurrences: occurrencesView,
-  ScheduleRun: runView,
-  Message: messageView,
-  TeamDeployment: deploymentView,
-  Config: configView,
-  System: systemView,
-  Decommission: decommissionView,
-  Health: z.object({ status: z.literal('ok'), version: z.string() }),
-  Readiness: z.object({ status: z.literal('ok'), checks: z.record(z.string(), z.string()) }),
-  Problem: problemView,
-} as const satisfies Record<string, z.ZodType>;
-
-export function allOperations(settings: HttpSettings): Operation[] {
-  return [
-    ...teamOperations(settings.runtime),
-    ...scheduleOperations(settings),
-    ...RUN_OPERATIONS,
-    ...SYSTEM_OPERATIONS,
-    ...OTHER_OPERATIONS,
-  ];
-}
-
-/** The API in full, made from the very schemas that check requests. */
-export function buildOpenApiDocument(settings: HttpSettings): OpenApiDocument {
-  const operations = allOperations(settings);
+/** The contract of all routes as a document. */
+export function buildOpenApiDocument(settings: Settings): OpenApiDocument {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = describe(operation);
+  for (const route of allRoutes) (paths[openApiPath(route.path)] ??= {})[route.method] = describe(route, settings);
   return {
     openapi: '3.1.0',
     info: { title: 'Crewtab', version: settings.version, description: INTRODUCTION },
-    tags: [...new Set(operations.map((operation) => operation.tag))].map((name) => ({ name })),
+    tags: [...new Set(allRoutes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      schemas: Object.fromEntries(Object.entries(VIEWS).map(([name, view]) => [name, toSchema(view)])),
+      schemas: namedSchemas(),
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key (ctk_…).' } },
     },
   };
 }
 
-function describe(operation: Operation): object {
+function openApiPath(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}');
+}
+
+function describe(route: Route, settings: Settings): object {
   return {
-    operationId: operation.id,
-    tags: [operation.tag],
-    summary: operation.summary,
-    ...(operation.description ? { description: operation.description } : {}),
-    ...(operation.isPublic ? { security: [] } : { security: [{ apiKey: [] }] }),
-    parameters: parametersOf(operation),
-    ...(operation.body ? { requestBody: describeBody(operation.body) } : {}),
-    responses: { [operation.answer.status]: describeAnswer(operation), ...describeErrors(operation) },
+    operationId: route.operationId,
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.description ? { description: route.description } : {}),
+    security: route.role === 'public' ? [] : [{ apiKey: [] }],
+    parameters: parametersOf(route, settings),
+    ...(route.body ? { requestBody: describeBody(route.body, settings) } : {}),
+    responses: { ...describeAnswer(route), ...describeErrors(route) },
   };
 }
 
-function parametersOf(operation: Operation): object[] {
-  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => ({
-    name: match[1],
+function parametersOf(route: Route, settings: Settings): object[] {
+  const inPath = Object.entries(route.params ?? {}).map(([name, { schema }]) => ({
+    name,
     in: 'path',
     required: true,
-    schema: { type: 'string' },
+    schema: toSchema(schema),
   }));
-  const headers = (operation.headers ?? []).map(({ name, description }) => ({
-    name,
-    in: 'header',
-    required: false,
-    description,
-    schema: { type: 'string' },
-  }));
-  const idempotency = operation.method === 'post' ? [IDEMPOTENCY_KEY] : [];
-  return [...inPath, ...queryParametersOf(operation), ...headers, ...idempotency];
+  return [
+    ...inPath,
+    ...fieldsOf('query', route.query && schemaOf(route.query, settings)),
+    ...fieldsOf('header', route.headers),
+    ...(isRepeatable(route) ? [IDEMPOTENCY_KEY] : []),
+  ];
 }
 
 const IDEMPOTENCY_KEY = {
@@ -124,101 +83,89 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', maxLength: 255 },
 };
 
-function queryParametersOf(operation: Operation): object[] {
-  if (!operation.query) return [];
-  const { properties = {}, required = [] } = toSchema(operation.query) as {
+/** One parameter for each field of an object's schema. */
+function fieldsOf(place: 'query' | 'header', object: z.ZodType | undefined): object[] {
+  if (!object) return [];
+  const { properties = {}, required = [] } = toSchema(object) as {
     properties?: Record<string, { description?: string }>;
     required?: string[];
   };
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
-    in: 'query',
+    in: place,
     required: required.includes(name),
     ...(description ? { description } : {}),
     schema,
   }));
 }
 
-function describeBody({ schema, isOptional, example }: NonNullable<Operation['body']>): object {
+function describeBody({ schema, isOptional, example }: NonNullable<Route['body']>, settings: Settings): object {
+  const content = { schema: toSchema(schemaOf(schema, settings)), ...(example === undefined ? {} : { example }) };
+  return { required: !isOptional, content: { 'application/json': content } };
+}
+
+function describeAnswer({ answer, method }: Route): object {
+  const { status, description } = answer;
+  const hasLocation = method === 'post' && (status === 201 || status === 202);
+  const location = { description: 'Where the resource, or the run, is.', schema: { type: 'string' } };
   return {
-    required: !isOptional,
-    content: { 'application/json': { schema: toSchema(schema), ...(example === undefined ? {} : { example }) } },
+    [status]: { description, ...(hasLocation ? { headers: { Location: location } } : {}), ...contentOf(answer) },
+    ...(answer.events && { 204: { description: 'All was sent before: do not connect again.' } }),
   };
 }
 
-function describeAnswer({ answer, method }: Operation): object {
-  const location = method === 'post' && (answer.status === 201 || answer.status === 202);
-  return {
-    description: answer.description,
-    ...(location
-      ? { headers: { Location: { description: 'Where the thing, or the run, is.', schema: { type: 'string' } } } }
-      : {}),
-    ...contentOf(answer),
-  };
-}
-
-function contentOf({ schema, contentType }: Answer): object {
-  if (contentType)
-    return {
-      content: { [contentType]: { schema: { type: contentType === 'application/json' ? 'object' : 'string' } } },
-    };
-  if (!schema) return {};
-  return { content: { 'application/json': { schema: 'ref' in schema ? ref(schema.ref) : pageSchema(schema.pageOf) } } };
-}
-
-function pageSchema(of: string): object {
-  return {
-    type: 'object',
-    required: ['items', 'nextCursor'],
-    properties: {
-      items: { type: 'array', items: ref(of) },
-      nextCursor: {
-        type: ['string', 'null'],
-        description: 'Pass it as `cursor` for the next page; null on the last one.',
-      },
-    },
-  };
+function contentOf({ view, events, contentType }: Answer): object {
+  if (view) return { content: { 'application/json': { schema: toSchema(view) } } };
+  if (events) {
+    const data = Object.values(events).map(toSchema);
+    return { content: { 'text/event-stream': { schema: { type: 'string' }, 'x-event-data': data } } };
+  }
+  if (!contentType) return {};
+  const type = contentType === 'application/json' ? 'object' : 'string';
+  return { content: { [contentType]: { schema: { type } } } };
 }
 
 /** Several codes can share a status. */
-function describeErrors(operation: Operation): Record<string, object> {
+function describeErrors(route: Route): Record<string, object> {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of errorCodesOf(operation)) {
+  for (const code of errorCodesOf(route)) {
     const status = httpStatusOf(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
+  const content = { 'application/problem+json': { schema: toSchema(problemView) } };
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => [
       status,
-      {
-        description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code]}`).join('\n\n'),
-        content: { 'application/problem+json': { schema: ref('Problem') } },
-      },
+      { description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code]}`).join('\n\n'), content },
     ]),
   );
 }
 
-function errorCodesOf(operation: Operation): Set<ErrorCode> {
-  if (operation.isPublic) return new Set(operation.errors);
-  const codes = new Set<ErrorCode>(['unauthorized', 'store_unreachable', ...(operation.errors ?? [])]);
-  if (operation.query ?? operation.body) codes.add('invalid_request');
-  if (operation.path.includes('{')) codes.add('not_found');
-  if (operation.body) codes.add('payload_too_large').add('unsupported_media_type');
-  if (operation.method === 'post') codes.add('idempotency_mismatch').add('idempotency_in_progress');
-  return codes;
+/** The schemas that have an `id` stand among the components, once; everything else refers to them. */
+function namedSchemas(): Record<string, object> {
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { ...OPTIONS, uri: refOf });
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIdentity(schema)]));
 }
 
-function ref(name: string): object {
-  return { $ref: `#/components/schemas/${name}` };
+function toSchema(schema: z.ZodType): object {
+  const name = z.globalRegistry.get(schema)?.id;
+  if (name !== undefined) return { $ref: refOf(name) };
+  const { $defs: _, ...json } = withoutIdentity(z.toJSONSchema(schema, OPTIONS)) as { $defs?: object };
+  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/')) as object;
 }
 
 /** What may be sent, or is answered: the input side of the schema. Zod's pattern for date-times helps no reader. */
-function toSchema(schema: z.ZodType): object {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, {
-    io: 'input',
-    override: ({ jsonSchema }) => {
-      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
-    },
-  });
-  return json;
+const OPTIONS = {
+  io: 'input',
+  override: ({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+    if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+  },
+} as const;
+
+function refOf(name: string): string {
+  return `#/components/schemas/${name}`;
+}
+
+function withoutIdentity({ $schema: _, $id: __, id: ___, ...schema }: z.core.JSONSchema.BaseSchema): object {
+  return schema;
 }

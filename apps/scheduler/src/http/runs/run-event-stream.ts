@@ -1,6 +1,6 @@
+import { END_MARK } from '@crewtab/api-contract/run-routes';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { HttpDeps } from '../http-deps';
-import { END_MARK } from './run-schemas';
 import { toMessageView, toRunView } from './run-view';
 import type { SseWriter } from './sse-writer';
 

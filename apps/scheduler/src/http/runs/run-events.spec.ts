@@ -6,7 +6,7 @@ import type { Run } from '@crewtab/domain/runs/run';
 import { settle } from '@test/fakes/fake-clock';
 import { KEYS, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
 import { RunEvents } from './run-events';
-import { SseClient, type ReceivedEvent } from './sse-client';
+import { SseClient, type ReceivedEvent } from './sse-client-fixture';
 
 let http: HttpFixture;
 let run: Run;
@@ -127,10 +127,18 @@ it.each(['?after=x', '?after=-1', '?from=1'])('refuses %s', async (query) => {
   expect(answer.body).toMatchObject({ code: 'invalid_request' });
 });
 
-it('refuses a Last-Event-ID that it never gave out', async () => {
-  const answer = await http.call('get', `/api/v1/runs/${run.id}/events`).set('Last-Event-ID', 'abc').expect(400);
-  expect(answer.body).toMatchObject({ errors: [{ path: 'Last-Event-ID' }] });
+it('refuses an `after` beyond the last seq that there can be', async () => {
+  const answer = await http.call('get', `/api/v1/runs/${run.id}/events?after=2147483648`).expect(400);
+  expect(answer.body).toMatchObject({ errors: [{ path: 'after' }] });
 });
+
+it.each(['abc', '2147483648', '2147483648.end', '1.end.end', '-1'])(
+  'refuses the Last-Event-ID %s, which it never gave out',
+  async (id) => {
+    const answer = await http.call('get', `/api/v1/runs/${run.id}/events`).set('Last-Event-ID', id).expect(400);
+    expect(answer.body).toMatchObject({ errors: [{ path: 'Last-Event-ID' }] });
+  },
+);
 
 it('loses and doubles nothing while messages pour in and clients come and go', async () => {
   const total = 1_000;

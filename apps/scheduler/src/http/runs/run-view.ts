@@ -1,12 +1,9 @@
-import type { z } from 'zod';
+import type { DeploymentAnswer, MessageView, RunView } from '@crewtab/api-contract/run-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
+import type { DeploymentView } from '@crewtab/domain/ports/management-store';
 import type { Message } from '@crewtab/domain/runs/message';
 import type { Run, TeardownReceipt } from '@crewtab/domain/runs/run';
-import type { messageView, runView } from './run-schemas';
-
-export type RunView = z.input<typeof runView>;
-export type MessageView = z.input<typeof messageView>;
 
 export function toRunView(run: Run): RunView {
   return {
@@ -40,6 +37,30 @@ export function toMessageView(message: Message): MessageView {
     agent: message.agent,
     kind: message.kind,
     content: message.content,
+  };
+}
+
+/** The containers that were made for a run. */
+export function toDeploymentView(deployment: DeploymentView): DeploymentAnswer {
+  return {
+    id: deployment.id,
+    runId: deployment.runId,
+    teamId: deployment.teamId,
+    name: deployment.name,
+    host: deployment.host,
+    runtime: deployment.runtime,
+    createdAt: deployment.createdAt.toISOString(),
+    removedAt: deployment.removedAt?.toISOString() ?? null,
+    agents: deployment.agents.map((agent) => ({
+      name: agent.name,
+      role: agent.role,
+      protocol: agent.protocol,
+      image: agent.image,
+      container: agent.container,
+      handle: agent.handle,
+      startedAt: agent.startedAt?.toISOString() ?? null,
+      readyAt: agent.readyAt?.toISOString() ?? null,
+    })),
   };
 }
 

@@ -1,5 +1,6 @@
+import type { getConfig } from '@crewtab/api-contract/service-routes';
+import type { RouteAnswer } from '../contract/route';
 import { KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
-import { VIEWS } from '../openapi/openapi-document';
 
 const RUNS = '/api/v1/runs';
 
@@ -32,7 +33,6 @@ describe('GET /runs/:id', () => {
       },
     });
     const answer = await http.call('get', `${RUNS}/${run.id}`).expect(200);
-    expect(VIEWS.ScheduleRun.parse(answer.body)).toEqual(answer.body);
     expect(answer.body).toMatchObject({
       id: run.id,
       status: 'success',
@@ -103,6 +103,11 @@ describe('GET /runs', () => {
     ['trigger=hand', 'trigger'],
     ['since=monday', 'since'],
     ['since=2026-02-30T00:00:00Z', 'since'],
+    ['since=%2B275760-09-13T00:00:00Z', 'since'],
+    ['since=0001-01-01T00:00:00%2B00:01', 'since'],
+    ['until=9999-12-31T23:59:59-00:01', 'until'],
+    ['limit=1e9', 'limit'],
+    ['limit=2147483648', 'limit'],
     ['since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z', 'until'],
     ['scheduleId=x', 'scheduleId'],
   ])('refuses ?%s', async (query, path) => {
@@ -184,6 +189,9 @@ describe('messages', () => {
   it.each([
     ['after=-1', 'after'],
     ['after=x', 'after'],
+    ['after=2147483648', 'after'],
+    ['after=99999999999999999999', 'after'],
+    ['cursor=2147483648', 'cursor'],
     ['limit=101', 'limit'],
   ])('refuse ?%s', async (query, path) => {
     const run = addRun();
@@ -217,7 +225,6 @@ describe('GET /deployments/:id', () => {
   it('shows the containers of a run', async () => {
     http.runs.deployments.set(NO_ID, { ...deployment, organizationId: ORGANIZATION });
     const answer = await http.call('get', `/api/v1/deployments/${NO_ID}`).expect(200);
-    expect(VIEWS.TeamDeployment.parse(answer.body)).toEqual(answer.body);
     expect(answer.body).toMatchObject({
       name: 'team-run-1',
       removedAt: null,
@@ -230,7 +237,7 @@ describe('GET /deployments/:id', () => {
 describe('GET /config', () => {
   it('tells a form what it needs', async () => {
     const answer = await http.call('get', '/api/v1/config').expect(200);
-    const config = VIEWS.Config.parse(answer.body);
+    const config = answer.body as RouteAnswer<typeof getConfig>;
     expect(config).toMatchObject({
       defaultTimeout: '1h',
       maxTimeout: '24h',

@@ -1,99 +1,91 @@
-import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import type { Run } from '@crewtab/domain/runs/run';
+import { Controller, Inject, Res } from '@nestjs/common';
 import type { Response } from 'express';
-import { OrganizationId } from '../access/organization-id';
-import { API_PATH, HTTP_DEPS, type HttpDeps } from '../http-deps';
-import { toPageView } from '../input/page-query';
-import { parseInput, parseOptionalBody } from '../input/parse-input';
-import { found, resourceId } from '../input/resource-id';
-import type { HttpRequest } from '../server/http-request';
+import {
+  cancelRun,
+  getDeployment,
+  getRun,
+  listMessages,
+  listRuns,
+  rerunRun,
+  streamRun,
+  type DeploymentAnswer,
+  type RunView,
+} from '@crewtab/api-contract/run-routes';
+import type { Run } from '@crewtab/domain/runs/run';
+import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
+import { HTTP_DEPS, type HttpDeps } from '../http-deps';
+import { found } from '../input/found';
 import { RequestRefused } from '../server/problem';
 import { RunEvents } from './run-events';
-import { emptyBody, eventsQuery, lastEventId, messageListQuery, runListQuery } from './run-schemas';
-import { toMessageView, toRunView, type RunView } from './run-view';
+import { toDeploymentView, toMessageView, toRunView } from './run-view';
 import { offerRun } from './start-run';
 
-@Controller(`${API_PATH}/runs`)
+@Controller()
 export class RunsController {
   constructor(
     @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'runs' | 'queue' | 'logger'>,
     private readonly events: RunEvents,
   ) {}
 
-  @Get()
-  async list(@OrganizationId() organizationId: string, @Query() query: unknown) {
-    const { limit, cursor, ...filter } = parseInput(runListQuery, query);
-    return toPageView(await this.deps.runs.listRuns(organizationId, filter, { limit, cursor }), toRunView);
+  @Route(listRuns)
+  async list({ caller, query }: RouteInput<typeof listRuns>): Promise<RouteAnswer<typeof listRuns>> {
+    const { limit, cursor, ...filter } = query;
+    const { items, nextCursor } = await this.deps.runs.listRuns(caller.organizationId, filter, { limit, cursor });
+    return { items: items.map(toRunView), nextCursor };
   }
 
-  @Get(':id')
-  async get(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<RunView> {
-    return toRunView(found('run', await this.deps.runs.getRun(organizationId, resourceId('run', id))));
+  @Route(getRun)
+  async get({ caller, params }: RouteInput<typeof getRun>): Promise<RunView> {
+    return toRunView(found('run', await this.deps.runs.getRun(caller.organizationId, params.id)));
   }
 
-  @Post(':id/cancel')
-  @HttpCode(202)
-  async cancel(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-  ): Promise<RunView> {
-    const runId = resourceId('run', id);
-    parseOptionalBody(emptyBody, body);
-    const { run, wasTerminal } = found('run', await this.deps.runs.requestCancel(organizationId, runId));
+  @Route(cancelRun)
+  async cancel({ caller, params }: RouteInput<typeof cancelRun>): Promise<RunView> {
+    const { run, wasTerminal } = found('run', await this.deps.runs.requestCancel(caller.organizationId, params.id));
     if (wasTerminal) throw new RequestRefused('conflict', `the run is over already: it ended as ${endOf(run)}`);
     return toRunView(run);
   }
 
-  @Post(':id/rerun')
-  @HttpCode(202)
-  async rerun(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-    @Headers('idempotency-key') requestKey?: string,
-  ): Promise<RunView> {
-    const runId = resourceId('run', id);
-    parseOptionalBody(emptyBody, body);
-    const run = found('run', await this.deps.runs.createRerun(organizationId, runId, requestKey));
+  @Route(rerunRun)
+  async rerun({ caller, params, idempotencyKey }: RouteInput<typeof rerunRun>): Promise<RunView> {
+    const run = found('run', await this.deps.runs.createRerun(caller.organizationId, params.id, idempotencyKey));
     await offerRun(this.deps, run);
     return toRunView(run);
   }
 
-  @Get(':id/messages')
-  async messages(@OrganizationId() organizationId: string, @Param('id') id: string, @Query() query: unknown) {
-    const runId = resourceId('run', id);
-    const { after, cursor, limit } = parseInput(messageListQuery, query);
-    const messages = found(
-      'run',
-      await this.deps.runs.listMessages(organizationId, runId, cursor ?? after ?? 0, limit + 1),
-    );
+  @Route(listMessages)
+  async messages(input: RouteInput<typeof listMessages>): Promise<RouteAnswer<typeof listMessages>> {
+    const { after, cursor, limit } = input.query;
+    const { organizationId } = input.caller;
+    const from = cursor ?? after ?? 0;
+    const messages = found('run', await this.deps.runs.listMessages(organizationId, input.params.id, from, limit + 1));
     const items = messages.slice(0, limit);
     const last = items.at(-1);
     return { items: items.map(toMessageView), nextCursor: messages.length > limit && last ? String(last.seq) : null };
   }
 
   /** Server-sent events. A browser that reconnects sends `Last-Event-ID` with the old URL, so the header wins over `after`. */
-  @Get(':id/events')
+  @Route(streamRun)
   async live(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Query() query: unknown,
-    @Req() request: HttpRequest,
+    { caller, params, query, headers }: RouteInput<typeof streamRun>,
     @Res() response: Response,
   ): Promise<void> {
-    const runId = resourceId('run', id);
-    const { after } = parseInput(eventsQuery, query);
-    const resumed = parseInput(lastEventId, { 'Last-Event-ID': request.get('last-event-id') || undefined })[
-      'Last-Event-ID'
-    ];
-    const run = found('run', await this.deps.runs.getRun(organizationId, runId));
+    const { organizationId } = caller;
+    const resumed = headers['Last-Event-ID'];
+    const run = found('run', await this.deps.runs.getRun(organizationId, params.id));
     if (resumed?.isEnd && run.phase === 'finished') {
       // What makes a browser's EventSource stop connecting again.
       response.status(204).end();
       return;
     }
-    await this.events.stream({ organizationId, runId, after: resumed?.seq ?? after }, response);
+    const after = resumed?.seq ?? query.after;
+    await this.events.stream({ organizationId, runId: params.id, after }, response);
+  }
+
+  @Route(getDeployment)
+  async deployment({ caller, params }: RouteInput<typeof getDeployment>): Promise<DeploymentAnswer> {
+    const deployment = await this.deps.runs.getDeployment(caller.organizationId, params.id);
+    return toDeploymentView(found('deployment', deployment));
   }
 }
 

@@ -2,7 +2,7 @@ import { AppError } from '@crewtab/domain/errors';
 import { ScheduleDueError, type NewSchedule } from '@crewtab/domain/ports/management-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import type { HttpDeps } from '../http-deps';
-import { found } from '../input/resource-id';
+import { found } from '../input/found';
 import { isSameSpec, planInstants, type FireSpec } from './fire-instants';
 
 type Deps = Pick<HttpDeps, 'schedules' | 'time' | 'clock' | 'fireBeforeEdit'>;
@@ -52,7 +52,7 @@ export async function setScheduleEnabled(
 }
 
 /** False when it is not there. */
-export function deleteSchedule(deps: Deps, organizationId: string, id: string): Promise<boolean> {
+export function removeSchedule(deps: Deps, organizationId: string, id: string): Promise<boolean> {
   return onceNothingIsDue(deps, true, () => deps.schedules.deleteSchedule(organizationId, id));
 }
 

@@ -50,8 +50,13 @@ describe('describeOccurrences', () => {
   it('ends with the calendar instead of failing', () => {
     const { occurrences } = describeOccurrences('0 0 29 2 *', 'UTC', new Date('2026-01-01T00:00:00Z'), 1_000);
     expect(occurrences).toHaveLength(1_000);
-    const late = describeOccurrences('0 0 29 2 *', 'UTC', new Date('+275760-01-01T00:00:00Z'), 5);
-    expect(late.occurrences.length).toBeLessThan(5);
+    const beyond = describeOccurrences('0 0 29 2 *', 'UTC', new Date('+275760-01-01T00:00:00Z'), 5);
+    expect(beyond.occurrences).toEqual([]);
+  });
+
+  it('ends with the year 9999, the last that an instant of the API can have', () => {
+    const late = describeOccurrences('0 0 1 12 *', 'UTC', new Date('9998-01-01T00:00:00Z'), 5);
+    expect(late.occurrences).toEqual(['9998-12-01T00:00:00.000Z', '9999-12-01T00:00:00.000Z']);
   });
 
   it('gives instants in order, each after the one before', () => {

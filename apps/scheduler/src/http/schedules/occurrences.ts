@@ -1,10 +1,8 @@
 import cronstrue from 'cronstrue';
-import type { z } from 'zod';
+import type { OccurrencesView } from '@crewtab/api-contract/schedule-routes';
+import { isWithinCalendar } from '@crewtab/domain/calendar-bounds';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
 import { parsedCron } from './fire-instants';
-import type { occurrencesView } from './schedule-schemas';
-
-export type OccurrencesView = z.input<typeof occurrencesView>;
 
 /** What a cron expression means, in words and in its next `count` instants after `from`. */
 export function describeOccurrences(cron: string, timezone: string, from: Date, count: number): OccurrencesView {
@@ -13,7 +11,7 @@ export function describeOccurrences(cron: string, timezone: string, from: Date, 
   let at = from;
   while (occurrences.length < count) {
     const next = tryNextFire(() => nextFire(parsed, timezone, at));
-    if (!next) break;
+    if (!next || !isWithinCalendar(next)) break;
     occurrences.push(next.toISOString());
     at = next;
   }

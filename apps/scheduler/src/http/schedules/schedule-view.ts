@@ -1,9 +1,6 @@
-import type { z } from 'zod';
+import type { ScheduleView } from '@crewtab/api-contract/schedule-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
-import type { scheduleView } from './schedule-schemas';
-
-export type ScheduleView = z.input<typeof scheduleView>;
 
 export function toScheduleView(schedule: Schedule): ScheduleView {
   return {

@@ -1,153 +1,117 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
+import { isResourceId } from '@crewtab/api-contract/fields';
+import type { RunView } from '@crewtab/api-contract/run-routes';
+import {
+  createSchedule,
+  deleteSchedule,
+  getSchedule,
+  getUpcoming,
+  listRunsOfSchedule,
+  listSchedules,
+  pauseSchedule,
+  previewCron,
+  resumeSchedule,
+  triggerSchedule,
+  updateSchedule,
+  type OccurrencesView,
+  type ScheduleInput,
+  type ScheduleView,
+} from '@crewtab/api-contract/schedule-routes';
 import type { NewSchedule } from '@crewtab/domain/ports/management-store';
-import { OrganizationId } from '../access/organization-id';
-import { API_PATH, HTTP_DEPS, type HttpDeps } from '../http-deps';
-import { toPageView } from '../input/page-query';
-import { parseInput, parseOptionalBody } from '../input/parse-input';
-import { found, isResourceId, resourceId } from '../input/resource-id';
+import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
+import { HTTP_DEPS, type HttpDeps } from '../http-deps';
+import { found } from '../input/found';
+import { toRunView } from '../runs/run-view';
 import { offerRun } from '../runs/start-run';
-import { emptyBody, runListQuery } from '../runs/run-schemas';
-import { toRunView, type RunView } from '../runs/run-view';
 import { notFound, RequestRefused } from '../server/problem';
-import { ReservedId } from '../server/reserved-id';
-import { deleteSchedule, editSchedule, setScheduleEnabled } from './edit-schedule';
+import { editSchedule, removeSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
-import { describeCron, describeOccurrences, type OccurrencesView } from './occurrences';
-import { scheduleSchemas, type ScheduleInput } from './schedule-schemas';
-import { toScheduleView, type ScheduleView } from './schedule-view';
+import { describeCron, describeOccurrences } from './occurrences';
+import { toScheduleView } from './schedule-view';
 
-type Deps = Pick<
-  HttpDeps,
-  'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger' | 'settings'
->;
+type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger'>;
 
-@Controller(`${API_PATH}/schedules`)
+@Controller()
 export class SchedulesController {
-  private readonly schemas: ReturnType<typeof scheduleSchemas>;
+  constructor(@Inject(HTTP_DEPS) private readonly deps: Deps) {}
 
-  constructor(@Inject(HTTP_DEPS) private readonly deps: Deps) {
-    this.schemas = scheduleSchemas(deps.settings);
-  }
-
-  @Post()
-  async create(
-    @OrganizationId() organizationId: string,
-    @Body() body: unknown,
-    @ReservedId() id?: string,
-  ): Promise<ScheduleView> {
-    const schedule = toNewSchedule(parseInput(this.schemas.create, body));
+  @Route(createSchedule)
+  async create({ caller, body, reservedId }: RouteInput<typeof createSchedule>): Promise<ScheduleView> {
+    const schedule = toNewSchedule(body);
     requireTeamId(schedule.teamId);
     const instants = planInstants(schedule, await this.deps.time.now());
-    const created = await this.deps.schedules.createSchedule(organizationId, schedule, instants, id);
+    const created = await this.deps.schedules.createSchedule(caller.organizationId, schedule, instants, reservedId);
     if (!created) throw unknownTeam();
     return toScheduleView(created);
   }
 
-  @Get()
-  async list(@OrganizationId() organizationId: string, @Query() query: unknown) {
-    const { limit, cursor, ...filter } = parseInput(this.schemas.list, query);
+  @Route(listSchedules)
+  async list({ caller, query }: RouteInput<typeof listSchedules>): Promise<RouteAnswer<typeof listSchedules>> {
+    const { limit, cursor, ...filter } = query;
     if (filter.teamId !== undefined && !isResourceId(filter.teamId)) return { items: [], nextCursor: null };
-    return toPageView(
-      await this.deps.schedules.listSchedules(organizationId, filter, { limit, cursor }),
-      toScheduleView,
-    );
+    const page = await this.deps.schedules.listSchedules(caller.organizationId, filter, { limit, cursor });
+    return { items: page.items.map(toScheduleView), nextCursor: page.nextCursor };
   }
 
   /** Stands before `:id`, or its path would be taken for one. */
-  @Get('preview')
-  preview(@Query() query: unknown): OccurrencesView {
-    const { cron, timezone, from, count } = parseInput(this.schemas.preview, query);
+  @Route(previewCron)
+  preview({ query }: RouteInput<typeof previewCron>): OccurrencesView {
+    const { cron, timezone, from, count } = query;
     return describeOccurrences(cron, timezone, from ?? this.deps.clock.now(), count);
   }
 
-  @Get(':id')
-  async get(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<ScheduleView> {
-    const scheduleId = resourceId('schedule', id);
-    return toScheduleView(found('schedule', await this.deps.schedules.getSchedule(organizationId, scheduleId)));
+  @Route(getSchedule)
+  async get({ caller, params }: RouteInput<typeof getSchedule>): Promise<ScheduleView> {
+    return toScheduleView(await this.requireSchedule(caller.organizationId, params.id));
   }
 
-  @Patch(':id')
-  async update(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-  ): Promise<ScheduleView> {
-    const scheduleId = resourceId('schedule', id);
-    const patch = toSchedulePatch(parseInput(this.schemas.patch, body));
+  @Route(updateSchedule)
+  async update({ caller, params, body }: RouteInput<typeof updateSchedule>): Promise<ScheduleView> {
+    const patch = toSchedulePatch(body);
     if (patch.teamId !== undefined) requireTeamId(patch.teamId);
-    return toScheduleView(await editSchedule(this.deps, organizationId, scheduleId, patch));
+    return toScheduleView(await editSchedule(this.deps, caller.organizationId, params.id, patch));
   }
 
-  @Delete(':id')
-  @HttpCode(204)
-  async delete(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<void> {
-    const isDeleted = await deleteSchedule(this.deps, organizationId, resourceId('schedule', id));
-    if (!isDeleted) throw notFound('schedule');
+  @Route(deleteSchedule)
+  async delete({ caller, params }: RouteInput<typeof deleteSchedule>): Promise<void> {
+    if (!(await removeSchedule(this.deps, caller.organizationId, params.id))) throw notFound('schedule');
   }
 
-  @Post(':id/pause')
-  @HttpCode(200)
-  pause(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-  ): Promise<ScheduleView> {
-    return this.setEnabled(organizationId, id, body, false);
+  @Route(pauseSchedule)
+  async pause({ caller, params, body }: RouteInput<typeof pauseSchedule>): Promise<ScheduleView> {
+    return toScheduleView(await setScheduleEnabled(this.deps, caller.organizationId, params.id, false, body.note));
   }
 
-  @Post(':id/resume')
-  @HttpCode(200)
-  resume(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-  ): Promise<ScheduleView> {
-    return this.setEnabled(organizationId, id, body, true);
+  @Route(resumeSchedule)
+  async resume({ caller, params, body }: RouteInput<typeof resumeSchedule>): Promise<ScheduleView> {
+    return toScheduleView(await setScheduleEnabled(this.deps, caller.organizationId, params.id, true, body.note));
   }
 
-  @Post(':id/trigger')
-  @HttpCode(202)
-  async trigger(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-    @Headers('idempotency-key') requestKey?: string,
-  ): Promise<RunView> {
-    const scheduleId = resourceId('schedule', id);
-    parseOptionalBody(emptyBody, body);
-    const run = found('schedule', await this.deps.runs.createManualRun(organizationId, scheduleId, requestKey));
+  @Route(triggerSchedule)
+  async trigger({ caller, params, idempotencyKey }: RouteInput<typeof triggerSchedule>): Promise<RunView> {
+    const made = await this.deps.runs.createManualRun(caller.organizationId, params.id, idempotencyKey);
+    const run = found('schedule', made);
     await offerRun(this.deps, run);
     return toRunView(run);
   }
 
-  @Get(':id/runs')
-  async runs(@OrganizationId() organizationId: string, @Param('id') id: string, @Query() query: unknown) {
-    const scheduleId = resourceId('schedule', id);
-    const { limit, cursor, ...filter } = parseInput(runListQuery, query);
+  @Route(listRunsOfSchedule)
+  async runs(input: RouteInput<typeof listRunsOfSchedule>): Promise<RouteAnswer<typeof listRunsOfSchedule>> {
+    const { limit, cursor, ...filter } = input.query;
+    const { organizationId } = input.caller;
+    const scheduleId = input.params.id;
     const page = await this.deps.runs.listRuns(organizationId, { ...filter, scheduleId }, { limit, cursor });
     // A deleted schedule's runs stay readable; an id without either is a 404.
     if (page.items.length === 0) await this.requireSchedule(organizationId, scheduleId);
-    return toPageView(page, toRunView);
+    return { items: page.items.map(toRunView), nextCursor: page.nextCursor };
   }
 
   /** Only what will really fire: nothing while the schedule is paused (`/preview` tells what it would be). */
-  @Get(':id/upcoming')
-  async upcoming(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Query() query: unknown,
-  ): Promise<OccurrencesView> {
-    const scheduleId = resourceId('schedule', id);
-    const { from, count } = parseInput(this.schemas.upcoming, query);
-    const { cron, timezone, enabled } = await this.requireSchedule(organizationId, scheduleId);
+  @Route(getUpcoming)
+  async upcoming({ caller, params, query }: RouteInput<typeof getUpcoming>): Promise<OccurrencesView> {
+    const { cron, timezone, enabled } = await this.requireSchedule(caller.organizationId, params.id);
     if (!enabled) return { description: describeCron(cron), timezone, occurrences: [] };
-    return describeOccurrences(cron, timezone, from ?? this.deps.clock.now(), count);
-  }
-
-  private async setEnabled(organizationId: string, id: string, body: unknown, enabled: boolean): Promise<ScheduleView> {
-    const scheduleId = resourceId('schedule', id);
-    const { note } = parseOptionalBody(this.schemas.note, body);
-    return toScheduleView(await setScheduleEnabled(this.deps, organizationId, scheduleId, enabled, note));
+    return describeOccurrences(cron, timezone, query.from ?? this.deps.clock.now(), query.count);
   }
 
   private async requireSchedule(organizationId: string, scheduleId: string) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { httpStatusOf } from '@crewtab/api-contract/problem';
 import { ERROR_CODES, type ErrorCode } from '@crewtab/domain/errors';
-import { httpStatusOf } from './problem';
 
 const rows = readFileSync('docs/errors.md', 'utf8')
   .split('\n')

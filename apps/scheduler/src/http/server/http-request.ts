@@ -8,4 +8,6 @@ export interface HttpRequest extends Request {
   principal?: ApiPrincipal;
   /** Of what a POST with an Idempotency-Key makes: every attempt at it has the same one. */
   resourceId?: string;
+  /** By the contract of the route; set before the handler is called, which takes it by its contract's type. */
+  input?: unknown;
 }

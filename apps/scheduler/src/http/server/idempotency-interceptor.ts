@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { HttpException, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Response } from 'express';
 import { catchError, concatMap, from, of, throwError, type Observable } from 'rxjs';
+import { httpStatusOf } from '@crewtab/api-contract/problem';
+import { isRepeatable } from '@crewtab/api-contract/route';
 import { AppError } from '@crewtab/domain/errors';
 import type { StoredAnswer } from '@crewtab/domain/ports/management-store';
-import { organizationOf } from '../access/organization-id';
+import { contractOf } from '../contract/route';
 import type { HttpDeps } from '../http-deps';
 import { canonicalJson } from './canonical-json';
 import type { HttpRequest } from './http-request';
-import { httpStatusOf, invalidInput, RequestRefused } from './problem';
+import { invalidInput, RequestRefused } from './problem';
 
 /** How a request ended. */
 type End = StoredAnswer | 'refused' | 'unknown';
@@ -26,13 +28,15 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<HttpRequest>();
+    const contract = contractOf(context.getHandler());
     const key = request.get('idempotency-key');
-    if (request.method !== 'POST' || key === undefined) return next.handle();
+    const { principal } = request;
+    if (!contract || !isRepeatable(contract) || key === undefined || !principal) return next.handle();
     if (!KEY.test(key))
       throw invalidInput([
         { path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' },
       ]);
-    const organizationId = organizationOf(request);
+    const { organizationId } = principal;
     const response = context.switchToHttp().getResponse<Response>();
     const reservation = await this.deps.idempotency.reserve(organizationId, key, fingerprint(request));
     switch (reservation.state) {

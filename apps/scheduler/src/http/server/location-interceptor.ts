@@ -1,7 +1,7 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { Response } from 'express';
 import { tap, type Observable } from 'rxjs';
-import { API_PATH } from '../http-deps';
+import { API_PATH } from '@crewtab/api-contract/route';
 import type { HttpRequest } from './http-request';
 
 /** Adds `Location` to answers of POSTs that made something: what was created, or the run that was started. */

@@ -1,9 +1,10 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Response } from 'express';
+import type { ProblemView } from '@crewtab/api-contract/problem';
 import { AppError } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { HttpRequest } from './http-request';
-import { RequestRefused, toProblem, type Problem } from './problem';
+import { RequestRefused, toProblem } from './problem';
 
 /** Seconds after which it makes sense to try again when a service does not answer. */
 const RETRY_AFTER_SECONDS = '2';
@@ -37,7 +38,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** A 5xx is the end of the line for its error, so it is logged here and only here. */
-  private log(error: AppError, problem: Problem, request: HttpRequest): void {
+  private log(error: AppError, problem: ProblemView, request: HttpRequest): void {
     const fields = {
       requestId: request.requestId,
       method: request.method,
@@ -74,6 +75,6 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-export function sendProblem(response: Response, problem: Problem): void {
+export function sendProblem(response: Response, problem: ProblemView): void {
   response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }

@@ -1,21 +1,10 @@
+import { httpStatusOf, type ProblemView } from '@crewtab/api-contract/problem';
 import { AppError, ERROR_CODES, type ErrorCode } from '@crewtab/domain/errors';
 
 /** What is wrong with one field. `path` is `agents.0.name`; a query parameter's or header's name; '' for the whole body. */
 export interface FieldError {
   readonly path: string;
   readonly message: string;
-}
-
-/** An RFC 9457 problem: what every error answer of the API looks like. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: ErrorCode;
-  readonly errors?: readonly FieldError[];
-  readonly requestId?: string;
-  readonly [extension: string]: unknown;
 }
 
 /** A request that is refused. Carries what the answer says beyond code and detail. */
@@ -54,30 +43,8 @@ function describeOne(error: FieldError): string {
   return error.path === '' ? error.message : `${error.path}: ${error.message}`;
 }
 
-/** Codes that are not listed cannot come out of a request other than by a fault of ours. */
-const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = {
-  invalid_request: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  conflict: 409,
-  team_in_use: 409,
-  idempotency_mismatch: 409,
-  idempotency_in_progress: 409,
-  payload_too_large: 413,
-  unsupported_media_type: 415,
-  not_ready: 503,
-  store_unreachable: 503,
-  engine_unreachable: 503,
-};
-
-export function httpStatusOf(code: ErrorCode): number {
-  return STATUS_BY_CODE[code] ?? 500;
-}
-
 /** Builds the answer's body. What is behind a 5xx stays in the log: its words may hold internals. */
-export function toProblem(error: AppError, requestId: string | undefined): Problem {
+export function toProblem(error: AppError, requestId: string | undefined): ProblemView {
   const status = httpStatusOf(error.code);
   const code = status === 500 ? 'internal' : error.code;
   const errors = errorsOf(error);
@@ -87,7 +54,7 @@ export function toProblem(error: AppError, requestId: string | undefined): Probl
     status,
     detail: describe(error, status),
     code,
-    ...(errors ? { errors } : {}),
+    ...(errors ? { errors: [...errors] } : {}),
     ...(requestId ? { requestId } : {}),
   };
 }

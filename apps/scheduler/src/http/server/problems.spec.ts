@@ -1,7 +1,6 @@
 import request from 'supertest';
 import { AppError } from '@crewtab/domain/errors';
 import { aTeam, KEYS, startHttp, type HttpFixture } from '../http-fixture';
-import { VIEWS } from '../openapi/openapi-document';
 import { MAX_BODY_BYTES } from './json-body';
 
 const TEAMS = '/api/v1/teams';
@@ -154,7 +153,7 @@ describe('faults', () => {
   it('says 500 without any detail, and logs it once under the request id', async () => {
     jest.spyOn(http.catalog, 'listTeams').mockRejectedValue(new TypeError('password=geheim'));
     const answer = await http.call('get', TEAMS).set('X-Request-Id', 'r-1').expect(500);
-    expect(VIEWS.Problem.parse(answer.body)).toMatchObject({ code: 'internal', requestId: 'r-1' });
+    expect(answer.body).toMatchObject({ code: 'internal', requestId: 'r-1' });
     expect(JSON.stringify(answer.body)).not.toContain('geheim');
     const errors = http.logger.entries.filter(({ level }) => level === 'error');
     expect(errors).toHaveLength(1);

@@ -1,6 +1,5 @@
 import type { WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import { KEYS, startHttp, type HttpFixture } from '../http-fixture';
-import { VIEWS } from '../openapi/openapi-document';
 
 const SYSTEM = '/api/v1/system';
 const DECOMMISSION = `${SYSTEM}/hosts/host-1/decommission`;
@@ -43,7 +42,7 @@ it('shows hosts, workers with their leases, schedulers and what is owed', async 
   const [running, over] = [await runOnHost(), await runOnHost(true)];
   const { body } = await http.call('get', SYSTEM).expect(200);
   const lease = { epoch: 1, leaseUntil: '2026-01-05T09:00:10.000Z' };
-  expect(VIEWS.System.parse(body)).toMatchObject({
+  expect(body).toMatchObject({
     at: '2026-01-05T09:00:00.000Z',
     hosts: [{ id: 'host-1', state: 'live', begunRuns: 2, openObligations: 1, decommissionedAt: null }],
     workers: [
@@ -96,7 +95,7 @@ describe('decommissioning a host', () => {
     const owed = [await runOnHost(), await runOnHost(true)];
     await http.clock.advance(20_000);
     const { body } = await http.call('post', DECOMMISSION).send({ note: 'disk died' }).expect(200);
-    expect(VIEWS.Decommission.parse(body)).toEqual({
+    expect(body).toEqual({
       id: 'host-1',
       decommissionedAt: '2026-01-05T09:00:20.000Z',
       decommissionedBy: 'API key k1 (disk died)',

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type { SystemAnswer } from '@crewtab/api-contract/system-routes';
 import type {
   HostView,
   PendingTeardownView,
@@ -6,11 +6,8 @@ import type {
   SystemState,
   WorkerView,
 } from '@crewtab/domain/ports/host-store';
-import type { systemView } from './system-schemas';
 
-type View = z.input<typeof systemView>;
-
-export function toSystemView(state: SystemState): View {
+export function toSystemView(state: SystemState): SystemAnswer {
   return {
     at: state.at.toISOString(),
     hosts: state.hosts.map(toHost),
@@ -22,7 +19,7 @@ export function toSystemView(state: SystemState): View {
   };
 }
 
-function toHost(host: HostView): View['hosts'][number] {
+function toHost(host: HostView): SystemAnswer['hosts'][number] {
   return {
     id: host.id,
     runtime: host.runtime,
@@ -39,7 +36,7 @@ function toHost(host: HostView): View['hosts'][number] {
   };
 }
 
-function toWorker(worker: WorkerView): View['workers'][number] {
+function toWorker(worker: WorkerView): SystemAnswer['workers'][number] {
   const { reaper, leases } = worker;
   return {
     ...toProcess(worker),
@@ -63,7 +60,7 @@ function toWorker(worker: WorkerView): View['workers'][number] {
   };
 }
 
-function toScheduler(scheduler: SchedulerView): View['schedulers'][number] {
+function toScheduler(scheduler: SchedulerView): SystemAnswer['schedulers'][number] {
   const { lastIterationAt, error } = scheduler.sweeper;
   return { ...toProcess(scheduler), sweeper: { lastPassAt: lastIterationAt?.toISOString() ?? null, error } };
 }
@@ -80,6 +77,6 @@ function toPendingTeardown({
   since,
   failedAttempts,
   error,
-}: PendingTeardownView): View['obligations'][number] {
+}: PendingTeardownView): SystemAnswer['obligations'][number] {
   return { runId, host, status, since: since.toISOString(), failedAttempts, error };
 }

@@ -1,8 +1,5 @@
-import type { z } from 'zod';
+import type { TeamView } from '@crewtab/api-contract/team-routes';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
-import type { teamView } from './team-schemas';
-
-export type TeamView = z.input<typeof teamView>;
 
 export function toTeamView(team: Team): TeamView {
   return {

@@ -1,5 +1,4 @@
 import { aSchedule, aTeam, KEYS, NO_ID, startHttp, type HttpFixture } from '../http-fixture';
-import { VIEWS } from '../openapi/openapi-document';
 
 const TEAMS = '/api/v1/teams';
 
@@ -39,7 +38,6 @@ describe('POST /teams', () => {
     };
     const answer = await http.call('post', TEAMS).send(team).expect(201);
     expect(answer.body).toMatchObject(team);
-    expect(VIEWS.Team.parse(answer.body)).toEqual(answer.body);
     expect(answer.headers.location).toBe(`${TEAMS}/${(answer.body as { id: string }).id}`);
     expect((await http.call('get', answer.headers.location ?? '')).body).toEqual(answer.body);
   });

@@ -1,58 +1,46 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
-import { OrganizationId } from '../access/organization-id';
-import { API_PATH, HTTP_DEPS, type HttpDeps } from '../http-deps';
-import { toPageView } from '../input/page-query';
-import { parseInput } from '../input/parse-input';
-import { found, resourceId } from '../input/resource-id';
+import { Controller, Inject } from '@nestjs/common';
+import {
+  createTeam,
+  deleteTeam,
+  getTeam,
+  listTeams,
+  updateTeam,
+  type TeamView,
+} from '@crewtab/api-contract/team-routes';
+import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
+import { HTTP_DEPS, type HttpDeps } from '../http-deps';
+import { found } from '../input/found';
 import { notFound } from '../server/problem';
-import { ReservedId } from '../server/reserved-id';
-import { teamSchemas } from './team-schemas';
-import { toTeamView, type TeamView } from './team-view';
+import { toTeamView } from './team-view';
 
-@Controller(`${API_PATH}/teams`)
+@Controller()
 export class TeamsController {
-  private readonly schemas: ReturnType<typeof teamSchemas>;
+  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams'>) {}
 
-  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams' | 'settings'>) {
-    this.schemas = teamSchemas(deps.settings.runtime);
+  @Route(createTeam)
+  async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
+    return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
 
-  @Post()
-  async create(
-    @OrganizationId() organizationId: string,
-    @Body() body: unknown,
-    @ReservedId() id?: string,
-  ): Promise<TeamView> {
-    const team = parseInput(this.schemas.create, body);
-    return toTeamView(await this.deps.teams.createTeam(organizationId, team, id));
+  @Route(listTeams)
+  async list({ caller, query }: RouteInput<typeof listTeams>): Promise<RouteAnswer<typeof listTeams>> {
+    const { items, nextCursor } = await this.deps.teams.listTeams(caller.organizationId, query);
+    return { items: items.map(toTeamView), nextCursor };
   }
 
-  @Get()
-  async list(@OrganizationId() organizationId: string, @Query() query: unknown) {
-    const page = parseInput(this.schemas.list, query);
-    return toPageView(await this.deps.teams.listTeams(organizationId, page), toTeamView);
+  @Route(getTeam)
+  async get({ caller, params }: RouteInput<typeof getTeam>): Promise<TeamView> {
+    return toTeamView(found('team', await this.deps.teams.getTeam(caller.organizationId, params.id)));
   }
 
-  @Get(':id')
-  async get(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<TeamView> {
-    return toTeamView(found('team', await this.deps.teams.getTeam(organizationId, resourceId('team', id))));
+  @Route(updateTeam)
+  async update({ caller, params, body }: RouteInput<typeof updateTeam>): Promise<TeamView> {
+    return toTeamView(found('team', await this.deps.teams.updateTeam(caller.organizationId, params.id, body)));
   }
 
-  @Patch(':id')
-  async update(
-    @OrganizationId() organizationId: string,
-    @Param('id') id: string,
-    @Body() body: unknown,
-  ): Promise<TeamView> {
-    const teamId = resourceId('team', id);
-    const patch = parseInput(this.schemas.patch, body);
-    return toTeamView(found('team', await this.deps.teams.updateTeam(organizationId, teamId, patch)));
-  }
-
-  @Delete(':id')
-  @HttpCode(204)
-  async delete(@OrganizationId() organizationId: string, @Param('id') id: string): Promise<void> {
-    const isDeleted = await this.deps.teams.deleteTeam(organizationId, resourceId('team', id));
+  @Route(deleteTeam)
+  async delete({ caller, params }: RouteInput<typeof deleteTeam>): Promise<void> {
+    const isDeleted = await this.deps.teams.deleteTeam(caller.organizationId, params.id);
     if (!isDeleted) throw notFound('team');
   }
 }

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
 import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
-import { line, text } from '../input/text';
-import { PAGE_FIELDS } from '../input/page-query';
-import { LIMITS } from '../limits';
+import { idOf, line, PAGE_FIELDS, text } from './fields';
+import { LIMITS } from './limits';
+import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
 
 const AGENT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
@@ -79,7 +78,7 @@ const agentFields = z.strictObject({
 });
 
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
-export function teamSchemas(runtime: RuntimeKind) {
+function teamSchemas({ runtime }: ContractSettings) {
   const need = runtime === 'docker' ? ('image' as const) : ('command' as const);
   const agent = agentFields.superRefine(
     (value, context) => {
@@ -112,7 +111,6 @@ export function teamSchemas(runtime: RuntimeKind) {
       network: fields.network.default('egress'),
     }),
     patch: z.strictObject(fields).partial(),
-    list: z.strictObject(PAGE_FIELDS),
   };
 }
 
@@ -155,12 +153,104 @@ const agentView = z.object({
 });
 
 /** A team as the API answers it. */
-export const teamView = z.object({
-  id: z.string(),
-  name: z.string(),
-  description: z.string().nullable(),
-  network: z.enum(['egress', 'team', 'none']),
-  agents: z.array(agentView),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
+export const teamView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    network: z.enum(['egress', 'team', 'none']),
+    agents: z.array(agentView),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Team' });
+
+export type TeamView = z.input<typeof teamView>;
+
+const TEAM_EXAMPLE = {
+  name: 'Marketing team',
+  description: 'Writes the weekly report',
+  agents: [
+    {
+      name: 'lead',
+      role: 'leader',
+      protocol: 'acp',
+      image: 'ghcr.io/example/claude-code:1',
+      env: { ANTHROPIC_API_KEY: 'sk-…' },
+    },
+    {
+      name: 'analyst',
+      role: 'worker',
+      protocol: 'acp',
+      image: 'ghcr.io/example/codex:1',
+      instructions: 'You look after the figures.',
+      resources: { cpus: 1, memory: '512m', pids: 256 },
+    },
+  ],
+};
+
+const PATH = `${API_PATH}/teams` as const;
+const ONE = `${PATH}/:id` as const;
+const shared = { tag: 'Teams', role: 'member' } as const;
+const params = { id: idOf('team') };
+
+export const createTeam = defineRoute({
+  ...shared,
+  method: 'post',
+  path: PATH,
+  operationId: 'createTeam',
+  summary: 'Create a team with its agents',
+  body: { schema: (settings: ContractSettings) => teamSchemas(settings).create, example: TEAM_EXAMPLE },
+  answer: { status: 201, description: 'The team.', view: teamView },
+  errors: ['conflict'],
 });
+
+export const listTeams = defineRoute({
+  ...shared,
+  method: 'get',
+  path: PATH,
+  operationId: 'listTeams',
+  summary: 'List teams, newest first',
+  query: z.strictObject(PAGE_FIELDS),
+  answer: { status: 200, description: 'A page of teams.', view: pageOf(teamView) },
+});
+
+export const getTeam = defineRoute({
+  ...shared,
+  method: 'get',
+  path: ONE,
+  params,
+  operationId: 'getTeam',
+  summary: 'Get a team',
+  answer: { status: 200, description: 'The team.', view: teamView },
+});
+
+export const updateTeam = defineRoute({
+  ...shared,
+  method: 'patch',
+  path: ONE,
+  params,
+  operationId: 'updateTeam',
+  summary: 'Change some fields of a team',
+  description:
+    'Fields left out stay as they are; `agents`, when given, replaces them all. Runs that have begun keep the team they started with.',
+  body: {
+    schema: (settings: ContractSettings) => teamSchemas(settings).patch,
+    example: { description: 'Writes the daily report' },
+  },
+  answer: { status: 200, description: 'The team as it is now.', view: teamView },
+  errors: ['conflict'],
+});
+
+export const deleteTeam = defineRoute({
+  ...shared,
+  method: 'delete',
+  path: ONE,
+  params,
+  operationId: 'deleteTeam',
+  summary: 'Delete a team that no schedule uses',
+  answer: { status: 204, description: 'It is gone; its runs stay readable.' },
+  errors: ['team_in_use'],
+});
+
+export const teamRoutes = [createTeam, listTeams, getTeam, updateTeam, deleteTeam] as const;

@@ -1,3 +1,7 @@
+import { parseServerEvent } from '@crewtab/api-client/server-events';
+import { streamRun } from '@crewtab/api-contract/run-routes';
+import { checkEvent } from '@test/support/check-answer';
+
 /** One server-sent event as a client sees it. */
 export interface ReceivedEvent {
   readonly event: string;
@@ -5,7 +9,7 @@ export interface ReceivedEvent {
   readonly data: unknown;
 }
 
-/** A client of an event stream, for tests: reads whole blocks and remembers comments and `retry`. */
+/** A client of a run's live view, for tests: reads whole blocks, holds events against the contract, remembers comments. */
 export class SseClient {
   readonly comments: string[] = [];
   private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -80,12 +84,8 @@ export class SseClient {
 }
 
 function parse(block: string): ReceivedEvent {
-  const fields = new Map(
-    block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-  );
-  return {
-    event: fields.get('event') ?? 'message',
-    id: fields.get('id') ?? '',
-    data: JSON.parse(fields.get('data') ?? 'null'),
-  };
+  const event = parseServerEvent(block);
+  if (!event || event.id === null) throw new Error(`this is no event with an id: ${block}`);
+  checkEvent(streamRun, event);
+  return { ...event, id: event.id };
 }

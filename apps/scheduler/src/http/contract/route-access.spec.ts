@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { allRoutes } from '@crewtab/api-contract/all-routes';
+import { accessOf, renderRoutesPage, type RouteAccess } from '@crewtab/api-contract/route-access';
+import type { Route } from '@crewtab/api-contract/route';
+import { aSchedule, aTeam, KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
+
+const KEY_OF: Readonly<Record<keyof RouteAccess, string | null>> = {
+  none: null,
+  member: KEYS.member,
+  admin: KEYS.admin,
+  other: KEYS.other,
+};
+
+let http: HttpFixture;
+beforeAll(async () => (http = await startHttp()));
+afterAll(() => http.app.close());
+
+async function make(path: string, body: object, key: string = KEYS.admin): Promise<string> {
+  const { body: made } = await http.call('post', `/api/v1${path}`, key).send(body);
+  return (made as { id: string }).id;
+}
+
+/** One of each resource, all of the first organization; no schedule uses the team. By the names that paths' parameters have. */
+async function makeResources(): Promise<Readonly<Record<string, string>>> {
+  http.reset();
+  const team = await make('/teams', aTeam());
+  const schedule = await make('/schedules', aSchedule(await make('/teams', aTeam())));
+  const run = await make(`/schedules/${schedule}/trigger`, {});
+  const deployment = { id: NO_ID, runId: run, teamId: team, name: 'd', host: 'h', runtime: 'docker', agents: [] };
+  const instants = { createdAt: new Date(0), removedAt: null };
+  http.runs.deployments.set(NO_ID, { ...deployment, ...instants, organizationId: ORGANIZATION });
+  return { team, schedule, run, deployment: NO_ID, host: 'host-1' };
+}
+
+/** The host of a worker that sent a heartbeat and then no more. */
+async function loseHost(): Promise<void> {
+  await http.hosts.noteWorker({
+    id: 'worker-1',
+    host: { id: 'host-1', runtime: 'docker', description: 'Docker' },
+    ...{ hostname: 'machine', pid: 1, version: '1', capacity: 1, heldRuns: 0, adoptedRuns: 0, refusal: null },
+    reaper: { lastIterationAgoMs: null, reapedRuns: 0, unremovedResources: 0, error: null },
+  });
+  await http.clock.advance(60_000);
+}
+
+async function ask(route: Route, key: string | null): Promise<number> {
+  const ids = await makeResources();
+  // Its live view has an end.
+  if (route.answer.events) await http.call('post', `/api/v1/runs/${ids.run}/cancel`).expect(202);
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) => ids[route.params?.[name]?.resource ?? ''] ?? '');
+  const search = route.operationId === 'previewCron' ? '?cron=@daily' : '';
+  const isOfTeam = route.operationId === 'createSchedule';
+  const body = isOfTeam
+    ? aSchedule(await make('/teams', aTeam(), teamOwner(key)))
+    : (route.body?.example as object | undefined);
+  const request = http.call(route.method, `${path}${search}`, key);
+  const { status } = await (body === undefined ? request : request.send(body));
+  return status;
+}
+
+function teamOwner(key: string | null): string {
+  return key === KEYS.other ? KEYS.other : KEYS.admin;
+}
+
+const cells = (allRoutes as readonly Route[]).flatMap((route) =>
+  (Object.keys(KEY_OF) as (keyof RouteAccess)[]).map((key) => ({
+    route,
+    key,
+    name: route.operationId,
+    status: accessOf(route)[key],
+  })),
+);
+
+it.each(cells)('$name is answered with $status for the key: $key', async ({ route, key, status }) => {
+  await loseHost();
+  expect(await ask(route, KEY_OF[key])).toBe(status);
+});
+
+it('docs/api-routes.md is what the contract says (npm run api:routes writes it)', () => {
+  expect(readFileSync('docs/api-routes.md', 'utf8')).toBe(renderRoutesPage(allRoutes));
+});

@@ -1,0 +1,8 @@
+import { runRoutes } from './run-routes';
+import { scheduleRoutes } from './schedule-routes';
+import { serviceRoutes } from './service-routes';
+import { systemRoutes } from './system-routes';
+import { teamRoutes } from './team-routes';
+
+/** Every route of the scheduler app, in the order of the document. The start fails unless each has its handler. */
+export const allRoutes = [...teamRoutes, ...scheduleRoutes, ...runRoutes, ...systemRoutes, ...serviceRoutes] as const;

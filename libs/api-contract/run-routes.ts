@@ -1,0 +1,242 @@
+import { z } from 'zod';
+import { MESSAGE_KINDS } from '@crewtab/domain/runs/message';
+import { RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
+import { countField, DEFAULT_PAGE_SIZE, emptyBody, idOf, instantField, MAX_PAGE_SIZE, PAGE_FIELDS } from './fields';
+import { API_PATH, defineRoute, pageOf } from './route';
+
+export const RUN_STATUSES = [
+  'queued',
+  'running',
+  'success',
+  'failed',
+  'timeout',
+  'cancelled',
+  'skipped',
+  'missed',
+] as const satisfies readonly RunStatus[];
+export const RUN_TRIGGERS = ['schedule', 'manual', 'catchup', 'rerun'] as const satisfies readonly RunTrigger[];
+
+/** Stands behind the seq in the id of the very last event of a run: there is nothing to come back for. */
+export const END_MARK = '.end';
+
+/** Seqs are a 32-bit integer in Postgres. */
+const MAX_SEQ = 2_147_483_647;
+
+/** A whole number as a query or header gives it. */
+const seq = countField(0, MAX_SEQ).meta({ description: 'Messages after this seq; 0 is the beginning.' });
+
+export const runListQuery = z
+  .strictObject({
+    ...PAGE_FIELDS,
+    status: z.enum(RUN_STATUSES).optional(),
+    trigger: z.enum(RUN_TRIGGERS).optional(),
+    since: instantField().optional().meta({ description: 'Runs scheduled for this instant or later.' }),
+    until: instantField().optional().meta({ description: 'Runs scheduled for earlier than this instant.' }),
+  })
+  .refine(({ since, until }) => !since || !until || since < until, {
+    path: ['until'],
+    message: 'must be later than since',
+  });
+
+const messageListQuery = z.strictObject({
+  after: seq.optional(),
+  cursor: seq.optional().meta({ description: '`nextCursor` of the page before: the same as `after`.' }),
+  limit: countField(1, MAX_PAGE_SIZE).prefault(String(DEFAULT_PAGE_SIZE)),
+});
+
+const eventsQuery = z.strictObject({ after: seq.prefault('0') });
+
+/** `Last-Event-ID` is an id that we gave out: a seq, with a mark behind it once the run was over. */
+const lastEventId = z.object({
+  'Last-Event-ID': z
+    .string()
+    .regex(/^\d{1,15}(\.end)?$/, 'is not an id of this stream')
+    .transform((id) => ({ seq: Number.parseInt(id, 10), isEnd: id.endsWith(END_MARK) }))
+    .refine(({ seq }) => seq <= MAX_SEQ, 'is not an id of this stream')
+    .optional()
+    .meta({ description: 'The id of the last event that was received; wins over `after`.' }),
+});
+
+const failureView = z.object({ code: z.string(), message: z.string() });
+
+/** A ScheduleRun as the API answers it. */
+export const runView = z
+  .object({
+    id: z.string(),
+    scheduleId: z.string(),
+    teamId: z.string(),
+    teamName: z.string(),
+    trigger: z.enum(RUN_TRIGGERS),
+    scheduledFor: z.iso.datetime(),
+    status: z.enum(RUN_STATUSES),
+    phase: z.enum(RUN_PHASES),
+    attempt: z.int(),
+    prompt: z.string(),
+    timeout: z.string().meta({ format: 'go-duration' }),
+    timeoutSeconds: z.number(),
+    result: z.string().nullable().meta({ description: "The leader's final text." }),
+    error: failureView
+      .nullable()
+      .meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
+    startedAt: z.iso.datetime().nullable(),
+    deadlineAt: z.iso.datetime().nullable(),
+    finishedAt: z.iso.datetime().nullable(),
+    cancelRequestedAt: z.iso.datetime().nullable(),
+    teamDeploymentId: z.string().nullable(),
+    teardown: z
+      .object({
+        containers: z.int(),
+        networks: z.int(),
+        volumes: z.int(),
+        verifiedAt: z.iso
+          .datetime()
+          .nullable()
+          .meta({ description: 'When the engine last said that nothing is left; null when it was given up unasked.' }),
+        givenUp: z
+          .object({ at: z.iso.datetime(), by: z.string() })
+          .nullable()
+          .meta({ description: "Who decommissioned the run's host before the engine could be asked." }),
+      })
+      .nullable()
+      .meta({ description: 'What was removed, with its proof; null until then.' }),
+    teardownFailure: failureView
+      .extend({ attempts: z.int() })
+      .nullable()
+      .meta({ description: 'The last failed attempt to remove the containers, while none has succeeded.' }),
+  })
+  .meta({ id: 'ScheduleRun' });
+
+export type RunView = z.input<typeof runView>;
+
+export const messageView = z
+  .object({
+    seq: z.int(),
+    at: z.iso.datetime(),
+    agent: z.string().nullable().meta({ description: "The agent's name; null for what Crewtab itself says." }),
+    kind: z.enum(MESSAGE_KINDS),
+    content: z
+      .record(z.string(), z.unknown())
+      .meta({ description: "{ text } for text, the protocol's own object otherwise." }),
+  })
+  .meta({ id: 'Message' });
+
+export type MessageView = z.input<typeof messageView>;
+
+/** A TeamDeployment as the API answers it. */
+export const deploymentView = z
+  .object({
+    id: z.string(),
+    runId: z.string(),
+    teamId: z.string(),
+    name: z.string().meta({ examples: ['marketing-team-run-3f9a1c'] }),
+    host: z.string(),
+    runtime: z.string(),
+    createdAt: z.iso.datetime(),
+    removedAt: z.iso.datetime().nullable().meta({ description: 'When the engine was last seen clean of it.' }),
+    agents: z.array(
+      z.object({
+        name: z.string(),
+        role: z.string(),
+        protocol: z.string(),
+        image: z.string().nullable(),
+        container: z.string(),
+        handle: z.string().nullable().meta({ description: "The runtime's own id of the container." }),
+        startedAt: z.iso.datetime().nullable(),
+        readyAt: z.iso.datetime().nullable().meta({ description: 'When it had answered the handshake.' }),
+      }),
+    ),
+  })
+  .meta({ id: 'TeamDeployment' });
+
+export type DeploymentAnswer = z.input<typeof deploymentView>;
+
+const PATH = `${API_PATH}/runs` as const;
+const ONE = `${PATH}/:id` as const;
+const shared = { tag: 'Runs', role: 'member' } as const;
+const params = { id: idOf('run') };
+
+export const listRuns = defineRoute({
+  ...shared,
+  method: 'get',
+  path: PATH,
+  operationId: 'listRuns',
+  summary: 'All runs, newest first',
+  query: runListQuery,
+  answer: { status: 200, description: 'A page of runs.', view: pageOf(runView) },
+});
+
+export const getRun = defineRoute({
+  ...shared,
+  method: 'get',
+  path: ONE,
+  params,
+  operationId: 'getRun',
+  summary: 'Get a run',
+  answer: { status: 200, description: 'The run.', view: runView },
+});
+
+export const cancelRun = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/cancel`,
+  params,
+  operationId: 'cancelRun',
+  summary: 'Cancel a run',
+  description:
+    'A queued run is cancelled at once; one that has begun ends in `cancelled` a moment later and its containers are removed.',
+  body: { schema: emptyBody, isOptional: true },
+  answer: { status: 202, description: 'The run as it is now.', view: runView },
+  errors: ['conflict'],
+});
+
+export const rerunRun = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/rerun`,
+  params,
+  operationId: 'rerunRun',
+  summary: 'Start a new run with the prompt and the team of an earlier one',
+  body: { schema: emptyBody, isOptional: true },
+  answer: { status: 202, description: 'The new run.', view: runView },
+});
+
+export const listMessages = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/messages`,
+  params,
+  operationId: 'listMessages',
+  summary: 'The conversation, oldest first',
+  query: messageListQuery,
+  answer: { status: 200, description: 'A page of messages.', view: pageOf(messageView) },
+});
+
+export const streamRun = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/events`,
+  params,
+  operationId: 'streamRun',
+  summary: 'The conversation live, as server-sent events',
+  description: [
+    'Events: `message` (data: a Message; id: its seq) and `run` (data: the ScheduleRun, at the start and whenever it moved).',
+    'Starts behind `Last-Event-ID`, or `after`, with what is stored already, goes on live, and ends once the run is finished and all was sent.',
+    'A comment line comes every 15 s without news. A client that comes back after the end gets 204, which stops a browser from reconnecting.',
+  ].join('\n'),
+  query: eventsQuery,
+  headers: lastEventId,
+  answer: { status: 200, description: 'The stream.', events: { message: messageView, run: runView } },
+});
+
+export const getDeployment = defineRoute({
+  method: 'get',
+  path: `${API_PATH}/deployments/:id`,
+  params: { id: idOf('deployment') },
+  operationId: 'getDeployment',
+  tag: 'Deployments',
+  role: 'member',
+  summary: "The containers that were made for a run (the run's `teamDeploymentId`)",
+  answer: { status: 200, description: 'The deployment with its agents.', view: deploymentView },
+});
+
+export const runRoutes = [listRuns, getRun, cancelRun, rerunRun, listMessages, streamRun, getDeployment] as const;

@@ -1,0 +1,295 @@
+import { z } from 'zod';
+import { formatDuration } from '@crewtab/domain/durations';
+import { parseCron } from '@crewtab/domain/schedules/cron';
+import { isValidTimezone } from '@crewtab/domain/schedules/next-fire';
+import type { CatchUpPolicy, OverlapPolicy, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
+import { countField, durationField, emptyBody, idOf, instantField, line, PAGE_FIELDS, text } from './fields';
+import { LIMITS } from './limits';
+import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
+import { runListQuery, runView } from './run-routes';
+
+export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const satisfies readonly OverlapPolicy[];
+export const CATCH_UP_POLICIES = ['none', 'latest', 'all'] as const satisfies readonly CatchUpPolicy[];
+const SCHEDULE_STATUSES = ['running', 'error', 'idle'] as const satisfies readonly ScheduleStatus[];
+
+export const SCHEDULE_DEFAULTS = {
+  timezone: 'UTC',
+  enabled: true,
+  overlap: 'allow',
+  catchUp: 'latest',
+  catchUpWindowMs: 3_600_000,
+} as const;
+const DEFAULT_OCCURRENCES = 5;
+
+const cron = z
+  .string()
+  .superRefine((value, context) => {
+    const parsed = parseCron(value);
+    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.message });
+  })
+  .meta({
+    description: 'Five fields (minute, hour, day of month, month, day of week) or an @alias such as @daily.',
+    examples: ['0 9 * * 1-5'],
+  });
+
+const timezone = z
+  .string()
+  .superRefine((value, context) => {
+    if (!isValidTimezone(value))
+      context.addIssue({ code: 'custom', message: 'is not an IANA time zone such as Europe/Berlin' });
+  })
+  .meta({ description: 'An IANA time zone.', examples: ['Europe/Berlin'] });
+
+const occurrenceFields = {
+  count: countField(1, LIMITS.occurrences).prefault(String(DEFAULT_OCCURRENCES)),
+  from: instantField().optional().meta({ description: 'Occurrences after this instant; default now.' }),
+};
+
+function scheduleSchemas(settings: ContractSettings) {
+  const fields = {
+    teamId: z.string().min(1).max(100),
+    name: line(1, LIMITS.scheduleNameLength),
+    prompt: text(1, LIMITS.promptLength),
+    cron,
+    timezone,
+    enabled: z.boolean(),
+    timeout: durationField(LIMITS.minTimeoutMs, settings.maxTimeoutMs),
+    overlap: z
+      .enum(OVERLAP_POLICIES)
+      .meta({ description: 'What happens when a run is due while another one is active.' }),
+    catchUp: z.enum(CATCH_UP_POLICIES).meta({ description: 'Which missed occurrences are run afterwards.' }),
+    catchUpWindow: durationField(0, LIMITS.maxCatchUpWindowMs),
+  };
+  return {
+    create: z.strictObject({
+      ...fields,
+      timezone: fields.timezone.default(SCHEDULE_DEFAULTS.timezone),
+      enabled: fields.enabled.default(SCHEDULE_DEFAULTS.enabled),
+      timeout: fields.timeout.prefault(formatDuration(settings.defaultTimeoutMs)),
+      overlap: fields.overlap.default(SCHEDULE_DEFAULTS.overlap),
+      catchUp: fields.catchUp.default(SCHEDULE_DEFAULTS.catchUp),
+      catchUpWindow: fields.catchUpWindow.prefault(formatDuration(SCHEDULE_DEFAULTS.catchUpWindowMs)),
+    }),
+    patch: z.strictObject(fields).partial(),
+  };
+}
+
+const listQuery = z.strictObject({
+  ...PAGE_FIELDS,
+  teamId: z.string({ error: 'must be given once' }).min(1).max(100).optional(),
+  enabled: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional(),
+  status: z.enum(SCHEDULE_STATUSES).optional(),
+});
+
+const noteBody = z.strictObject({ note: text(0, LIMITS.noteLength).nullable().default(null) });
+
+export type ScheduleInput = z.output<ReturnType<typeof scheduleSchemas>['create']>;
+
+/** A schedule as the API answers it. */
+export const scheduleView = z
+  .object({
+    id: z.string(),
+    teamId: z.string(),
+    name: z.string(),
+    prompt: z.string(),
+    cron: z.string(),
+    timezone: z.string(),
+    enabled: z.boolean(),
+    timeout: z.string().meta({ format: 'go-duration' }),
+    timeoutSeconds: z.number(),
+    overlap: z.enum(OVERLAP_POLICIES),
+    catchUp: z.enum(CATCH_UP_POLICIES),
+    catchUpWindow: z.string().meta({ format: 'go-duration' }),
+    status: z.enum(SCHEDULE_STATUSES).meta({
+      description:
+        'running while a run is active; otherwise error if the latest finished run ended in failed or timeout; otherwise idle.',
+    }),
+    lastRunAt: z.iso.datetime().nullable(),
+    nextRunAt: z.iso.datetime().nullable().meta({ description: 'Null while the schedule is paused.' }),
+    fault: z.object({ message: z.string(), since: z.iso.datetime() }).nullable().meta({
+      description:
+        'Why an enabled schedule cannot fire: its cron or time zone cannot be evaluated any more. Editing it repairs it. Null while all is well.',
+    }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Schedule' });
+
+export type ScheduleView = z.input<typeof scheduleView>;
+
+const occurrencesView = z
+  .object({
+    description: z.string().meta({ examples: ['At 09:00 AM, Monday through Friday'] }),
+    timezone: z.string(),
+    occurrences: z.array(z.iso.datetime()),
+  })
+  .meta({ id: 'Occurrences' });
+
+export type OccurrencesView = z.input<typeof occurrencesView>;
+
+const SCHEDULE_EXAMPLE = {
+  teamId: '0198c0de-0000-7000-8000-000000000001',
+  name: 'Weekday report',
+  prompt: 'Write a report on what happened since yesterday.',
+  cron: '0 9 * * 1-5',
+  timezone: 'Europe/Berlin',
+  timeout: '30m',
+  overlap: 'skip',
+};
+
+const PATH = `${API_PATH}/schedules` as const;
+const ONE = `${PATH}/:id` as const;
+const shared = { tag: 'Schedules', role: 'member' } as const;
+const params = { id: idOf('schedule') };
+
+export const createSchedule = defineRoute({
+  ...shared,
+  method: 'post',
+  path: PATH,
+  operationId: 'createSchedule',
+  summary: 'Create a schedule',
+  body: { schema: (settings: ContractSettings) => scheduleSchemas(settings).create, example: SCHEDULE_EXAMPLE },
+  answer: { status: 201, description: 'The schedule.', view: scheduleView },
+  errors: ['not_found'],
+});
+
+export const listSchedules = defineRoute({
+  ...shared,
+  method: 'get',
+  path: PATH,
+  operationId: 'listSchedules',
+  summary: 'List schedules, newest first',
+  query: listQuery,
+  answer: { status: 200, description: 'A page of schedules.', view: pageOf(scheduleView) },
+});
+
+export const previewCron = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${PATH}/preview`,
+  operationId: 'previewCron',
+  summary: 'What a cron expression would mean, before anything is stored',
+  query: z.strictObject({ cron, timezone: timezone.default(SCHEDULE_DEFAULTS.timezone), ...occurrenceFields }),
+  answer: {
+    status: 200,
+    description: 'What the cron expression means, and its next instants.',
+    view: occurrencesView,
+  },
+});
+
+export const getSchedule = defineRoute({
+  ...shared,
+  method: 'get',
+  path: ONE,
+  params,
+  operationId: 'getSchedule',
+  summary: 'Get a schedule',
+  answer: { status: 200, description: 'The schedule.', view: scheduleView },
+});
+
+export const updateSchedule = defineRoute({
+  ...shared,
+  method: 'patch',
+  path: ONE,
+  params,
+  operationId: 'updateSchedule',
+  summary: 'Change some fields of a schedule',
+  description: 'Fields left out stay as they are. Runs that have begun keep what they started with.',
+  body: {
+    schema: (settings: ContractSettings) => scheduleSchemas(settings).patch,
+    example: { cron: '30 8 * * 1-5', timeout: '45m' },
+  },
+  answer: { status: 200, description: 'The schedule as it is now.', view: scheduleView },
+  errors: ['conflict'],
+});
+
+export const deleteSchedule = defineRoute({
+  ...shared,
+  method: 'delete',
+  path: ONE,
+  params,
+  operationId: 'deleteSchedule',
+  summary: 'Delete a schedule',
+  answer: { status: 204, description: 'It is gone; its runs stay readable and those that are active go on.' },
+  errors: ['conflict'],
+});
+
+export const pauseSchedule = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/pause`,
+  params,
+  operationId: 'pauseSchedule',
+  summary: 'Stop future fires; live runs go on',
+  body: { schema: noteBody, isOptional: true, example: { note: 'on holiday' } },
+  answer: { status: 200, description: 'The schedule as it is now.', view: scheduleView },
+  errors: ['conflict'],
+});
+
+export const resumeSchedule = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/resume`,
+  params,
+  operationId: 'resumeSchedule',
+  summary: 'Fire again from now on',
+  body: { schema: noteBody, isOptional: true, example: { note: 'back from holiday' } },
+  answer: { status: 200, description: 'The schedule as it is now.', view: scheduleView },
+  errors: ['conflict'],
+});
+
+export const triggerSchedule = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/trigger`,
+  params,
+  operationId: 'triggerSchedule',
+  summary: 'Run now',
+  description:
+    'Also while the schedule is paused. Under overlap `skip` with an active run the new one is recorded as `skipped`.',
+  body: { schema: emptyBody, isOptional: true },
+  answer: { status: 202, description: 'The run.', view: runView },
+});
+
+export const listRunsOfSchedule = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/runs`,
+  params,
+  operationId: 'listRunsOfSchedule',
+  summary: 'The history of a schedule, newest first',
+  query: runListQuery,
+  answer: { status: 200, description: 'A page of runs.', view: pageOf(runView) },
+});
+
+export const getUpcoming = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/upcoming`,
+  params,
+  operationId: 'getUpcoming',
+  summary: 'The next instants at which a schedule fires; none while it is paused',
+  query: z.strictObject(occurrenceFields),
+  answer: {
+    status: 200,
+    description: 'What the cron expression means, and its next instants.',
+    view: occurrencesView,
+  },
+});
+
+export const scheduleRoutes = [
+  createSchedule,
+  listSchedules,
+  previewCron,
+  getSchedule,
+  updateSchedule,
+  deleteSchedule,
+  pauseSchedule,
+  resumeSchedule,
+  triggerSchedule,
+  listRunsOfSchedule,
+  getUpcoming,
+] as const;

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { API_PATH, defineRoute } from './route';
+import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
+
+export const PROTOCOLS = ['acp', 'command'] as const;
+export const RUNTIMES = ['docker', 'process'] as const;
+export const NETWORKS = ['egress', 'team', 'none'] as const;
+
+/** What a form needs to know. */
+const configView = z
+  .object({
+    version: z.string(),
+    defaultTimeout: z.string().meta({ format: 'go-duration' }),
+    defaultTimeoutSeconds: z.number(),
+    maxTimeout: z.string().meta({ format: 'go-duration' }),
+    maxTimeoutSeconds: z.number(),
+    runtime: z
+      .enum(RUNTIMES)
+      .meta({ description: 'The one in use: docker needs an image per agent, process a command.' }),
+    runtimes: z.array(z.enum(RUNTIMES)),
+    protocols: z.array(z.enum(PROTOCOLS)),
+    networks: z.array(z.enum(NETWORKS)),
+    overlapPolicies: z.array(z.enum(OVERLAP_POLICIES)),
+    catchUpPolicies: z.array(z.enum(CATCH_UP_POLICIES)),
+    scheduleDefaults: z.object({
+      timezone: z.string(),
+      enabled: z.boolean(),
+      timeout: z.string(),
+      overlap: z.enum(OVERLAP_POLICIES),
+      catchUp: z.enum(CATCH_UP_POLICIES),
+      catchUpWindow: z.string(),
+    }),
+    limits: z
+      .record(z.string(), z.number())
+      .meta({ description: 'Bounds by name; …Length in characters, …Ms in milliseconds, …Bytes in bytes.' }),
+    timezones: z.array(z.string()),
+  })
+  .meta({ id: 'Config' });
+
+export const getConfig = defineRoute({
+  method: 'get',
+  path: `${API_PATH}/config`,
+  operationId: 'getConfig',
+  tag: 'System',
+  role: 'member',
+  summary: 'What a form needs: timeouts, limits, runtimes, protocols',
+  answer: { status: 200, description: 'The configuration.', view: configView },
+});
+
+const shared = { method: 'get', tag: 'System', role: 'public' } as const;
+
+export const getHealth = defineRoute({
+  ...shared,
+  path: '/healthz',
+  operationId: 'getHealth',
+  summary: 'Liveness',
+  answer: {
+    status: 200,
+    description: 'The process answers.',
+    view: z.object({ status: z.literal('ok'), version: z.string() }).meta({ id: 'Health' }),
+  },
+});
+
+export const getReadiness = defineRoute({
+  ...shared,
+  path: '/readyz',
+  operationId: 'getReadiness',
+  summary: 'Readiness: Postgres, Redis, job schedulers in step',
+  answer: {
+    status: 200,
+    description: 'All is there.',
+    view: z.object({ status: z.literal('ok'), checks: z.record(z.string(), z.string()) }).meta({ id: 'Readiness' }),
+  },
+  errors: ['not_ready'],
+});
+
+export const getMetrics = defineRoute({
+  ...shared,
+  path: '/metrics',
+  operationId: 'getMetrics',
+  summary: 'Metrics for Prometheus',
+  answer: { status: 200, description: "Prometheus' text format.", contentType: 'text/plain' },
+});
+
+export const getHome = defineRoute({
+  ...shared,
+  path: '/',
+  operationId: 'getHome',
+  summary: 'A page with links',
+  answer: { status: 200, description: 'HTML.', contentType: 'text/html' },
+});
+
+export const getOpenApi = defineRoute({
+  ...shared,
+  path: '/api/openapi.json',
+  operationId: 'getOpenApi',
+  summary: 'This document',
+  answer: { status: 200, description: 'OpenAPI 3.1.', contentType: 'application/json' },
+});
+
+export const serviceRoutes = [getConfig, getHealth, getReadiness, getMetrics, getHome, getOpenApi] as const;

@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import type { z } from 'zod';
+import { allRoutes } from '@crewtab/api-contract/all-routes';
+import type { Route } from '@crewtab/api-contract/route';
+import { aSchedule, aTeam } from '../../../apps/scheduler/src/http/http-fixture';
+import { startRest, type RestFixture } from './rest-fixture';
+
+let rest: RestFixture;
+/** What each `{id}` may be beside the extremes: ids that exist, so that a field's value gets as far as the database. */
+let present: Readonly<Record<string, string>>;
+
+beforeAll(async () => (rest = await startRest()));
+afterAll(() => rest.dispose());
+beforeEach(async () => {
+  const make = async (path: string, body: object): Promise<string> =>
+    ((await rest.http.call('post', `/api/v1${path}`).send(body)).body as { id: string }).id;
+  const teams = await make('/teams', aTeam());
+  const schedules = await make('/schedules', aSchedule(teams));
+  // Finished, so that its live view has an end.
+  const runs = await make(`/schedules/${schedules}/trigger`, {});
+  await rest.http.call('post', `/api/v1/runs/${runs}/cancel`).expect(202);
+  present = { teams, schedules, runs };
+});
+
+const base64url = (text: string): string => Buffer.from(text).toString('base64url');
+
+/** Values at and beyond the bounds of Postgres's and JavaScript's types, and text that parsers stumble over. */
+const EXTREMES = [
+  ...['0', '-1', '2147483647', '2147483648', '4294967296', '9007199254740993', '9'.repeat(15), '9'.repeat(400)],
+  ...['1e9', '1.5', '0x10', 'NaN', 'Infinity', '-0', '١', '', ' ', '%', '\0', '\ud800', '😀', "'; --", '__proto__'],
+  ...['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+23:59', '9999-12-31T23:59:59.999-23:59', '+275760-09-13T00:00:00Z'],
+  ...['-271821-04-20T00:00:00Z', '1970-01-01T00:00:00.000000000000001Z', '2026-02-30T00:00:00Z', 'infinity', 'now'],
+  ...['2147483648.end', '1.end', '* * * * *', '0 0 29 2 1', '@yearly', 'Europe/Berlin', '+99:99', 'Etc/GMT+12'],
+  ...['00000000-0000-0000-0000-000000000000', 'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF', '..', '.', '%00'],
+];
+const CURSORS = ['8.64e15', '8640000000000000', '9404640000000000', '-62198755200000', '1e400', ''].map((millis) =>
+  base64url(`${millis}~01890000-0000-7000-8000-00000000abcd`),
+);
+
+const values = fc.oneof(
+  fc.constantFrom(...EXTREMES, ...CURSORS),
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String),
+  fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+);
+
+/** A header cannot hold everything; what it cannot hold never leaves a client. */
+const sendable = (value: string): string => value.replace(/[^\x21-\x7e]/g, '~') || '~';
+
+/** Every place of a route where a request may hold a value. */
+function fieldsOf({ method, params = {}, query, headers }: Route) {
+  return [
+    ...Object.keys(params).map((name) => ({ place: 'path', name })),
+    ...Object.keys((query as z.ZodObject | undefined)?.shape ?? {}).map((name) => ({ place: 'query', name })),
+    ...Object.keys(headers?.shape ?? {}).map((name) => ({ place: 'header', name })),
+    ...(method === 'post' ? [{ place: 'header', name: 'Idempotency-Key' }] : []),
+  ];
+}
+
+const fields = (allRoutes as readonly Route[]).flatMap((route) =>
+  fieldsOf(route).map((field) => ({ ...field, route, title: `${route.method} ${route.path}` })),
+);
+
+it.each(fields)('$title takes or refuses whatever $name in its $place holds', async ({ route, place, name }) => {
+  const known = present[route.path.split('/')[3] ?? ''] ?? 'x';
+  await fc.assert(
+    fc.asyncProperty(values, async (value) => {
+      const path = route.path.replace(/:\w+/, place === 'path' ? encodeURIComponent(value.toWellFormed()) : known);
+      const needed: Record<string, string> = route.operationId === 'previewCron' ? { cron: '@daily' } : {};
+      const search = place === 'query' ? `?${new URLSearchParams({ ...needed, [name]: value }).toString()}` : '';
+      const call = rest.http.call(route.method, `${path}${search}`);
+      if (place === 'header') void call.set(name, sendable(value));
+      const { status, body } = await call;
+      expect(status).toBeLessThan(500);
+      if (status === 400) expect(body).toMatchObject({ code: 'invalid_request', errors: expect.any(Array) });
+    }),
+    { numRuns: EXTREMES.length + CURSORS.length + 15, examples: [...EXTREMES, ...CURSORS].map((value) => [value]) },
+  );
+});
