@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chooseShare } from './choose-share.mjs';
+import { projectFolder } from './project.mjs';
+
+/** Crash points that CI has the time for, each played twice. */
+const POINTS_LIMIT = 70;
+/** Of the points that the landing does not touch, one in so many. */
+const POINTS_SHARE = 12;
+const MUTANTS_LIMIT = 16;
+const MUTANTS_SHARE = 6;
+/** A mutant of these layers costs minutes, and their groups are played anyway. */
+const SLOW_LAYERS = ['crash sweep', 'e2e'];
+
+/**
+ * The crash points that CI plays: those in files that the landing touches, and one in twelve of the others.
+ * @param {import('../proof-groups.mjs').ProofContext} context
+ * @returns {{ pattern: string, note: string }} for CRASH_POINTS
+ */
+export function choosePoints({ commit, changed }) {
+  const { findPoints } = loadTypeScript('test/crash/points/find-points.ts');
+  const { pointsByFile } = loadTypeScript('test/crash/points/points-by-file.ts');
+  const byFile = pointsByFile();
+  const touched = new Set(changed.flatMap((path) => [...(byFile.get(path) ?? [])]));
+  const points = findPoints();
+  const isTouched = (point) => touched.has(point);
+  const share = Math.ceil(points.filter((point) => !isTouched(point)).length / POINTS_SHARE);
+  const { chosen, ...counts } = chooseShare(points, {
+    ...{ limit: POINTS_LIMIT, share, seed: commit, isTouched },
+    nameOf: (point) => point,
+  });
+  return { pattern: `^(${chosen.join('|').replaceAll('.', '\\.')})$`, note: noteOn(counts, points.length, 'points') };
+}
+
+/**
+ * The mutants that CI plants: those in files that the landing touches, or for specs that it touches, and
+ * some others.
+ * @param {import('../proof-groups.mjs').ProofContext} context
+ */
+export function chooseMutants({ commit, changed }) {
+  const { MUTANTS } = loadTypeScript('test/mutants/mutants.ts');
+  const quick = MUTANTS.filter(({ caughtBy }) => !SLOW_LAYERS.includes(caughtBy.layer));
+  const { chosen, ...counts } = chooseShare(quick, {
+    ...{ limit: MUTANTS_LIMIT, share: MUTANTS_SHARE, seed: commit },
+    nameOf: ({ name }) => name,
+    isTouched: ({ edits, caughtBy }) =>
+      edits.some(({ file }) => changed.includes(file)) ||
+      changed.some((path) => path.startsWith(caughtBy.specs ?? '/')),
+  });
+  const slow = `; ${MUTANTS.length - quick.length} for ${SLOW_LAYERS.join(' and ')} are never among them`;
+  return { names: chosen.map(({ name }) => name), note: noteOn(counts, MUTANTS.length, 'mutants') + slow };
+}
+
+function noteOn({ touched, others, touchedLeftOut }, total, what) {
+  const left = touchedLeftOut > 0 ? `; ${touchedLeftOut} more in changed files have no time` : '';
+  return `${touched + others} of ${total} ${what}: ${touched} in changed files, ${others} of the others by the commit's turn${left}`;
+}
+
+function loadTypeScript(path) {
+  const require = createRequire(import.meta.url);
+  require(join(projectFolder, 'test/support/typescript-hook.cjs'));
+  return require(join(projectFolder, path));
+}
