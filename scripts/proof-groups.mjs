@@ -32,13 +32,19 @@ import { numberFrom } from './lib/commit.mjs';
 export const CI_BUDGET_MINUTES = 14;
 
 /** What every run goes through, whatever it runs on. */
-const RUNS = ['libs/domain/**', 'libs/engine/**'];
+const RUNS = ['libs/domain/**', 'libs/orchestrator/**'];
 const APPS = ['apps/scheduler/**', 'apps/worker/**'];
 const STORES = ['libs/store-prisma/**', 'libs/queue-bullmq/**', 'prisma/**'];
 const DOCKER = ['libs/runtime-docker/**', 'images/**'];
 const PRODUCT = [
   ...[...RUNS, ...APPS, ...STORES, ...DOCKER],
-  ...['libs/runtime-process/**', 'libs/protocol-*/**', 'libs/team-desk/**', 'libs/config/**', 'libs/observability/**'],
+  ...[
+    'libs/runtime-process/**',
+    'libs/protocol-*/**',
+    'libs/tool-server/**',
+    'libs/config/**',
+    'libs/observability/**',
+  ],
 ];
 const E2E_HARNESS = ['test/e2e/support/**', 'test/support/**'];
 
@@ -86,7 +92,7 @@ export const PROOF_GROUPS = [
   {
     name: 'histories',
     proves: 'the orchestrator keeps its invariants in simulated histories full of faults',
-    files: [...RUNS, 'libs/protocol-*/**', 'libs/simulation/**', 'libs/testing/**', 'scripts/simulate.mjs'],
+    files: [...RUNS, 'libs/protocol-*/**', 'test/simulation/**', 'test/fakes/**', 'scripts/simulate.mjs'],
     usually: '20 min',
     shows: /histories, \d+ a second|violation|npm run simulate/,
     whole: ({ commit, day }) => ({
@@ -150,7 +156,7 @@ export const PROOF_GROUPS = [
   {
     name: 'search',
     proves: 'no order of steps of two workers, the reaper and the watch leads one run to something forbidden',
-    files: ['libs/domain/runs/**', 'libs/simulation/exhaustive/**'],
+    files: ['libs/domain/runs/**', 'test/simulation/exhaustive/**'],
     usually: '5 min',
     shows: /states, |nothing forbidden|shortest way/,
     whole: () => ({ script: 'simulate', args: ['--exhaustive'] }),
