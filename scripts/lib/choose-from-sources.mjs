@@ -1,16 +1,22 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chooseShare } from './choose-share.mjs';
+import { numberFrom } from './commit.mjs';
 import { projectFolder } from './project.mjs';
 
 /** Crash points that CI has the time for, each played twice. */
 const POINTS_LIMIT = 70;
 /** Of the points that the landing does not touch, one in so many. */
 const POINTS_SHARE = 12;
+/** A plan of faults this long has every kind of them. */
+const LONG_ENOUGH_MINUTES = 10;
 const MUTANTS_LIMIT = 16;
 const MUTANTS_SHARE = 6;
 /** A mutant of these layers costs minutes, and their groups are played anyway. */
 const SLOW_LAYERS = ['crash sweep', 'e2e'];
+
+/** Read from the sources once: it takes seconds. */
+let pointsByFile = null;
 
 /**
  * The crash points that CI plays: those in files that the landing touches, and one in twelve of the others.
@@ -18,11 +24,9 @@ const SLOW_LAYERS = ['crash sweep', 'e2e'];
  * @returns {{ pattern: string, note: string }} for CRASH_POINTS
  */
 export function choosePoints({ commit, changed }) {
-  const { findPoints } = loadTypeScript('test/crash/points/find-points.ts');
-  const { pointsByFile } = loadTypeScript('test/crash/points/points-by-file.ts');
-  const byFile = pointsByFile();
-  const touched = new Set(changed.flatMap((path) => [...(byFile.get(path) ?? [])]));
-  const points = findPoints();
+  pointsByFile ??= loadTypeScript('test/crash/points/points-by-file.ts').pointsByFile();
+  const touched = new Set(changed.flatMap((path) => [...(pointsByFile.get(path) ?? [])]));
+  const points = [...new Set([...pointsByFile.values()].flatMap((some) => [...some]))].sort();
   const isTouched = (point) => touched.has(point);
   const share = Math.ceil(points.filter((point) => !isTouched(point)).length / POINTS_SHARE);
   const { chosen, ...counts } = chooseShare(points, {
@@ -49,6 +53,21 @@ export function chooseMutants({ commit, changed }) {
   });
   const slow = `; ${MUTANTS.length - quick.length} for ${SLOW_LAYERS.join(' and ')} are never among them`;
   return { names: chosen.map(({ name }) => name), note: noteOn(counts, MUTANTS.length, 'mutants') + slow };
+}
+
+/**
+ * The seed of a short chaos run: the first, of those that follow from the commit, whose plan has every kind of fault.
+ * @param {string} commit
+ * @param {number} minutes
+ */
+export function chooseChaosSeed(commit, minutes) {
+  const { planFaults } = loadTypeScript('test/chaos/plan.ts');
+  const countKinds = (seed, forMinutes) => new Set(planFaults(seed, forMinutes * 60_000).map(({ kind }) => kind)).size;
+  const all = countKinds(numberFrom(commit), LONG_ENOUGH_MINUTES);
+  for (let attempt = 0; ; attempt++) {
+    const seed = numberFrom(`${commit} ${attempt}`);
+    if (countKinds(seed, minutes) === all) return seed;
+  }
 }
 
 function noteOn({ touched, others, touchedLeftOut }, total, what) {
