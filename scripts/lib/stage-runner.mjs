@@ -117,7 +117,7 @@ export class StageRunner {
   }
 
   #announce(name) {
-    console.log(`\n── ${name} ${'─'.repeat(Math.max(3, 60 - name.length))} ${inWords(this.elapsedMs)}`);
+    console.log(`\n── ${name} ${'─'.repeat(Math.max(3, 60 - name.length))} after ${inWords(this.elapsedMs)}`);
   }
 
   /** Waits for the end of a stage and says so meanwhile. */
