@@ -1,8 +1,8 @@
 // What .ci/run calls once packages and engine are there: npm test, then the groups of npm run proof that a landing needs.
 import { readCommit, readLanding, sayCommit } from './lib/commit.mjs';
 import { everydayStages } from './lib/everyday-stages.mjs';
-import { planCi } from './lib/plan-ci.mjs';
-import { playGroups } from './lib/play-groups.mjs';
+import { describePlan, planCi } from './lib/plan-ci.mjs';
+import { playGroups, stagesOf } from './lib/play-groups.mjs';
 import { prepareTests } from './lib/prepare-tests.mjs';
 import { endScriptsOnSignals } from './lib/stage-process.mjs';
 import { StageRunner } from './lib/stage-runner.mjs';
@@ -20,28 +20,19 @@ async function main() {
   const stages = everydayStages(commit.hash);
   const plan = planCi({ groups: PROOF_GROUPS, changed: files, budgetMinutes: CI_BUDGET_MINUTES });
   sayCommit(commit);
-  sayPlan(plan, files.length, since);
-  const runner = new StageRunner(stages.length + plan.chosen.length);
+  console.log(`npm test, then proof of what changed: ${files.length} files since ${since}.\n${describePlan(plan)}`);
+  const plays = plan.chosen.map(({ group }) => ({ group, isPart: true }));
+  const runner = new StageRunner();
   if (!(await prepareTests(runner))) return runner.finish();
+  const proof = await stagesOf(plays, { commit: commit.hash, changed: files, day: '' });
+  runner.expect(stages.length + proof.length);
   await runner.runAll(stages);
-  const context = { commit: commit.hash, hasChanges: commit.hasChanges, changed: files, day: '' };
-  const late = await playGroups(
-    runner,
-    plan.chosen.map(({ group }) => ({ group, isPart: true })),
-    context,
-    LIMIT_MS,
-  );
+  const late = await playGroups(runner, proof, { commit: commit.hash, hasChanges: commit.hasChanges }, LIMIT_MS);
   sayLeftOut(runner, plan, late);
   return runner.finish();
 }
 
-function sayPlan({ chosen, leftOut }, changed, since) {
-  console.log(`npm test, then proof of what changed: ${changed} files since ${since}.`);
-  for (const { group, why } of chosen) console.log(`   ${group.name}: ${why}`);
-  for (const { name, why } of leftOut) console.log(`   not ${name}: ${why}`);
-}
-
-/** Nothing is dropped in silence: what there was no time for counts as skipped. */
+/** What there was no time for counts as skipped. */
 function sayLeftOut(runner, { leftOut }, late) {
   const missed = [...leftOut.filter(({ isForTime }) => isForTime), ...late];
   for (const { name, why } of missed) console.log(`\nLeft out: ${name}, ${why}: npm run proof -- --only ${name}`);

@@ -114,7 +114,7 @@ export const PROOF_GROUPS = [
     usually: '2 min',
     shows: /^Tests: /,
     whole: () => e2e('hosts.spec.ts'),
-    ci: { minutes: 2 },
+    ci: { minutes: 1 },
   },
   {
     name: 'clocks',
@@ -123,7 +123,7 @@ export const PROOF_GROUPS = [
     usually: '3 min',
     shows: /^Tests: /,
     whole: () => e2e('clocks-ahead.spec.ts', 'clocks-behind.spec.ts'),
-    ci: { minutes: 3 },
+    ci: { minutes: 1 },
   },
   {
     name: 'e2e',
@@ -139,7 +139,7 @@ export const PROOF_GROUPS = [
     usually: '4 min',
     shows: /^Tests: /,
     whole: () => e2e(...OTHER_E2E),
-    ci: { minutes: 4 },
+    ci: { minutes: 2 },
   },
   {
     name: 'mutants',

@@ -1,8 +1,8 @@
 // npm run proof: everything that npm test has no time for, in groups. scripts/proof-groups.mjs says which.
 import { parseArgs } from 'node:util';
 import { readCommit, readLanding, sayCommit } from './lib/commit.mjs';
-import { planCi } from './lib/plan-ci.mjs';
-import { playGroups } from './lib/play-groups.mjs';
+import { describePlan, planCi } from './lib/plan-ci.mjs';
+import { playGroups, stagesOf } from './lib/play-groups.mjs';
 import { prepareTests } from './lib/prepare-tests.mjs';
 import { describeLastProof } from './lib/proof-record.mjs';
 import { endScriptsOnSignals } from './lib/stage-process.mjs';
@@ -59,9 +59,12 @@ async function play({ only, ci }) {
   const { files, since } = readLanding();
   sayCommit(commit);
   const plays = ci ? chooseForCi(files, since, only) : chooseWhole(only);
-  const runner = new StageRunner(plays.length);
-  const context = { commit: commit.hash, hasChanges: commit.hasChanges, changed: files, day: today() };
-  if (await prepareTests(runner)) await playGroups(runner, plays, context);
+  const runner = new StageRunner();
+  if (await prepareTests(runner)) {
+    const stages = await stagesOf(plays, { commit: commit.hash, changed: files, day: today() });
+    runner.expect(stages.length);
+    await playGroups(runner, stages, { commit: commit.hash, hasChanges: commit.hasChanges });
+  }
   return runner.finish();
 }
 
@@ -70,9 +73,9 @@ function chooseWhole(only) {
 }
 
 function chooseForCi(changed, since, only) {
-  console.log(`${changed.length} files changed since ${since}.`);
-  const { chosen } = planCi({ groups: PROOF_GROUPS, changed, budgetMinutes: CI_BUDGET_MINUTES });
-  return chosen.filter(({ group }) => only.includes(group.name)).map(({ group }) => ({ group, isPart: true }));
+  const plan = planCi({ groups: PROOF_GROUPS, changed, budgetMinutes: CI_BUDGET_MINUTES });
+  console.log(`${changed.length} files changed since ${since}.\n${describePlan(plan)}`);
+  return plan.chosen.filter(({ group }) => only.includes(group.name)).map(({ group }) => ({ group, isPart: true }));
 }
 
 function today() {

@@ -16,7 +16,8 @@ async function main() {
   endScriptsOnSignals();
   const commit = readCommit();
   const stages = everydayStages(commit.hash);
-  const runner = new StageRunner(stages.length);
+  const runner = new StageRunner();
+  runner.expect(stages.length);
   console.log(`npm test, within 10 min on two idle cores:\n${stages.map(({ title }) => `   ${title}`).join('\n')}`);
   sayCommit(commit);
   if (await prepareTests(runner)) await runner.runAll(stages);

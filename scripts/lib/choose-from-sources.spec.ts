@@ -44,7 +44,7 @@ describe('the crash points that CI plays', () => {
   });
 
   it('are no more than there is time for, which is said', () => {
-    expect(everything?.chosen).toHaveLength(70);
+    expect(everything?.chosen).toHaveLength(110);
     expect(everything?.note).toMatch(/; \d+ more in changed files have no time$/);
   });
 });

@@ -34,6 +34,14 @@ export function planCi({ groups, changed, budgetMinutes }) {
   return plan;
 }
 
+/** One line for each group: nothing is dropped in silence. */
+export function describePlan({ chosen, leftOut }) {
+  return [
+    ...chosen.map(({ group, why }) => `   ${group.name}: ${why}`),
+    ...leftOut.map(({ name, why }) => `   not ${name}: ${why}`),
+  ].join('\n');
+}
+
 function whyChosen(hits) {
   const [first, ...others] = hits;
   if (first === undefined) return 'a share of it is played each time';

@@ -36,7 +36,7 @@ const SAY_EVERY_MS = 30_000;
 
 /** Runs stages, says which one runs and how far all of it is, and adds up what passed and what failed. */
 export class StageRunner {
-  #total;
+  #total = 0;
   #begun = 0;
   #startedAt = Date.now();
   #tallies = [];
@@ -44,14 +44,17 @@ export class StageRunner {
   #failures = [];
   #reports = mkdtempSync(join(tmpdir(), 'crewtab-test-'));
 
-  /** @param {number} total how many stages there will be */
-  constructor(total) {
-    this.#total = total;
+  constructor() {
     process.on('exit', () => rmSync(this.#reports, { recursive: true, force: true }));
   }
 
   get elapsedMs() {
     return Date.now() - this.#startedAt;
+  }
+
+  /** So many stages will be run, as far as is known by now. */
+  expect(count) {
+    this.#total += count;
   }
 
   /**
