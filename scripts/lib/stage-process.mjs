@@ -7,6 +7,7 @@ const hasProcessGroups = process.platform !== 'win32';
 
 /** The scripts that run now. */
 const running = new Set();
+let isEnding = false;
 
 /**
  * Runs a script of package.json in a process group of its own.
@@ -19,6 +20,8 @@ export function runScript(script, { args = [], env = {}, output, isStdoutShown =
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
   const options = ['run', '--silent', script, ...(args.length > 0 ? ['--', ...args] : [])];
+  // This process ends as soon as the others have: nothing that begins now would be ended with them.
+  if (isEnding) return new Promise(() => undefined);
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...first, ...options], {
       cwd: projectFolder,
@@ -51,6 +54,7 @@ export function endScriptsOnSignals() {
     ['SIGTERM', 143],
   ]) {
     process.once(signal, () => {
+      isEnding = true;
       const ended = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
       for (const child of running) signalGroup(child, 'SIGTERM');
       void Promise.all(ended).then(() => process.exit(exitCode));
