@@ -41,18 +41,33 @@ export function choosePoints({ commit, changed }) {
  * some others.
  * @param {import('../proof-groups.mjs').ProofContext} context
  */
-export function chooseMutants({ commit, changed }) {
+export async function chooseMutants({ commit, changed }) {
   const { MUTANTS } = loadTypeScript('test/mutants/mutants.ts');
   const quick = MUTANTS.filter(({ caughtBy }) => !SLOW_LAYERS.includes(caughtBy.layer));
+  const touched = new Set();
+  for (const mutant of quick) if (await isTouched(mutant, changed)) touched.add(mutant);
   const { chosen, ...counts } = chooseShare(quick, {
     ...{ limit: MUTANTS_LIMIT, share: MUTANTS_SHARE, seed: commit },
     nameOf: ({ name }) => name,
-    isTouched: ({ edits, caughtBy }) =>
-      edits.some(({ file }) => changed.includes(file)) ||
-      changed.some((path) => path.startsWith(caughtBy.specs ?? '/')),
+    isTouched: (mutant) => touched.has(mutant),
   });
   const slow = `; ${MUTANTS.length - quick.length} for ${SLOW_LAYERS.join(' and ')} are never among them`;
   return { names: chosen.map(({ name }) => name), note: noteOn(counts, MUTANTS.length, 'mutants') + slow };
+}
+
+/** Where the files that a mutant spoils, or the specs that must notice it, are among those that changed. */
+async function isTouched({ edits, caughtBy }, changed) {
+  if (changed.some((path) => path.startsWith(caughtBy.specs ?? '/'))) return true;
+  const edited = new Map();
+  for (const edit of edits) {
+    // To look for the place takes long, and only a change in this part of the project can make a difference.
+    if (!changed.some((path) => path === edit.within || path.startsWith(`${edit.within}/`))) continue;
+    const { plantEdit } = loadTypeScript('test/mutants/plant-edit.ts');
+    const { file, source } = await plantEdit(projectFolder, edit, edited);
+    if (changed.includes(file)) return true;
+    edited.set(file, source);
+  }
+  return false;
 }
 
 /**

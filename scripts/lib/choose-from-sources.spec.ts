@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import { planFaults } from '../../test/chaos/plan';
 import { findPoints } from '../../test/crash/points/find-points';
 import { pointsByFile } from '../../test/crash/points/points-by-file';
 import { MUTANTS } from '../../test/mutants/mutants';
+import { plantEdit } from '../../test/mutants/plant-edit';
 import { askModule } from './spec-support';
 
 interface Context {
@@ -9,6 +11,7 @@ interface Context {
   readonly changed: readonly string[];
 }
 
+const project = resolve(__dirname, '../..');
 const MODULE = 'lib/choose-from-sources.mjs';
 const DRIVER = 'libs/runtime-docker/docker-runtime.ts';
 
@@ -50,9 +53,12 @@ describe('the crash points that CI plays', () => {
 });
 
 describe('the mutants that CI plants', () => {
-  it('are those of changed files, and some others', () => {
-    const [first] = MUTANTS;
-    const changed = first?.edits.map(({ file }) => file) ?? [];
+  it('are those of changed files, and some others', async () => {
+    const [first] = MUTANTS.filter(({ caughtBy }) => caughtBy.layer === 'unit');
+    const [edit] = first?.edits ?? [];
+    if (!edit) throw new Error('there is no mutant for unit tests');
+    const { file } = await plantEdit(project, edit);
+    const changed = [file];
     const { names } = askModule<{ names: string[] }>(MODULE, 'chooseMutants(input)', { commit: 'a', changed });
     expect(names).toContain(first?.name);
     expect(names.length).toBeLessThanOrEqual(16);
