@@ -120,7 +120,7 @@ export const PROOF_GROUPS = [
     name: 'clocks',
     proves: 'processes whose clocks are an hour off fire, time out and end runs on time',
     files: [...RUNS, ...APPS, ...STORES, 'test/e2e/clocks-*.spec.ts', ...E2E_HARNESS],
-    usually: '3 min',
+    usually: '2 min',
     shows: /^Tests: /,
     whole: () => e2e('clocks-ahead.spec.ts', 'clocks-behind.spec.ts'),
     ci: { minutes: 1 },
