@@ -17,7 +17,7 @@ export function readCommit(folder = projectFolder) {
   return { hash, isKnown: true, hasChanges: git(folder, 'status', '--porcelain') !== '' };
 }
 
-/** Whoever reads a log must know what was tested, and what its seeds follow from. */
+/** Tells the reader of a log what is tested, and what its seeds follow from. */
 export function sayCommit({ hash, isKnown, hasChanges }) {
   if (!isKnown) console.log(`\nThis folder has no git: seeds follow from the word ${hash}.`);
   else console.log(`\nCommit ${short(hash)}${hasChanges ? ', with changes' : ''}: seeds follow from it.`);

@@ -14,6 +14,7 @@ describe('the crash points of a file', () => {
 
   it.each([
     ['an implementation of the port', 'class PrismaRunStore implements RunStore { conclude() {} }'],
+    ['a method of an object that is one', 'function make(): Pick<RunStore, "conclude"> { return { conclude() {} }; }'],
     ['a function of the name', 'export async function conclude() {}'],
     ['a caller', 'await this.deps.store.conclude(x);'],
   ])("are a port's where it is %s", (_, text) => {

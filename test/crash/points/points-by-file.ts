@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { portEffects } from '../../../libs/failpoints/port-points';
-import { funnelCallAt, isFunnelItself, walk } from './funnels';
+import { ancestors, funnelCallAt, isFunnelItself, walk } from './funnels';
 import { productSources, projectPath } from './product-sources';
 
 /** Crash points by the files that they lie in: see `findPoints` for the points themselves. */
@@ -32,7 +32,7 @@ interface PortEffect {
   readonly member: string;
   /** As `RunStore`. */
   readonly type: string;
-  /** What holds one is called so: `runStore`, `store`. */
+  /** What holds one is called so: `hostStore`, `store`, `hosts`. */
   readonly holders: readonly string[];
 }
 
@@ -40,7 +40,12 @@ const PORT_EFFECTS: readonly PortEffect[] = portEffects().map((name) => {
   const [port = '', member = ''] = name.split('.');
   const words = port.split('-');
   const type = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
-  return { name, member, type, holders: [type.charAt(0).toLowerCase() + type.slice(1), words.at(-1) ?? ''] };
+  return {
+    name,
+    member,
+    type,
+    holders: [type.charAt(0).toLowerCase() + type.slice(1), words.at(-1) ?? '', `${words[0] ?? ''}s`],
+  };
 });
 
 function portEffectsAt(node: ts.Node): string[] {
@@ -50,9 +55,20 @@ function portEffectsAt(node: ts.Node): string[] {
     if (!types) return [];
     return node.members.flatMap(({ name }) => namesOf(name?.getText(), ({ type }) => types.includes(type)));
   }
+  if (ts.isMethodDeclaration(node) && ts.isObjectLiteralExpression(node.parent)) {
+    const type = returnTypeAround(node);
+    return namesOf(node.name.getText(), (effect) => new RegExp(`\\b${effect.type}\\b`).test(type));
+  }
   if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return [];
   const holder = lastName(node.expression.expression);
   return namesOf(node.expression.name.text, ({ holders }) => holders.includes(holder));
+}
+
+/** Of the function that makes the object. */
+function returnTypeAround(node: ts.Node): string {
+  for (const outer of ancestors(node))
+    if (ts.isFunctionDeclaration(outer) || ts.isArrowFunction(outer)) return outer.type?.getText() ?? '';
+  return '';
 }
 
 function namesOf(member: string | undefined, isWanted: (effect: PortEffect) => boolean): string[] {
