@@ -15,6 +15,7 @@ export class StageOutput {
   #lines = [''];
   /** Null: passed on at once. */
   #held;
+  #lastAt = Date.now();
 
   constructor({ isHeldBack = false } = {}) {
     this.#held = isHeldBack ? [] : null;
@@ -42,9 +43,19 @@ export class StageOutput {
     }
   }
 
+  /** Since when nothing was printed, ms. */
+  get quietMs() {
+    return Date.now() - this.#lastAt;
+  }
+
+  /** All that is remembered, without empty lines. */
+  get lines() {
+    return this.#lines.map((line) => line.trimEnd()).filter((line) => line !== '');
+  }
+
   /** @returns the marked lines and the last ones, in their order, without empty ones */
   get tellingLines() {
-    const lines = this.#lines.map((line) => line.trimEnd()).filter((line) => line !== '');
+    const { lines } = this;
     const marked = lines.flatMap((line, index) => (line.startsWith(MARK) ? [index] : [])).slice(0, MARKED_LINES);
     const last = [...lines.keys()].slice(-LAST_LINES);
     return [...new Set([...marked, ...last])].sort((a, b) => a - b).map((index) => lines[index]);
@@ -53,6 +64,7 @@ export class StageOutput {
   #watchOne(stream) {
     const decoder = new StringDecoder('utf8');
     stream?.on('data', (chunk) => {
+      this.#lastAt = Date.now();
       if (this.#held === null) process.stdout.write(chunk);
       else this.#held.push(chunk);
       this.add(decoder.write(chunk));

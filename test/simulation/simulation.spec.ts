@@ -9,7 +9,7 @@ import { numberedSeeds } from './seeds';
 import { shrink } from './shrink';
 import { VirtualTime } from './virtual-time';
 
-/** Small, since `npm test` has ten thousand in a stage of its own. */
+/** Small, since `npm test` has two thousand in a stage of its own. */
 const HISTORIES = 60;
 
 describe('a simulated history', () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Client } from 'pg';
+import { Client, type QueryResultRow } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { demoImage } from '../../support/demo-image';
 import { dockerHost } from '../../support/docker';
@@ -103,6 +103,17 @@ export class Crewtab {
     return worker;
   }
 
+  /** Rows of a statement in its database. */
+  async sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const client = new Client({ connectionString: this.database.url });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, [...values])).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
   /** What its runs left on the engine: expected to be empty whenever all are finished. */
   async leftovers(): Promise<string[]> {
     return leftoversOf(await this.installationId());
@@ -174,14 +185,8 @@ export class Crewtab {
   }
 
   private async installationId(): Promise<string> {
-    const client = new Client({ connectionString: this.database.url });
-    await client.connect();
-    try {
-      const { rows } = await client.query<{ id: string }>('SELECT id FROM installation');
-      return rows[0]?.id ?? '';
-    } finally {
-      await client.end();
-    }
+    const rows = await this.sql<{ id: string }>('SELECT id FROM installation');
+    return rows[0]?.id ?? '';
   }
 }
 

@@ -1,0 +1,3 @@
+import { describeWithWrongClocks } from './support/wrong-clocks';
+
+describeWithWrongClocks('behind');
