@@ -93,6 +93,11 @@ export function toFailure(error: unknown, fallback: ErrorCode): Failure {
 }
 
 /** Closes a switch over a union: the compiler refuses a missing case. */
+/** The words of anything that was thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);
 }

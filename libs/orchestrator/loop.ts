@@ -51,12 +51,23 @@ export class Loop {
   }
 }
 
+/** The work's answer; null when none came within `ms`. The work goes on, and what becomes of it later is not seen. */
+export async function answerWithin<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+): Promise<{ readonly answer: T } | null> {
+  let cancel: () => void = () => undefined;
+  const timeUp = new Promise<null>((resolve) => (cancel = clock.after(ms, () => resolve(null))));
+  try {
+    return await Promise.race([work.then((answer) => ({ answer })), timeUp]);
+  } finally {
+    cancel();
+  }
+}
+
 /** Resolves to true as soon as the work is over, in whatever way; to false when it is not over after `ms`. */
 export async function isSettledWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
-  let cancel: () => void = () => undefined;
-  const timeUp = new Promise<false>((resolve) => (cancel = clock.after(ms, () => resolve(false))));
   const over = (): true => true;
-  const isSettled = await Promise.race([work.then(over, over), timeUp]);
-  cancel();
-  return isSettled;
+  return (await answerWithin(clock, ms, work.then(over, over))) !== null;
 }

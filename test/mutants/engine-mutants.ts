@@ -61,8 +61,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: 'if (report.left.length === 0) return null;',
-        replace: 'if (report.left.length >= 0) return null;',
+        search: 'if (left.length > 0) return leftover(removed, left);',
+        replace: 'if (left.length < 0) return leftover(removed, left);',
       },
     ],
     caughtBy: unit(HOLDER),
@@ -73,8 +73,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: "return { removed: NOTHING, failure: { code: 'teardown_failed', message } };",
-        replace: 'return { removed: NOTHING, failure: message === null ? null : null };',
+        search: 'return unanswered(errorMessage(error), error instanceof Error ? error : new Error(String(error)));',
+        replace: "return { kind: 'clean', removed: { containers: 0, networks: 0, volumes: 0 } };",
       },
     ],
     caughtBy: unit(`${RUNNING}/tear-down.spec.ts`),

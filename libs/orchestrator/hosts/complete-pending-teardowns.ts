@@ -1,20 +1,13 @@
 import { ClaimLostError } from '@crewtab/domain/errors';
-import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-store';
-import type { Runtime } from '@crewtab/domain/ports/runtime';
-import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { Run } from '@crewtab/domain/runs/run';
-import { answerWithin, removeSideBySide, TEARDOWN_LIMIT_MS } from '../call-limits';
+import { removeRun, removeSideBySide, type RemovalDeps } from '../reaping/remove-run';
 
-export interface PendingTeardownDeps {
+export interface PendingTeardownDeps extends RemovalDeps {
   readonly hosts: Pick<HostStore, 'claimPendingTeardowns'>;
   readonly store: Pick<RunStore, 'installationId' | 'finish' | 'recordTeardownFailure'>;
-  readonly runtime: Pick<Runtime, 'teardown'>;
-  /** Null where leaders get no team tools. */
-  readonly toolServer: Pick<ToolServer, 'remove'> | null;
-  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -24,54 +17,54 @@ export interface Settled {
 }
 
 /**
- * Pays what the host owes: removes everything of its runs that are over but not torn down, and stores their receipts. Without
- * a driver, since nothing of such a run is left to decide. What resists, or gives no answer in time, keeps its claim until
- * the lease runs out, and is then adopted like any other run. Throws when engine or database do not answer.
+ * Completes the teardowns that the host still owes to runs that are over, and stores their receipts. No driver is
+ * needed, since nothing of such a run is left to decide. A run that resists, or whose removal gives no answer in time,
+ * keeps its claim until the lease runs out, and is then adopted. Throws when engine or database do not answer.
  */
 export async function completePendingTeardowns(deps: PendingTeardownDeps, worker: WorkerIdentity): Promise<Settled> {
   const [settled, resisting]: [string[], string[]] = [[], []];
-  let isAnswered = true;
+  let hasHung = false;
   const next = async (): Promise<Run | null> => {
     // After a removal without an answer no run is claimed here any more: the adoption of each would wait for this lease.
-    if (!isAnswered) return null;
+    if (hasHung) return null;
     const [run] = await deps.hosts.claimPendingTeardowns(worker, 1);
     // One that resists can be claimed again once its lease has run out: it is tried once.
     return run && !resisting.includes(run.id) ? run : null;
   };
   await removeSideBySide(next, async (run) => {
-    const settling = await answerWithin(deps.clock, TEARDOWN_LIMIT_MS, settle(deps, run));
-    if (!settling) {
-      isAnswered = false;
-      deps.logger.error({ runId: run.id, afterMs: TEARDOWN_LIMIT_MS }, NO_ANSWER);
-    }
-    (settling?.answer ? settled : resisting).push(run.id);
+    const end = await settle(deps, run);
+    if (end === 'unanswered') hasHung = true;
+    (end === 'settled' ? settled : resisting).push(run.id);
   });
   return { settled, resisting };
 }
 
-const NO_ANSWER = 'the removal of what the host owes from before gives no answer; it is tried again';
-
-async function settle(deps: PendingTeardownDeps, run: Run): Promise<boolean> {
-  const { store, runtime, toolServer, logger } = deps;
+async function settle(deps: PendingTeardownDeps, run: Run): Promise<'settled' | 'resisting' | 'unanswered'> {
+  const { store, logger } = deps;
   const claim = { runId: run.id, epoch: run.epoch };
-  const { removed, left } = await runtime.teardown(await store.installationId(), run.id, { graceMs: 0 });
+  const removal = await removeRun(deps, await store.installationId(), run.id, 0);
+  if (removal.kind === 'unanswered') {
+    if (removal.error !== null) throw removal.error;
+    logger.error({ runId: run.id, error: removal.failure.message }, NO_ANSWER);
+    return 'unanswered';
+  }
   try {
-    if (left.length > 0) {
-      const words = left.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`).join('; ');
-      await store.recordTeardownFailure(claim, { code: 'teardown_failed', message: `still there: ${words}` }, removed);
-      logger.error({ runId: run.id, left }, 'what the host owes from before resists; it is tried again');
-      return false;
+    if (removal.kind === 'leftover') {
+      await store.recordTeardownFailure(claim, removal.failure, removal.removed);
+      logger.error({ runId: run.id, left: removal.left }, 'what the host owes from before resists; it is tried again');
+      return 'resisting';
     }
-    await toolServer?.remove(run.id);
-    const { receipt } = await store.finish(claim, removed);
+    const { receipt } = await store.finish(claim, removal.removed);
     logger.info(
       { runId: run.id, status: run.status, code: run.outcome?.error?.code, receipt },
       'removed what the host still owed of a run that is over',
     );
-    return true;
+    return 'settled';
   } catch (error) {
-    // Somebody else of this host took it over meanwhile: it is theirs now.
-    if (error instanceof ClaimLostError) return true;
+    // Another worker of this host took the run over meanwhile, and completes its teardown.
+    if (error instanceof ClaimLostError) return 'settled';
     throw error;
   }
 }
+
+const NO_ANSWER = 'the removal of what the host owes from before gives no answer; it is tried again';

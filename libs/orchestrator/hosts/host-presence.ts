@@ -1,3 +1,4 @@
+import { errorMessage } from '@crewtab/domain/errors';
 import { ABSENT_AFTER_MS, HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
 import type { HostStore, WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
@@ -169,8 +170,4 @@ export class HostPresence {
       reaper: { ...findings, lastIterationAgoMs },
     };
   }
-}
-
-function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { errorMessage } from '@crewtab/domain/errors';
 import { HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore, LostRun, SchedulerHeartbeat } from '@crewtab/domain/ports/host-store';
@@ -84,8 +85,4 @@ export class LostHostDetector {
       this.deps.logger.error({ error: errorMessage(error) }, 'watching the hosts failed; trying again');
     }
   }
-}
-
-function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,8 +4,8 @@ import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
-import { LIST_LIMIT_MS, TEARDOWN_LIMIT_MS } from '../call-limits';
-import { OrphanReaper } from './orphan-reaper';
+import { LIST_LIMIT_MS, OrphanReaper } from './orphan-reaper';
+import { TEARDOWN_LIMIT_MS } from './remove-run';
 
 const UNKNOWN_RUN = '00000000-0000-7000-8000-00000000dead';
 const REAL = { isDryRun: false };

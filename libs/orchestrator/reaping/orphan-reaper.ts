@@ -1,12 +1,14 @@
-import { AppError } from '@crewtab/domain/errors';
+import { AppError, errorMessage } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
-import type { ResourceCount, RunResources, Runtime, TeardownReport } from '@crewtab/domain/ports/runtime';
-import { answerWithin, LIST_LIMIT_MS, removeSideBySide, TEARDOWN_LIMIT_MS } from '../call-limits';
-import { Loop } from '../loop';
+import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import { answerWithin, Loop } from '../loop';
+import { removeRun, removeSideBySide, type Removal } from './remove-run';
 
+/** How long a look at the host is waited for, ms. */
+export const LIST_LIMIT_MS = 20_000;
 /** Between two passes, ms. */
 export const REAP_EVERY_MS = 10_000;
 /** Resources of a run that Postgres does not know are left alone while the youngest is younger than this, ms. */
@@ -90,11 +92,11 @@ export class OrphanReaper {
     const next = (): RunResources | null => waiting.shift() ?? null;
     await removeSideBySide(next, async (orphan) => {
       const { runId } = orphan;
-      const report = await this.remove(installationId, orphan);
-      if (report) removed.set(runId, report.removed);
-      const leftOfIt = report ? report.left.length : countAll(orphan.resources);
-      left += leftOfIt;
-      if (leftOfIt > 0) resisting.push(runId);
+      const removal = await this.remove(installationId, orphan);
+      if (removal.kind !== 'unanswered') removed.set(runId, removal.removed);
+      if (removal.kind === 'clean') return;
+      left += removal.kind === 'leftover' ? removal.left.length : countAll(orphan.resources);
+      resisting.push(runId);
     });
     return { reaped: orphans.map(({ runId }) => runId), left, removed, resisting };
   }
@@ -108,16 +110,15 @@ export class OrphanReaper {
     });
   }
 
-  /** Null: the engine gave no answer in time. */
-  private async remove(installationId: string, { runId }: RunResources): Promise<TeardownReport | null> {
-    const { runtime, clock, logger } = this.deps;
-    const work = runtime.teardown(installationId, runId, { graceMs: 0 });
-    const removal = await answerWithin(clock, TEARDOWN_LIMIT_MS, work);
-    if (!removal)
-      logger.error({ runId, afterMs: TEARDOWN_LIMIT_MS }, 'the removal of leftovers gives no answer; trying again');
-    else if (removal.answer.left.length > 0)
-      logger.error({ runId, left: removal.answer.left }, 'leftovers resist; trying again');
-    return removal?.answer ?? null;
+  /** @throws what the engine refused with: then a pass over the host is not complete. */
+  private async remove(installationId: string, { runId }: RunResources): Promise<Removal> {
+    const { logger } = this.deps;
+    const removal = await removeRun(this.deps, installationId, runId, 0);
+    if (removal.kind === 'leftover') logger.error({ runId, left: removal.left }, 'leftovers resist; trying again');
+    if (removal.kind !== 'unanswered') return removal;
+    if (removal.error !== null) throw removal.error;
+    logger.error({ runId, error: removal.failure.message }, 'the removal of leftovers gives no answer; trying again');
+    return removal;
   }
 
   /** A whole pass, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
@@ -131,7 +132,7 @@ export class OrphanReaper {
       this.findings = { lastPassAtMs: clock.monotonicMs(), reapedRuns, unremovedResources: report.left, error: null };
       return report;
     } catch (error) {
-      this.findings = { ...this.findings, error: error instanceof Error ? error.message : String(error) };
+      this.findings = { ...this.findings, error: errorMessage(error) };
       throw error;
     }
   }
@@ -149,10 +150,7 @@ export class OrphanReaper {
     try {
       await this.reapHost();
     } catch (error) {
-      this.deps.logger.error(
-        { error: error instanceof Error ? error.message : String(error) },
-        'reaping failed; trying again',
-      );
+      this.deps.logger.error({ error: errorMessage(error) }, 'reaping failed; trying again');
     }
   }
 }

@@ -1,4 +1,4 @@
-import { TEARDOWN_LIMIT_MS } from '../call-limits';
+import { TEARDOWN_LIMIT_MS } from '../reaping/remove-run';
 import { World } from './spec-support';
 
 describe('a teardown', () => {
