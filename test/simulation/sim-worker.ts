@@ -1,10 +1,9 @@
-import { fireDueSchedules } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder, type TakeResult } from '@crewtab/orchestrator/running/run-holder';
-import { StoreClock } from '@crewtab/orchestrator/store-clock';
+import { StoreClock } from '@crewtab/orchestrator/clocks';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { FakeRuntime } from '../fakes/runtime/fake-runtime';

@@ -1,5 +1,5 @@
 import { assertNever, type Failure } from '../errors';
-import { describeAgentEnd } from './agent-end';
+import { describeAgentEnd } from './agent-output';
 import type { AgentObservation, Observation } from './observation';
 import type { Outcome, Run } from './run';
 

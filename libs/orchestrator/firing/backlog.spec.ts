@@ -3,8 +3,7 @@ import { RecordingLogger } from '@test/fakes/recording-logger';
 import { InMemoryFireStore } from '@test/fakes/stores/in-memory-fire-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { RecordingQueue } from '../running/spec-support';
-import { fireBeforeEdit, fireDueSchedules } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { fireBeforeEdit, fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;

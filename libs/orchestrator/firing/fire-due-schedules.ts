@@ -1,6 +1,27 @@
-import type { FiredRun, FiredSchedule, PlannedInstants, ScheduleFault } from '@crewtab/domain/ports/fire-store';
-import type { FiringDeps } from './firing-deps';
-import { planBeforeEdit, planDue, planInstants, LATE_AFTER_MS } from './plan-due';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type {
+  FiredRun,
+  FiredSchedule,
+  FireStore,
+  PlannedInstants,
+  ScheduleFault,
+} from '@crewtab/domain/ports/fire-store';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import { LATE_AFTER_MS, planBeforeEdit, planDue, planInstants } from './plan-due';
+
+/** What the firing half of the engine stands on. */
+export interface FiringDeps {
+  readonly fires: FireStore;
+  readonly runs: Pick<RunStore, 'findAbandoned' | 'findOfferable'>;
+  readonly queue: RunQueue;
+  readonly jobSchedulers: JobSchedulers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told of every batch of committed rows, for metrics. */
+  readonly onFired?: (runs: readonly FiredRun[]) => void;
+}
 
 /** Schedules claimed by one statement of the hot path. */
 const BATCH = 2_000;

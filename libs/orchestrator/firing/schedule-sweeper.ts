@@ -1,7 +1,6 @@
-import { Loop } from '../loop';
+import { Loop } from '../waiting';
 import type { JobSchedulerReconciler } from './job-scheduler-reconciler';
-import { fireDueSchedules } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 
 /** Between two passes, ms. */
 export const SWEEP_EVERY_MS = 5_000;

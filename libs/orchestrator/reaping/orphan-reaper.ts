@@ -4,7 +4,7 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
-import { answerWithin, Loop } from '../loop';
+import { answerWithin, Loop } from '../waiting';
 import { removeRun, removeSideBySide, type Removal } from './remove-run';
 
 /** How long a look at the host is waited for, ms. */

@@ -2,7 +2,7 @@ import { errorMessage, type Failure } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Leftover, ResourceCount, Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
-import { answerWithin } from '../loop';
+import { answerWithin } from '../waiting';
 
 /**
  * How long a removal is waited for, ms, beside the stop grace. An adapter's own limits may add up to more, but a run

@@ -6,7 +6,7 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import { backoffMs } from './backoff';
+import { backoffMs } from '../waiting';
 import { ConversationRecorder } from './conversation-recorder';
 
 export interface AgentSessionDeps {

@@ -3,16 +3,10 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision } from '@crewtab/domain/runs/decide';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import { assertNever } from '@crewtab/domain/errors';
-import { backoffMs } from './backoff';
-import { conclude } from './conclude';
+import { backoffMs, WakeUp } from '../waiting';
+import { beginRun, conclude, type HeldRun, offerNextInLine, sendPrompt, tearDown } from './run-steps';
 import type { OrchestratorDeps } from './orchestrator-deps';
-import { beginRun } from './begin-run';
-import type { HeldRun } from './held-run';
-import { offerNextInLine } from './offer-next';
-import { tearDown } from './tear-down';
 import { TeamSession } from './team-session';
-import { sendPrompt } from './send-prompt';
-import { WakeUp } from './signal';
 
 /** Why a driver stopped: the run is finished, it was let go of on purpose, or somebody else has it. */
 export type DriveEnd = 'finished' | 'released' | 'lost';

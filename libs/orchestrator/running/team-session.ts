@@ -8,10 +8,16 @@ import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { AgentSession } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
-import { agentSpec, deploymentSpec, hasTeamTools, needsToolSession } from './run-team';
+import {
+  agentSpec,
+  deploymentSpec,
+  hasTeamTools,
+  needsToolSession,
+  type StartedAgent,
+  TeamDeployer,
+} from './team-deployer';
 import { TeamDelegations } from './team-delegations';
-import { retrying } from './retry';
-import { TeamDeployer, type StartedAgent } from './team-deployer';
+import { retrying } from '../waiting';
 
 export interface TeamSessionOptions {
   readonly run: Run;

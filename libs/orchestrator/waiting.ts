@@ -1,3 +1,4 @@
+import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 
 /** After so long a round that has not come back is left behind, ms: every call in it has a shorter limit of its own. */
@@ -70,4 +71,61 @@ export async function answerWithin<T>(
 export async function isSettledWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
   const over = (): true => true;
   return (await answerWithin(clock, ms, work.then(over, over))) !== null;
+}
+
+/** While an instant is awaited, the clock is looked at this often: it may be set, and the instant come sooner, ms. */
+const LOOK_EVERY_MS = 5_000;
+
+/**
+ * A wake-up that is never lost: a `wake()` while nobody waits makes the next `wait` return at once. Many wakes before
+ * one wait are one.
+ */
+export class WakeUp {
+  private isPending = false;
+  private resume: (() => void) | null = null;
+
+  constructor(private readonly clock: Clock) {}
+
+  wake(): void {
+    this.isPending = true;
+    this.resume?.();
+  }
+
+  /** Resolves at the next wake, or when the clock shows `until` (null: only at a wake). */
+  async wait(until: Date | null): Promise<void> {
+    if (!this.isPending) {
+      await new Promise<void>((resolve) => {
+        let cancel: () => void = () => undefined;
+        const look = (): void => {
+          const leftMs = until === null ? Infinity : until.getTime() - this.clock.now().getTime();
+          if (leftMs <= 0) resolve();
+          else cancel = this.clock.after(Math.min(leftMs, LOOK_EVERY_MS), look);
+        };
+        if (until !== null) look();
+        this.resume = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.resume = null;
+    this.isPending = false;
+  }
+}
+
+/** Repeats an idempotent call while its failure is retryable and nobody said stop. */
+export async function retrying<T>(clock: Clock, isStopped: () => boolean, call: () => Promise<T>): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.retryable || isStopped()) throw error;
+      await new Promise<void>((resolve) => clock.after(backoffMs(failures, 100, 2_000), resolve));
+    }
+  }
+}
+
+/** Delay before attempt number `failures + 1`, doubling from `firstMs` to at most `capMs`. */
+export function backoffMs(failures: number, firstMs: number, capMs: number): number {
+  return Math.min(capMs, firstMs * 2 ** Math.min(failures - 1, 30));
 }
