@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import { settle } from '@test/fakes/fake-clock';
+import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { TEARDOWN_LIMIT_MS } from '../reaping/remove-run';
 import { obedient, World } from './spec-support';
 
@@ -208,5 +209,122 @@ describe('the next run in line', () => {
     await world.until(() => world.logger.messages('warn').some((words) => words.includes('the sweeper will')));
     expect(await world.store.findOfferable(0, 10)).toEqual([second]);
     await holder.stop();
+  });
+});
+
+describe('work that is cut short', () => {
+  const alone = { agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }] } as const;
+
+  /** A leader that works on its turn until it is cancelled, and what it heard since. */
+  function worker(onCancel: NonNullable<FakeProgram['onLine']>): { heard: string[]; program: FakeProgram } {
+    const heard: string[] = [];
+    const program: FakeProgram = {
+      onLine: (line, io) => {
+        if (line !== 'cancel') return obedient(() => undefined).onLine?.(line, io);
+        heard.push('cancel');
+        onCancel(line, io);
+      },
+      onTerminate: (io) => {
+        heard.push('SIGTERM');
+        io.exit(143);
+      },
+    };
+    return { heard, program };
+  }
+
+  async function atWork(program: FakeProgram, plan: object = alone) {
+    const world = new World({ lead: program });
+    const { id } = world.store.addRun({ plan });
+    const { holder, runtime } = world.worker();
+    const teardown = jest.spyOn(runtime, 'teardown');
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    const graces = (): number[] => teardown.mock.calls.map(([, , { graceMs }]) => graceMs);
+    return { world, id, holder, runtime, graces };
+  }
+
+  const finished = ({ world, id }: { world: World; id: string }): Promise<void> =>
+    world.eventually(() => world.store.read(id).phase === 'finished');
+
+  it.each([
+    ['a cancel', 'cancelled' as const, {}],
+    ['a newer run', 'replaced' as const, {}],
+    ['its deadline', 'timeout' as const, { timeoutMs: 60_000 }],
+  ])('by %s is asked to end in its protocol first, and its answer is stored', async (_, code, plan) => {
+    const { heard, program } = worker((_line, io) => {
+      io.emit('say good bye');
+      io.after(200, () => io.emit(`fail prompt:${io.deployment.runId} cancelled`));
+    });
+    const it = await atWork(program, { ...alone, ...plan });
+    const { world, id } = it;
+    if (code !== 'timeout') world.store.requestCancel(id, code);
+    await finished(it);
+    expect(world.store.read(id).outcome?.error).toMatchObject({ code });
+    expect(heard).toEqual(['cancel', 'SIGTERM']);
+    expect(world.store.messages(id).map(({ content }) => content['text'])).toContain('good bye');
+    expect(world.turnsSeen).toHaveLength(1);
+    // What it did not take of the stop grace stands between SIGTERM and SIGKILL.
+    expect(it.graces()).toEqual([4_800]);
+    await it.holder.stop();
+  });
+
+  it('waits no longer than half of the stop grace for an agent that does not answer', async () => {
+    const { heard, program } = worker(() => undefined);
+    const it = await atWork(program);
+    it.world.store.requestCancel(it.id);
+    await finished(it);
+    expect(heard).toEqual(['cancel', 'SIGTERM']);
+    expect(it.graces()).toEqual([2_500]);
+    await it.holder.stop();
+  });
+
+  it('waits for no agent whose prompt still waits to be read', async () => {
+    const { heard, program } = worker(() => undefined);
+    const world = new World({ lead: program });
+    const { id } = world.store.addRun({ plan: alone });
+    const { holder, runtime } = world.worker();
+    const teardown = jest.spyOn(runtime, 'teardown');
+    const open = runtime.open.bind(runtime);
+    jest.spyOn(runtime, 'open').mockImplementation(async (handle) => {
+      const channel = await open(handle);
+      const write = channel.write.bind(channel);
+      channel.write = (data) => (data.startsWith('turn ') ? new Promise(() => undefined) : write(data));
+      return channel;
+    });
+    await holder.start();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'prompting');
+    world.store.requestCancel(id);
+    await finished({ world, id });
+    expect(heard).toEqual(['SIGTERM']);
+    expect(teardown.mock.calls.map(([, , { graceMs }]) => graceMs)).toEqual([5_000]);
+    await holder.stop();
+  });
+
+  it('waits for no agent that ends meanwhile', async () => {
+    const { program } = worker((_line, io) => io.exit(1));
+    const it = await atWork(program);
+    it.world.store.requestCancel(it.id);
+    await finished(it);
+    expect(it.graces()[0]).toBeGreaterThan(4_800);
+    await it.holder.stop();
+  });
+
+  it('is asked to end by the worker that adopts the run after its end, too', async () => {
+    const { heard, program } = worker((_line, io) => io.emit(`fail prompt:${io.deployment.runId} cancelled`));
+    const { world, id, holder } = await atWork(program);
+    await holder.stop();
+    const dead = world.worker();
+    const claim = { runId: id, epoch: (await world.store.claim(id, dead.identity))?.epoch ?? 0 };
+    const error = { code: 'timeout', message: 'too late' } as const;
+    await world.store.conclude(claim, { status: 'timeout', result: null, error });
+    world.store.expireLease(id);
+    const next = world.worker();
+    await next.holder.start();
+    await finished({ world, id });
+    expect(heard).toEqual(['cancel', 'SIGTERM']);
+    expect(world.turnsSeen).toHaveLength(1);
+    await next.holder.stop();
   });
 });

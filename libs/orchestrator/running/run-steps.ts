@@ -95,14 +95,27 @@ const NOTHING = { containers: 0, networks: 0, volumes: 0 };
 
 /** One attempt to remove everything of the run: a clean engine finishes it, all else is recorded and tried again. */
 export async function tearDown(deps: OrchestratorDeps, held: HeldRun, graceMs: number): Promise<void> {
+  const killGraceMs = graceMs > 0 ? await cancelTurns(deps, held, graceMs) : 0;
   // A call that makes something and hangs may still take effect after the removal: the reaper removes that.
   if (!(await answerWithin(deps.clock, TEARDOWN_LIMIT_MS, held.team.release())))
     held.logger.warn({}, 'a call that makes something does not come back; tearing down without it');
-  const removal = await removeRun(deps, await deps.store.installationId(), held.run.id, graceMs);
+  const removal = await removeRun(deps, await deps.store.installationId(), held.run.id, killGraceMs);
   if (removal.kind !== 'clean') return noteFailedTeardown(deps, held, removal);
   const { run, receipt } = await deps.store.finish(held.claim, removal.removed);
   held.run = run;
   held.logger.info({ status: run.status, receipt }, 'torn down, nothing left');
+}
+
+/**
+ * Work that is cut short is first asked to end in the protocol's words: at most half of the stop grace for the answer, and
+ * a quarter to store it. What is left of the grace stands between SIGTERM and SIGKILL.
+ * @returns what is left of the grace, ms
+ */
+async function cancelTurns({ clock }: OrchestratorDeps, held: HeldRun, graceMs: number): Promise<number> {
+  const beganAtMs = clock.monotonicMs();
+  // Agents that outlived an attempt were asked by the first one.
+  if (held.run.teardown.failedAttempts === 0) await held.team.cancelTurns(held.run, graceMs / 2);
+  return Math.max(0, Math.round(graceMs - (clock.monotonicMs() - beganAtMs)));
 }
 
 async function noteFailedTeardown(
