@@ -28,7 +28,7 @@ export class SystemClock implements Clock {
 
 /** Between two questions what time it is, ms. */
 const ASK_EVERY_MS = 5_000;
-/** A correction beyond this is no drift: somebody set the database's clock, or this machine slept, ms. */
+/** A correction beyond this is no drift: the database's clock was set, or this machine slept, ms. */
 const STEP_MS = 1_000;
 
 /**

@@ -1,13 +1,13 @@
 import { FakeClock, settle } from '@test/fakes/fake-clock';
 import { isSettledWithin, Loop, WakeUp } from './waiting';
 
-describe('work in rounds', () => {
+describe('work in a loop', () => {
   const clock = new FakeClock();
   let begun = 0;
   let hanging: (() => void)[] = [];
   let overdue: number[] = [];
   let doesHang = false;
-  const rounds = (): Loop => {
+  const loopOf = (): Loop => {
     begun = 0;
     hanging = [];
     overdue = [];
@@ -24,8 +24,8 @@ describe('work in rounds', () => {
     });
   };
 
-  it('begins at once, and again after each round', async () => {
-    const each = rounds();
+  it('begins at once, and again after each iteration', async () => {
+    const each = loopOf();
     each.start();
     await settle();
     expect(begun).toBe(1);
@@ -39,7 +39,7 @@ describe('work in rounds', () => {
   });
 
   it('may begin later', async () => {
-    const each = rounds();
+    const each = loopOf();
     each.startLater();
     await clock.advance(999);
     expect(begun).toBe(0);
@@ -48,8 +48,8 @@ describe('work in rounds', () => {
     await each.stop();
   });
 
-  it('leaves a round behind that does not come back, says so, and goes on', async () => {
-    const each = rounds();
+  it('abandons an iteration that does not come back, says so, and goes on', async () => {
+    const each = loopOf();
     doesHang = true;
     each.start();
     await clock.advance(4_999);
@@ -64,8 +64,8 @@ describe('work in rounds', () => {
     await each.stop();
   });
 
-  it('ends when the round under way has', async () => {
-    const each = rounds();
+  it('ends when the iteration under way has', async () => {
+    const each = loopOf();
     doesHang = true;
     each.start();
     let isStopped = false;

@@ -1,21 +1,21 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 
-/** After so long a round that has not come back is left behind, ms: every call in it has a shorter limit of its own. */
+/** An iteration that has not come back after so long is abandoned, ms. Every call in it has a shorter limit of its own. */
 export const ITERATION_LIMIT_MS = 120_000;
 
 export interface LoopOptions {
   readonly clock: Clock;
-  /** Between the end of a round and the next one, ms. */
+  /** Between the end of an iteration and the next one, ms. */
   readonly everyMs: number;
-  /** One round. It must not reject, and two of them side by side must do no harm. */
+  /** One iteration. It must not reject, and two of them side by side must do no harm. */
   readonly work: () => Promise<void>;
-  /** Called when a round is left behind; it may still come to its end later. */
+  /** Called when an iteration is abandoned; it may still come to its end later. */
   readonly onOverdue: (afterMs: number) => void;
   readonly limitMs?: number;
 }
 
-/** Work that is done round after round, for as long as the process lives, even if one round hangs for ever. */
+/** Work that is repeated for as long as the process lives, even if one iteration hangs for ever. */
 export class Loop {
   private cancelTimer: (() => void) | null = null;
   private working: Promise<unknown> = Promise.resolve();
@@ -23,25 +23,25 @@ export class Loop {
 
   constructor(private readonly options: LoopOptions) {}
 
-  /** Begins a round now; the next ones follow by themselves. */
+  /** Begins an iteration now; the next ones follow by themselves. */
   start(): void {
-    this.working = this.round();
+    this.working = this.iterate();
     void this.working.finally(() => this.arm());
   }
 
-  /** Begins the first round after the usual time. */
+  /** Begins the first iteration after the usual time. */
   startLater(): void {
     this.arm();
   }
 
-  /** Resolves when no round is under way any more, or the one under way is overdue. */
+  /** Resolves when no iteration is under way any more, or the one under way is overdue. */
   async stop(): Promise<void> {
     this.isStopped = true;
     this.cancelTimer?.();
     await this.working;
   }
 
-  private async round(): Promise<void> {
+  private async iterate(): Promise<void> {
     const { clock, work, onOverdue, limitMs = ITERATION_LIMIT_MS } = this.options;
     if (!(await isSettledWithin(clock, limitMs, work()))) onOverdue(limitMs);
   }
@@ -77,7 +77,7 @@ export async function isSettledWithin(clock: Clock, ms: number, work: Promise<un
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * A wake-up that is never lost: a `wake()` while nobody waits makes the next `wait` return at once. Many wakes before
+ * A wake-up that is never lost: a `wake()` before `wait` makes the next `wait` return at once. Many wakes before
  * one wait are one.
  */
 export class WakeUp {
@@ -113,7 +113,7 @@ export class WakeUp {
   }
 }
 
-/** Repeats an idempotent call while its failure is retryable and nobody said stop. */
+/** Repeats an idempotent call while its failure is retryable and it is not stopped. */
 export async function retrying<T>(clock: Clock, isStopped: () => boolean, call: () => Promise<T>): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {

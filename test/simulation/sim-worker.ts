@@ -28,7 +28,7 @@ export class SimWorker implements Consumer {
   private readonly holder: RunHolder;
   private readonly reaper: OrphanReaper;
   private readonly presence: HostPresence;
-  /** What the queue was last told: no run is offered to a worker without room. */
+  /** What the queue was last told: no run is offered to a worker without capacity. */
   private reportedCapacity = false;
   private readonly firing: FiringDeps;
 
@@ -37,8 +37,8 @@ export class SimWorker implements Consumer {
     this.host = hostName(host);
     const { process } = this;
     const engine = world.engines[host];
-    const room = world.toolServers[host];
-    if (!engine || !room) throw new RangeError(`no host ${host}`);
+    const toolServers = world.toolServers[host];
+    if (!engine || !toolServers) throw new RangeError(`no host ${host}`);
     const logger = world.timeline.loggerOf(process.name);
     const isStoreCut = (): boolean => world.isCut(process, 'store');
     const watch = world.watchClaims(process.name);
@@ -47,7 +47,7 @@ export class SimWorker implements Consumer {
     this.runtime = new FakeRuntime(engine, this.host);
     process.whenGone(() => void this.runtime.close());
     const runtime = gatedRuntime(process, this.runtime, () => world.isCut(process, 'runtime'));
-    const toolServer = room.for(process);
+    const toolServer = toolServers.for(process);
     const worker = { workerId: process.name, host: this.host };
     this.firing = wireFiring(world, process, this.clock, store);
     this.holder = new RunHolder(

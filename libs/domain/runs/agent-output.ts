@@ -10,7 +10,10 @@ const LAST_SIGNAL = 64;
  */
 export function describeAgentEnd(agent: string, end: AgentEnd): Failure {
   if (end.how === 'vanished') {
-    return { code: 'agent_vanished', message: `the container of agent "${agent}" is gone: somebody else removed it` };
+    return {
+      code: 'agent_vanished',
+      message: `the container of agent "${agent}" is gone, and Crewtab did not remove it`,
+    };
   }
   if (end.isOutOfMemory) {
     return { code: 'out_of_memory', message: `agent "${agent}" ran out of memory (exit code ${end.exitCode})` };
@@ -74,12 +77,12 @@ export class ResultText {
   add(more: string): void {
     if (!this.hasInk) this.hasInk = /\S/.test(more);
     if (this.isCut) return;
-    const room = RESULT_CHARS - this.text.length;
-    if (more.length <= room) {
+    const capacity = RESULT_CHARS - this.text.length;
+    if (more.length <= capacity) {
       this.text += more;
     } else {
       this.isCut = true;
-      this.text += withoutHalfCharacter(more.slice(0, room));
+      this.text += withoutHalfCharacter(more.slice(0, capacity));
     }
   }
 

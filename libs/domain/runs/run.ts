@@ -55,7 +55,7 @@ export interface TeardownReceipt {
   readonly containers: number;
   readonly networks: number;
   readonly volumes: number;
-  /** When the engine last said that nothing bears the run's label. Null: nobody knows, since it was given up. */
+  /** When the engine last said that nothing bears the run's label. Null: not known, since the removal was given up. */
   readonly verifiedAt: Date | null;
   /** Set when the run's host was decommissioned before it could be asked. */
   readonly givenUp: { readonly at: Date; readonly by: string } | null;

@@ -10,7 +10,7 @@ import { isSettledWithin, ITERATION_LIMIT_MS, Loop } from '../waiting';
 
 /** Between two attempts to be admitted, ms. */
 const TRY_AGAIN_MS = 2_000;
-const NOT_YET = 'it has not yet completed a pass over its host';
+const NOT_YET = 'it has not yet reaped its host';
 
 interface PendingTeardownDeps extends RemovalDeps {
   readonly hosts: Pick<HostStore, 'claimPendingTeardowns'>;
@@ -99,13 +99,13 @@ export class HostPresence {
     const wasUnresponsive = this.isAdmitted && !this.mayClaim;
     try {
       const { isDecommissioned } = await this.deps.hosts.noteWorker(this.compose());
-      if (wasUnresponsive) this.suspend('it was silent for longer than a host may be unnoticed');
+      if (wasUnresponsive) this.suspend('it sent no heartbeat for longer than a living worker may');
       else if (isDecommissioned && this.isAdmitted) this.suspend('its host was decommissioned');
       // One that came back very late says less than those after it.
       this.heartbeatAtMs = Math.max(this.heartbeatAtMs, askedAtMs);
       if (!this.isAdmitted) this.beginAdmission();
     } catch (error) {
-      this.deps.logger.warn({ error: errorMessage(error) }, 'could not sends a heartbeat');
+      this.deps.logger.warn({ error: errorMessage(error) }, 'could not send a heartbeat');
     }
   }
 
@@ -164,9 +164,9 @@ export class HostPresence {
   }
 
   private noteRefusal(why: string): void {
-    const refusal = `the pass over its host failed: ${why}`;
+    const refusal = `reaping its host failed: ${why}`;
     if (refusal !== this.refusal)
-      this.deps.logger.error({ why }, 'takes no work: the pass over its host failed; trying again');
+      this.deps.logger.error({ why }, 'takes no work: reaping its host failed; trying again');
     this.refusal = refusal;
   }
 

@@ -15,9 +15,9 @@ export interface DetectorDeps {
 
 export interface DetectorOptions {
   readonly about: Omit<SchedulerHeartbeat, 'sweeper'>;
-  /** When the sweeper last completed a pass, by `clock`, and why the latest failed. */
+  /** When the sweeper last completed an iteration, by `clock`, and why the latest failed. */
   readonly sweeper: () => { readonly lastIterationAt: Date | null; readonly lastError: string | null };
-  /** How long a host may be silent, ms. */
+  /** How long a host may send no heartbeat, ms. */
   readonly hostTimeoutMs: number;
 }
 
@@ -59,7 +59,7 @@ export class LostHostDetector {
     }
   }
 
-  /** One pass: its own sign, then the runs that nobody comes back for. */
+  /** One iteration: its own heartbeat, then the runs whose workers do not come back. */
   async pass(): Promise<LostRun[]> {
     const { hosts, clock, logger, onLost } = this.deps;
     const { about, sweeper, hostTimeoutMs } = this.options;

@@ -9,7 +9,7 @@ import { removeRun, removeSideBySide, type Removal } from './remove-run';
 
 /** How long a look at the host is waited for, ms. */
 export const LIST_LIMIT_MS = 20_000;
-/** Between two passes, ms. */
+/** Between two iterations, ms. */
 export const REAP_EVERY_MS = 10_000;
 /** Resources of a run that Postgres does not know are left alone while the youngest is younger than this, ms. */
 const UNKNOWN_GRACE_MS = 15_000;
@@ -26,12 +26,12 @@ export interface ReapReport {
 
 /** What a reaper has found so far, for an operator. */
 export interface ReaperFindings {
-  /** By the process's monotonic clock, ms; null before the first complete pass. */
+  /** By the process's monotonic clock, ms; null before the first complete iteration. */
   readonly lastPassAtMs: number | null;
   readonly reapedRuns: number;
-  /** What the last pass could not remove. */
+  /** What the last iteration could not remove. */
   readonly unremovedResources: number;
-  /** Why the last pass failed; null when it did not. */
+  /** Why the last iteration failed; null when it did not. */
   readonly error: string | null;
 }
 
@@ -59,7 +59,7 @@ export class OrphanReaper {
     this.loop = new Loop({
       clock: deps.clock,
       everyMs,
-      work: () => this.pass(),
+      work: () => this.iterate(),
       onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'reaping does not come back; beginning again'),
     });
   }
@@ -72,7 +72,7 @@ export class OrphanReaper {
     await this.loop.stop();
   }
 
-  /** One pass; with `isDryRun` it only says what it would remove. */
+  /** One look at the host; with `isDryRun` it only says what it would remove. */
   async reap(options: { readonly isDryRun: boolean }): Promise<ReapReport> {
     const { store, logger } = this.deps;
     const installationId = await store.installationId();
@@ -110,7 +110,7 @@ export class OrphanReaper {
     });
   }
 
-  /** @throws what the engine refused with: then a pass over the host is not complete. */
+  /** @throws what the engine refused with: then the host is not reaped. */
   private async remove(installationId: string, { runId }: RunResources): Promise<Removal> {
     const { logger } = this.deps;
     const removal = await removeRun(this.deps, installationId, runId, 0);
@@ -121,7 +121,7 @@ export class OrphanReaper {
     return removal;
   }
 
-  /** A whole pass, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
+  /** A whole iteration, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
   async reapHost(): Promise<ReapReport> {
     const { clock } = this.deps;
     try {
@@ -146,7 +146,7 @@ export class OrphanReaper {
     for (const runId of runIds) if (known.get(runId)?.isFinished) await toolServer?.remove(runId);
   }
 
-  private async pass(): Promise<void> {
+  private async iterate(): Promise<void> {
     try {
       await this.reapHost();
     } catch (error) {

@@ -22,7 +22,7 @@ export interface AgentSessionOptions {
   readonly protocol: AgentProtocol;
   readonly dialogue: DialogueOptions;
   readonly cursor: OutputCursor;
-  /** True when somebody else may have written to this agent before. */
+  /** True when an earlier worker may have written to this agent. */
   readonly isAdopted: boolean;
   /** True when its handshake is known to be over, so that none of it is repeated. */
   readonly wasReady: boolean;

@@ -8,7 +8,7 @@ import { beginRun, conclude, type HeldRun, offerNextInLine, sendPrompt, tearDown
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { TeamSession } from './team-session';
 
-/** Why a driver stopped: the run is finished, it was let go of on purpose, or somebody else has it. */
+/** Why a driver stopped: the run is finished, it was released on purpose, or another worker has it. */
 export type DriveEnd = 'finished' | 'released' | 'lost';
 
 /**
@@ -70,7 +70,7 @@ export class RunDriver {
     this.wakeUp.wake();
   }
 
-  /** Never throws: what cannot be handled ends as `lost` or `released`, and the lease brings the run to somebody. */
+  /** Never throws: what cannot be handled ends as `lost` or `released`, and the run's next owner goes on once the lease ends. */
   async drive(): Promise<DriveEnd> {
     try {
       for (let failures = 0; ;) {
@@ -193,7 +193,7 @@ export class RunDriver {
   private async release(error: unknown): Promise<DriveEnd> {
     this.held.logger.error(
       { error: error instanceof Error ? error.message : String(error) },
-      'giving the run back after a fault',
+      'releasing the run after a fault',
     );
     return 'released';
   }

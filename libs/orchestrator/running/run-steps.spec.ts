@@ -186,7 +186,7 @@ describe('the next run in line', () => {
     await holder.stop();
   });
 
-  it('is offered by whoever adopts the ended run, if its worker died before', async () => {
+  it('is offered by the worker that adopts the ended run, if its worker died before', async () => {
     const { world, first, second } = makeLine();
     const dead = world.worker();
     const claim = { runId: first, epoch: (await world.store.claim(first, dead.identity))?.epoch ?? 0 };
@@ -201,7 +201,7 @@ describe('the next run in line', () => {
     await holder.stop();
   });
 
-  it('waits for the sweeper when Redis does not answer, and harms nobody', async () => {
+  it('waits for the sweeper when Redis does not answer, and harms no run', async () => {
     const { world, first, second, holder } = makeLine();
     world.queue.offerRuns = () => Promise.reject(new AppError('internal', 'no Redis'));
     await holder.take(first);

@@ -82,7 +82,7 @@ function notSent(error: unknown): Failure {
 export async function conclude(deps: OrchestratorDeps, held: HeldRun, outcome: Outcome): Promise<void> {
   await held.team.flush();
   held.run = await deps.store.conclude(held.claim, outcome);
-  // A cancel was promised to somebody before this was committed: the next look decides that.
+  // A cancel was accepted before this was committed, and goes first: the next look decides it.
   if (held.run.phase !== 'tearing_down') return;
   const fields = { status: outcome.status, code: outcome.error?.code, deadlineAt: held.run.deadlineAt };
   if (outcome.status === 'timeout') held.logger.warn(fields, 'deadline passed: the team is force-stopped');
@@ -140,7 +140,7 @@ async function noteFailedTeardown(
 
 /**
  * Wakes the workers for the run of the same schedule that waited for this one to end (overlap `queue` and `replace`).
- * Idempotent, and a hint: if this worker dies here or Redis does not answer, whoever adopts the run does it again, and the
+ * Idempotent, and a hint: if this worker dies here or Redis does not answer, the worker that adopts the run does it again, and the
  * sweeper finds the waiting run in any case. Never throws.
  */
 export async function offerNextInLine(

@@ -42,7 +42,7 @@ export function hasTeamTools(agent: Agent): boolean {
   return agent.role === 'leader' && agent.protocol === 'acp';
 }
 
-/** A leader with nobody to work with needs no room. */
+/** A leader without teammates needs no tools. */
 export function needsToolSession(plan: RunPlan): boolean {
   return plan.agents.length > 1 && plan.agents.some(hasTeamTools);
 }
@@ -133,7 +133,7 @@ export class TeamDeployer {
     };
   }
 
-  /** An engine that does not answer is waited for, until the deadline ends the run: a restart of it harms nobody. */
+  /** An engine that does not answer is waited for, until the deadline ends the run: a restart of it harms no run. */
   private async untilReachable<T>(call: () => Promise<T>): Promise<T> {
     for (let failures = 1; ; failures++) {
       try {

@@ -32,7 +32,7 @@ export interface TeamSessionOptions {
 /** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
 const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
 
-/** The living side of a held run: its deployer and one session per agent. Answers `observe()`, and lets go on request. */
+/** The living side of a held run: its deployer and one session per agent. Answers `observe()`. */
 export class TeamSession {
   promptWrite: PromptWrite;
   private readonly sessions = new Map<string, AgentSession>();
