@@ -15,7 +15,7 @@ export const REAP_EVERY_MS = 10_000;
 const UNKNOWN_GRACE_MS = 15_000;
 
 export interface ReapReport {
-  /** Run ids whose resources were (or in a dry run would be) removed. */
+  /** Run ids whose resources were removed. */
   readonly reaped: readonly string[];
   readonly left: number;
   /** What was removed, by run. */
@@ -72,8 +72,8 @@ export class OrphanReaper {
     await this.loop.stop();
   }
 
-  /** One look at the host; with `isDryRun` it only says what it would remove. */
-  async reap(options: { readonly isDryRun: boolean }): Promise<ReapReport> {
+  /** Removes what is over, and says in the log first what it found. */
+  async reap(): Promise<ReapReport> {
     const { store, logger } = this.deps;
     const installationId = await store.installationId();
     const found = await this.look(installationId);
@@ -84,11 +84,8 @@ export class OrphanReaper {
     const removed = new Map<string, ResourceCount>();
     const resisting: string[] = [];
     for (const { runId, resources } of orphans)
-      logger.warn(
-        { runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) },
-        'found leftovers of a run that is over',
-      );
-    const waiting = options.isDryRun ? [] : [...orphans];
+      logger.warn({ runId, resources, isKnown: known.has(runId) }, 'found leftovers of a run that is over');
+    const waiting = [...orphans];
     const next = (): RunResources | null => waiting.shift() ?? null;
     await removeSideBySide(next, async (orphan) => {
       const { runId } = orphan;
@@ -125,7 +122,7 @@ export class OrphanReaper {
   async reapHost(): Promise<ReapReport> {
     const { clock } = this.deps;
     try {
-      const report = await this.reap({ isDryRun: false });
+      const report = await this.reap();
       await this.clearToolServer();
       this.lastIterationAt = clock.now();
       const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
