@@ -4,7 +4,7 @@ import type { Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
-import { SystemClock } from '@crewtab/orchestrator/system-clock';
+import { SystemClock } from '@crewtab/orchestrator/clocks';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';

@@ -177,7 +177,8 @@ export const SETTINGS = {
   AGENT_STOP_GRACE: withDefault(
     {
       description:
-        'How long an agent may take to end after SIGTERM before it is killed. A Go duration; 0s kills at once.',
+        'How long an agent whose work is cut short (a cancel, a timeout, a newer run) may take to end before it is killed: up to half ' +
+        'of it to answer the cancel of its protocol, the rest after SIGTERM. A Go duration; 0s kills at once.',
     },
     '5s',
     duration(0, 10 * 60 * SECOND_MS, 'at most 10m'),

@@ -19,7 +19,7 @@ export const ERROR_CODES = {
   internal: 'A fault inside Crewtab.',
   // Runs that never began
   overlap_skipped: 'Another run of the schedule was active and its overlap policy is `skip`.',
-  missed: 'Nobody was there to fire it in time and the catch-up policy did not ask for it.',
+  missed: 'No process was there to fire it in time and the catch-up policy did not ask for it.',
   cancelled: 'A person cancelled the run.',
   replaced: 'A newer run of the schedule took its place (overlap policy `replace`).',
   // Deploying
@@ -37,18 +37,18 @@ export const ERROR_CODES = {
   agent_error: 'The agent reported an error.',
   agent_refused: 'The agent refused to go on.',
   agent_limit: 'The agent stopped at a limit of its own (tokens or requests).',
-  agent_cancelled: 'The agent says its turn was cancelled, though nobody asked for it.',
+  agent_cancelled: 'The agent says its turn was cancelled, though it was not asked to.',
   agent_exited: 'An agent ended before its work was done.',
   agent_killed: 'An agent was killed by a signal.',
   out_of_memory: 'The engine reports that an agent ran out of memory.',
   output_lost: 'An agent ended while the engine was down, and the end of its output may be lost.',
-  agent_vanished: "An agent's container is gone, removed by somebody else.",
+  agent_vanished: "An agent's container is gone, and Crewtab did not remove it.",
   output_limit: 'An agent flooded its output.',
   protocol_error: 'An agent broke the protocol.',
   // Ending
   timeout: 'The deadline passed.',
   teardown_failed: 'The engine could not remove what was made for the run.',
-  host_lost: 'The host of the run was silent beyond its limit.',
+  host_lost: 'The host of the run was unresponsive beyond its limit.',
   // Adapters
   engine_unreachable: 'The container engine did not answer.',
   engine_error: 'The container engine answered with an error.',
@@ -78,7 +78,7 @@ export class AppError extends Error {
   }
 }
 
-/** Thrown by every write of a claim that is no longer valid: somebody else owns the run, stop at once (invariant I7). */
+/** Thrown by every write of a claim that is no longer valid: another worker owns the run, stop at once (invariant I7). */
 export class ClaimLostError extends AppError {
   constructor(runId: string) {
     super('claim_lost', `another worker owns run ${runId}`);
@@ -93,6 +93,11 @@ export function toFailure(error: unknown, fallback: ErrorCode): Failure {
 }
 
 /** Closes a switch over a union: the compiler refuses a missing case. */
+/** The words of anything that was thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);
 }

@@ -8,10 +8,9 @@ import type {
   TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
-import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
-import { StderrTail } from '@crewtab/domain/runs/stderr-tail';
+import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
-import { AnswerText } from './answer-text';
+import { AnswerText, endOfTurn, readUpdate, turnError } from './turn';
 import { Handshake, type HandshakeOptions } from './handshake';
 import {
   errorFor,
@@ -26,8 +25,6 @@ import {
   type RpcId,
 } from './json-rpc';
 import { decidePermission } from './permissions';
-import { readUpdate } from './session-updates';
-import { endOfTurn, turnError } from './turn-end';
 
 /** What one incoming message leads to. */
 interface Effect {

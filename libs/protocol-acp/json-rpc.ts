@@ -27,7 +27,7 @@ const DEEPEST = 200;
 
 /**
  * Takes one line apart. Never throws: agents print banners and warnings on stdout, and none of it may break the
- * dialogue. A batch gives one entry per member, a blank line none. Members that JSON-RPC demands but nobody needs
+ * dialogue. A batch gives one entry per member, a blank line none. Members that JSON-RPC demands and Crewtab does not need
  * (`jsonrpc: "2.0"`, positional params) are not insisted on.
  */
 export function parseLine(line: string): Incoming[] {
@@ -40,7 +40,7 @@ export function parseLine(line: string): Incoming[] {
   } catch {
     return [{ type: 'noise', text: line }];
   }
-  // Whoever stores or shows it walks down recursively.
+  // Storing and showing it walk down recursively.
   if (isDeeperThan(value, DEEPEST)) return [{ type: 'noise', text: line }];
   return Array.isArray(value) ? value.map(classify) : [classify(value)];
 }

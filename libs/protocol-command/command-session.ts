@@ -7,9 +7,7 @@ import type {
   TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
-import { describeAgentEnd } from '@crewtab/domain/runs/agent-end';
-import { StderrTail } from '@crewtab/domain/runs/stderr-tail';
-import { ResultText } from '@crewtab/domain/runs/result-text';
+import { describeAgentEnd, ResultText, StderrTail } from '@crewtab/domain/runs/agent-output';
 import type { Agent } from '@crewtab/domain/teams/team';
 
 const NOTHING: Reaction = { messages: [], outgoing: [] };

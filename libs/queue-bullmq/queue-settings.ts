@@ -1,8 +1,9 @@
 import type { Logger } from '@crewtab/domain/ports/logger';
-import type { QueueOptions, WorkerOptions } from 'bullmq';
+import { parseCron } from '@crewtab/domain/schedules/cron';
+import { nextFire } from '@crewtab/domain/schedules/next-fire';
+import type { QueueOptions, RepeatOptions, WorkerOptions } from 'bullmq';
 import { DEFAULT_PREFIX } from './queue-names';
 import { producerConnection, workerConnection } from './redis-connection';
-import { repeatStrategy } from './repeat-strategy';
 
 /**
  * A job lasts for one statement or two, and its lock is renewed while it does. One whose worker died is given to another
@@ -32,4 +33,16 @@ export function queueSettings(options: {
     workerOptions: { connection: workerConnection(options.redisUrl), prefix, settings, ...SHORT_JOBS },
     logger: options.logger,
   };
+}
+
+/**
+ * Our own cron for BullMQ's Job Schedulers, so that ticks agree with Postgres about DST and about what a pattern means
+ * (cron-parser, BullMQ's default, was seen to skip a day at a 30-minute gap).
+ * @returns the next instant after `millis`, epoch ms; undefined for repeats without a pattern.
+ */
+export function repeatStrategy(millis: number, options: RepeatOptions): number | undefined {
+  if (!options.pattern) return undefined;
+  const parsed = parseCron(options.pattern);
+  if (!parsed.ok) throw new Error(`cannot read the cron "${options.pattern}": ${parsed.message}`);
+  return nextFire(parsed.cron, options.tz ?? 'UTC', new Date(millis)).getTime();
 }

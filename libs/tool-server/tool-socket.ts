@@ -22,7 +22,7 @@ export function serve(socket: Socket, answer: Answer, logger: Logger): void {
 function hear(line: string, socket: Socket, answer: Answer, logger: Logger): void {
   const call = parseTeamCall(line);
   if (!call.ok) {
-    // Whoever sends such a thing is not listened to any further.
+    // A client that sends such a thing is not listened to any further.
     reply(socket, { id: call.id, error: { message: call.message } });
     socket.destroySoon();
     return;
@@ -38,7 +38,7 @@ function hear(line: string, socket: Socket, answer: Answer, logger: Logger): voi
   );
 }
 
-/** Whoever does not read what is answered is not asked for more. */
+/** A client that does not read its answers is not read from. */
 function reply(socket: Socket, message: object): void {
   if (!socket.writable) return;
   const hasCapacity = effect('tools.answer.write', () => socket.write(`${JSON.stringify(message)}\n`));

@@ -14,7 +14,7 @@ import { serve, type Answer } from './tool-socket';
 /** A unix socket's path is limited to 108 bytes on Linux (unix(7)), 104 on macOS; a little below both. */
 const LONGEST_SOCKET_PATH = 100;
 const RUN_FILE = 'run';
-/** How often an open room looks whether it can still be reached by its known name, ms. */
+/** How often a session checks that the known name leads to its own socket, ms. */
 const REPAIR_EVERY_MS = 500;
 /** Of one run. The bridge needs one for each session of the leader. */
 const MOST_CONNECTIONS = 16;
@@ -104,10 +104,9 @@ export class UnixToolServer implements ToolServer {
   }
 
   /**
-   * A worker that was stopped while it opened the room, and goes on after another one has taken over, puts its own link
-   * in place. It closes as soon as it notices, or it is stopped again, or dies, and the link leads to nothing or to nobody.
-   * So whoever has the room open wants the link for itself: two that do are at odds until the one that was left behind
-   * has noticed, and until then what it is asked is asked again.
+   * Puts this session's link back at the known name. A worker that stood still while it opened the session, and goes on
+   * after another one took the run over, replaces the link by its own, which leads nowhere once that worker is gone.
+   * Until the stale worker closes its session both replace the link in turn, and the bridge repeats what got no answer.
    */
   private async repairLink(runId: string, socketDir: string, ownName: string): Promise<void> {
     try {

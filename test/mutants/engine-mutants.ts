@@ -61,8 +61,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: 'if (report.left.length === 0) return null;',
-        replace: 'if (report.left.length >= 0) return null;',
+        search: 'if (left.length > 0) return leftover(removed, left);',
+        replace: 'if (left.length < 0) return leftover(removed, left);',
       },
     ],
     caughtBy: unit(HOLDER),
@@ -73,11 +73,11 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: "return { removed: NOTHING, failure: { code: 'teardown_failed', message } };",
-        replace: 'return { removed: NOTHING, failure: message === null ? null : null };',
+        search: 'return unanswered(errorMessage(error), error instanceof Error ? error : new Error(String(error)));',
+        replace: "return { kind: 'clean', removed: { containers: 0, networks: 0, volumes: 0 } };",
       },
     ],
-    caughtBy: unit(`${RUNNING}/tear-down.spec.ts`),
+    caughtBy: unit(`${RUNNING}/run-steps.spec.ts`),
   },
   {
     name: 'worker-never-lets-go',
@@ -175,7 +175,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         replace: 'return run.cancelRequestedAt || cancelCode || cancelRequestedAt ? run : run;',
       },
     ],
-    caughtBy: unit(`${RUNNING}/late-cancel.spec.ts`),
+    caughtBy: unit(`${RUNNING}/run-steps.spec.ts`),
   },
   {
     name: 'reaper-trusts-an-unreadable-database',
@@ -218,6 +218,6 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     name: 'outcome-before-the-last-words',
     breaks: 'The outcome is committed before what the agents said last is stored, which is then forgotten (I14).',
     edits: [{ within: 'libs/orchestrator', search: 'await held.team.flush();', replace: 'void held.team;' }],
-    caughtBy: unit(`${RUNNING}/conclude.spec.ts`),
+    caughtBy: unit(`${RUNNING}/run-steps.spec.ts`),
   },
 ];

@@ -55,8 +55,8 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: 'if (report.left.length === 0) return null;',
-        replace: 'if (report.left.length >= 0) return null;',
+        search: 'if (left.length > 0) return leftover(removed, left);',
+        replace: 'if (left.length < 0) return leftover(removed, left);',
       },
     ],
     caughtBy: simulator,

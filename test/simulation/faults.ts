@@ -37,7 +37,7 @@ export class Faults {
   private isResisting = false;
   private orphans = 0;
   private readonly hanging = new Set<() => void>();
-  /** Runs whose agents somebody killed or removed. */
+  /** Runs whose agents were killed or removed from outside. */
   readonly harmedRuns = new Set<string>();
   /** Agents (`<run>/<name>`) that ended while their engine was down. */
   readonly unseenEnds = new Set<string>();
@@ -195,7 +195,7 @@ export class Faults {
     const agent = agents?.[pick % Math.max(1, agents.length)];
     if (!engine || !agent) return;
     this.harmedRuns.add(agent.deployment.runId);
-    this.world.note('somebody', `${how} ${agent.containerName}`);
+    this.world.note('an operator', `${how} ${agent.containerName}`);
     if (how === 'killAgent') agent.exit(137);
     else engine.vanish(agent);
   }
@@ -204,7 +204,7 @@ export class Faults {
     const active = this.world.store.all().filter(({ status }) => !isTerminal(status));
     const run = active[pick % Math.max(1, active.length)];
     if (!run) return;
-    this.world.note('somebody', `cancels run ${run.id}`);
+    this.world.note('a person', `cancels run ${run.id}`);
     this.world.store.requestCancel(run.id);
   }
 

@@ -63,7 +63,7 @@ export class FinalChecks {
 
   private checkQuarantine(id: string): void {
     const { fires, violations } = this.world;
-    if (fires.runsOf(id).length > 0) violations.add('I3', id, 'has a row, but nobody can tell when it is due');
+    if (fires.runsOf(id).length > 0) violations.add('I3', id, 'has a row, but it cannot be told when it is due');
     if (fires.read(id).fault === null) violations.add('I15', id, 'cannot be evaluated, and was not quarantined');
   }
 
@@ -103,7 +103,7 @@ export class FinalChecks {
 
   /**
    * A run that is cut short may lose the end of what was said, and nothing else. So may a teammate of whom the leader was
-   * told that its task could not be given to it: it may have arrived after all, and nobody waits for what it says.
+   * told that its task could not be given to it: it may have arrived after all, and no call waits for what it says.
    */
   private checkConversation(run: Run, { agents }: ScheduleScript): void {
     const messages = this.world.store.messages(run.id);

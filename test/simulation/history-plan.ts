@@ -37,7 +37,7 @@ export type PlanItem =
 
 export type TimedEvent =
   | { readonly kind: 'crash' | 'freeze' | 'restart'; readonly process: number; readonly ms: number }
-  /** Nobody reaches the store, the engine of a host, or Redis; `process` null means all of them. */
+  /** No process reaches the store, the engine of a host, or Redis; `process` null means all of them. */
   | {
       readonly kind: 'outage';
       readonly of: 'store' | 'engine' | 'redis';

@@ -7,7 +7,7 @@ import type { World } from './world';
 const CHECK_EVERY_MS = 5_000;
 /** With nothing out of order: lease and adoption, then the stop grace and a little. */
 const LATE_AFTER_MS = 45_000;
-/** Half a minute is promised; a pass may just have begun. */
+/** Half a minute is promised; an iteration may just have begun. */
 const LEFTOVER_AFTER_MS = 36_000;
 
 /** What must hold at every moment of a history. */
@@ -25,7 +25,7 @@ export class LiveChecks {
     this.look();
   }
 
-  /** I7: nobody is told that a write was accepted whose epoch was over when it arrived. */
+  /** I7: no worker is told that a write was accepted whose epoch was over when it arrived. */
   watchClaims(who: string): ClaimWatch {
     return (claim, method) => {
       if (this.world.store.read(claim.runId).epoch <= claim.epoch) return null;

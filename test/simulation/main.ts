@@ -27,7 +27,7 @@ const HELP = `npm run simulate -- [options]: the orchestrator under seeded fault
 Ends with exit code 1 when a history breaks an invariant, or a way leads to something forbidden or to no end. A broken
 history is printed with the command that repeats it; its seed then belongs into ONCE_FAILED, with what it found.`;
 
-/** Between two words about how far it is; in a log that somebody reads later, fewer of them. */
+/** Between two words about how far it is; in a log that is read later, fewer of them. */
 const SAY_EVERY_MS = process.stdout.isTTY ? 2_000 : 20_000;
 
 /** @returns the exit code */

@@ -82,7 +82,7 @@ const DELICATE = [
 interface Rare {
   /** How often it is drawn, where others are drawn once. */
   readonly share: number;
-  /** Comes along with the fault, and makes somebody call it. */
+  /** Comes along with the fault, and makes a process call it. */
   readonly after?: Partial<TimedEvent> & Pick<TimedEvent, 'kind'>;
 }
 /** Calls that few histories make get more than their share as well. */
@@ -152,7 +152,7 @@ export const POSSIBLE_CALL_FAULTS: readonly string[] = Object.entries(FAULTS_OF)
   Object.keys(faults).map((fault) => `${call} ${fault}`),
 );
 
-/** A fault of one call, and for some of the rare ones what makes somebody call it. */
+/** A fault of one call, and for some of the rare ones what makes a process call it. */
 export function planCallFault(
   random: SeededRandom,
   planEvent: (like: NonNullable<Rare['after']>) => PlanItem,

@@ -1,6 +1,6 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
-import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import type { FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { gated, gatedFireStore } from './gated-ports';
 import { SimProcess } from './sim-process';
 import type { World } from './world';

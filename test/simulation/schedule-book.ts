@@ -26,7 +26,7 @@ export interface BookedSchedule {
 /** The schedules of a world: what the API does to them, and what they therefore owe. */
 export class ScheduleBook implements ScheduleControl {
   readonly booked: BookedSchedule[] = [];
-  /** Schedules of which nobody can tell when they are due. */
+  /** Schedules of which it cannot be told when they are due. */
   readonly unreadable: string[] = [];
   private readonly byId = new Map<string, BookedSchedule>();
   /** What was answered to each idempotency key. */
@@ -65,7 +65,7 @@ export class ScheduleBook implements ScheduleControl {
   change(event: ScheduleEvent): void {
     const schedule = this.booked[event.schedule % this.booked.length];
     if (!schedule || schedule.isDeleted) return;
-    if (isCutForAll(this.world, 'store')) return this.world.note('somebody', 'is told that the database is away');
+    if (isCutForAll(this.world, 'store')) return this.world.note('a person', 'is told that the database is away');
     switch (event.kind) {
       case 'manualRun':
         for (let time = 0; time < event.times; time++) this.runNow(schedule, event.key);

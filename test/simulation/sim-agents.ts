@@ -35,7 +35,8 @@ export function agentProgram(script: AgentScript, teammates: readonly string[], 
 /** Does the work of turns, one after the other, saying numbered words on the way. */
 abstract class WorkingAgent {
   private readonly waiting: Turn[] = [];
-  private isWorking = false;
+  private current: Turn | null = null;
+  private isCancelled = false;
   private said = 0;
 
   constructor(
@@ -61,15 +62,23 @@ abstract class WorkingAgent {
   }
 
   private next(io: FakeAgentIo): void {
-    const turn = this.isWorking ? undefined : this.waiting.shift();
+    const turn = this.current ? undefined : this.waiting.shift();
     if (!turn) return;
-    this.isWorking = true;
+    this.current = turn;
+    this.isCancelled = false;
     this.step(io, turn, 0);
+  }
+
+  /** Stops at its next step, with a last word; a stubborn agent goes on. */
+  protected cancel(io: FakeAgentIo): void {
+    this.world.note(`agent ${io.deployment.name}/${this.script.name}`, 'hears that its turn is cancelled');
+    this.isCancelled = !this.script.isStubborn;
   }
 
   private step(io: FakeAgentIo, turn: Turn, done: number): void {
     const { script } = this;
     io.after(script.chunkMs, () => {
+      if (this.isCancelled) return this.finish(io, turn, 'cancelled');
       if (script.conduct === 'hangs' && done >= 1) return;
       if (script.conduct === 'exitsMidway' && done >= 1) return io.exit(3);
       if (done >= script.chunks) return this.finish(io, turn);
@@ -91,11 +100,11 @@ abstract class WorkingAgent {
     this.say(io, text);
   }
 
-  private finish(io: FakeAgentIo, turn: Turn): void {
+  private finish(io: FakeAgentIo, turn: Turn, stopReason = 'end_turn'): void {
     if (this.script.conduct === 'errs' || this.script.conduct === 'refuses') return this.err(io, turn);
     this.utter(io);
-    turn.end('end_turn');
-    this.isWorking = false;
+    turn.end(stopReason);
+    this.current = null;
     this.next(io);
   }
 }
@@ -136,7 +145,7 @@ class AcpAgent extends WorkingAgent {
     if (line.trim() === '' || this.script.conduct === 'isMute') return;
     const message = JSON.parse(line) as { id?: string; method?: string };
     const { id, method } = message;
-    if (id === undefined) return;
+    if (id === undefined) return void (method === 'session/cancel' && this.cancel(io));
     if (method === 'initialize')
       io.after(this.script.bootMs, () => send(io, { id, result: { protocolVersion: 1, agentCapabilities: {} } }));
     else if (method === 'session/new') send(io, { id, result: { sessionId: 's' } });

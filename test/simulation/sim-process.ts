@@ -31,7 +31,7 @@ export interface ProcessWorld {
 const LONGEST_SLOW_CALL_MS = 40;
 /** How long a driver waits for an answer that never comes, ms: in real workers it is minutes, and histories are short. */
 export const STEP_LIMIT_MS = 20_000;
-/** Until somebody goes on in its place, ms. */
+/** Until another process goes on in its place, ms. */
 const GIVEN_UP_AFTER_MS = STEP_LIMIT_MS + 5_000;
 
 /**
@@ -41,7 +41,7 @@ const GIVEN_UP_AFTER_MS = STEP_LIMIT_MS + 5_000;
  */
 export class SimProcess {
   state: 'up' | 'frozen' | 'gone' = 'up';
-  /** Until then nobody watches over its calls but the adapters, and a start that fails ends it. */
+  /** Until then only the adapters limit its calls, and a start that fails ends it. */
   hasStarted = false;
   /** How far its wall clock is off the true time. */
   wallOffsetMs = 0;

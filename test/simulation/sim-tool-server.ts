@@ -11,13 +11,13 @@ interface OpenSession {
 /** The socket folders of one host. They outlive workers; the listeners in them do not. */
 export class SimToolServer {
   /**
-   * By run, as they were opened. The last one is reached: whoever has a room open wants the link of the folder for itself,
+   * By run, as they were opened. The last one is reached: a session that is open wants the link of the folder for itself,
    * so that an earlier one is reached again once those after it are closed. A connection stays with whom it was made to.
    */
   private readonly sessions = new Map<string, OpenSession[]>();
   readonly folders = new Set<string>();
 
-  /** The desk as one worker has it. */
+  /** The tool server as one worker has it. */
   for(process: SimProcess): ToolServer {
     process.whenGone(() => {
       for (const [runId, sessions] of this.sessions)

@@ -1,10 +1,9 @@
-import { fireDueSchedules } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
+import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder, type TakeResult } from '@crewtab/orchestrator/running/run-holder';
-import { StoreClock } from '@crewtab/orchestrator/store-clock';
+import { StoreClock } from '@crewtab/orchestrator/clocks';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
 import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
 import { FakeRuntime } from '../fakes/runtime/fake-runtime';
@@ -29,7 +28,7 @@ export class SimWorker implements Consumer {
   private readonly holder: RunHolder;
   private readonly reaper: OrphanReaper;
   private readonly presence: HostPresence;
-  /** What the queue was last told: no run is offered to a worker without room. */
+  /** What the queue was last told: no run is offered to a worker without capacity. */
   private reportedCapacity = false;
   private readonly firing: FiringDeps;
 
@@ -38,8 +37,8 @@ export class SimWorker implements Consumer {
     this.host = hostName(host);
     const { process } = this;
     const engine = world.engines[host];
-    const room = world.toolServers[host];
-    if (!engine || !room) throw new RangeError(`no host ${host}`);
+    const toolServers = world.toolServers[host];
+    if (!engine || !toolServers) throw new RangeError(`no host ${host}`);
     const logger = world.timeline.loggerOf(process.name);
     const isStoreCut = (): boolean => world.isCut(process, 'store');
     const watch = world.watchClaims(process.name);
@@ -48,7 +47,7 @@ export class SimWorker implements Consumer {
     this.runtime = new FakeRuntime(engine, this.host);
     process.whenGone(() => void this.runtime.close());
     const runtime = gatedRuntime(process, this.runtime, () => world.isCut(process, 'runtime'));
-    const toolServer = room.for(process);
+    const toolServer = toolServers.for(process);
     const worker = { workerId: process.name, host: this.host };
     this.firing = wireFiring(world, process, this.clock, store);
     this.holder = new RunHolder(

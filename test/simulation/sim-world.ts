@@ -125,7 +125,7 @@ export class SimWorld implements World, AgentWorld {
     return made;
   }
 
-  /** As the bridge in the container does: the same call again until somebody has answered it. */
+  /** As the bridge in the container does: the same call again until it is answered. */
   delegate(io: FakeAgentIo, call: { id: string; agent: string; to: string }, answered: () => void): void {
     const host = this.engines.findIndex((engine) => engine.agents.some((one) => one === io));
     const { id, agent, to } = call;
@@ -149,7 +149,7 @@ export class SimWorld implements World, AgentWorld {
   }
 }
 
-/** Containers of somebody else that look like ours: by their names, or by a run's id under another installation. */
+/** Containers of another installation that look like ours: by their names, or by a run's id under another installation. */
 function placeDecoys(engine: FakeEngine, installationId: string): FakeAgent[] {
   const looks = [
     { installationId: '', runId: '', name: 'sim-team-run-00000' },

@@ -2,7 +2,7 @@ import type { LogFields, Logger } from '@crewtab/domain/ports/logger';
 import { mixText } from './random';
 import type { VirtualTime } from './virtual-time';
 
-/** What happened, in order: always as a hash (the same history has the same), and as words when somebody reads it. */
+/** What happened, in order: always as a hash (the same history has the same), and as words when it is shown. */
 export class Timeline {
   readonly lines: string[] = [];
   private hash = 0x811c9dc5;

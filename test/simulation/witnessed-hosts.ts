@@ -3,7 +3,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import { InMemoryHostStore } from '../fakes/stores/in-memory-host-store';
 import type { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
 
-/** The host store, which remembers by itself when each host was heard of: whoever calls a host lost is judged by that. */
+/** The host store, which remembers by itself when each host was heard of: a call that a host is lost is judged by that. */
 export class WitnessedHosts extends InMemoryHostStore {
   private readonly signs = new Map<string, number[]>();
 

@@ -63,8 +63,8 @@ export interface ScheduleControl {
 
 /** True where every process is cut off from it. */
 export function isCutForAll(world: Pick<World, 'isCut'>, port: Port): boolean {
-  return world.isCut(NOBODY, port);
+  return world.isCut(NO_PROCESS, port);
 }
 
 /** Stands for those who are no process of the product: only a cut for all is a cut for them. */
-const NOBODY = { slot: -1 } as SimProcess;
+const NO_PROCESS = { slot: -1 } as SimProcess;

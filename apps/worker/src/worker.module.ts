@@ -2,9 +2,12 @@ import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import type { QueueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { RUNS_QUEUE, stepsQueue, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
-import { runsProcessor, type PausableProcessor } from '@crewtab/queue-bullmq/processors/runs.processor';
-import { stepsProcessor } from '@crewtab/queue-bullmq/processors/steps.processor';
-import { ticksProcessor } from '@crewtab/queue-bullmq/processors/ticks.processor';
+import {
+  type PausableProcessor,
+  runsProcessor,
+  stepsProcessor,
+  ticksProcessor,
+} from '@crewtab/queue-bullmq/processors';
 import type { WorkerHost } from '@nestjs/bullmq';
 
 /** The engine functions that the queues of a worker call. */

@@ -31,11 +31,11 @@ interface Case {
 
 const CASES: Readonly<Record<string, Case>> = {
   'is kept while its worker holds it': { lease: -5, seen: 3, expected: null },
-  'is kept while its host is silent for less than the limit': { lease: 280, seen: 290, expected: null },
-  'is lost when its host is silent for the limit': { lease: 290, seen: 300, expected: 'failed host_lost' },
+  'is kept while its host is unresponsive for less than the limit': { lease: 280, seen: 290, expected: null },
+  'is lost when its host is unresponsive for the limit': { lease: 290, seen: 300, expected: 'failed host_lost' },
   'is lost when its host was never heard of': { lease: null, seen: null, expected: 'failed host_lost' },
   'is kept when the scheduler has not watched for long': { lease: 300, seen: 9_000, steady: 290, expected: null },
-  'is kept while a long lease holds, though its host is silent': { lease: -60, seen: 300, expected: null },
+  'is kept while a long lease holds, though its host is unresponsive': { lease: -60, seen: 300, expected: null },
   'is lost at its deadline, a long lease or not': {
     run: { deadlineAt: ago(1) },
     lease: -60,
@@ -48,7 +48,7 @@ const CASES: Readonly<Record<string, Case>> = {
     seen: 19,
     expected: null,
   },
-  'is lost at its deadline when its host is silent for longer than an adoption takes': {
+  'is lost at its deadline when its host is unresponsive for longer than an adoption takes': {
     run: { deadlineAt: ago(0) },
     lease: 10,
     seen: 20,
@@ -73,7 +73,7 @@ const CASES: Readonly<Record<string, Case>> = {
     steady: 29,
     expected: null,
   },
-  'is cancelled as asked, when its host is silent': {
+  'is cancelled as asked, when its host is unresponsive': {
     run: { cancelRequestedAt: ago(60), cancelCode: 'replaced' },
     lease: 10,
     seen: 20,

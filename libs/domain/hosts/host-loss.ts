@@ -4,7 +4,7 @@ import type { Outcome, Run } from '../runs/run';
 export const ABSENT_AFTER_MS = 15_000;
 /** Between two heartbeats of a process, ms. */
 export const HEARTBEAT_EVERY_MS = 5_000;
-/** A silence longer than an adoption by a neighbour ever takes; at the deadline it is enough to call a host lost, ms. */
+/** Longer than an adoption by another worker of the host takes. A host unresponsive for so long is lost at the deadline, ms. */
 const UNRESPONSIVE_AT_DEADLINE_MS = 20_000;
 /** A run past its deadline that no worker of a living host has looked after for so long is ended without one, ms. */
 const UNATTENDED_MS = 30_000;
@@ -19,20 +19,20 @@ export interface UnheldRun {
   readonly leaseUntil: Date | null;
   /** The host's newest heartbeat; null when there never was one. */
   readonly hostSeenAt: Date | null;
-  /** Since when the scheduler that asks has been there without a gap: it witnesses no silence but its own watch's. */
+  /** Since when the scheduler that asks has been there without a gap: it has missed no heartbeat since then. */
   readonly steadySince: Date;
 }
 
 /**
- * Whether a run must end without its worker, and how. Null: somebody has it, or may still take it over. Pure, like
+ * Whether a run must end without its worker, and how. Null: a worker has it, or may still take it over. Pure, like
  * `decide`, which is the same question where there is a worker.
  *
- * A host counts as lost when it was silent for longer than `hostTimeoutMs`, and already at the run's deadline when it
- * was silent for longer than an adoption takes. A host that lives but whose workers leave a run alone past its deadline
- * (their engine does not answer) does not keep the run from ending either.
+ * A host is lost when it sent no heartbeat for `hostTimeoutMs`; at the run's deadline, the time that an adoption takes is
+ * enough. A host that lives but whose workers leave a run alone past its deadline (their engine does not answer) does
+ * not keep the run from ending either.
  *
- * Silence is counted from the beginning of the scheduler's own watch: after an outage of the database nobody was heard,
- * and nobody is lost (invariant I13).
+ * The count begins with the scheduler's own watch: during an outage of the database no host could send a heartbeat, and
+ * none is lost for that (invariant I13).
  */
 export function decideLoss(watched: UnheldRun, now: Date, hostTimeoutMs: number): Outcome | null {
   const { run, leaseUntil, hostSeenAt, steadySince } = watched;
@@ -73,7 +73,7 @@ function wantsCancel({ phase, cancelRequestedAt }: UnheldRun['run']): boolean {
 function cancelled(cancelCode: Run['cancelCode']): Outcome {
   const code = cancelCode ?? 'cancelled';
   const why = code === 'replaced' ? 'a newer run of the schedule took its place' : 'cancelled on request';
-  return { status: 'cancelled', result: null, error: { code, message: `${why}; its host was silent` } };
+  return { status: 'cancelled', result: null, error: { code, message: `${why}; its host was unresponsive` } };
 }
 
 function unattendedForMs({ run, leaseUntil, steadySince }: UnheldRun, now: Date): number {

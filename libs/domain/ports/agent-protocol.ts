@@ -45,7 +45,7 @@ export interface ProtocolSession {
   /** What to write to begin a turn. `id` is the request's id on the wire (`prompt:<runId>`, `delegate:<callId>`). */
   startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[];
 
-  /** Tells the session that the turn was written by somebody earlier, so that output is credited to it (adoption). */
+  /** Tells the session that an earlier worker wrote the turn, so that output is credited to it (adoption). */
   expectTurn(id: string): void;
 
   /** What to write to ask the agent to end its turn early; may be empty. */

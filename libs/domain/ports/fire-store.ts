@@ -23,7 +23,7 @@ export interface FireStore {
    * several instants due, following unknown, other overlap policies), asks `plan` what to do with its due instants,
    * inserts a row for each (queued, skipped or missed), requests cancels for `replace`, and moves the instants on.
    * Skips schedules locked by others. Null when none is due. Punctual ones come before late ones, so that a backlog
-   * holds nobody up.
+   * holds up no other.
    *
    * Where `plan` finds a fault, the schedule is quarantined instead: nothing else of it changes, the fault is kept with it,
    * and it is left alone until `retryAfterMs` have passed or its spec was edited. The first plan, and `savePlanned`, take
@@ -88,7 +88,7 @@ export type FirePlanner = (due: DueSchedule) => FirePlan | PlanFault;
 export interface FireOneOptions {
   /** These wait: they have had their turn. */
   readonly except?: readonly string[];
-  /** Only this one, also while it is quarantined; waits for whoever holds its row. */
+  /** Only this one, also while it is quarantined; waits for the process that holds its row. */
   readonly only?: string;
 }
 

@@ -16,13 +16,13 @@ export interface HostStore {
   forgetWorker(workerId: string): Promise<void>;
 
   /**
-   * A worker has completed a pass over its host before taking work. The host is no longer decommissioned; a removal that
+   * A worker has reaped its host before taking work. The host is no longer decommissioned; a removal that
    * was given up and is no longer found there counts as verified after all.
    */
   readmit(host: string, pass: HostCleanup): Promise<Readmission>;
 
   /**
-   * Takes up to `limit` runs of the worker's host that are over but not torn down, and that nobody holds, as
+   * Takes up to `limit` runs of the worker's host that are over but not torn down, and that no worker holds, as
    * `RunStore.claimAbandoned` takes them. For the pass before any work: no driver is needed to remove what is over.
    */
   claimPendingTeardowns(worker: WorkerIdentity, limit: number): Promise<Run[]>;
@@ -73,9 +73,9 @@ export interface WorkerHeartbeat extends ProcessHeartbeat {
     readonly lastIterationAgoMs: number | null;
     /** Runs whose leftovers it removed since the worker's start. */
     readonly reapedRuns: number;
-    /** What the last pass could not remove. */
+    /** What the reaper could not remove at its last iteration. */
     readonly unremovedResources: number;
-    /** Why the last pass failed; null when it did not. */
+    /** Why its last iteration failed; null when it did not. */
     readonly error: string | null;
   };
 }

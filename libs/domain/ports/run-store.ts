@@ -24,8 +24,8 @@ export interface WorkerIdentity {
 export const DEFAULT_LEASE_MS = 10_000;
 
 /**
- * A lease does not shield a run for ever past its deadline: whoever has not renewed it since the deadline loses the run so
- * long after it, ms. Workers renew more often than that, so only a silent one is concerned; its epoch shuts it out.
+ * A lease does not shield a run for ever past its deadline: a worker that has not renewed it since the deadline loses the run so
+ * long after it, ms. Workers renew more often than that, so only an unresponsive one is concerned; its epoch shuts it out.
  */
 export const OVERDUE_GRACE_MS = 3_000;
 
@@ -40,7 +40,7 @@ export interface RunStore {
   installationId(): Promise<string>;
 
   /**
-   * Takes one run: epoch + 1, owner = worker, lease = the worker's. Only if it is not finished, nobody holds a live lease,
+   * Takes one run: epoch + 1, owner = worker, lease = the worker's. Only if it is not finished, no worker holds a live lease,
    * and its containers stand on this host or nowhere yet. A queued run with policy queue/replace/skip is not given
    * while another run of its schedule is `running`. Null when it cannot be had; not an error.
    */
@@ -65,7 +65,7 @@ export interface RunStore {
    */
   renewLeases(worker: WorkerIdentity, claims: readonly Claim[]): Promise<RenewedLease[]>;
 
-  /** Lets go without harm (shutdown): owner and lease are emptied where the epoch still matches. */
+  /** Releases without harm (shutdown): owner and lease are emptied where the epoch still matches. */
   release(claims: readonly Claim[]): Promise<void>;
 
   /** The run as it is now, claim checked. */
@@ -101,7 +101,7 @@ export interface RunStore {
    * and agents without `readyAt` get it, since a prompt is only permitted when all are ready.
    * True when the permit belongs to this very epoch: also when the call is repeated because its first answer was lost.
    * An epoch belongs to one driver in one process, which knows whether it has written a byte; so the prompt is written
-   * at most once in a run's life. False: an earlier epoch had it, and nobody may send.
+   * at most once in a run's life. False: an earlier epoch had it, and the prompt must not be sent.
    */
   permitPrompt(claim: Claim, message: DraftMessage): Promise<boolean>;
 
@@ -121,7 +121,7 @@ export interface RunStore {
   /** A pending success whose teardown cannot be completed becomes `failed` with `failure`; phase stays tearing_down. */
   failTeardown(claim: Claim, failure: Failure): Promise<Run>;
 
-  /** tearing_down → finished with a verified receipt (added to what failed attempts removed); a pending success becomes `success`. Lets go of the claim. */
+  /** tearing_down → finished with a verified receipt (added to what failed attempts removed); a pending success becomes `success`. Releases the claim. */
   finish(claim: Claim, removed: ResourceCount): Promise<{ readonly run: Run; readonly receipt: TeardownReceipt }>;
 
   /** For the reaper: which of these runs may have resources. Unknown ids are absent from the answer. Never guesses: throws when the database can't be read. */

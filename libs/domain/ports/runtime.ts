@@ -42,14 +42,14 @@ export interface Runtime {
   /**
    * Stops and removes everything that bears the run's label, then asks the engine again and reports what it still
    * finds. Agents get SIGTERM and `graceMs` to end, then SIGKILL; 0 kills at once. What is already gone counts as
-   * removed by somebody else. Does not throw for single things that resist: they are `left`.
+   * removed before. Does not throw for single things that resist: they are `left`.
    */
   teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport>;
 
   /** Everything on this host with the installation's label, by run. */
   list(installationId: string): Promise<RunResources[]>;
 
-  /** Lets go of sockets and subscriptions; containers go on. */
+  /** Closes sockets and subscriptions; containers go on. */
   close(): Promise<void>;
 }
 
@@ -155,7 +155,7 @@ export interface AgentChannel {
    * `engine_unreachable` when the stream broke before that, without giving half a line.
    */
   readonly output: AsyncIterable<OutputLine>;
-  /** Lets go; ends `output` early. */
+  /** Closes the connection; ends `output` early. */
   close(): void;
 }
 

@@ -18,7 +18,7 @@ export interface ToolSession {
   readonly socketDir: string;
   /** How the leader's agent starts its tools, as an MCP server over stdio. */
   serverFor(agent: string): NonNullable<DialogueOptions['teamTools']>;
-  /** Stops listening; calls under way are answered by whoever opens the room next. */
+  /** Stops listening; calls under way are answered by the next session of the run. */
   close(): void;
 }
 

@@ -174,7 +174,7 @@ describe('decide', () => {
       'conclude success',
     ],
     [
-      'monitoring: finished while nobody looked, past the deadline',
+      'monitoring: finished while no worker looked, past the deadline',
       { ...monitoring, ...overdue },
       seen({ lead: { dialogue: dialogue('ready', DONE) } }),
       'conclude success',
@@ -200,7 +200,7 @@ describe('decide', () => {
       'conclude agent_exited',
     ],
     [
-      'monitoring: a container is removed by somebody',
+      'monitoring: a container is removed from outside',
       monitoring,
       seen({ writer: { ended: { how: 'vanished' } } }),
       'conclude agent_vanished',
@@ -259,15 +259,15 @@ describe('decide', () => {
       failing(2_000),
       'wait 3000',
     ],
-    ['tearing down: patience is over, and whoever takes over tries', failedTeardown(60_000), seen(), 'tear_down 0'],
+    ['tearing down: the limit is over, and the adopting worker tries', failedTeardown(60_000), seen(), 'tear_down 0'],
     [
-      'tearing down: patience is over, and whoever took over has the grace from its own first failure',
+      'tearing down: the limit is over, and the adopting worker has the grace from its own first failure',
       { ...failedTeardown(60_000), deadlineAt: ago(600_000) },
       failing(1_000),
       'wait 4000',
     ],
     [
-      'tearing down: whoever took over has had the grace',
+      'tearing down: the adopting worker has had the grace',
       { ...failedTeardown(60_000), deadlineAt: ago(600_000) },
       failing(5_000),
       'fail_teardown',

@@ -1,5 +1,5 @@
 import { assertNever, type Failure } from '../errors';
-import { describeAgentEnd } from './agent-end';
+import { describeAgentEnd } from './agent-output';
 import type { AgentObservation, Observation } from './observation';
 import type { Outcome, Run } from './run';
 
@@ -115,9 +115,11 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
 }
 
 /**
- * When the success of a run is given up whose teardown fails; null before an attempt of this worker has failed. The deadline
- * bounds it as well: it is given the stop grace beyond it, as other ends are. So is whoever takes over, however long nobody
- * had tried: one small fault must not end a run that is well (I13).
+ * When a success whose teardown fails becomes `failed`: after the teardown limit, or at the deadline plus the stop grace,
+ * which every end of a run may take. Null before an attempt of this worker has failed.
+ *
+ * A worker that adopts the run late still has the stop grace (at most the limit) from its own first failure: the time
+ * that passed without any attempt must not turn one small fault into a failed run (I13).
  */
 function successTeardownDeadline({ deadlineAt, teardown }: Run, failedAt: Date | null, policy: RunPolicy): Date | null {
   if (failedAt === null || teardown.begunAt === null) return null;

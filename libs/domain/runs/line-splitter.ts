@@ -1,6 +1,6 @@
 /**
  * A line longer than this is cut here, at the same place at every reading: an agent that never ends its line must
- * not take the worker's memory, and is seen as flooding by whoever counts.
+ * not take the worker's memory, and still counts in full for the limit of an agent's output.
  */
 export const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
 
@@ -32,12 +32,12 @@ export class LineSplitter {
     for (let from = 0; from < bytes.length;) {
       const newline = bytes.indexOf(NEWLINE, from);
       const end = newline < 0 ? bytes.length : newline;
-      const room = this.longestLineBytes - this.pendingBytes;
-      if (end - from > room) {
+      const capacity = this.longestLineBytes - this.pendingBytes;
+      if (end - from > capacity) {
         // Only now is it certain that the line goes on beyond the limit: a newline right there would end it whole.
-        this.keep(bytes.subarray(from, from + room));
+        this.keep(bytes.subarray(from, from + capacity));
         yield this.take();
-        from += room;
+        from += capacity;
       } else {
         this.keep(bytes.subarray(from, end));
         if (newline >= 0) yield this.take();

@@ -55,7 +55,7 @@ export interface TeardownReceipt {
   readonly containers: number;
   readonly networks: number;
   readonly volumes: number;
-  /** When the engine last said that nothing bears the run's label. Null: nobody knows, since it was given up. */
+  /** When the engine last said that nothing bears the run's label. Null: not known, since the removal was given up. */
   readonly verifiedAt: Date | null;
   /** Set when the run's host was decommissioned before it could be asked. */
   readonly givenUp: { readonly at: Date; readonly by: string } | null;
@@ -138,3 +138,20 @@ export interface OutputCursor {
 }
 
 export const START_OF_OUTPUT: OutputCursor = { stdout: 0, stderr: 0 };
+
+/** Docker allows 128 for a container's name; the team's part is kept short enough for run and agent to follow. */
+const LONGEST_TEAM_PART = 40;
+
+/**
+ * The name of what is made for a run: `marketing-team-run-3f9a1c`, from the team's name and the last `digits` hex digits
+ * of the run's id (UUIDv7: its end is random, its beginning is the time).
+ */
+export function deploymentName(teamName: string, runId: string, digits: 6 | 12): string {
+  const slug = teamName
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, LONGEST_TEAM_PART)
+    .replace(/^-+|-+$/g, '');
+  return `${slug || 'team'}-run-${runId.replaceAll('-', '').slice(-digits)}`;
+}

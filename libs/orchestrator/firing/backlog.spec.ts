@@ -3,8 +3,7 @@ import { RecordingLogger } from '@test/fakes/recording-logger';
 import { InMemoryFireStore } from '@test/fakes/stores/in-memory-fire-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { RecordingQueue } from '../running/spec-support';
-import { fireBeforeEdit, fireDueSchedules } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { fireBeforeEdit, fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -29,7 +28,7 @@ describe('a schedule that cannot be evaluated any more', () => {
   it.each([
     ['cron', { cron: 'every full moon' }],
     ['zone', { timezone: 'Mars/Olympus_Mons' }],
-  ])('because of its %s holds nobody up, says so, and loses nothing once it is repaired', async (_what, broken) => {
+  ])('because of its %s holds up no other, says so, and loses nothing once it is repaired', async (_what, broken) => {
     const { clock, fires, deps, logger, statuses } = makeWorld();
     const sound = fires.addSchedule({ overlap: 'skip' });
     const faulty = fires.addSchedule({ cron: '*/10 * * * *', catchUp: 'all' });
@@ -94,7 +93,7 @@ describe('a backlog', () => {
     expect(Math.max(...pieces)).toBe(500);
   });
 
-  it('delays nobody: others fire between its pieces', async () => {
+  it('delays no other: they fire between its pieces', async () => {
     const { clock, fires, deps, queue } = makeWorld();
     const down = fires.addSchedule();
     await fireDueSchedules(deps);

@@ -1,10 +1,31 @@
-import type { FiredRun, FiredSchedule, PlannedInstants, ScheduleFault } from '@crewtab/domain/ports/fire-store';
-import type { FiringDeps } from './firing-deps';
-import { planBeforeEdit, planDue, planInstants, LATE_AFTER_MS } from './plan-due';
+import type { Clock } from '@crewtab/domain/ports/clock';
+import type {
+  FiredRun,
+  FiredSchedule,
+  FireStore,
+  PlannedInstants,
+  ScheduleFault,
+} from '@crewtab/domain/ports/fire-store';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { RunStore } from '@crewtab/domain/ports/run-store';
+import { LATE_AFTER_MS, planBeforeEdit, planDue, planInstants } from './plan-due';
+
+/** What firing stands on. */
+export interface FiringDeps {
+  readonly fires: FireStore;
+  readonly runs: Pick<RunStore, 'findAbandoned' | 'findOfferable'>;
+  readonly queue: RunQueue;
+  readonly jobSchedulers: JobSchedulers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told of every batch of committed rows, for metrics. */
+  readonly onFired?: (runs: readonly FiredRun[]) => void;
+}
 
 /** Schedules claimed by one statement of the hot path. */
 const BATCH = 2_000;
-/** Schedules whose instants are computed ahead in one round. */
+/** Schedules whose instants are computed ahead at once. */
 const PLAN_BATCH = 500;
 /** While a backlog is recorded, what becomes due meanwhile is looked for so often, ms. */
 const PUNCTUAL_EVERY_MS = 250;
@@ -16,12 +37,12 @@ export interface FireReport {
 }
 
 /**
- * Records every due instant as a run row and wakes the workers. Whoever wakes first calls it; calling it twice, or from
+ * Records every due instant as a run row and wakes the workers. Timer, tick and sweeper call it; calling it twice, or from
  * many processes at once, does nothing more: the database decides. A crash after the commit leaves queued rows which
  * the sweeper offers again; a crash before it leaves the schedules due.
  *
  * Schedules with a backlog take turns, one bounded transaction each, and what becomes due meanwhile goes before them: an
- * outage of a month of a schedule that fires every minute delays nobody else.
+ * outage of a month of a schedule that fires every minute delays no other.
  *
  * @param isStopped asked between transactions: the rest of a backlog is left to others, or to the next start
  */
@@ -51,7 +72,7 @@ export async function fireDueSchedules(deps: FiringDeps, isStopped = (): boolean
 }
 
 /**
- * Records the due instants of one schedule, so that it can be edited without losing them. Waits for whoever is firing
+ * Records the due instants of one schedule, so that it can be edited without losing them. Waits for the process that is firing
  * it. Every call records a part; false: there are more.
  *
  * @param isEnding it is about to be paused or deleted: what is late is not caught up with any more

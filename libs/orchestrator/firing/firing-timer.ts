@@ -1,6 +1,5 @@
 import type { Subscription } from '@crewtab/domain/ports/runtime';
-import { fireDueSchedules, type FireReport } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { fireDueSchedules, type FireReport, type FiringDeps } from './fire-due-schedules';
 
 /** Sleeps are cut to this, so that a clock that was set, or a lost notification, costs at most so long, ms. */
 const LONGEST_SLEEP_MS = 30_000;

@@ -5,8 +5,7 @@ import { InMemoryFireStore } from '@test/fakes/stores/in-memory-fire-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { RecordingQueue } from '../running/spec-support';
 import { JobSchedulerReconciler } from './job-scheduler-reconciler';
-import { fireDueSchedules } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 import { FiringTimer } from './firing-timer';
 import { ScheduleSweeper } from './schedule-sweeper';
 
@@ -72,7 +71,7 @@ describe('fireDueSchedules', () => {
     expect(new Set(queue.offered).size).toBe(2);
   });
 
-  it('records what nobody fired: the latest as a catch-up, the others as missed', async () => {
+  it('records what was not fired in time: the latest as a catch-up, the others as missed', async () => {
     const { clock, fires, queue, deps } = makeWorld();
     fires.addSchedule({ cron: '*/10 * * * *' });
     await fireDueSchedules(deps);
@@ -177,7 +176,7 @@ describe('JobSchedulerReconciler', () => {
     expect(await reconciler.isInStep()).toBe(true);
   });
 
-  it('puts back what Redis lost, and removes what belongs to nobody', async () => {
+  it('puts back what Redis lost, and removes what belongs to no schedule', async () => {
     const { fires, jobSchedulers, deps } = makeWorld();
     const reconciler = new JobSchedulerReconciler(deps);
     const { id } = fires.addSchedule();

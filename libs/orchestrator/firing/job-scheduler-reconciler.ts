@@ -1,7 +1,6 @@
 import type { JobScheduler } from '@crewtab/domain/ports/run-queue';
 import type { ClockSpec, ScheduleFault } from '@crewtab/domain/ports/fire-store';
-import { quarantine } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { type FiringDeps, quarantine } from './fire-due-schedules';
 import { findFault } from './plan-due';
 
 const BATCH = 500;

@@ -92,7 +92,7 @@ function planRows(
 }
 
 function missedRow({ scheduledFor, trigger }: PlannedOccurrence): PlannedRow {
-  const message = 'nobody was there to fire it in time, and the catch-up policy did not ask for it afterwards';
+  const message = 'no process was there to fire it in time, and the catch-up policy did not ask for it afterwards';
   return { scheduledFor, trigger, status: 'missed', reason: { code: 'missed', message } };
 }
 

@@ -1,7 +1,6 @@
-import { Loop } from '../loop';
+import { Loop } from '../waiting';
 import type { JobSchedulerReconciler } from './job-scheduler-reconciler';
-import { fireDueSchedules } from './fire-due-schedules';
-import type { FiringDeps } from './firing-deps';
+import { fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 
 /** Between two passes, ms. */
 export const SWEEP_EVERY_MS = 5_000;
@@ -49,7 +48,7 @@ export class ScheduleSweeper {
   }
 
   /**
-   * One pass. Its parts do not depend on each other: one that fails (a schedule that cannot be planned, Redis away)
+   * One iteration. Its parts do not depend on each other: one that fails (a schedule that cannot be planned, Redis away)
    * does not keep the others from their work. Throws the first failure once all have had their turn.
    */
   async sweep(): Promise<SweepReport> {
@@ -90,7 +89,7 @@ export class ScheduleSweeper {
   }
 
   /**
-   * What recovery did and why: none of it should have been the sweeper's to do. What goes on for long (no workers, a silent
+   * What recovery did and why: none of it should have been the sweeper's to do. What goes on for long (no workers, an unresponsive
    * host) is told when it changes, not at every pass.
    */
   private tell({ fired, offered, woken }: SweepReport): void {

@@ -48,7 +48,7 @@ describe('what the sweeper says', () => {
     expect(sweeper.lastError).toBeNull();
   });
 
-  it('is why a pass failed, also to an operator who asks later', async () => {
+  it('is why an iteration failed, also to an operator who asks later', async () => {
     const { clock, runs, logger, sweeper } = makeWorld();
     runs.setUnreachable(true);
     sweeper.start();

@@ -1,13 +1,27 @@
+import { ClaimLostError, errorMessage } from '@crewtab/domain/errors';
 import { ABSENT_AFTER_MS, HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
 import type { HostStore, WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
-import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import type { RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type { Run } from '@crewtab/domain/runs/run';
 import type { OrphanReaper } from '../reaping/orphan-reaper';
-import { isSettledWithin, ITERATION_LIMIT_MS, Loop } from '../loop';
-import { completePendingTeardowns, type PendingTeardownDeps } from './complete-pending-teardowns';
+import { type RemovalDeps, removeRun, removeSideBySide } from '../reaping/remove-run';
+import { isSettledWithin, ITERATION_LIMIT_MS, Loop } from '../waiting';
 
 /** Between two attempts to be admitted, ms. */
 const TRY_AGAIN_MS = 2_000;
-const NOT_YET = 'it has not yet completed a pass over its host';
+const NOT_YET = 'it has not yet reaped its host';
+
+interface PendingTeardownDeps extends RemovalDeps {
+  readonly hosts: Pick<HostStore, 'claimPendingTeardowns'>;
+  readonly store: Pick<RunStore, 'installationId' | 'finish' | 'recordTeardownFailure'>;
+  readonly logger: Logger;
+}
+
+interface Settled {
+  readonly settled: readonly string[];
+  readonly resisting: readonly string[];
+}
 
 export interface PresenceDeps extends PendingTeardownDeps {
   readonly hosts: Pick<HostStore, 'noteWorker' | 'forgetWorker' | 'readmit' | 'claimPendingTeardowns'>;
@@ -85,13 +99,13 @@ export class HostPresence {
     const wasUnresponsive = this.isAdmitted && !this.mayClaim;
     try {
       const { isDecommissioned } = await this.deps.hosts.noteWorker(this.compose());
-      if (wasUnresponsive) this.suspend('it was silent for longer than a host may be unnoticed');
+      if (wasUnresponsive) this.suspend('it sent no heartbeat for longer than a living worker may');
       else if (isDecommissioned && this.isAdmitted) this.suspend('its host was decommissioned');
       // One that came back very late says less than those after it.
       this.heartbeatAtMs = Math.max(this.heartbeatAtMs, askedAtMs);
       if (!this.isAdmitted) this.beginAdmission();
     } catch (error) {
-      this.deps.logger.warn({ error: errorMessage(error) }, 'could not sends a heartbeat');
+      this.deps.logger.warn({ error: errorMessage(error) }, 'could not send a heartbeat');
     }
   }
 
@@ -150,9 +164,9 @@ export class HostPresence {
   }
 
   private noteRefusal(why: string): void {
-    const refusal = `the pass over its host failed: ${why}`;
+    const refusal = `reaping its host failed: ${why}`;
     if (refusal !== this.refusal)
-      this.deps.logger.error({ why }, 'takes no work: the pass over its host failed; trying again');
+      this.deps.logger.error({ why }, 'takes no work: reaping its host failed; trying again');
     this.refusal = refusal;
   }
 
@@ -171,6 +185,55 @@ export class HostPresence {
   }
 }
 
-function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/**
+ * Completes the teardowns that the host still owes to runs that are over, and stores their receipts. No driver is
+ * needed, since nothing of such a run is left to decide. A run that resists, or whose removal gives no answer in time,
+ * keeps its claim until the lease runs out, and is then adopted. Throws when engine or database do not answer.
+ */
+async function completePendingTeardowns(deps: PendingTeardownDeps, worker: WorkerIdentity): Promise<Settled> {
+  const [settled, resisting]: [string[], string[]] = [[], []];
+  let hasHung = false;
+  const next = async (): Promise<Run | null> => {
+    // After a removal without an answer no run is claimed here any more: the adoption of each would wait for this lease.
+    if (hasHung) return null;
+    const [run] = await deps.hosts.claimPendingTeardowns(worker, 1);
+    // One that resists can be claimed again once its lease has run out: it is tried once.
+    return run && !resisting.includes(run.id) ? run : null;
+  };
+  await removeSideBySide(next, async (run) => {
+    const end = await settle(deps, run);
+    if (end === 'unanswered') hasHung = true;
+    (end === 'settled' ? settled : resisting).push(run.id);
+  });
+  return { settled, resisting };
 }
+
+async function settle(deps: PendingTeardownDeps, run: Run): Promise<'settled' | 'resisting' | 'unanswered'> {
+  const { store, logger } = deps;
+  const claim = { runId: run.id, epoch: run.epoch };
+  const removal = await removeRun(deps, await store.installationId(), run.id, 0);
+  if (removal.kind === 'unanswered') {
+    if (removal.error !== null) throw removal.error;
+    logger.error({ runId: run.id, error: removal.failure.message }, NO_ANSWER);
+    return 'unanswered';
+  }
+  try {
+    if (removal.kind === 'leftover') {
+      await store.recordTeardownFailure(claim, removal.failure, removal.removed);
+      logger.error({ runId: run.id, left: removal.left }, 'what the host owes from before resists; it is tried again');
+      return 'resisting';
+    }
+    const { receipt } = await store.finish(claim, removal.removed);
+    logger.info(
+      { runId: run.id, status: run.status, code: run.outcome?.error?.code, receipt },
+      'removed what the host still owed of a run that is over',
+    );
+    return 'settled';
+  } catch (error) {
+    // Another worker of this host took the run over meanwhile, and completes its teardown.
+    if (error instanceof ClaimLostError) return 'settled';
+    throw error;
+  }
+}
+
+const NO_ANSWER = 'the removal of what the host owes from before gives no answer; it is tried again';

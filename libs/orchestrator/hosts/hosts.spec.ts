@@ -1,6 +1,6 @@
 import { settle } from '@test/fakes/fake-clock';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
-import { TEARDOWN_LIMIT_MS } from '../call-limits';
+import { TEARDOWN_LIMIT_MS } from '../reaping/remove-run';
 import { OrphanReaper } from '../reaping/orphan-reaper';
 import type { RunHolder } from '../running/run-holder';
 import { World } from '../running/spec-support';
@@ -9,7 +9,7 @@ import { LostHostDetector } from './lost-host-detector';
 
 const LIMIT_MS = 60_000;
 
-/** Two machines on one database would be two engines; here the other one is what a silent host leaves in the store. */
+/** Two machines on one database would be two engines; here the other one is what an unresponsive host leaves in the store. */
 class HostWorld extends World {
   readonly hosts = new InMemoryHostStore(this.store, this.clock);
   readonly watch = new LostHostDetector(
@@ -95,7 +95,7 @@ describe('a worker on its host', () => {
   it('reaps before it takes work, and says so', async () => {
     const { holder } = await start();
     expect(world.logger.messages('info')).toContain('host reaped; the worker takes work from now on');
-    expect(await world.refusal()).toBe('it has not yet completed a pass over its host');
+    expect(await world.refusal()).toBe('it has not yet reaped its host');
     await world.clock.advance(5_000);
     expect(await world.refusal()).toBeNull();
     expect(holder.hasCapacity).toBe(true);
@@ -113,13 +113,13 @@ describe('a worker on its host', () => {
     expect(await worker.holder.take(id)).toBe('full');
     expect(await worker.holder.adoptAbandoned()).toBe(0);
     await world.clock.advance(5_000);
-    expect(await world.refusal()).toMatch(/^the pass over its host failed: /);
-    expect(world.logger.messages('error')).toContain('takes no work: the pass over its host failed; trying again');
+    expect(await world.refusal()).toMatch(/^reaping its host failed: /);
+    expect(world.logger.messages('error')).toContain('takes no work: reaping its host failed; trying again');
     await world.eventually(() => worker.presence.mayClaim);
     expect(await worker.holder.take(id)).toBe('taken');
   });
 
-  it('takes nothing after a silence before it has reaped again', async () => {
+  it('takes nothing after it was unresponsive before it has reaped again', async () => {
     const { presence, runtime } = await start();
     expect(presence.mayClaim).toBe(true);
     world.store.setUnreachable(true);
@@ -142,7 +142,7 @@ describe('a worker on its host', () => {
     const isStarted = worker.presence.start();
     await world.eventually(() => worker.presence.mayClaim, 200_000);
     await isStarted;
-    expect(world.logger.messages('error')).toContain('takes no work: the pass over its host failed; trying again');
+    expect(world.logger.messages('error')).toContain('takes no work: reaping its host failed; trying again');
     jest.spyOn(world.hosts, 'noteWorker').mockImplementationOnce(never);
     await world.clock.advance(25_000);
     expect(world.logger.messages('error')).toContain('a heartbeat does not come back; giving the next one');

@@ -1,8 +1,9 @@
+import { errorMessage } from '@crewtab/domain/errors';
 import { HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore, LostRun, SchedulerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { Loop } from '../loop';
+import { Loop } from '../waiting';
 
 export interface DetectorDeps {
   readonly hosts: Pick<HostStore, 'noteScheduler' | 'forgetScheduler' | 'endLostRuns'>;
@@ -14,9 +15,9 @@ export interface DetectorDeps {
 
 export interface DetectorOptions {
   readonly about: Omit<SchedulerHeartbeat, 'sweeper'>;
-  /** When the sweeper last completed a pass, by `clock`, and why the latest failed. */
+  /** When the sweeper last completed an iteration, by `clock`, and why the latest failed. */
   readonly sweeper: () => { readonly lastIterationAt: Date | null; readonly lastError: string | null };
-  /** How long a host may be silent, ms. */
+  /** How long a host may send no heartbeat, ms. */
   readonly hostTimeoutMs: number;
 }
 
@@ -58,7 +59,7 @@ export class LostHostDetector {
     }
   }
 
-  /** One pass: its own sign, then the runs that nobody comes back for. */
+  /** One iteration: its own heartbeat, then the runs whose workers do not come back. */
   async pass(): Promise<LostRun[]> {
     const { hosts, clock, logger, onLost } = this.deps;
     const { about, sweeper, hostTimeoutMs } = this.options;
@@ -84,8 +85,4 @@ export class LostHostDetector {
       this.deps.logger.error({ error: errorMessage(error) }, 'watching the hosts failed; trying again');
     }
   }
-}
-
-function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

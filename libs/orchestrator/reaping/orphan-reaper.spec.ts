@@ -4,11 +4,10 @@ import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
-import { LIST_LIMIT_MS, TEARDOWN_LIMIT_MS } from '../call-limits';
-import { OrphanReaper } from './orphan-reaper';
+import { LIST_LIMIT_MS, OrphanReaper } from './orphan-reaper';
+import { TEARDOWN_LIMIT_MS } from './remove-run';
 
 const UNKNOWN_RUN = '00000000-0000-7000-8000-00000000dead';
-const REAL = { isDryRun: false };
 
 function makeWorld() {
   const clock = new FakeClock();
@@ -47,10 +46,10 @@ describe('the reaper', () => {
     const world = makeWorld();
     await deploy(world, UNKNOWN_RUN);
     await world.clock.advance(14_000);
-    expect((await world.reaper.reap(REAL)).reaped).toEqual([]);
+    expect((await world.reaper.reap()).reaped).toEqual([]);
     expect(world.runtime.engine.agents).toHaveLength(1);
     await world.clock.advance(2_000);
-    expect((await world.reaper.reap(REAL)).reaped).toEqual([UNKNOWN_RUN]);
+    expect((await world.reaper.reap()).reaped).toEqual([UNKNOWN_RUN]);
     expect(world.runtime.engine.agents).toHaveLength(0);
   });
 
@@ -59,7 +58,7 @@ describe('the reaper', () => {
     const { id } = world.store.addRun();
     world.store.requestCancel(id);
     await deploy(world, id);
-    expect((await world.reaper.reap(REAL)).reaped).toEqual([id]);
+    expect((await world.reaper.reap()).reaped).toEqual([id]);
     expect(world.runtime.engine.agents).toHaveLength(0);
   });
 
@@ -69,7 +68,7 @@ describe('the reaper', () => {
     await deploy(world, id);
     await deploy(world, UNKNOWN_RUN, 'another-installation');
     await world.clock.advance(3_600_000);
-    expect((await world.reaper.reap(REAL)).reaped).toEqual([]);
+    expect((await world.reaper.reap()).reaped).toEqual([]);
     expect(world.runtime.engine.agents).toHaveLength(2);
   });
 
@@ -81,7 +80,7 @@ describe('the reaper', () => {
     await world.clock.advance(3_600_000);
     // The installation is known by heart after the first question, so that only the look at the runs fails.
     jest.spyOn(world.store, 'lookUp').mockRejectedValue(new Error('the database is away'));
-    await expect(world.reaper.reap(REAL)).rejects.toThrow('the database is away');
+    await expect(world.reaper.reap()).rejects.toThrow('the database is away');
     expect(world.runtime.engine.agents).toHaveLength(2);
     expect(world.runtime.callsOf('teardown')).toBe(0);
   });
@@ -114,13 +113,5 @@ describe('the reaper', () => {
     await refused;
     expect(world.reaper.findings.error).toMatch(/no answer within/);
     await expect(world.reaper.reapHost()).resolves.toMatchObject({ reaped: [] });
-  });
-
-  it('says in a dry run what it would remove, and removes nothing', async () => {
-    const world = makeWorld();
-    await deploy(world, UNKNOWN_RUN);
-    await world.clock.advance(60_000);
-    expect((await world.reaper.reap({ isDryRun: true })).reaped).toEqual([UNKNOWN_RUN]);
-    expect(world.runtime.engine.agents).toHaveLength(1);
   });
 });

@@ -1,19 +1,21 @@
-import { AppError } from '@crewtab/domain/errors';
+import { AppError, errorMessage } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
-import type { ResourceCount, RunResources, Runtime, TeardownReport } from '@crewtab/domain/ports/runtime';
-import { answerWithin, LIST_LIMIT_MS, removeSideBySide, TEARDOWN_LIMIT_MS } from '../call-limits';
-import { Loop } from '../loop';
+import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import { answerWithin, Loop } from '../waiting';
+import { removeRun, removeSideBySide, type Removal } from './remove-run';
 
-/** Between two passes, ms. */
+/** How long a look at the host is waited for, ms. */
+export const LIST_LIMIT_MS = 20_000;
+/** Between two iterations, ms. */
 export const REAP_EVERY_MS = 10_000;
 /** Resources of a run that Postgres does not know are left alone while the youngest is younger than this, ms. */
 const UNKNOWN_GRACE_MS = 15_000;
 
 export interface ReapReport {
-  /** Run ids whose resources were (or in a dry run would be) removed. */
+  /** Run ids whose resources were removed. */
   readonly reaped: readonly string[];
   readonly left: number;
   /** What was removed, by run. */
@@ -24,12 +26,12 @@ export interface ReapReport {
 
 /** What a reaper has found so far, for an operator. */
 export interface ReaperFindings {
-  /** By the process's monotonic clock, ms; null before the first complete pass. */
+  /** By the process's monotonic clock, ms; null before the first complete iteration. */
   readonly lastPassAtMs: number | null;
   readonly reapedRuns: number;
-  /** What the last pass could not remove. */
+  /** What the last iteration could not remove. */
   readonly unremovedResources: number;
-  /** Why the last pass failed; null when it did not. */
+  /** Why the last iteration failed; null when it did not. */
   readonly error: string | null;
 }
 
@@ -57,7 +59,7 @@ export class OrphanReaper {
     this.loop = new Loop({
       clock: deps.clock,
       everyMs,
-      work: () => this.pass(),
+      work: () => this.iterate(),
       onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'reaping does not come back; beginning again'),
     });
   }
@@ -70,8 +72,8 @@ export class OrphanReaper {
     await this.loop.stop();
   }
 
-  /** One pass; with `isDryRun` it only says what it would remove. */
-  async reap(options: { readonly isDryRun: boolean }): Promise<ReapReport> {
+  /** Removes what is over, and says in the log first what it found. */
+  async reap(): Promise<ReapReport> {
     const { store, logger } = this.deps;
     const installationId = await store.installationId();
     const found = await this.look(installationId);
@@ -82,19 +84,16 @@ export class OrphanReaper {
     const removed = new Map<string, ResourceCount>();
     const resisting: string[] = [];
     for (const { runId, resources } of orphans)
-      logger.warn(
-        { runId, resources, isDryRun: options.isDryRun, isKnown: known.has(runId) },
-        'found leftovers of a run that is over',
-      );
-    const waiting = options.isDryRun ? [] : [...orphans];
+      logger.warn({ runId, resources, isKnown: known.has(runId) }, 'found leftovers of a run that is over');
+    const waiting = [...orphans];
     const next = (): RunResources | null => waiting.shift() ?? null;
     await removeSideBySide(next, async (orphan) => {
       const { runId } = orphan;
-      const report = await this.remove(installationId, orphan);
-      if (report) removed.set(runId, report.removed);
-      const leftOfIt = report ? report.left.length : countAll(orphan.resources);
-      left += leftOfIt;
-      if (leftOfIt > 0) resisting.push(runId);
+      const removal = await this.remove(installationId, orphan);
+      if (removal.kind !== 'unanswered') removed.set(runId, removal.removed);
+      if (removal.kind === 'clean') return;
+      left += removal.kind === 'leftover' ? removal.left.length : countAll(orphan.resources);
+      resisting.push(runId);
     });
     return { reaped: orphans.map(({ runId }) => runId), left, removed, resisting };
   }
@@ -108,30 +107,29 @@ export class OrphanReaper {
     });
   }
 
-  /** Null: the engine gave no answer in time. */
-  private async remove(installationId: string, { runId }: RunResources): Promise<TeardownReport | null> {
-    const { runtime, clock, logger } = this.deps;
-    const work = runtime.teardown(installationId, runId, { graceMs: 0 });
-    const removal = await answerWithin(clock, TEARDOWN_LIMIT_MS, work);
-    if (!removal)
-      logger.error({ runId, afterMs: TEARDOWN_LIMIT_MS }, 'the removal of leftovers gives no answer; trying again');
-    else if (removal.answer.left.length > 0)
-      logger.error({ runId, left: removal.answer.left }, 'leftovers resist; trying again');
-    return removal?.answer ?? null;
+  /** @throws what the engine refused with: then the host is not reaped. */
+  private async remove(installationId: string, { runId }: RunResources): Promise<Removal> {
+    const { logger } = this.deps;
+    const removal = await removeRun(this.deps, installationId, runId, 0);
+    if (removal.kind === 'leftover') logger.error({ runId, left: removal.left }, 'leftovers resist; trying again');
+    if (removal.kind !== 'unanswered') return removal;
+    if (removal.error !== null) throw removal.error;
+    logger.error({ runId, error: removal.failure.message }, 'the removal of leftovers gives no answer; trying again');
+    return removal;
   }
 
-  /** A whole pass, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
+  /** A whole iteration, as the reaper makes them by itself. Throws when engine or database did not answer every question. */
   async reapHost(): Promise<ReapReport> {
     const { clock } = this.deps;
     try {
-      const report = await this.reap({ isDryRun: false });
+      const report = await this.reap();
       await this.clearToolServer();
       this.lastIterationAt = clock.now();
       const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
       this.findings = { lastPassAtMs: clock.monotonicMs(), reapedRuns, unremovedResources: report.left, error: null };
       return report;
     } catch (error) {
-      this.findings = { ...this.findings, error: error instanceof Error ? error.message : String(error) };
+      this.findings = { ...this.findings, error: errorMessage(error) };
       throw error;
     }
   }
@@ -145,14 +143,11 @@ export class OrphanReaper {
     for (const runId of runIds) if (known.get(runId)?.isFinished) await toolServer?.remove(runId);
   }
 
-  private async pass(): Promise<void> {
+  private async iterate(): Promise<void> {
     try {
       await this.reapHost();
     } catch (error) {
-      this.deps.logger.error(
-        { error: error instanceof Error ? error.message : String(error) },
-        'reaping failed; trying again',
-      );
+      this.deps.logger.error({ error: errorMessage(error) }, 'reaping failed; trying again');
     }
   }
 }

@@ -1,4 +1,4 @@
-import { AppError } from '@crewtab/domain/errors';
+import { AppError, errorMessage } from '@crewtab/domain/errors';
 import type { AgentProtocol, DialogueOptions, Outgoing, ProtocolSession } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -6,7 +6,7 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import { backoffMs } from './backoff';
+import { backoffMs } from '../waiting';
 import { ConversationRecorder } from './conversation-recorder';
 
 export interface AgentSessionDeps {
@@ -22,7 +22,7 @@ export interface AgentSessionOptions {
   readonly protocol: AgentProtocol;
   readonly dialogue: DialogueOptions;
   readonly cursor: OutputCursor;
-  /** True when somebody else may have written to this agent before. */
+  /** True when an earlier worker may have written to this agent. */
   readonly isAdopted: boolean;
   /** True when its handshake is known to be over, so that none of it is repeated. */
   readonly wasReady: boolean;
@@ -63,6 +63,10 @@ export class AgentSession {
   /** Turns that wait for a connection. */
   private readonly waiting = new Set<() => void>();
   private readonly turnsWritten: string[];
+  /** Writes of turns that the engine has not yet taken. */
+  private turnsUnderWay = 0;
+  /** Set for good: the run is over, and no turn begins any more. */
+  private isCancelled = false;
   private readonly recorder: ConversationRecorder;
   private hasOpenedBefore: boolean;
 
@@ -108,15 +112,49 @@ export class AgentSession {
    */
   async startTurn(turn: { readonly id: string; readonly text: string }): Promise<void> {
     const { channel, session } = await this.connected();
+    if (this.isCancelled) throw new AppError('prompt_failed', 'the run is over: no turn begins any more');
     this.turnsWritten.push(turn.id);
-    await write(channel, session.startTurn(turn));
+    this.turnsUnderWay += 1;
+    await write(channel, session.startTurn(turn)).finally(() => (this.turnsUnderWay -= 1));
+  }
+
+  /**
+   * Asks the agent to end its open turn, in its protocol's words, and resolves when the turn has ended. Resolves at once
+   * where there is nothing to ask: no open turn, an agent that has ended, a protocol without such a request, or input
+   * that the agent does not read (a turn's own bytes still wait). May take for ever otherwise: the caller has the limit.
+   */
+  async cancelTurn(): Promise<void> {
+    this.isCancelled = true;
+    this.wakeWaiting();
+    if (this.turnsWritten.length === 0 || this.turnsUnderWay > 0 || !this.isAlive) return;
+    await this.untilChanged(() => this.connection?.session.state.handshake.status === 'ready');
+    if (!this.connection) return;
+    const { channel, session } = this.connection;
+    const outgoing = session.cancelTurn();
+    if (outgoing.length === 0) return;
+    try {
+      await this.answer(channel, outgoing);
+    } catch (error) {
+      return this.deps.logger.warn({ error: errorMessage(error) }, 'could not ask the agent to end its turn');
+    }
+    this.deps.logger.info({}, 'asked the agent to end its turn');
+    await this.untilChanged(() => this.connection !== null && !hasOpenTurn(this.connection.session.state));
+  }
+
+  private get isAlive(): boolean {
+    return !this.isClosed && !this.end;
+  }
+
+  /** Resolves when it is true, or when the agent has ended or the session is closed. */
+  private async untilChanged(isTrue: () => boolean): Promise<void> {
+    while (this.isAlive && !isTrue()) await new Promise<void>((resolve) => this.waiting.add(resolve));
   }
 
   /** @throws AppError `prompt_failed` when the agent has ended, or the session was closed, before there was one. */
   private async connected(): Promise<Connection> {
     // A stream that is read again from its beginning may not have come to the handshake yet.
     while (this.connection?.session.state.handshake.status !== 'ready') {
-      if (this.isClosed || this.end) throw new AppError('prompt_failed', 'the agent is not connected any more');
+      if (!this.isAlive || this.isCancelled) throw new AppError('prompt_failed', 'the agent is not connected any more');
       await new Promise<void>((resolve) => this.waiting.add(resolve));
     }
     return this.connection;
@@ -289,6 +327,10 @@ export class AgentSession {
     this.isFlooding = true;
     this.options.onChange();
   }
+}
+
+function hasOpenTurn({ turns }: ProtocolSession['state']): boolean {
+  return [...turns.values()].some(({ status }) => status === 'open');
 }
 
 interface Connection {

@@ -9,7 +9,7 @@ import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { RunPolicy } from '@crewtab/domain/runs/decide';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
 
-/** What the running half of the engine stands on. */
+/** What driving runs stands on. */
 export interface OrchestratorDeps {
   readonly store: RunStore;
   readonly runtime: Runtime;
@@ -30,7 +30,7 @@ export interface OrchestratorOptions extends RunPolicy {
   readonly evidenceMs: number;
   /** Characters of output that one agent may write in a run. */
   readonly outputLimit: number;
-  /** A step that has not come back after so long is left behind, and the run taken up anew, ms: every call has a shorter limit. */
+  /** A step that has not come back after so long is abandoned, and the run taken up anew, ms. Every call has a shorter limit. */
   readonly stepLimitMs: number;
   /** Between failed attempts of a teardown: first and longest delay, ms. */
   readonly teardownBackoffMs: { readonly first: number; readonly cap: number };

@@ -3,18 +3,12 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision } from '@crewtab/domain/runs/decide';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import { assertNever } from '@crewtab/domain/errors';
-import { backoffMs } from './backoff';
-import { conclude } from './conclude';
+import { backoffMs, WakeUp } from '../waiting';
+import { beginRun, conclude, type HeldRun, offerNextInLine, sendPrompt, tearDown } from './run-steps';
 import type { OrchestratorDeps } from './orchestrator-deps';
-import { beginRun } from './begin-run';
-import type { HeldRun } from './held-run';
-import { offerNextInLine } from './offer-next';
-import { tearDown } from './tear-down';
 import { TeamSession } from './team-session';
-import { sendPrompt } from './send-prompt';
-import { WakeUp } from './signal';
 
-/** Why a driver stopped: the run is finished, it was let go of on purpose, or somebody else has it. */
+/** Why a driver stopped: the run is finished, it was released on purpose, or another worker has it. */
 export type DriveEnd = 'finished' | 'released' | 'lost';
 
 /**
@@ -76,7 +70,7 @@ export class RunDriver {
     this.wakeUp.wake();
   }
 
-  /** Never throws: what cannot be handled ends as `lost` or `released`, and the lease brings the run to somebody. */
+  /** Never throws: what cannot be handled ends as `lost` or `released`, and the run's next owner goes on once the lease ends. */
   async drive(): Promise<DriveEnd> {
     try {
       for (let failures = 0; ;) {
@@ -199,7 +193,7 @@ export class RunDriver {
   private async release(error: unknown): Promise<DriveEnd> {
     this.held.logger.error(
       { error: error instanceof Error ? error.message : String(error) },
-      'giving the run back after a fault',
+      'releasing the run after a fault',
     );
     return 'released';
   }

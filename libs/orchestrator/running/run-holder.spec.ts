@@ -247,7 +247,7 @@ describe('a run over several workers', () => {
     await holder.stop();
   });
 
-  it('lets go by itself when it cannot renew its lease', async () => {
+  it('abandons its runs when it cannot renew its lease', async () => {
     const world = new World({ lead: obedient(() => undefined) });
     const { id } = world.store.addRun();
     const { holder } = world.worker();
@@ -262,7 +262,7 @@ describe('a run over several workers', () => {
   });
 });
 
-describe('a run that is let go of while a call hangs', () => {
+describe('a run that is abandoned while a call hangs', () => {
   it('is told once', async () => {
     const world = new World({ lead: obedient((line, io) => io.emit(`done ${line.split(' ')[1] ?? ''} well done`)) });
     const { id } = world.store.addRun();
@@ -273,7 +273,7 @@ describe('a run that is let go of while a call hangs', () => {
     await world.eventually(() => world.store.read(id).phase === 'tearing_down');
     world.store.setUnreachable(true);
     const told = (): number =>
-      world.logger.messages('error').filter((words) => words.includes('letting the run go')).length;
+      world.logger.messages('error').filter((words) => words.includes('abandoning the run')).length;
     await world.eventually(() => told() > 0, 15_000);
     await world.clock.advance(5_000);
     expect(told()).toBe(1);
@@ -292,7 +292,7 @@ describe('a run whose worker died', () => {
     return { id, diedAt: world.clock.now().getTime() };
   };
 
-  it('is adopted as soon as its lease has run out, not with the next round', async () => {
+  it('is adopted as soon as its lease has run out, not with the next iteration', async () => {
     const world = new World({ lead: obedient(() => undefined) });
     const { holder } = world.worker();
     await holder.start();
@@ -330,7 +330,7 @@ describe('a run whose worker died', () => {
   });
 });
 
-describe('a run that nobody held at its deadline', () => {
+describe('a run that no worker held at its deadline', () => {
   /** Handed back in time; the deadline passes before the next worker starts. */
   const unheld = async (atWork: (world: World, id: string) => void): Promise<{ world: World; id: string }> => {
     const world = new World({ lead: obedient(() => undefined) });
@@ -363,7 +363,7 @@ describe('a run that nobody held at its deadline', () => {
 });
 
 describe('the length of the lease', () => {
-  it.each([2_000, 60_000])('decides when a worker lets go: %d ms', async (leaseMs) => {
+  it.each([2_000, 60_000])('decides when a worker abandons its runs: %d ms', async (leaseMs) => {
     const world = new World({ lead: obedient(() => undefined) });
     const { id } = world.store.addRun();
     const { holder } = world.worker(10, undefined, leaseMs);
@@ -383,15 +383,15 @@ describe('the length of the lease', () => {
   });
 });
 
-describe('room for new runs', () => {
-  it('is said anew with every round: whether the worker may claim is known elsewhere', async () => {
+describe('capacity for new runs', () => {
+  it('is said anew with every iteration: whether the worker may claim is known elsewhere', async () => {
     const world = new World();
     let mayClaim = true;
     const { holder, reportedCapacity } = world.worker(1, undefined, undefined, () => mayClaim);
     await holder.start();
     const { id } = world.store.addRun();
     await holder.take(id);
-    // The run ends in a moment in which the worker was silent for too long, say because it stood still.
+    // The run ends in a moment in which the worker was unresponsive for too long, say because it stood still.
     mayClaim = false;
     await world.eventually(() => world.store.read(id).phase === 'finished');
     expect(reportedCapacity.at(-1)).toBe(false);
@@ -404,7 +404,7 @@ describe('room for new runs', () => {
 });
 
 describe('a heartbeat', () => {
-  it('is given after each round in which the database answered, and only then', async () => {
+  it('is given after each iteration in which the database answered, and only then', async () => {
     const world = new World();
     let signs = 0;
     const { holder } = world.worker(10, () => signs++);

@@ -2,14 +2,14 @@ import type { Claim, WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
-import { isSettledWithin, Loop } from '../loop';
+import { isSettledWithin, Loop } from '../waiting';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { RunDriver, type DriveEnd } from './run-driver';
 
 /** Leases are renewed, and runs without a living owner looked for, at every quarter of the lease, and at least so often, ms. */
 const RENEW_AT_LEAST_EVERY_MS = 2_500;
 const RENEWALS_PER_LEASE = 4;
-/** A worker that could not renew for this part of its lease lets go by itself, before anybody else may take over. */
+/** A worker that could not renew for this part of its lease abandons the run by itself, before another one may take over. */
 const ABANDON_AFTER = 0.7;
 const CHECKS_PER_LEASE = 20;
 const CHECK_AT_LEAST_EVERY_MS = 500;
@@ -17,7 +17,7 @@ const CHECK_AT_LEAST_EVERY_MS = 500;
 const SHUTDOWN_MS = 6_000;
 /** After the end of another worker's lease, and the least time between two looks, ms. */
 const ADOPT_AFTER_MS = 20;
-/** Runs adopted in one pass. */
+/** Runs adopted at once. */
 const ADOPT_LIMIT = 100;
 
 interface Held {
@@ -28,7 +28,7 @@ interface Held {
 
 export type TakeResult = 'taken' | 'full' | 'unavailable';
 
-/** The runs that one worker holds: takes, adopts, renews, gives back. */
+/** The runs that one worker holds: takes, adopts, renews, releases. */
 export class RunHolder {
   private readonly held = new Map<string, Held>();
   private readonly drives = new Set<Promise<void>>();
@@ -48,7 +48,7 @@ export class RunHolder {
     private readonly capacity: number,
     /** Called at every change, and now and then without one. */
     private readonly onCapacityChange: (hasCapacity: boolean) => void = () => undefined,
-    /** Called after each round in which the database answered: leases renewed, abandoned runs looked for. */
+    /** Called after each iteration in which the database answered: leases renewed, abandoned runs looked for. */
     private readonly onRenewed: () => void = () => undefined,
     /** Whether it may claim runs now; what it holds goes on either way. See HostPresence. */
     private readonly mayClaim: () => boolean = () => true,
@@ -64,7 +64,7 @@ export class RunHolder {
         limitMs: this.leaseMs,
         onOverdue: (afterMs) => logger.error({ afterMs }, 'renewing the leases does not come back; beginning again'),
       }),
-      // On rounds of its own: a renewal that hangs must not keep the worker from letting go.
+      // A loop of its own: a renewal that hangs must not keep the worker from abandoning its runs.
       new Loop({
         clock,
         everyMs: Math.min(CHECK_AT_LEAST_EVERY_MS, this.leaseMs / CHECKS_PER_LEASE),
@@ -137,7 +137,7 @@ export class RunHolder {
     await this.deps.store.release(claims);
     const runIds = claims.map((claim) => claim.runId);
     if (runIds.length > 0) await this.deps.queue.wakeHost(this.worker.host, runIds);
-    this.deps.logger.info({ released: runIds.length }, 'handed all runs back');
+    this.deps.logger.info({ released: runIds.length }, 'released all runs');
   }
 
   /** False when the worker was told to stop while it claimed: the run goes back at once. */
@@ -190,7 +190,7 @@ export class RunHolder {
     }
   }
 
-  /** Wakes when the first lease of another worker ends, where that is before the next round: a dead one renews no more. */
+  /** Wakes when the first lease of another worker ends, where that is before the next iteration: a dead one renews no more. */
   private async awaitAbandoned(): Promise<void> {
     const untilMs = await this.deps.store.untilAbandoned(this.worker);
     this.cancelAdoption();
@@ -234,24 +234,24 @@ export class RunHolder {
     const nowMs = this.deps.clock.monotonicMs();
     for (const [runId, held] of this.held) {
       if (nowMs - held.renewedAtMs >= this.leaseMs * ABANDON_AFTER) {
-        this.deps.logger.error({ runId }, 'could not renew the lease in time; letting the run go');
+        this.deps.logger.error({ runId }, 'could not renew the lease in time; abandoning the run');
         this.abandon(runId, held);
       } else if (held.driver.stepForMs >= this.deps.options.stepLimitMs) this.abandonHung(runId, held);
     }
   }
 
-  /** A step hangs in spite of all limits. Whatever it still does bears a stale epoch; a new driver looks and goes on. */
+  /** A step hangs in spite of all limits. What it still does bears a stale epoch; a new driver looks and goes on. */
   private abandonHung(runId: string, held: Held): void {
     const { claim, stepForMs } = held.driver;
     this.deps.logger.error(
       { runId, epoch: claim.epoch, afterMs: stepForMs },
-      'a step of the run does not come back; letting the run go, to be taken up anew',
+      'a step of the run does not come back; abandoning the run, to be taken up anew',
     );
     this.abandon(runId, held);
     void this.release(claim);
   }
 
-  /** At once, also while a last call hangs: nothing of it is renewed any more, and it takes no room. */
+  /** At once, also while a last call hangs: nothing of it is renewed any more, and it takes no capacity. */
   private abandon(runId: string, held: Held): void {
     held.driver.stop('lost');
     if (this.held.get(runId) !== held) return;

@@ -3,7 +3,7 @@ import type { RunHolder } from './run-holder';
 import { World } from './spec-support';
 
 const { stepLimitMs } = DEFAULT_ENGINE_OPTIONS;
-const WORDS = 'a step of the run does not come back; letting the run go, to be taken up anew';
+const WORDS = 'a step of the run does not come back; abandoning the run, to be taken up anew';
 
 /** The next so many receipts are not answered, and not stored, before `release` is called. */
 function hangAtFinish(world: World, times = 1): { readonly calls: () => number; readonly release: () => void } {
@@ -23,7 +23,7 @@ async function stopBesideHanging(holder: RunHolder, world: World): Promise<void>
 }
 
 describe('a step that hangs in spite of all limits', () => {
-  it('is left behind, and the same worker takes the run up anew', async () => {
+  it('is abandoned, and the same worker takes the run up anew', async () => {
     const world = new World();
     const { id } = world.store.addRun();
     const { holder } = world.worker();
@@ -45,7 +45,7 @@ describe('a step that hangs in spite of all limits', () => {
     await holder.stop();
   });
 
-  it('is renewed no more once the worker has let go for another reason', async () => {
+  it('is renewed no more once the worker has abandoned the run for another reason', async () => {
     const world = new World();
     const { id } = world.store.addRun();
     const { holder } = world.worker(1);
@@ -57,7 +57,7 @@ describe('a step that hangs in spite of all limits', () => {
     await world.eventually(() => holder.heldRunIds.length === 0, 10_000);
     world.store.setUnreachable(false);
     await world.eventually(() => world.store.read(id).phase === 'finished', 15_000);
-    expect(world.logger.messages('error')).toEqual(['could not renew the lease in time; letting the run go']);
+    expect(world.logger.messages('error')).toEqual(['could not renew the lease in time; abandoning the run']);
     await stopBesideHanging(holder, world);
   });
 
@@ -90,7 +90,7 @@ describe('a step that hangs in spite of all limits', () => {
 });
 
 describe('a renewal that hangs', () => {
-  it('is left behind when the lease has run out, and the worker takes up runs again', async () => {
+  it('is abandoned when the lease has run out, and the worker takes up runs again', async () => {
     const world = new World({ lead: { onLine: (line, io) => void (line === 'hello' && io.emit('ready')) } });
     const { id } = world.store.addRun();
     const { holder } = world.worker();

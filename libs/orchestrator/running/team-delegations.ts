@@ -6,7 +6,7 @@ import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import { delegationTurnId, type Delegation, type DelegationAnswer } from '@crewtab/domain/runs/delegation';
 import type { AgentObservation } from '@crewtab/domain/runs/observation';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { retrying } from './retry';
+import { retrying } from '../waiting';
 
 export interface TeamDelegationsOptions {
   readonly store: DelegationStore;

@@ -1,11 +1,51 @@
 import { AppError, toFailure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
+import type { ToolSession } from '@crewtab/domain/ports/tool-server';
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
+import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
+import { backoffMs } from '../waiting';
 import type { OrchestratorDeps } from './orchestrator-deps';
-import { backoffMs } from './backoff';
+
+/** What the runtime is asked to make for a run; the same at every call, so that get-or-create finds it again. */
+export function deploymentSpec(run: Run, installationId: string, toolSession: ToolSession | null): DeploymentSpec {
+  if (!run.deployment || !run.deadlineAt) throw new Error(`run ${run.id} has not begun`);
+  const images = run.plan.agents.flatMap((agent) => (agent.image ? [agent.image] : []));
+  return {
+    installationId,
+    runId: run.id,
+    name: run.deployment.name,
+    epoch: run.epoch,
+    deadlineAt: run.deadlineAt,
+    network: run.plan.network,
+    images: [...new Set(images)],
+    teamSocketDir: toolSession?.socketDir ?? null,
+  };
+}
+
+export function agentSpec(agent: Agent, protocols: OrchestratorDeps['protocols']): AgentSpec {
+  return {
+    name: agent.name,
+    image: agent.image ?? null,
+    command: agent.command ?? null,
+    env: agent.env ?? {},
+    resources: agent.resources ?? {},
+    stdin: protocols[agent.protocol].stdin,
+    files: [],
+  };
+}
+
+/** Only a leader that speaks ACP can be handed an MCP server. */
+export function hasTeamTools(agent: Agent): boolean {
+  return agent.role === 'leader' && agent.protocol === 'acp';
+}
+
+/** A leader without teammates needs no tools. */
+export function needsToolSession(plan: RunPlan): boolean {
+  return plan.agents.length > 1 && plan.agents.some(hasTeamTools);
+}
 
 export interface StartedAgent {
   readonly agent: Agent;
@@ -93,7 +133,7 @@ export class TeamDeployer {
     };
   }
 
-  /** An engine that does not answer is waited for, until the deadline ends the run: a restart of it harms nobody. */
+  /** An engine that does not answer is waited for, until the deadline ends the run: a restart of it harms no run. */
   private async untilReachable<T>(call: () => Promise<T>): Promise<T> {
     for (let failures = 1; ; failures++) {
       try {

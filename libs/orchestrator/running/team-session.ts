@@ -8,10 +8,16 @@ import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { AgentSession } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
-import { agentSpec, deploymentSpec, hasTeamTools, needsToolSession } from './run-team';
+import {
+  agentSpec,
+  deploymentSpec,
+  hasTeamTools,
+  needsToolSession,
+  type StartedAgent,
+  TeamDeployer,
+} from './team-deployer';
 import { TeamDelegations } from './team-delegations';
-import { retrying } from './retry';
-import { TeamDeployer, type StartedAgent } from './team-deployer';
+import { answerWithin, retrying } from '../waiting';
 
 export interface TeamSessionOptions {
   readonly run: Run;
@@ -26,7 +32,7 @@ export interface TeamSessionOptions {
 /** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
 const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
 
-/** The living side of a held run: its deployer and one session per agent. Answers `observe()`, and lets go on request. */
+/** The living side of a held run: its deployer and one session per agent. Answers `observe()`. */
 export class TeamSession {
   promptWrite: PromptWrite;
   private readonly sessions = new Map<string, AgentSession>();
@@ -67,13 +73,36 @@ export class TeamSession {
   async connect(run: Run): Promise<void> {
     if (this.isReleased || (run.phase !== 'prompting' && run.phase !== 'monitoring')) return;
     await this.openToolSession(run);
+    this.openSessions(run);
+    if (this.hasResumed) return;
+    this.hasResumed = true;
+    this.delegations.resume();
+  }
+
+  /**
+   * Asks every agent with an open turn to end it, and waits for that for at most `limitMs`; what they answer is stored.
+   * No turn begins any more, and the team's tools answer no calls. For a run that was adopted after its end the sessions
+   * are opened for it: the agents may still be at work on what an earlier worker gave them.
+   */
+  async cancelTurns(run: Run, limitMs: number): Promise<void> {
+    if (this.isReleased || run.prompt.state === 'none') return;
+    if (this.options.isAdopted && this.sessions.size === 0) {
+      if (needsToolSession(run.plan)) await this.delegations.restore();
+      this.openSessions(run);
+    }
+    this.delegations.close();
+    this.toolSession?.close();
+    const { clock } = this.deps;
+    const cancels = [...this.sessions.values()].map((session) => session.cancelTurn());
+    await answerWithin(clock, limitMs, Promise.all(cancels));
+    await answerWithin(clock, limitMs / 2, this.flush());
+  }
+
+  private openSessions(run: Run): void {
     for (const agent of run.plan.agents) {
       const deployed = run.deployment?.agents.find((candidate) => candidate.name === agent.name);
       if (!this.sessions.has(agent.name) && deployed?.handle) this.openSession(run, agent, deployed.handle);
     }
-    if (this.hasResumed) return;
-    this.hasResumed = true;
-    this.delegations.resume();
   }
 
   /** Begins to make (or adopt) the team's containers, in the background. */

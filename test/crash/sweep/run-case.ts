@@ -106,7 +106,7 @@ async function resumeOnceAdopted({ id }: Run, armed: StartedProcess, { cell }: S
 /** Until the worker that goes on has said what it makes of the run; it may also have nothing to say. */
 async function untilNoticed(armed: StartedProcess, from: number): Promise<void> {
   await armed
-    .waitForLine(/lost the claim|letting the run go|nothing left|giving the run back/, {
+    .waitForLine(/lost the claim|abandoning the run|nothing left|releasing the run/, {
       from,
       timeoutMs: NOTICED_WITHIN_MS,
     })

@@ -12,7 +12,7 @@ import type { DraftMessage } from '@crewtab/domain/runs/message';
 
 /**
  * The smallest protocol that keeps the port's contract, for tests of the engine. The agent says `ready`, `say TEXT`,
- * `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told `hello` and `turn ID TEXT`.
+ * `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told `hello`, `turn ID TEXT` and `cancel`.
  */
 export class LineProtocol implements AgentProtocol {
   readonly name = 'acp';
@@ -72,7 +72,8 @@ class LineSession implements ProtocolSession {
   }
 
   cancelTurn(): Outgoing[] {
-    return [];
+    const isOpen = [...this.turns.values()].some(({ status }) => status === 'open');
+    return isOpen ? [{ data: 'cancel\n' }] : [];
   }
 
   exited(exit: { readonly exitCode: number }): Reaction {

@@ -1,6 +1,6 @@
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
-import type { FiringDeps } from '@crewtab/orchestrator/firing/firing-deps';
-import { SystemClock } from '@crewtab/orchestrator/system-clock';
+import type { FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
+import { SystemClock } from '@crewtab/orchestrator/clocks';
 import type { Store } from '@crewtab/store-prisma/open-store';
 import { RecordingLogger } from '../../fakes/recording-logger';
 

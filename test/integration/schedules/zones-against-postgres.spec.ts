@@ -1,5 +1,5 @@
 import { isValidTimezone } from '@crewtab/domain/schedules/next-fire';
-import { offsetsOf } from '@crewtab/domain/schedules/zone-offsets';
+import { offsetsOf } from '@crewtab/domain/schedules/civil-time';
 import { Pool } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 

@@ -23,11 +23,11 @@ export function askDecide(
 }
 
 const SILENCE_LIMIT_MS = 300_000;
-/** A living host, one that is silent for long enough at the deadline, and one that is lost. */
+/** A living host, one that is unresponsive for long enough at the deadline, and one that is lost. */
 const SILENCES_MS = [0, 30_000, 600_000];
 
 /**
- * What the product's own judgement of a run without a worker may come to here, as long as nobody knows how silent its host
+ * What the product's own judgement of a run without a worker may come to here, as long as it is not known how long its host
  * is. The watch looks before it writes, and its write minds the epoch and not the phase: an outcome that a worker
  * committed in between is not seen.
  */

@@ -23,7 +23,7 @@ describe('every way that a run can go, over the real decide', () => {
       'a worker adopts the run',
       'the lease runs out',
       'the deadline passes',
-      'somebody cancels',
+      'a person cancels',
       'the reaper removes leftovers',
       'the watch ends the run: failed',
       'the watch ends the run: timeout',

@@ -15,7 +15,7 @@ export interface Exploration {
 /** Breadth first through every state that can be reached, and back again from the ends. */
 export function explore(scope: Scope): Exploration {
   const first = start(scope);
-  // What was looked at is let go of: millions of states would not fit.
+  // What was looked at is forgotten: millions of states would not fit.
   const models: (Model | null)[] = [first];
   const ends = [isOver(first)];
   const indexByKey = new Map([[keyOf(first), 0]]);
@@ -25,7 +25,7 @@ export function explore(scope: Scope): Exploration {
   let edges = 0;
   for (let at = 0; at < models.length; at++) {
     const model = models[at];
-    if (!model) throw new Error(`state ${at} was let go of before it was looked at`);
+    if (!model) throw new Error(`state ${at} was forgotten before it was looked at`);
     models[at] = null;
     for (const { what, to, breaks } of stepsFrom(model, scope)) {
       edges++;

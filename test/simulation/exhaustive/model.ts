@@ -71,11 +71,11 @@ export type Pending =
 export interface Rules {
   readonly checksEpoch: boolean;
   readonly checksPermit: boolean;
-  /** Whoever adopts a run knows from its row that the prompt was permitted to somebody else. */
+  /** A worker that adopts a run knows from its row that the prompt was permitted to another one. */
   readonly knowsEarlierPermit: boolean;
   readonly verifiesRemoval: boolean;
   readonly reaps: boolean;
-  /** Whoever ends a run without its worker shuts that worker out. */
+  /** Ending a run without its worker shuts that worker out. */
   readonly watchRaisesEpoch: boolean;
 }
 

@@ -29,7 +29,7 @@ function worldSteps(model: Model, rules: Scope): Edge[] {
   if (!row.isCancelRequested && (isAtWork || row.phase === 'queued')) edges.push(cancel(model, rules));
   if (row.phase === 'tearing_down' && row.hasFailedAttempt && !model.isTeardownOverdue)
     edges.push(step('the patience with the teardown ends', { ...model, isTeardownOverdue: true }));
-  // Nobody looks at an agent whose run is over.
+  // The agent of a run that is over is not looked at.
   if (box.status === 'up' && row.outcome === null) edges.push(...boxSteps(model));
   if (model.isCreateUnderWay) edges.push(step('a late create arrives', { ...created(model), isCreateUnderWay: false }));
   if (model.isPromptUnderWay)
@@ -56,7 +56,7 @@ function losses(model: Model, scope: Scope): Edge[] {
   });
 }
 
-/** Nothing is left; bytes that were on their way to that very container reach nobody any more. */
+/** Nothing is left; bytes that were on their way to that very container reach no reader any more. */
 function emptied(model: Model): Model {
   const workers = model.workers.map((worker): Worker | null =>
     worker?.write === 'writing' ? { ...worker, write: 'failed' } : worker,
@@ -68,7 +68,7 @@ function emptied(model: Model): Model {
 function cancel(model: Model, scope: Scope): Edge {
   const { row } = model;
   if (row.status !== 'queued' || row.isLeased)
-    return step('somebody cancels', { ...model, row: { ...row, isCancelRequested: true } });
+    return step('a person cancels', { ...model, row: { ...row, isCancelRequested: true } });
   const over = {
     ...row,
     isCancelRequested: true,
@@ -76,10 +76,10 @@ function cancel(model: Model, scope: Scope): Edge {
     phase: 'finished',
     outcome: 'cancelled',
   } as const;
-  return step('somebody cancels the queued run', { ...shutOut(model, scope), row: over });
+  return step('a person cancels the queued run', { ...shutOut(model, scope), row: over });
 }
 
-/** There is a newer epoch: whoever was at work is stale from now on. */
+/** There is a newer epoch: the worker that had it is stale from now on. */
 function shutOut(model: Model, { foldsStaleWorkers }: Scope): Model {
   if (!foldsStaleWorkers)
     return { ...model, workers: model.workers.map((worker) => worker && { ...worker, isCurrent: false }) };
@@ -225,7 +225,7 @@ function decisions(model: Model, index: number, worker: Worker): Edge[] {
     case 'conclude':
       return intend({ call: 'conclude', outcome: decision.outcome.status });
     case 'tear_down':
-      // Lets go of the team first, and waits for its own calls to the engine.
+      // Releases the team first, and waits for its own calls to the engine.
       return worker.deploy === 'under_way' ? [] : intend({ call: 'remove' });
     default:
       return intend({ call: decision.kind });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { civilDateOf, dayNumberOf, daysInMonth, weekdayOf } from './civil-date';
+import { civilDateOf, dayNumberOf, daysInMonth, weekdayOf } from './civil-time';
 
 const DAY_MS = 86_400_000;
 

@@ -1,4 +1,4 @@
-import { shareCalls } from './share-calls';
+import { shareCalls } from './processors';
 
 /** Work that ends when the test says so. */
 function controlledWork() {

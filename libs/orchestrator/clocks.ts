@@ -1,9 +1,34 @@
 import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 
+/** Node fires timers beyond this at once, ms. Source: https://nodejs.org/api/timers.html (delay over 2147483647 becomes 1). */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The machine's time. */
+export class SystemClock implements Clock {
+  now(): Date {
+    return new Date();
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const endMs = performance.now() + delayMs;
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const leftMs = Math.max(0, endMs - performance.now());
+      timer = leftMs > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(callback, leftMs);
+    };
+    arm();
+    return () => clearTimeout(timer);
+  }
+}
+
 /** Between two questions what time it is, ms. */
 const ASK_EVERY_MS = 5_000;
-/** A correction beyond this is no drift: somebody set the database's clock, or this machine slept, ms. */
+/** A correction beyond this is no drift: the database's clock was set, or this machine slept, ms. */
 const STEP_MS = 1_000;
 
 /**

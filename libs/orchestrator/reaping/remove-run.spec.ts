@@ -1,0 +1,78 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { TeardownReport } from '@crewtab/domain/ports/runtime';
+import { FakeClock } from '@test/fakes/fake-clock';
+import { removeRun, TEARDOWN_LIMIT_MS, type Removal } from './remove-run';
+
+const REMOVED = { containers: 1, networks: 0, volumes: 1 };
+const STUCK = { kind: 'volume', name: 'work', reason: 'in use' } as const;
+
+interface Attempt {
+  readonly clock: FakeClock;
+  readonly removal: Promise<Removal>;
+  readonly removedFolders: string[];
+}
+
+function attempt(teardown: () => Promise<TeardownReport>, removeFolder?: () => Promise<void>, graceMs = 0): Attempt {
+  const clock = new FakeClock();
+  const removedFolders: string[] = [];
+  const remove = (runId: string): Promise<void> => {
+    removedFolders.push(runId);
+    return removeFolder?.() ?? Promise.resolve();
+  };
+  const deps = { clock, runtime: { teardown }, toolServer: { remove } };
+  return { clock, removal: removeRun(deps, 'installation', 'run', graceMs), removedFolders };
+}
+
+describe('removing a run', () => {
+  it('is clean when the engine has nothing left, and takes the folder of the tool session too', async () => {
+    const { removal, removedFolders } = attempt(() => Promise.resolve({ removed: REMOVED, left: [] }));
+    expect(await removal).toEqual({ kind: 'clean', removed: REMOVED });
+    expect(removedFolders).toEqual(['run']);
+  });
+
+  it('says in words what is left, and keeps the folder that agents may still use', async () => {
+    const { removal, removedFolders } = attempt(() => Promise.resolve({ removed: REMOVED, left: [STUCK] }));
+    expect(await removal).toEqual({
+      kind: 'leftover',
+      removed: REMOVED,
+      left: [STUCK],
+      failure: { code: 'teardown_failed', message: 'still there: volume work: in use' },
+    });
+    expect(removedFolders).toEqual([]);
+  });
+
+  it('is not clean while the folder of the tool session cannot be removed', async () => {
+    const { removal } = attempt(
+      () => Promise.resolve({ removed: REMOVED, left: [] }),
+      () => Promise.reject(new Error('EBUSY')),
+    );
+    expect(await removal).toMatchObject({
+      kind: 'leftover',
+      removed: REMOVED,
+      failure: { message: 'still there: directory of the tool session: EBUSY' },
+    });
+  });
+
+  it("has the engine's error when it refused", async () => {
+    const error = new AppError('engine_unreachable', 'no engine', { retryable: true });
+    const { removal, removedFolders } = attempt(() => Promise.reject(error));
+    const failure = { code: 'teardown_failed', message: 'no engine' };
+    expect(await removal).toEqual({ kind: 'unanswered', failure, error });
+    expect(removedFolders).toEqual([]);
+  });
+
+  it('is given up after its limit and the grace when the engine never answers', async () => {
+    const { clock, removal } = attempt(() => new Promise(() => undefined), undefined, 5_000);
+    let isOver = false;
+    void removal.then(() => (isOver = true));
+    await clock.advance(TEARDOWN_LIMIT_MS + 4_999);
+    expect(isOver).toBe(false);
+    await clock.advance(1);
+    expect(await removal).toMatchObject({
+      kind: 'unanswered',
+      failure: { message: `the engine did not answer within ${TEARDOWN_LIMIT_MS + 5_000} ms` },
+      error: null,
+    });
+    expect(clock.pendingTimers).toBe(0);
+  });
+});

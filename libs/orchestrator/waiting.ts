@@ -1,0 +1,131 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { Clock } from '@crewtab/domain/ports/clock';
+
+/** An iteration that has not come back after so long is abandoned, ms. Every call in it has a shorter limit of its own. */
+export const ITERATION_LIMIT_MS = 120_000;
+
+export interface LoopOptions {
+  readonly clock: Clock;
+  /** Between the end of an iteration and the next one, ms. */
+  readonly everyMs: number;
+  /** One iteration. It must not reject, and two of them side by side must do no harm. */
+  readonly work: () => Promise<void>;
+  /** Called when an iteration is abandoned; it may still come to its end later. */
+  readonly onOverdue: (afterMs: number) => void;
+  readonly limitMs?: number;
+}
+
+/** Work that is repeated for as long as the process lives, even if one iteration hangs for ever. */
+export class Loop {
+  private cancelTimer: (() => void) | null = null;
+  private working: Promise<unknown> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(private readonly options: LoopOptions) {}
+
+  /** Begins an iteration now; the next ones follow by themselves. */
+  start(): void {
+    this.working = this.iterate();
+    void this.working.finally(() => this.arm());
+  }
+
+  /** Begins the first iteration after the usual time. */
+  startLater(): void {
+    this.arm();
+  }
+
+  /** Resolves when no iteration is under way any more, or the one under way is overdue. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTimer?.();
+    await this.working;
+  }
+
+  private async iterate(): Promise<void> {
+    const { clock, work, onOverdue, limitMs = ITERATION_LIMIT_MS } = this.options;
+    if (!(await isSettledWithin(clock, limitMs, work()))) onOverdue(limitMs);
+  }
+
+  private arm(): void {
+    if (this.isStopped) return;
+    this.cancelTimer = this.options.clock.after(this.options.everyMs, () => this.start());
+  }
+}
+
+/** The work's answer; null when none came within `ms`. The work goes on, and what becomes of it later is not seen. */
+export async function answerWithin<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+): Promise<{ readonly answer: T } | null> {
+  let cancel: () => void = () => undefined;
+  const timeUp = new Promise<null>((resolve) => (cancel = clock.after(ms, () => resolve(null))));
+  try {
+    return await Promise.race([work.then((answer) => ({ answer })), timeUp]);
+  } finally {
+    cancel();
+  }
+}
+
+/** Resolves to true as soon as the work is over, in whatever way; to false when it is not over after `ms`. */
+export async function isSettledWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  const over = (): true => true;
+  return (await answerWithin(clock, ms, work.then(over, over))) !== null;
+}
+
+/** While an instant is awaited, the clock is looked at this often: it may be set, and the instant come sooner, ms. */
+const LOOK_EVERY_MS = 5_000;
+
+/**
+ * A wake-up that is never lost: a `wake()` before `wait` makes the next `wait` return at once. Many wakes before
+ * one wait are one.
+ */
+export class WakeUp {
+  private isPending = false;
+  private resume: (() => void) | null = null;
+
+  constructor(private readonly clock: Clock) {}
+
+  wake(): void {
+    this.isPending = true;
+    this.resume?.();
+  }
+
+  /** Resolves at the next wake, or when the clock shows `until` (null: only at a wake). */
+  async wait(until: Date | null): Promise<void> {
+    if (!this.isPending) {
+      await new Promise<void>((resolve) => {
+        let cancel: () => void = () => undefined;
+        const look = (): void => {
+          const leftMs = until === null ? Infinity : until.getTime() - this.clock.now().getTime();
+          if (leftMs <= 0) resolve();
+          else cancel = this.clock.after(Math.min(leftMs, LOOK_EVERY_MS), look);
+        };
+        if (until !== null) look();
+        this.resume = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.resume = null;
+    this.isPending = false;
+  }
+}
+
+/** Repeats an idempotent call while its failure is retryable and it is not stopped. */
+export async function retrying<T>(clock: Clock, isStopped: () => boolean, call: () => Promise<T>): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.retryable || isStopped()) throw error;
+      await new Promise<void>((resolve) => clock.after(backoffMs(failures, 100, 2_000), resolve));
+    }
+  }
+}
+
+/** Delay before attempt number `failures + 1`, doubling from `firstMs` to at most `capMs`. */
+export function backoffMs(failures: number, firstMs: number, capMs: number): number {
+  return Math.min(capMs, firstMs * 2 ** Math.min(failures - 1, 30));
+}
