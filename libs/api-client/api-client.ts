@@ -73,10 +73,10 @@ export function createApiClient({ baseUrl, apiKey, fetch: send = fetch }: ApiCli
   };
   return {
     request: async (route, ...args) => {
-      const text = await (await ask(route, (args[0] ?? {}))).text();
+      const text = await (await ask(route, args[0] ?? {})).text();
       return (text === '' ? undefined : JSON.parse(text)) as never;
     },
-    events: (route, ...args) => streamEvents(ask, route, (args[0] ?? {})) as never,
+    events: (route, ...args) => streamEvents(ask, route, args[0] ?? {}) as never,
   };
 }
 

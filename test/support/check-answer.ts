@@ -84,7 +84,7 @@ function checkProblem({ status, contentType, text }: SeenAnswer, route: Route | 
   checkView(problemView, problem);
   deepStrictEqual([problem.status, httpStatusOf(problem.code)], [status, status]);
   const codes = route ? errorCodesOf(route) : new Set(ALWAYS);
-  if (problem.code !== 'internal' && !(codes).has(problem.code))
+  if (problem.code !== 'internal' && !codes.has(problem.code))
     throw new Error(`${problem.code} is not among its errors`);
 }
 

@@ -14,7 +14,7 @@ export const NOT_THE_PRODUCT: Readonly<Record<string, string>> = {
 };
 
 /** Specs, and what only specs use beside them. */
-const TEST_ONLY = /(\/sse-client\.ts|\.spec\.ts|\.spec-[^/]+\.ts|\/spec-support\.ts|-fixture\.ts)$/;
+const TEST_ONLY = /(\.spec\.ts|\.spec-[^/]+\.ts|\/spec-support\.ts|-fixture\.ts)$/;
 
 /** Every app and lib there is, as `libs/orchestrator`. */
 export function allFolders(): string[] {

@@ -33,9 +33,16 @@ const EXTREMES = [
   ...['2147483648.end', '1.end', '* * * * *', '0 0 29 2 1', '@yearly', 'Europe/Berlin', '+99:99', 'Etc/GMT+12'],
   ...['00000000-0000-0000-0000-000000000000', 'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF', '..', '.', '%00'],
 ];
-const CURSORS = ['8.64e15', '8640000000000000', '9404640000000000', '-62198755200000', '1e400', ''].map((millis) =>
-  base64url(`${millis}~01890000-0000-7000-8000-00000000abcd`),
-);
+const CURSORS = [
+  '8.64e15',
+  '8640000000000000',
+  String(Date.UTC(270_000)),
+  '253402300800000',
+  '9404640000000000',
+  '-62198755200000',
+  '1e400',
+  '',
+].map((millis) => base64url(`${millis}~01890000-0000-7000-8000-00000000abcd`));
 
 const values = fc.oneof(
   fc.constantFrom(...EXTREMES, ...CURSORS),
@@ -76,4 +83,28 @@ it.each(fields)('$title takes or refuses whatever $name in its $place holds', as
     }),
     { numRuns: EXTREMES.length + CURSORS.length + 15, examples: [...EXTREMES, ...CURSORS].map((value) => [value]) },
   );
+});
+
+const FAR = base64url(`${Date.UTC(270_000)}~01890000-0000-7000-8000-00000000abcd`);
+
+it.each([
+  ['/runs?limit=1e9', 'limit'],
+  [`/runs?cursor=${FAR}`, 'cursor'],
+  ['/runs?since=%2B275760-09-13T00:00:00Z', 'since'],
+  ['/schedules/:schedules/runs?until=0000-12-31T23:59:59Z', 'until'],
+  [`/schedules/:schedules/runs?cursor=${FAR}`, 'cursor'],
+  [`/teams?cursor=${FAR}`, 'cursor'],
+  ['/runs/:runs/messages?after=2147483648', 'after'],
+  ['/runs/:runs/messages?cursor=2147483648', 'cursor'],
+  ['/runs/:runs/events?after=2147483648', 'after'],
+])('%s is refused at its field %s', async (path, field) => {
+  const filled = path.replace(/:(\w+)(?=\/)/, (_, name: string) => present[name] ?? '');
+  const { body } = await rest.http.call('get', `/api/v1${filled}`).expect(400);
+  expect(body).toMatchObject({ code: 'invalid_request', errors: [{ path: field }] });
+});
+
+it('the last seq that there can be is taken', async () => {
+  await rest.http.call('get', `/api/v1/runs/${present.runs}/messages?after=2147483647`).expect(200);
+  const live = rest.http.call('get', `/api/v1/runs/${present.runs}/events`);
+  await live.set('Last-Event-ID', '2147483647').expect(200);
 });
