@@ -8,6 +8,7 @@ import { coldTeam } from './cold-team';
 import { fireLagIdle } from './fire-lag-idle';
 import { fireLagMany } from './fire-lag-many';
 import { fireLagSingle } from './fire-lag-single';
+import { lists } from './lists';
 import { runOverhead } from './run-overhead';
 import { runsPerSecond } from './runs-per-second';
 
@@ -19,6 +20,7 @@ const BENCHES: readonly Bench[] = [
   runOverhead,
   runsPerSecond,
   coldTeam,
+  lists,
 ];
 
 const HELP = `npm run bench                 all of them, under ten minutes

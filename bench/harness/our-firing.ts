@@ -141,7 +141,7 @@ export class OurFiring {
   private async checkAndClear(count: number): Promise<void> {
     const [row] = await this.stored.sql<{ runs: number }>('SELECT count(*)::int AS runs FROM schedule_runs');
     if (row?.runs !== count) throw new Error(`${row?.runs} rows for ${count} due schedules`);
-    await this.stored.sql('DELETE FROM schedule_runs');
+    await this.stored.sql('TRUNCATE schedule_runs CASCADE');
     await this.runs.drain();
   }
 }

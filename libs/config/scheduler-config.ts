@@ -16,6 +16,8 @@ export interface SchedulerConfig {
   readonly timeouts: TimeoutSettings;
   /** How long a worker host may give no heartbeat before its runs are lost. */
   readonly hosts: { readonly hostTimeoutMs: number };
+  /** How long history is kept after a run ended, ms; null: for ever. */
+  readonly retention: { readonly messages: number | null; readonly runs: number | null };
   readonly runtime: { readonly kind: RuntimeKind };
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
@@ -38,6 +40,8 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
       'SCHEDULE_TIMEOUT',
       'SCHEDULE_TIMEOUT_MAX',
       'HOST_UNRESPONSIVE_LIMIT',
+      'RETENTION_MESSAGES',
+      'RETENTION_RUNS',
       'CREWTAB_RUNTIME',
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
@@ -51,6 +55,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     access: { firstApiKey: values.CREWTAB_API_KEY, encryptionKey: values.CREWTAB_ENCRYPTION_KEY },
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
+    retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS },
     runtime: { kind: values.CREWTAB_RUNTIME },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,

@@ -32,6 +32,7 @@ describe('loadSchedulerConfig', () => {
       access: { firstApiKey: null, encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
       hosts: { hostTimeoutMs: 300_000 },
+      retention: { messages: null, runs: null },
       runtime: { kind: 'docker' },
       bullBoard: { isWritable: false },
       failpoint: null,
@@ -124,6 +125,8 @@ describe('loadSchedulerConfig', () => {
     ['SCHEDULE_TIMEOUT', '1 hour'],
     ['SCHEDULE_TIMEOUT_MAX', '9000h'],
     ['HOST_UNRESPONSIVE_LIMIT', '14s'],
+    ['RETENTION_RUNS', '59m'],
+    ['RETENTION_MESSAGES', '0s'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);

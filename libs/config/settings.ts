@@ -101,6 +101,24 @@ export const SETTINGS = {
     '5m',
     duration(15 * SECOND_MS, 24 * HOUR_MS, 'at least 15s and at most 24h'),
   ),
+  RETENTION_MESSAGES: optional(
+    {
+      description:
+        'How long the conversation of a run is kept after the run ended; the run itself stays. A Go duration, at least 1h. Not set: for ever. ' +
+        'Danger: what is deleted is gone.',
+      example: '720h',
+    },
+    duration(HOUR_MS, 10 * YEAR_MS, 'at least 1h and at most 87600h'),
+  ),
+  RETENTION_RUNS: optional(
+    {
+      description:
+        'How long a run is kept after it ended, with its conversation. The newest finished run of a schedule and its newest success always stay. ' +
+        'A Go duration, at least 1h. Not set: for ever. Danger: what is deleted is gone.',
+      example: '8760h',
+    },
+    duration(HOUR_MS, 10 * YEAR_MS, 'at least 1h and at most 87600h'),
+  ),
   CREWTAB_RUNTIME: withDefault(
     {
       description:

@@ -8,6 +8,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
@@ -117,6 +118,9 @@ export const PORT_POINTS = {
     complete: 'effect',
     abandon: 'effect',
   } satisfies PointsOf<IdempotencyStore>,
+  'retention-store': {
+    deleteHistory: 'effect',
+  } satisfies PointsOf<RetentionStore>,
   runtime: {
     identify: READS,
     prepare: 'effect',

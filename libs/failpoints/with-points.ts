@@ -13,6 +13,7 @@ const PORT_OF_PART = {
   archive: 'run-archive',
   access: 'access-store',
   idempotency: 'idempotency-store',
+  retention: 'retention-store',
 } as const satisfies Record<string, PortName>;
 
 /** The object itself; while failpoints are armed, one whose effects pass a point before and after. */

@@ -18,6 +18,8 @@ export interface Metrics {
   watchSystem(read: () => Promise<SystemState>): void;
   /** A run was ended because its worker does not come back. */
   runLost(): void;
+  /** Rows of old history were deleted, because a retention is set. */
+  rowsDeleted(kind: 'runs' | 'messages', rows: number): void;
   /** `route` is the pattern, never the path: ids would make a series each. */
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
 }
@@ -45,7 +47,7 @@ export function createMetrics(processName: string): Metrics {
   };
 }
 
-function runMetrics(registry: Registry): Pick<Metrics, 'runFired' | 'runLost'> {
+function runMetrics(registry: Registry): Pick<Metrics, 'runFired' | 'runLost' | 'rowsDeleted'> {
   const lost = new Counter({
     name: 'crewtab_lost_runs_total',
     help: 'Runs that this process ended because their worker does not come back.',
@@ -57,7 +59,17 @@ function runMetrics(registry: Registry): Pick<Metrics, 'runFired' | 'runLost'> {
     buckets: LAG_BUCKETS_SECONDS,
     registers: [registry],
   });
-  return { runFired: (lagMs) => lag.observe(lagMs / 1_000), runLost: () => lost.inc() };
+  const deleted = new Counter({
+    name: 'crewtab_deleted_rows_total',
+    help: 'Rows of old history that this process deleted, because a retention is set.',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  return {
+    runFired: (lagMs) => lag.observe(lagMs / 1_000),
+    runLost: () => lost.inc(),
+    rowsDeleted: (kind, rows) => deleted.inc({ kind }, rows),
+  };
 }
 
 type WatchedMetrics = Pick<Metrics, 'watchQueueDepth' | 'watchActiveRuns' | 'watchSystem'>;

@@ -12,6 +12,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement } from './database/database';
@@ -26,6 +27,7 @@ import { hostStanding } from './hosts/host-standing';
 import { systemState } from './hosts/system-state';
 import { PrismaAccessStore } from './management/prisma-access-store';
 import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
+import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
 import { PrismaTeamStore } from './management/prisma-team-store';
@@ -54,6 +56,7 @@ export interface Store {
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly idempotency: IdempotencyStore;
+  readonly retention: RetentionStore;
   /** The database's clock: the one that every stored instant is of. */
   readonly time: TimeSource;
   /** Runs that are not terminal yet, by status, over all organizations; for metrics. */
@@ -119,6 +122,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       idempotency: new PrismaIdempotencyStore(db, box),
+      retention: new PrismaRetentionStore(db),
       time: { now: () => readTime(db) },
       countActiveRuns: () => countActiveRuns(db),
       ping: async () => void (await db.query(PING)),

@@ -5,12 +5,14 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
+import type { DeletedBatch } from '@crewtab/domain/ports/retention-store';
 import { JobSchedulerReconciler } from '@crewtab/orchestrator/firing/job-scheduler-reconciler';
 import { fireBeforeEdit, type FireReport, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
 import { ScheduleSweeper } from '@crewtab/orchestrator/firing/schedule-sweeper';
 import { LostHostDetector } from '@crewtab/orchestrator/hosts/lost-host-detector';
 import { StoreClock, SystemClock } from '@crewtab/orchestrator/clocks';
+import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retention';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
@@ -77,6 +79,8 @@ export async function startScheduler(
   firing.sweeper.start();
   const hosts = detectLostHosts(config, version, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
   hosts.start();
+  const retention = retainHistory(config, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
+  retention.start();
   const url = urlOf(config.http.host, app.getHttpServer().address());
   logger.info({ url, version }, 'scheduler ready');
   return {
@@ -84,7 +88,8 @@ export async function startScheduler(
     async stop() {
       logger.info({}, 'scheduler stops');
       watch.close();
-      await Promise.all([firing.timer.stop(), firing.sweeper.stop(), hosts.stop(), clock.stop()]);
+      const loops = [firing.timer, firing.sweeper, hosts, retention, clock];
+      await Promise.all(loops.map((loop) => loop.stop()));
       await app.close();
       await firing.queue.close();
       await store.close();
@@ -122,6 +127,20 @@ function wireFiring(
     deps,
     queue,
   };
+}
+
+/** What deletes old history, where a setting says so. */
+function retainHistory(
+  { retention }: SchedulerConfig,
+  { retention: history, fires }: Store,
+  { deps: { clock, logger } }: Firing,
+  metrics: Pick<Metrics, 'rowsDeleted'>,
+): HistoryRetention {
+  const onDeleted = ({ runs, messages }: DeletedBatch): void => {
+    metrics.rowsDeleted('runs', runs);
+    metrics.rowsDeleted('messages', messages);
+  };
+  return new HistoryRetention({ history, fires, clock, logger, onDeleted }, retention);
 }
 
 /** What looks after hosts that fall silent. */

@@ -6,11 +6,11 @@ import { ViolationError, type Session, type Statement } from '../database/databa
 import { RUN_CONTROL } from '../database/notifications';
 import { TEAM_AGENTS_JSON, type StoredAgent } from '../database/stored-agents';
 import { viaPrisma } from '../database/store-errors';
-import { isId } from '../database/text';
+import { isId, LOWEST_ID } from '../database/text';
 import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
 import { selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
-import { decodeCursor, toPage } from './keyset';
+import { decodeCursor, toPage, type Position } from './keyset';
 
 /** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */
 const OVERLAP_OF: Statement = {
@@ -86,21 +86,34 @@ const GET_RUN: Statement = {
   text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.id = $2`,
 };
 
-const LIST_FILTER = `($2::timestamptz IS NULL OR (r.scheduled_for, r.id) < ($2::timestamptz, $3::uuid))
-      AND ($4::run_status IS NULL OR r.status = $4::run_status) AND ($5::run_trigger IS NULL OR r.trigger = $5::run_trigger)
-      AND ($6::timestamptz IS NULL OR r.scheduled_for >= $6::timestamptz) AND ($7::timestamptz IS NULL OR r.scheduled_for < $7::timestamptz)
-    ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $8`;
+/**
+ * One page of runs, newest first. The runs of each wanted status and trigger are a range of one index, sorted as the page is,
+ * so the first rows of every range contain the page: its cost depends neither on what the filters match nor on how deep
+ * the page lies. The upper bound is a single comparison, since Postgres would begin at the looser one of two.
+ */
+const listRuns = (name: string, index: { readonly from: string; readonly condition: string }): Statement => ({
+  name,
+  text: `WITH page AS MATERIALIZED (
+      SELECT listed.id FROM ${index.from}
+      CROSS JOIN unnest(COALESCE($2::run_status[], enum_range(NULL::run_status))) AS wanted(status)
+      CROSS JOIN unnest(COALESCE($3::run_trigger[], enum_range(NULL::run_trigger))) AS fired(trigger)
+      CROSS JOIN LATERAL (
+        SELECT r.id, r.scheduled_for FROM schedule_runs r
+        WHERE ${index.condition} AND r.status = wanted.status AND r.trigger = fired.trigger
+          AND r.scheduled_for >= $4::timestamptz AND (r.scheduled_for, r.id) < ($5::timestamptz, $6::uuid)
+        ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $7) AS listed
+      ORDER BY listed.scheduled_for DESC, listed.id DESC LIMIT $7)
+    ${selectRun({ run: 'schedule_runs' })} WHERE r.id = ANY (ARRAY(SELECT id FROM page)) ORDER BY r.scheduled_for DESC, r.id DESC`,
+});
 
-const LIST_RUNS: Statement = {
-  name: 'archive_list_runs',
-  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND ${LIST_FILTER}`,
-};
-
-/** A statement of its own: one plan cannot serve both indexes. */
-const LIST_RUNS_OF_SCHEDULE: Statement = {
-  name: 'archive_list_runs_of_schedule',
-  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.schedule_id = $9 AND ${LIST_FILTER}`,
-};
+const LIST_RUNS = listRuns('archive_list_runs', {
+  from: '(SELECT $1::uuid AS id) AS organization',
+  condition: 'r.organization_id = organization.id',
+});
+const LIST_RUNS_OF_SCHEDULE = listRuns('archive_list_runs_of_schedule', {
+  from: '(SELECT s.id FROM schedules s WHERE s.organization_id = $1 AND s.id = $8) AS schedule',
+  condition: 'r.schedule_id = schedule.id',
+});
 
 const WITH_RUN = {
   run: { select: { teamId: true, agents: true, teardownVerifiedAt: true } },
@@ -146,10 +159,18 @@ export class PrismaRunArchive implements RunArchive {
   }
 
   async listRuns(organizationId: string, filter: RunFilter, { limit, cursor }: PageRequest): Promise<Page<Run>> {
-    const before = decodeCursor(cursor, 'instant');
-    const { scheduleId, status = null, trigger = null, since = null, until = null } = filter;
+    const { scheduleId, status, trigger, since, until } = filter;
+    const end = endOf(decodeCursor(cursor, 'instant'), until);
     if (scheduleId !== undefined && !isId(scheduleId)) return { items: [], nextCursor: null };
-    const values = [organizationId, before?.at ?? null, before?.id ?? null, status, trigger, since, until, limit + 1];
+    const values = [
+      organizationId,
+      status === undefined ? null : [status],
+      trigger === undefined ? null : [trigger],
+      since ?? '-infinity',
+      end.at,
+      end.id,
+      limit + 1,
+    ];
     const rows = await (scheduleId === undefined
       ? this.context.db.query<RunRow>(LIST_RUNS, values)
       : this.context.db.query<RunRow>(LIST_RUNS_OF_SCHEDULE, [...values, scheduleId]));
@@ -225,6 +246,12 @@ export class PrismaRunArchive implements RunArchive {
       return row ? toRun(row, box) : null;
     }
   }
+}
+
+/** The page lies before this position, exclusive: where the last page ended, or `until` if that is earlier. */
+function endOf(cursor: Position | null, until?: Date): { at: Date | 'infinity'; id: string } {
+  if (cursor?.at && (!until || cursor.at < until)) return { at: cursor.at, id: cursor.id };
+  return { at: until ?? 'infinity', id: LOWEST_ID };
 }
 
 const ONE_RUN_PER_REQUEST = 'schedule_runs_organization_id_request_key_key';

@@ -12,6 +12,8 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'process.file.write': 'no agent is given files under the process runtime today',
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
+  'retention-store.deleteHistory':
+    'deletes only where a retention is set and runs are older than an hour; one transaction, and a repetition finds less to delete',
 };
 
 export function isUnreached(point: string): boolean {

@@ -192,7 +192,7 @@ describe('what is written down', () => {
       fixture.sql(`UPDATE messages SET content = '{"text":"x"}' WHERE run_id = $1`, [runId]),
     ).rejects.toEqual(breaks('messages_are_immutable'));
     await expect(fixture.sql('DELETE FROM messages WHERE run_id = $1', [runId])).rejects.toEqual(
-      breaks('messages_are_immutable'),
+      breaks('history_is_kept'),
     );
   });
 
@@ -209,7 +209,7 @@ describe('what is written down', () => {
       breaks('prompt_permits_are_final'),
     );
     await expect(fixture.sql('DELETE FROM prompt_permits WHERE run_id = $1', [runId])).rejects.toEqual(
-      breaks('prompt_permits_are_final'),
+      breaks('history_is_kept'),
     );
     await fixture.sql('UPDATE prompt_permits SET sent_at = now() WHERE run_id = $1', [runId]);
     await expect(fixture.sql('UPDATE prompt_permits SET sent_at = NULL WHERE run_id = $1', [runId])).rejects.toEqual(

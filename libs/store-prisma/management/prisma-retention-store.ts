@@ -1,0 +1,24 @@
+import type { DeletedBatch, HistoryKind, RetentionStore } from '@crewtab/domain/ports/retention-store';
+import type { Database, Statement } from '../database/database';
+import { LOWEST_ID } from '../database/text';
+
+/** The function checks each run again: the migration `retention` says what it leaves. */
+const DELETE_HISTORY: Statement = {
+  name: 'retention_delete_history',
+  text: `SELECT deleted_runs, deleted_messages, reached FROM crewtab_delete_history($1, $2::float8 * interval '1 millisecond', $3, $4)`,
+};
+
+interface DeletedRow {
+  readonly deleted_runs: number;
+  readonly deleted_messages: number;
+  readonly reached: string | null;
+}
+
+export class PrismaRetentionStore implements RetentionStore {
+  constructor(private readonly db: Database) {}
+
+  async deleteHistory(kind: HistoryKind, minAgeMs: number, limit: number, after: string | null): Promise<DeletedBatch> {
+    const [row] = await this.db.query<DeletedRow>(DELETE_HISTORY, [kind, minAgeMs, limit, after ?? LOWEST_ID]);
+    return { runs: row?.deleted_runs ?? 0, messages: row?.deleted_messages ?? 0, next: row?.reached ?? null };
+  }
+}
