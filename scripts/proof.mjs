@@ -11,7 +11,7 @@ import { CI_BUDGET_MINUTES, PROOF_GROUPS } from './proof-groups.mjs';
 
 const HELP = `npm run proof [-- options]: all that npm test has no time for, in groups
 
-  --list           the groups: what each proves, in which files, how long it takes, what its last run showed
+  --list           the groups: how long each takes, what it proves, and what its last run showed
   --only a,b       only these groups
   --ci             what CI plays at this commit: the groups whose files the landing changed, and of each a part
   --help           this text
@@ -47,10 +47,12 @@ function parse(args) {
 }
 
 function list() {
-  for (const { name, proves, files, usually } of PROOF_GROUPS) {
-    console.log(`${name} (${usually}): ${proves}\n  files: ${files.join(' ')}`);
-    console.log(`  last: ${describeLastProof(name).replaceAll('\n', '\n  ')}\n`);
+  const indent = ' '.repeat(20);
+  for (const { name, proves, usually } of PROOF_GROUPS) {
+    console.log(`${name.padEnd(11)}${usually.padEnd(9)}${proves}`);
+    console.log(`${indent}last: ${describeLastProof(name).replaceAll('\n', `\n${indent}`)}`);
   }
+  console.log('\nWhich files a group proves stands in scripts/proof-groups.mjs.');
 }
 
 async function play({ only, ci }) {
