@@ -1,4 +1,4 @@
-import type { ResourceCount, RunResources } from '@crewtab/domain/ports/runtime';
+import type { ResourceCounts, RunResources } from '@crewtab/domain/ports/runtime';
 import type { EngineClient } from './engine-client';
 import { toAppError } from './engine-errors';
 import { LABELS, labelFilter, type Labels } from './labels';
@@ -67,9 +67,10 @@ function thing(
   return { kind, id, name, runId: labels?.[LABELS.run] ?? '', isRunning, createdAtMs };
 }
 
-export function countResources(things: readonly RunThing[]): ResourceCount {
-  const count = (kind: ThingKind): number => things.filter((one) => one.kind === kind).length;
-  return { containers: count('container'), networks: count('network'), volumes: count('volume') };
+export function countResources(things: readonly RunThing[]): ResourceCounts {
+  const counts: Partial<Record<ThingKind, number>> = {};
+  for (const { kind } of things) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 /** RunResourceNames without a run's label are nobody's: they are left out. */

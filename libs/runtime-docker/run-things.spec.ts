@@ -13,8 +13,8 @@ describe('groupByRun', () => {
       thing({ kind: 'network', runId: 'run-2', createdAtMs: 9_000 }),
     ];
     expect(groupByRun(things, 5_000)).toEqual([
-      { runId: 'run-1', resources: { containers: 2, networks: 0, volumes: 1 }, youngestAgeMs: 1_000 },
-      { runId: 'run-2', resources: { containers: 0, networks: 1, volumes: 0 }, youngestAgeMs: 0 },
+      { runId: 'run-1', resources: { container: 2, volume: 1 }, youngestAgeMs: 1_000 },
+      { runId: 'run-2', resources: { network: 1 }, youngestAgeMs: 0 },
     ]);
   });
 

@@ -166,7 +166,7 @@ export class RunFolders {
     const youngestAtMs = Math.max(...madeAtMs.map((at) => at ?? 0));
     return {
       runId,
-      resources: { containers: agents.length, networks: 0, volumes: 1 },
+      resources: { process: agents.length, directory: 1 },
       youngestAgeMs: Math.max(0, Date.now() - youngestAtMs),
     };
   }

@@ -168,26 +168,23 @@ export interface OutputLine {
 }
 
 export interface TeardownReport {
-  readonly removed: ResourceCount;
+  readonly removed: ResourceCounts;
   /** What the engine still shows with the run's label, each with the engine's words why. Empty = verified clean. */
   readonly left: readonly Leftover[];
 }
 
-export interface ResourceCount {
-  readonly containers: number;
-  readonly networks: number;
-  readonly volumes: number;
-}
+/** How many of each kind; a kind that is absent counts as none. Kinds are the runtime's own, in the singular. */
+export type ResourceCounts = Readonly<Record<string, number>>;
 
 export interface Leftover {
-  readonly kind: 'container' | 'network' | 'volume' | 'process' | 'directory';
+  readonly kind: string;
   readonly name: string;
   readonly reason: string;
 }
 
 export interface RunResources {
   readonly runId: string;
-  readonly resources: ResourceCount;
+  readonly resources: ResourceCounts;
   /** Age of the youngest of them, in ms by the host's clock. */
   readonly youngestAgeMs: number;
 }

@@ -23,7 +23,7 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
       await reader.until('echo: one');
       expect(reader.texts()).toEqual(['started', 'echo: one']);
       const [run] = await fixture.runtime.list(fixture.installationId);
-      expect(run?.resources.containers).toBe(1);
+      expect(run?.resources[fixture.setup.agentKind]).toBe(1);
     }, 60_000);
 
     it('gives two workers that start the same agent at once the same agent', async () => {
@@ -99,8 +99,8 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
       await fixture.ensure(two, fixture.agent('a', { does: 'echo' }));
       await fixture.ensure(two, fixture.agent('b', { does: 'echo' }));
       const listed = await fixture.runtime.list(fixture.installationId);
-      const containers = new Map(listed.map((run) => [run.runId, run.resources.containers]));
-      expect(containers).toEqual(
+      const agents = new Map(listed.map((run) => [run.runId, run.resources[fixture.setup.agentKind]]));
+      expect(agents).toEqual(
         new Map([
           [one.deployment.runId, 1],
           [two.runId, 2],

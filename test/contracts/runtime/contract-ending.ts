@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { ContractFixture, RuntimeContractSupport } from './contract-fixture';
 import { eventually } from './line-reader';
 
-const NOTHING = { containers: 0, networks: 0, volumes: 0 };
-
 export function describeEnding(current: () => ContractFixture, supports: RuntimeContractSupport): void {
   describe('ending', () => {
     it('tells exit code and watchers when an agent ends', async () => {
@@ -43,11 +41,11 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       const before = (await fixture.runtime.list(fixture.installationId))[0]?.resources;
       const report = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 2_000 });
       expect(report).toEqual({ removed: before, left: [] });
-      expect(report.removed.containers).toBe(2);
+      expect(report.removed[fixture.setup.agentKind]).toBe(2);
       expect(await fixture.runtime.list(fixture.installationId)).toEqual([]);
       expect(await fixture.runtime.inspect(handle)).toEqual({ status: 'absent' });
       const again = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 2_000 });
-      expect(again).toEqual({ removed: NOTHING, left: [] });
+      expect(again).toEqual({ removed: {}, left: [] });
     }, 60_000);
 
     it('ends the output of an agent that is removed, and shows nothing of one that is gone', async () => {
@@ -79,7 +77,7 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       const { deployment, handle } = await fixture.started({ does: 'ignoreSigterm' });
       await (await fixture.read(handle)).until('ready');
       const report = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 500 });
-      expect(report).toMatchObject({ removed: { containers: 1 }, left: [] });
+      expect(report).toMatchObject({ removed: { [fixture.setup.agentKind]: 1 }, left: [] });
       expect(await fixture.runtime.inspect(handle)).toEqual({ status: 'absent' });
     }, 60_000);
 

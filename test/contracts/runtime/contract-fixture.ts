@@ -12,6 +12,8 @@ export interface RuntimeContractSetup {
   /** Image and command of a program that behaves so. */
   program(behaviour: Behaviour): Pick<AgentSpec, 'image' | 'command'>;
   readonly images: readonly string[];
+  /** The kind of resource that an agent is to this runtime. */
+  readonly agentKind: string;
   readonly network: TeamNetwork;
   /**
    * Makes something on the host that looks like the run's own (names that begin with `deploymentName`) but does not

@@ -2,8 +2,10 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources } from '@crewtab/domain/ports/runtime';
 import { FakeAgent, type FakeProgram } from './fake-agent';
 
+type FakeKind = 'container' | 'network' | 'volume';
+
 export interface FakeShared {
-  readonly kind: 'network' | 'volume';
+  readonly kind: Exclude<FakeKind, 'container'>;
   readonly name: string;
   readonly installationId: string;
   readonly runId: string;
@@ -99,20 +101,20 @@ export class FakeEngine {
 
   resourcesByRun(installationId: string): RunResources[] {
     const now = this.clock.now().getTime();
-    const runs = new Map<string, { containers: number; networks: number; volumes: number; youngestAgeMs: number }>();
-    const add = (runId: string, kind: 'containers' | 'networks' | 'volumes', createdAt: Date): void => {
-      const run = runs.get(runId) ?? { containers: 0, networks: 0, volumes: 0, youngestAgeMs: Infinity };
-      run[kind]++;
+    const runs = new Map<string, { readonly resources: Record<string, number>; youngestAgeMs: number }>();
+    const add = (runId: string, kind: FakeKind, createdAt: Date): void => {
+      const run = runs.get(runId) ?? { resources: {}, youngestAgeMs: Infinity };
+      run.resources[kind] = (run.resources[kind] ?? 0) + 1;
       run.youngestAgeMs = Math.min(run.youngestAgeMs, now - createdAt.getTime());
       runs.set(runId, run);
     };
     for (const { deployment, createdAt } of this.agents) {
-      if (deployment.installationId === installationId) add(deployment.runId, 'containers', createdAt);
+      if (deployment.installationId === installationId) add(deployment.runId, 'container', createdAt);
     }
     for (const thing of this.shared) {
-      if (thing.installationId === installationId) add(thing.runId, `${thing.kind}s`, thing.createdAt);
+      if (thing.installationId === installationId) add(thing.runId, thing.kind, thing.createdAt);
     }
-    return [...runs].map(([runId, { youngestAgeMs, ...resources }]) => ({ runId, resources, youngestAgeMs }));
+    return [...runs].map(([runId, run]) => ({ runId, ...run }));
   }
 
   /** What exists, over all installations and runs: a test ends with zeros. */

@@ -18,6 +18,7 @@ runtimeContract('FakeRuntime', { oom: true, isolation: true }, () => {
     anotherWorker: () => new FakeRuntime(engine),
     program: (behaviour) => ({ image: 'fake', command: [JSON.stringify(behaviour)] }),
     images: ['fake'],
+    agentKind: 'container',
     network: 'egress',
     lookAlike: () => null,
   };
@@ -104,9 +105,9 @@ describe('FakeRuntime plays the faults of an engine', () => {
     await deploy(runtime);
     runtime.engine.resisting.set('team-run-1-lead', 1);
     const first = await runtime.teardown('here', 'run-1', { graceMs: 0 });
-    expect(first).toMatchObject({ removed: { containers: 0 }, left: [{ kind: 'container', name: 'team-run-1-lead' }] });
+    expect(first).toMatchObject({ removed: {}, left: [{ kind: 'container', name: 'team-run-1-lead' }] });
     const second = await runtime.teardown('here', 'run-1', { graceMs: 0 });
-    expect(second).toMatchObject({ removed: { containers: 1 }, left: [] });
+    expect(second).toMatchObject({ removed: { container: 1 }, left: [] });
   });
 
   it('harms nobody else when two remove the same thing at once', async () => {
@@ -134,7 +135,7 @@ describe('FakeRuntime plays the faults of an engine', () => {
     await clock.advance(4_999);
     expect((await runtime.list('here'))[0]).toMatchObject({ youngestAgeMs: 5_999 });
     await clock.advance(1);
-    expect(await teardown).toMatchObject({ removed: { containers: 1 }, left: [] });
+    expect(await teardown).toMatchObject({ removed: { container: 1 }, left: [] });
     expect(clock.pendingTimers).toBe(0);
   });
 });

@@ -178,7 +178,7 @@ export class FakeRuntime implements Runtime {
   }
 
   private removeAll(things: readonly (FakeAgent | FakeShared)[]): TeardownReport {
-    const removed = { containers: 0, networks: 0, volumes: 0 };
+    const removed: Record<string, number> = {};
     const left: Leftover[] = [];
     for (const thing of things) {
       const name = 'containerName' in thing ? thing.containerName : thing.name;
@@ -187,7 +187,7 @@ export class FakeRuntime implements Runtime {
         left.push({ kind, name, reason: 'it resists' });
       } else {
         this.engine.remove(thing);
-        removed[`${kind}s`]++;
+        removed[kind] = (removed[kind] ?? 0) + 1;
       }
     }
     return { removed, left };

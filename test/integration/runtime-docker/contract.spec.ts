@@ -23,6 +23,7 @@ function describeContract(name: string, guardFolder: string | null): void {
       anotherWorker: make,
       program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
       images: [image],
+      agentKind: 'container',
       network: 'egress',
       lookAlike: (deploymentName) => makeLookAlike(image, deploymentName),
     };

@@ -30,6 +30,7 @@ export async function openLab(
     anotherWorker: make,
     program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
     images: [image],
+    agentKind: 'container',
     network: 'none',
     lookAlike: () => null,
   });

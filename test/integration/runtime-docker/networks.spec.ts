@@ -30,7 +30,7 @@ describeWithDocker('networks of teams', () => {
     const [network] = await docker.listNetworks({ filters: { name: [deployment.name] } });
     expect(network?.IPAM?.Config?.[0]?.Subnet).toMatch(/^10\.197\.\d+\.\d+\/28$/);
     const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
-    expect(report).toEqual({ removed: { containers: 1, networks: 1, volumes: 1 }, left: [] });
+    expect(report).toEqual({ removed: { container: 1, network: 1, volume: 1 }, left: [] });
   }, 60_000);
 
   it('puts teams with network "none" on no network', async () => {

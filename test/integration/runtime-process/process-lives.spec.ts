@@ -119,7 +119,7 @@ describe('nothing of an agent outlives', () => {
     await gone(await lives.pidIn(deployment, 'agent.json'));
     expect(await isAlive(child)).toBe(true);
     const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
-    expect(report).toEqual({ removed: { containers: 1, networks: 0, volumes: 1 }, left: [] });
+    expect(report).toEqual({ removed: { process: 1, directory: 1 }, left: [] });
     expect(await isAlive(child)).toBe(false);
   }, 60_000);
 

@@ -14,6 +14,7 @@ runtimeContract('ProcessRuntime', { oom: false, isolation: false }, async () => 
     anotherWorker: make,
     program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
     images: [],
+    agentKind: 'process',
     network: 'egress',
     lookAlike: async (deploymentName) => {
       const path = join(rootDir, 'runs', `${deploymentName}-other`);

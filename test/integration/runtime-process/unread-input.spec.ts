@@ -19,6 +19,7 @@ describe('an agent that does not read its input', () => {
       anotherWorker: make,
       program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
       images: [],
+      agentKind: 'process',
       network: 'egress',
       lookAlike: () => null,
       dispose: () => rm(rootDir, { recursive: true }),

@@ -299,7 +299,7 @@ describe('the conversation and the deployment', () => {
     });
     expect(await archive.getDeployment(otherOrganizationId, deployment?.id ?? '')).toBeNull();
     await runs.conclude(claim, { status: 'success', result: 'ok', error: null });
-    const { receipt } = await runs.finish(claim, { containers: 2, networks: 0, volumes: 1 });
+    const { receipt } = await runs.finish(claim, { container: 2, volume: 1 });
     expect((await archive.getDeployment(organizationId, deployment?.id ?? ''))?.removedAt).toEqual(receipt.verifiedAt);
   });
 });
