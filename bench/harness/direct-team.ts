@@ -60,9 +60,8 @@ export class DirectEngine {
       name: `bench-direct-${suffix}`,
       epoch: 1,
       deadlineAt: new Date(Date.now() + HOUR_MS),
-      network: 'egress',
-      images: [this.image],
-      teamSocketDir: null,
+      network: { kind: 'egress' },
+      agents: [],
     };
     return new DirectTeam(this.engine, this.settings, this.image, this.facts, deployment, this.trace);
   }
@@ -111,12 +110,12 @@ export class DirectTeam {
       env: {},
       resources: {},
       stdin: 'open',
-      files: [],
+      tools: null,
     };
     const launch = { kind: 'limited', endsAfterSeconds: 3_600, hasGuard: false } as const;
     const spec = containerSpec(this.deployment, agent, this.facts, this.settings, launch);
     const container = await this.docker.createContainer(spec);
-    const files = containerFiles(agent, this.facts, null);
+    const files = containerFiles(this.facts, null);
     if (files.length > 0) await container.putArchive(await makeTar(files), { path: '/' });
     await container.start();
     return container;

@@ -125,6 +125,8 @@ export const PORT_POINTS = {
     identify: READS,
     prepare: 'effect',
     ensureAgent: 'effect',
+    workspacePath: { none: 'only answers' },
+    toolsPath: { none: 'only answers' },
     inspect: READS,
     open: { none: 'follows the output; stdin is attached by the first write' },
     watch: LISTENS,

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '@crewtab/domain/errors';
-import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, AgentUnit, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { inspectContainer, wasStarted } from './container-state';
 import { remember } from './bounded-memory';
@@ -59,8 +59,7 @@ export class AgentDeployer {
     private readonly settings: DockerSettings,
   ) {}
 
-  /** @returns the container's id. */
-  async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<string> {
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<AgentUnit> {
     if (agent.image === null) throw new AppError('image_not_found', `agent "${agent.name}" has no image`);
     const facts = await this.factsBook.of(agent.image, deployment, signal);
     const guard = await this.guards.program();
@@ -68,7 +67,7 @@ export class AgentDeployer {
     const order: Order = { deployment, agent, facts, guard, options, now: now ?? machineNow };
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const id = (await this.createAndStart(order)) ?? (await this.adopt(order));
-      if (id !== null) return id;
+      if (id !== null) return { handle: id, container: containerName(deployment, agent) };
     }
     throw new AppError('create_failed', `${containerName(deployment, agent)} came and went while it was made`, {
       retryable: true,
@@ -143,15 +142,12 @@ export class AgentDeployer {
    * Puts the agent's files and places into its container, and sees to the workspace: once a run, and not at all where
    * the team's only image brings it, since a new volume takes over what is at its place in the image.
    */
-  private async furnish(
-    { deployment, agent, facts, guard, options }: Order,
-    container: Docker.Container,
-  ): Promise<void> {
-    const own = containerFiles(agent, facts, guard);
+  private async furnish({ deployment, facts, guard, options }: Order, container: Docker.Container): Promise<void> {
+    const own = containerFiles(facts, guard);
     const put = async (entries: readonly TarEntry[]): Promise<void> => {
       if (entries.length > 0) await putInto(this.engine, container, entries, options.signal);
     };
-    if (facts.hasWorkspace && new Set(deployment.images).size <= 1) return put(own);
+    if (facts.hasWorkspace && imagesOf(deployment).length <= 1) return put(own);
     const byAnother = this.workspaces.get(deployment.runId);
     if (byAnother && (await byAnother)) return put(own);
     const all = put([workspaceEntry(facts), ...own]);
@@ -203,7 +199,6 @@ export class AgentDeployer {
     // Without a command the engine refuses the create call, in its own words.
     if (program === undefined) return true;
     const candidates = programCandidates(program, agent, facts);
-    if (agent.files.some((file) => candidates.includes(file.path))) return true;
     const key = `${facts.imageId} ${candidates.join(':')}`;
     if (this.seenPrograms.has(key)) return true;
     const stats = await Promise.all(candidates.map((path) => statIn(this.engine, container, path)));
@@ -240,6 +235,11 @@ function startFailure(error: unknown): unknown {
 
 function withCode(error: unknown, code: ErrorCode): unknown {
   return error instanceof EngineRefusal ? new AppError(code, error.words, { cause: error }) : error;
+}
+
+/** Each image of the team once. */
+export function imagesOf({ agents }: DeploymentSpec): string[] {
+  return [...new Set(agents.flatMap(({ image }) => (image === null ? [] : [image])))];
 }
 
 function machineNow(): Date {

@@ -1,5 +1,5 @@
 import { AppError } from '@crewtab/domain/errors';
-import { TEAM_SOCKET_DIR, WORKSPACE_DIR, type AgentSpec, type DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
 import type Docker from 'dockerode';
 import type { TarEntry } from './container-files';
@@ -8,6 +8,11 @@ import { guardedCommand, guardFiles } from './guard';
 import type { ImageFacts } from './image-facts';
 import { LABELS, runLabels } from './labels';
 import { networkModeOf } from './networks';
+
+/** The shared workspace and working directory of every agent. */
+export const WORKSPACE_DIR = '/workspace';
+/** Where the folder of a team's tools is mounted. */
+export const TOOLS_DIR = '/run/crewtab';
 
 export function containerName(deployment: DeploymentSpec, agent: AgentSpec): string {
   return `${deployment.name}-${agent.name}`;
@@ -103,9 +108,8 @@ function hostConfig(
 
 function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSettings[] {
   const workspace: Docker.MountSettings = { Type: 'volume', Source: workspaceName(deployment), Target: WORKSPACE_DIR };
-  // Only agents with a dialogue (`open`) use the team's tools; a plain command has no business with the socket.
-  if (deployment.teamSocketDir === null || agent.stdin !== 'open') return [workspace];
-  return [workspace, { Type: 'bind', Source: deployment.teamSocketDir, Target: TEAM_SOCKET_DIR }];
+  if (agent.tools === null) return [workspace];
+  return [workspace, { Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR }];
 }
 
 function environment(agent: AgentSpec, facts: ImageFacts): Record<string, string> {
@@ -118,14 +122,13 @@ export function workspaceEntry({ user: { uid, gid } }: ImageFacts): TarEntry {
 }
 
 /** What is put into the container before its start: the guard, the agent's files, and places of its own to write to. */
-export function containerFiles(agent: AgentSpec, facts: ImageFacts, guard: Buffer | null): TarEntry[] {
+export function containerFiles(facts: ImageFacts, guard: Buffer | null): TarEntry[] {
   const { uid, gid, madeHome } = facts.user;
   const own = { uid, gid };
   return [
     ...(guard === null ? [] : guardFiles(guard, facts)),
     ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
     ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
-    ...agent.files.map(({ path, content, mode }) => ({ path, mode, ...own, content })),
   ];
 }
 

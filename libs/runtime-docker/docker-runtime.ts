@@ -3,6 +3,7 @@ import type {
   AgentChannel,
   AgentProcess,
   AgentSpec,
+  AgentUnit,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
@@ -12,8 +13,9 @@ import type {
   Subscription,
   TeardownReport,
 } from '@crewtab/domain/ports/runtime';
-import { AgentDeployer } from './agent-deployer';
+import { AgentDeployer, imagesOf } from './agent-deployer';
 import { allOrAbort } from './all-or-abort';
+import { TOOLS_DIR, WORKSPACE_DIR } from './container-spec';
 import { openChannel } from './docker-channel';
 import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
 import { EngineClient } from './engine-client';
@@ -61,7 +63,6 @@ export class DockerRuntime implements Runtime {
       return {
         id: id.replace(/[^A-Za-z0-9_-]/g, '-'),
         description: `Docker ${info.ServerVersion} on ${info.OperatingSystem}${isUnguarded ? ', no guard for agents' : ''}`,
-        isIsolated: true,
       };
     } catch (error) {
       throw toAppError(error);
@@ -69,18 +70,25 @@ export class DockerRuntime implements Runtime {
   }
 
   async prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
-    const images = [...new Set(deployment.images)];
     await allOrAbort(options.signal, [
       (signal) => this.networks.ensure(deployment, signal),
       (signal) => ensureWorkspace(this.engine, deployment, signal),
-      ...images.map(
+      ...imagesOf(deployment).map(
         (image) => (signal: AbortSignal) => this.factsBook.prepare(image, deployment, { ...options, signal }),
       ),
     ]);
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit> {
     return this.deployer.ensure(deployment, agent, options);
+  }
+
+  workspacePath(): string {
+    return WORKSPACE_DIR;
+  }
+
+  toolsPath(): string {
+    return TOOLS_DIR;
   }
 
   inspect(handle: string): Promise<AgentProcess> {

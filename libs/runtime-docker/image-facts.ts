@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { WORKSPACE_DIR, type DeploymentSpec, type DeployOptions } from '@crewtab/domain/ports/runtime';
+import type { DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import { AppError } from '@crewtab/domain/errors';
 import type Docker from 'dockerode';
 import { readEntry, statIn } from './container-files';
+import { WORKSPACE_DIR } from './container-spec';
 import { remember } from './bounded-memory';
 import type { EngineClient, MutationOptions } from './engine-client';
 import { toAppError } from './engine-errors';

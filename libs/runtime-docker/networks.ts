@@ -14,7 +14,7 @@ type FreeSubnets = (taken: readonly Subnet[]) => Subnet[];
 
 /** The name by which a deployment's containers join their network. */
 export function networkModeOf(deployment: DeploymentSpec, egressNetwork: string): string {
-  switch (deployment.network) {
+  switch (deployment.network.kind) {
     case 'none':
       return 'none';
     case 'egress':
@@ -44,9 +44,9 @@ export class Networks {
    * taken, since teardowns give some back.
    */
   async ensure(deployment: DeploymentSpec, signal: AbortSignal): Promise<void> {
-    if (deployment.network === 'none') return;
+    if (deployment.network.kind === 'none') return;
     const options: MutationOptions = { priority: 'deploy', signal };
-    if (deployment.network === 'egress') await this.ensureEgress(options);
+    if (deployment.network.kind === 'egress') await this.ensureEgress(options);
     else await this.ensureTeam(deployment, options);
   }
 

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
@@ -57,7 +57,7 @@ export class AgentStarter {
       );
     }
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
-    await this.folders.appear(agentDir, (unfinished) => fillAgentDir(unfinished, agent));
+    await this.folders.appear(agentDir, fillAgentDir);
     const state = new AgentState(agentDir);
     if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, now()));
     const exit = await state.exit();
@@ -122,24 +122,14 @@ export class AgentStarter {
   }
 }
 
-async function fillAgentDir(agentDir: string, agent: AgentSpec): Promise<void> {
-  for (const name of ['state', 'home', 'tmp', 'files'])
+async function fillAgentDir(agentDir: string): Promise<void> {
+  for (const name of ['state', 'home', 'tmp'])
     await effect('process.agent-folder.make', () => mkdir(join(agentDir, name), { mode: 0o700 }));
   for (const name of ['stdout', 'stderr'])
     await effect('process.output.make', () => writeFile(join(agentDir, name), '', { mode: 0o600 }));
   // Node cannot make one itself.
   const args = ['-m', '600', join(agentDir, 'stdin')];
   await effect('process.stdin.make', () => run('mkfifo', args, { timeout: MKFIFO_LIMIT_MS }));
-  for (const file of agent.files) {
-    const path = injectedPath(agentDir, file.path);
-    await effect('process.file-folder.make', () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
-    await effect('process.file.write', () => writeFile(path, file.content, { mode: file.mode }));
-  }
-}
-
-/** Where a file that is injected at `path` really lies. */
-export function injectedPath(agentDir: string, path: string): string {
-  return join(agentDir, 'files', normalize(join('/', path)));
 }
 
 async function hasStarted(state: AgentState): Promise<boolean> {

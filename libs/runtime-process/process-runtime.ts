@@ -4,6 +4,7 @@ import type {
   AgentChannel,
   AgentProcess,
   AgentSpec,
+  AgentUnit,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
@@ -12,9 +13,10 @@ import type {
   Runtime,
   Subscription,
   TeardownReport,
+  ToolEndpoint,
 } from '@crewtab/domain/ports/runtime';
 import { translated } from '@crewtab/domain/system-errors';
-import { AgentStarter, injectedPath } from './agent-starter';
+import { AgentStarter } from './agent-starter';
 import { AgentState } from './agent-state';
 import { ExitWatch } from './exit-watch';
 import { ProcessChannel } from './process-channel';
@@ -61,31 +63,28 @@ export class ProcessRuntime implements Runtime {
     return translated('engine_error', async () => ({
       id: this.options.hostName ?? (await this.folders.hostId()),
       description: `child processes on ${hostname()} (${systemName()}), not isolated`,
-      isIsolated: false,
     }));
   }
 
-  /** The agents' working directory, the same for all of a run. */
-  workspaceOf(runId: string): string {
+  workspacePath(runId: string): string {
     return this.folders.workspaceDir(runId);
   }
 
-  /** Where a file that an agent was given at `path` really lies. */
-  injectedPathOf(runId: string, agent: string, path: string): string {
-    return injectedPath(this.folders.agentDir(runId, agent), path);
+  toolsPath({ hostFolder }: ToolEndpoint): string {
+    return hostFolder;
   }
 
   prepare(deployment: DeploymentSpec): Promise<void> {
     return translated('create_failed', () => this.folders.createRun(deployment));
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<AgentUnit> {
     return translated('create_failed', async () => {
       await this.folders.createRun(deployment);
       if (signal.aborted)
         throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
       await this.starter.ensure(deployment, agent, now ?? (() => new Date()));
-      return `${deployment.runId}/${agent.name}`;
+      return { handle: `${deployment.runId}/${agent.name}`, container: `${deployment.name}-${agent.name}` };
     });
   }
 

@@ -36,7 +36,7 @@ const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
  *     <root>/exits/<installation>/<run>~<agent>   made when an agent ends
  *     <root>/runs/<run>/run.json              whose it is; last to go
  *     <root>/runs/<run>/workspace/
- *     <root>/runs/<run>/agents/<agent>/       stdin (FIFO), stdout, stderr, home/, files/
+ *     <root>/runs/<run>/agents/<agent>/       stdin (FIFO), stdout, stderr, home/, tmp/
  *     <root>/runs/<run>/agents/<agent>/state/ supervisor.json, agent.json, exit.json, stdin-ended
  *
  * Folders appear whole, by a rename, so that a crash leaves none that is half made.

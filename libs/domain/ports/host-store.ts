@@ -1,6 +1,7 @@
 import type { ErrorCode, Failure } from '../errors';
 import type { OutcomeStatus, Run, RunPhase } from '../runs/run';
-import type { RuntimeKind, ResourceCounts } from './runtime';
+import type { RuntimeKind } from '../runtimes';
+import type { ResourceCounts } from './runtime';
 import type { WorkerIdentity } from './run-store';
 
 /**

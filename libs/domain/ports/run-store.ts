@@ -153,6 +153,8 @@ export interface RenewedLease extends Claim {
 
 export interface AgentPatch {
   readonly handle?: string;
+  /** See `AgentUnit`. */
+  readonly container?: string;
   readonly startedAt?: Date;
   readonly readyAt?: Date;
 }

@@ -1,3 +1,4 @@
+import type { RuntimeKind } from '../runtimes';
 import type { AgentResources, TeamNetwork } from '../teams/team';
 
 /**
@@ -15,17 +16,25 @@ export interface Runtime {
   identify(): Promise<HostIdentity>;
 
   /**
-   * Makes what the team shares, before its agents: pulls absent images (progress in words through `onProgress`, at
-   * most a few a second), the network, the workspace volume. Get-or-create. Abort ends a pull early.
+   * Makes what the team shares, before its agents: pulls their absent images (progress in words through `onProgress`, at
+   * most a few a second), the network, the workspace. Get-or-create. Abort ends a pull early. A runtime whose unit is the
+   * whole team makes that unit here.
    */
   prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void>;
 
   /**
    * Get-or-create and start one agent. An existing container of that name with this run's label is adopted, started if
-   * it was never started, and left alone if it ended. A name taken by something else is `name_conflict`.
-   * @returns the handle to persist. A started process is not yet a ready agent.
+   * it was never started, and left alone if it ended. A name taken by something else is `name_conflict`. A started
+   * process is not yet a ready agent.
+   * @param agent one of the deployment's
    */
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string>;
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit>;
+
+  /** Where the run's agents see their workspace, which is their working directory. Answers at once. */
+  workspacePath(runId: string): string;
+
+  /** Where an agent that was given this endpoint sees the folder of its tools. Answers at once. */
+  toolsPath(endpoint: ToolEndpoint): string;
 
   /** The truth about one agent's process. `absent` when the engine answers that it does not know it. */
   inspect(handle: string): Promise<AgentProcess>;
@@ -53,15 +62,11 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
-export type RuntimeKind = 'docker' | 'process';
-
 export interface HostIdentity {
   /** Stable id, `[A-Za-z0-9_-]+`, used in queue names. */
   readonly id: string;
   /** For people: engine and version. */
   readonly description: string;
-  /** False where agents are not isolated from the host. */
-  readonly isIsolated: boolean;
 }
 
 export interface DeploymentSpec {
@@ -71,11 +76,21 @@ export interface DeploymentSpec {
   readonly name: string;
   readonly epoch: number;
   readonly deadlineAt: Date;
-  readonly network: TeamNetwork;
-  /** All images that the agents need (empty under `process`). */
-  readonly images: readonly string[];
-  /** Host directory with the team's socket, mounted into every `acp` agent at TEAM_SOCKET_DIR; null without team tools. */
-  readonly teamSocketDir: string | null;
+  readonly network: NetworkEndpoint;
+  /** The whole team. */
+  readonly agents: readonly AgentSpec[];
+}
+
+/** How a deployment's agents reach the network: as their team asked. */
+export interface NetworkEndpoint {
+  readonly kind: TeamNetwork;
+}
+
+/** How an agent reaches its team's tools, as the tool server offers them; the runtime makes it so. */
+export interface ToolEndpoint {
+  readonly kind: 'unix-socket';
+  /** On the worker's host, with the socket and the bridge program in it. */
+  readonly hostFolder: string;
 }
 
 export interface AgentSpec {
@@ -89,21 +104,16 @@ export interface AgentSpec {
    * program as end of file (the `command` protocol).
    */
   readonly stdin: 'open' | 'once';
-  /** Small files put into the container before it starts. */
-  readonly files: readonly InjectedFile[];
+  /** Null for an agent without team tools. */
+  readonly tools: ToolEndpoint | null;
 }
 
-export interface InjectedFile {
-  /** Absolute in the container; under `process` relative to the agent's own directory. */
-  readonly path: string;
-  readonly content: string;
-  readonly mode: number;
+export interface AgentUnit {
+  /** To persist: names the agent to this runtime on this host. */
+  readonly handle: string;
+  /** For people, as the engine's own programs show it. */
+  readonly container: string;
 }
-
-/** Where the team's tools are found inside a container. */
-export const TEAM_SOCKET_DIR = '/run/crewtab';
-/** The shared workspace and working directory of every agent. */
-export const WORKSPACE_DIR = '/workspace';
 
 export interface DeployOptions {
   readonly signal: AbortSignal;

@@ -36,8 +36,10 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
 
     it('removes all of a run, says what it removed, and knows nothing of it afterwards', async () => {
       const fixture = current();
-      const { deployment, handle } = await fixture.started({ does: 'echo' });
-      await fixture.ensure(deployment, fixture.agent('second', { does: 'echo' }));
+      const agents = [fixture.agent('first', { does: 'echo' }), fixture.agent('second', { does: 'echo' })] as const;
+      const deployment = await fixture.prepared({ agents });
+      const handle = await fixture.ensure(deployment, agents[0]);
+      await fixture.ensure(deployment, agents[1]);
       const before = (await fixture.runtime.list(fixture.installationId))[0]?.resources;
       const report = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 2_000 });
       expect(report).toEqual({ removed: before, left: [] });
@@ -93,8 +95,9 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       const fixture = current();
       const one = await fixture.started({ does: 'echo' });
       const sibling = await fixture.started({ does: 'echo' });
-      const foreign = await fixture.prepared({ installationId: `contract-${randomUUID()}` });
-      const foreignHandle = await fixture.ensure(foreign, fixture.agent('solo', { does: 'echo' }));
+      const agent = fixture.agent('solo', { does: 'echo' });
+      const foreign = await fixture.prepared({ installationId: `contract-${randomUUID()}`, agents: [agent] });
+      const foreignHandle = await fixture.ensure(foreign, agent);
       const lookAlike = await fixture.lookAlike(one.deployment.name);
       await fixture.runtime.teardown(fixture.installationId, one.deployment.runId, { graceMs: 0 });
       await fixture.runtime.teardown(fixture.installationId, foreign.runId, { graceMs: 0 });

@@ -6,7 +6,7 @@ import { describeTalking } from './contract-talking';
 /**
  * What every Runtime must do. Call it at the top level of a spec:
  *
- *     runtimeContract('DockerRuntime', { oom: true, isolation: true }, async () => ({ runtime, … }));
+ *     runtimeContract('DockerRuntime', { oom: true }, async () => ({ runtime, … }));
  *
  * `setup` is called once per test; everything that a test deploys is torn down after it, and what is left fails it.
  */
@@ -23,7 +23,7 @@ export function runtimeContract(
     }, 60_000);
     afterEach(() => fixture.dispose(), 60_000);
 
-    describeDeploying(() => fixture, supports);
+    describeDeploying(() => fixture);
     describeTalking(() => fixture);
     describeEnding(() => fixture, supports);
   });

@@ -8,8 +8,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
     'only where another run of the schedule begins between a claim and its begin; the contract suite of the stores plays it',
   'process.claim.remove':
     "only where a supervisor died before it had started its agent; the runtime's contract suite plays it",
-  'process.file-folder.make': 'no agent is given files under the process runtime today',
-  'process.file.write': 'no agent is given files under the process runtime today',
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
   'retention-store.deleteHistory':

@@ -8,7 +8,7 @@ import { LineReader } from '../../contracts/runtime/line-reader';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 
-runtimeContract('FakeRuntime', { oom: true, isolation: true }, () => {
+runtimeContract('FakeRuntime', { oom: true }, () => {
   const files = new Map<string, string>();
   const engine = new FakeEngine({
     programFor: (agent) => fakeProgram(JSON.parse(agent.command?.[0] ?? '') as Behaviour, files),
@@ -17,23 +17,12 @@ runtimeContract('FakeRuntime', { oom: true, isolation: true }, () => {
     runtime: new FakeRuntime(engine),
     anotherWorker: () => new FakeRuntime(engine),
     program: (behaviour) => ({ image: 'fake', command: [JSON.stringify(behaviour)] }),
-    images: ['fake'],
     agentKind: 'container',
-    network: 'egress',
+    network: { kind: 'egress' },
     lookAlike: () => null,
   };
 });
 
-const DEPLOYMENT: DeploymentSpec = {
-  installationId: 'here',
-  runId: 'run-1',
-  name: 'team-run-1',
-  epoch: 1,
-  deadlineAt: new Date('2026-01-05T10:00:00Z'),
-  network: 'team',
-  images: ['image'],
-  teamSocketDir: null,
-};
 const AGENT: AgentSpec = {
   name: 'lead',
   image: 'image',
@@ -41,9 +30,19 @@ const AGENT: AgentSpec = {
   env: {},
   resources: {},
   stdin: 'open',
-  files: [],
+  tools: null,
 };
-const deploy = (runtime: FakeRuntime): Promise<string> => runtime.ensureAgent(DEPLOYMENT, AGENT, deployOptions());
+const DEPLOYMENT: DeploymentSpec = {
+  installationId: 'here',
+  runId: 'run-1',
+  name: 'team-run-1',
+  epoch: 1,
+  deadlineAt: new Date('2026-01-05T10:00:00Z'),
+  network: { kind: 'team' },
+  agents: [AGENT],
+};
+const deploy = async (runtime: FakeRuntime): Promise<string> =>
+  (await runtime.ensureAgent(DEPLOYMENT, AGENT, deployOptions())).handle;
 
 describe('FakeRuntime plays the faults of an engine', () => {
   it('fails before any effect, halfway, or with the reply lost', async () => {

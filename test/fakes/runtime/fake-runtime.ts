@@ -3,6 +3,7 @@ import type {
   AgentChannel,
   AgentProcess,
   AgentSpec,
+  AgentUnit,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
@@ -12,6 +13,7 @@ import type {
   Runtime,
   Subscription,
   TeardownReport,
+  ToolEndpoint,
 } from '@crewtab/domain/ports/runtime';
 import type { FakeAgent } from './fake-agent';
 import { FakeChannel } from './fake-channel';
@@ -45,21 +47,21 @@ export class FakeRuntime implements Runtime {
   }
 
   identify(): Promise<HostIdentity> {
-    return this.run('identify', this.hostId, () => ({ id: this.hostId, description: 'in memory', isIsolated: true }));
+    return this.run('identify', this.hostId, () => ({ id: this.hostId, description: 'in memory' }));
   }
 
   prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
     const effect = (): void => {
-      for (const image of deployment.images) this.requireImage(image);
-      if (deployment.network === 'team') this.engine.createShared('network', deployment.name, deployment);
+      for (const { image } of deployment.agents) if (image !== null) this.requireImage(image);
+      if (deployment.network.kind === 'team') this.engine.createShared('network', deployment.name, deployment);
       this.engine.createShared('volume', `${deployment.name}-workspace`, deployment);
     };
     return this.run('prepare', deployment.name, effect, options.signal);
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit> {
     const name = `${deployment.name}-${agent.name}`;
-    const effect = (isHalf: boolean): string => {
+    const effect = (isHalf: boolean): AgentUnit => {
       const existing = this.engine.byName(name);
       if (existing && existing.deployment.runId !== deployment.runId) {
         throw new AppError('name_conflict', `the name ${name} belongs to something else`);
@@ -67,9 +69,17 @@ export class FakeRuntime implements Runtime {
       if (!existing && agent.image !== null) this.requireImage(agent.image);
       const container = existing ?? this.engine.createAgent(deployment, agent);
       if (!isHalf) container.start();
-      return container.handle;
+      return { handle: container.handle, container: name };
     };
     return this.run('ensureAgent', name, effect, options.signal);
+  }
+
+  workspacePath(): string {
+    return '/workspace';
+  }
+
+  toolsPath({ hostFolder }: ToolEndpoint): string {
+    return hostFolder;
   }
 
   inspect(handle: string): Promise<AgentProcess> {

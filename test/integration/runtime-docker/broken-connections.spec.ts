@@ -82,7 +82,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     'loses the reply to the creation of the %s: preparing again finds it',
     async (_, requestLine, network) => {
       const { fixture, runtime } = lab;
-      const deployment = fixture.deployment({ network });
+      const deployment = fixture.deployment({ network: { kind: network } });
       proxy.loseReplyTo(requestLine);
       const prepare = (): Promise<void> =>
         runtime.prepare(deployment, { signal: new AbortController().signal, onProgress: () => undefined });

@@ -14,7 +14,7 @@ describeWithDocker('a real engine', () => {
 });
 
 function describeContract(name: string, guardFolder: string | null): void {
-  runtimeContract(name, { oom: true, isolation: true }, async () => {
+  runtimeContract(name, { oom: true }, async () => {
     const make = (): DockerRuntime => new DockerRuntime({ dockerHost: dockerHost(), guardFolder });
     const runtime = make();
     const image = await tinyImage(runtime);
@@ -22,9 +22,8 @@ function describeContract(name: string, guardFolder: string | null): void {
       runtime,
       anotherWorker: make,
       program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
-      images: [image],
       agentKind: 'container',
-      network: 'egress',
+      network: { kind: 'egress' },
       lookAlike: (deploymentName) => makeLookAlike(image, deploymentName),
     };
   });

@@ -29,9 +29,8 @@ export async function openLab(
     runtime,
     anotherWorker: make,
     program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
-    images: [image],
     agentKind: 'container',
-    network: 'none',
+    network: { kind: 'none' },
     lookAlike: () => null,
   });
   return { runtime, fixture, docker: new Docker(connectionTo(host)), image };

@@ -18,9 +18,8 @@ describe('an agent that does not read its input', () => {
       runtime: make(),
       anotherWorker: make,
       program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
-      images: [],
       agentKind: 'process',
-      network: 'egress',
+      network: { kind: 'egress' },
       lookAlike: () => null,
       dispose: () => rm(rootDir, { recursive: true }),
     });

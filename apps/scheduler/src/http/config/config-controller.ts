@@ -1,8 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { LIMITS } from '@crewtab/api-contract/limits';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, SCHEDULE_DEFAULTS } from '@crewtab/api-contract/schedule-routes';
-import { getConfig, NETWORKS, PROTOCOLS, RUNTIMES } from '@crewtab/api-contract/service-routes';
+import { getConfig, NETWORKS, PROTOCOLS } from '@crewtab/api-contract/service-routes';
 import { formatDuration } from '@crewtab/domain/durations';
+import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { Route, type RouteAnswer } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 
@@ -21,7 +22,7 @@ export class ConfigController {
       maxTimeout: formatDuration(maxTimeoutMs),
       maxTimeoutSeconds: maxTimeoutMs / 1_000,
       runtime,
-      runtimes: [...RUNTIMES],
+      runtimes: [...RUNTIME_KINDS],
       protocols: [...PROTOCOLS],
       networks: [...NETWORKS],
       overlapPolicies: [...OVERLAP_POLICIES],

@@ -1,0 +1,31 @@
+import type { TeamNetwork } from './teams/team';
+
+/** What a runtime can do for a team. */
+export interface RuntimeCapabilities {
+  /** False where agents see the host and have the worker's rights. */
+  readonly isIsolated: boolean;
+  /** Networks of a team that are kept to; under every other one an agent has the host's. */
+  readonly networks: readonly TeamNetwork[];
+  /** Limits of an agent that are enforced. */
+  readonly limits: readonly ('cpus' | 'memory' | 'pids')[];
+  /** Images can be made on the host itself. */
+  readonly buildsImages: boolean;
+  /** What every agent must say, since nothing else tells what to start. */
+  readonly agentNeeds: 'image' | 'command';
+}
+
+/** Every runtime there is. A worker has the code of each: apps/worker/src/open-host.ts. */
+export const RUNTIMES = {
+  docker: {
+    isIsolated: true,
+    networks: ['egress', 'team', 'none'],
+    limits: ['cpus', 'memory', 'pids'],
+    buildsImages: true,
+    agentNeeds: 'image',
+  },
+  process: { isIsolated: false, networks: [], limits: [], buildsImages: false, agentNeeds: 'command' },
+} as const satisfies Readonly<Record<string, RuntimeCapabilities>>;
+
+export type RuntimeKind = keyof typeof RUNTIMES;
+
+export const RUNTIME_KINDS = Object.keys(RUNTIMES) as [RuntimeKind, ...RuntimeKind[]];
