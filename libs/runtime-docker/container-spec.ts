@@ -106,8 +106,12 @@ function hostConfig(
   };
 }
 
+export function workspaceMount(deployment: DeploymentSpec): Docker.MountSettings {
+  return { Type: 'volume', Source: workspaceName(deployment), Target: WORKSPACE_DIR };
+}
+
 function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSettings[] {
-  const workspace: Docker.MountSettings = { Type: 'volume', Source: workspaceName(deployment), Target: WORKSPACE_DIR };
+  const workspace = workspaceMount(deployment);
   if (agent.tools === null) return [workspace];
   return [workspace, { Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR }];
 }

@@ -7,17 +7,21 @@ import type {
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
+  FoundFile,
   HostIdentity,
+  ProgramResult,
+  ProgramSpec,
   RunResources,
   Runtime,
   Subscription,
   TeardownReport,
+  WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
 import { AgentDeployer, imagesOf } from './agent-deployer';
 import { allOrAbort } from './all-or-abort';
 import { TOOLS_DIR, WORKSPACE_DIR } from './container-spec';
 import { openChannel } from './docker-channel';
-import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
+import { settingsFrom, type DockerRuntimeOptions, type DockerSettings } from './docker-options';
 import { EngineClient } from './engine-client';
 import { toAppError } from './engine-errors';
 import { ExitWatch } from './exit-watch';
@@ -27,7 +31,9 @@ import { Images } from './images';
 import { inspectAgent } from './inspect-agent';
 import { Networks } from './networks';
 import { findResources, groupByRun } from './run-resources';
+import { runProgram } from './run-program';
 import { tearDown } from './teardown';
+import { WorkspaceFiles } from './workspace-files';
 import { ensureWorkspace } from './workspaces';
 
 /**
@@ -42,17 +48,21 @@ export class DockerRuntime implements Runtime {
   private readonly factsBook: ImageFactsBook;
   private readonly guards: GuardPrograms;
   private readonly deployer: AgentDeployer;
+  private readonly files: WorkspaceFiles;
+  private readonly settings: DockerSettings;
   private readonly channels = new Set<AgentChannel>();
   private readonly subscriptions = new Set<Subscription>();
 
   constructor(private readonly options: DockerRuntimeOptions) {
     const settings = settingsFrom(options);
+    this.settings = settings;
     this.engine = new EngineClient(options.dockerHost, settings);
     this.images = new Images(this.engine);
     this.networks = new Networks(this.engine, settings);
     this.factsBook = new ImageFactsBook(this.engine, this.images);
     this.guards = new GuardPrograms(this.engine, settings.guardFolder);
     this.deployer = new AgentDeployer(this.engine, this.factsBook, this.guards, this.networks, settings);
+    this.files = new WorkspaceFiles(this.engine, this.factsBook);
   }
 
   async identify(): Promise<HostIdentity> {
@@ -101,6 +111,19 @@ export class DockerRuntime implements Runtime {
     const channel = await openChannel(this.engine, handle, { onClose, ...(logger ? { logger } : {}) });
     this.channels.add(channel);
     return channel;
+  }
+
+  putFiles(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    return this.files.put(deployment, files);
+  }
+
+  readFiles(deployment: DeploymentSpec, path: string): AsyncIterable<FoundFile> {
+    return this.files.read(deployment, path);
+  }
+
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
+    const { engine, factsBook, networks, settings } = this;
+    return runProgram({ engine, factsBook, networks, settings }, deployment, program, signal);
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {

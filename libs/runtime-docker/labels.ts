@@ -5,6 +5,8 @@ export const LABELS = {
   installation: 'crewtab.installation',
   run: 'crewtab.run',
   agent: 'crewtab.agent',
+  /** On the container of a program that is run once. */
+  program: 'crewtab.program',
   epoch: 'crewtab.epoch',
   /** ISO 8601: past this plus the grace, a container is an orphan whoever looks. */
   deadline: 'crewtab.deadline',

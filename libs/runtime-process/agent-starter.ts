@@ -45,10 +45,10 @@ export class AgentStarter {
   ) {}
 
   /**
-   * @param now the time by the deadline's clock, which is not this machine's
+   * @param limitMs how long it may run; without a worker it ends a grace later
    * @throws AppError `create_failed` without a command, `start_failed` in the operating system's words
    */
-  async ensure(deployment: DeploymentSpec, agent: AgentSpec, now: () => Date): Promise<void> {
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, limitMs: number): Promise<void> {
     const command = agent.command ?? [];
     if (command.length === 0) {
       throw new AppError(
@@ -59,7 +59,7 @@ export class AgentStarter {
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
     await this.folders.appear(agentDir, fillAgentDir);
     const state = new AgentState(agentDir);
-    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, now()));
+    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, limitMs));
     const exit = await state.exit();
     if (exit?.startError !== undefined)
       throw new AppError('start_failed', `could not start agent "${agent.name}": ${exit.startError}`);
@@ -101,8 +101,8 @@ export class AgentStarter {
     }
   }
 
-  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[], now: Date): Order {
-    const { runId, deadlineAt } = deployment;
+  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[], limitMs: number): Order {
+    const { runId } = deployment;
     const agentDir = this.folders.agentDir(runId, agent.name);
     const workspace = this.folders.workspaceDir(runId);
     const own = {
@@ -117,7 +117,7 @@ export class AgentStarter {
       cwd: workspace,
       env: { ...own, ...agent.env, [RUN_MARK]: runId },
       stdin: agent.stdin,
-      killInMs: deadlineAt.getTime() - now.getTime() + this.options.orphanGraceMs,
+      killInMs: limitMs + this.options.orphanGraceMs,
     };
   }
 }

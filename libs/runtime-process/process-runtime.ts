@@ -8,12 +8,16 @@ import type {
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
+  FoundFile,
   HostIdentity,
+  ProgramResult,
+  ProgramSpec,
   RunResources,
   Runtime,
   Subscription,
   TeardownReport,
   ToolEndpoint,
+  WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
 import { translated } from '@crewtab/domain/system-errors';
 import { AgentStarter } from './agent-starter';
@@ -21,7 +25,9 @@ import { AgentState } from './agent-state';
 import { ExitWatch } from './exit-watch';
 import { ProcessChannel } from './process-channel';
 import { RunFolders } from './run-folders';
+import { runProgram } from './run-program';
 import { tearDownRun } from './run-teardown';
+import { putFiles, readFiles } from './workspace-files';
 
 export interface ProcessRuntimeOptions {
   /** Absolute; all of the runtime lies in it. Workers that share it are one host. */
@@ -83,7 +89,7 @@ export class ProcessRuntime implements Runtime {
       await this.folders.createRun(deployment);
       if (signal.aborted)
         throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
-      await this.starter.ensure(deployment, agent, now ?? (() => new Date()));
+      await this.starter.ensure(deployment, agent, deployment.deadlineAt.getTime() - (now?.() ?? new Date()).getTime());
       return { handle: `${deployment.runId}/${agent.name}`, container: `${deployment.name}-${agent.name}` };
     });
   }
@@ -98,6 +104,18 @@ export class ProcessRuntime implements Runtime {
     );
     this.openOnes.add(channel);
     return Promise.resolve(channel);
+  }
+
+  putFiles({ runId }: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    return translated('engine_error', () => putFiles(this.folders.workspaceDir(runId), files));
+  }
+
+  readFiles({ runId }: DeploymentSpec, path: string): AsyncIterable<FoundFile> {
+    return readFiles(this.folders.workspaceDir(runId), path);
+  }
+
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
+    return translated('engine_error', () => runProgram(this.folders, this.starter, deployment, program, signal));
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {

@@ -43,7 +43,7 @@ export async function tearDownRun(
 }
 
 /** SIGTERM, grace, SIGKILL to the agent's group; then its supervisor, which normally ends by itself. */
-async function endAgent(state: AgentState, graceMs: number): Promise<void> {
+export async function endAgent(state: AgentState, graceMs: number): Promise<void> {
   let agent = await state.agent();
   const supervisor = await state.supervisor();
   if (!agent && supervisor) {

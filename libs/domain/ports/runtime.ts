@@ -43,6 +43,28 @@ export interface Runtime {
   open(handle: string): Promise<AgentChannel>;
 
   /**
+   * Writes files into the run's workspace, in place of those of the same name; folders on the way are made. Any time
+   * after `prepare`. Repeating it is harmless; a call that fails may have written some of them.
+   */
+  putFiles(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void>;
+
+  /**
+   * Reads a file or folder of the run's workspace as a stream of entries, also after its agents ended: a folder before
+   * what is in it; a link is told and not followed. Content that was not read when the next entry is asked for is
+   * passed over. Throws `not_found` where nothing is. Leaving the loop early releases everything.
+   * @param path relative to the workspace; empty for all of it
+   */
+  readFiles(deployment: DeploymentSpec, path: string): AsyncIterable<FoundFile>;
+
+  /**
+   * Runs a program with the run's workspace as its working directory, in a fresh container of its image (pulled where it
+   * is absent), and resolves when it has ended and the container is gone. Not idempotent: every call runs it anew. A
+   * worker that dies meanwhile leaves a container with the run's label, for the run's teardown or the reaper. An abort
+   * kills the program and rejects. One that cannot be started ends with 126 or 127 and its reason in the output.
+   */
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult>;
+
+  /**
    * Calls back whenever an agent of this installation ended, as a hint to inspect; also once with `null` after the
    * subscription was broken and repaired, when anything may have been overlooked. Reconnects by itself until closed.
    */
@@ -114,6 +136,54 @@ export interface AgentUnit {
   /** For people, as the engine's own programs show it. */
   readonly container: string;
 }
+
+/** A regular file to be written; links and folders are not. */
+export interface WorkspaceFile {
+  /** Relative to the workspace, without `..`. */
+  readonly path: string;
+  readonly content: Uint8Array;
+  /** Permission bits; the owner is the user of the team's first image. */
+  readonly mode: number;
+}
+
+export interface FoundFile {
+  /** Relative to the workspace. */
+  readonly path: string;
+  /** `other`: a socket, device or pipe. */
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly mode: number;
+  /** Bytes; 0 of what is no file. */
+  readonly size: number;
+  /** Of a link, as it is written there; null otherwise. */
+  readonly target: string | null;
+  /** Once; empty of what is no file. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+export interface ProgramSpec {
+  /** A part of its container's name, as an agent's is. */
+  readonly name: string;
+  /** Null under a runtime without images. */
+  readonly image: string | null;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly resources: AgentResources;
+  readonly network: NetworkEndpoint;
+  /** From its start, ms. */
+  readonly timeLimitMs: number;
+  /** Of both streams together; after the line that goes beyond it the program is killed. */
+  readonly outputLimitBytes: number;
+}
+
+export interface ProgramResult {
+  readonly end: 'exited' | 'time_limit' | 'output_limit';
+  /** Null where a limit ended it. */
+  readonly exitCode: number | null;
+  /** The last PROGRAM_OUTPUT_BYTES that it wrote to both streams, in whole lines where they fit. */
+  readonly output: string;
+}
+
+export const PROGRAM_OUTPUT_BYTES = 16 * 1024;
 
 export interface DeployOptions {
   readonly signal: AbortSignal;

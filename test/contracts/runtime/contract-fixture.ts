@@ -5,6 +5,7 @@ import type {
   DeploymentSpec,
   EndedAgent,
   NetworkEndpoint,
+  ProgramSpec,
   Runtime,
 } from '@crewtab/domain/ports/runtime';
 import type { AgentResources } from '@crewtab/domain/teams/team';
@@ -75,6 +76,20 @@ export class ContractFixture {
   agent(name: string, behaviour: Behaviour, options: AgentOptions = {}): AgentSpec {
     const { image, command } = this.setup.program(behaviour);
     return { name, image, command, env: {}, resources: {}, stdin: 'open', tools: null, ...options };
+  }
+
+  program(behaviour: Behaviour): ProgramSpec {
+    const { image, command } = this.setup.program(behaviour);
+    const limits = { timeLimitMs: 30_000, outputLimitBytes: 1_000_000 };
+    return {
+      name: 'check',
+      image,
+      command: command ?? [],
+      env: {},
+      resources: {},
+      network: { kind: 'none' },
+      ...limits,
+    };
   }
 
   async prepared(overrides: Partial<DeploymentSpec> = {}): Promise<DeploymentSpec> {

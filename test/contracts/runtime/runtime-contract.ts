@@ -2,6 +2,7 @@ import { ContractFixture, type RuntimeContractSetup, type RuntimeContractSupport
 import { describeDeploying } from './contract-deploying';
 import { describeEnding } from './contract-ending';
 import { describeTalking } from './contract-talking';
+import { describeWorkspace } from './contract-workspace';
 
 /**
  * What every Runtime must do. Call it at the top level of a spec:
@@ -26,5 +27,6 @@ export function runtimeContract(
     describeDeploying(() => fixture);
     describeTalking(() => fixture);
     describeEnding(() => fixture, supports);
+    describeWorkspace(() => fixture);
   });
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources, WorkspaceFile } from '@crewtab/domain/ports/runtime';
 import { FakeAgent, type FakeProgram } from './fake-agent';
 
 type FakeKind = 'container' | 'network' | 'volume';
@@ -12,8 +12,13 @@ export interface FakeShared {
   readonly createdAt: Date;
 }
 
+/** A file of a run's workspace. */
+export type FakeFile = Pick<WorkspaceFile, 'content' | 'mode'>;
+
 export interface FakeEngineOptions {
   readonly clock?: Clock;
+  /** Where programs find the workspaces too. */
+  readonly files?: Map<string, FakeFile>;
   /** The program behind each agent; default: one that runs until it is stopped. */
   readonly programFor?: (agent: AgentSpec, deployment: DeploymentSpec) => FakeProgram;
 }
@@ -22,6 +27,8 @@ export interface FakeEngineOptions {
 export class FakeEngine {
   readonly agents: FakeAgent[] = [];
   readonly shared: FakeShared[] = [];
+  /** Workspaces, by `<run>/<path>`. */
+  readonly files: Map<string, FakeFile>;
   /** Images that cannot be found or pulled. */
   readonly missingImages = new Set<string>();
   /** Names that resist removal, with the number of teardowns that they still survive. */
@@ -33,6 +40,7 @@ export class FakeEngine {
 
   constructor(options: FakeEngineOptions = {}) {
     this.clock = options.clock ?? realClock;
+    this.files = options.files ?? new Map();
     this.programFor = options.programFor ?? (() => ({}));
   }
 
@@ -73,8 +81,13 @@ export class FakeEngine {
   }
 
   remove(thing: FakeAgent | FakeShared): void {
-    if (thing instanceof FakeAgent) this.vanish(thing);
-    else takeOut(this.shared, thing);
+    if (thing instanceof FakeAgent) {
+      this.vanish(thing);
+      return;
+    }
+    takeOut(this.shared, thing);
+    if (thing.kind === 'volume')
+      for (const path of this.files.keys()) if (path.startsWith(`${thing.runId}/`)) this.files.delete(path);
   }
 
   /** True where the thing survives this attempt; counts the attempt. */

@@ -1,7 +1,7 @@
 import { FakeClock } from '../fake-clock';
 import type { Behaviour } from '../../contracts/runtime/behaviours';
 import { deployOptions } from '../../contracts/runtime/contract-fixture';
-import { FakeEngine } from './fake-engine';
+import { FakeEngine, type FakeFile } from './fake-engine';
 import { fakeProgram } from './fake-programs';
 import { FakeRuntime } from './fake-runtime';
 import { LineReader } from '../../contracts/runtime/line-reader';
@@ -9,8 +9,9 @@ import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 
 runtimeContract('FakeRuntime', { oom: true }, () => {
-  const files = new Map<string, string>();
+  const files = new Map<string, FakeFile>();
   const engine = new FakeEngine({
+    files,
     programFor: (agent) => fakeProgram(JSON.parse(agent.command?.[0] ?? '') as Behaviour, files),
   });
   return {

@@ -7,21 +7,38 @@ import type {
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
+  FoundFile,
   HostIdentity,
   Leftover,
+  ProgramResult,
+  ProgramSpec,
   RunResources,
   Runtime,
   Subscription,
   TeardownReport,
   ToolEndpoint,
+  WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
+import { workspacePath } from '@crewtab/domain/runs/workspace-path';
 import type { FakeAgent } from './fake-agent';
 import { FakeChannel } from './fake-channel';
 import { FakeEngine, type FakeEngineOptions, type FakeShared } from './fake-engine';
+import { filesAt, runFakeProgram } from './fake-workspace';
 import { Faults, withFault } from './faults';
 
 export type FakeOperation =
-  'identify' | 'prepare' | 'ensureAgent' | 'inspect' | 'open' | 'write' | 'endInput' | 'teardown' | 'list';
+  | 'identify'
+  | 'prepare'
+  | 'ensureAgent'
+  | 'inspect'
+  | 'open'
+  | 'write'
+  | 'endInput'
+  | 'putFiles'
+  | 'readFiles'
+  | 'runProgram'
+  | 'teardown'
+  | 'list';
 
 /**
  * The Runtime port in memory. Agents are `FakeProgram`s chosen by `programFor`; `faults` makes the next call of an
@@ -98,6 +115,22 @@ export class FakeRuntime implements Runtime {
       this.channels.add(channel);
       return channel;
     });
+  }
+
+  putFiles(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    return this.run('putFiles', deployment.name, () => {
+      const named = files.map((file) => [`${deployment.runId}/${workspacePath(file.path)}`, file] as const);
+      for (const [key, { content, mode }] of named) this.engine.files.set(key, { content, mode });
+    });
+  }
+
+  async *readFiles(deployment: DeploymentSpec, path: string): AsyncGenerator<FoundFile> {
+    yield* await this.run('readFiles', deployment.name, () => filesAt(this.engine, deployment.runId, path));
+  }
+
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
+    const effect = (): Promise<ProgramResult> => runFakeProgram(this.engine, deployment, program, signal);
+    return this.run('runProgram', deployment.name, effect, signal);
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
