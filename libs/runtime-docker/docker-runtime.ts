@@ -17,24 +17,28 @@ import type {
   TeardownReport,
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
-import { AgentDeployer, imagesOf } from './agent-deployer';
-import { allOrAbort } from './all-or-abort';
-import { TOOLS_DIR, WORKSPACE_DIR } from './container-spec';
-import { openChannel } from './docker-channel';
-import { settingsFrom, type DockerRuntimeOptions, type DockerSettings } from './docker-options';
-import { EngineClient } from './engine-client';
-import { toAppError } from './engine-errors';
-import { ExitWatch } from './exit-watch';
-import { GuardPrograms } from './guard';
-import { ImageFactsBook } from './image-facts';
-import { Images } from './images';
-import { inspectAgent } from './inspect-agent';
-import { Networks } from './networks';
-import { findResources, groupByRun } from './run-resources';
-import { runProgram } from './run-program';
-import { tearDown } from './teardown';
-import { WorkspaceFiles } from './workspace-files';
-import { ensureWorkspace } from './workspaces';
+import { AgentDeployer } from './agents/agent-deployer';
+import { imagesOf } from './agents/container-spec';
+import { openChannel } from './output/docker-channel';
+import {
+  settingsFrom,
+  TOOLS_DIR,
+  WORKSPACE_DIR,
+  type DockerRuntimeOptions,
+  type DockerSettings,
+} from './docker-options';
+import { EngineClient } from './engine/engine-client';
+import { toAppError } from './engine/engine-errors';
+import { ExitWatch } from './agents/exit-watch';
+import { GuardPrograms } from './agents/guard';
+import { ImageFactsBook } from './images/image-facts';
+import { Images } from './images/images';
+import { inspectAgent } from './output/kept-output';
+import { Networks } from './resources/networks';
+import { findResources, groupByRun } from './resources/run-resources';
+import { runProgram } from './agents/run-program';
+import { tearDown } from './resources/teardown';
+import { WorkspaceFiles, ensureWorkspace } from './resources/workspace-files';
 
 /**
  * Teams in containers of a Docker engine: one container an agent, one shared volume a run, the host's shared bridge or
@@ -167,4 +171,26 @@ interface EngineInfo {
   readonly Name: string;
   readonly ServerVersion: string;
   readonly OperatingSystem: string;
+}
+
+/**
+ * Runs calls side by side. The first failure aborts the others, and is thrown only when none of them is under way any
+ * more: whoever cleans up after it finds everything that they made.
+ */
+export async function allOrAbort(
+  signal: AbortSignal,
+  calls: readonly ((signal: AbortSignal) => Promise<unknown>)[],
+): Promise<void> {
+  const abort = new AbortController();
+  let first: { readonly error: unknown } | null = null;
+  const both = AbortSignal.any([signal, abort.signal]);
+  const running = calls.map((call) =>
+    call(both).catch((error: unknown) => {
+      first ??= { error };
+      abort.abort(error);
+    }),
+  );
+  await Promise.all(running);
+  const failure = first as { readonly error: unknown } | null;
+  if (failure) throw failure.error;
 }

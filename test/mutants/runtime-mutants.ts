@@ -219,12 +219,12 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'A record whose middle the engine has lost is taken for a whole one, and the answer is another (I6, I14).',
     edits: [
       {
-        within: 'libs/runtime-docker',
+        within: 'libs/agent-guard',
         search: 'return payload.length === length ||',
         replace: 'return payload.length <= length ||',
       },
     ],
-    caughtBy: { layer: 'unit', specs: 'libs/runtime-docker/guard-records.spec.ts' },
+    caughtBy: { layer: 'unit', specs: 'libs/agent-guard/guard-records.spec.ts' },
   },
   {
     name: 'spoilt-file-is-read-on',

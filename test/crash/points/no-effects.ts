@@ -33,7 +33,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^stream$/,
     calls: /^pipe$/,
-    in: /runtime-docker\/container-files\.ts$/,
+    in: /runtime-docker\/agents\/container-files\.ts$/,
     because: 'from the engine into a reader of archives in this process',
   },
   {
@@ -68,7 +68,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^(fs|dockerode)$/,
     calls: /^(createReadStream|importImage)$/,
-    in: /runtime-docker\/images\.ts$/,
+    in: /runtime-docker\/images\/images\.ts$/,
     because: 'makes the demo image for `npm start`; no scheduler or worker calls it',
   },
   {

@@ -3,7 +3,7 @@ import { shellCommand } from '../../contracts/runtime/behaviours';
 import type { LookAlike } from '../../contracts/runtime/contract-fixture';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
-import { connectionTo } from '@crewtab/runtime-docker/engine-client';
+import { connectionTo } from '@crewtab/runtime-docker/engine/engine-client';
 import { describeWithDocker, dockerHost } from '../../support/docker';
 import { GUARD_FOLDER } from '../../support/guard-folder';
 import { tinyImage } from './tiny-image';
