@@ -11,7 +11,7 @@ export type GuardRecord = {
 );
 
 /**
- * A line that is no record: somebody in the container wrote past the guard, or an engine that was killed has lost the
+ * A line that is no record: a process in the container wrote past the guard, or an engine that was killed has lost the
  * beginning of a record and not the rest. It is no word of the agent.
  */
 export interface Foreign {

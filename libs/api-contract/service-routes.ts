@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
+import { LIMITED_RESOURCES, RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { API_PATH, defineRoute } from './route';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
 
@@ -18,6 +18,14 @@ const configView = z
       .enum(RUNTIME_KINDS)
       .meta({ description: 'The one in use: docker needs an image per agent, process a command.' }),
     runtimes: z.array(z.enum(RUNTIME_KINDS)),
+    runtimeCapabilities: z
+      .object({
+        isIsolated: z.boolean(),
+        networks: z.array(z.enum(NETWORKS)),
+        limits: z.array(z.enum(LIMITED_RESOURCES)),
+        buildsImages: z.boolean(),
+      })
+      .meta({ description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.' }),
     protocols: z.array(z.enum(PROTOCOLS)),
     networks: z.array(z.enum(NETWORKS)),
     overlapPolicies: z.array(z.enum(OVERLAP_POLICIES)),

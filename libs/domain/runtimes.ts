@@ -1,5 +1,7 @@
 import type { TeamNetwork } from './teams/team';
 
+export const LIMITED_RESOURCES = ['cpus', 'memory', 'pids'] as const;
+
 /** What a runtime can do for a team. */
 export interface RuntimeCapabilities {
   /** False where agents see the host and have the worker's rights. */
@@ -7,7 +9,7 @@ export interface RuntimeCapabilities {
   /** Networks of a team that are kept to; under every other one an agent has the host's. */
   readonly networks: readonly TeamNetwork[];
   /** Limits of an agent that are enforced. */
-  readonly limits: readonly ('cpus' | 'memory' | 'pids')[];
+  readonly limits: readonly (typeof LIMITED_RESOURCES)[number][];
   /** Images can be made on the host itself. */
   readonly buildsImages: boolean;
   /** What every agent must say, since nothing else tells what to start. */
@@ -19,7 +21,7 @@ export const RUNTIMES = {
   docker: {
     isIsolated: true,
     networks: ['egress', 'team', 'none'],
-    limits: ['cpus', 'memory', 'pids'],
+    limits: LIMITED_RESOURCES,
     buildsImages: true,
     agentNeeds: 'image',
   },

@@ -30,7 +30,7 @@ export interface DockerRuntimeOptions {
   readonly deadlineGraceMs?: number;
   /** For agents that ask for nothing themselves. */
   readonly defaultResources?: Partial<ResourceDefaults>;
-  /** What recovery does; without it nobody is told. */
+  /** Is told what recovery does. */
   readonly logger?: Logger;
   /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */
   readonly guardFolder?: string | null;

@@ -175,7 +175,7 @@ interface EngineInfo {
 
 /**
  * Runs calls side by side. The first failure aborts the others, and is thrown only when none of them is under way any
- * more: whoever cleans up after it finds everything that they made.
+ * more, so that a clean-up after it finds everything that they made.
  */
 export async function allOrAbort(
   signal: AbortSignal,

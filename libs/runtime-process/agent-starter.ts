@@ -23,7 +23,7 @@ export interface AgentStarterOptions {
   readonly searchPath: string;
   /** LANG of the agents. */
   readonly locale: string;
-  /** An agent that nobody ended by then ends this long after its deadline, ms. */
+  /** An agent that no worker has ended ends this long after its deadline, ms. */
   readonly orphanGraceMs: number;
 }
 
@@ -89,7 +89,7 @@ export class AgentStarter {
       if (code !== 0) failure ??= `its supervisor ended with ${code ?? 'a signal'}`;
       signal.wake();
     });
-    // Whoever loses the race for the agent ends before it has read its order.
+    // A supervisor that loses the race for the agent ends before it has read its order.
     supervisor.stdin?.on('error', () => undefined);
     effect('process.supervisor.order', () => supervisor.stdin?.end(JSON.stringify(order)));
     supervisor.unref();

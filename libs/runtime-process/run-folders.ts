@@ -80,7 +80,7 @@ export class RunFolders {
   }
 
   /**
-   * Makes a folder that nobody sees before `fill` is done with it. Where one stands already, that one stays.
+   * Makes a folder that appears once `fill` is done with it. Where one stands already, that one stays.
    * Only its owner may look inside: what agents write may be secret.
    */
   async appear(path: string, fill: (unfinished: string) => Promise<void>): Promise<void> {

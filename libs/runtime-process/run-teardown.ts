@@ -63,7 +63,7 @@ export async function endAgent(state: AgentState, graceMs: number): Promise<void
 }
 
 /**
- * Whoever is left: members of a group whose leader (and supervisor) ended before them, and processes that left their
+ * What is left: members of a group whose leader (and supervisor) ended before them, and processes that left their
  * group but bear the run's mark.
  */
 async function endStragglers(states: readonly AgentState[], runId: string): Promise<ProcessRow[]> {

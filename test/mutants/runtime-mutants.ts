@@ -20,7 +20,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   const everything = await engine.docker.listContainers({ all: true });
   const alike = everything.filter(({ Names: [name = ''] }) => prefixes.some((prefix) => name.startsWith('/' + prefix)));
   const containers = alike.map(({ Id: id, Names: [name = id], State: state }) => ({
-    ...(found[0] as RunThing),
+    ...(found[0] as EngineResource),
     kind: 'container' as const,
     id,
     name,

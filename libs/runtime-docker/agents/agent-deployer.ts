@@ -74,7 +74,7 @@ export class AgentDeployer {
     });
   }
 
-  /** Null where the name is taken, or where somebody removed the container before it was started. */
+  /** Null where the name is taken, or where the container was removed before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
     const endsAfterSeconds = deadlineSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
     const hasGuard = order.guard !== null;
@@ -84,7 +84,7 @@ export class AgentDeployer {
 
   /**
    * Goes on with the container that has the name, where it is this run's and was started. Null where it is gone by now.
-   * One that was made and not started is made anew, also where somebody is removing it already: an engine that died while
+   * One that was made and not started is made anew, also where it is being removed already: an engine that died while
    * it started it, and starts it once more, was seen to give the agent an input that has ended already.
    */
   private async adopt(order: Order): Promise<string | null> {
@@ -96,7 +96,7 @@ export class AgentDeployer {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
     if (wasStarted(found.State) || (await this.isStartedSoon(order, found))) return found.Id;
-    // Whoever took the run over may have made it.
+    // The worker that took the run over may have made it.
     if (order.options.signal.aborted) throw aborted(order.options.signal);
     // Not by force: where a start is under way, it is waited for, and the engine refuses.
     await this.remove(this.engine.docker.getContainer(found.Id), { force: false });
@@ -192,7 +192,7 @@ export class AgentDeployer {
     }
   }
 
-  /** True where the agent's program is in the container, or nobody can say. */
+  /** True where the agent's program is in the container, or cannot be looked for. */
   private async hasProgram(order: Order, container: Docker.Container): Promise<boolean> {
     const { agent, facts } = order;
     const [program] = commandOf(agent, facts);
@@ -218,7 +218,7 @@ export class AgentDeployer {
   }
 }
 
-/** Since it was prepared, somebody removed the network, or made a second one of its name: see `Networks`. */
+/** Since `prepare`, the network was removed, or got a second one of its name: see `Networks`. */
 function hasNetworkChanged(error: unknown): boolean {
   if (!(error instanceof EngineRefusal)) return false;
   const isGone = error.statusCode === 404 && /network .*not found/i.test(error.words);

@@ -88,19 +88,19 @@ export async function readEntry(
 }
 
 /**
- * The engine answers 404 for a path that is not there, and for a container that somebody has removed meanwhile; where it
+ * The engine answers 404 for a path that is not there, and for a container that was removed meanwhile; where it
  * was only asked to look, without a word.
  */
 async function nothingThere(error: unknown, engine: EngineClient, { id }: Docker.Container): Promise<null> {
   if (!isRefusal(error, 404)) throw toAppError(error);
   if (await inspectContainer(engine, id)) return null;
-  throw new AppError('engine_error', `somebody removed container ${id} while it was being made`, {
+  throw new AppError('engine_error', `container ${id} was removed while it was being made`, {
     retryable: true,
     cause: error,
   });
 }
 
-/** One thing of an archive, as tar-stream gives it: what it is, and its bytes. */
+/** One entry of an archive, as tar-stream gives it: its header, and its bytes. */
 type Entry = AsyncIterable<unknown> & { readonly header: Header };
 
 /** Null of an empty archive. Of a directory, all that lies in it would follow: the rest is not read. */

@@ -28,7 +28,7 @@ export async function inspectProcess(engine: EngineClient, handle: string): Prom
 
 export function processOf(state: State): AgentProcess {
   if (state.Running) return { status: 'running' };
-  // Somebody is removing it, and nobody can start it any more.
+  // It is being removed, and cannot be started any more.
   if (state.Status === 'removing' && !wasStarted(state)) return { status: 'absent' };
   // A container that could not be started stays "created", with the reason in its state.
   if (state.Status === 'created' && state.Error === '') return { status: 'created' };

@@ -22,7 +22,7 @@ export class EngineClient {
 
   constructor(dockerHost: string | null, settings: DockerSettings) {
     const connection = connectionTo(dockerHost);
-    // An agent of its own, so that close() can let go of its idle connections.
+    // An agent of its own, so that close() can end its idle connections.
     this.agent = opaque(
       connection.protocol === 'https' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true }),
     );
@@ -85,8 +85,8 @@ export async function withinLimit<T>(
  * dockerode writes every request's options out in full for its debug log, whether that is on or not: with an agent's
  * sockets or a signal's listeners among them that is hundreds of kilobytes of text, and most of the time of a call.
  */
-export function opaque<T extends object>(thing: T): T {
-  return Object.defineProperty(thing, inspect.custom, { value: () => '[…]', enumerable: false });
+export function opaque<T extends object>(value: T): T {
+  return Object.defineProperty(value, inspect.custom, { value: () => '[…]', enumerable: false });
 }
 
 type Connection = Docker.DockerOptions & { protocol?: 'https' | 'http' | 'ssh' };

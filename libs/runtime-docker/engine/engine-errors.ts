@@ -41,7 +41,7 @@ export function unreachable(what: string, why: string, cause?: unknown): AppErro
   });
 }
 
-/** For refusals that nobody expects. */
+/** For refusals that the caller has no answer to. */
 export function toAppError(error: unknown): unknown {
   return error instanceof EngineRefusal ? new AppError('engine_error', error.words, { cause: error }) : error;
 }

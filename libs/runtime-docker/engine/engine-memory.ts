@@ -11,7 +11,7 @@ const SMALL_FILE = '/etc/hostname';
 
 /**
  * Whether the engine that answers now was there at that instant of its own clock, and so has read what was said until
- * then: it remembers something older. True as well where nobody can tell, since it has forgotten because so much happened.
+ * then: it remembers something older. True as well where it cannot tell: so much happened that it has forgotten.
  * @param instant as the engine writes it (RFC 3339)
  */
 export async function wasThereAt(engine: EngineClient, instant: string): Promise<boolean> {
@@ -23,7 +23,7 @@ export async function wasThereAt(engine: EngineClient, instant: string): Promise
     if (older.events > 0) return true;
     return (await recall(engine, older.answeredAt + 1_000, REMEMBERED)).events === REMEMBERED;
   } catch (error) {
-    // An engine that tells nobody of its events, perhaps behind a proxy.
+    // An engine that does not tell its events, perhaps behind a proxy.
     if (error instanceof EngineRefusal) return true;
     throw error;
   }

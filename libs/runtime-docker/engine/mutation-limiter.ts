@@ -1,6 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 
-/** Deploys go before teardowns: somebody waits for them. */
+/** Deploys go before teardowns: an agent's user waits for a deploy. */
 export type MutationPriority = 'deploy' | 'teardown';
 
 interface Waiting {

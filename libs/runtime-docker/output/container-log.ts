@@ -22,7 +22,7 @@ export async function requestLog(engine: EngineClient, handle: string): Promise<
       const options = { follow: true, stdout: true, stderr: true, abortSignal } as const;
       return (await engine.docker.getContainer(handle).logs(options)) as unknown as IncomingMessage;
     });
-    // Errors reach the reader through its iterator; without a reader nobody needs to know.
+    // Errors reach the reader through its iterator; without a reader they do not matter.
     log.on('error', () => undefined);
     return log;
   } catch (error) {

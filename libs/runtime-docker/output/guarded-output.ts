@@ -101,7 +101,7 @@ export class GuardedOutput implements ContainerOutput {
     const log = (from as AsyncIterable<Buffer>)[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
     try {
       for (let next = log.next(); ;) {
-        // Whoever closes the output while the log is silent leaves it behind.
+        // A reader that closes the output while the log is silent leaves this promise behind.
         next.catch(() => undefined);
         const got = this.position < this.owed ? await orSilence(next) : await next;
         if (this.isClosed || (got !== 'silence' && got.done)) return;
@@ -145,7 +145,7 @@ export class GuardedOutput implements ContainerOutput {
     this.owed = this.position;
   }
 
-  /** Gives what lies before a record. What nobody has kept is lost, which is said in its place. */
+  /** Gives what lies before a record. What the file lacks too is lost, and a line says so in its place. */
   private async *fill(position: number): AsyncGenerator<OutputLine> {
     yield* this.readKept(position);
     if (position <= this.position || this.isClosed) return;
@@ -162,7 +162,7 @@ export class GuardedOutput implements ContainerOutput {
     if (bytes > 0) this.logger?.info({ container: this.handle, bytes }, 'read output that the log of its engine lacks');
   }
 
-  /** Whoever may write to the file may spoil it: what is not the next record ends it. */
+  /** The agent can write to the file and spoil it: what is not the next record ends the reading. */
   private async *acceptKept(until: number): AsyncGenerator<OutputLine> {
     const records = new RecordReader();
     let at = this.position;

@@ -13,8 +13,8 @@ import { isGuarded } from '../agents/guard';
 /** So much is read at once at most, bytes. */
 const READ_AT_ONCE = 16 * 1024 * 1024;
 /**
- * The engine keeps a container locked while it hands out one of its files (moby daemon/archive.go): whoever wants to inspect or
- * remove it waits for so long at most, ms. Enough for a hundred megabytes on a slow disk.
+ * The engine locks a container while it hands out one of its files (moby daemon/archive.go), and calls that inspect or
+ * remove it wait: for so long at most, ms. Enough for a hundred megabytes on a slow disk.
  */
 const READ_LIMIT_MS = 60_000;
 
@@ -56,8 +56,8 @@ export class KeptOutput {
 }
 
 /**
- * An engine that cannot answer now (too many open files) is asked again by whoever opens the output once more; one that tells
- * nobody has nothing to tell, and fails no run.
+ * An engine that cannot answer now (too many open files) is asked again when the output is opened once more. One that
+ * does not hand out files has nothing to tell, and fails no run.
  */
 async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
   try {

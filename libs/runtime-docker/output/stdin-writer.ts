@@ -108,7 +108,7 @@ export class StdinWriter {
 
   /**
    * An attachment that does not come about has carried no byte, so it is tried again for as long as a write may take.
-   * Not with a `once` container, whose program may have seen the end of its input when the engine let go.
+   * Not with a `once` container, whose program may have seen the end of its input when the engine closed its connection.
    */
   private async attached(): Promise<Socket> {
     const untilMs = performance.now() + this.engine.limits.writeMs;
@@ -228,7 +228,7 @@ async function send(socket: Socket, act: (done: (error?: Error | null) => void) 
 }
 
 function tended(socket: Socket): Socket {
-  // Errors reach whoever writes; between writes they only mean that the next one attaches again.
+  // Errors reach the caller of a write; between writes they only mean that the next one attaches again.
   socket.on('error', () => socket.destroy());
   // Nothing comes this way, but an unread end would keep the socket half open.
   return socket.resume();

@@ -8,7 +8,7 @@ export const LABELS = {
   /** On the container of a program that is run once. */
   program: 'crewtab.program',
   epoch: 'crewtab.epoch',
-  /** ISO 8601: past this plus the grace, a container is an orphan whoever looks. */
+  /** ISO 8601: past this plus the grace, a container is an orphan. */
   deadline: 'crewtab.deadline',
   /** On what belongs to the host rather than to a run (the egress network): never reaped. */
   shared: 'crewtab.shared',
@@ -29,7 +29,7 @@ export function belongsToRun(labels: Labels | null | undefined, installationId: 
   return labels?.[LABELS.installation] === installationId && labels[LABELS.run] === runId;
 }
 
-/** The engine's list filter for the things of an installation, or of one of its runs. */
+/** The engine's list filter for the resources of an installation, or of one of its runs. */
 export function labelFilter(installationId: string, runId?: string): string[] {
   const filter = [`${LABELS.installation}=${installationId}`];
   return runId === undefined ? filter : [...filter, `${LABELS.run}=${runId}`];

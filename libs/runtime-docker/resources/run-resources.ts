@@ -3,11 +3,11 @@ import type { EngineClient } from '../engine/engine-client';
 import { toAppError } from '../engine/engine-errors';
 import { LABELS, labelFilter, type Labels } from './labels';
 
-export type ThingKind = 'container' | 'network' | 'volume';
+export type ResourceKind = 'container' | 'network' | 'volume';
 
-/** Something on the engine that bears an installation's label. */
-export interface RunThing {
-  readonly kind: ThingKind;
+/** A container, network or volume on the engine that bears an installation's label. */
+export interface EngineResource {
+  readonly kind: ResourceKind;
   /** For calls: a container's or network's id, a volume's name. */
   readonly id: string;
   readonly name: string;
@@ -18,7 +18,11 @@ export interface RunThing {
 }
 
 /** Everything with the labels, in one picture of the engine. Throws AppError. */
-export async function findResources(engine: EngineClient, installationId: string, runId?: string): Promise<RunThing[]> {
+export async function findResources(
+  engine: EngineClient,
+  installationId: string,
+  runId?: string,
+): Promise<EngineResource[]> {
   const { docker } = engine;
   const filters = { label: labelFilter(installationId, runId) };
   try {
@@ -29,7 +33,7 @@ export async function findResources(engine: EngineClient, installationId: string
     ]);
     return [
       ...containers.map(({ Id: id, Names: names, Labels: labels, State: state, Created: created }) =>
-        thing(
+        resource(
           'container',
           id,
           (names[0] ?? id).replace(/^\//, ''),
@@ -39,10 +43,10 @@ export async function findResources(engine: EngineClient, installationId: string
         ),
       ),
       ...networks.map(({ Id: id, Name: name, Labels: labels, Created: created }) =>
-        thing('network', id, name, labels, Date.parse(created)),
+        resource('network', id, name, labels, Date.parse(created)),
       ),
       ...(volumes.Volumes ?? []).map((volume) =>
-        thing(
+        resource(
           'volume',
           volume.Name,
           volume.Name,
@@ -56,27 +60,27 @@ export async function findResources(engine: EngineClient, installationId: string
   }
 }
 
-function thing(
-  kind: ThingKind,
+function resource(
+  kind: ResourceKind,
   id: string,
   name: string,
   labels: Labels | null | undefined,
   createdAtMs: number,
   isRunning = false,
-): RunThing {
+): EngineResource {
   return { kind, id, name, runId: labels?.[LABELS.run] ?? '', isRunning, createdAtMs };
 }
 
-export function countResources(things: readonly RunThing[]): ResourceCounts {
-  const counts: Partial<Record<ThingKind, number>> = {};
-  for (const { kind } of things) counts[kind] = (counts[kind] ?? 0) + 1;
+export function countResources(resources: readonly EngineResource[]): ResourceCounts {
+  const counts: Partial<Record<ResourceKind, number>> = {};
+  for (const { kind } of resources) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
 
-/** RunResourceNames without a run's label are nobody's: they are left out. */
-export function groupByRun(things: readonly RunThing[], nowMs: number): RunResources[] {
-  const runs = new Map<string, RunThing[]>();
-  for (const one of things) {
+/** Resources without a run's label are left out. */
+export function groupByRun(resources: readonly EngineResource[], nowMs: number): RunResources[] {
+  const runs = new Map<string, EngineResource[]>();
+  for (const one of resources) {
     if (one.runId !== '') runs.set(one.runId, [...(runs.get(one.runId) ?? []), one]);
   }
   return [...runs].map(([runId, own]) => ({

@@ -2,9 +2,9 @@ import type { Leftover, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { AppError } from '@crewtab/domain/errors';
 import { withinLimit, type EngineClient } from '../engine/engine-client';
 import { EngineRefusal } from '../engine/engine-errors';
-import { countResources, findResources, type RunThing, type ThingKind } from './run-resources';
+import { countResources, findResources, type EngineResource, type ResourceKind } from './run-resources';
 
-/** Somebody else's removal that is under way is waited for this long; ms between looks. */
+/** A removal that another worker has begun is waited for this long; ms between looks. */
 const VERIFY_LOOKS_MS = [0, 50, 200, 500, 1_000, 2_000];
 
 /**
@@ -39,12 +39,12 @@ export async function tearDown(
 }
 
 /** SIGTERM to all at once, then waits until all have ended or the grace is over. */
-async function stopGently(engine: EngineClient, running: readonly RunThing[], graceMs: number): Promise<void> {
+async function stopGently(engine: EngineClient, running: readonly EngineResource[], graceMs: number): Promise<void> {
   await Promise.all(running.map((container) => terminate(engine, container)));
   await Promise.all(running.map((container) => untilEnded(engine, container, graceMs)));
 }
 
-async function terminate(engine: EngineClient, { id, name }: RunThing): Promise<void> {
+async function terminate(engine: EngineClient, { id, name }: EngineResource): Promise<void> {
   try {
     await engine.mutate('docker.container.stop', `stop ${name}`, { priority: 'teardown' }, (abortSignal) =>
       engine.docker.getContainer(id).kill({ signal: 'SIGTERM', abortSignal }),
@@ -55,7 +55,7 @@ async function terminate(engine: EngineClient, { id, name }: RunThing): Promise<
   }
 }
 
-async function untilEnded(engine: EngineClient, { id, name }: RunThing, limitMs: number): Promise<void> {
+async function untilEnded(engine: EngineClient, { id, name }: EngineResource, limitMs: number): Promise<void> {
   try {
     // Not left to the signal alone: an answer that breaks off after its head settles nothing.
     await withinLimit(`wait for the end of ${name}`, limitMs, (abortSignal) =>
@@ -69,13 +69,13 @@ async function untilEnded(engine: EngineClient, { id, name }: RunThing, limitMs:
 /** @returns what this call removed. Refusals are noted with their words; what is gone already is none. */
 async function removeAll(
   engine: EngineClient,
-  things: readonly RunThing[],
+  resources: readonly EngineResource[],
   reasons: Map<string, string>,
-): Promise<RunThing[]> {
-  const results = await Promise.allSettled(things.map((one) => removeOne(engine, one)));
-  const removed: RunThing[] = [];
+): Promise<EngineResource[]> {
+  const results = await Promise.allSettled(resources.map((one) => removeOne(engine, one)));
+  const removed: EngineResource[] = [];
   results.forEach((result, index) => {
-    const one = things[index] as RunThing;
+    const one = resources[index] as EngineResource;
     if (result.status === 'fulfilled') removed.push(one);
     else if (result.reason instanceof EngineRefusal) reasons.set(one.id, result.reason.words);
     else if (!isTooSlow(result.reason)) throw result.reason;
@@ -84,12 +84,12 @@ async function removeAll(
   return removed;
 }
 
-/** One thing whose removal takes too long does not stop the others; whether the engine answers, the verification shows. */
+/** One resource whose removal takes too long does not stop the others; whether the engine answers, the verification shows. */
 function isTooSlow(reason: unknown): boolean {
   return reason instanceof AppError && reason.code === 'engine_unreachable';
 }
 
-function removeOne(engine: EngineClient, { kind, id, name }: RunThing): Promise<unknown> {
+function removeOne(engine: EngineClient, { kind, id, name }: EngineResource): Promise<unknown> {
   const { docker } = engine;
   const what = `remove ${name}`;
   switch (kind) {
@@ -116,7 +116,7 @@ async function verify(
   runId: string,
   reasons: ReadonlyMap<string, string>,
 ): Promise<Leftover[]> {
-  let left: RunThing[] = [];
+  let left: EngineResource[] = [];
   for (const waitMs of VERIFY_LOOKS_MS) {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     left = await findResources(engine, installationId, runId);
@@ -129,6 +129,6 @@ function isPassing(reason: string | undefined): boolean {
   return reason !== undefined && /removal of .* is already in progress/i.test(reason);
 }
 
-function appeared(kind: ThingKind): string {
+function appeared(kind: ResourceKind): string {
   return `the ${kind} appeared while the others were removed`;
 }

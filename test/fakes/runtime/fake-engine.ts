@@ -74,7 +74,7 @@ export class FakeEngine {
     this.shared.push({ kind, name, installationId, runId, createdAt: this.clock.now() });
   }
 
-  /** As somebody outside Crewtab would: `docker rm -f`. */
+  /** As a person would by `docker rm -f`. */
   vanish(agent: FakeAgent): void {
     takeOut(this.agents, agent);
     agent.vanish();

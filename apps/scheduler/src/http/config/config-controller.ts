@@ -3,7 +3,7 @@ import { LIMITS } from '@crewtab/api-contract/limits';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, SCHEDULE_DEFAULTS } from '@crewtab/api-contract/schedule-routes';
 import { getConfig, NETWORKS, PROTOCOLS } from '@crewtab/api-contract/service-routes';
 import { formatDuration } from '@crewtab/domain/durations';
-import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
+import { RUNTIME_KINDS, RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import { Route, type RouteAnswer } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 
@@ -15,6 +15,7 @@ export class ConfigController {
   get(): RouteAnswer<typeof getConfig> {
     const { version, runtime, defaultTimeoutMs, maxTimeoutMs } = this.deps.settings;
     const { catchUpWindowMs, ...defaults } = SCHEDULE_DEFAULTS;
+    const { isIsolated, networks, limits, buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
     return {
       version,
       defaultTimeout: formatDuration(defaultTimeoutMs),
@@ -23,6 +24,7 @@ export class ConfigController {
       maxTimeoutSeconds: maxTimeoutMs / 1_000,
       runtime,
       runtimes: [...RUNTIME_KINDS],
+      runtimeCapabilities: { isIsolated, networks: [...networks], limits: [...limits], buildsImages },
       protocols: [...PROTOCOLS],
       networks: [...NETWORKS],
       overlapPolicies: [...OVERLAP_POLICIES],
