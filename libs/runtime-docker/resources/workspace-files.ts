@@ -136,7 +136,7 @@ export class WorkspaceFiles {
         const { header } = next.value;
         const chunks = next.value[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
         const path = pathOf(header.name, wanted);
-        if (path !== '') yield found(header, path, this.contentOf(chunks));
+        if (path !== '') yield toFoundFile(header, path, this.contentOf(chunks));
         for (let chunk = await this.step(chunks); !chunk.done;) chunk = await this.step(chunks);
       }
     } finally {
@@ -183,6 +183,8 @@ function pathOf(name: string, wanted: string): string {
   return [...(wanted === '' ? [] : [wanted]), ...rest].join('/');
 }
 
+const PERMISSIONS = 0o7777;
+
 const KINDS: Readonly<Record<string, FoundFile['kind']>> = {
   file: 'file',
   'contiguous-file': 'file',
@@ -192,12 +194,17 @@ const KINDS: Readonly<Record<string, FoundFile['kind']>> = {
   directory: 'folder',
 };
 
-function found({ type, mode = 0, size = 0, linkname }: Header, path: string, content: FoundFile['content']): FoundFile {
+function toFoundFile(
+  { type, mode = 0, size = 0, linkname }: Header,
+  path: string,
+  content: FoundFile['content'],
+): FoundFile {
   const kind = KINDS[type ?? 'file'] ?? 'other';
   return {
     path,
     kind,
-    mode,
+    // An engine may give the type of the file along with its permissions.
+    mode: mode & PERMISSIONS,
     size: kind === 'file' ? size : 0,
     target: kind === 'link' ? (linkname ?? '') : null,
     content,

@@ -158,11 +158,12 @@ export function describeWorkspace(current: () => ContractFixture): void {
 
     it("goes with its run's teardown", async () => {
       const fixture = current();
-      const deployment = await fixture.prepared();
+      const deployment = await fixture.prepared({ agents: [fixture.agent('solo', { does: 'echo' })] });
       const { runtime, installationId } = fixture;
-      const running = runtime.runProgram(deployment, fixture.program({ does: 'ignoreSigterm' }), never());
-      const settled = Promise.allSettled([running]);
-      await eventually('the program runs', async () => (await agentsLeft(fixture)) === 1);
+      const program = fixture.program({ does: 'writeFile', name: 'begun', content: '' });
+      const settled = Promise.allSettled([runtime.runProgram(deployment, program, never())]);
+      const hasBegun = async (): Promise<boolean> => (await collect(runtime.readFiles(deployment, ''))).length > 0;
+      await eventually('the program runs', hasBegun, 30_000);
       const other = await fixture.anotherWorker();
       const report = await other.teardown(installationId, deployment.runId, { graceMs: 0 });
       expect(report.left).toEqual([]);

@@ -143,6 +143,18 @@ describeWithDocker('a container of an agent', () => {
     expect(outputs).toEqual([['a'], ['b']]);
   }, 60_000);
 
+  it('has no network as a program that asks for none, and limits all the same', async () => {
+    const { fixture } = await setUp();
+    const deployment = await fixture.prepared({ network: { kind: 'egress' } });
+    const script = 'ls /sys/class/net; id -u; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null';
+    const program = { ...fixture.program({ does: 'echo' }), command: ['sh', '-c', script], resources: { pids: 33 } };
+    const { signal } = new AbortController();
+    const { output } = await fixture.runtime.runProgram(deployment, program, signal);
+    expect(output.trim().split('\n')).toEqual(['lo', '1000', '33']);
+    const open = { ...program, network: { kind: 'egress' } as const };
+    expect((await fixture.runtime.runProgram(deployment, open, signal)).output).toContain('eth0');
+  }, 60_000);
+
   it("sees the folder of its team's tools where it was given them, and only there", async () => {
     const made = await setUp();
     const hostFolder = await mkdtemp(join(tmpdir(), 'crewtab-socket-'));
