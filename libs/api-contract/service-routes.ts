@@ -25,7 +25,9 @@ const configView = z
         limits: z.array(z.enum(LIMITED_RESOURCES)),
         buildsImages: z.boolean(),
       })
-      .meta({ description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.' }),
+      .meta({
+        description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',
+      }),
     protocols: z.array(z.enum(PROTOCOLS)),
     networks: z.array(z.enum(NETWORKS)),
     overlapPolicies: z.array(z.enum(OVERLAP_POLICIES)),

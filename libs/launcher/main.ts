@@ -78,7 +78,9 @@ class LocalStart {
   }
 
   private demoProgram({ runtime, dockerHost }: Installation): Promise<DemoAgentProgram> {
-    return RUNTIMES[runtime].buildsImages && dockerHost ? demoImage(dockerHost, this.env, this.terminal) : demoCommand();
+    return RUNTIMES[runtime].buildsImages && dockerHost
+      ? demoImage(dockerHost, this.env, this.terminal)
+      : demoCommand();
   }
 
   private showDoors({ url, apiKey, dataDir }: Installation): void {

@@ -266,8 +266,8 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/runtime-process',
-        search: 'killInMs: deadlineAt.getTime() - now.getTime() +',
-        replace: 'killInMs: Date.now() + deadlineAt.getTime() - now.getTime() +',
+        search: 'killInMs: limitMs +',
+        replace: 'killInMs: Date.now() + limitMs +',
       },
       {
         within: 'libs/runtime-process',
