@@ -44,13 +44,20 @@ module.exports = {
       severity: 'error',
       comment: 'An adapter knows the domain, its vendor and nothing else of this project.',
       from: { path: adapter, pathNot: spec },
-      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
+      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/(domain|agent-guard)/', '^libs/$1/'] },
+    },
+    {
+      name: 'agent-guard-for-runtimes',
+      severity: 'error',
+      comment: 'What the guard writes is read where agents run, and nowhere else.',
+      from: { path: '^(libs|apps|images)/', pathNot: ['^libs/(agent-guard|runtime-[^/]+)/', spec] },
+      to: { path: '^libs/agent-guard/' },
     },
     {
       name: 'supporting-libraries-import-domain-only',
       severity: 'error',
       comment: 'Settings, logs and local services are used by the apps; they know no adapter and no orchestrator.',
-      from: { path: '^libs/(config|failpoints|observability|local-services)/', pathNot: spec },
+      from: { path: '^libs/(agent-guard|config|failpoints|observability|local-services)/', pathNot: spec },
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
     },
     {

@@ -35,7 +35,7 @@ export const CI_BUDGET_MINUTES = 14;
 const RUNS = ['libs/domain/**', 'libs/orchestrator/**'];
 const APPS = ['apps/scheduler/**', 'apps/worker/**'];
 const STORES = ['libs/store-prisma/**', 'libs/queue-bullmq/**', 'prisma/**'];
-const DOCKER = ['libs/runtime-docker/**', 'images/**'];
+const DOCKER = ['libs/runtime-docker/**', 'libs/agent-guard/**', 'images/**'];
 const PRODUCT = [
   ...[...RUNS, ...APPS, ...STORES, ...DOCKER],
   ...[

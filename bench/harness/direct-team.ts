@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AgentSpec, DeploymentSpec, OutputLine } from '@crewtab/domain/ports/runtime';
-import { makeTar } from '@crewtab/runtime-docker/container-files';
-import { containerFiles, containerSpec, workspaceName } from '@crewtab/runtime-docker/container-spec';
+import { makeTar } from '@crewtab/runtime-docker/agents/container-files';
+import { containerFiles, containerSpec, workspaceName } from '@crewtab/runtime-docker/agents/container-spec';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
-import { EngineClient } from '@crewtab/runtime-docker/engine-client';
-import { ImageFactsBook, type ImageFacts } from '@crewtab/runtime-docker/image-facts';
-import { Images } from '@crewtab/runtime-docker/images';
-import { labelFilter, runLabels } from '@crewtab/runtime-docker/labels';
-import { LogLines } from '@crewtab/runtime-docker/log-lines';
-import { StdinWriter } from '@crewtab/runtime-docker/stdin-writer';
+import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
+import { ImageFactsBook, type ImageFacts } from '@crewtab/runtime-docker/images/image-facts';
+import { Images } from '@crewtab/runtime-docker/images/images';
+import { labelFilter, runLabels } from '@crewtab/runtime-docker/resources/labels';
+import { LogLines } from '@crewtab/runtime-docker/output/log-frames';
+import { StdinWriter } from '@crewtab/runtime-docker/output/stdin-writer';
 import type Docker from 'dockerode';
 import type { EngineTrace } from './engine-trace';
 import { rememberInstallation } from './leftovers';
@@ -60,9 +60,8 @@ export class DirectEngine {
       name: `bench-direct-${suffix}`,
       epoch: 1,
       deadlineAt: new Date(Date.now() + HOUR_MS),
-      network: 'egress',
-      images: [this.image],
-      teamSocketDir: null,
+      network: { kind: 'egress' },
+      agents: [],
     };
     return new DirectTeam(this.engine, this.settings, this.image, this.facts, deployment, this.trace);
   }
@@ -111,12 +110,12 @@ export class DirectTeam {
       env: {},
       resources: {},
       stdin: 'open',
-      files: [],
+      tools: null,
     };
     const launch = { kind: 'limited', endsAfterSeconds: 3_600, hasGuard: false } as const;
     const spec = containerSpec(this.deployment, agent, this.facts, this.settings, launch);
     const container = await this.docker.createContainer(spec);
-    const files = containerFiles(agent, this.facts, null);
+    const files = containerFiles(this.facts, null);
     if (files.length > 0) await container.putArchive(await makeTar(files), { path: '/' });
     await container.start();
     return container;

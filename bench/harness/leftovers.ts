@@ -1,6 +1,6 @@
-import { labelFilter } from '@crewtab/runtime-docker/labels';
+import { labelFilter } from '@crewtab/runtime-docker/resources/labels';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
-import { EngineClient } from '@crewtab/runtime-docker/engine-client';
+import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
 
 /** Installations whose containers this process made. */
 const installations = new Set<string>();

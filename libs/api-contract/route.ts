@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ErrorCode } from '@crewtab/domain/errors';
-import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
+import type { RuntimeKind } from '@crewtab/domain/runtimes';
 
 /** Where the REST API lives. */
 export const API_PATH = '/api/v1';

@@ -88,6 +88,9 @@ export const runView = z
         containers: z.int(),
         networks: z.int(),
         volumes: z.int(),
+        removed: z.record(z.string(), z.int()).meta({
+          description: 'Counts by kind, as the runtime names them: container, network, volume; process, directory.',
+        }),
         verifiedAt: z.iso
           .datetime()
           .nullable()

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { LIMITED_RESOURCES, RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { API_PATH, defineRoute } from './route';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
 
 export const PROTOCOLS = ['acp', 'command'] as const;
-export const RUNTIMES = ['docker', 'process'] as const;
 export const NETWORKS = ['egress', 'team', 'none'] as const;
 
 /** What a form needs to know. */
@@ -15,9 +15,19 @@ const configView = z
     maxTimeout: z.string().meta({ format: 'go-duration' }),
     maxTimeoutSeconds: z.number(),
     runtime: z
-      .enum(RUNTIMES)
+      .enum(RUNTIME_KINDS)
       .meta({ description: 'The one in use: docker needs an image per agent, process a command.' }),
-    runtimes: z.array(z.enum(RUNTIMES)),
+    runtimes: z.array(z.enum(RUNTIME_KINDS)),
+    runtimeCapabilities: z
+      .object({
+        isIsolated: z.boolean(),
+        networks: z.array(z.enum(NETWORKS)),
+        limits: z.array(z.enum(LIMITED_RESOURCES)),
+        buildsImages: z.boolean(),
+      })
+      .meta({
+        description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',
+      }),
     protocols: z.array(z.enum(PROTOCOLS)),
     networks: z.array(z.enum(NETWORKS)),
     overlapPolicies: z.array(z.enum(OVERLAP_POLICIES)),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
 import { idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
@@ -79,7 +80,7 @@ const agentFields = z.strictObject({
 
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
 function teamSchemas({ runtime }: ContractSettings) {
-  const need = runtime === 'docker' ? ('image' as const) : ('command' as const);
+  const need = RUNTIMES[runtime].agentNeeds;
   const agent = agentFields.superRefine(
     (value, context) => {
       if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {

@@ -1,3 +1,4 @@
+import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { optional, required, withDefault } from './setting';
 import { bytes, duration, encryptionKey, failpoint, flag, matching, oneOf, url, wholeNumber } from './values';
 
@@ -7,7 +8,6 @@ const YEAR_MS = 365 * 24 * HOUR_MS;
 const MEBIBYTE = 1024 ** 2;
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export const RUNTIMES = ['docker', 'process'] as const;
 
 /** An API key shorter than this could be guessed. */
 export const MIN_API_KEY_LENGTH = 16;
@@ -126,7 +126,7 @@ export const SETTINGS = {
         'of the worker, with its rights and without any isolation.',
     },
     'docker',
-    oneOf(RUNTIMES),
+    oneOf(RUNTIME_KINDS),
   ),
   DOCKER_HOST: withDefault(
     {

@@ -1,5 +1,5 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
-import type { RuntimeKind } from '@crewtab/domain/ports/runtime';
+import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import { readSettings, type Environment, type SettingValues } from './read-settings';
 
 export interface WorkerConfig {

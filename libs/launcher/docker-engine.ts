@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, systemErrorCode } from '../local-services/service-error';
 import { settingsFrom } from '../runtime-docker/docker-options';
-import { EngineClient } from '../runtime-docker/engine-client';
+import { EngineClient } from '../runtime-docker/engine/engine-client';
 
 export type DockerEngine =
   | { readonly isReachable: true; readonly dockerHost: string }

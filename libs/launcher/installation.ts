@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { RUNTIME_KINDS, RUNTIMES, type RuntimeKind } from '@crewtab/domain/runtimes';
 import { prepareDataFolder } from '../local-services/data-folder';
 import { requireFreePort } from '../local-services/free-port';
 import { startPostgres } from '../local-services/postgres';
@@ -18,7 +19,7 @@ const READY_WITHIN_MS = 90_000;
 export interface Installation {
   readonly url: string;
   readonly apiKey: string;
-  readonly runtime: 'docker' | 'process';
+  readonly runtime: RuntimeKind;
   /** Null under the process runtime. */
   readonly dockerHost: string | null;
   readonly dataDir: string;
@@ -122,30 +123,40 @@ async function startServices(
   return [databaseUrl, redisUrl];
 }
 
-async function chooseRuntime(
-  env: NodeJS.ProcessEnv,
-  terminal: Terminal,
-): Promise<{ runtime: 'docker' | 'process'; dockerHost: string | null }> {
-  const wanted = env['CREWTAB_RUNTIME'];
-  if (wanted === 'process') {
-    terminal.warn(NO_ISOLATION);
-    return { runtime: 'process', dockerHost: null };
+async function chooseRuntime(env: NodeJS.ProcessEnv, terminal: Terminal): Promise<ChosenRuntime> {
+  const wanted = env['CREWTAB_RUNTIME'] ?? '';
+  const named = RUNTIME_KINDS.find((kind) => kind === wanted);
+  if (wanted !== '' && !named) {
+    throw new LocalServiceError(
+      `there is no runtime "${wanted}"`,
+      `set CREWTAB_RUNTIME to one of ${RUNTIME_KINDS.join(', ')}, or leave it unset`,
+    );
   }
+  const chosen = named === 'process' ? PROCESS : await lookForDocker(env, named === 'docker', terminal);
+  if (!RUNTIMES[chosen.runtime].isIsolated) terminal.warn(NO_ISOLATION);
+  return chosen;
+}
+
+/** The process runtime where no engine answers and none is required. */
+async function lookForDocker(env: NodeJS.ProcessEnv, isRequired: boolean, terminal: Terminal): Promise<ChosenRuntime> {
   const engine: DockerEngine = await findDockerEngine(env);
   if (engine.isReachable) {
     terminal.step(`agents will run in containers, on the engine at ${engine.dockerHost}`);
     return { runtime: 'docker', dockerHost: engine.dockerHost };
   }
-  if (wanted === 'docker') {
+  if (isRequired) {
     throw new LocalServiceError(
       `no container engine answers: ${engine.reason}`,
       'start Docker, or leave CREWTAB_RUNTIME unset to run agents as child processes',
     );
   }
   terminal.step(`no container engine answers (${engine.reason})`);
-  terminal.warn(NO_ISOLATION);
-  return { runtime: 'process', dockerHost: null };
+  return PROCESS;
 }
+
+type ChosenRuntime = Pick<Installation, 'runtime' | 'dockerHost'>;
+
+const PROCESS: ChosenRuntime = { runtime: 'process', dockerHost: null };
 
 const NO_ISOLATION =
   'agents run as child processes of this machine: they are NOT isolated, and can read and change what you can. Fine for the demo; use Docker for agents that you do not trust.';

@@ -1,3 +1,4 @@
+import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { createApiClient, type ApiClient } from '@crewtab/api-client/api-client';
 import { messageOf } from '../local-services/service-error';
 import { createDemo, findDemo, isUnused, trigger, type DemoAgentProgram } from './demo';
@@ -77,7 +78,9 @@ class LocalStart {
   }
 
   private demoProgram({ runtime, dockerHost }: Installation): Promise<DemoAgentProgram> {
-    return runtime === 'docker' && dockerHost ? demoImage(dockerHost, this.env, this.terminal) : demoCommand();
+    return RUNTIMES[runtime].buildsImages && dockerHost
+      ? demoImage(dockerHost, this.env, this.terminal)
+      : demoCommand();
   }
 
   private showDoors({ url, apiKey, dataDir }: Installation): void {

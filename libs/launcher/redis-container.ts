@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisContainer, RedisContainerSpec, RunRedisContainer } from '../local-services/redis';
 import { LocalServiceError, messageOf } from '../local-services/service-error';
 import { settingsFrom } from '../runtime-docker/docker-options';
-import { EngineClient, withinLimit } from '../runtime-docker/engine-client';
-import { isRefusal } from '../runtime-docker/engine-errors';
-import { Images } from '../runtime-docker/images';
+import { EngineClient, withinLimit } from '../runtime-docker/engine/engine-client';
+import { isRefusal } from '../runtime-docker/engine/engine-errors';
+import { Images } from '../runtime-docker/images/images';
 import { findDockerEngine } from './docker-engine';
 
 /** Of one call; a stop waits 5 s before it kills. */

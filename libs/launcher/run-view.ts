@@ -75,14 +75,13 @@ export class RunView {
   }
 }
 
-function receipt({ containers, networks, volumes, verifiedAt }: NonNullable<Run['teardown']>): string {
-  const parts = [count(containers, 'container'), count(networks, 'network'), count(volumes, 'volume')].filter(
-    (part) => part !== null,
-  );
+function receipt({ removed, verifiedAt }: NonNullable<Run['teardown']>): string {
+  const parts = Object.entries(removed).map(([kind, count]) => `${count} ${count === 1 ? kind : plural(kind)}`);
   const proof = verifiedAt === null ? 'its host was given up, unverified' : `verified clean at ${verifiedAt}`;
   return `removed ${parts.join(', ') || 'nothing'}; ${proof}`;
 }
 
-function count(n: number, what: string): string | null {
-  return n === 0 ? null : `${n} ${what}${n === 1 ? '' : 's'}`;
+function plural(kind: string): string {
+  if (kind.endsWith('s')) return `${kind}es`;
+  return kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : `${kind}s`;
 }

@@ -106,10 +106,10 @@ describe('the handshake', () => {
     expect(dialogue.session.state.handshake).toEqual({ status: 'ready' });
   });
 
-  it('hands the team tools over as an MCP server over stdio, and takes the working directory from its options', () => {
+  it('hands the team tools over as an MCP server over stdio, and the working directory as the agent sees it', () => {
     const tools = { command: 'node', args: ['/opt/bridge.js'], env: { CREWTAB_AGENT: 'writer' } };
-    const elsewhere = new AcpProtocol({ cwd: ({ runId }) => `/data/${runId}` });
-    const dialogue = new Dialogue(elsewhere, dialogueWith({}, tools)).open().hear(INITIALIZED);
+    const options = { ...dialogueWith({}, tools), cwd: '/data/run-1' };
+    const dialogue = new Dialogue(protocol, options).open().hear(INITIALIZED);
     expect(sent(dialogue)[1]).toMatchObject({
       params: {
         cwd: '/data/run-1',

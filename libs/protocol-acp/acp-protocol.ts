@@ -1,10 +1,7 @@
 import type { AgentProtocol, DialogueOptions, ProtocolSession } from '@crewtab/domain/ports/agent-protocol';
-import { WORKSPACE_DIR } from '@crewtab/domain/ports/runtime';
 import { AcpSession } from './acp-session';
 
 export interface AcpProtocolOptions {
-  /** The agents' working directory as they see it; default WORKSPACE_DIR. Under the process runtime it differs by run. */
-  readonly cwd?: string | ((dialogue: DialogueOptions) => string);
   /** Told to agents as the client's version. */
   readonly clientVersion?: string;
 }
@@ -20,7 +17,6 @@ export class AcpProtocol implements AgentProtocol {
   constructor(private readonly options: AcpProtocolOptions = {}) {}
 
   begin(dialogue: DialogueOptions): ProtocolSession {
-    const { cwd = WORKSPACE_DIR, clientVersion = '0.1.0' } = this.options;
-    return new AcpSession({ dialogue, clientVersion, cwd: typeof cwd === 'string' ? cwd : cwd(dialogue) });
+    return new AcpSession({ dialogue, clientVersion: this.options.clientVersion ?? '0.1.0' });
   }
 }

@@ -16,7 +16,6 @@ const TEAM_SERVER_NAME = 'crewtab-team';
 export interface HandshakeOptions {
   readonly dialogue: DialogueOptions;
   /** The agent's working directory as the agent itself sees it. */
-  readonly cwd: string;
   readonly clientVersion: string;
 }
 
@@ -136,7 +135,7 @@ export class Handshake {
       case 'initialize':
         return this.initializeParams();
       case 'session':
-        return { cwd: this.options.cwd, mcpServers: this.mcpServers() } satisfies NewSessionRequest;
+        return { cwd: this.options.dialogue.cwd, mcpServers: this.mcpServers() } satisfies NewSessionRequest;
       case 'mode':
         return {
           sessionId: this.session ?? '',

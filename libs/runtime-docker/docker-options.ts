@@ -30,7 +30,7 @@ export interface DockerRuntimeOptions {
   readonly deadlineGraceMs?: number;
   /** For agents that ask for nothing themselves. */
   readonly defaultResources?: Partial<ResourceDefaults>;
-  /** What recovery does; without it nobody is told. */
+  /** Is told what recovery does. */
   readonly logger?: Logger;
   /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */
   readonly guardFolder?: string | null;
@@ -52,6 +52,10 @@ export interface DockerSettings {
   readonly guardFolder: string | null;
 }
 
+/** The shared workspace and working directory of every agent. */
+export const WORKSPACE_DIR = '/workspace';
+/** Where the folder of a team's tools is mounted. */
+export const TOOLS_DIR = '/run/crewtab';
 /** The guards of the build, one for each architecture that it was compiled for. */
 const GUARD_FOLDER = join(__dirname, '../../images/guard');
 const LIMITS: CallLimits = { readMs: 15_000, mutateMs: 60_000, stallMs: 120_000, writeMs: 60_000 };

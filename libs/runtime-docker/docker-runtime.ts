@@ -3,30 +3,42 @@ import type {
   AgentChannel,
   AgentProcess,
   AgentSpec,
+  AgentUnit,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
+  FoundFile,
   HostIdentity,
+  ProgramResult,
+  ProgramSpec,
   RunResources,
   Runtime,
   Subscription,
   TeardownReport,
+  WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
-import { AgentDeployer } from './agent-deployer';
-import { allOrAbort } from './all-or-abort';
-import { openChannel } from './docker-channel';
-import { settingsFrom, type DockerRuntimeOptions } from './docker-options';
-import { EngineClient } from './engine-client';
-import { toAppError } from './engine-errors';
-import { ExitWatch } from './exit-watch';
-import { GuardPrograms } from './guard';
-import { ImageFactsBook } from './image-facts';
-import { Images } from './images';
-import { inspectAgent } from './inspect-agent';
-import { Networks } from './networks';
-import { findResources, groupByRun } from './run-resources';
-import { tearDown } from './teardown';
-import { ensureWorkspace } from './workspaces';
+import { AgentDeployer } from './agents/agent-deployer';
+import { imagesOf } from './agents/container-spec';
+import { openChannel } from './output/docker-channel';
+import {
+  settingsFrom,
+  TOOLS_DIR,
+  WORKSPACE_DIR,
+  type DockerRuntimeOptions,
+  type DockerSettings,
+} from './docker-options';
+import { EngineClient } from './engine/engine-client';
+import { toAppError } from './engine/engine-errors';
+import { ExitWatch } from './agents/exit-watch';
+import { GuardPrograms } from './agents/guard';
+import { ImageFactsBook } from './images/image-facts';
+import { Images } from './images/images';
+import { inspectAgent } from './output/kept-output';
+import { Networks } from './resources/networks';
+import { findResources, groupByRun } from './resources/run-resources';
+import { runProgram } from './agents/run-program';
+import { tearDown } from './resources/teardown';
+import { WorkspaceFiles, ensureWorkspace } from './resources/workspace-files';
 
 /**
  * Teams in containers of a Docker engine: one container an agent, one shared volume a run, the host's shared bridge or
@@ -40,17 +52,21 @@ export class DockerRuntime implements Runtime {
   private readonly factsBook: ImageFactsBook;
   private readonly guards: GuardPrograms;
   private readonly deployer: AgentDeployer;
+  private readonly files: WorkspaceFiles;
+  private readonly settings: DockerSettings;
   private readonly channels = new Set<AgentChannel>();
   private readonly subscriptions = new Set<Subscription>();
 
   constructor(private readonly options: DockerRuntimeOptions) {
     const settings = settingsFrom(options);
+    this.settings = settings;
     this.engine = new EngineClient(options.dockerHost, settings);
     this.images = new Images(this.engine);
     this.networks = new Networks(this.engine, settings);
     this.factsBook = new ImageFactsBook(this.engine, this.images);
     this.guards = new GuardPrograms(this.engine, settings.guardFolder);
     this.deployer = new AgentDeployer(this.engine, this.factsBook, this.guards, this.networks, settings);
+    this.files = new WorkspaceFiles(this.engine, this.factsBook);
   }
 
   async identify(): Promise<HostIdentity> {
@@ -61,7 +77,6 @@ export class DockerRuntime implements Runtime {
       return {
         id: id.replace(/[^A-Za-z0-9_-]/g, '-'),
         description: `Docker ${info.ServerVersion} on ${info.OperatingSystem}${isUnguarded ? ', no guard for agents' : ''}`,
-        isIsolated: true,
       };
     } catch (error) {
       throw toAppError(error);
@@ -69,18 +84,25 @@ export class DockerRuntime implements Runtime {
   }
 
   async prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
-    const images = [...new Set(deployment.images)];
     await allOrAbort(options.signal, [
       (signal) => this.networks.ensure(deployment, signal),
       (signal) => ensureWorkspace(this.engine, deployment, signal),
-      ...images.map(
+      ...imagesOf(deployment).map(
         (image) => (signal: AbortSignal) => this.factsBook.prepare(image, deployment, { ...options, signal }),
       ),
     ]);
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit> {
     return this.deployer.ensure(deployment, agent, options);
+  }
+
+  workspacePath(): string {
+    return WORKSPACE_DIR;
+  }
+
+  toolsPath(): string {
+    return TOOLS_DIR;
   }
 
   inspect(handle: string): Promise<AgentProcess> {
@@ -93,6 +115,19 @@ export class DockerRuntime implements Runtime {
     const channel = await openChannel(this.engine, handle, { onClose, ...(logger ? { logger } : {}) });
     this.channels.add(channel);
     return channel;
+  }
+
+  putFiles(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    return this.files.put(deployment, files);
+  }
+
+  readFiles(deployment: DeploymentSpec, path: string): AsyncIterable<FoundFile> {
+    return this.files.read(deployment, path);
+  }
+
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
+    const { engine, factsBook, networks, settings } = this;
+    return runProgram({ engine, factsBook, networks, settings }, deployment, program, signal);
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
@@ -136,4 +171,26 @@ interface EngineInfo {
   readonly Name: string;
   readonly ServerVersion: string;
   readonly OperatingSystem: string;
+}
+
+/**
+ * Runs calls side by side. The first failure aborts the others, and is thrown only when none of them is under way any
+ * more, so that a clean-up after it finds everything that they made.
+ */
+export async function allOrAbort(
+  signal: AbortSignal,
+  calls: readonly ((signal: AbortSignal) => Promise<unknown>)[],
+): Promise<void> {
+  const abort = new AbortController();
+  let first: { readonly error: unknown } | null = null;
+  const both = AbortSignal.any([signal, abort.signal]);
+  const running = calls.map((call) =>
+    call(both).catch((error: unknown) => {
+      first ??= { error };
+      abort.abort(error);
+    }),
+  );
+  await Promise.all(running);
+  const failure = first as { readonly error: unknown } | null;
+  if (failure) throw failure.error;
 }

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
@@ -23,7 +23,7 @@ export interface AgentStarterOptions {
   readonly searchPath: string;
   /** LANG of the agents. */
   readonly locale: string;
-  /** An agent that nobody ended by then ends this long after its deadline, ms. */
+  /** An agent that no worker has ended ends this long after its deadline, ms. */
   readonly orphanGraceMs: number;
 }
 
@@ -45,10 +45,10 @@ export class AgentStarter {
   ) {}
 
   /**
-   * @param now the time by the deadline's clock, which is not this machine's
+   * @param limitMs how long it may run; without a worker it ends a grace later
    * @throws AppError `create_failed` without a command, `start_failed` in the operating system's words
    */
-  async ensure(deployment: DeploymentSpec, agent: AgentSpec, now: () => Date): Promise<void> {
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, limitMs: number): Promise<void> {
     const command = agent.command ?? [];
     if (command.length === 0) {
       throw new AppError(
@@ -57,9 +57,9 @@ export class AgentStarter {
       );
     }
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
-    await this.folders.appear(agentDir, (unfinished) => fillAgentDir(unfinished, agent));
+    await this.folders.appear(agentDir, fillAgentDir);
     const state = new AgentState(agentDir);
-    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, now()));
+    if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, limitMs));
     const exit = await state.exit();
     if (exit?.startError !== undefined)
       throw new AppError('start_failed', `could not start agent "${agent.name}": ${exit.startError}`);
@@ -89,7 +89,7 @@ export class AgentStarter {
       if (code !== 0) failure ??= `its supervisor ended with ${code ?? 'a signal'}`;
       signal.wake();
     });
-    // Whoever loses the race for the agent ends before it has read its order.
+    // A supervisor that loses the race for the agent ends before it has read its order.
     supervisor.stdin?.on('error', () => undefined);
     effect('process.supervisor.order', () => supervisor.stdin?.end(JSON.stringify(order)));
     supervisor.unref();
@@ -101,8 +101,8 @@ export class AgentStarter {
     }
   }
 
-  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[], now: Date): Order {
-    const { runId, deadlineAt } = deployment;
+  private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[], limitMs: number): Order {
+    const { runId } = deployment;
     const agentDir = this.folders.agentDir(runId, agent.name);
     const workspace = this.folders.workspaceDir(runId);
     const own = {
@@ -117,29 +117,19 @@ export class AgentStarter {
       cwd: workspace,
       env: { ...own, ...agent.env, [RUN_MARK]: runId },
       stdin: agent.stdin,
-      killInMs: deadlineAt.getTime() - now.getTime() + this.options.orphanGraceMs,
+      killInMs: limitMs + this.options.orphanGraceMs,
     };
   }
 }
 
-async function fillAgentDir(agentDir: string, agent: AgentSpec): Promise<void> {
-  for (const name of ['state', 'home', 'tmp', 'files'])
+async function fillAgentDir(agentDir: string): Promise<void> {
+  for (const name of ['state', 'home', 'tmp'])
     await effect('process.agent-folder.make', () => mkdir(join(agentDir, name), { mode: 0o700 }));
   for (const name of ['stdout', 'stderr'])
     await effect('process.output.make', () => writeFile(join(agentDir, name), '', { mode: 0o600 }));
   // Node cannot make one itself.
   const args = ['-m', '600', join(agentDir, 'stdin')];
   await effect('process.stdin.make', () => run('mkfifo', args, { timeout: MKFIFO_LIMIT_MS }));
-  for (const file of agent.files) {
-    const path = injectedPath(agentDir, file.path);
-    await effect('process.file-folder.make', () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
-    await effect('process.file.write', () => writeFile(path, file.content, { mode: file.mode }));
-  }
-}
-
-/** Where a file that is injected at `path` really lies. */
-export function injectedPath(agentDir: string, path: string): string {
-  return join(agentDir, 'files', normalize(join('/', path)));
 }
 
 async function hasStarted(state: AgentState): Promise<boolean> {

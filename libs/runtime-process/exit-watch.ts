@@ -6,7 +6,7 @@ import { ChangeSignal } from './change-signal';
 
 /**
  * Tells of agents that end: their supervisors leave a file for each in one directory. Ends of before are not told. An
- * agent whose supervisor was killed leaves none; whoever reads its output notices.
+ * agent whose supervisor was killed leaves none; the reader of its output notices.
  */
 export class ExitWatch implements Subscription {
   private isClosed = false;

@@ -26,7 +26,7 @@ export class InputPipe {
     return this.inTurn(() => this.writeAll(Buffer.from(data)));
   }
 
-  /** Asks the supervisor, who holds the other writing end, to let go too; it does so for `once`. Idempotent. */
+  /** Asks the supervisor to close its writing end too, which it does for `once`. Idempotent. */
   endInput(): Promise<void> {
     return this.inTurn(async () => {
       await this.release();

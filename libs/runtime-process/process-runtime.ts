@@ -4,22 +4,30 @@ import type {
   AgentChannel,
   AgentProcess,
   AgentSpec,
+  AgentUnit,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
+  FoundFile,
   HostIdentity,
+  ProgramResult,
+  ProgramSpec,
   RunResources,
   Runtime,
   Subscription,
   TeardownReport,
+  ToolEndpoint,
+  WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
 import { translated } from '@crewtab/domain/system-errors';
-import { AgentStarter, injectedPath } from './agent-starter';
+import { AgentStarter } from './agent-starter';
 import { AgentState } from './agent-state';
 import { ExitWatch } from './exit-watch';
 import { ProcessChannel } from './process-channel';
 import { RunFolders } from './run-folders';
+import { runProgram } from './run-program';
 import { tearDownRun } from './run-teardown';
+import { putFiles, readFiles } from './workspace-files';
 
 export interface ProcessRuntimeOptions {
   /** Absolute; all of the runtime lies in it. Workers that share it are one host. */
@@ -61,31 +69,28 @@ export class ProcessRuntime implements Runtime {
     return translated('engine_error', async () => ({
       id: this.options.hostName ?? (await this.folders.hostId()),
       description: `child processes on ${hostname()} (${systemName()}), not isolated`,
-      isIsolated: false,
     }));
   }
 
-  /** The agents' working directory, the same for all of a run. */
-  workspaceOf(runId: string): string {
+  workspacePath(runId: string): string {
     return this.folders.workspaceDir(runId);
   }
 
-  /** Where a file that an agent was given at `path` really lies. */
-  injectedPathOf(runId: string, agent: string, path: string): string {
-    return injectedPath(this.folders.agentDir(runId, agent), path);
+  toolsPath({ hostFolder }: ToolEndpoint): string {
+    return hostFolder;
   }
 
   prepare(deployment: DeploymentSpec): Promise<void> {
     return translated('create_failed', () => this.folders.createRun(deployment));
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<AgentUnit> {
     return translated('create_failed', async () => {
       await this.folders.createRun(deployment);
       if (signal.aborted)
         throw new AppError('start_failed', `agent "${agent.name}" was not started: the deployment was called off`);
-      await this.starter.ensure(deployment, agent, now ?? (() => new Date()));
-      return `${deployment.runId}/${agent.name}`;
+      await this.starter.ensure(deployment, agent, deployment.deadlineAt.getTime() - (now?.() ?? new Date()).getTime());
+      return { handle: `${deployment.runId}/${agent.name}`, container: `${deployment.name}-${agent.name}` };
     });
   }
 
@@ -99,6 +104,18 @@ export class ProcessRuntime implements Runtime {
     );
     this.openOnes.add(channel);
     return Promise.resolve(channel);
+  }
+
+  putFiles({ runId }: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    return translated('engine_error', () => putFiles(this.folders.workspaceDir(runId), files));
+  }
+
+  readFiles({ runId }: DeploymentSpec, path: string): AsyncIterable<FoundFile> {
+    return readFiles(this.folders.workspaceDir(runId), path);
+  }
+
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
+    return translated('engine_error', () => runProgram(this.folders, this.starter, deployment, program, signal));
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 const PS_TIMEOUT_MS = 5_000;
 const isLinux = process.platform === 'linux';
 
-/** A process that can be found again after any time: the pid alone may belong to somebody else by then. */
+/** A process that can be found again after any time: the pid alone may belong to another one by then. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Boot id and start tick on Linux, the start time as `ps` prints it elsewhere. */
@@ -34,7 +34,7 @@ export async function listProcesses(): Promise<ProcessRow[]> {
 }
 
 /**
- * Who is left of the group that `leader` was started as the leader of. Nobody, if its number has been given to another
+ * What is left of the group that `leader` was started as the leader of. Nothing, if its number was given to another
  * process since: the kernel does that only once the group is empty.
  */
 export function membersOf(leader: ProcessIdentity, processes: readonly ProcessRow[]): ProcessRow[] {

@@ -36,7 +36,7 @@ const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
  *     <root>/exits/<installation>/<run>~<agent>   made when an agent ends
  *     <root>/runs/<run>/run.json              whose it is; last to go
  *     <root>/runs/<run>/workspace/
- *     <root>/runs/<run>/agents/<agent>/       stdin (FIFO), stdout, stderr, home/, files/
+ *     <root>/runs/<run>/agents/<agent>/       stdin (FIFO), stdout, stderr, home/, tmp/
  *     <root>/runs/<run>/agents/<agent>/state/ supervisor.json, agent.json, exit.json, stdin-ended
  *
  * Folders appear whole, by a rename, so that a crash leaves none that is half made.
@@ -80,7 +80,7 @@ export class RunFolders {
   }
 
   /**
-   * Makes a folder that nobody sees before `fill` is done with it. Where one stands already, that one stays.
+   * Makes a folder that appears once `fill` is done with it. Where one stands already, that one stays.
    * Only its owner may look inside: what agents write may be secret.
    */
   async appear(path: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
@@ -166,7 +166,7 @@ export class RunFolders {
     const youngestAtMs = Math.max(...madeAtMs.map((at) => at ?? 0));
     return {
       runId,
-      resources: { containers: agents.length, networks: 0, volumes: 1 },
+      resources: { process: agents.length, directory: 1 },
       youngestAgeMs: Math.max(0, Date.now() - youngestAtMs),
     };
   }

@@ -18,7 +18,7 @@ import { exists, type RunFolders, type RunLabel } from './run-folders';
 const KILL_LIMIT_MS = 5_000;
 const LOOK_EVERY_MS = 10;
 
-const NOTHING = { containers: 0, networks: 0, volumes: 0 };
+const NOTHING = {};
 
 /**
  * Ends and removes a run. Processes first, and their directories only when they are gone: the directory is what finds
@@ -33,18 +33,17 @@ export async function tearDownRun(
   const label = await folders.readLabel(runId);
   if (label?.installationId !== installationId) return { removed: NOTHING, left: [] };
   const agents = await folders.listAgents(runId);
-  const hasWorkspace = await exists(folders.workspaceDir(runId));
   const states = agents.map((agent) => new AgentState(folders.agentDir(runId, agent)));
   await Promise.all(states.map((state) => endAgent(state, graceMs)));
   const survivors = await endStragglers(states, runId);
   if (survivors.length > 0) return { removed: NOTHING, left: survivors.map(processLeft) };
   const left = await removeFolders(folders, label);
   if (left) return { removed: NOTHING, left: [left] };
-  return { removed: { containers: agents.length, networks: 0, volumes: hasWorkspace ? 1 : 0 }, left: [] };
+  return { removed: { process: agents.length, directory: 1 }, left: [] };
 }
 
 /** SIGTERM, grace, SIGKILL to the agent's group; then its supervisor, which normally ends by itself. */
-async function endAgent(state: AgentState, graceMs: number): Promise<void> {
+export async function endAgent(state: AgentState, graceMs: number): Promise<void> {
   let agent = await state.agent();
   const supervisor = await state.supervisor();
   if (!agent && supervisor) {
@@ -64,7 +63,7 @@ async function endAgent(state: AgentState, graceMs: number): Promise<void> {
 }
 
 /**
- * Whoever is left: members of a group whose leader (and supervisor) ended before them, and processes that left their
+ * What is left: members of a group whose leader (and supervisor) ended before them, and processes that left their
  * group but bear the run's mark.
  */
 async function endStragglers(states: readonly AgentState[], runId: string): Promise<ProcessRow[]> {

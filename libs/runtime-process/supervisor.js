@@ -3,17 +3,17 @@
 /* global require */
 
 /**
- * Stands beside one agent for as long as the agent lives, and depends on nobody: no worker, no pipe, no terminal.
+ * Stands beside one agent for as long as the agent lives, and depends on no worker, no pipe and no terminal.
  * Plain JavaScript, since it is started by itself: `node supervisor.js <the agent's directory>`, with the order (what
  * to start, and the agent's environment, which must not lie on disk) as JSON on stdin.
  *
  * It starts the agent as leader of a session and process group of its own, keeps its stdin open, writes down who it is
  * (`state/agent.json`) and how it ended (`state/exit.json`), ends it at the latest after `killInMs`, and leaves nothing of
- * its process group behind. Signals that end other programs (a terminal's Ctrl-C reaches nobody here anyway) don't end
+ * its process group behind. Signals that end other programs (a terminal's Ctrl-C does not reach it anyway) don't end
  * it: the teardown stops the agent, and the supervisor follows.
  *
  * If it is killed itself, the agent goes on, but its exit code is then unknown, its stdin open only while a worker holds
- * it, and nobody ends it at its deadline.
+ * it, and its deadline does not end it.
  */
 const { spawn, execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -94,7 +94,7 @@ function startAgent(order, input) {
   return agent;
 }
 
-/** An agent of which nobody knows must not live. */
+/** An agent that no file names must not live: no teardown would find it. */
 function recordAgent(pid) {
   try {
     write('agent.json', { pid, startedAt: startOf(pid) });
@@ -104,7 +104,7 @@ function recordAgent(pid) {
   }
 }
 
-/** An orphan on a host that no worker reaches any more ends alone. By a clock that nobody can set. */
+/** An orphan on a host that no worker reaches any more ends alone. By a clock that cannot be set. */
 function endAt(at, pid) {
   const leftMs = at - performance.now();
   if (leftMs > 0) {
@@ -181,7 +181,7 @@ function killGroup(pid, signal) {
   }
 }
 
-/** The same words as in process-table.ts: a pid is given to somebody else sooner or later, a pid with its start is not. */
+/** The same words as in process-table.ts: a pid is given to another process sooner or later, a pid with its start is not. */
 function startOf(pid) {
   if (process.platform !== 'linux')
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();

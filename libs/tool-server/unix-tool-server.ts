@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { TEAM_SOCKET_DIR } from '@crewtab/domain/ports/runtime';
 import type { ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
 import { translated } from '@crewtab/domain/system-errors';
 import { BRIDGE_NAME, putBridge, putLink, SOCKET_NAME, targetOf } from './session-folder';
@@ -24,8 +23,6 @@ export interface UnixToolServerOptions {
   readonly rootDir: string;
   /** The bridge's JavaScript, one file without dependencies. */
   readonly bridgeSource: string;
-  /** Where an agent sees the run's folder: in a container always at TEAM_SOCKET_DIR (default), else where it really is. */
-  readonly seenAt?: (socketDir: string) => string;
   readonly logger: Logger;
 }
 
@@ -87,13 +84,12 @@ export class UnixToolServer implements ToolServer {
       throw error;
     }
     const watch = setInterval(() => void this.repairLink(runId, socketDir, ownName), REPAIR_EVERY_MS).unref();
-    const seenAt = this.options.seenAt?.(socketDir) ?? TEAM_SOCKET_DIR;
     return {
-      socketDir,
-      serverFor: (agent) => ({
+      endpoint: { kind: 'unix-socket', hostFolder: socketDir },
+      serverFor: (agent, toolsPath) => ({
         command: 'node',
-        args: [join(seenAt, BRIDGE_NAME)],
-        env: { CREWTAB_TEAM_SOCKET: join(seenAt, SOCKET_NAME), CREWTAB_AGENT: agent },
+        args: [join(toolsPath, BRIDGE_NAME)],
+        env: { CREWTAB_TEAM_SOCKET: join(toolsPath, SOCKET_NAME), CREWTAB_AGENT: agent },
       }),
       close: () => {
         clearInterval(watch);

@@ -62,7 +62,7 @@ describe('npm start', () => {
       const start = new Start(['--once'], { ...env, CREWTAB_RUNTIME: 'process' });
       expect([await start.exited, start.output]).toEqual([0, expect.stringContaining('# Report: harbour-lights')]);
       expect(start.output).toContain('NOT isolated');
-      expect(start.output).toMatch(/✓ removed 2 containers, 1 volume; verified clean at /);
+      expect(start.output).toMatch(/✓ removed 2 processes, 1 directory; verified clean at /);
       expect(await stat(join(folder, 'data/api-key'))).toMatchObject({ mode: 0o100600 });
       if (isFirst) expect(start.output).toContain('triggering the schedule "Morning report"');
     }

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LABELS } from '@crewtab/runtime-docker/labels';
+import { LABELS } from '@crewtab/runtime-docker/resources/labels';
 import { eventually } from '../support/wait-for';
 import { scaled, timed, type Figure } from './figure';
 import type { Installation } from './installation';

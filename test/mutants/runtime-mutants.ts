@@ -20,7 +20,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   const everything = await engine.docker.listContainers({ all: true });
   const alike = everything.filter(({ Names: [name = ''] }) => prefixes.some((prefix) => name.startsWith('/' + prefix)));
   const containers = alike.map(({ Id: id, Names: [name = id], State: state }) => ({
-    ...(found[0] as RunThing),
+    ...(found[0] as EngineResource),
     kind: 'container' as const,
     id,
     name,
@@ -219,12 +219,12 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     breaks: 'A record whose middle the engine has lost is taken for a whole one, and the answer is another (I6, I14).',
     edits: [
       {
-        within: 'libs/runtime-docker',
+        within: 'libs/agent-guard',
         search: 'return payload.length === length ||',
         replace: 'return payload.length <= length ||',
       },
     ],
-    caughtBy: { layer: 'unit', specs: 'libs/runtime-docker/guard-records.spec.ts' },
+    caughtBy: { layer: 'unit', specs: 'libs/agent-guard/guard-records.spec.ts' },
   },
   {
     name: 'spoilt-file-is-read-on',
@@ -266,8 +266,8 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/runtime-process',
-        search: 'killInMs: deadlineAt.getTime() - now.getTime() +',
-        replace: 'killInMs: Date.now() + deadlineAt.getTime() - now.getTime() +',
+        search: 'killInMs: limitMs +',
+        replace: 'killInMs: Date.now() + limitMs +',
       },
       {
         within: 'libs/runtime-process',

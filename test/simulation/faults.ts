@@ -237,7 +237,7 @@ export class Faults {
       env: {},
       resources: {},
       stdin: 'open' as const,
-      files: [],
+      tools: null,
     };
     const deployment = {
       installationId,
@@ -245,9 +245,8 @@ export class Faults {
       name: `${ORPHAN}${this.orphans}`,
       epoch: 1,
       deadlineAt: time.now(),
-      network: 'egress' as const,
-      images: [],
-      teamSocketDir: null,
+      network: { kind: 'egress' as const },
+      agents: [],
     };
     this.world.engines[host]?.createAgent(deployment, agent).start();
   }

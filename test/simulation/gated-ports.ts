@@ -120,6 +120,8 @@ export function gatedRuntime(process: SimProcess, inner: FakeRuntime, isCut: () 
       inner.watch(installationId, (ended) => {
         if (ended === null || !isCut()) process.enter(() => onEnded(ended));
       }),
+    workspacePath: () => inner.workspacePath(),
+    toolsPath: (endpoint) => inner.toolsPath(endpoint),
     close: () => inner.close(),
   });
 }

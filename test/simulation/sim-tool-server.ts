@@ -58,7 +58,7 @@ export class SimToolServer {
     this.sessions.set(runId, [...(this.sessions.get(runId) ?? []), toolSession]);
     this.folders.add(runId);
     return {
-      socketDir: `/sockets/${runId}`,
+      endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}` },
       serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
         if (process.state !== 'gone') this.close(runId, toolSession);

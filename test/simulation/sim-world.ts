@@ -160,9 +160,8 @@ function placeDecoys(engine: FakeEngine, installationId: string): FakeAgent[] {
     const shared = {
       epoch: 1,
       deadlineAt: engine.clock.now(),
-      network: 'egress',
-      images: [],
-      teamSocketDir: null,
+      network: { kind: 'egress' },
+      agents: [],
     } as const;
     const agent = {
       name: 'lead',
@@ -171,7 +170,7 @@ function placeDecoys(engine: FakeEngine, installationId: string): FakeAgent[] {
       env: {},
       resources: {},
       stdin: 'open',
-      files: [],
+      tools: null,
     } as const;
     const decoy = engine.createAgent({ ...look, ...shared }, agent);
     decoy.start();

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { pack, type Pack } from 'tar-stream';
 import type { RedisProgram } from '@crewtab/local-services/redis-download';
 import { findRedisProgram } from '@crewtab/local-services/redis-program';
-import type { Images } from '@crewtab/runtime-docker/images';
+import type { Images } from '@crewtab/runtime-docker/images/images';
 import { REDIS_CACHE } from './test-services';
 
 const run = promisify(execFile);

@@ -18,6 +18,8 @@ export interface AgentProtocol {
 export interface DialogueOptions {
   readonly runId: string;
   readonly agent: Agent;
+  /** The working directory as the agent sees it. */
+  readonly cwd: string;
   /** The program that gives the leader its team tools, as an MCP server over stdio; null where it has none. */
   readonly teamTools: {
     readonly command: string;

@@ -1,6 +1,7 @@
 import type { ErrorCode, Failure } from '../errors';
 import type { OutcomeStatus, Run, RunPhase } from '../runs/run';
-import type { RuntimeKind, ResourceCount } from './runtime';
+import type { RuntimeKind } from '../runtimes';
+import type { ResourceCounts } from './runtime';
 import type { WorkerIdentity } from './run-store';
 
 /**
@@ -91,7 +92,7 @@ export interface HostStanding {
 
 export interface HostCleanup {
   /** What was removed, by run, whatever became of it. */
-  readonly removed: ReadonlyMap<string, ResourceCount>;
+  readonly removed: ReadonlyMap<string, ResourceCounts>;
   /** Runs of which something is still there. */
   readonly unremovedRunIds: readonly string[];
 }

@@ -1,7 +1,7 @@
 import type { Failure } from '../errors';
 import type { DraftMessage } from '../runs/message';
 import type { Outcome, OutputCursor, Run, TeardownReceipt } from '../runs/run';
-import type { ResourceCount, Subscription } from './runtime';
+import type { ResourceCounts, Subscription } from './runtime';
 
 /** A worker's hold on a run. `epoch` is the fencing token: it only grows, and every write carries it. */
 export interface Claim {
@@ -116,13 +116,13 @@ export interface RunStore {
   conclude(claim: Claim, outcome: Outcome): Promise<Run>;
 
   /** Counts a failed teardown attempt, keeps its words, adds what was removed. */
-  recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCount): Promise<Run>;
+  recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCounts): Promise<Run>;
 
   /** A pending success whose teardown cannot be completed becomes `failed` with `failure`; phase stays tearing_down. */
   failTeardown(claim: Claim, failure: Failure): Promise<Run>;
 
   /** tearing_down → finished with a verified receipt (added to what failed attempts removed); a pending success becomes `success`. Releases the claim. */
-  finish(claim: Claim, removed: ResourceCount): Promise<{ readonly run: Run; readonly receipt: TeardownReceipt }>;
+  finish(claim: Claim, removed: ResourceCounts): Promise<{ readonly run: Run; readonly receipt: TeardownReceipt }>;
 
   /** For the reaper: which of these runs may have resources. Unknown ids are absent from the answer. Never guesses: throws when the database can't be read. */
   lookUp(runIds: readonly string[]): Promise<Map<string, { readonly isFinished: boolean }>>;
@@ -153,6 +153,8 @@ export interface RenewedLease extends Claim {
 
 export interface AgentPatch {
   readonly handle?: string;
+  /** See `AgentUnit`. */
+  readonly container?: string;
   readonly startedAt?: Date;
   readonly readyAt?: Date;
 }

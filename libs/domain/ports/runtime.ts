@@ -1,3 +1,4 @@
+import type { RuntimeKind } from '../runtimes';
 import type { AgentResources, TeamNetwork } from '../teams/team';
 
 /**
@@ -15,23 +16,53 @@ export interface Runtime {
   identify(): Promise<HostIdentity>;
 
   /**
-   * Makes what the team shares, before its agents: pulls absent images (progress in words through `onProgress`, at
-   * most a few a second), the network, the workspace volume. Get-or-create. Abort ends a pull early.
+   * Makes what the team shares, before its agents: pulls their absent images (progress in words through `onProgress`, at
+   * most a few a second), the network, the workspace. Get-or-create. Abort ends a pull early. A runtime whose unit is the
+   * whole team makes that unit here.
    */
   prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void>;
 
   /**
    * Get-or-create and start one agent. An existing container of that name with this run's label is adopted, started if
-   * it was never started, and left alone if it ended. A name taken by something else is `name_conflict`.
-   * @returns the handle to persist. A started process is not yet a ready agent.
+   * it was never started, and left alone if it ended. A name taken by something else is `name_conflict`. A started
+   * process is not yet a ready agent.
+   * @param agent one of the deployment's
    */
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string>;
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit>;
+
+  /** Where the run's agents see their workspace, which is their working directory. Answers at once. */
+  workspacePath(runId: string): string;
+
+  /** Where an agent that was given this endpoint sees the folder of its tools. Answers at once. */
+  toolsPath(endpoint: ToolEndpoint): string;
 
   /** The truth about one agent's process. `absent` when the engine answers that it does not know it. */
   inspect(handle: string): Promise<AgentProcess>;
 
   /** Attaches stdin and follows the output from its beginning. Opening twice gives two readers of the same lines. */
   open(handle: string): Promise<AgentChannel>;
+
+  /**
+   * Writes files into the run's workspace, in place of those of the same name; folders on the way are made. Any time
+   * after `prepare`. Repeating it is harmless; a call that fails may have written some of them.
+   */
+  putFiles(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void>;
+
+  /**
+   * Reads a file or folder of the run's workspace as a stream of entries, also after its agents ended: a folder before
+   * what is in it; a link is told and not followed. Content that was not read when the next entry is asked for is
+   * passed over. Throws `not_found` where nothing is. Leaving the loop early releases everything.
+   * @param path relative to the workspace; empty for all of it
+   */
+  readFiles(deployment: DeploymentSpec, path: string): AsyncIterable<FoundFile>;
+
+  /**
+   * Runs a program with the run's workspace as its working directory, in a fresh container of its image (pulled where it
+   * is absent), and resolves when it has ended and the container is gone. Not idempotent: every call runs it anew. A
+   * worker that dies meanwhile leaves a container with the run's label, for the run's teardown or the reaper. An abort
+   * kills the program and rejects. One that cannot be started ends with 126 or 127 and its reason in the output.
+   */
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult>;
 
   /**
    * Calls back whenever an agent of this installation ended, as a hint to inspect; also once with `null` after the
@@ -53,15 +84,11 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
-export type RuntimeKind = 'docker' | 'process';
-
 export interface HostIdentity {
   /** Stable id, `[A-Za-z0-9_-]+`, used in queue names. */
   readonly id: string;
   /** For people: engine and version. */
   readonly description: string;
-  /** False where agents are not isolated from the host. */
-  readonly isIsolated: boolean;
 }
 
 export interface DeploymentSpec {
@@ -71,11 +98,21 @@ export interface DeploymentSpec {
   readonly name: string;
   readonly epoch: number;
   readonly deadlineAt: Date;
-  readonly network: TeamNetwork;
-  /** All images that the agents need (empty under `process`). */
-  readonly images: readonly string[];
-  /** Host directory with the team's socket, mounted into every `acp` agent at TEAM_SOCKET_DIR; null without team tools. */
-  readonly teamSocketDir: string | null;
+  readonly network: NetworkEndpoint;
+  /** The whole team. */
+  readonly agents: readonly AgentSpec[];
+}
+
+/** How a deployment's agents reach the network: as their team asked. */
+export interface NetworkEndpoint {
+  readonly kind: TeamNetwork;
+}
+
+/** How an agent reaches its team's tools, as the tool server offers them; the runtime makes it so. */
+export interface ToolEndpoint {
+  readonly kind: 'unix-socket';
+  /** On the worker's host, with the socket and the bridge program in it. */
+  readonly hostFolder: string;
 }
 
 export interface AgentSpec {
@@ -89,21 +126,64 @@ export interface AgentSpec {
    * program as end of file (the `command` protocol).
    */
   readonly stdin: 'open' | 'once';
-  /** Small files put into the container before it starts. */
-  readonly files: readonly InjectedFile[];
+  /** Null for an agent without team tools. */
+  readonly tools: ToolEndpoint | null;
 }
 
-export interface InjectedFile {
-  /** Absolute in the container; under `process` relative to the agent's own directory. */
+export interface AgentUnit {
+  /** To persist: names the agent to this runtime on this host. */
+  readonly handle: string;
+  /** For people, as the engine's own programs show it. */
+  readonly container: string;
+}
+
+/** A regular file to be written; links and folders are not. */
+export interface WorkspaceFile {
+  /** Relative to the workspace, without `..`. */
   readonly path: string;
-  readonly content: string;
+  readonly content: Uint8Array;
+  /** Permission bits; the owner is the user of the team's first image. */
   readonly mode: number;
 }
 
-/** Where the team's tools are found inside a container. */
-export const TEAM_SOCKET_DIR = '/run/crewtab';
-/** The shared workspace and working directory of every agent. */
-export const WORKSPACE_DIR = '/workspace';
+export interface FoundFile {
+  /** Relative to the workspace. */
+  readonly path: string;
+  /** `other`: a socket, device or pipe. */
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly mode: number;
+  /** Bytes; 0 of what is no file. */
+  readonly size: number;
+  /** Of a link, as it is written there; null otherwise. */
+  readonly target: string | null;
+  /** Once; empty of what is no file. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+export interface ProgramSpec {
+  /** A part of its container's name, as an agent's is. */
+  readonly name: string;
+  /** Null under a runtime without images. */
+  readonly image: string | null;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly resources: AgentResources;
+  readonly network: NetworkEndpoint;
+  /** From its start, ms. */
+  readonly timeLimitMs: number;
+  /** Of both streams together; after the line that goes beyond it the program is killed. */
+  readonly outputLimitBytes: number;
+}
+
+export interface ProgramResult {
+  readonly end: 'exited' | 'time_limit' | 'output_limit';
+  /** Null where a limit ended it. */
+  readonly exitCode: number | null;
+  /** The last PROGRAM_OUTPUT_BYTES that it wrote to both streams, in whole lines where they fit. */
+  readonly output: string;
+}
+
+export const PROGRAM_OUTPUT_BYTES = 16 * 1024;
 
 export interface DeployOptions {
   readonly signal: AbortSignal;
@@ -168,26 +248,23 @@ export interface OutputLine {
 }
 
 export interface TeardownReport {
-  readonly removed: ResourceCount;
+  readonly removed: ResourceCounts;
   /** What the engine still shows with the run's label, each with the engine's words why. Empty = verified clean. */
   readonly left: readonly Leftover[];
 }
 
-export interface ResourceCount {
-  readonly containers: number;
-  readonly networks: number;
-  readonly volumes: number;
-}
+/** How many of each kind; a kind that is absent counts as none. Kinds are the runtime's own, in the singular. */
+export type ResourceCounts = Readonly<Record<string, number>>;
 
 export interface Leftover {
-  readonly kind: 'container' | 'network' | 'volume' | 'process' | 'directory';
+  readonly kind: string;
   readonly name: string;
   readonly reason: string;
 }
 
 export interface RunResources {
   readonly runId: string;
-  readonly resources: ResourceCount;
+  readonly resources: ResourceCounts;
   /** Age of the youngest of them, in ms by the host's clock. */
   readonly youngestAgeMs: number;
 }

@@ -1,4 +1,5 @@
 import type { DialogueOptions } from './agent-protocol';
+import type { ToolEndpoint } from './runtime';
 
 /** Where the tool calls of teams arrive at a worker: a socket per run, and the program in the container that speaks to it. */
 export interface ToolServer {
@@ -14,10 +15,13 @@ export interface ToolServer {
 }
 
 export interface ToolSession {
-  /** Host directory with the socket and the bridge program, to be mounted into the containers. */
-  readonly socketDir: string;
-  /** How the leader's agent starts its tools, as an MCP server over stdio. */
-  serverFor(agent: string): NonNullable<DialogueOptions['teamTools']>;
+  /** To be handed to the runtime with the agents that use the tools. */
+  readonly endpoint: ToolEndpoint;
+  /**
+   * How an agent starts its tools, as an MCP server over stdio.
+   * @param toolsPath where the agent sees the endpoint: see `Runtime.toolsPath`
+   */
+  serverFor(agent: string, toolsPath: string): NonNullable<DialogueOptions['teamTools']>;
   /** Stops listening; calls under way are answered by the next session of the run. */
   close(): void;
 }

@@ -52,9 +52,8 @@ export interface Outcome {
 
 /** What was removed over all attempts, and the proof that nothing is left, or who decided to do without one. */
 export interface TeardownReceipt {
-  readonly containers: number;
-  readonly networks: number;
-  readonly volumes: number;
+  /** By kind, as the runtime names them; see `ResourceCounts`. */
+  readonly removed: Readonly<Record<string, number>>;
   /** When the engine last said that nothing bears the run's label. Null: not known, since the removal was given up. */
   readonly verifiedAt: Date | null;
   /** Set when the run's host was decommissioned before it could be asked. */

@@ -158,7 +158,7 @@ describe('a worker on its host', () => {
     await start();
     expect(world.store.read(id)).toMatchObject({
       phase: 'finished',
-      teardown: { receipt: { containers: 2, givenUp: null } },
+      teardown: { receipt: { removed: { container: 2 }, givenUp: null } },
     });
     expect(world.engine.leaks).toEqual({ containers: 0, networks: 0, volumes: 0 });
     const said = world.logger.messages('info');
@@ -197,7 +197,7 @@ describe('a worker on its host', () => {
       'host reaped; it was decommissioned, is back, and takes work again',
     );
     expect(world.store.read(id).teardown.receipt).toMatchObject({
-      containers: 2,
+      removed: { container: 2 },
       verifiedAt: expect.any(Date) as Date,
     });
     expect(world.engine.leaks).toEqual({ containers: 0, networks: 0, volumes: 0 });

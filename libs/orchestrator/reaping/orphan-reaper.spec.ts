@@ -1,4 +1,4 @@
-import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { FakeClock, settle } from '@test/fakes/fake-clock';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { RecordingLogger } from '@test/fakes/recording-logger';
@@ -22,23 +22,27 @@ type World = ReturnType<typeof makeWorld>;
 
 /** Makes what a worker makes for a run. */
 async function deploy({ store, runtime, clock }: World, runId: string, installationId?: string): Promise<void> {
+  const agent: AgentSpec = {
+    name: 'lead',
+    image: 'agent:test',
+    command: null,
+    env: {},
+    resources: {},
+    stdin: 'open',
+    tools: null,
+  };
   const deployment: DeploymentSpec = {
     installationId: installationId ?? (await store.installationId()),
     runId,
     name: `team-run-${runId.slice(-6)}`,
     epoch: 1,
     deadlineAt: new Date(clock.now().getTime() + 3_600_000),
-    network: 'egress',
-    images: ['agent:test'],
-    teamSocketDir: null,
+    network: { kind: 'egress' },
+    agents: [agent],
   };
   const options = { signal: new AbortController().signal, onProgress: () => undefined };
   await runtime.prepare(deployment, options);
-  await runtime.ensureAgent(
-    deployment,
-    { name: 'lead', image: 'agent:test', command: null, env: {}, resources: {}, stdin: 'open', files: [] },
-    options,
-  );
+  await runtime.ensureAgent(deployment, agent, options);
 }
 
 describe('the reaper', () => {

@@ -3,7 +3,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
-import type { ResourceCount, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
+import type { ResourceCounts, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
 import { answerWithin, Loop } from '../waiting';
 import { removeRun, removeSideBySide, type Removal } from './remove-run';
 
@@ -19,7 +19,7 @@ export interface ReapReport {
   readonly reaped: readonly string[];
   readonly left: number;
   /** What was removed, by run. */
-  readonly removed: ReadonlyMap<string, ResourceCount>;
+  readonly removed: ReadonlyMap<string, ResourceCounts>;
   /** Runs of which something is still there. */
   readonly resisting: readonly string[];
 }
@@ -81,7 +81,7 @@ export class OrphanReaper {
     const known = await store.lookUp(found.map(({ runId }) => runId));
     const orphans = found.filter((resources) => isOrphan(resources, known.get(resources.runId)));
     let left = 0;
-    const removed = new Map<string, ResourceCount>();
+    const removed = new Map<string, ResourceCounts>();
     const resisting: string[] = [];
     for (const { runId, resources } of orphans)
       logger.warn({ runId, resources, isKnown: known.has(runId) }, 'found leftovers of a run that is over');
@@ -154,8 +154,8 @@ export class OrphanReaper {
 
 const NOTHING_FOUND: ReapReport = { reaped: [], left: 0, removed: new Map(), resisting: [] };
 
-function countAll({ containers, networks, volumes }: ResourceCount): number {
-  return containers + networks + volumes;
+function countAll(resources: ResourceCounts): number {
+  return Object.values(resources).reduce((sum, count) => sum + count, 0);
 }
 
 function isOrphan(resources: RunResources, run: { readonly isFinished: boolean } | undefined): boolean {

@@ -3,7 +3,7 @@ import type { TeardownReport } from '@crewtab/domain/ports/runtime';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { removeRun, TEARDOWN_LIMIT_MS, type Removal } from './remove-run';
 
-const REMOVED = { containers: 1, networks: 0, volumes: 1 };
+const REMOVED = { container: 1, volume: 1 };
 const STUCK = { kind: 'volume', name: 'work', reason: 'in use' } as const;
 
 interface Attempt {

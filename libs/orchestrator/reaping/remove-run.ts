@@ -1,6 +1,6 @@
 import { errorMessage, type Failure } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { Leftover, ResourceCount, Runtime } from '@crewtab/domain/ports/runtime';
+import type { Leftover, ResourceCounts, Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import { answerWithin } from '../waiting';
 
@@ -22,11 +22,11 @@ export interface RemovalDeps {
 /** What one attempt to remove a run came to. */
 export type Removal =
   /** The engine was asked again and shows nothing with the run's label; the folder of its tool session is gone too. */
-  | { readonly kind: 'clean'; readonly removed: ResourceCount }
+  | { readonly kind: 'clean'; readonly removed: ResourceCounts }
   /** The engine still shows something, or the folder of the tool session could not be removed. */
   | {
       readonly kind: 'leftover';
-      readonly removed: ResourceCount;
+      readonly removed: ResourceCounts;
       readonly left: readonly Leftover[];
       readonly failure: Failure;
     }
@@ -81,7 +81,7 @@ async function remove(
   return { kind: 'clean', removed };
 }
 
-function leftover(removed: ResourceCount, left: readonly Leftover[]): Removal {
+function leftover(removed: ResourceCounts, left: readonly Leftover[]): Removal {
   const words = left.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`).join('; ');
   return {
     kind: 'leftover',

@@ -15,7 +15,7 @@ describe('a run on one worker', () => {
     const run = world.store.read(id);
     expect(run.status).toBe('success');
     expect(run.outcome?.result).toBe('well done');
-    expect(run.teardown.receipt).toMatchObject({ containers: 2, volumes: 1 });
+    expect(run.teardown.receipt).toMatchObject({ removed: { container: 2, volume: 1 } });
     expect(run.deployment?.name).toMatch(/^marketing-team-run-[0-9a-f]{6}$/);
     expect(world.turnsSeen).toEqual([`turn prompt:${id} Write a report.`]);
     expect(world.store.messages(id).map(({ kind }) => kind)).toEqual(['prompt', 'agent_message']);
@@ -160,7 +160,10 @@ describe('a run on one worker', () => {
     });
     world.engine.resisting.clear();
     await world.eventually(() => world.store.read(id).phase === 'finished', HOUR_MS);
-    expect(world.store.read(id)).toMatchObject({ status: 'failed', teardown: { receipt: { containers: 2 } } });
+    expect(world.store.read(id)).toMatchObject({
+      status: 'failed',
+      teardown: { receipt: { removed: { container: 2 } } },
+    });
     await holder.stop();
   });
 });

@@ -90,7 +90,7 @@ describe('a teardown', () => {
     expect(world.store.read(id).status).toBe('success');
     expect(world.store.read(id).teardown).toMatchObject({
       failedAttempts: 1,
-      receipt: { containers: 2 },
+      receipt: { removed: { container: 2 } },
     });
     await holder.stop();
   });

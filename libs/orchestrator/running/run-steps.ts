@@ -91,7 +91,7 @@ export async function conclude(deps: OrchestratorDeps, held: HeldRun, outcome: O
   await deps.store.appendMessages(held.claim, [endMessage(outcome, deps.clock.now())]);
 }
 
-const NOTHING = { containers: 0, networks: 0, volumes: 0 };
+const NOTHING = {};
 
 /** One attempt to remove everything of the run: a clean engine finishes it, all else is recorded and tried again. */
 export async function tearDown(deps: OrchestratorDeps, held: HeldRun, graceMs: number): Promise<void> {

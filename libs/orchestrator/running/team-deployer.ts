@@ -1,6 +1,6 @@
 import { AppError, toFailure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { AgentSpec, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, AgentUnit, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type { ToolSession } from '@crewtab/domain/ports/tool-server';
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
@@ -10,22 +10,24 @@ import { backoffMs } from '../waiting';
 import type { OrchestratorDeps } from './orchestrator-deps';
 
 /** What the runtime is asked to make for a run; the same at every call, so that get-or-create finds it again. */
-export function deploymentSpec(run: Run, installationId: string, toolSession: ToolSession | null): DeploymentSpec {
+export function deploymentSpec(run: Run, installationId: string, agents: readonly AgentSpec[]): DeploymentSpec {
   if (!run.deployment || !run.deadlineAt) throw new Error(`run ${run.id} has not begun`);
-  const images = run.plan.agents.flatMap((agent) => (agent.image ? [agent.image] : []));
   return {
     installationId,
     runId: run.id,
     name: run.deployment.name,
     epoch: run.epoch,
     deadlineAt: run.deadlineAt,
-    network: run.plan.network,
-    images: [...new Set(images)],
-    teamSocketDir: toolSession?.socketDir ?? null,
+    network: { kind: run.plan.network },
+    agents,
   };
 }
 
-export function agentSpec(agent: Agent, protocols: OrchestratorDeps['protocols']): AgentSpec {
+export function agentSpec(
+  agent: Agent,
+  protocols: OrchestratorDeps['protocols'],
+  toolSession: ToolSession | null,
+): AgentSpec {
   return {
     name: agent.name,
     image: agent.image ?? null,
@@ -33,7 +35,7 @@ export function agentSpec(agent: Agent, protocols: OrchestratorDeps['protocols']
     env: agent.env ?? {},
     resources: agent.resources ?? {},
     stdin: protocols[agent.protocol].stdin,
-    files: [],
+    tools: hasTeamTools(agent) ? (toolSession?.endpoint ?? null) : null,
   };
 }
 
@@ -49,7 +51,7 @@ export function needsToolSession(plan: RunPlan): boolean {
 
 export interface StartedAgent {
   readonly agent: Agent;
-  readonly handle: string;
+  readonly unit: AgentUnit;
   readonly startedAt: Date;
 }
 
@@ -104,12 +106,12 @@ export class TeamDeployer {
 
   private async deployOne(agent: Agent, spec: AgentSpec): Promise<void> {
     try {
-      const handle = await this.untilReachable(() =>
+      const unit = await this.untilReachable(() =>
         this.deps.runtime.ensureAgent(this.options.deployment, spec, this.callOptions(agent.name)),
       );
       if (this.abort.signal.aborted) return;
       this.progress.set(agent.name, { status: 'started' });
-      this.options.onStarted({ agent, handle, startedAt: this.deps.clock.now() });
+      this.options.onStarted({ agent, unit, startedAt: this.deps.clock.now() });
       this.options.onChange();
     } catch (error) {
       this.fail(agent, error);

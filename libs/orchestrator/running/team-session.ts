@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
+import type { DialogueOptions } from '@crewtab/domain/ports/agent-protocol';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { ToolAnswer, ToolCall, ToolSession } from '@crewtab/domain/ports/tool-server';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
@@ -108,10 +109,18 @@ export class TeamSession {
   /** Begins to make (or adopt) the team's containers, in the background. */
   async deploy(run: Run): Promise<void> {
     await this.openToolSession(run);
+    const agents = run.plan.agents.map((agent) => ({
+      agent,
+      spec: agentSpec(agent, this.deps.protocols, this.toolSession),
+    }));
     const deployer = new TeamDeployer(this.deps, {
       claim: this.options.claim,
-      deployment: deploymentSpec(run, this.options.installationId, this.toolSession),
-      agents: run.plan.agents.map((agent) => ({ agent, spec: agentSpec(agent, this.deps.protocols) })),
+      deployment: deploymentSpec(
+        run,
+        this.options.installationId,
+        agents.map(({ spec }) => spec),
+      ),
+      agents,
       onStarted: (started) => this.onStarted(run, started),
       onChange: this.options.wake,
       onFailure: this.options.onFailure,
@@ -184,13 +193,13 @@ export class TeamSession {
     }
   }
 
-  private onStarted(run: Run, { agent, handle, startedAt }: StartedAgent): void {
+  private onStarted(run: Run, { agent, unit, startedAt }: StartedAgent): void {
     const { claim, onFailure } = this.options;
-    this.save(() => this.deps.store.saveAgent(claim, agent.name, { handle, startedAt }));
+    this.save(() => this.deps.store.saveAgent(claim, agent.name, { ...unit, startedAt }));
     this.handshakeDeadlines.set(agent.name, new Date(startedAt.getTime() + this.deps.options.handshakeTimeoutMs));
     if (this.isReleased) return;
     try {
-      this.openSession(run, agent, handle);
+      this.openSession(run, agent, unit.handle);
     } catch (error) {
       onFailure(error);
     }
@@ -215,7 +224,8 @@ export class TeamSession {
         dialogue: {
           runId: run.id,
           agent,
-          teamTools: hasTeamTools(agent) ? (this.toolSession?.serverFor(agent.name) ?? null) : null,
+          cwd: this.deps.runtime.workspacePath(run.id),
+          teamTools: hasTeamTools(agent) ? this.teamToolsOf(agent) : null,
         },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
         isAdopted: this.options.isAdopted,
@@ -232,6 +242,11 @@ export class TeamSession {
     );
     this.sessions.set(agent.name, session);
     void session.run();
+  }
+
+  private teamToolsOf(agent: Agent): DialogueOptions['teamTools'] {
+    const { toolSession } = this;
+    return toolSession && toolSession.serverFor(agent.name, this.deps.runtime.toolsPath(toolSession.endpoint));
   }
 
   /** For those who watch while others are still coming up; the last one is noted with the permit to prompt. */

@@ -2,7 +2,7 @@ import type { Decommission, HostStore } from '@crewtab/domain/ports/host-store';
 import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { Session, Statement } from '../database/database';
 import { IS_FREE } from '../runs/run-claims';
-import { selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
+import { addRemoved, selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
 import { ABSENT, IS_BEGUN } from './host-heartbeats';
 import { IS_ACTIVE } from './host-lost-runs';
 
@@ -30,10 +30,8 @@ const READMIT: Statement = {
 
 const VERIFY_GIVEN_UP: Statement = {
   name: 'host_verify_given_up',
-  text: `UPDATE schedule_runs r SET teardown_verified_at = now(), removed_containers = r.removed_containers + COALESCE(found.containers, 0),
-      removed_networks = r.removed_networks + COALESCE(found.networks, 0), removed_volumes = r.removed_volumes + COALESCE(found.volumes, 0)
-    FROM schedule_runs mine LEFT JOIN unnest($3::text[], $4::int[], $5::int[], $6::int[])
-      AS found(run_id, containers, networks, volumes) ON found.run_id = mine.id::text
+  text: `UPDATE schedule_runs r SET teardown_verified_at = now(), ${addRemoved("COALESCE(found.removed::jsonb, '{}')")}
+    FROM schedule_runs mine LEFT JOIN unnest($3::text[], $4::text[]) AS found(run_id, removed) ON found.run_id = mine.id::text
     WHERE mine.id = r.id AND r.host = $1 AND r.teardown_given_up_at IS NOT NULL AND r.teardown_verified_at IS NULL
       AND r.id::text <> ALL ($2::text[])
     RETURNING r.id`,
@@ -86,9 +84,7 @@ export function hostStanding(
           host,
           unremovedRunIds,
           found.map(([runId]) => runId),
-          found.map(([, { containers }]) => containers),
-          found.map(([, { networks }]) => networks),
-          found.map(([, { volumes }]) => volumes),
+          found.map(([, counts]) => JSON.stringify(counts)),
         ]);
         for (const { id } of verified) changes.touch(id);
         return {

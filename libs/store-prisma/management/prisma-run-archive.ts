@@ -209,7 +209,8 @@ export class PrismaRunArchive implements RunArchive {
       role: planned.get(agent.name)?.role ?? '',
       protocol: planned.get(agent.name)?.protocol ?? '',
       image: planned.get(agent.name)?.image ?? null,
-      container: `${name}-${agent.name}`,
+      // Null until the agent is started, and where a worker of an earlier version has started it.
+      container: agent.container ?? `${name}-${agent.name}`,
       handle: agent.handle,
       startedAt: agent.startedAt,
       readyAt: agent.readyAt,

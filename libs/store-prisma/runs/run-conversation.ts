@@ -44,7 +44,7 @@ const SAVE_AGENT: Statement = {
   name: 'run_save_agent',
   text: `WITH ${HELD}
     UPDATE deployment_agents a SET handle = COALESCE($4, a.handle), started_at = COALESCE($5, a.started_at),
-      ready_at = COALESCE($6, a.ready_at)
+      ready_at = COALESCE($6, a.ready_at), container = COALESCE($7, a.container)
     FROM held WHERE a.run_id = held.id AND a.name = $3 RETURNING a.name`,
 };
 
@@ -52,8 +52,9 @@ const SAVE_AGENT: Statement = {
 export function runConversation(context: RunContext): Pick<RunStore, 'saveAgent' | 'appendMessages'> {
   const { db, changes } = context;
   return {
-    async saveAgent(claim, agent, { handle = null, startedAt = null, readyAt = null }) {
-      const [saved] = await db.query(SAVE_AGENT, [claim.runId, claim.epoch, agent, handle, startedAt, readyAt]);
+    async saveAgent(claim, agent, { handle = null, container = null, startedAt = null, readyAt = null }) {
+      const values = [claim.runId, claim.epoch, agent, handle, startedAt, readyAt, container];
+      const [saved] = await db.query(SAVE_AGENT, values);
       if (!saved) await explainMissingAgent(context, claim, agent);
       changes.touch(claim.runId);
     },

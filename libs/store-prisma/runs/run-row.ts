@@ -12,6 +12,7 @@ import {
   type RunTrigger,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
+import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { TeamNetwork } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../database/notifications';
@@ -59,6 +60,7 @@ export interface RunRow {
   readonly removed_containers: number;
   readonly removed_networks: number;
   readonly removed_volumes: number;
+  readonly removed_other: ResourceCounts;
   readonly teardown_verified_at: Date | null;
   readonly teardown_given_up_at: Date | null;
   readonly teardown_given_up_by: string | null;
@@ -147,9 +149,27 @@ export async function loadClaimed({ db, box }: RunContext, claim: Claim): Promis
 function receiptOf(row: RunRow): TeardownReceipt | null {
   const { teardown_verified_at: verifiedAt, teardown_given_up_at: givenUpAt, teardown_given_up_by: by } = row;
   if (!verifiedAt && !givenUpAt) return null;
-  const { removed_containers: containers, removed_networks: networks, removed_volumes: volumes } = row;
+  const {
+    removed_containers: container,
+    removed_networks: network,
+    removed_volumes: volume,
+    removed_other: other,
+  } = row;
+  const counts = Object.entries({ container, network, volume, ...other }).filter(([, count]) => count > 0);
   const givenUp = givenUpAt && { at: givenUpAt, by: by ?? '' };
-  return { containers, networks, volumes, verifiedAt, givenUp };
+  return { removed: Object.fromEntries(counts), verifiedAt, givenUp };
+}
+
+/**
+ * Assignments that add counts to the row `r`. Three kinds have a column, which an older scheduler reads too; the others
+ * are summed up in `removed_other`.
+ * @param counts SQL of a JSON object: a number by kind
+ */
+export function addRemoved(counts: string): string {
+  const count = (kind: string): string => `COALESCE((${counts} ->> '${kind}')::int, 0)`;
+  return `removed_containers = r.removed_containers + ${count('container')},
+        removed_networks = r.removed_networks + ${count('network')}, removed_volumes = r.removed_volumes + ${count('volume')},
+        removed_other = add_counts(r.removed_other, ${counts} - ARRAY['container', 'network', 'volume'])`;
 }
 
 function neverRan({ status }: RunRow): boolean {

@@ -1,12 +1,11 @@
 import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
-import type { ResourceCount } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
 import { ViolationError, type Statement } from '../database/database';
 import { storableJson } from '../database/text';
 import { releaseClaims } from './run-claims';
-import { loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
+import { addRemoved, loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
 
 const BEGIN: Statement = {
   name: 'run_begin',
@@ -67,14 +66,13 @@ const CONCLUDE: Statement = {
     ${selectRun({ run: 'concluded' })}`,
 };
 
-const REMOVED = `removed_containers = r.removed_containers + $3, removed_networks = r.removed_networks + $4,
-        removed_volumes = r.removed_volumes + $5`;
+const REMOVED = addRemoved('$3::jsonb');
 
 const TEARDOWN_FAILURE: Statement = {
   name: 'run_teardown_failure',
   text: `WITH counted AS (
       UPDATE schedule_runs r SET ${REMOVED}, teardown_failed_attempts = r.teardown_failed_attempts + 1,
-        teardown_error_code = $6, teardown_error_message = $7
+        teardown_error_code = $4, teardown_error_message = $5
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'tearing_down' RETURNING r.*)
     ${selectRun({ run: 'counted' })}`,
 };
@@ -124,7 +122,8 @@ export function runTransitions(context: RunContext): RunTransitions {
     },
 
     recordTeardownFailure(claim, { code, message }, removed) {
-      return transition(context, claim, TEARDOWN_FAILURE, [...counts(removed), code, message], () => false);
+      const values = [JSON.stringify(removed), code, message];
+      return transition(context, claim, TEARDOWN_FAILURE, values, () => false);
     },
 
     failTeardown(claim, { code, message }) {
@@ -132,7 +131,8 @@ export function runTransitions(context: RunContext): RunTransitions {
     },
 
     async finish(claim, removed) {
-      const run = await transition(context, claim, FINISH, counts(removed), ({ phase }) => phase === 'finished');
+      const values = [JSON.stringify(removed)];
+      const run = await transition(context, claim, FINISH, values, ({ phase }) => phase === 'finished');
       const { receipt } = run.teardown;
       if (!receipt) throw new AppError('internal', `run ${run.id} is finished but has no receipt`);
       return { run, receipt };
@@ -193,10 +193,6 @@ async function transition(
 
 function wrongPhase(run: Pick<Run, 'id' | 'phase' | 'status'>): AppError {
   return new AppError('conflict', `run ${run.id} is in phase ${run.phase} (${run.status}), where this cannot be done`);
-}
-
-function counts({ containers, networks, volumes }: ResourceCount): number[] {
-  return [containers, networks, volumes];
 }
 
 function isEnding(phase: Run['phase']): boolean {

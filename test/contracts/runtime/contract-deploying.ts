@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { deployOptions, type ContractFixture, type RuntimeContractSupport } from './contract-fixture';
+import { deployOptions, type ContractFixture } from './contract-fixture';
 
-export function describeDeploying(current: () => ContractFixture, supports: RuntimeContractSupport): void {
+export function describeDeploying(current: () => ContractFixture): void {
   describe('deploying', () => {
     it('has an identity that every worker of the host sees alike', async () => {
       const fixture = current();
       const [one, other] = await Promise.all([fixture.runtime.identify(), (await fixture.anotherWorker()).identify()]);
       expect(one.id).toMatch(/^[A-Za-z0-9_-]+$/);
       expect(other).toEqual(one);
-      expect(one.isIsolated).toBe(supports.isolation);
       expect(one.description).not.toBe('');
     });
 
@@ -23,13 +22,13 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
       await reader.until('echo: one');
       expect(reader.texts()).toEqual(['started', 'echo: one']);
       const [run] = await fixture.runtime.list(fixture.installationId);
-      expect(run?.resources.containers).toBe(1);
+      expect(run?.resources[fixture.setup.agentKind]).toBe(1);
     }, 60_000);
 
     it('gives two workers that start the same agent at once the same agent', async () => {
       const fixture = current();
-      const deployment = await fixture.prepared();
       const agent = fixture.agent('solo', { does: 'echo' });
+      const deployment = await fixture.prepared({ agents: [agent] });
       const other = await fixture.anotherWorker();
       const handles = await Promise.all([fixture.ensure(deployment, agent), fixture.ensure(deployment, agent, other)]);
       expect(handles[0]).toBe(handles[1]);
@@ -52,8 +51,8 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
 
     it('says in the words of the engine why an agent could not start, and leaves nothing of it after teardown', async () => {
       const fixture = current();
-      const deployment = await fixture.prepared();
       const agent = fixture.agent('solo', { does: 'notExist' });
+      const deployment = await fixture.prepared({ agents: [agent] });
       await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({
         code: 'start_failed',
         retryable: false,
@@ -77,17 +76,13 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
 
     it('gives the agents of a run one workspace', async () => {
       const fixture = current();
-      const deployment = await fixture.prepared();
-      const writer = await fixture.ensure(
-        deployment,
+      const agents = [
         fixture.agent('writer', { does: 'writeFile', name: 'note.txt', content: 'shared' }),
-      );
-      await (await fixture.read(writer)).until('written');
-      const readerHandle = await fixture.ensure(
-        deployment,
         fixture.agent('reader', { does: 'readFile', name: 'note.txt' }),
-      );
-      const reader = await fixture.read(readerHandle);
+      ] as const;
+      const deployment = await fixture.prepared({ agents });
+      await (await fixture.read(await fixture.ensure(deployment, agents[0]))).until('written');
+      const reader = await fixture.read(await fixture.ensure(deployment, agents[1]));
       await reader.toEnd();
       expect(reader.texts()).toEqual(['shared']);
     }, 60_000);
@@ -95,12 +90,12 @@ export function describeDeploying(current: () => ContractFixture, supports: Runt
     it('lists what stands, by run', async () => {
       const fixture = current();
       const one = await fixture.started({ does: 'echo' });
-      const two = await fixture.prepared();
-      await fixture.ensure(two, fixture.agent('a', { does: 'echo' }));
-      await fixture.ensure(two, fixture.agent('b', { does: 'echo' }));
+      const pair = [fixture.agent('a', { does: 'echo' }), fixture.agent('b', { does: 'echo' })];
+      const two = await fixture.prepared({ agents: pair });
+      for (const agent of pair) await fixture.ensure(two, agent);
       const listed = await fixture.runtime.list(fixture.installationId);
-      const containers = new Map(listed.map((run) => [run.runId, run.resources.containers]));
-      expect(containers).toEqual(
+      const agents = new Map(listed.map((run) => [run.runId, run.resources[fixture.setup.agentKind]]));
+      expect(agents).toEqual(
         new Map([
           [one.deployment.runId, 1],
           [two.runId, 2],

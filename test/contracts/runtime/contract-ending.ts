@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { ContractFixture, RuntimeContractSupport } from './contract-fixture';
 import { eventually } from './line-reader';
 
-const NOTHING = { containers: 0, networks: 0, volumes: 0 };
-
 export function describeEnding(current: () => ContractFixture, supports: RuntimeContractSupport): void {
   describe('ending', () => {
     it('tells exit code and watchers when an agent ends', async () => {
@@ -38,16 +36,18 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
 
     it('removes all of a run, says what it removed, and knows nothing of it afterwards', async () => {
       const fixture = current();
-      const { deployment, handle } = await fixture.started({ does: 'echo' });
-      await fixture.ensure(deployment, fixture.agent('second', { does: 'echo' }));
+      const agents = [fixture.agent('first', { does: 'echo' }), fixture.agent('second', { does: 'echo' })] as const;
+      const deployment = await fixture.prepared({ agents });
+      const handle = await fixture.ensure(deployment, agents[0]);
+      await fixture.ensure(deployment, agents[1]);
       const before = (await fixture.runtime.list(fixture.installationId))[0]?.resources;
       const report = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 2_000 });
       expect(report).toEqual({ removed: before, left: [] });
-      expect(report.removed.containers).toBe(2);
+      expect(report.removed[fixture.setup.agentKind]).toBe(2);
       expect(await fixture.runtime.list(fixture.installationId)).toEqual([]);
       expect(await fixture.runtime.inspect(handle)).toEqual({ status: 'absent' });
       const again = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 2_000 });
-      expect(again).toEqual({ removed: NOTHING, left: [] });
+      expect(again).toEqual({ removed: {}, left: [] });
     }, 60_000);
 
     it('ends the output of an agent that is removed, and shows nothing of one that is gone', async () => {
@@ -79,7 +79,7 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       const { deployment, handle } = await fixture.started({ does: 'ignoreSigterm' });
       await (await fixture.read(handle)).until('ready');
       const report = await fixture.runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 500 });
-      expect(report).toMatchObject({ removed: { containers: 1 }, left: [] });
+      expect(report).toMatchObject({ removed: { [fixture.setup.agentKind]: 1 }, left: [] });
       expect(await fixture.runtime.inspect(handle)).toEqual({ status: 'absent' });
     }, 60_000);
 
@@ -95,8 +95,9 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       const fixture = current();
       const one = await fixture.started({ does: 'echo' });
       const sibling = await fixture.started({ does: 'echo' });
-      const foreign = await fixture.prepared({ installationId: `contract-${randomUUID()}` });
-      const foreignHandle = await fixture.ensure(foreign, fixture.agent('solo', { does: 'echo' }));
+      const agent = fixture.agent('solo', { does: 'echo' });
+      const foreign = await fixture.prepared({ installationId: `contract-${randomUUID()}`, agents: [agent] });
+      const foreignHandle = await fixture.ensure(foreign, agent);
       const lookAlike = await fixture.lookAlike(one.deployment.name);
       await fixture.runtime.teardown(fixture.installationId, one.deployment.runId, { graceMs: 0 });
       await fixture.runtime.teardown(fixture.installationId, foreign.runId, { graceMs: 0 });

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentChannel, AgentSpec, DeploymentSpec, EndedAgent, Runtime } from '@crewtab/domain/ports/runtime';
-import type { AgentResources, TeamNetwork } from '@crewtab/domain/teams/team';
+import type {
+  AgentChannel,
+  AgentSpec,
+  DeploymentSpec,
+  EndedAgent,
+  NetworkEndpoint,
+  ProgramSpec,
+  Runtime,
+} from '@crewtab/domain/ports/runtime';
+import type { AgentResources } from '@crewtab/domain/teams/team';
 import type { Behaviour } from './behaviours';
 import { LineReader } from './line-reader';
 
@@ -11,8 +19,9 @@ export interface RuntimeContractSetup {
   anotherWorker(): Runtime | Promise<Runtime>;
   /** Image and command of a program that behaves so. */
   program(behaviour: Behaviour): Pick<AgentSpec, 'image' | 'command'>;
-  readonly images: readonly string[];
-  readonly network: TeamNetwork;
+  /** The kind of resource that an agent is to this runtime. */
+  readonly agentKind: string;
+  readonly network: NetworkEndpoint;
   /**
    * Makes something on the host that looks like the run's own (names that begin with `deploymentName`) but does not
    * belong to it. Null where nothing can look alike.
@@ -30,11 +39,9 @@ export interface LookAlike {
 export interface RuntimeContractSupport {
   /** The engine limits memory and says when it was exceeded. */
   readonly oom: boolean;
-  /** Agents cannot see the host. */
-  readonly isolation: boolean;
 }
 
-type AgentOptions = Partial<Pick<AgentSpec, 'stdin' | 'env' | 'files'>> & { readonly resources?: AgentResources };
+type AgentOptions = Partial<Pick<AgentSpec, 'stdin' | 'env' | 'tools'>> & { readonly resources?: AgentResources };
 
 /** Deployments made in one test, so that whatever the test did, all of it is removed again. */
 export class ContractFixture {
@@ -59,8 +66,7 @@ export class ContractFixture {
       epoch: 1,
       deadlineAt: new Date(Date.now() + 600_000),
       network: this.setup.network,
-      images: this.setup.images,
-      teamSocketDir: null,
+      agents: [],
       ...overrides,
     };
     this.deployments.push(made);
@@ -69,7 +75,21 @@ export class ContractFixture {
 
   agent(name: string, behaviour: Behaviour, options: AgentOptions = {}): AgentSpec {
     const { image, command } = this.setup.program(behaviour);
-    return { name, image, command, env: {}, resources: {}, stdin: 'open', files: [], ...options };
+    return { name, image, command, env: {}, resources: {}, stdin: 'open', tools: null, ...options };
+  }
+
+  program(behaviour: Behaviour): ProgramSpec {
+    const { image, command } = this.setup.program(behaviour);
+    const limits = { timeLimitMs: 30_000, outputLimitBytes: 1_000_000 };
+    return {
+      name: 'check',
+      image,
+      command: command ?? [],
+      env: {},
+      resources: {},
+      network: { kind: 'none' },
+      ...limits,
+    };
   }
 
   async prepared(overrides: Partial<DeploymentSpec> = {}): Promise<DeploymentSpec> {
@@ -83,13 +103,14 @@ export class ContractFixture {
     behaviour: Behaviour,
     options: AgentOptions = {},
   ): Promise<{ deployment: DeploymentSpec; agent: AgentSpec; handle: string }> {
-    const deployment = await this.prepared();
     const agent = this.agent('solo', behaviour, options);
+    const deployment = await this.prepared({ agents: [agent] });
     return { deployment, agent, handle: await this.ensure(deployment, agent) };
   }
 
-  ensure(deployment: DeploymentSpec, agent: AgentSpec, runtime = this.runtime): Promise<string> {
-    return runtime.ensureAgent(deployment, agent, deployOptions());
+  /** @returns the agent's handle */
+  async ensure(deployment: DeploymentSpec, agent: AgentSpec, runtime = this.runtime): Promise<string> {
+    return (await runtime.ensureAgent(deployment, agent, deployOptions())).handle;
   }
 
   async read(handle: string, runtime = this.runtime): Promise<LineReader> {

@@ -2,11 +2,12 @@ import { ContractFixture, type RuntimeContractSetup, type RuntimeContractSupport
 import { describeDeploying } from './contract-deploying';
 import { describeEnding } from './contract-ending';
 import { describeTalking } from './contract-talking';
+import { describeWorkspace } from './contract-workspace';
 
 /**
  * What every Runtime must do. Call it at the top level of a spec:
  *
- *     runtimeContract('DockerRuntime', { oom: true, isolation: true }, async () => ({ runtime, … }));
+ *     runtimeContract('DockerRuntime', { oom: true }, async () => ({ runtime, … }));
  *
  * `setup` is called once per test; everything that a test deploys is torn down after it, and what is left fails it.
  */
@@ -23,8 +24,9 @@ export function runtimeContract(
     }, 60_000);
     afterEach(() => fixture.dispose(), 60_000);
 
-    describeDeploying(() => fixture, supports);
+    describeDeploying(() => fixture);
     describeTalking(() => fixture);
     describeEnding(() => fixture, supports);
+    describeWorkspace(() => fixture);
   });
 }

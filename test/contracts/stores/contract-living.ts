@@ -103,13 +103,12 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       const claim = await fixture().monitored();
       const concluded = await store.conclude(claim, SUCCESS);
       expect(concluded).toMatchObject({ status: 'running', phase: 'tearing_down', outcome: SUCCESS, finishedAt: null });
-      await store.recordTeardownFailure(
-        claim,
-        { code: 'engine_error', message: 'busy' },
-        { containers: 1, networks: 0, volumes: 0 },
-      );
-      const { run, receipt } = await store.finish(claim, { containers: 1, networks: 1, volumes: 1 });
-      expect(receipt).toMatchObject({ containers: 2, networks: 1, volumes: 1, verifiedAt: expect.any(Date) as Date });
+      await store.recordTeardownFailure(claim, { code: 'engine_error', message: 'busy' }, { container: 1, process: 1 });
+      const { run, receipt } = await store.finish(claim, { container: 1, network: 1, volume: 1, process: 2 });
+      expect(receipt).toMatchObject({
+        removed: { container: 2, network: 1, volume: 1, process: 3 },
+        verifiedAt: expect.any(Date) as Date,
+      });
       expect(run).toMatchObject({
         status: 'success',
         phase: 'finished',
@@ -121,7 +120,7 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
         error: { code: 'engine_error', message: 'busy' },
         receipt,
       });
-      expect(await store.finish(claim, { containers: 9, networks: 9, volumes: 9 })).toEqual({ run, receipt });
+      expect(await store.finish(claim, { container: 9, process: 9 })).toEqual({ run, receipt });
       expect(await store.claim(claim.runId, WORKER)).toBeNull();
       expect(await store.renewLeases(WORKER, [claim])).toEqual([]);
     });

@@ -275,7 +275,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
           status: 'failed',
           phase: 'finished',
           outcome: { error: { code: 'host_lost' } },
-          teardown: { receipt: { containers: 0, verifiedAt: null, givenUp: { by: 'ada' } } },
+          teardown: { receipt: { removed: {}, verifiedAt: null, givenUp: { by: 'ada' } } },
         });
         expect(await subject.store.load({ runId: over.runId, epoch: over.epoch + 1 })).toMatchObject({
           outcome: { error: { code: 'agent_error' } },
@@ -292,7 +292,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
         await subject.passTime(20_000);
         await hosts.decommission(WORKER.host, 'ada');
         expect(await sign()).toEqual({ isDecommissioned: true });
-        const removed = new Map([[first.runId, { containers: 2, networks: 0, volumes: 1 }]]);
+        const removed = new Map([[first.runId, { container: 2, volume: 1, pod: 1 }]]);
         expect(await hosts.readmit(WORKER.host, { removed, unremovedRunIds: [second.runId] })).toEqual({
           wasDecommissioned: true,
           verifiedRunIds: [first.runId],
@@ -305,8 +305,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
         const receiptOf = async ({ runId, epoch }: Claim) =>
           (await subject.store.load({ runId, epoch: epoch + 1 })).teardown.receipt;
         expect(await receiptOf(first)).toMatchObject({
-          containers: 2,
-          volumes: 1,
+          removed: { container: 2, volume: 1, pod: 1 },
           verifiedAt: expect.any(Date) as Date,
           givenUp: { by: 'ada' },
         });

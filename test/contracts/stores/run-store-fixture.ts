@@ -32,7 +32,7 @@ export type RunStoreSetup = () => RunStoreSubject | Promise<RunStoreSubject>;
 export const WORKER: WorkerIdentity = { workerId: 'worker-1', host: 'host-1' };
 export const OTHER_WORKER: WorkerIdentity = { workerId: 'worker-2', host: 'host-1' };
 export const FAR_WORKER: WorkerIdentity = { workerId: 'worker-3', host: 'host-2' };
-export const NOTHING = { containers: 0, networks: 0, volumes: 0 };
+export const NOTHING = {};
 export const UNKNOWN_RUN = '01890000-0000-7000-8000-000000000000';
 
 /** Takes a run as far as a test wants it; every step asserts nothing. */

@@ -69,7 +69,7 @@ export function plant(): void { spawn('true'); process.kill(1, 'SIGTERM'); }`;
   });
 
   it('a container that is removed behind the back of `mutate`', () => {
-    const text = `import type { EngineClient } from './engine-client';
+    const text = `import type { EngineClient } from './engine/engine-client';
 export async function plant(engine: EngineClient): Promise<void> {
   await engine.docker.getContainer('x').inspect();
   await engine.docker.getContainer('x').remove();
@@ -79,7 +79,7 @@ export async function plant(engine: EngineClient): Promise<void> {
   });
 
   it('the same with a callback, where no promise answers', () => {
-    const text = `import type { EngineClient } from './engine-client';
+    const text = `import type { EngineClient } from './engine/engine-client';
 export function plant(engine: EngineClient): void { engine.docker.getContainer('x').remove(() => undefined); }`;
     const docker = 'libs/runtime-docker/planted.ts';
     expect(findIn(docker, text)).toEqual([`${docker}:2 engine.docker.getContainer('x').remove`]);

@@ -9,7 +9,7 @@ const NAME_AT: ReadonlyMap<string, number> = new Map([
 
 /** The one place each where the name is a parameter: the funnel itself. */
 const FUNNEL_FILES =
-  /libs\/(failpoints\/with-points|runtime-docker\/engine-client|store-prisma\/database\/database)\.ts$/;
+  /libs\/(failpoints\/with-points|runtime-docker\/engine\/engine-client|store-prisma\/database\/database)\.ts$/;
 
 export interface FunnelCall {
   readonly node: ts.CallExpression;

@@ -12,7 +12,8 @@ interface NoEffect {
 const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^fs(\/promises)?$/,
-    calls: /^(readFile|readFileSync|readdir|readdirSync|readlink|stat|existsSync|isDirectory|read|watch|on)$/,
+    calls:
+      /^(readFile|readFileSync|readdir|readdirSync|readlink|realpath|stat|lstat|existsSync|isDirectory|isFile|isSymbolicLink|read|watch|on)$/,
     because: 'only reads, or watches',
   },
   { module: /^fs(\/promises)?$/, calls: /^close$/, because: 'lets go of what dies with this process anyway' },
@@ -21,6 +22,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
     calls: /^open$/,
     in: /runtime-process\/(process-channel|input-pipe)\.ts$/,
     because: 'opens what is there, to read it, or to write to a pipe',
+  },
+  {
+    module: /^fs$/,
+    calls: /^createReadStream$/,
+    in: /runtime-process\/workspace-files\.ts$/,
+    because: 'only reads',
   },
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   {
@@ -33,7 +40,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^stream$/,
     calls: /^pipe$/,
-    in: /runtime-docker\/container-files\.ts$/,
+    in: /runtime-docker\/(agents\/container-files|resources\/workspace-files)\.ts$/,
     because: 'from the engine into a reader of archives in this process',
   },
   {
@@ -68,7 +75,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^(fs|dockerode)$/,
     calls: /^(createReadStream|importImage)$/,
-    in: /runtime-docker\/images\.ts$/,
+    in: /runtime-docker\/images\/images\.ts$/,
     because: 'makes the demo image for `npm start`; no scheduler or worker calls it',
   },
   {

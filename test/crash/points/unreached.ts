@@ -1,3 +1,5 @@
+const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite plays it";
+
 /** Effects, or one of their points, that no scenario can be made to pass at will, and why; the sweep fails for one that is passed after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.image.pull:after':
@@ -8,9 +10,20 @@ export const UNREACHED: Readonly<Record<string, string>> = {
     'only where another run of the schedule begins between a claim and its begin; the contract suite of the stores plays it',
   'process.claim.remove':
     "only where a supervisor died before it had started its agent; the runtime's contract suite plays it",
-  'process.file-folder.make': 'no agent is given files under the process runtime today',
-  'process.file.write': 'no agent is given files under the process runtime today',
+  'docker.program.create': NOT_YET,
+  'docker.program.remove': NOT_YET,
+  'docker.program.start': NOT_YET,
+  'docker.workspace.helper.create': NOT_YET,
+  'docker.workspace.helper.remove': NOT_YET,
+  'docker.workspace.put-files': NOT_YET,
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
+  'process.program.remove': NOT_YET,
+  'process.workspace-file.put-in-place': NOT_YET,
+  'process.workspace-file.set-mode': NOT_YET,
+  'process.workspace-file.write': NOT_YET,
+  'process.workspace-folder.make': NOT_YET,
+  'runtime.putFiles': NOT_YET,
+  'runtime.runProgram': NOT_YET,
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
   'retention-store.deleteHistory':
     'deletes only where a retention is set and runs are older than an hour; one transaction, and a repetition finds less to delete',

@@ -9,7 +9,8 @@ export function dialogueWith(
   agent: Partial<Agent> = {},
   teamTools: DialogueOptions['teamTools'] = null,
 ): DialogueOptions {
-  return { runId: 'run-1', agent: { name: 'writer', role: 'leader', protocol: 'acp', ...agent }, teamTools };
+  const whole = { name: 'writer', role: 'leader', protocol: 'acp', ...agent } as const;
+  return { runId: 'run-1', agent: whole, cwd: '/workspace', teamTools };
 }
 
 /** Feeds a session with output, numbers the lines as a runtime does, and keeps what came of it. */

@@ -93,7 +93,7 @@ export class FakeAgent implements FakeAgentIo {
     this.onExit(this);
   }
 
-  /** The engine is down: nobody reads what the agent says, and nobody sees it end. */
+  /** The engine is down: it neither reads what the agent says nor sees it end. */
   loseEngine(): void {
     if (this.isRunning) this.unread ??= [];
   }

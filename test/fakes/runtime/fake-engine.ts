@@ -1,17 +1,24 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources, WorkspaceFile } from '@crewtab/domain/ports/runtime';
 import { FakeAgent, type FakeProgram } from './fake-agent';
 
+type FakeKind = 'container' | 'network' | 'volume';
+
 export interface FakeShared {
-  readonly kind: 'network' | 'volume';
+  readonly kind: Exclude<FakeKind, 'container'>;
   readonly name: string;
   readonly installationId: string;
   readonly runId: string;
   readonly createdAt: Date;
 }
 
+/** A file of a run's workspace. */
+export type FakeFile = Pick<WorkspaceFile, 'content' | 'mode'>;
+
 export interface FakeEngineOptions {
   readonly clock?: Clock;
+  /** Where programs find the workspaces too. */
+  readonly files?: Map<string, FakeFile>;
   /** The program behind each agent; default: one that runs until it is stopped. */
   readonly programFor?: (agent: AgentSpec, deployment: DeploymentSpec) => FakeProgram;
 }
@@ -20,6 +27,8 @@ export interface FakeEngineOptions {
 export class FakeEngine {
   readonly agents: FakeAgent[] = [];
   readonly shared: FakeShared[] = [];
+  /** Workspaces, by `<run>/<path>`. */
+  readonly files: Map<string, FakeFile>;
   /** Images that cannot be found or pulled. */
   readonly missingImages = new Set<string>();
   /** Names that resist removal, with the number of teardowns that they still survive. */
@@ -31,6 +40,7 @@ export class FakeEngine {
 
   constructor(options: FakeEngineOptions = {}) {
     this.clock = options.clock ?? realClock;
+    this.files = options.files ?? new Map();
     this.programFor = options.programFor ?? (() => ({}));
   }
 
@@ -64,15 +74,20 @@ export class FakeEngine {
     this.shared.push({ kind, name, installationId, runId, createdAt: this.clock.now() });
   }
 
-  /** As somebody outside Crewtab would: `docker rm -f`. */
+  /** As a person would by `docker rm -f`. */
   vanish(agent: FakeAgent): void {
     takeOut(this.agents, agent);
     agent.vanish();
   }
 
   remove(thing: FakeAgent | FakeShared): void {
-    if (thing instanceof FakeAgent) this.vanish(thing);
-    else takeOut(this.shared, thing);
+    if (thing instanceof FakeAgent) {
+      this.vanish(thing);
+      return;
+    }
+    takeOut(this.shared, thing);
+    if (thing.kind === 'volume')
+      for (const path of this.files.keys()) if (path.startsWith(`${thing.runId}/`)) this.files.delete(path);
   }
 
   /** True where the thing survives this attempt; counts the attempt. */
@@ -99,20 +114,20 @@ export class FakeEngine {
 
   resourcesByRun(installationId: string): RunResources[] {
     const now = this.clock.now().getTime();
-    const runs = new Map<string, { containers: number; networks: number; volumes: number; youngestAgeMs: number }>();
-    const add = (runId: string, kind: 'containers' | 'networks' | 'volumes', createdAt: Date): void => {
-      const run = runs.get(runId) ?? { containers: 0, networks: 0, volumes: 0, youngestAgeMs: Infinity };
-      run[kind]++;
+    const runs = new Map<string, { readonly resources: Record<string, number>; youngestAgeMs: number }>();
+    const add = (runId: string, kind: FakeKind, createdAt: Date): void => {
+      const run = runs.get(runId) ?? { resources: {}, youngestAgeMs: Infinity };
+      run.resources[kind] = (run.resources[kind] ?? 0) + 1;
       run.youngestAgeMs = Math.min(run.youngestAgeMs, now - createdAt.getTime());
       runs.set(runId, run);
     };
     for (const { deployment, createdAt } of this.agents) {
-      if (deployment.installationId === installationId) add(deployment.runId, 'containers', createdAt);
+      if (deployment.installationId === installationId) add(deployment.runId, 'container', createdAt);
     }
     for (const thing of this.shared) {
-      if (thing.installationId === installationId) add(thing.runId, `${thing.kind}s`, thing.createdAt);
+      if (thing.installationId === installationId) add(thing.runId, thing.kind, thing.createdAt);
     }
-    return [...runs].map(([runId, { youngestAgeMs, ...resources }]) => ({ runId, resources, youngestAgeMs }));
+    return [...runs].map(([runId, run]) => ({ runId, ...run }));
   }
 
   /** What exists, over all installations and runs: a test ends with zeros. */

@@ -1,8 +1,9 @@
 import type { Behaviour } from '../../contracts/runtime/behaviours';
 import type { FakeAgentIo, FakeProgram } from './fake-agent';
+import type { FakeFile } from './fake-engine';
 
-/** The contract suite's behaviours as programs of the fake runtime. `files` plays the workspaces, by deployment. */
-export function fakeProgram(behaviour: Behaviour, files: Map<string, string>): FakeProgram {
+/** The contract suite's behaviours as programs of the fake runtime. `files` are the workspaces, as `FakeEngine` has them. */
+export function fakeProgram(behaviour: Behaviour, files: Map<string, FakeFile>): FakeProgram {
   switch (behaviour.does) {
     case 'echo':
       return { onStart: (io) => io.emit('started'), onLine: (line, io) => io.emit(`echo: ${line}`) };
@@ -40,11 +41,14 @@ export function fakeProgram(behaviour: Behaviour, files: Map<string, string>): F
       return onceStarted((io) => sayAndExit(io, [io.agent.env[behaviour.name] ?? '']));
     case 'writeFile':
       return onceStarted((io) => {
-        files.set(`${io.deployment.name}/${behaviour.name}`, behaviour.content);
+        const content = new TextEncoder().encode(behaviour.content);
+        files.set(`${io.deployment.runId}/${behaviour.name}`, { content, mode: 0o644 });
         io.emit('written');
       });
     case 'readFile':
-      return onceStarted((io) => sayAndExit(io, [files.get(`${io.deployment.name}/${behaviour.name}`) ?? '']));
+      return onceStarted((io) =>
+        sayAndExit(io, [new TextDecoder().decode(files.get(`${io.deployment.runId}/${behaviour.name}`)?.content)]),
+      );
     case 'eatMemory':
       return onceStarted((io) => io.exit(137, { oom: true }));
     case 'notExist':

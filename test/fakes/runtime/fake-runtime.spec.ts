@@ -1,38 +1,29 @@
 import { FakeClock } from '../fake-clock';
 import type { Behaviour } from '../../contracts/runtime/behaviours';
 import { deployOptions } from '../../contracts/runtime/contract-fixture';
-import { FakeEngine } from './fake-engine';
+import { FakeEngine, type FakeFile } from './fake-engine';
 import { fakeProgram } from './fake-programs';
 import { FakeRuntime } from './fake-runtime';
 import { LineReader } from '../../contracts/runtime/line-reader';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 
-runtimeContract('FakeRuntime', { oom: true, isolation: true }, () => {
-  const files = new Map<string, string>();
+runtimeContract('FakeRuntime', { oom: true }, () => {
+  const files = new Map<string, FakeFile>();
   const engine = new FakeEngine({
+    files,
     programFor: (agent) => fakeProgram(JSON.parse(agent.command?.[0] ?? '') as Behaviour, files),
   });
   return {
     runtime: new FakeRuntime(engine),
     anotherWorker: () => new FakeRuntime(engine),
     program: (behaviour) => ({ image: 'fake', command: [JSON.stringify(behaviour)] }),
-    images: ['fake'],
-    network: 'egress',
+    agentKind: 'container',
+    network: { kind: 'egress' },
     lookAlike: () => null,
   };
 });
 
-const DEPLOYMENT: DeploymentSpec = {
-  installationId: 'here',
-  runId: 'run-1',
-  name: 'team-run-1',
-  epoch: 1,
-  deadlineAt: new Date('2026-01-05T10:00:00Z'),
-  network: 'team',
-  images: ['image'],
-  teamSocketDir: null,
-};
 const AGENT: AgentSpec = {
   name: 'lead',
   image: 'image',
@@ -40,9 +31,19 @@ const AGENT: AgentSpec = {
   env: {},
   resources: {},
   stdin: 'open',
-  files: [],
+  tools: null,
 };
-const deploy = (runtime: FakeRuntime): Promise<string> => runtime.ensureAgent(DEPLOYMENT, AGENT, deployOptions());
+const DEPLOYMENT: DeploymentSpec = {
+  installationId: 'here',
+  runId: 'run-1',
+  name: 'team-run-1',
+  epoch: 1,
+  deadlineAt: new Date('2026-01-05T10:00:00Z'),
+  network: { kind: 'team' },
+  agents: [AGENT],
+};
+const deploy = async (runtime: FakeRuntime): Promise<string> =>
+  (await runtime.ensureAgent(DEPLOYMENT, AGENT, deployOptions())).handle;
 
 describe('FakeRuntime plays the faults of an engine', () => {
   it('fails before any effect, halfway, or with the reply lost', async () => {
@@ -104,9 +105,9 @@ describe('FakeRuntime plays the faults of an engine', () => {
     await deploy(runtime);
     runtime.engine.resisting.set('team-run-1-lead', 1);
     const first = await runtime.teardown('here', 'run-1', { graceMs: 0 });
-    expect(first).toMatchObject({ removed: { containers: 0 }, left: [{ kind: 'container', name: 'team-run-1-lead' }] });
+    expect(first).toMatchObject({ removed: {}, left: [{ kind: 'container', name: 'team-run-1-lead' }] });
     const second = await runtime.teardown('here', 'run-1', { graceMs: 0 });
-    expect(second).toMatchObject({ removed: { containers: 1 }, left: [] });
+    expect(second).toMatchObject({ removed: { container: 1 }, left: [] });
   });
 
   it('harms nobody else when two remove the same thing at once', async () => {
@@ -134,7 +135,7 @@ describe('FakeRuntime plays the faults of an engine', () => {
     await clock.advance(4_999);
     expect((await runtime.list('here'))[0]).toMatchObject({ youngestAgeMs: 5_999 });
     await clock.advance(1);
-    expect(await teardown).toMatchObject({ removed: { containers: 1 }, left: [] });
+    expect(await teardown).toMatchObject({ removed: { container: 1 }, left: [] });
     expect(clock.pendingTimers).toBe(0);
   });
 });

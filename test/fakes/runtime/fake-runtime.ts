@@ -3,23 +3,42 @@ import type {
   AgentChannel,
   AgentProcess,
   AgentSpec,
+  AgentUnit,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
+  FoundFile,
   HostIdentity,
   Leftover,
+  ProgramResult,
+  ProgramSpec,
   RunResources,
   Runtime,
   Subscription,
   TeardownReport,
+  ToolEndpoint,
+  WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
+import { workspacePath } from '@crewtab/domain/runs/workspace-path';
 import type { FakeAgent } from './fake-agent';
 import { FakeChannel } from './fake-channel';
 import { FakeEngine, type FakeEngineOptions, type FakeShared } from './fake-engine';
+import { filesAt, runFakeProgram } from './fake-workspace';
 import { Faults, withFault } from './faults';
 
 export type FakeOperation =
-  'identify' | 'prepare' | 'ensureAgent' | 'inspect' | 'open' | 'write' | 'endInput' | 'teardown' | 'list';
+  | 'identify'
+  | 'prepare'
+  | 'ensureAgent'
+  | 'inspect'
+  | 'open'
+  | 'write'
+  | 'endInput'
+  | 'putFiles'
+  | 'readFiles'
+  | 'runProgram'
+  | 'teardown'
+  | 'list';
 
 /**
  * The Runtime port in memory. Agents are `FakeProgram`s chosen by `programFor`; `faults` makes the next call of an
@@ -45,21 +64,21 @@ export class FakeRuntime implements Runtime {
   }
 
   identify(): Promise<HostIdentity> {
-    return this.run('identify', this.hostId, () => ({ id: this.hostId, description: 'in memory', isIsolated: true }));
+    return this.run('identify', this.hostId, () => ({ id: this.hostId, description: 'in memory' }));
   }
 
   prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
     const effect = (): void => {
-      for (const image of deployment.images) this.requireImage(image);
-      if (deployment.network === 'team') this.engine.createShared('network', deployment.name, deployment);
+      for (const { image } of deployment.agents) if (image !== null) this.requireImage(image);
+      if (deployment.network.kind === 'team') this.engine.createShared('network', deployment.name, deployment);
       this.engine.createShared('volume', `${deployment.name}-workspace`, deployment);
     };
     return this.run('prepare', deployment.name, effect, options.signal);
   }
 
-  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<string> {
+  ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit> {
     const name = `${deployment.name}-${agent.name}`;
-    const effect = (isHalf: boolean): string => {
+    const effect = (isHalf: boolean): AgentUnit => {
       const existing = this.engine.byName(name);
       if (existing && existing.deployment.runId !== deployment.runId) {
         throw new AppError('name_conflict', `the name ${name} belongs to something else`);
@@ -67,9 +86,17 @@ export class FakeRuntime implements Runtime {
       if (!existing && agent.image !== null) this.requireImage(agent.image);
       const container = existing ?? this.engine.createAgent(deployment, agent);
       if (!isHalf) container.start();
-      return container.handle;
+      return { handle: container.handle, container: name };
     };
     return this.run('ensureAgent', name, effect, options.signal);
+  }
+
+  workspacePath(): string {
+    return '/workspace';
+  }
+
+  toolsPath({ hostFolder }: ToolEndpoint): string {
+    return hostFolder;
   }
 
   inspect(handle: string): Promise<AgentProcess> {
@@ -88,6 +115,22 @@ export class FakeRuntime implements Runtime {
       this.channels.add(channel);
       return channel;
     });
+  }
+
+  putFiles(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    return this.run('putFiles', deployment.name, () => {
+      const named = files.map((file) => [`${deployment.runId}/${workspacePath(file.path)}`, file] as const);
+      for (const [key, { content, mode }] of named) this.engine.files.set(key, { content, mode });
+    });
+  }
+
+  async *readFiles(deployment: DeploymentSpec, path: string): AsyncGenerator<FoundFile> {
+    yield* await this.run('readFiles', deployment.name, () => filesAt(this.engine, deployment.runId, path));
+  }
+
+  runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
+    const effect = (): Promise<ProgramResult> => runFakeProgram(this.engine, deployment, program, signal);
+    return this.run('runProgram', deployment.name, effect, signal);
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
@@ -178,7 +221,7 @@ export class FakeRuntime implements Runtime {
   }
 
   private removeAll(things: readonly (FakeAgent | FakeShared)[]): TeardownReport {
-    const removed = { containers: 0, networks: 0, volumes: 0 };
+    const removed: Record<string, number> = {};
     const left: Leftover[] = [];
     for (const thing of things) {
       const name = 'containerName' in thing ? thing.containerName : thing.name;
@@ -187,7 +230,7 @@ export class FakeRuntime implements Runtime {
         left.push({ kind, name, reason: 'it resists' });
       } else {
         this.engine.remove(thing);
-        removed[`${kind}s`]++;
+        removed[kind] = (removed[kind] ?? 0) + 1;
       }
     }
     return { removed, left };

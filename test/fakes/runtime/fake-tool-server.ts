@@ -9,7 +9,7 @@ export class FakeToolServer implements ToolServer {
     this.sessions.set(runId, answer);
     this.made.add(runId);
     return Promise.resolve({
-      socketDir: `/sockets/${runId}`,
+      endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}` },
       serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
         if (this.sessions.get(runId) === answer) this.sessions.delete(runId);

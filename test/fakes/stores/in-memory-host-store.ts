@@ -16,11 +16,11 @@ import type {
   WorkerView,
 } from '@crewtab/domain/ports/host-store';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
-import type { ResourceCount } from '@crewtab/domain/ports/runtime';
+import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import { endMessage, systemMessage } from '@crewtab/domain/runs/message';
 import type { Outcome, Run } from '@crewtab/domain/runs/run';
 import type { InMemoryRunStore } from './in-memory-run-store';
-import type { StoredRun } from './stored-run';
+import { addCounts, type StoredRun } from './stored-run';
 
 type StoredHost = Omit<HostView, 'state' | 'begunRuns' | 'pendingTeardownCount'>;
 type StoredWorker = Omit<WorkerView, 'isLive' | 'leases'>;
@@ -185,21 +185,17 @@ export class InMemoryHostStore implements HostStore {
     const ended: Partial<Run> = isActive(run)
       ? { status: 'failed', finishedAt: at, outcome: { status: 'failed', result: run.outcome?.result ?? null, error } }
       : {};
-    const receipt = { ...removed, verifiedAt: null, givenUp: { at, by } };
+    const receipt = { removed, verifiedAt: null, givenUp: { at, by } };
     const teardown = { ...run.teardown, begunAt: run.teardown.begunAt ?? at, receipt };
     const words = `The host of this run was decommissioned by ${by}: what was made there was not removed.`;
     this.runs.seize(stored, { ...ended, phase: 'finished', teardown }, systemMessage(words, at));
   }
 
-  private prove(stored: StoredRun, removed: ResourceCount | undefined, at: Date): void {
+  private prove(stored: StoredRun, removed: ResourceCounts | undefined, at: Date): void {
     const { receipt } = stored.run.teardown;
     if (!receipt) return;
-    stored.removed = {
-      containers: receipt.containers + (removed?.containers ?? 0),
-      networks: receipt.networks + (removed?.networks ?? 0),
-      volumes: receipt.volumes + (removed?.volumes ?? 0),
-    };
-    const proven = { ...receipt, ...stored.removed, verifiedAt: at };
+    stored.removed = addCounts(receipt.removed, removed ?? {});
+    const proven = { ...receipt, removed: stored.removed, verifiedAt: at };
     this.runs.change(stored, { teardown: { ...stored.run.teardown, receipt: proven } });
   }
 

@@ -9,11 +9,11 @@ import {
   type RunStore,
   type WorkerIdentity,
 } from '@crewtab/domain/ports/run-store';
-import type { ResourceCount, Subscription } from '@crewtab/domain/ports/runtime';
+import type { ResourceCounts, Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { Outcome, OutputCursor, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 import { InMemoryRunRows } from './in-memory-run-rows';
-import { agentOf, byAge, fakeUuid, release, type StoredRun } from './stored-run';
+import { addCounts, agentOf, byAge, fakeUuid, release, type StoredRun } from './stored-run';
 
 /**
  * The run store without a database: same answers, epochs, leases (by the given clock), permits and cursor checks.
@@ -162,11 +162,11 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     });
   }
 
-  recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCount): Promise<Run> {
+  recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCounts): Promise<Run> {
     return this.transaction('recordTeardownFailure', () => {
       const stored = this.held(claim);
       requirePhase(stored.run, 'tearing_down');
-      stored.removed = add(stored.removed, removed);
+      stored.removed = addCounts(stored.removed, removed);
       const { teardown } = stored.run;
       return this.change(stored, {
         teardown: { ...teardown, failedAttempts: teardown.failedAttempts + 1, error: failure },
@@ -184,15 +184,15 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     });
   }
 
-  finish(claim: Claim, removed: ResourceCount): Promise<{ run: Run; receipt: TeardownReceipt }> {
+  finish(claim: Claim, removed: ResourceCounts): Promise<{ run: Run; receipt: TeardownReceipt }> {
     return this.transaction('finish', () => {
       const stored = this.held(claim);
       const { run } = stored;
       if (run.teardown.receipt) return { run, receipt: run.teardown.receipt };
       requirePhase(run, 'tearing_down');
-      stored.removed = add(stored.removed, removed);
+      stored.removed = addCounts(stored.removed, removed);
       const now = this.clock.now();
-      const receipt = { ...stored.removed, verifiedAt: now, givenUp: null };
+      const receipt = { removed: stored.removed, verifiedAt: now, givenUp: null };
       const ended = run.finishedAt ? {} : ({ status: 'success', finishedAt: now } as const);
       release(stored);
       return {
@@ -264,8 +264,4 @@ function requirePhase(run: Run, ...phases: Run['phase'][]): void {
   if (!phases.includes(run.phase)) {
     throw new AppError('conflict', `run ${run.id} is in phase ${run.phase}, not in ${phases.join(' or ')}`);
   }
-}
-
-function add(a: ResourceCount, b: ResourceCount): ResourceCount {
-  return { containers: a.containers + b.containers, networks: a.networks + b.networks, volumes: a.volumes + b.volumes };
 }

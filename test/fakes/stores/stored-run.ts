@@ -1,5 +1,5 @@
 import { AppError } from '@crewtab/domain/errors';
-import type { ResourceCount } from '@crewtab/domain/ports/runtime';
+import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { Message } from '@crewtab/domain/runs/message';
 import type { DeployedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 
@@ -12,7 +12,7 @@ export interface StoredRun {
   readonly isExclusive: boolean;
   readonly queuedAt: Date;
   permitEpoch: number | null;
-  removed: ResourceCount;
+  removed: ResourceCounts;
   readonly messages: Message[];
 }
 
@@ -60,13 +60,26 @@ export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
     teardown: { begunAt: null, failedAttempts: 0, error: null, receipt: null },
     ...special,
   };
-  const removed = { containers: 0, networks: 0, volumes: 0 };
-  return { run, owner: null, leaseUntil: null, isExclusive, queuedAt: now, permitEpoch: null, removed, messages: [] };
+  return {
+    run,
+    owner: null,
+    leaseUntil: null,
+    isExclusive,
+    queuedAt: now,
+    permitEpoch: null,
+    removed: {},
+    messages: [],
+  };
 }
 
 /** Looks like a UUIDv7 and sorts by `ordinal`; `kind` keeps ids of different things apart. */
 export function fakeUuid(ordinal: number, kind: number): string {
   return `00000000-0000-7000-800${kind}-${ordinal.toString(16).padStart(12, '0')}`;
+}
+
+export function addCounts(a: ResourceCounts, b: ResourceCounts): ResourceCounts {
+  const kinds = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return Object.fromEntries(kinds.map((kind) => [kind, (a[kind] ?? 0) + (b[kind] ?? 0)]));
 }
 
 /** Ends the claim. */

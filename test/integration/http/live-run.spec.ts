@@ -55,7 +55,7 @@ async function finish(claim: Claim): Promise<void> {
     result: null,
     error: { code: 'agent_exited', message: 'exit code 1' },
   });
-  await runs.finish(claim, { containers: 1, networks: 0, volumes: 1 });
+  await runs.finish(claim, { container: 1, volume: 1 });
 }
 
 it('shows a run as the worker moves it, over the database’s notifications, and its whole conversation', async () => {

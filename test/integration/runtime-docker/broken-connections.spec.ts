@@ -40,7 +40,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     const { fixture, runtime } = lab;
     expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
     const [run] = await runtime.list(fixture.installationId);
-    expect(run?.resources.containers).toBe(1);
+    expect(run?.resources['container']).toBe(1);
   }
 
   it('loses the reply to the start call: the next call goes on with what is there', async () => {
@@ -82,7 +82,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     'loses the reply to the creation of the %s: preparing again finds it',
     async (_, requestLine, network) => {
       const { fixture, runtime } = lab;
-      const deployment = fixture.deployment({ network });
+      const deployment = fixture.deployment({ network: { kind: network } });
       proxy.loseReplyTo(requestLine);
       const prepare = (): Promise<void> =>
         runtime.prepare(deployment, { signal: new AbortController().signal, onProgress: () => undefined });
@@ -109,7 +109,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     const { deployment } = await fixture.started({ does: 'ignoreSigterm' });
     proxy.breakAnswerTo(/^POST .*\/wait/);
     const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 1_000 });
-    expect(report).toMatchObject({ removed: { containers: 1 }, left: [] });
+    expect(report).toMatchObject({ removed: { container: 1 }, left: [] });
   }, 30_000);
 
   it('is told to the reader, who opens again and has the same lines; nothing is written twice', async () => {

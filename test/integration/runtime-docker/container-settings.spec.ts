@@ -125,13 +125,14 @@ describeWithDocker('a container of an agent', () => {
       workspaceUid: 1000,
     });
     const other = await tinyImage(runtime, { changes: ['USER 1234:1234'] });
-    const deployment = await fixture.prepared({ images: [image, other] });
     const agent = (name: string): AgentSpec => ({
       ...fixture.agent(name, { does: 'cat' }),
       image: name === 'a' ? image : other,
       command: ['sh', '-c', `echo ${name} > ${name} && cat ${name}`],
     });
-    const handles = await Promise.all(['a', 'b'].map((name) => fixture.ensure(deployment, agent(name))));
+    const agents = [agent('a'), agent('b')];
+    const deployment = await fixture.prepared({ agents });
+    const handles = await Promise.all(agents.map((each) => fixture.ensure(deployment, each)));
     const outputs = await Promise.all(
       handles.map(async (handle) => {
         const reader = await fixture.read(handle);
@@ -142,34 +143,30 @@ describeWithDocker('a container of an agent', () => {
     expect(outputs).toEqual([['a'], ['b']]);
   }, 60_000);
 
-  it('has the injected files before it starts, owned by its user', async () => {
-    const files = [
-      { path: '/opt/crewtab/tool.sh', content: 'echo "tool says ü"\n', mode: 0o700 },
-      { path: '/home/agent/.config/deep/settings.json', content: '{}', mode: 0o600 },
-    ];
-    const script = 'sh /opt/crewtab/tool.sh; cat /home/agent/.config/deep/settings.json; echo; ls -ln /opt/crewtab';
-    const [said, settings, , listing] = await outputOf(await setUp(), script, { files });
-    expect([said, settings]).toEqual(['tool says ü', '{}']);
-    expect(listing).toMatch(/^-rwx------ 1 1000 1000/);
+  it('has no network as a program that asks for none, and limits all the same', async () => {
+    const { fixture } = await setUp();
+    const deployment = await fixture.prepared({ network: { kind: 'egress' } });
+    const script = 'ls /sys/class/net; id -u; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null';
+    const program = { ...fixture.program({ does: 'echo' }), command: ['sh', '-c', script], resources: { pids: 33 } };
+    const { signal } = new AbortController();
+    const { output } = await fixture.runtime.runProgram(deployment, program, signal);
+    expect(output.trim().split('\n')).toEqual(['lo', '1000', '33']);
+    const open = { ...program, network: { kind: 'egress' } as const };
+    expect((await fixture.runtime.runProgram(deployment, open, signal)).output).toContain('eth0');
   }, 60_000);
 
-  it('can be an injected program', async () => {
-    const files = [{ path: '/opt/agent', content: '#!/bin/sh\necho injected\n', mode: 0o755 }];
-    expect(await outputOf(await setUp(), null, { files, command: ['/opt/agent'] })).toEqual(['injected']);
-  }, 60_000);
-
-  it("sees the team's socket directory where it has a dialogue, and only there", async () => {
+  it("sees the folder of its team's tools where it was given them, and only there", async () => {
     const made = await setUp();
-    const teamSocketDir = await mkdtemp(join(tmpdir(), 'crewtab-socket-'));
+    const hostFolder = await mkdtemp(join(tmpdir(), 'crewtab-socket-'));
     try {
-      await chmod(teamSocketDir, 0o755);
-      await writeFile(join(teamSocketDir, 'team.sock'), 'here');
-      const deployment = await made.fixture.prepared({ teamSocketDir });
+      await chmod(hostFolder, 0o755);
+      await writeFile(join(hostFolder, 'team.sock'), 'here');
+      const deployment = await made.fixture.prepared();
       const command = ['sh', '-c', 'cat /run/crewtab/team.sock || echo nothing'];
       const texts: string[][] = [];
-      for (const stdin of ['open', 'once'] as const) {
+      for (const tools of [{ kind: 'unix-socket', hostFolder } as const, null]) {
         const handle = await made.fixture.ensure(deployment, {
-          ...made.fixture.agent(stdin, { does: 'cat' }, { stdin }),
+          ...made.fixture.agent(tools ? 'lead' : 'writer', { does: 'cat' }, { tools }),
           command,
         });
         const reader = await made.fixture.read(handle);
@@ -178,7 +175,7 @@ describeWithDocker('a container of an agent', () => {
       }
       expect(texts).toEqual([['here'], ['nothing']]);
     } finally {
-      await rm(teamSocketDir, { recursive: true });
+      await rm(hostFolder, { recursive: true });
     }
   }, 60_000);
 });

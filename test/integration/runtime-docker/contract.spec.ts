@@ -3,7 +3,7 @@ import { shellCommand } from '../../contracts/runtime/behaviours';
 import type { LookAlike } from '../../contracts/runtime/contract-fixture';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
-import { connectionTo } from '@crewtab/runtime-docker/engine-client';
+import { connectionTo } from '@crewtab/runtime-docker/engine/engine-client';
 import { describeWithDocker, dockerHost } from '../../support/docker';
 import { GUARD_FOLDER } from '../../support/guard-folder';
 import { tinyImage } from './tiny-image';
@@ -14,7 +14,7 @@ describeWithDocker('a real engine', () => {
 });
 
 function describeContract(name: string, guardFolder: string | null): void {
-  runtimeContract(name, { oom: true, isolation: true }, async () => {
+  runtimeContract(name, { oom: true }, async () => {
     const make = (): DockerRuntime => new DockerRuntime({ dockerHost: dockerHost(), guardFolder });
     const runtime = make();
     const image = await tinyImage(runtime);
@@ -22,8 +22,8 @@ function describeContract(name: string, guardFolder: string | null): void {
       runtime,
       anotherWorker: make,
       program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
-      images: [image],
-      network: 'egress',
+      agentKind: 'container',
+      network: { kind: 'egress' },
       lookAlike: (deploymentName) => makeLookAlike(image, deploymentName),
     };
   });

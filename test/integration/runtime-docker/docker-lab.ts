@@ -3,7 +3,7 @@ import { shellCommand } from '../../contracts/runtime/behaviours';
 import { ContractFixture } from '../../contracts/runtime/contract-fixture';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import type { DockerRuntimeOptions } from '@crewtab/runtime-docker/docker-options';
-import { connectionTo } from '@crewtab/runtime-docker/engine-client';
+import { connectionTo } from '@crewtab/runtime-docker/engine/engine-client';
 import { dockerHost } from '../../support/docker';
 import { GUARD_FOLDER } from '../../support/guard-folder';
 import { tinyImage, type TinyImageOptions } from './tiny-image';
@@ -29,8 +29,8 @@ export async function openLab(
     runtime,
     anotherWorker: make,
     program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
-    images: [image],
-    network: 'none',
+    agentKind: 'container',
+    network: { kind: 'none' },
     lookAlike: () => null,
   });
   return { runtime, fixture, docker: new Docker(connectionTo(host)), image };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RecordReader } from '@crewtab/runtime-docker/guard-records';
+import { RecordReader } from '@crewtab/agent-guard/guard-records';
 import { describeWithGuard, guardOfThisMachine } from '../../support/guard-folder';
 
 interface Said {

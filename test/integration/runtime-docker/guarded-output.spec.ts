@@ -1,7 +1,7 @@
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
-import { openChannel } from '@crewtab/runtime-docker/docker-channel';
+import { openChannel } from '@crewtab/runtime-docker/output/docker-channel';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
-import { EngineClient } from '@crewtab/runtime-docker/engine-client';
+import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
 import { RecordingLogger } from '../../fakes/recording-logger';
 import { ForgetfulEngine } from './forgetful-engine';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { describeWithDocker } from '../../support/docker';
 import { openLab } from './docker-lab';
@@ -13,7 +13,7 @@ describeWithDocker('images', () => {
     const { fixture } = await openLab();
     // A registry on a closed port of this machine: no network is asked.
     const image = 'localhost:1/crewtab-test/absent:v1';
-    const deployment = fixture.deployment({ images: [image] });
+    const deployment = fixture.deployment({ agents: [agentOf(image)] });
     const said: string[] = [];
     const options = { signal: new AbortController().signal, onProgress: (text: string) => said.push(text) };
     await expect(fixture.runtime.prepare(deployment, options)).rejects.toMatchObject({
@@ -34,7 +34,7 @@ describeWithDocker('images', () => {
     'refuses "%s" as a reference',
     async (image) => {
       const { fixture } = await openLab();
-      const deployment = fixture.deployment({ images: [image] });
+      const deployment = fixture.deployment({ agents: [agentOf(image)] });
       const options = { signal: new AbortController().signal, onProgress: () => undefined };
       await expect(fixture.runtime.prepare(deployment, options)).rejects.toMatchObject({ code: 'image_not_found' });
       await fixture.dispose();
@@ -43,15 +43,18 @@ describeWithDocker('images', () => {
   );
 });
 
+function agentOf(image: string): AgentSpec {
+  return { name: 'solo', image, command: null, env: {}, resources: {}, stdin: 'open', tools: null };
+}
+
 const DEPLOYMENT: DeploymentSpec = {
   installationId: 'here',
   runId: 'run-1',
   name: 'team-run-1',
   epoch: 1,
   deadlineAt: new Date(Date.now() + 60_000),
-  network: 'none',
-  images: ['registry.test/agent:v1'],
-  teamSocketDir: null,
+  network: { kind: 'none' },
+  agents: [agentOf('registry.test/agent:v1')],
 };
 
 /** An engine that only pulls, as slowly as the test wants. */

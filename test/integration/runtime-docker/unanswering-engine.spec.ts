@@ -7,16 +7,6 @@ import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 
-const DEPLOYMENT: DeploymentSpec = {
-  installationId: 'here',
-  runId: 'run-1',
-  name: 'team-run-1',
-  epoch: 1,
-  deadlineAt: new Date(Date.now() + 60_000),
-  network: 'egress',
-  images: ['image'],
-  teamSocketDir: null,
-};
 const AGENT: AgentSpec = {
   name: 'lead',
   image: 'image',
@@ -24,7 +14,16 @@ const AGENT: AgentSpec = {
   env: {},
   resources: {},
   stdin: 'open',
-  files: [],
+  tools: null,
+};
+const DEPLOYMENT: DeploymentSpec = {
+  installationId: 'here',
+  runId: 'run-1',
+  name: 'team-run-1',
+  epoch: 1,
+  deadlineAt: new Date(Date.now() + 60_000),
+  network: { kind: 'egress' },
+  agents: [AGENT],
 };
 
 const CALLS: readonly [string, (runtime: DockerRuntime) => Promise<unknown>][] = [

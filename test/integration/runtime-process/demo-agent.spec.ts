@@ -27,10 +27,7 @@ async function started(
 ): Promise<{ dialogue: (by?: ProcessRuntime) => Promise<LiveDialogue> }> {
   const whole: Agent = { name: 'solo', role: 'leader', protocol: 'acp', ...agent };
   const file = program ?? [(await compileAgent()).demoAgent];
-  const protocol =
-    whole.protocol === 'acp'
-      ? new AcpProtocol({ cwd: ({ runId }) => runtime.workspaceOf(runId) })
-      : new CommandProtocol();
+  const protocol = whole.protocol === 'acp' ? new AcpProtocol() : new CommandProtocol();
   const deployment = lives.deployment();
   const args = whole.protocol === 'command' ? ['--command'] : [];
   const spec = lives.shell('', {
@@ -39,8 +36,13 @@ async function started(
     stdin: protocol.stdin,
   });
   await runtime.prepare(deployment);
-  const handle = await runtime.ensureAgent(deployment, spec, deployOptions());
-  const options = { runId: deployment.runId, agent: whole, teamTools: null };
+  const { handle } = await runtime.ensureAgent(deployment, spec, deployOptions());
+  const options = {
+    runId: deployment.runId,
+    agent: whole,
+    cwd: runtime.workspacePath(deployment.runId),
+    teamTools: null,
+  };
   return { dialogue: async (by = runtime) => new LiveDialogue(by, handle, await by.open(handle), protocol, options) };
 }
 

@@ -34,9 +34,8 @@ export class ProcessLives {
       name: `team-run-${runId.slice(-6)}`,
       epoch: 1,
       deadlineAt: new Date(Date.now() + 600_000),
-      network: 'egress',
-      images: [],
-      teamSocketDir: null,
+      network: { kind: 'egress' },
+      agents: [],
       ...overrides,
     };
     this.deployments.push(deployment);
@@ -51,7 +50,7 @@ export class ProcessLives {
       env: {},
       resources: {},
       stdin: 'open',
-      files: [],
+      tools: null,
       ...overrides,
     };
   }
@@ -63,7 +62,7 @@ export class ProcessLives {
   ): Promise<StartedAgent> {
     const deployment = this.deployment(overrides);
     await runtime.prepare(deployment);
-    const handle = await runtime.ensureAgent(deployment, agent, deployOptions());
+    const { handle } = await runtime.ensureAgent(deployment, agent, deployOptions());
     return { deployment, handle, reader: new LineReader(await runtime.open(handle)) };
   }
 

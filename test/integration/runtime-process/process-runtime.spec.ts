@@ -5,7 +5,7 @@ import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { shellCommand } from '../../contracts/runtime/behaviours';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 
-runtimeContract('ProcessRuntime', { oom: false, isolation: false }, async () => {
+runtimeContract('ProcessRuntime', { oom: false }, async () => {
   const rootDir = await mkdtemp(join(tmpdir(), 'crewtab-process-'));
   const make = (): ProcessRuntime =>
     new ProcessRuntime({ rootDir, searchPath: process.env['PATH'] ?? '/usr/bin:/bin' });
@@ -13,8 +13,8 @@ runtimeContract('ProcessRuntime', { oom: false, isolation: false }, async () => 
     runtime: make(),
     anotherWorker: make,
     program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
-    images: [],
-    network: 'egress',
+    agentKind: 'process',
+    network: { kind: 'egress' },
     lookAlike: async (deploymentName) => {
       const path = join(rootDir, 'runs', `${deploymentName}-other`);
       await mkdir(path, { recursive: true });

@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   const plain = JSON.parse(deploymentJson) as DeploymentSpec;
   const deployment = { ...plain, deadlineAt: new Date(plain.deadlineAt) };
   await runtime.prepare(deployment);
-  const handle = await runtime.ensureAgent(deployment, JSON.parse(agentJson) as AgentSpec, deployOptions());
+  const { handle } = await runtime.ensureAgent(deployment, JSON.parse(agentJson) as AgentSpec, deployOptions());
   console.log(`handle ${handle}`);
   const channel = await runtime.open(handle);
   await channel.write('one\n');

@@ -18,8 +18,8 @@ describe('an agent that does not read its input', () => {
       runtime: make(),
       anotherWorker: make,
       program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
-      images: [],
-      network: 'egress',
+      agentKind: 'process',
+      network: { kind: 'egress' },
       lookAlike: () => null,
       dispose: () => rm(rootDir, { recursive: true }),
     });

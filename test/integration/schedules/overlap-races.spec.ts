@@ -12,7 +12,7 @@ import { instantsAfter, keepFiring } from './fast-schedules';
 
 const LIFE_MS = 4_000;
 const WORKERS = 8;
-const NOTHING = { containers: 1, networks: 0, volumes: 1 };
+const NOTHING = { container: 1, volume: 1 };
 
 interface RunRow {
   readonly id: string;

@@ -83,6 +83,9 @@ describe('a run that is over', () => {
   it('may still be torn down, and then keeps its receipt', async () => {
     const runId = await insertRun({ ...BEGUN, ...FAILED, phase: 'tearing_down' });
     await update(runId, { removed_containers: 1, phase: 'finished', teardown_verified_at: new Date() });
+    await expect(update(runId, { removed_other: { process: 1 } })).rejects.toEqual(
+      breaks('schedule_runs_receipt_is_final'),
+    );
     await expect(update(runId, { removed_containers: 2 })).rejects.toEqual(breaks('schedule_runs_receipt_is_final'));
     await expect(update(runId, { teardown_verified_at: new Date(0) })).rejects.toEqual(
       breaks('schedule_runs_receipt_is_final'),

@@ -261,7 +261,7 @@ describe('the conversation and the deployment', () => {
     const { archive, runs } = fixture.store;
     const schedule = await fixture.schedule({ organizationId });
     const claim = await begin((await fixture.manualRun(organizationId, schedule.id)).id);
-    await runs.saveAgent(claim, 'lead', { handle: 'abc', startedAt: new Date(0) });
+    await runs.saveAgent(claim, 'lead', { handle: 'abc', container: 'pod/lead', startedAt: new Date(0) });
     const { deployment } = await runs.load(claim);
     const name = `team-${claim.runId}`;
     const view = await archive.getDeployment(organizationId, deployment?.id ?? '');
@@ -280,7 +280,7 @@ describe('the conversation and the deployment', () => {
           role: 'leader',
           protocol: 'acp',
           image: 'agent:test',
-          container: `${name}-lead`,
+          container: 'pod/lead',
           handle: 'abc',
           startedAt: new Date(0),
           readyAt: null,
@@ -299,7 +299,7 @@ describe('the conversation and the deployment', () => {
     });
     expect(await archive.getDeployment(otherOrganizationId, deployment?.id ?? '')).toBeNull();
     await runs.conclude(claim, { status: 'success', result: 'ok', error: null });
-    const { receipt } = await runs.finish(claim, { containers: 2, networks: 0, volumes: 1 });
+    const { receipt } = await runs.finish(claim, { container: 2, volume: 1 });
     expect((await archive.getDeployment(organizationId, deployment?.id ?? ''))?.removedAt).toEqual(receipt.verifiedAt);
   });
 });

@@ -246,7 +246,7 @@ describe('schedules', () => {
       await runs.begin(claim, { name: `team-${runId}`, fallbackName: runId, host: 'h', runtime: 'fake' });
       const error = status === 'success' ? null : ({ code: 'agent_error', message: 'no' } as const);
       await runs.conclude(claim, { status, result: null, error });
-      await runs.finish(claim, { containers: 0, networks: 0, volumes: 0 });
+      await runs.finish(claim, {});
     };
 
     it.each([

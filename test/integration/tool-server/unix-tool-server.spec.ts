@@ -64,16 +64,16 @@ describe('UnixToolServer', () => {
       calls.push(asked);
       return Promise.resolve(asked.id === 'c1' ? { text: 'done' } : { error: 'no' });
     });
-    await expect(ask(toolSession.socketDir, JSON.stringify(call))).resolves.toEqual({
+    await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).resolves.toEqual({
       id: 'c1',
       result: { text: 'done' },
     });
-    await expect(ask(toolSession.socketDir, JSON.stringify({ ...call, id: 'c2' }))).resolves.toEqual({
+    await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify({ ...call, id: 'c2' }))).resolves.toEqual({
       id: 'c2',
       error: { message: 'no' },
     });
-    await expect(ask(toolSession.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
-    await expect(ask(toolSession.socketDir, JSON.stringify({ id: 'c3' }))).resolves.toMatchObject({
+    await expect(ask(toolSession.endpoint.hostFolder, 'rubbish')).resolves.toMatchObject({ id: null });
+    await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify({ id: 'c3' }))).resolves.toMatchObject({
       id: 'c3',
       error: {},
     });
@@ -83,15 +83,15 @@ describe('UnixToolServer', () => {
   it('lets the next worker take the toolSession over', async () => {
     const first = await open(() => new Promise<ToolAnswer>(() => undefined));
     const second = await open(() => Promise.resolve({ text: 'from the second' }));
-    expect(second.socketDir).toBe(first.socketDir);
+    expect(second.endpoint.hostFolder).toBe(first.endpoint.hostFolder);
     first.close();
-    await expect(ask(second.socketDir, JSON.stringify(call))).resolves.toMatchObject({
+    await expect(ask(second.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({
       result: { text: 'from the second' },
     });
   });
 
   it('makes the bridge whole, and does not touch it when it is: an agent may be starting it', async () => {
-    const { socketDir } = await open(() => Promise.resolve({ text: '' }));
+    const { hostFolder: socketDir } = (await open(() => Promise.resolve({ text: '' }))).endpoint;
     const bridge = join(socketDir, 'team-bridge.js');
     const before = await stat(bridge, { bigint: true });
     await open(() => Promise.resolve({ text: '' }));
@@ -102,7 +102,7 @@ describe('UnixToolServer', () => {
   });
 
   it('replaces another bridge in one step: who has begun to read the old one reads all of it', async () => {
-    const { socketDir } = await open(() => Promise.resolve({ text: '' }));
+    const { hostFolder: socketDir } = (await open(() => Promise.resolve({ text: '' }))).endpoint;
     const bridge = join(socketDir, 'team-bridge.js');
     const reading = await openFile(bridge);
     try {
@@ -120,8 +120,8 @@ describe('UnixToolServer', () => {
     const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
     const late = await open(() => Promise.reject(new Error('claim lost')));
     late.close();
-    await eventually(async () => (await stat(join(owner.socketDir, 'team.sock'))).isSocket());
-    await expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({
+    await eventually(async () => (await stat(join(owner.endpoint.hostFolder, 'team.sock'))).isSocket());
+    await expect(ask(owner.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({
       result: { text: 'from the owner' },
     });
   });
@@ -129,14 +129,16 @@ describe('UnixToolServer', () => {
   it('gets back the name that a worker took which went on after it had been taken over, and died', async () => {
     const owner = await open(() => Promise.resolve({ text: 'from the owner' }));
     const script = `require('net').createServer().listen('dead.sock', () => console.log('listens'))`;
-    const late = startNode('late', ['-e', script], { cwd: owner.socketDir });
+    const late = startNode('late', ['-e', script], { cwd: owner.endpoint.hostFolder });
     await late.waitForLine(/listens/);
-    await symlink('dead.sock', join(owner.socketDir, 'new-link'));
-    await rename(join(owner.socketDir, 'new-link'), join(owner.socketDir, 'team.sock'));
+    await symlink('dead.sock', join(owner.endpoint.hostFolder, 'new-link'));
+    await rename(join(owner.endpoint.hostFolder, 'new-link'), join(owner.endpoint.hostFolder, 'team.sock'));
     late.kill('SIGKILL');
     await late.exited;
     await eventually(() =>
-      expect(ask(owner.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'from the owner' } }),
+      expect(ask(owner.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({
+        result: { text: 'from the owner' },
+      }),
     );
   });
 
@@ -144,7 +146,7 @@ describe('UnixToolServer', () => {
     const toolSession = await open(() => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
     const closed: Promise<unknown>[] = [];
     for (let times = 0; times < 3; times += 1) {
-      const rude = createConnection(join(toolSession.socketDir, 'team.sock'));
+      const rude = createConnection(join(toolSession.endpoint.hostFolder, 'team.sock'));
       rude.write(`${JSON.stringify(call)}\n`);
       await once(rude, 'readable');
       // What is left unread in the kernel resets the connection for the other side.
@@ -152,26 +154,26 @@ describe('UnixToolServer', () => {
       closed.push(once(rude, 'close'));
     }
     await Promise.all(closed);
-    await expect(ask(toolSession.socketDir, 'rubbish')).resolves.toMatchObject({ id: null });
+    await expect(ask(toolSession.endpoint.hostFolder, 'rubbish')).resolves.toMatchObject({ id: null });
   });
 
   it('listens no further to one that sends no calls, or one without an end', async () => {
     const toolSession = await open(() => Promise.resolve({ text: '' }));
     for (const rubbish of ['rubbish\n', 'x'.repeat(17 * 1024 * 1024)]) {
       // What was not read any more resets the connection.
-      const rude = createConnection(join(toolSession.socketDir, 'team.sock')).on('error', () => undefined);
+      const rude = createConnection(join(toolSession.endpoint.hostFolder, 'team.sock')).on('error', () => undefined);
       const closed = new Promise((resolve) => rude.on('close', resolve));
       rude.write(rubbish);
       rude.resume();
       await closed;
     }
-    await expect(ask(toolSession.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+    await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
   });
 
   it('asks one that reads nothing for no more, and goes on when it does', async () => {
     const asked = 2_000;
     const toolSession = await open(() => Promise.resolve({ text: 'x'.repeat(10_000) }));
-    const slow = createConnection(join(toolSession.socketDir, 'team.sock'));
+    const slow = createConnection(join(toolSession.endpoint.hostFolder, 'team.sock'));
     slow.write(Array.from({ length: asked }, (_, at) => `${JSON.stringify({ ...call, id: `c${at}` })}\n`).join(''));
     let answered = 0;
     const all = new Promise<void>((resolve) => {
@@ -188,18 +190,20 @@ describe('UnixToolServer', () => {
 
   it('has toolSession for so many connections, and for the next when one of them ends', async () => {
     const toolSession = await open(() => Promise.resolve({ text: '' }));
-    const present = Array.from({ length: 16 }, () => createConnection(join(toolSession.socketDir, 'team.sock')));
+    const present = Array.from({ length: 16 }, () =>
+      createConnection(join(toolSession.endpoint.hostFolder, 'team.sock')),
+    );
     await Promise.all(present.map((socket) => once(socket, 'connect')));
-    await expect(ask(toolSession.socketDir, JSON.stringify(call))).rejects.toThrow();
+    await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).rejects.toThrow();
     for (const socket of present) socket.destroy();
     await eventually(() =>
-      expect(ask(toolSession.socketDir, JSON.stringify(call))).resolves.toMatchObject({ result: {} }),
+      expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: {} }),
     );
   });
 
   it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
     const toolSession = await open(() => Promise.reject(new Error('claim lost')));
-    await expect(ask(toolSession.socketDir, JSON.stringify(call))).rejects.toThrow('closed');
+    await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).rejects.toThrow('closed');
   });
 
   it('lists and removes what runs have on this host', async () => {

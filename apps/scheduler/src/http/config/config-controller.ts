@@ -1,8 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { LIMITS } from '@crewtab/api-contract/limits';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, SCHEDULE_DEFAULTS } from '@crewtab/api-contract/schedule-routes';
-import { getConfig, NETWORKS, PROTOCOLS, RUNTIMES } from '@crewtab/api-contract/service-routes';
+import { getConfig, NETWORKS, PROTOCOLS } from '@crewtab/api-contract/service-routes';
 import { formatDuration } from '@crewtab/domain/durations';
+import { RUNTIME_KINDS, RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import { Route, type RouteAnswer } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 
@@ -14,6 +15,7 @@ export class ConfigController {
   get(): RouteAnswer<typeof getConfig> {
     const { version, runtime, defaultTimeoutMs, maxTimeoutMs } = this.deps.settings;
     const { catchUpWindowMs, ...defaults } = SCHEDULE_DEFAULTS;
+    const { isIsolated, networks, limits, buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
     return {
       version,
       defaultTimeout: formatDuration(defaultTimeoutMs),
@@ -21,7 +23,8 @@ export class ConfigController {
       maxTimeout: formatDuration(maxTimeoutMs),
       maxTimeoutSeconds: maxTimeoutMs / 1_000,
       runtime,
-      runtimes: [...RUNTIMES],
+      runtimes: [...RUNTIME_KINDS],
+      runtimeCapabilities: { isIsolated, networks: [...networks], limits: [...limits], buildsImages },
       protocols: [...PROTOCOLS],
       networks: [...NETWORKS],
       overlapPolicies: [...OVERLAP_POLICIES],

@@ -75,9 +75,12 @@ function teardownOf(run: Run): Pick<RunView, 'teardown' | 'teardownFailure'> {
   return { teardown: null, teardownFailure: error ? { ...plain(error), attempts: failedAttempts } : null };
 }
 
-function toReceiptView({ verifiedAt, givenUp, ...removed }: TeardownReceipt): RunView['teardown'] {
+function toReceiptView({ verifiedAt, givenUp, removed }: TeardownReceipt): RunView['teardown'] {
   return {
-    ...removed,
+    containers: removed['container'] ?? 0,
+    networks: removed['network'] ?? 0,
+    volumes: removed['volume'] ?? 0,
+    removed,
     verifiedAt: verifiedAt?.toISOString() ?? null,
     givenUp: givenUp && { at: givenUp.at.toISOString(), by: givenUp.by },
   };

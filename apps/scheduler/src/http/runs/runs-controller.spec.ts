@@ -29,7 +29,7 @@ describe('GET /runs/:id', () => {
         begunAt: at,
         failedAttempts: 1,
         error: null,
-        receipt: { containers: 2, networks: 0, volumes: 1, verifiedAt: at, givenUp: null },
+        receipt: { removed: { container: 2, volume: 1 }, verifiedAt: at, givenUp: null },
       },
     });
     const answer = await http.call('get', `${RUNS}/${run.id}`).expect(200);
@@ -42,7 +42,14 @@ describe('GET /runs/:id', () => {
       error: null,
       startedAt: '2026-01-05T09:00:01.234Z',
       teamDeploymentId: NO_ID,
-      teardown: { containers: 2, networks: 0, volumes: 1, verifiedAt: '2026-01-05T09:00:01.234Z', givenUp: null },
+      teardown: {
+        containers: 2,
+        networks: 0,
+        volumes: 1,
+        removed: { container: 2, volume: 1 },
+        verifiedAt: '2026-01-05T09:00:01.234Z',
+        givenUp: null,
+      },
       teardownFailure: null,
     });
   });

@@ -1,0 +1,75 @@
+import type { OutputLine } from '@crewtab/domain/ports/runtime';
+
+/** A piece of an agent's output, or the end of it, as the guard writes it down: images/guard/guard.c has the format. */
+export type GuardRecord = {
+  /** Of its first byte among all records. */
+  readonly position: number;
+  /** Of the next record. */
+  readonly end: number;
+} & (
+  { readonly kind: 'piece'; readonly stream: OutputLine['stream']; readonly bytes: Buffer } | { readonly kind: 'end' }
+);
+
+/**
+ * A line that is no record: a process in the container wrote past the guard, or an engine that was killed has lost the
+ * beginning of a record and not the rest. It is no word of the agent.
+ */
+export interface Foreign {
+  readonly kind: 'foreign';
+}
+
+const NEWLINE = 0x0a;
+const HEAD = /^([oOeEx]) (\d{1,15}) (\d{1,5}) /;
+/** Kind, the two numbers, and three spaces. */
+const LONGEST_HEAD = 24;
+/** The longest payload has 8 KiB, of which a log makes 24 KiB where none of it is text. */
+const LONGEST_RECORD = 32 * 1024;
+const REPLACEMENT = Buffer.from('\ufffd');
+const FOREIGN: Foreign = { kind: 'foreign' };
+
+/** Takes records apart, which may come in pieces. Pieces of output have the newline that ended their line. */
+export class RecordReader {
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+  /** In a line that is too long for a record. */
+  private isPassingOver = false;
+
+  *push(bytes: Buffer): Generator<GuardRecord | Foreign> {
+    for (let from = 0; from < bytes.length;) {
+      const newline = bytes.indexOf(NEWLINE, from);
+      const next = newline < 0 ? bytes.length : newline + 1;
+      if (!this.isPassingOver) yield* this.take(bytes.subarray(from, next), newline >= 0);
+      if (newline >= 0) this.isPassingOver = false;
+      from = next;
+    }
+  }
+
+  private *take(piece: Buffer, isLast: boolean): Generator<GuardRecord | Foreign> {
+    this.pendingBytes += piece.length;
+    const isTooLong = this.pendingBytes > LONGEST_RECORD;
+    if (!isTooLong) this.pending.push(piece);
+    if (!isTooLong && !isLast) return;
+    const line = this.pending.splice(0);
+    this.pendingBytes = 0;
+    this.isPassingOver = isTooLong;
+    yield isTooLong ? FOREIGN : recordOf(Buffer.concat(line));
+  }
+}
+
+/** @param line with its newline */
+function recordOf(line: Buffer): GuardRecord | Foreign {
+  const [head, kind = '', position = '', length = ''] = HEAD.exec(line.toString('latin1', 0, LONGEST_HEAD)) ?? [];
+  if (head === undefined) return FOREIGN;
+  const payload = line.subarray(head.length, -1);
+  if (!isWhole(payload, Number(length))) return FOREIGN;
+  const place = { position: Number(position), end: Number(position) + head.length + Number(length) + 1 };
+  if (kind === 'x') return { kind: 'end', ...place };
+  const isWholeLine = kind === kind.toLowerCase();
+  const bytes = isWholeLine ? line.subarray(head.length) : payload;
+  return { kind: 'piece', stream: kind.toLowerCase() === 'o' ? 'stdout' : 'stderr', bytes, ...place };
+}
+
+/** A log replaces each byte that is no UTF-8 by a character of three, so a payload may be longer than it says; never shorter. */
+function isWhole(payload: Buffer, length: number): boolean {
+  return payload.length === length || (payload.length > length && payload.includes(REPLACEMENT));
+}

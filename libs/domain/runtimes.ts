@@ -1,0 +1,33 @@
+import type { TeamNetwork } from './teams/team';
+
+export const LIMITED_RESOURCES = ['cpus', 'memory', 'pids'] as const;
+
+/** What a runtime can do for a team. */
+export interface RuntimeCapabilities {
+  /** False where agents see the host and have the worker's rights. */
+  readonly isIsolated: boolean;
+  /** Networks of a team that are kept to; under every other one an agent has the host's. */
+  readonly networks: readonly TeamNetwork[];
+  /** Limits of an agent that are enforced. */
+  readonly limits: readonly (typeof LIMITED_RESOURCES)[number][];
+  /** Images can be made on the host itself. */
+  readonly buildsImages: boolean;
+  /** What every agent must say, since nothing else tells what to start. */
+  readonly agentNeeds: 'image' | 'command';
+}
+
+/** Every runtime there is. A worker has the code of each: apps/worker/src/open-host.ts. */
+export const RUNTIMES = {
+  docker: {
+    isIsolated: true,
+    networks: ['egress', 'team', 'none'],
+    limits: LIMITED_RESOURCES,
+    buildsImages: true,
+    agentNeeds: 'image',
+  },
+  process: { isIsolated: false, networks: [], limits: [], buildsImages: false, agentNeeds: 'command' },
+} as const satisfies Readonly<Record<string, RuntimeCapabilities>>;
+
+export type RuntimeKind = keyof typeof RUNTIMES;
+
+export const RUNTIME_KINDS = Object.keys(RUNTIMES) as [RuntimeKind, ...RuntimeKind[]];

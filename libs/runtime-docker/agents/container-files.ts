@@ -1,0 +1,164 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { AppError } from '@crewtab/domain/errors';
+import { extract, pack, type Header } from 'tar-stream';
+import type Docker from 'dockerode';
+import { inspectContainer } from './container-state';
+import type { EngineClient } from '../engine/engine-client';
+import { isRefusal, toAppError } from '../engine/engine-errors';
+
+export interface FileStat {
+  readonly isDirectory: boolean;
+  readonly isExecutable: boolean;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface TarEntry {
+  /** Absolute. */
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Null for what is not a regular file: to be put, a directory. */
+  readonly content: string | Buffer | null;
+}
+
+/** As `TarEntry`, of something that is there. */
+export type FoundEntry = TarEntry & { readonly content: string | null };
+
+/** Bits of Go's os.FileMode, which the engine answers with. */
+const GO_DIRECTORY = 2 ** 31;
+const GO_SYMLINK = 2 ** 27;
+const EXECUTE_BITS = 0o111;
+const LARGEST_FILE = 1024 * 1024;
+
+/** Looks at a path in a container, running or not, through a symbolic link. Null where there is nothing. */
+export async function statIn(
+  engine: EngineClient,
+  container: Docker.Container,
+  path: string,
+): Promise<FileStat | null> {
+  const found = await lookAt(engine, container, path);
+  // The engine gives the target of a link as a path within the container, with further links on the way resolved.
+  const target = found && isSet(found.mode, GO_SYMLINK) ? await lookAt(engine, container, found.linkTarget) : found;
+  if (!target) return null;
+  const isDirectory = isSet(target.mode, GO_DIRECTORY);
+  return { isDirectory, isExecutable: !isDirectory && (target.mode & EXECUTE_BITS) !== 0, size: target.size };
+}
+
+async function lookAt(
+  engine: EngineClient,
+  container: Docker.Container,
+  path: string,
+): Promise<{ mode: number; linkTarget: string; size: number } | null> {
+  try {
+    const response = (await engine.read(`stat ${path}`, (abortSignal) =>
+      container.infoArchive({ path, abortSignal }),
+    )) as unknown as IncomingMessage;
+    response.resume();
+    const header = String(response.headers['x-docker-container-path-stat'] ?? '');
+    return JSON.parse(Buffer.from(header, 'base64').toString('utf8')) as {
+      mode: number;
+      linkTarget: string;
+      size: number;
+    };
+  } catch (error) {
+    return nothingThere(error, engine, container);
+  }
+}
+
+/**
+ * What a path of a container is: owner, mode, and the text of a small regular file. Null where there is nothing; a
+ * symbolic link is not followed.
+ */
+export async function readEntry(
+  engine: EngineClient,
+  container: Docker.Container,
+  path: string,
+): Promise<FoundEntry | null> {
+  try {
+    return await engine.read(`read ${path}`, async (abortSignal) => {
+      const tar = await container.getArchive({ path, abortSignal });
+      return withFirstEntry(tar as Readable, (entry) => entryOf(entry, path));
+    });
+  } catch (error) {
+    return nothingThere(error, engine, container);
+  }
+}
+
+/**
+ * The engine answers 404 for a path that is not there, and for a container that was removed meanwhile; where it
+ * was only asked to look, without a word.
+ */
+async function nothingThere(error: unknown, engine: EngineClient, { id }: Docker.Container): Promise<null> {
+  if (!isRefusal(error, 404)) throw toAppError(error);
+  if (await inspectContainer(engine, id)) return null;
+  throw new AppError('engine_error', `container ${id} was removed while it was being made`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+/** One entry of an archive, as tar-stream gives it: its header, and its bytes. */
+type Entry = AsyncIterable<unknown> & { readonly header: Header };
+
+/** Null of an empty archive. Of a directory, all that lies in it would follow: the rest is not read. */
+export async function withFirstEntry<T>(tar: Readable, read: (entry: Entry) => Promise<T>): Promise<T | null> {
+  const entries = extract();
+  tar.once('error', (error: Error) => entries.destroy(error));
+  tar.pipe(entries);
+  try {
+    for await (const entry of entries) return await read(entry);
+    return null;
+  } finally {
+    tar.destroy();
+  }
+}
+
+async function entryOf(entry: Entry, path: string): Promise<FoundEntry> {
+  const { type, size = 0, mode = 0, uid = 0, gid = 0 } = entry.header;
+  const isText = type === 'file' && size <= LARGEST_FILE;
+  return { path, mode, uid, gid, content: isText ? await textOf(entry) : null };
+}
+
+async function textOf(entry: AsyncIterable<unknown>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of entry) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/**
+ * Puts files and directories into a container, with owners and modes as given; what exists is set to them. The engine
+ * starts a process of its own to unpack them, which makes this the dearest call after the start.
+ */
+export async function putInto(
+  engine: EngineClient,
+  container: Docker.Container,
+  entries: readonly TarEntry[],
+  signal: AbortSignal,
+): Promise<void> {
+  const tar = await makeTar(entries);
+  const what = `put files into ${container.id}`;
+  await engine.mutate('docker.container.put-files', what, { priority: 'deploy', signal }, (abortSignal) =>
+    container.putArchive(tar, { path: '/', abortSignal }),
+  );
+}
+
+export async function makeTar(entries: readonly TarEntry[]): Promise<Buffer> {
+  const tar = pack();
+  for (const { path, mode, uid, gid, content } of entries) {
+    const header = { name: path.replace(/^\/+/, ''), mode, uid, gid, mtime: new Date(0) };
+    if (content === null) tar.entry({ ...header, type: 'directory' });
+    else tar.entry(header, content);
+  }
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** Go's mode needs 32 bits, JavaScript's bit operators have 31. */
+function isSet(mode: number, bit: number): boolean {
+  return Math.floor(mode / bit) % 2 === 1;
+}

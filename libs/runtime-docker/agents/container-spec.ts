@@ -1,0 +1,153 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+import type Docker from 'dockerode';
+import type { TarEntry } from './container-files';
+import { TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../docker-options';
+import { guardedCommand } from '@crewtab/agent-guard/guard-layout';
+import { guardFiles } from './guard';
+import type { ImageFacts } from '../images/image-facts';
+import { LABELS, runLabels } from '../resources/labels';
+import { networkModeOf } from '../resources/networks';
+
+export function containerName(deployment: DeploymentSpec, agent: AgentSpec): string {
+  return `${deployment.name}-${agent.name}`;
+}
+
+export function workspaceName(deployment: DeploymentSpec): string {
+  return `${deployment.name}-workspace`;
+}
+
+/** Each image of the team once. */
+export function imagesOf({ agents }: DeploymentSpec): string[] {
+  return [...new Set(agents.flatMap(({ image }) => (image === null ? [] : [image])))];
+}
+
+/** What the container's main process is: the agent's command, or the image's own. */
+export function commandOf(agent: AgentSpec, facts: ImageFacts): readonly string[] {
+  return agent.command && agent.command.length > 0 ? agent.command : facts.command;
+}
+
+/**
+ * How the main process is started. `limited`: under the engine's init and the guard, or, where there is no guard and the
+ * image has it, under `timeout`, which end it after so many seconds. `bare`: as it is, for a program that seems not to be
+ * there: then the engine says in its own words what it misses, where the others would only end with an exit code.
+ */
+export type Launch =
+  | { readonly kind: 'limited'; readonly endsAfterSeconds: number; readonly hasGuard: boolean }
+  | { readonly kind: 'bare' };
+
+type ContainerSettings = Pick<DockerSettings, 'defaultResources' | 'egressNetwork'>;
+
+/**
+ * The create call of one agent's container.
+ *
+ * Its root file system is writable on purpose: agents of ordinary images write to their home and caches, the layer
+ * dies with the container, and uid 1000 without capabilities may not write to the system's own files anyway.
+ */
+export function containerSpec(
+  deployment: DeploymentSpec,
+  agent: AgentSpec,
+  facts: ImageFacts,
+  settings: ContainerSettings,
+  launch: Launch,
+): Docker.ContainerCreateOptions {
+  const argv = argvOf(commandOf(agent, facts), facts, launch);
+  return {
+    name: containerName(deployment, agent),
+    Image: agent.image ?? '',
+    ...(argv.length > 0 ? { Entrypoint: argv.slice(0, 1), Cmd: argv.slice(1) } : {}),
+    Env: Object.entries(environment(agent, facts)).map(([key, value]) => `${key}=${value}`),
+    Labels: { ...runLabels(deployment), [LABELS.agent]: agent.name },
+    WorkingDir: WORKSPACE_DIR,
+    ...(facts.user.runAs === null ? {} : { User: facts.user.runAs }),
+    // What the guard takes for an order to end; an image's own signal may be any.
+    ...(launch.kind === 'limited' && launch.hasGuard ? { StopSignal: 'SIGTERM' } : {}),
+    Tty: false,
+    OpenStdin: true,
+    StdinOnce: agent.stdin === 'once',
+    AttachStdin: true,
+    AttachStdout: false,
+    AttachStderr: false,
+    HostConfig: hostConfig(deployment, agent, settings, launch),
+  };
+}
+
+function argvOf(command: readonly string[], facts: ImageFacts, launch: Launch): string[] {
+  if (launch.kind === 'bare' || command.length === 0) return [...command];
+  if (launch.hasGuard) return guardedCommand(command, launch.endsAfterSeconds);
+  if (facts.timeoutPath === null) return [...command];
+  return [facts.timeoutPath, '-s', 'KILL', String(launch.endsAfterSeconds), ...command];
+}
+
+function hostConfig(
+  deployment: DeploymentSpec,
+  agent: AgentSpec,
+  settings: ContainerSettings,
+  launch: Launch,
+): Docker.HostConfig {
+  const defaults = settings.defaultResources;
+  const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
+  if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
+  return {
+    Init: launch.kind === 'limited',
+    // json-file without rotation (a size never reached, since an engine-wide default would fill the gap): rotation loses
+    // lines that were not yet read, and the driver `local` eats newlines after long lines.
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '1000g' } },
+    NetworkMode: networkModeOf(deployment, settings.egressNetwork),
+    Mounts: mounts(deployment, agent),
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges'],
+    Memory: memory.bytes,
+    // No swap beside it: an agent over its limit is killed at once instead of slowing the host.
+    MemorySwap: memory.bytes,
+    NanoCpus: Math.round((agent.resources.cpus ?? defaults.cpus) * 1e9),
+    PidsLimit: agent.resources.pids ?? defaults.pids,
+    RestartPolicy: { Name: 'no' },
+  };
+}
+
+export function workspaceMount(deployment: DeploymentSpec): Docker.MountSettings {
+  return { Type: 'volume', Source: workspaceName(deployment), Target: WORKSPACE_DIR };
+}
+
+function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSettings[] {
+  const workspace = workspaceMount(deployment);
+  if (agent.tools === null) return [workspace];
+  return [workspace, { Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR }];
+}
+
+function environment(agent: AgentSpec, facts: ImageFacts): Record<string, string> {
+  return facts.user.madeHome === null ? { ...agent.env } : { HOME: facts.user.madeHome, ...agent.env };
+}
+
+/** The workspace as it must be where an image does not bring it: writable for every member, whatever its user. */
+export function workspaceEntry({ user: { uid, gid } }: ImageFacts): TarEntry {
+  return { path: WORKSPACE_DIR, mode: 0o777, uid, gid, content: null };
+}
+
+/** What is put into the container before its start: the guard, the agent's files, and places of its own to write to. */
+export function containerFiles(facts: ImageFacts, guard: Buffer | null): TarEntry[] {
+  const { uid, gid, madeHome } = facts.user;
+  const own = { uid, gid };
+  return [
+    ...(guard === null ? [] : guardFiles(guard, facts)),
+    ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
+    ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
+  ];
+}
+
+/** Seconds from now until a container should end by itself; at least one. */
+export function deadlineSeconds(deadlineAt: Date, now: Date, graceMs: number): number {
+  return Math.max(1, Math.ceil((deadlineAt.getTime() - now.getTime() + graceMs) / 1000));
+}
+
+/** Places where the engine would look for the program, in order; relative ones start at the working directory. */
+export function programCandidates(program: string, agent: AgentSpec, facts: ImageFacts): string[] {
+  if (program.startsWith('/')) return [program];
+  if (program.includes('/')) return [`${WORKSPACE_DIR}/${program}`];
+  const path = agent.env.PATH ?? facts.env.PATH ?? DEFAULT_PATH;
+  return path.split(':').map((folder) => `${folder === '' ? WORKSPACE_DIR : folder}/${program}`);
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { AppError } from '@crewtab/domain/errors';
+import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
+import { OutputTail } from '@crewtab/domain/runs/output-tail';
+import type Docker from 'dockerode';
+import { putInto } from './container-files';
+import { requestLog } from '../output/container-log';
+import { containerFiles, containerSpec } from './container-spec';
+import { inspectProcess } from './container-state';
+import type { DockerSettings } from '../docker-options';
+import type { EngineClient } from '../engine/engine-client';
+import { EngineRefusal, isRefusal, toAppError } from '../engine/engine-errors';
+import type { ImageFactsBook } from '../images/image-facts';
+import { LABELS, runLabels } from '../resources/labels';
+import { aborted } from '../engine/mutation-limiter';
+import type { Networks } from '../resources/networks';
+import { PlainOutput } from '../output/plain-output';
+import { workspaceEntries } from '../resources/workspace-files';
+
+/** A program that no worker ends any more is ended by its image's `timeout`, so long after its limit; ms. */
+const ORPHAN_GRACE_MS = 30_000;
+
+interface ProgramDeps {
+  readonly engine: EngineClient;
+  readonly factsBook: ImageFactsBook;
+  readonly networks: Networks;
+  readonly settings: DockerSettings;
+}
+
+/** See `Runtime.runProgram`. */
+export async function runProgram(
+  deps: ProgramDeps,
+  team: DeploymentSpec,
+  program: ProgramSpec,
+  signal: AbortSignal,
+): Promise<ProgramResult> {
+  const deployment = { ...team, network: program.network };
+  await deps.networks.ensure(deployment, signal);
+  const container = await create(deps, deployment, program, signal);
+  let result: ProgramResult;
+  try {
+    await start(deps.engine, container, signal);
+    result = await follow(deps.engine, container, program, signal);
+  } catch (error) {
+    // What resists bears the run's label, and falls to the run's teardown.
+    await remove(deps.engine, container).catch(() => undefined);
+    throw toAppError(error);
+  }
+  // Only its removal ends a program that went beyond a limit: without it nothing may be said of its end.
+  await remove(deps.engine, container);
+  return result;
+}
+
+async function create(
+  { engine, factsBook, settings }: ProgramDeps,
+  deployment: DeploymentSpec,
+  { name, image, command, env, resources, timeLimitMs }: ProgramSpec,
+  signal: AbortSignal,
+): Promise<Docker.Container> {
+  if (image === null) throw new AppError('image_not_found', `program "${name}" has no image`);
+  await factsBook.prepare(image, deployment, { signal, onProgress: () => undefined });
+  const facts = await factsBook.of(image, deployment, signal);
+  const unique = `${name}-${randomBytes(4).toString('hex')}`;
+  const agent = { name: unique, image, command, env, resources, stdin: 'once', tools: null } as const;
+  const endsAfterSeconds = Math.ceil((timeLimitMs + ORPHAN_GRACE_MS) / 1_000);
+  const launch = { kind: 'limited', endsAfterSeconds, hasGuard: false } as const;
+  const spec = {
+    ...containerSpec(deployment, agent, facts, settings, launch),
+    Labels: { ...runLabels(deployment), [LABELS.program]: name },
+    OpenStdin: false,
+    StdinOnce: false,
+    AttachStdin: false,
+  };
+  try {
+    const container = await engine.mutate(
+      'docker.program.create',
+      `create ${spec.name}`,
+      { priority: 'deploy', signal },
+      (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
+    );
+    const files = [...workspaceEntries(deployment, facts), ...containerFiles(facts, null)];
+    if (files.length > 0) await putInto(engine, container, files, signal);
+    return container;
+  } catch (error) {
+    throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
+  }
+}
+
+async function start(engine: EngineClient, container: Docker.Container, signal: AbortSignal): Promise<void> {
+  try {
+    await engine.mutate('docker.program.start', 'start a program', { priority: 'deploy', signal }, (abortSignal) =>
+      container.start({ abortSignal }),
+    );
+  } catch (error) {
+    throw error instanceof EngineRefusal ? new AppError('start_failed', error.words, { cause: error }) : error;
+  }
+}
+
+/** Reads until the program has ended or went beyond a limit; it may still run then. */
+async function follow(
+  engine: EngineClient,
+  { id }: Docker.Container,
+  { timeLimitMs, outputLimitBytes }: ProgramSpec,
+  signal: AbortSignal,
+): Promise<ProgramResult> {
+  const tail = new OutputTail();
+  const limited = (end: 'time_limit' | 'output_limit'): ProgramResult => ({ end, exitCode: null, output: tail.text });
+  const log = await requestLog(engine, id);
+  if (!log) throw goneMeanwhile();
+  const output = new PlainOutput(engine, id, log);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    output.close();
+  }, timeLimitMs);
+  const onAbort = (): void => output.close();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    for await (const { text } of output.lines()) {
+      tail.add(text);
+      if (tail.bytes > outputLimitBytes) return limited('output_limit');
+    }
+  } finally {
+    output.close();
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+  if (signal.aborted) throw aborted(signal);
+  if (isLate) return limited('time_limit');
+  const process = await inspectProcess(engine, id);
+  if (process.status !== 'exited') throw goneMeanwhile();
+  return { end: 'exited', exitCode: process.exitCode, output: tail.text };
+}
+
+async function remove(engine: EngineClient, container: Docker.Container): Promise<void> {
+  try {
+    await engine.mutate('docker.program.remove', 'remove a program', { priority: 'deploy' }, (abortSignal) =>
+      container.remove({ force: true, v: true, abortSignal }),
+    );
+  } catch (error) {
+    if (!isRefusal(error, 404, 409)) throw toAppError(error);
+  }
+}
+
+function goneMeanwhile(): AppError {
+  return new AppError('engine_error', 'the container of the program was removed while it ran');
+}

@@ -1,0 +1,191 @@
+import { AppError } from '@crewtab/domain/errors';
+import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type Docker from 'dockerode';
+import { EngineRefusal, isRefusal, toAppError } from '../engine/engine-errors';
+import type { DockerSettings } from '../docker-options';
+import type { EngineClient, MutationOptions } from '../engine/engine-client';
+import { LABELS, belongsToRun, runLabels } from './labels';
+import { formatSubnet, parseSubnet, sharedSubnets, teamSubnets, type Subnet } from './subnets';
+
+const ATTEMPTS = 20;
+
+type NetworkSpec = Pick<Docker.NetworkCreateOptions, 'Name' | 'Labels' | 'Options'>;
+type FreeSubnets = (taken: readonly Subnet[]) => Subnet[];
+
+/** The name by which a deployment's containers join their network. */
+export function networkModeOf(deployment: DeploymentSpec, egressNetwork: string): string {
+  switch (deployment.network.kind) {
+    case 'none':
+      return 'none';
+    case 'egress':
+      return egressNetwork;
+    case 'team':
+      return deployment.name;
+  }
+}
+
+/**
+ * Get-or-create of the networks that deployments need. The engine checks names without a lock, so two workers may each make
+ * one at the same moment (of a run: one that was stopped, goes on, and does not know yet that the run was taken over), and
+ * a name with two networks behind it can't be joined.
+ */
+export class Networks {
+  private readonly base: Subnet;
+
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly settings: Pick<DockerSettings, 'subnetBase' | 'egressNetwork'>,
+  ) {
+    this.base = parseSubnet(settings.subnetBase);
+  }
+
+  /**
+   * Afterwards the name means one network, as far as can be seen. Throws `create_failed`; retryable where every subnet is
+   * taken, since teardowns give some back.
+   */
+  async ensure(deployment: DeploymentSpec, signal: AbortSignal): Promise<void> {
+    if (deployment.network.kind === 'none') return;
+    const options: MutationOptions = { priority: 'deploy', signal };
+    if (deployment.network.kind === 'egress') await this.ensureEgress(options);
+    else await this.ensureTeam(deployment, options);
+  }
+
+  /** Traffic between containers is off. It belongs to the host and is never removed. */
+  private async ensureEgress(options: MutationOptions): Promise<void> {
+    const spec = {
+      Name: this.settings.egressNetwork,
+      Labels: { [LABELS.shared]: 'egress' },
+      Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+    };
+    const isOurs = ({ Labels }: Docker.NetworkInspectInfo): boolean => Labels?.[LABELS.shared] === 'egress';
+    const existing = await this.named(spec.Name);
+    await this.ensureOne(existing, spec, (taken) => sharedSubnets(this.base, taken), isOurs, options);
+  }
+
+  private async ensureTeam(deployment: DeploymentSpec, options: MutationOptions): Promise<void> {
+    const { name, installationId, runId } = deployment;
+    const isOurs = ({ Labels }: Docker.NetworkInspectInfo): boolean => belongsToRun(Labels, installationId, runId);
+    const existing = await this.named(name);
+    if (!existing.every(isOurs))
+      throw new AppError('name_conflict', `a network named ${name} exists that does not belong to this run`);
+    const spec = { Name: name, Labels: runLabels(deployment) };
+    await this.ensureOne(existing, spec, (taken) => teamSubnets(this.base, taken, runId), isOurs, options);
+  }
+
+  private async ensureOne(
+    existing: readonly Docker.NetworkInspectInfo[],
+    spec: NetworkSpec,
+    freeSubnets: FreeSubnets,
+    isOurs: (network: Docker.NetworkInspectInfo) => boolean,
+    options: MutationOptions,
+  ): Promise<void> {
+    if (existing.length === 1) return;
+    if (existing.length === 0) await this.create(spec, freeSubnets, options);
+    await this.settleTwins((await this.named(spec.Name)).filter(isOurs), options);
+  }
+
+  private async create(spec: NetworkSpec, freeSubnets: FreeSubnets, options: MutationOptions): Promise<void> {
+    const refused: Subnet[] = [];
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const [subnet] = freeSubnets([...(await this.takenSubnets()), ...refused]);
+      if (!subnet) break;
+      try {
+        const full = {
+          ...spec,
+          Driver: 'bridge',
+          CheckDuplicate: true,
+          IPAM: { Driver: 'default', Config: [{ Subnet: formatSubnet(subnet) }] },
+        };
+        await this.engine.mutate('docker.network.create', `create network ${spec.Name}`, options, (abortSignal) =>
+          this.engine.docker.createNetwork({ ...full, abortSignal }),
+        );
+        return;
+      } catch (error) {
+        if (isRefusal(error, 409)) return;
+        if (!isOverlap(error)) throw refusedCreate(error);
+        refused.push(subnet);
+      }
+    }
+    throw new AppError(
+      'create_failed',
+      `no subnet of ${formatSubnet(this.base)} is free for network ${spec.Name}: waiting for one`,
+      {
+        retryable: true,
+      },
+    );
+  }
+
+  /**
+   * All workers keep the same network (one that was joined, which happened while it was alone; then the oldest, then the
+   * lower id) and remove the rest. What only has the name is not ours to touch.
+   */
+  private async settleTwins(twins: Docker.NetworkInspectInfo[], options: MutationOptions): Promise<void> {
+    if (twins.length < 2) return;
+    const joined = new Set(await this.joinedOf(twins.map(({ Id }) => Id)));
+    const [, ...extra] = twins.sort(
+      (a, b) =>
+        Number(joined.has(b.Id)) - Number(joined.has(a.Id)) || compare(a.Created, b.Created) || compare(a.Id, b.Id),
+    );
+    for (const { Id } of extra) {
+      try {
+        await this.engine.mutate('docker.network.remove-double', 'remove doubled network', options, (abortSignal) =>
+          this.engine.docker.getNetwork(Id).remove({ abortSignal }),
+        );
+      } catch (error) {
+        if (!isRefusal(error, 404, 403, 409)) throw toAppError(error);
+      }
+    }
+  }
+
+  /** Those that containers are in. A list of networks does not tell. */
+  private async joinedOf(ids: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(ids.map((id) => this.inspect(id)));
+    return found
+      .filter((network) => Object.keys(network?.Containers ?? {}).length > 0)
+      .map((network) => network?.Id ?? '');
+  }
+
+  /** Null where it is gone. */
+  private async inspect(id: string): Promise<Docker.NetworkInspectInfo | null> {
+    try {
+      return await this.engine.read('inspect network', () => this.engine.docker.getNetwork(id).inspect());
+    } catch (error) {
+      if (isRefusal(error, 404)) return null;
+      throw toAppError(error);
+    }
+  }
+
+  private async named(name: string): Promise<Docker.NetworkInspectInfo[]> {
+    const found = await this.list({ name: [name] });
+    return found.filter((network) => network.Name === name);
+  }
+
+  private async takenSubnets(): Promise<Subnet[]> {
+    const configs = (await this.list({})).flatMap((network) => network.IPAM?.Config ?? []);
+    return configs.flatMap(({ Subnet: subnet }) =>
+      subnet !== undefined && !subnet.includes(':') ? [parseSubnet(subnet)] : [],
+    );
+  }
+
+  private async list(filters: Record<string, string[]>): Promise<Docker.NetworkInspectInfo[]> {
+    try {
+      return await this.engine.read('list networks', (abortSignal) =>
+        this.engine.docker.listNetworks({ filters, abortSignal }),
+      );
+    } catch (error) {
+      throw toAppError(error);
+    }
+  }
+}
+
+function isOverlap(error: unknown): boolean {
+  return error instanceof EngineRefusal && /overlap/i.test(error.words);
+}
+
+function refusedCreate(error: unknown): unknown {
+  return error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

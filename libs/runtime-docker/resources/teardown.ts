@@ -1,0 +1,134 @@
+import type { Leftover, TeardownReport } from '@crewtab/domain/ports/runtime';
+import { AppError } from '@crewtab/domain/errors';
+import { withinLimit, type EngineClient } from '../engine/engine-client';
+import { EngineRefusal } from '../engine/engine-errors';
+import { countResources, findResources, type EngineResource, type ResourceKind } from './run-resources';
+
+/** A removal that another worker has begun is waited for this long; ms between looks. */
+const VERIFY_LOOKS_MS = [0, 50, 200, 500, 1_000, 2_000];
+
+/**
+ * Removes everything with the run's labels and asks again. Safe to repeat and to run twice at once; a crash leaves
+ * less than before. Throws only where the engine does not answer.
+ */
+export async function tearDown(
+  engine: EngineClient,
+  installationId: string,
+  runId: string,
+  graceMs: number,
+): Promise<TeardownReport> {
+  const found = await findResources(engine, installationId, runId);
+  const containers = found.filter(({ kind }) => kind === 'container');
+  if (graceMs > 0)
+    await stopGently(
+      engine,
+      containers.filter(({ isRunning }) => isRunning),
+      graceMs,
+    );
+  const reasons = new Map<string, string>();
+  const removed = await removeAll(engine, containers, reasons);
+  // A network and a volume can go only when no container has them.
+  removed.push(
+    ...(await removeAll(
+      engine,
+      found.filter(({ kind }) => kind !== 'container'),
+      reasons,
+    )),
+  );
+  return { removed: countResources(removed), left: await verify(engine, installationId, runId, reasons) };
+}
+
+/** SIGTERM to all at once, then waits until all have ended or the grace is over. */
+async function stopGently(engine: EngineClient, running: readonly EngineResource[], graceMs: number): Promise<void> {
+  await Promise.all(running.map((container) => terminate(engine, container)));
+  await Promise.all(running.map((container) => untilEnded(engine, container, graceMs)));
+}
+
+async function terminate(engine: EngineClient, { id, name }: EngineResource): Promise<void> {
+  try {
+    await engine.mutate('docker.container.stop', `stop ${name}`, { priority: 'teardown' }, (abortSignal) =>
+      engine.docker.getContainer(id).kill({ signal: 'SIGTERM', abortSignal }),
+    );
+  } catch (error) {
+    // Gone or ended already; any other refusal will show when it is removed by force.
+    if (!(error instanceof EngineRefusal)) throw error;
+  }
+}
+
+async function untilEnded(engine: EngineClient, { id, name }: EngineResource, limitMs: number): Promise<void> {
+  try {
+    // Not left to the signal alone: an answer that breaks off after its head settles nothing.
+    await withinLimit(`wait for the end of ${name}`, limitMs, (abortSignal) =>
+      engine.docker.getContainer(id).wait({ condition: 'not-running', abortSignal }),
+    );
+  } catch {
+    // The grace is over, the container is gone, or the engine is: the removal that follows finds out which.
+  }
+}
+
+/** @returns what this call removed. Refusals are noted with their words; what is gone already is none. */
+async function removeAll(
+  engine: EngineClient,
+  resources: readonly EngineResource[],
+  reasons: Map<string, string>,
+): Promise<EngineResource[]> {
+  const results = await Promise.allSettled(resources.map((one) => removeOne(engine, one)));
+  const removed: EngineResource[] = [];
+  results.forEach((result, index) => {
+    const one = resources[index] as EngineResource;
+    if (result.status === 'fulfilled') removed.push(one);
+    else if (result.reason instanceof EngineRefusal) reasons.set(one.id, result.reason.words);
+    else if (!isTooSlow(result.reason)) throw result.reason;
+    else reasons.set(one.id, (result.reason as Error).message);
+  });
+  return removed;
+}
+
+/** One resource whose removal takes too long does not stop the others; whether the engine answers, the verification shows. */
+function isTooSlow(reason: unknown): boolean {
+  return reason instanceof AppError && reason.code === 'engine_unreachable';
+}
+
+function removeOne(engine: EngineClient, { kind, id, name }: EngineResource): Promise<unknown> {
+  const { docker } = engine;
+  const what = `remove ${name}`;
+  switch (kind) {
+    case 'container':
+      // `v` takes the anonymous volumes that images ask for; the workspace has a name and stays for its own turn.
+      return engine.mutate('docker.container.remove', what, { priority: 'teardown' }, (abortSignal) =>
+        docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
+      );
+    case 'network':
+      return engine.mutate('docker.network.remove', what, { priority: 'teardown' }, (abortSignal) =>
+        docker.getNetwork(id).remove({ abortSignal }),
+      );
+    case 'volume':
+      return engine.mutate('docker.volume.remove', what, { priority: 'teardown' }, (abortSignal) =>
+        docker.getVolume(id).remove({ abortSignal }),
+      );
+  }
+}
+
+/** What the engine still shows. Containers in removal get a moment; they hold networks and volumes, which then follow. */
+async function verify(
+  engine: EngineClient,
+  installationId: string,
+  runId: string,
+  reasons: ReadonlyMap<string, string>,
+): Promise<Leftover[]> {
+  let left: EngineResource[] = [];
+  for (const waitMs of VERIFY_LOOKS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    left = await findResources(engine, installationId, runId);
+    if (!left.some(({ id }) => isPassing(reasons.get(id)))) break;
+  }
+  return left.map(({ kind, id, name }) => ({ kind, name, reason: reasons.get(id) ?? appeared(kind) }));
+}
+
+function isPassing(reason: string | undefined): boolean {
+  return reason !== undefined && /removal of .* is already in progress/i.test(reason);
+}
+
+function appeared(kind: ResourceKind): string {
+  return `the ${kind} appeared while the others were removed`;
+}

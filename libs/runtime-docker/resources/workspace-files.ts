@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { AppError } from '@crewtab/domain/errors';
+import type { DeploymentSpec, FoundFile, WorkspaceFile } from '@crewtab/domain/ports/runtime';
+import { workspacePath } from '@crewtab/domain/runs/workspace-path';
+import { extract, type Header } from 'tar-stream';
+import type Docker from 'dockerode';
+import { makeTar, type TarEntry } from '../agents/container-files';
+import { imagesOf, workspaceEntry, workspaceMount, workspaceName } from '../agents/container-spec';
+import { WORKSPACE_DIR } from '../docker-options';
+import { withinLimit, type EngineClient } from '../engine/engine-client';
+import { EngineRefusal, isRefusal, toAppError, unreachable } from '../engine/engine-errors';
+import type { ImageFacts, ImageFactsBook } from '../images/image-facts';
+import { runLabels, belongsToRun } from './labels';
+
+/** One entry of an archive: its header, and its bytes. */
+type Entry = AsyncIterable<Buffer> & { readonly header: Header };
+
+/**
+ * Files of a run's workspace, through a container that is made for each call, never started, and removed: the engine locks
+ * a container while it hands out its files, and nothing that waits for an agent may wait for that.
+ */
+export class WorkspaceFiles {
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly factsBook: ImageFactsBook,
+  ) {}
+
+  async put(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
+    const paths = files.map(({ path }) => workspacePath(path));
+    await this.withHelper(deployment, async (helper, facts) => {
+      const { uid, gid } = facts.user;
+      const folders = new Set(paths.flatMap(foldersOf));
+      const entries: TarEntry[] = [
+        ...workspaceEntries(deployment, facts),
+        ...[...folders].map((path) => ({ path: inWorkspace(path), mode: 0o755, uid, gid, content: null })),
+        ...files.map(({ content, mode }, index) => ({
+          path: inWorkspace(paths[index] ?? ''),
+          mode,
+          uid,
+          gid,
+          content: Buffer.from(content),
+        })),
+      ];
+      const tar = await makeTar(entries);
+      await this.engine.mutate(
+        'docker.workspace.put-files',
+        `put files into ${helper.id}`,
+        { priority: 'deploy' },
+        (abortSignal) => helper.putArchive(tar, { path: '/', abortSignal }),
+      );
+    });
+  }
+
+  async *read(deployment: DeploymentSpec, path: string): AsyncGenerator<FoundFile> {
+    const wanted = workspacePath(path);
+    const helper = await this.create(deployment, await this.factsOf(deployment));
+    try {
+      yield* this.entriesOf(await this.archive(helper, wanted), wanted);
+    } finally {
+      await this.remove(helper);
+    }
+  }
+
+  private async withHelper(
+    deployment: DeploymentSpec,
+    work: (helper: Docker.Container, facts: ImageFacts) => Promise<void>,
+  ): Promise<void> {
+    const facts = await this.factsOf(deployment);
+    const helper = await this.create(deployment, facts);
+    try {
+      await work(helper, facts);
+    } catch (error) {
+      throw toAppError(error);
+    } finally {
+      await this.remove(helper);
+    }
+  }
+
+  /** Any image of the team serves. */
+  private factsOf(deployment: DeploymentSpec): Promise<ImageFacts> {
+    const [image] = imagesOf(deployment);
+    if (image === undefined) throw new AppError('image_not_found', 'no agent of the team has an image');
+    return this.factsBook.of(image, deployment, new AbortController().signal);
+  }
+
+  /** Bears the run's labels, so that a worker that dies right here leaves nothing that the run's teardown overlooks. */
+  private async create(deployment: DeploymentSpec, { imageId }: ImageFacts): Promise<Docker.Container> {
+    const spec = {
+      name: `${deployment.name}-files-${randomBytes(4).toString('hex')}`,
+      Image: imageId,
+      Entrypoint: ['true'],
+      Labels: runLabels(deployment),
+      HostConfig: { NetworkMode: 'none', Mounts: [workspaceMount(deployment)] },
+    };
+    try {
+      return await this.engine.mutate(
+        'docker.workspace.helper.create',
+        'create a helper',
+        { priority: 'deploy' },
+        (abortSignal) => this.engine.docker.createContainer({ ...spec, abortSignal }),
+      );
+    } catch (error) {
+      throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
+    }
+  }
+
+  /** One that resists is left to the run's teardown, which goes on until it is gone. */
+  private async remove(helper: Docker.Container): Promise<void> {
+    await this.engine
+      .mutate('docker.workspace.helper.remove', 'remove a helper', { priority: 'deploy' }, (abortSignal) =>
+        helper.remove({ force: true, abortSignal }),
+      )
+      .catch(() => undefined);
+  }
+
+  private async archive(helper: Docker.Container, path: string): Promise<Readable> {
+    try {
+      return (await this.engine.read(`read ${path}`, (abortSignal) =>
+        helper.getArchive({ path: inWorkspace(path), abortSignal }),
+      )) as Readable;
+    } catch (error) {
+      if (isRefusal(error, 404))
+        throw new AppError('not_found', `there is no "${path}" in the workspace`, { cause: error });
+      throw toAppError(error);
+    }
+  }
+
+  private async *entriesOf(tar: Readable, wanted: string): AsyncGenerator<FoundFile> {
+    const archive = extract();
+    tar.once('error', (error: Error) => archive.destroy(error));
+    tar.pipe(archive);
+    const entries = archive[Symbol.asyncIterator]() as unknown as AsyncIterator<Entry, undefined>;
+    try {
+      for (let next = await this.step(entries); !next.done; next = await this.step(entries)) {
+        const { header } = next.value;
+        const chunks = next.value[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
+        const path = pathOf(header.name, wanted);
+        if (path !== '') yield toFoundFile(header, path, this.contentOf(chunks));
+        for (let chunk = await this.step(chunks); !chunk.done;) chunk = await this.step(chunks);
+      }
+    } finally {
+      tar.destroy();
+    }
+  }
+
+  private async *contentOf(chunks: AsyncIterator<Buffer, undefined>): AsyncGenerator<Uint8Array> {
+    for (let chunk = await this.step(chunks); !chunk.done; chunk = await this.step(chunks)) yield chunk.value;
+  }
+
+  /** An archive that breaks off, or brings nothing for too long, is an engine that does not answer. */
+  private async step<T>(iterator: AsyncIterator<T, undefined>): Promise<IteratorResult<T, undefined>> {
+    const what = 'read the workspace';
+    try {
+      return await withinLimit(what, this.engine.limits.stallMs, () => iterator.next());
+    } catch (error) {
+      throw error instanceof AppError ? error : unreachable(what, (error as Error).message, error);
+    }
+  }
+}
+
+/** What makes the workspace writable for every member, where an image does not bring it: see `AgentDeployer`. */
+export function workspaceEntries(deployment: DeploymentSpec, facts: ImageFacts): TarEntry[] {
+  return facts.hasWorkspace && imagesOf(deployment).length <= 1 ? [] : [workspaceEntry(facts)];
+}
+
+function inWorkspace(path: string): string {
+  return path === '' ? WORKSPACE_DIR : `${WORKSPACE_DIR}/${path}`;
+}
+
+/** Every folder above a path, the highest first. */
+function foldersOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
+/** An archive names its entries from the last part of the path that was asked for. */
+function pathOf(name: string, wanted: string): string {
+  const rest = name
+    .split('/')
+    .filter((part) => part !== '')
+    .slice(1);
+  return [...(wanted === '' ? [] : [wanted]), ...rest].join('/');
+}
+
+const PERMISSIONS = 0o7777;
+
+const KINDS: Readonly<Record<string, FoundFile['kind']>> = {
+  file: 'file',
+  'contiguous-file': 'file',
+  // A second name of a file in the same archive, whose bytes came with the first.
+  link: 'link',
+  symlink: 'link',
+  directory: 'folder',
+};
+
+function toFoundFile(
+  { type, mode = 0, size = 0, linkname }: Header,
+  path: string,
+  content: FoundFile['content'],
+): FoundFile {
+  const kind = KINDS[type ?? 'file'] ?? 'other';
+  return {
+    path,
+    kind,
+    // An engine may give the type of the file along with its permissions.
+    mode: mode & PERMISSIONS,
+    size: kind === 'file' ? size : 0,
+    target: kind === 'link' ? (linkname ?? '') : null,
+    content,
+  };
+}
+
+/** Get-or-create of the volume that the agents of a run share. */
+export async function ensureWorkspace(
+  engine: EngineClient,
+  deployment: DeploymentSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = workspaceName(deployment);
+  try {
+    const options = { priority: 'deploy', signal } as const;
+    const volume = await engine.mutate('docker.volume.create', `create volume ${name}`, options, (abortSignal) =>
+      engine.docker.createVolume({ Name: name, Labels: runLabels(deployment), abortSignal }),
+    );
+    // The engine answers with whatever has the name, and never says whether it made it.
+    const found = await engine.read(`inspect volume ${name}`, (abortSignal) => volume.inspect({ abortSignal }));
+    if (belongsToRun(found.Labels, deployment.installationId, deployment.runId)) return;
+  } catch (error) {
+    throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
+  }
+  throw new AppError('name_conflict', `a volume named ${name} exists that does not belong to this run`);
+}

@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs';
+import { chmod, lstat, mkdir, readdir, readlink, realpath, rename, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { dirname, join, sep } from 'node:path';
+import { AppError } from '@crewtab/domain/errors';
+import { effect } from '@crewtab/domain/failpoint';
+import type { FoundFile, WorkspaceFile } from '@crewtab/domain/ports/runtime';
+import { workspacePath } from '@crewtab/domain/runs/workspace-path';
+import { ignoring } from './run-folders';
+
+/** Writes each file beside its place first, so that an agent sees all of it or nothing. */
+export async function putFiles(workspace: string, files: readonly WorkspaceFile[]): Promise<void> {
+  for (const { path, content, mode } of files) {
+    const target = join(workspace, workspacePath(path));
+    await effect('process.workspace-folder.make', () => mkdir(dirname(target), { recursive: true }));
+    await requireInside(workspace, path);
+    const unfinished = `${target}.${randomUUID().slice(0, 8)}`;
+    await effect('process.workspace-file.write', () => writeFile(unfinished, content, { mode }));
+    // The worker's umask may have taken bits away.
+    await effect('process.workspace-file.set-mode', () => chmod(unfinished, mode));
+    await effect('process.workspace-file.put-in-place', () => rename(unfinished, target));
+  }
+}
+
+export async function* readFiles(workspace: string, path: string): AsyncGenerator<FoundFile> {
+  const wanted = workspacePath(path);
+  await requireInside(workspace, wanted);
+  const top = await entryAt(workspace, wanted);
+  if (!top) throw notFound(path);
+  if (wanted !== '') yield top;
+  if (top.kind === 'folder') yield* entriesIn(workspace, wanted);
+}
+
+async function* entriesIn(workspace: string, folder: string): AsyncGenerator<FoundFile> {
+  const names = (await readdir(join(workspace, folder)).catch(ignoring('ENOENT', 'ENOTDIR'))) ?? [];
+  for (const name of names.sort()) {
+    const entry = await entryAt(workspace, folder === '' ? name : `${folder}/${name}`);
+    // Removed since the folder was listed.
+    if (!entry) continue;
+    yield entry;
+    if (entry.kind === 'folder') yield* entriesIn(workspace, entry.path);
+  }
+}
+
+async function entryAt(workspace: string, path: string): Promise<FoundFile | null> {
+  const place = join(workspace, path);
+  const stats = await lstat(place).catch(ignoring('ENOENT', 'ENOTDIR'));
+  if (!stats) return null;
+  const entry = { path, mode: stats.mode & 0o7777, size: 0, target: null, content: nothing() };
+  if (stats.isFile()) return { ...entry, kind: 'file', size: stats.size, content: contentOf(place) };
+  if (stats.isDirectory()) return { ...entry, kind: 'folder' };
+  if (stats.isSymbolicLink()) return { ...entry, kind: 'link', target: await readlink(place) };
+  return { ...entry, kind: 'other' };
+}
+
+/** A generator, so that a file whose content is not asked for is not opened. */
+async function* contentOf(place: string): AsyncGenerator<Uint8Array> {
+  for await (const chunk of createReadStream(place)) yield chunk as Buffer;
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}
+
+/** A link that an agent has put on the way must not lead the worker out of the workspace. */
+async function requireInside(workspace: string, path: string): Promise<void> {
+  const folder = path === '' ? '' : dirname(path);
+  const real = await realpath(join(workspace, folder)).catch(ignoring('ENOENT', 'ENOTDIR'));
+  if (real === undefined) throw notFound(path);
+  const root = await realpath(workspace);
+  if (real !== root && !real.startsWith(`${root}${sep}`))
+    throw new AppError('invalid_request', `"${path}" leads out of the workspace`);
+}
+
+function notFound(path: string): AppError {
+  return new AppError('not_found', `there is no "${path}" in the workspace`);
+}
