@@ -57,7 +57,7 @@ export class StoreFixture {
   /** Empties everything, so that tests of one file share a database. Triggers that guard single rows do not see it. */
   async empty(): Promise<void> {
     await this.sql(
-      'TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, idempotency_keys, hosts, workers, schedulers CASCADE',
+      'TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, run_events, idempotency_keys, hosts, workers, schedulers CASCADE',
     );
   }
 
