@@ -1,4 +1,3 @@
-import { effect } from '@crewtab/domain/failpoint';
 import type { EventCursor, RunEventFilter, RunEventLog, RunEventPage } from '@crewtab/domain/ports/run-event-log';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { PositionedRunEvent, RunEventData, RunEventType } from '@crewtab/domain/runs/run-event';
@@ -58,7 +57,7 @@ export class PrismaRunEventLog implements RunEventLog {
   ) {}
 
   async number(limit: number): Promise<PositionedRunEvent[]> {
-    const rows = await effect('postgres.run-events.number', () => this.db.query<EventRow>(NUMBER, [limit]));
+    const rows = await this.db.query<EventRow>(NUMBER, [limit]);
     return rows.map(toEvent);
   }
 

@@ -32,7 +32,7 @@ export interface HttpDeps {
   /** Records what is due of a schedule before it is edited, a part with every call; see the engine's `fireBeforeEdit`. */
   readonly fireBeforeEdit: (scheduleId: string, isEnding: boolean) => Promise<boolean>;
   readonly settings: HttpSettings;
-  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest' | 'runLost' | 'rowsDeleted'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest' | 'runLost' | 'rowsDeleted' | 'runEvent'>;
   readonly readiness: readonly ReadinessCheck[];
   /** What Bull Board shows, already set read-only (or not). */
   readonly bullBoardQueues: readonly BaseAdapter[];
