@@ -187,6 +187,7 @@ function wireHttp(
     idempotency: store.idempotency,
     hosts: store.hosts,
     runChanges: store.runs,
+    events: store.events,
     queue: firing.deps.queue,
     logger: firing.deps.logger,
     clock: firing.deps.clock,

@@ -25,6 +25,12 @@ export class InMemoryRunEventLog implements RunEventLog {
     return this.appended;
   }
 
+  /** As if a backup had been restored in which this was the newest position. */
+  restoreTo(position: number): void {
+    this.appended.length = position;
+    this.positioned.length = position;
+  }
+
   // The port
 
   number(limit: number): Promise<PositionedRunEvent[]> {
