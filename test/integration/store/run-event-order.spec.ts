@@ -176,6 +176,22 @@ it('hides nothing of a dump that was restored elsewhere, numbered or not', async
   expect(rows).toEqual([]);
 });
 
+it('is held against every statement: a change without an event, or an event without a change, is found', async () => {
+  const writer = await connect();
+  const runId = await makeRun(writer);
+  expect(await fixture.findUntoldChanges()).toEqual([]);
+  await writer.query('ALTER TABLE schedule_runs DISABLE TRIGGER schedule_runs_note_change');
+  await writer.query(`UPDATE schedule_runs SET cancel_requested_at = now(), cancel_code = 'cancelled' WHERE id = $1`, [
+    runId,
+  ]);
+  await writer.query('ALTER TABLE schedule_runs ENABLE TRIGGER schedule_runs_note_change');
+  expect(await fixture.findUntoldChanges()).toEqual([expect.stringContaining('run.cancel_requested') as string]);
+  await writer.query('TRUNCATE test_run_trail');
+  expect(await fixture.findUntoldChanges()).toEqual([expect.stringContaining('happened []') as string]);
+  await writer.query('TRUNCATE run_events');
+  await writer.end();
+});
+
 it('keeps an event as it was written', async () => {
   const writer = await connect();
   await makeRun(writer);
