@@ -79,6 +79,7 @@ class OurWorker {
       concurrency: CONCURRENCY,
       hostName: null,
       aliveFile: null,
+      metrics: null,
       searchPath: '',
       failpoint: null,
       log: { level: 'info' },

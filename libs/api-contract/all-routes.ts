@@ -1,3 +1,4 @@
+import { eventRoutes } from './event-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
 import { serviceRoutes } from './service-routes';
@@ -5,4 +6,11 @@ import { systemRoutes } from './system-routes';
 import { teamRoutes } from './team-routes';
 
 /** Every route of the scheduler app, in the order of the document. The start fails unless each has its handler. */
-export const allRoutes = [...teamRoutes, ...scheduleRoutes, ...runRoutes, ...systemRoutes, ...serviceRoutes] as const;
+export const allRoutes = [
+  ...teamRoutes,
+  ...scheduleRoutes,
+  ...runRoutes,
+  ...eventRoutes,
+  ...systemRoutes,
+  ...serviceRoutes,
+] as const;

@@ -58,7 +58,7 @@ export const SETTINGS = {
   HOST: withDefault(
     {
       description:
-        'Address that the scheduler listens on. The default is reachable from this machine only; in a container set 0.0.0.0. ' +
+        'Address that the scheduler, and the metrics of a worker, listen on. The default is reachable from this machine only; in a container set 0.0.0.0. ' +
         'Crewtab speaks plain HTTP: put a proxy with TLS in front of it before opening it to a network.',
       example: '0.0.0.0',
     },
@@ -177,6 +177,15 @@ export const SETTINGS = {
       example: '/tmp/crewtab-worker.alive',
     },
     matching(/^[^\0]{1,4096}$/, 'must be a path'),
+  ),
+  WORKER_METRICS_PORT: optional(
+    {
+      description:
+        'Port on which the worker answers GET /metrics, on the address of HOST; 0 takes a free one. Not set: none. ' +
+        'Danger: it asks for no key. Workers that have it share the events of runs with the schedulers, so scrape them all.',
+      example: '9464',
+    },
+    wholeNumber(0, 65_535),
   ),
   AGENT_HANDSHAKE_TIMEOUT: withDefault(
     { description: 'How long a started agent may take to answer the handshake before the run fails. A Go duration.' },

@@ -26,6 +26,8 @@ export interface WorkerConfig {
   readonly hostName: string | null;
   /** Touched while the worker can renew its leases; null: none. */
   readonly aliveFile: string | null;
+  /** Where it answers GET /metrics; null: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | null;
   /** PATH, for agents that are child processes. */
   readonly searchPath: string;
   /** For tests of crashes; null: none. */
@@ -46,6 +48,8 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'WORKER_LEASE',
     'CREWTAB_WORKER_HOST',
     'CREWTAB_ALIVE_FILE',
+    'HOST',
+    'WORKER_METRICS_PORT',
     'AGENT_HANDSHAKE_TIMEOUT',
     'AGENT_INPUT_TIMEOUT',
     'AGENT_STOP_GRACE',
@@ -70,6 +74,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,
+    metrics: values.WORKER_METRICS_PORT === null ? null : { host: values.HOST, port: values.WORKER_METRICS_PORT },
     searchPath: environment['PATH'] ?? '/usr/bin:/bin',
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },

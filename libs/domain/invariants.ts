@@ -18,6 +18,7 @@ export const INVARIANTS = {
   I13: 'Recovery alone never turns a healthy run into `failed`.',
   I14: 'The conversation has no gap, no double and the right order, across adoptions.',
   I15: 'When the faults stop, everything converges within 60 s without a person.',
+  I16: 'There is no change of a run without its event, and no event without its change.',
 } as const;
 
 export type InvariantName = keyof typeof INVARIANTS;

@@ -9,6 +9,7 @@ import type {
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
+import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
@@ -67,6 +68,14 @@ export const PORT_POINTS = {
     listEnabledJobSchedulers: READS,
     withSingleWriter: 'effect',
   } satisfies PointsOf<FireStore>,
+  'run-event-log': {
+    number: 'effect',
+    read: READS,
+    end: READS,
+    holds: READS,
+    onWritten: LISTENS,
+    onNumbered: LISTENS,
+  } satisfies PointsOf<RunEventLog>,
   'delegation-store': {
     openDelegation: 'effect',
     permitDelegation: 'effect',

@@ -7,6 +7,7 @@ const PORT_OF_PART = {
   runs: 'run-store',
   delegations: 'delegation-store',
   fires: 'fire-store',
+  events: 'run-event-log',
   hosts: 'host-store',
   teams: 'team-store',
   schedules: 'schedule-store',

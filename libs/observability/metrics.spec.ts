@@ -44,19 +44,11 @@ const SYSTEM: SystemState = {
 describe('createMetrics', () => {
   it('has the default metrics of Node and nothing shared with another registry', async () => {
     const one = createMetrics('scheduler');
-    createMetrics('worker').runFired(1_000);
+    createMetrics('worker').runLost();
     const text = await one.text();
     expect(text).toContain('process_cpu_seconds_total');
     expect(text).not.toContain('process="worker"');
     expect(one.contentType).toContain('text/plain');
-  });
-
-  it('measures the lag of what was fired, in seconds', async () => {
-    const metrics = createMetrics('scheduler');
-    metrics.runFired(20);
-    const text = await metrics.text();
-    expect(text).toContain('crewtab_fire_lag_seconds_count{process="scheduler"} 1');
-    expect(text).toMatch(/crewtab_fire_lag_seconds_sum\{process="scheduler"\} 0.02/);
   });
 
   it('reads watched figures at each scrape and forgets the old ones', async () => {

@@ -1,5 +1,7 @@
 import type { SystemState } from '@crewtab/domain/ports/host-store';
+import type { RunEvent } from '@crewtab/domain/runs/run-event';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { runMetrics } from './run-metrics';
 import { systemGauges } from './system-metrics';
 
 /** What a process reports to Prometheus. Made once per process; every method is cheap and never throws. */
@@ -8,8 +10,8 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
-  /** A run row was committed for an instant that was due `lagMs` ago. */
-  runFired(lagMs: number): void;
+  /** Something happened to a run. Over all processes, of each event one is told: see `RunEventFeed`. */
+  runEvent(event: RunEvent): void;
   /** Jobs by queue and state, read at every scrape; a failed read is counted and leaves the gauge out. */
   watchQueueDepth(read: () => Promise<readonly QueueDepth[]>): void;
   /** Runs in the database by status (those that are active), read at every scrape. */
@@ -30,7 +32,6 @@ export interface QueueDepth {
   readonly jobs: number;
 }
 
-const LAG_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300];
 const HTTP_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** A registry of its own (not prom-client's global one), with Node's default metrics and those of Crewtab. */
@@ -41,22 +42,17 @@ export function createMetrics(processName: string): Metrics {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    ...runMetrics(registry),
+    runEvent: runMetrics(registry),
+    ...counters(registry),
     ...watchedMetrics(registry),
     ...httpMetrics(registry),
   };
 }
 
-function runMetrics(registry: Registry): Pick<Metrics, 'runFired' | 'runLost' | 'rowsDeleted'> {
+function counters(registry: Registry): Pick<Metrics, 'runLost' | 'rowsDeleted'> {
   const lost = new Counter({
     name: 'crewtab_lost_runs_total',
     help: 'Runs that this process ended because their worker does not come back.',
-    registers: [registry],
-  });
-  const lag = new Histogram({
-    name: 'crewtab_fire_lag_seconds',
-    help: 'From the due instant to the committed run row, for every row that this process fired.',
-    buckets: LAG_BUCKETS_SECONDS,
     registers: [registry],
   });
   const deleted = new Counter({
@@ -66,7 +62,6 @@ function runMetrics(registry: Registry): Pick<Metrics, 'runFired' | 'runLost' | 
     registers: [registry],
   });
   return {
-    runFired: (lagMs) => lag.observe(lagMs / 1_000),
     runLost: () => lost.inc(),
     rowsDeleted: (kind, rows) => deleted.inc({ kind }, rows),
   };

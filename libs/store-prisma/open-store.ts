@@ -13,11 +13,13 @@ import type {
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
+import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement } from './database/database';
 import { Notifications, RUN_CHANGED, RUN_CONTROL, RunChanges } from './database/notifications';
 import { SecretBox } from './database/secret-box';
+import { PrismaRunEventLog } from './events/prisma-run-event-log';
 import { dueSchedules } from './firing/fire-due-schedules';
 import { jobSchedulers, plannedSchedules } from './firing/plan-schedules';
 import { PrismaClient } from './generated/client';
@@ -50,6 +52,7 @@ export interface Store {
   readonly runs: RunStore;
   readonly delegations: DelegationStore;
   readonly fires: FireStore;
+  readonly events: RunEventLog;
   readonly hosts: HostStore;
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
@@ -115,7 +118,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return {
       runs: runStore(context, notifications, installation),
       delegations: new PrismaDelegationStore(context),
-      fires: { ...dueSchedules(db), ...plannedSchedules(db, notifications), ...jobSchedulers(db) },
+      fires: { ...dueSchedules(db, changes), ...plannedSchedules(db, notifications), ...jobSchedulers(db) },
+      events: new PrismaRunEventLog(db, notifications),
       hosts: { ...hostHeartbeats(context), ...hostLosses(context), ...hostStanding(context), ...systemState(context) },
       teams: new PrismaTeamStore(prisma, box),
       schedules: new PrismaScheduleStore(db),

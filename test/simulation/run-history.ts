@@ -1,4 +1,5 @@
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
+import { checkEvents } from './event-checks';
 import { FinalChecks } from './final-checks';
 import type { HistoryPlan } from './history-plan';
 import { SimWorld } from './sim-world';
@@ -37,6 +38,7 @@ export async function runHistory(plan: HistoryPlan, isVerbose = false): Promise<
     isUndisturbed: plan.items.every((item) => item.on === 'time' && item.event.kind === 'manualRun'),
   });
   checks.checkAll(world.schedules);
+  checkEvents(world);
   world.tally.add('orphan reaped', world.faults.reapedOrphans());
   world.tally.add('runs', world.store.all().length);
   world.tally.add('steps', world.time.steps);

@@ -13,6 +13,7 @@ import { ScheduleSweeper } from '@crewtab/orchestrator/firing/schedule-sweeper';
 import { LostHostDetector } from '@crewtab/orchestrator/hosts/lost-host-detector';
 import { StoreClock, SystemClock } from '@crewtab/orchestrator/clocks';
 import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retention';
+import { RunEventFeed } from '@crewtab/orchestrator/run-event-feed';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
@@ -62,7 +63,7 @@ export async function startScheduler(
     for (const queue of [queues.ticks, queues.runs])
       queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
     const metrics = createMetrics('scheduler');
-    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), metrics, clock, logger);
+    const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), clock, logger);
     return { http: wireHttp(config, version, store, queues, firing, metrics), firing };
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, wire), {
@@ -77,10 +78,18 @@ export async function startScheduler(
   const watch = await store.fires.onScheduleChanged(() => reconcile(firing.jobSchedulers, logger));
   await firing.timer.start();
   firing.sweeper.start();
-  const hosts = detectLostHosts(config, version, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
+  const { metrics } = app.get<HttpDeps>(HTTP_DEPS);
+  const hosts = detectLostHosts(config, version, store, firing, metrics);
   hosts.start();
-  const retention = retainHistory(config, store, firing, app.get<HttpDeps>(HTTP_DEPS).metrics);
+  const retention = retainHistory(config, store, firing, metrics);
   retention.start();
+  const feed = new RunEventFeed({
+    events: store.events,
+    clock,
+    logger,
+    onEvents: (events) => events.forEach((event) => metrics.runEvent(event)),
+  });
+  await feed.start();
   const url = urlOf(config.http.host, app.getHttpServer().address());
   logger.info({ url, version }, 'scheduler ready');
   return {
@@ -88,7 +97,7 @@ export async function startScheduler(
     async stop() {
       logger.info({}, 'scheduler stops');
       watch.close();
-      const loops = [firing.timer, firing.sweeper, hosts, retention, clock];
+      const loops = [firing.timer, firing.sweeper, hosts, retention, feed, clock];
       await Promise.all(loops.map((loop) => loop.stop()));
       await app.close();
       await firing.queue.close();
@@ -101,7 +110,6 @@ function wireFiring(
   store: Store,
   { ticks }: SchedulerQueues,
   queue: BullmqRunQueue,
-  metrics: Metrics,
   clock: Clock,
   logger: Logger,
 ): Firing {
@@ -112,9 +120,6 @@ function wireFiring(
     jobSchedulers: withPoints('job-schedulers', new BullmqJobSchedulers(ticks)),
     clock,
     logger,
-    onFired: (runs) => {
-      for (const { scheduledFor } of runs) metrics.runFired(clock.now().getTime() - scheduledFor.getTime());
-    },
   };
   const jobSchedulers = new JobSchedulerReconciler(deps);
   const noteFired = ({ fired, skipped, missed }: FireReport): void => {
@@ -182,6 +187,7 @@ function wireHttp(
     idempotency: store.idempotency,
     hosts: store.hosts,
     runChanges: store.runs,
+    events: store.events,
     queue: firing.deps.queue,
     logger: firing.deps.logger,
     clock: firing.deps.clock,

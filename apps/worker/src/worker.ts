@@ -4,12 +4,14 @@ import type { WorkerConfig } from '@crewtab/config/worker-config';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
+import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-feed';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
 import { StoreClock, SystemClock } from '@crewtab/orchestrator/clocks';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
+import { createMetrics } from '@crewtab/observability/metrics';
 import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
 import { BullmqRunQueue, openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
@@ -18,6 +20,7 @@ import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
 import { AliveFile } from './alive-file';
+import { MetricsServer } from './metrics-server';
 import type { Host } from './open-host';
 import { WorkerModule, workerProcessors } from './worker.module';
 
@@ -133,6 +136,7 @@ export async function startWorker(
   processors.runs.setHasCapacity(holder.hasCapacity);
   sign?.touch();
   reaper.start();
+  const metrics = config.metrics && (await reportMetrics(config.metrics, { events: store.events, clock, logger }));
   logger.info(
     { worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency },
     'worker ready',
@@ -141,6 +145,7 @@ export async function startWorker(
     async stop() {
       logger.info({}, 'worker stops: handing its runs back');
       processors.runs.setHasCapacity(false);
+      await metrics?.stop();
       await holder.stop();
       await reaper.stop();
       await presence.stop();
@@ -148,6 +153,24 @@ export async function startWorker(
       await clock.stop();
       await Promise.all([redis.close(), ticks.close(), runtime.close()]);
       await store.close();
+    },
+  };
+}
+
+/** Its own process in numbers, and its share of what happens to runs: see docs/operations.md. */
+async function reportMetrics(
+  address: NonNullable<WorkerConfig['metrics']>,
+  deps: Omit<FeedDeps, 'onEvents'>,
+): Promise<{ stop(): Promise<void> }> {
+  const metrics = createMetrics('worker');
+  const server = await MetricsServer.listen(address, metrics, deps.logger);
+  const feed = new RunEventFeed({ ...deps, onEvents: (events) => events.forEach((event) => metrics.runEvent(event)) });
+  await feed.start();
+  deps.logger.info({ host: address.host, port: server.port }, 'answering GET /metrics');
+  return {
+    async stop() {
+      await feed.stop();
+      await server.close();
     },
   };
 }

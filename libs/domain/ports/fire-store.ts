@@ -81,6 +81,10 @@ export interface DueSchedule {
   readonly now: Date;
   /** Runs of the schedule that are queued or running. */
   readonly activeRuns: number;
+  /** The oldest of them. */
+  readonly oldestActiveRunId: string | null;
+  /** Where instants up to here were missed already, and the gap covers `nextFireAt`: where it began. */
+  readonly gapFrom: Date | null;
 }
 
 export type FirePlanner = (due: DueSchedule) => FirePlan | PlanFault;
@@ -117,7 +121,23 @@ export interface PlannedRow {
   readonly scheduledFor: Date;
   readonly trigger: RunTrigger;
   readonly status: 'queued' | 'skipped' | 'missed';
-  readonly reason: { readonly code: 'overlap_skipped' | 'missed'; readonly message: string } | null;
+  /** Null exactly for `queued`. */
+  readonly reason: SkipReason | MissReason | null;
+}
+
+export interface SkipReason {
+  readonly code: 'overlap_skipped';
+  readonly message: string;
+  /** The run in its way; an instant means the run that the same plan queues for it. Null: not known. */
+  readonly blockedBy: { readonly runId: string } | { readonly scheduledFor: Date } | null;
+}
+
+export interface MissReason {
+  readonly code: 'missed';
+  readonly message: string;
+  /** From the first instant that no scheduler fired in time until this was noticed. */
+  readonly from: Date;
+  readonly to: Date;
 }
 
 export interface FiredSchedule {

@@ -50,6 +50,14 @@ export interface Outcome {
   readonly error: Failure | null;
 }
 
+export interface NotRunReason extends Failure {
+  /** `skipped`: the run that was in its way. */
+  readonly runId?: string;
+  /** `missed`: the first instant that no scheduler fired in time, and when this was noticed. */
+  readonly from?: Date;
+  readonly to?: Date;
+}
+
 /** What was removed over all attempts, and the proof that nothing is left, or who decided to do without one. */
 export interface TeardownReceipt {
   /** By kind, as the runtime names them; see `ResourceCounts`. */
@@ -85,7 +93,7 @@ export interface Run {
   /** Set when phase becomes `tearing_down`. */
   readonly outcome: Outcome | null;
   /** Why it never ran: set exactly for `skipped` and `missed`, which have no outcome. */
-  readonly notRunReason: Failure | null;
+  readonly notRunReason: NotRunReason | null;
   readonly prompt: PromptDelivery;
   readonly deployment: Deployment | null;
   readonly teardown: TeardownProgress;

@@ -19,8 +19,6 @@ export interface FiringDeps {
   readonly jobSchedulers: JobSchedulers;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Told of every batch of committed rows, for metrics. */
-  readonly onFired?: (runs: readonly FiredRun[]) => void;
 }
 
 /** Schedules claimed by one statement of the hot path. */
@@ -101,7 +99,6 @@ async function firePunctual(deps: FiringDeps): Promise<number> {
 /** Redis only wakes: when it does not answer, the rows wait for the sweeper. */
 async function offer(deps: FiringDeps, runs: readonly FiredRun[]): Promise<void> {
   if (runs.length === 0) return;
-  deps.onFired?.(runs);
   try {
     await deps.queue.offerRuns(runs.map((run) => run.runId));
   } catch (error) {

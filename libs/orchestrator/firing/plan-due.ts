@@ -1,10 +1,12 @@
 import type {
   DueSchedule,
   FirePlan,
+  MissReason,
   PlanFault,
   PlannableSchedule,
   PlannedInstants,
   PlannedRow,
+  SkipReason,
 } from '@crewtab/domain/ports/fire-store';
 import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
 import { isValidTimezone, nextFire } from '@crewtab/domain/schedules/next-fire';
@@ -52,7 +54,7 @@ export function planBeforeEdit(due: DueSchedule, isEnding: boolean): FirePlan {
   const message = `the schedule could not be evaluated from this instant on until it was edited: ${plan.fault}`;
   const row = { scheduledFor: due.nextFireAt, trigger: 'schedule', status: 'missed' } as const;
   return {
-    rows: [{ ...row, reason: { code: 'missed', message } }],
+    rows: [{ ...row, reason: { code: 'missed', message, ...gapOf(due) } }],
     cancelActive: false,
     nextFireAt: null,
     followingFireAt: null,
@@ -80,25 +82,33 @@ function planRows(
 ): Pick<FirePlan, 'rows' | 'cancelActive'> {
   let active = due.activeRuns;
   let cancelActive = false;
+  let blockedBy: SkipReason['blockedBy'] = due.oldestActiveRunId === null ? null : { runId: due.oldestActiveRunId };
   const rows = occurrences.map((occurrence): PlannedRow => {
-    if (occurrence.disposition === 'missed') return missedRow(occurrence);
+    const { scheduledFor, trigger, disposition } = occurrence;
+    if (disposition === 'missed') return missedRow(occurrence, due);
     const decision = decideOverlap(due.overlap, active);
-    if (decision === 'skip') return skippedRow(occurrence);
+    if (decision === 'skip') return skippedRow(occurrence, blockedBy);
     cancelActive ||= decision === 'replace';
     active++;
-    return { scheduledFor: occurrence.scheduledFor, trigger: occurrence.trigger, status: 'queued', reason: null };
+    blockedBy ??= { scheduledFor };
+    return { scheduledFor, trigger, status: 'queued', reason: null };
   });
   return { rows, cancelActive };
 }
 
-function missedRow({ scheduledFor, trigger }: PlannedOccurrence): PlannedRow {
+function missedRow({ scheduledFor, trigger }: PlannedOccurrence, due: DueSchedule): PlannedRow {
   const message = 'no process was there to fire it in time, and the catch-up policy did not ask for it afterwards';
-  return { scheduledFor, trigger, status: 'missed', reason: { code: 'missed', message } };
+  return { scheduledFor, trigger, status: 'missed', reason: { code: 'missed', message, ...gapOf(due) } };
 }
 
-function skippedRow({ scheduledFor, trigger }: PlannedOccurrence): PlannedRow {
+/** A backlog that is planned in pieces is one gap. */
+function gapOf({ gapFrom, nextFireAt, now }: DueSchedule): Pick<MissReason, 'from' | 'to'> {
+  return { from: gapFrom ?? nextFireAt, to: now };
+}
+
+function skippedRow({ scheduledFor, trigger }: PlannedOccurrence, blockedBy: SkipReason['blockedBy']): PlannedRow {
   const message = 'an earlier run of the schedule was still active (overlap policy "skip")';
-  return { scheduledFor, trigger, status: 'skipped', reason: { code: 'overlap_skipped', message } };
+  return { scheduledFor, trigger, status: 'skipped', reason: { code: 'overlap_skipped', message, blockedBy } };
 }
 
 /** The work is pure, so whatever it throws is about this schedule: only it is quarantined. */

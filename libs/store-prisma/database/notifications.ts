@@ -8,9 +8,12 @@ import { toStoreError } from './store-errors';
 export const RUN_CONTROL = 'crewtab_run_control';
 export const RUN_CHANGED = 'crewtab_run_changed';
 export const SCHEDULE_CHANGED = 'crewtab_schedule_changed';
-export type Channel = typeof RUN_CONTROL | typeof RUN_CHANGED | typeof SCHEDULE_CHANGED;
+/** Events wait for their positions; and: positions were given. */
+export const RUN_EVENTS_WRITTEN = 'crewtab_run_events_written';
+export const RUN_EVENTS_NUMBERED = 'crewtab_run_events_numbered';
 
-const CHANNELS: readonly Channel[] = [RUN_CONTROL, RUN_CHANGED, SCHEDULE_CHANGED];
+const CHANNELS = [RUN_CONTROL, RUN_CHANGED, SCHEDULE_CHANGED, RUN_EVENTS_WRITTEN, RUN_EVENTS_NUMBERED] as const;
+export type Channel = (typeof CHANNELS)[number];
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 /** A connection that died silently is noticed within this, ms. */
@@ -22,7 +25,9 @@ const GATHER_MS = 20;
 
 const NOTIFY: Statement = {
   name: 'run_changed_notify',
-  text: `SELECT pg_notify('${RUN_CHANGED}', run_id::text) FROM unnest($1::uuid[]) AS changed(run_id)`,
+  text: `SELECT pg_notify('${RUN_CHANGED}', run_id::text) FROM unnest($1::uuid[]) AS changed(run_id)
+    UNION ALL
+    SELECT pg_notify('${RUN_EVENTS_WRITTEN}', '') WHERE EXISTS (SELECT 1 FROM run_events WHERE position IS NULL)`,
 };
 
 type Listener = (payload: string) => void;
@@ -158,8 +163,9 @@ export class Notifications {
 }
 
 /**
- * Tells live views that runs changed, just after the commit instead of in it: Postgres lets transactions that notify
- * commit one after the other only, and a run's life has many of them. A crash in between loses a hint, nothing more.
+ * Tells live views that runs changed, and readers of events that there are some, just after the commit instead of in it:
+ * Postgres lets transactions that notify commit one after the other only, and a run's life has many of them. A crash in
+ * between loses a hint, nothing more.
  */
 export class RunChanges {
   private readonly changed = new Set<string>();
@@ -171,16 +177,17 @@ export class RunChanges {
     private readonly logger: Logger | null,
   ) {}
 
-  touch(runId: string): void {
-    this.changed.add(runId);
+  /** Without a run: no view can watch these yet, but their events are there. */
+  touch(...runIds: readonly string[]): void {
+    for (const runId of runIds) this.changed.add(runId);
     this.timer ??= setTimeout(() => void this.flush(), GATHER_MS);
   }
 
   /** Resolves when the changes so far have been sent. Never rejects: these are hints. */
   flush(): Promise<void> {
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = null;
-    if (this.changed.size > 0) {
+    if (this.timer) {
+      clearTimeout(this.timer);
+      this.timer = null;
       const runIds = [...this.changed];
       this.changed.clear();
       this.sending = this.sending.then(() => this.send(runIds));

@@ -5,8 +5,10 @@ import type {
   FireStore,
   PlanFault,
   PlannedRow,
+  SkipReason,
 } from '@crewtab/domain/ports/fire-store';
 import type { Database, Session, Statement } from '../database/database';
+import type { RunChanges } from '../database/notifications';
 import { TEAM_AGENTS_JSON } from '../database/stored-agents';
 import { COUNT_ACTIVE, replaceActive } from '../runs/cancel-runs';
 import { IS_TRIED, SET_ASIDE, SOUND } from './plan-schedules';
@@ -64,18 +66,34 @@ const LOCK_THIS_DUE: Statement = {
   text: `SELECT ${DUE_COLUMNS} FROM schedules s WHERE s.id = $1 AND s.enabled AND s.next_fire_at <= now() FOR NO KEY UPDATE`,
 };
 
-/** Inserts rows of one schedule, with its team as it is now. Rows that are there already stay as they are. */
+/** Where the instant before $2 was missed, and the gap that it was missed in covers $2: where that gap began. */
+const FIND_GAP: Statement = {
+  name: 'fire_find_gap',
+  text: `SELECT last.gap_from FROM (
+      SELECT r.gap_from, r.gap_to FROM schedule_runs r
+      WHERE r.schedule_id = $1 AND r.trigger IN ('schedule', 'catchup') AND r.scheduled_for < $2
+      ORDER BY r.scheduled_for DESC LIMIT 1) AS last
+    WHERE last.gap_to >= $2`,
+};
+
+/**
+ * Inserts rows of one schedule, with its team as it is now. Rows that are there already stay as they are. `blocked_at` is
+ * the instant whose run is in the way; that run must be there before this statement.
+ */
 const INSERT_PLANNED: Statement = {
   name: 'fire_insert_planned',
   text: `INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, status, phase, finished_at, error_code,
-      error_message, team_name, network, prompt, timeout_ms, agents, exclusive)
+      error_message, blocked_by, gap_from, gap_to, team_name, network, prompt, timeout_ms, agents, exclusive)
     SELECT s.organization_id, s.id, s.team_id, planned.trigger, planned.scheduled_for, planned.status,
       CASE WHEN planned.status = 'queued' THEN 'queued' ELSE 'finished' END::run_phase,
       CASE WHEN planned.status = 'queued' THEN NULL ELSE now() END, planned.error_code, planned.error_message,
+      COALESCE(planned.blocked_by, (SELECT b.id FROM schedule_runs b WHERE b.schedule_id = s.id
+        AND b.scheduled_for = planned.blocked_at AND b.trigger IN ('schedule', 'catchup'))), planned.gap_from, planned.gap_to,
       t.name, t.network, s.prompt, s.timeout_ms, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
     FROM schedules s JOIN teams t ON t.id = s.team_id
-    CROSS JOIN unnest($2::timestamptz[], $3::run_trigger[], $4::run_status[], $5::text[], $6::text[])
-      AS planned(scheduled_for, trigger, status, error_code, error_message)
+    CROSS JOIN unnest($2::timestamptz[], $3::run_trigger[], $4::run_status[], $5::text[], $6::text[], $7::uuid[],
+        $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+      AS planned(scheduled_for, trigger, status, error_code, error_message, blocked_by, blocked_at, gap_from, gap_to)
     WHERE s.id = $1
     ORDER BY planned.scheduled_for
     ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING
@@ -87,6 +105,9 @@ const MOVE_ON: Statement = {
   text: `UPDATE schedules s SET next_fire_at = $2::timestamptz, following_fire_at = $3, ${SOUND}
     WHERE s.id = $1 RETURNING COALESCE($2::timestamptz <= now(), false) AS has_more`,
 };
+
+/** Instants that are younger are not missed. */
+const LATE_MS = 60_000;
 
 interface FiredRow {
   readonly due_count: number;
@@ -114,24 +135,30 @@ interface InsertedRow {
 }
 
 /** Records due instants as runs. Each call is one transaction; a second call finds nothing left to do. */
-export function dueSchedules(db: Database): Pick<FireStore, 'firePunctual' | 'fireOne'> {
+export function dueSchedules(
+  db: Database,
+  changes: Pick<RunChanges, 'touch'>,
+): Pick<FireStore, 'firePunctual' | 'fireOne'> {
   return {
     async firePunctual({ lateAfterMs, limit }) {
       const rows = await db.query<FiredRow>(FIRE_PUNCTUAL, [lateAfterMs, limit]);
       const fired = rows.flatMap((row) =>
         row.id === null ? [] : { runId: row.id, scheduleId: row.schedule_id, scheduledFor: row.scheduled_for },
       );
+      if (fired.length > 0) changes.touch();
       return { fired, hasMore: (rows[0]?.due_count ?? 0) >= limit };
     },
 
     /** The general path of firing: one due schedule, in one transaction that holds its row. */
-    fireOne(plan, { except = [], only } = {}) {
-      return db.transaction(async (session) => {
+    async fireOne(plan, { except = [], only } = {}) {
+      const fired = await db.transaction(async (session) => {
         const due = only === undefined ? await lockOneDue(session, except) : await lockThisDue(session, only);
         if (!due) return null;
         const planned = plan(await toDueSchedule(session, due));
         return 'fault' in planned ? quarantine(session, due.id, planned) : record(session, due.id, planned);
       });
+      if (fired) changes.touch();
+      return fired;
     },
   };
 }
@@ -173,7 +200,7 @@ async function quarantine(session: Session, scheduleId: string, fault: PlanFault
 }
 
 async function toDueSchedule(session: Session, due: DueRow): Promise<DueSchedule> {
-  const [counted] = await session.query<{ active: number }>(COUNT_ACTIVE, [due.id]);
+  const [counted] = await session.query<{ active: number; oldest_id: string | null }>(COUNT_ACTIVE, [due.id]);
   return {
     scheduleId: due.id,
     cron: due.cron,
@@ -184,6 +211,8 @@ async function toDueSchedule(session: Session, due: DueRow): Promise<DueSchedule
     nextFireAt: due.next_fire_at,
     now: due.now,
     activeRuns: counted?.active ?? 0,
+    oldestActiveRunId: counted?.oldest_id ?? null,
+    gapFrom: await findGap(session, due),
   };
 }
 
@@ -192,7 +221,14 @@ async function insertPlanned(
   scheduleId: string,
   rows: readonly PlannedRow[],
 ): Promise<InsertedRow[]> {
+  const first = rows.filter((row) => blockingInstant(row) === null);
+  const blocked = rows.filter((row) => blockingInstant(row) !== null);
+  return [...(await insertRows(session, scheduleId, first)), ...(await insertRows(session, scheduleId, blocked))];
+}
+
+async function insertRows(session: Session, scheduleId: string, rows: readonly PlannedRow[]): Promise<InsertedRow[]> {
   if (rows.length === 0) return [];
+  const gaps = rows.map(({ reason }) => (reason?.code === 'missed' ? reason : null));
   return session.query<InsertedRow>(INSERT_PLANNED, [
     scheduleId,
     rows.map((row) => row.scheduledFor),
@@ -200,5 +236,31 @@ async function insertPlanned(
     rows.map((row) => row.status),
     rows.map((row) => row.reason?.code ?? null),
     rows.map((row) => row.reason?.message ?? null),
+    rows.map((row) => blockingRun(row)),
+    rows.map((row) => blockingInstant(row)),
+    gaps.map((gap) => gap?.from ?? null),
+    gaps.map((gap) => gap?.to ?? null),
   ]);
+}
+
+function blockerOf({ reason }: PlannedRow): SkipReason['blockedBy'] {
+  return reason?.code === 'overlap_skipped' ? reason.blockedBy : null;
+}
+
+function blockingRun(row: PlannedRow): string | null {
+  const blocker = blockerOf(row);
+  return blocker && 'runId' in blocker ? blocker.runId : null;
+}
+
+/** Of a run that the same plan makes, whose id is not known yet. */
+function blockingInstant(row: PlannedRow): Date | null {
+  const blocker = blockerOf(row);
+  return blocker && 'scheduledFor' in blocker ? blocker.scheduledFor : null;
+}
+
+/** Only the rest of a backlog that was too long for one plan continues a gap. */
+async function findGap(session: Session, { id, next_fire_at: nextFireAt, now }: DueRow): Promise<Date | null> {
+  if (now.getTime() - nextFireAt.getTime() < LATE_MS) return null;
+  const [gap] = await session.query<{ gap_from: Date }>(FIND_GAP, [id, nextFireAt]);
+  return gap?.gap_from ?? null;
 }

@@ -72,6 +72,7 @@ export function hostStanding(
   return {
     async claimPendingTeardowns({ workerId, host, leaseMs = DEFAULT_LEASE_MS }, limit) {
       const rows = await db.query<RunRow>(CLAIM_PENDING_TEARDOWNS, [workerId, host, limit, leaseMs]);
+      if (rows.length > 0) changes.touch(...rows.map(({ id }) => id));
       return rows.map((row) => toRun(row, box));
     },
 

@@ -23,11 +23,12 @@ const LOCK_SCHEDULE: Statement = {
   text: `SELECT overlap FROM schedules WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE`,
 };
 
-/** Parameter $3: whether the overlap policy wants it skipped. */
-const STATE_COLUMNS = 'status, phase, finished_at, error_code, error_message';
+/** Parameter $3: whether the overlap policy wants it skipped; $5: because of which run. */
+const STATE_COLUMNS = 'status, phase, finished_at, error_code, error_message, blocked_by';
 const STATE_VALUES = `CASE WHEN $3::boolean THEN 'skipped' ELSE 'queued' END::run_status,
       CASE WHEN $3::boolean THEN 'finished' ELSE 'queued' END::run_phase, CASE WHEN $3::boolean THEN now() END,
-      CASE WHEN $3::boolean THEN '${SKIPPED.code}' END, CASE WHEN $3::boolean THEN '${SKIPPED.message}' END`;
+      CASE WHEN $3::boolean THEN '${SKIPPED.code}' END, CASE WHEN $3::boolean THEN '${SKIPPED.message}' END,
+      CASE WHEN $3::boolean THEN $5::uuid END`;
 
 const INSERT_MANUAL: Statement = {
   name: 'archive_insert_manual',
@@ -230,15 +231,17 @@ export class PrismaRunArchive implements RunArchive {
     sourceId: string,
     requestKey: string | null,
   ): Promise<Run | null> {
-    const { db, box } = this.context;
+    const { db, box, changes } = this.context;
     try {
       const row = await db.transaction(async (session) => {
         const made = requestKey === null ? null : await madeBefore(session, organizationId, requestKey);
         if (made) return made;
-        const shouldSkip = await applyOverlap(session, organizationId, scheduleId);
-        const [run] = await session.query<RunRow>(insert, [organizationId, sourceId, shouldSkip, requestKey]);
+        const blockedBy = await applyOverlap(session, organizationId, scheduleId);
+        const values = [organizationId, sourceId, blockedBy !== null, requestKey, blockedBy];
+        const [run] = await session.query<RunRow>(insert, values);
         return run;
       }, 'postgres.manual-run.commit');
+      if (row) changes.touch(row.id);
       return row ? toRun(row, box) : null;
     } catch (error) {
       // The same request came twice at the same moment, and the other transaction has just committed.
@@ -263,13 +266,13 @@ async function madeBefore(session: Session, organizationId: string, requestKey: 
   return row ?? null;
 }
 
-/** Makes room for a new run of the schedule, or answers true: it is to be skipped. */
-async function applyOverlap(session: Session, organizationId: string, scheduleId: string): Promise<boolean> {
+/** Makes room for a new run of the schedule, or answers the run because of which it is to be skipped. */
+async function applyOverlap(session: Session, organizationId: string, scheduleId: string): Promise<string | null> {
   const [first] = await session.query<{ overlap: OverlapPolicy }>(OVERLAP_OF, [organizationId, scheduleId]);
-  if (!first || first.overlap === 'allow') return false;
+  if (!first || first.overlap === 'allow') return null;
   const [locked] = await session.query<{ overlap: OverlapPolicy }>(LOCK_SCHEDULE, [organizationId, scheduleId]);
-  const [counted] = await session.query<{ active: number }>(COUNT_ACTIVE, [scheduleId]);
-  if (!counted || counted.active === 0) return false;
+  const [counted] = await session.query<{ oldest_id: string | null }>(COUNT_ACTIVE, [scheduleId]);
+  if (!counted?.oldest_id) return null;
   if (locked?.overlap === 'replace') await replaceActive(session, scheduleId);
-  return locked?.overlap === 'skip';
+  return locked?.overlap === 'skip' ? counted.oldest_id : null;
 }

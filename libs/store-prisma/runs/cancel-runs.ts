@@ -46,5 +46,6 @@ export const SKIPPED: { readonly code: ErrorCode; readonly message: string } = {
 /** Asked after the lock on the schedule, so that it counts the runs of the transactions that held the lock before. */
 export const COUNT_ACTIVE: Statement = {
   name: 'fire_count_active',
-  text: `SELECT count(*)::int AS active FROM schedule_runs WHERE schedule_id = $1 AND status IN ('queued', 'running')`,
+  text: `SELECT count(*)::int AS active, (array_agg(id ORDER BY scheduled_for, id))[1] AS oldest_id
+    FROM schedule_runs WHERE schedule_id = $1 AND status IN ('queued', 'running')`,
 };

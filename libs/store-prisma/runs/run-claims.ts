@@ -125,6 +125,7 @@ export function runClaims(context: RunContext): RunClaims {
 
     async claimAbandoned(worker, limit) {
       const rows = await db.query<RunRow>(CLAIM_ABANDONED, [worker.workerId, worker.host, limit, leaseOf(worker)]);
+      if (rows.length > 0) changes.touch(...rows.map(({ id }) => id));
       return rows.map((row) => toRun(row, box));
     },
 

@@ -4,6 +4,7 @@ import {
   isTerminal,
   type DeployedAgent,
   type Deployment,
+  type NotRunReason,
   type Outcome,
   type PromptDelivery,
   type Run,
@@ -53,6 +54,9 @@ export interface RunRow {
   readonly result: string | null;
   readonly error_code: ErrorCode | null;
   readonly error_message: string | null;
+  readonly blocked_by: string | null;
+  readonly gap_from: Date | null;
+  readonly gap_to: Date | null;
   readonly teardown_begun_at: Date | null;
   readonly teardown_failed_attempts: number;
   readonly teardown_error_code: ErrorCode | null;
@@ -123,7 +127,7 @@ export function toRun(row: RunRow, box: SecretBox): Run {
     cancelRequestedAt: row.cancel_requested_at,
     cancelCode: row.cancel_code,
     outcome: outcomeOf(row),
-    notRunReason: neverRan(row) ? failureOf(row.error_code, row.error_message) : null,
+    notRunReason: notRunReasonOf(row),
     prompt: promptOf(row),
     deployment: deploymentOf(row),
     teardown: {
@@ -172,8 +176,11 @@ export function addRemoved(counts: string): string {
         removed_other = add_counts(r.removed_other, ${counts} - ARRAY['container', 'network', 'volume'])`;
 }
 
-function neverRan({ status }: RunRow): boolean {
-  return status === 'skipped' || status === 'missed';
+function notRunReasonOf(row: RunRow): NotRunReason | null {
+  if (row.status !== 'skipped' && row.status !== 'missed') return null;
+  const failure = failureOf(row.error_code, row.error_message);
+  const { blocked_by: runId, gap_from: from, gap_to: to } = row;
+  return failure && { ...failure, ...(runId !== null && { runId }), ...(from && to && { from, to }) };
 }
 
 export function outcomeOf(

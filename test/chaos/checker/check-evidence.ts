@@ -16,6 +16,7 @@ import { checkPausedIsSilent } from './invariants/i12-paused-is-silent';
 import { checkRecoveryHarmsNobody } from './invariants/i13-recovery-harms-nobody';
 import { checkWholeConversation } from './invariants/i14-whole-conversation';
 import { checkConverges } from './invariants/i15-converges';
+import { checkEveryChangeHasItsEvent } from './invariants/i16-every-change-has-its-event';
 import { readEvidence } from './read-evidence';
 
 export interface InvariantReport extends CheckResult {
@@ -54,6 +55,7 @@ const CHECKS: Readonly<Record<InvariantName, (evidence: Evidence) => CheckResult
   I13: checkRecoveryHarmsNobody,
   I14: checkWholeConversation,
   I15: checkConverges,
+  I16: checkEveryChangeHasItsEvent,
 };
 
 /**

@@ -204,6 +204,34 @@ export const runTrailRow = z
   })
   .transform(({ run_id: runId, ...row }) => ({ ...row, runId }));
 
+const runState = z
+  .object({ status: z.string(), phase: z.string() })
+  .transform(({ status, phase }) => `${status} (${phase})`);
+
+export const runEventRow = z
+  .object({
+    id: z.coerce.number(),
+    run_id: z.string(),
+    type: z.string(),
+    data: z.object({
+      epoch: z.number(),
+      from: runState.optional(),
+      to: runState.optional(),
+      fromOwner: maybeText.optional(),
+      toOwner: z.string().optional(),
+    }),
+    position: z.union([z.null(), z.coerce.number()]),
+  })
+  .transform(({ id, run_id: runId, type, data, position }) => ({
+    id,
+    runId,
+    type,
+    from: data.from ?? null,
+    to: data.to ?? null,
+    adoption: data.toOwner ? `${data.fromOwner ?? 'nobody'} -> ${data.toOwner} (epoch ${data.epoch})` : null,
+    position,
+  }));
+
 export const delegationRow = z
   .object({ run_id: z.string(), id: z.string(), permit_epoch: z.number().nullable() })
   .transform(({ run_id: runId, id, permit_epoch: permitEpoch }) => ({ runId, id, permitEpoch }));

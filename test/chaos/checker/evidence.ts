@@ -88,6 +88,19 @@ export interface Tables {
   readonly delegations: readonly DelegationRow[];
   /** Every state that a run was ever in, in order; null where the harness kept no trail. */
   readonly runTrail: readonly RunState[] | null;
+  /** The product's own log, in the order in which it was written; null where the evidence is older than it. */
+  readonly runEvents: readonly RunEventRow[] | null;
+}
+
+export interface RunEventRow {
+  readonly runId: string;
+  readonly type: string;
+  /** Moves: `status (phase)`; null before the run was made. */
+  readonly from: string | null;
+  readonly to: string | null;
+  /** Adoptions: `owner -> owner (epoch n)`. */
+  readonly adoption: string | null;
+  readonly position: number | null;
 }
 
 /** Written by a trigger of the harness, in the transaction that changed the run. */

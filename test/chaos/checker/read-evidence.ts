@@ -16,6 +16,7 @@ import {
   permitRow,
   promptLine,
   requestLine,
+  runEventRow,
   runRow,
   runTrailRow,
   scheduleRow,
@@ -43,14 +44,16 @@ export async function readEvidence(folder: string): Promise<Evidence> {
       messages: await readLines(table('messages'), messageRow),
       permits: await readLines(table('prompt_permits'), permitRow),
       delegations: await readLines(table('delegations'), delegationRow),
-      runTrail: await readTrail(table('chaos_run_trail')),
+      runTrail: await readTrail(table('chaos_run_trail'), runTrailRow),
+      runEvents: await readTrail(table('run_events'), runEventRow),
     },
   };
 }
 
-async function readTrail(path: string): Promise<Evidence['tables']['runTrail']> {
+/** In the order in which it was written; null where there is none. */
+async function readTrail<R extends { readonly id: number }>(path: string, schema: z.ZodType<R>): Promise<R[] | null> {
   if (!existsSync(path)) return null;
-  return (await readLines(path, runTrailRow)).sort((a, b) => a.id - b.id);
+  return (await readLines(path, schema)).sort((a, b) => a.id - b.id);
 }
 
 function byInstant(a: { readonly at: number }, b: { readonly at: number }): number {

@@ -1,5 +1,5 @@
 import type { InvariantName } from '@crewtab/domain/invariants';
-import type { ApiRequest, Evidence, Fault, MessageRow, RunRow, RunState, Tables } from './evidence';
+import type { ApiRequest, Evidence, Fault, MessageRow, RunEventRow, RunRow, RunState, Tables } from './evidence';
 import {
   aRequest,
   aRun,
@@ -58,6 +58,12 @@ const withMessages = (evidence: Evidence, change: (messages: MessageRow[]) => Me
 
 const withTrail = (evidence: Evidence, state: RunState): Evidence =>
   withTables(evidence, { runTrail: [...(evidence.tables.runTrail ?? []), state] });
+
+const withEvents = (evidence: Evidence, change: (events: readonly RunEventRow[]) => RunEventRow[]): Evidence =>
+  withTables(evidence, { runEvents: change(evidence.tables.runEvents ?? []) });
+
+const isFirst = ({ runId }: RunEventRow): boolean => runId === FIRST;
+const ADOPTED = { runId: FIRST, type: 'run.adopted', from: null, to: null, position: 4 };
 
 const failed = { status: 'failed', result: null, errorMessage: 'words' };
 
@@ -395,5 +401,36 @@ export const SPOILT: readonly Spoilt[] = [
     invariant: 'I15',
     how: 'a run that is over and not torn down',
     spoil: (evidence) => withRun(evidence, { ...failed, errorCode: 'agent_exited', phase: 'tearing_down' }),
+  },
+  {
+    invariant: 'I16',
+    how: 'a change without its event',
+    spoil: (evidence) =>
+      withEvents(evidence, (events) => events.filter((event) => !isFirst(event) || event.from === null)),
+  },
+  {
+    invariant: 'I16',
+    how: 'an event without its change',
+    spoil: (evidence) =>
+      withEvents(evidence, (events) => [...events, { ...ADOPTED, adoption: `nobody -> ${WORKER} (epoch 2)` }]),
+  },
+  {
+    invariant: 'I16',
+    how: 'an adoption that is not told',
+    spoil: (evidence) =>
+      withTrail(evidence, { at: at(3), runId: FIRST, status: 'success', phase: 'finished', epoch: 2, owner: WORKER }),
+  },
+  {
+    invariant: 'I16',
+    how: 'events in the wrong order',
+    spoil: (evidence) => withEvents(evidence, (events) => events.toReversed()),
+  },
+  {
+    invariant: 'I16',
+    how: 'a position that goes back',
+    spoil: (evidence) =>
+      withEvents(evidence, (events) =>
+        events.map((event) => (isFirst(event) && event.from === null ? { ...event, position: 9 } : event)),
+      ),
   },
 ];

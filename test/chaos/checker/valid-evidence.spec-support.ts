@@ -1,4 +1,13 @@
-import type { ApiRequest, EngineEvent, Evidence, MessageRow, RunRow, RunState, ScheduleRow } from './evidence';
+import type {
+  ApiRequest,
+  EngineEvent,
+  Evidence,
+  MessageRow,
+  RunEventRow,
+  RunRow,
+  RunState,
+  ScheduleRow,
+} from './evidence';
 
 /** A quiet quarter of an hour without a single thing wrong, from which the specs take pieces away. */
 
@@ -64,6 +73,7 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
       messages: ran.flatMap(({ id }) => conversationOf(id, chunks)),
       permits: ran.map(({ id, startedAt }) => ({ runId: id, epoch: 1, sentAt: (startedAt ?? 0) + 900 })),
       runTrail: ran.flatMap(trailOf),
+      runEvents: ran.flatMap(toldOf),
       delegations: ran.slice(0, 1).map(({ id }) => ({ runId: id, id: 'call-1', permitEpoch: 1 })),
     },
   };
@@ -131,11 +141,24 @@ function conversationOf(runId: string, chunks: number): MessageRow[] {
   ];
 }
 
-function trailOf({ id, startedAt, finishedAt, status }: RunRow): RunState[] {
+function trailOf({ id, queuedAt, startedAt, finishedAt, status }: RunRow): RunState[] {
   return [
+    { at: queuedAt, runId: id, status: 'queued', phase: 'queued', epoch: 0, owner: null },
     { at: startedAt ?? 0, runId: id, status: 'running', phase: 'deploying', epoch: 1, owner: WORKER },
     { at: finishedAt ?? 0, runId: id, status, phase: 'finished', epoch: 1, owner: null },
   ];
+}
+
+function toldOf({ id, status }: RunRow): RunEventRow[] {
+  const states = [null, 'queued (queued)', 'running (deploying)', `${status} (finished)`];
+  return states.slice(1).map((to, index) => ({
+    runId: id,
+    type: 'run.status',
+    from: states[index] ?? null,
+    to,
+    adoption: null,
+    position: index + 1,
+  }));
 }
 
 function eventsOf({ id, startedAt, finishedAt }: RunRow): EngineEvent[] {

@@ -113,14 +113,15 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
       await subject().addSchedule({ nextFireAt: ago(subject(), 3 * MINUTE) });
       const nextFireAt = ago(subject(), 5 * MINUTE);
       const id = await subject().addSchedule({ nextFireAt, overlap: 'queue', cron: '*/2 * * * *' });
-      const reason = { code: 'missed', message: 'nobody was there' } as const;
+      const gap = { from: nextFireAt, to: subject().now() };
+      const reason = { code: 'missed', message: 'nobody was there', ...gap } as const;
       const instants = [5, 3, 1].map((minutes) => ago(subject(), minutes * MINUTE));
       const [missed = nextFireAt, skipped = nextFireAt, fired = nextFireAt] = instants;
       const asked: DueSchedule[] = [];
       const following = ahead(subject(), 3 * MINUTE);
       const result = await store.fireOne((due) => {
         asked.push(due);
-        const skip = { code: 'overlap_skipped', message: 'busy' } as const;
+        const skip = { code: 'overlap_skipped', message: 'busy', blockedBy: { scheduledFor: fired } } as const;
         return plan(
           [
             { scheduledFor: missed, trigger: 'schedule', status: 'missed', reason },
@@ -138,6 +139,8 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
         catchUp: 'latest',
         nextFireAt,
         activeRuns: 0,
+        oldestActiveRunId: null,
+        gapFrom: null,
       });
       expect(Math.abs((asked[0]?.now.getTime() ?? 0) - subject().now().getTime())).toBeLessThan(5_000);
       expect(result).toEqual({
@@ -157,6 +160,7 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
         ['queued', 'queued', 'catchup', null],
       ]);
       expect(runs[0]).toMatchObject({ outcome: null, finishedAt: expect.any(Date) as Date, notRunReason: reason });
+      expect(runs[1]?.notRunReason).toEqual({ code: 'overlap_skipped', message: 'busy', runId: runs[2]?.id });
       expect((await instantsOf(id)).followingFireAt).toEqual(following);
     });
 
@@ -172,18 +176,39 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
       const id = await subject().addSchedule({ nextFireAt: ago(subject(), 2 * MINUTE), overlap: 'replace' });
       const [first, second] = [ago(subject(), 2 * MINUTE), ago(subject(), MINUTE)];
       await store.fireOne(() => plan([queued(first)], { nextFireAt: second }));
-      const actives: number[] = [];
-      await store.fireOne(({ activeRuns }) => {
-        actives.push(activeRuns);
+      const actives: unknown[] = [];
+      await store.fireOne(({ activeRuns, oldestActiveRunId }) => {
+        actives.push(activeRuns, oldestActiveRunId);
         return plan([queued(second)], { cancelActive: true });
       });
-      expect(actives).toEqual([1]);
       const runs = await runsOf(id);
+      expect(actives).toEqual([1, runs[0]?.id]);
       expect(runs.map(({ status, cancelCode }) => [status, cancelCode])).toEqual([
         ['cancelled', 'replaced'],
         ['queued', null],
       ]);
       expect(runs[0]?.outcome).toMatchObject({ status: 'cancelled', error: { code: 'replaced' } });
+    });
+
+    it('records a backlog in pieces as one gap', async () => {
+      const { store, runsOf } = subject();
+      const instants = [9, 6, 3].map((minutes) => ago(subject(), minutes * MINUTE));
+      const [first = subject().now(), second = first, third = first] = instants;
+      const id = await subject().addSchedule({ nextFireAt: first });
+      const gaps: (Date | null)[] = [];
+      const miss =
+        (next: Date) =>
+        ({ gapFrom, nextFireAt, now }: DueSchedule): FirePlan => {
+          gaps.push(gapFrom);
+          const reason = { code: 'missed', message: 'late', from: gapFrom ?? nextFireAt, to: now } as const;
+          return plan([{ scheduledFor: nextFireAt, trigger: 'schedule', status: 'missed', reason }], {
+            nextFireAt: next,
+          });
+        };
+      for (const next of [second, third, ahead(subject(), MINUTE)]) await store.fireOne(miss(next));
+      expect(gaps).toEqual([null, first, first]);
+      const froms = (await runsOf(id)).map(({ notRunReason }) => notRunReason?.from);
+      expect(froms).toEqual([first, first, first]);
     });
 
     it('changes nothing when the planner fails, and says why', async () => {

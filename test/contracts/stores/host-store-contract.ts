@@ -1,6 +1,14 @@
 import type { HostStore, SystemState, WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import { FAR_WORKER, NOTHING, OTHER_WORKER, RunStoreFixture, WORKER, type RunStoreSubject } from './run-store-fixture';
+import {
+  aHeartbeat,
+  FAR_WORKER,
+  NOTHING,
+  OTHER_WORKER,
+  RunStoreFixture,
+  WORKER,
+  type RunStoreSubject,
+} from './run-store-fixture';
 
 /** The stores under test, on the same rows, and the hands that reach around them. */
 export interface HostStoreSubject extends RunStoreSubject {
@@ -317,19 +325,4 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       });
     });
   });
-}
-
-function aHeartbeat(): WorkerHeartbeat {
-  return {
-    id: WORKER.workerId,
-    host: { id: WORKER.host, runtime: 'docker', description: 'Docker 20' },
-    hostname: 'machine',
-    pid: 42,
-    version: '1.0.0',
-    capacity: 10,
-    heldRuns: 0,
-    adoptedRuns: 0,
-    refusal: null,
-    reaper: { lastIterationAgoMs: null, reapedRuns: 3, unremovedResources: 1, error: null },
-  };
 }

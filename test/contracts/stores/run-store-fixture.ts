@@ -1,3 +1,4 @@
+import type { WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { Claim, RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
 import type { Run } from '@crewtab/domain/runs/run';
@@ -89,4 +90,19 @@ export class RunStoreFixture {
 
 export function say(kind: DraftMessage['kind'], text: string, agent: string | null = 'lead'): DraftMessage {
   return { agent, kind, content: { text }, at: new Date('2026-03-01T10:00:00.123Z') };
+}
+
+export function aHeartbeat(): WorkerHeartbeat {
+  return {
+    id: WORKER.workerId,
+    host: { id: WORKER.host, runtime: 'docker', description: 'Docker 20' },
+    hostname: 'machine',
+    pid: 42,
+    version: '1.0.0',
+    capacity: 10,
+    heldRuns: 0,
+    adoptedRuns: 0,
+    refusal: null,
+    reaper: { lastIterationAgoMs: null, reapedRuns: 3, unremovedResources: 1, error: null },
+  };
 }

@@ -14,7 +14,7 @@ import type {
   ScheduleFault,
 } from '@crewtab/domain/ports/fire-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
-import type { Run, RunPlan } from '@crewtab/domain/runs/run';
+import type { NotRunReason, Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { InMemoryRunStore } from './in-memory-run-store';
 import { Listeners } from './listeners';
 import { fakeUuid } from './stored-run';
@@ -139,13 +139,21 @@ export class InMemoryFireStore implements FireStore {
     if (!schedule?.nextFireAt) return null;
     const { id } = schedule;
     const active = this.runsOf(id).filter(({ status }) => status === 'queued' || status === 'running');
-    const planned = plan(toDue(schedule, schedule.nextFireAt, this.clock.now(), active.length));
+    const { nextFireAt } = schedule;
+    const found = { activeRuns: active.length, oldestActiveRunId: active[0]?.id ?? null };
+    const planned = plan(
+      toDue(schedule, nextFireAt, this.clock.now(), { ...found, gapFrom: this.gapBefore(id, nextFireAt) }),
+    );
     if ('fault' in planned) {
       this.noteFault(schedule, planned);
       return { scheduleId: id, queued: [], skipped: 0, missed: 0, hasMore: false, fault: planned.fault };
     }
     if (planned.cancelActive) for (const run of active) this.runs.requestCancel(run.id, 'replaced');
-    const inserted = planned.rows.flatMap((row) => this.insert(schedule, row));
+    // A skipped row may name one that is queued for a later instant.
+    const isSkipped = ({ status }: PlannedRow): number => Number(status === 'skipped');
+    const inserted = planned.rows
+      .toSorted((a, b) => isSkipped(a) - isSkipped(b))
+      .flatMap((row) => this.insert(schedule, row));
     this.moveOn(id, planned);
     const of = (status: PlannedRow['status']): Run[] => inserted.filter((run) => run.status === status);
     return {
@@ -277,8 +285,28 @@ export class InMemoryFireStore implements FireStore {
       .sort((a, b) => isLate(a) - isLate(b) || at(a) - at(b));
   }
 
+  /** Where the instant before was missed, and its gap covers this one: where that gap began. */
+  private gapBefore(id: string, nextFireAt: Date): Date | null {
+    const isInstant = ({ trigger }: Run): boolean => trigger === 'schedule' || trigger === 'catchup';
+    const last = this.runsOf(id).findLast((run) => isInstant(run) && run.scheduledFor < nextFireAt);
+    const { from = null, to } = last?.notRunReason ?? {};
+    return to && to >= nextFireAt ? from : null;
+  }
+
+  /** Why it never ran, with the run in its way; null where it is queued. */
+  private notRunReasonOf(id: string, { reason }: PlannedRow): NotRunReason | null {
+    if (reason?.code !== 'overlap_skipped') return reason;
+    const { blockedBy, ...failure } = reason;
+    if (!blockedBy) return failure;
+    if ('runId' in blockedBy) return { ...failure, runId: blockedBy.runId };
+    const at = blockedBy.scheduledFor.getTime();
+    const runId = this.runsOf(id).find(({ scheduledFor }) => scheduledFor.getTime() === at)?.id;
+    return { ...failure, ...(runId !== undefined && { runId }) };
+  }
+
   /** Empty when the instant has its run already. */
-  private insert({ id, overlap }: FiringSchedule, { scheduledFor, trigger, status, reason }: PlannedRow): Run[] {
+  private insert({ id, overlap }: FiringSchedule, row: PlannedRow): Run[] {
+    const { scheduledFor, trigger, status } = row;
     const hasOne = this.runsOf(id).some(
       (run) =>
         (run.trigger === 'schedule' || run.trigger === 'catchup') &&
@@ -286,7 +314,9 @@ export class InMemoryFireStore implements FireStore {
     );
     if (hasOne) return [];
     const ended =
-      status === 'queued' ? {} : ({ phase: 'finished', finishedAt: this.clock.now(), notRunReason: reason } as const);
+      status === 'queued'
+        ? {}
+        : ({ phase: 'finished', finishedAt: this.clock.now(), notRunReason: this.notRunReasonOf(id, row) } as const);
     return [
       this.runs.addRun({
         scheduleId: id,
@@ -309,9 +339,14 @@ function toFiredRun({ id, scheduleId, scheduledFor }: Run): FiredRun {
   return { runId: id, scheduleId, scheduledFor };
 }
 
-function toDue(schedule: FiringSchedule, nextFireAt: Date, now: Date, activeRuns: number): DueSchedule {
+function toDue(
+  schedule: FiringSchedule,
+  nextFireAt: Date,
+  now: Date,
+  found: Pick<DueSchedule, 'activeRuns' | 'oldestActiveRunId' | 'gapFrom'>,
+): DueSchedule {
   const { id, cron, timezone, overlap, catchUp, catchUpWindowMs } = schedule;
-  return { scheduleId: id, cron, timezone, overlap, catchUp, catchUpWindowMs, nextFireAt, now, activeRuns };
+  return { scheduleId: id, cron, timezone, overlap, catchUp, catchUpWindowMs, nextFireAt, now, ...found };
 }
 
 function toClockSpec({ id, specVersion, enabled, fault, cron, timezone }: FiringSchedule): ClockSpec {

@@ -3,6 +3,8 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import { DEFAULT_LEASE_MS, type Claim, type RunStore, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
 import { START_OF_OUTPUT, type DeployedAgent, type Deployment, type Outcome, type Run } from '@crewtab/domain/runs/run';
+import { deriveRunEvents } from './derive-run-events';
+import { InMemoryRunEventLog } from './in-memory-run-event-log';
 import { Listeners } from './listeners';
 import { agentOf, byAge, fakeUuid, release, seedRun, type RunSeed, type StoredRun } from './stored-run';
 
@@ -11,6 +13,8 @@ import { agentOf, byAge, fakeUuid, release, seedRun, type RunSeed, type StoredRu
  * in a later microtask, as notifications of a commit would be.
  */
 export class InMemoryRunRows {
+  /** What happened to the runs. */
+  readonly events = new InMemoryRunEventLog();
   protected readonly runs = new Map<string, StoredRun>();
   protected readonly control = new Listeners<string>();
   protected readonly changed = new Listeners<string>();
@@ -25,6 +29,7 @@ export class InMemoryRunRows {
   addRun(seed: RunSeed = {}): Run {
     const stored = seedRun(seed, this.runs.size + 1, this.clock.now());
     this.runs.set(stored.run.id, stored);
+    this.events.append(deriveRunEvents(null, stored, this.clock.now()));
     return stored.run;
   }
 
@@ -100,10 +105,8 @@ export class InMemoryRunRows {
 
   /** Claims a row for the worker, as `claim` does. */
   take(stored: StoredRun, worker: WorkerIdentity): Run {
-    stored.owner = worker.workerId;
-    stored.leaseUntil = this.leaseEnd(worker);
-    stored.run = { ...stored.run, epoch: stored.run.epoch + 1 };
-    return stored.run;
+    const claim = { owner: worker.workerId, leaseUntil: this.leaseEnd(worker) };
+    return this.write(stored, { ...stored.run, epoch: stored.run.epoch + 1 }, claim);
   }
 
   isLeased({ leaseUntil }: StoredRun): boolean {
@@ -118,9 +121,17 @@ export class InMemoryRunRows {
   }
 
   change(stored: StoredRun, patch: Partial<Run>): Run {
-    stored.run = { ...stored.run, ...patch };
+    this.write(stored, { ...stored.run, ...patch }, stored);
     this.changed.notify(stored.run.id);
     return stored.run;
+  }
+
+  /** Every change of a row passes here, as it passes the database's triggers. */
+  private write(stored: StoredRun, run: Run, { owner, leaseUntil }: Pick<StoredRun, 'owner' | 'leaseUntil'>): Run {
+    const before = { ...stored };
+    Object.assign(stored, { run, owner, leaseUntil });
+    this.events.append(deriveRunEvents(before, stored, this.clock.now()));
+    return run;
   }
 
   /** Throws while the store is told not to answer. */

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { Message } from '@crewtab/domain/runs/message';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import { KEYS } from '../../../apps/scheduler/src/http/http-fixture';
-import { SseClient, type ReceivedEvent } from '../../../apps/scheduler/src/http/runs/sse-client-fixture';
+import { SseClient, type ReceivedEvent } from '../../../apps/scheduler/src/http/streams/sse-client-fixture';
 import { startRest, type RestFixture } from './rest-fixture';
 
 const WORKER = { workerId: 'worker-1', host: 'host-1' };

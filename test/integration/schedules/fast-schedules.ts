@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DueSchedule, FirePlan, FirePlanner, PlannedRow } from '@crewtab/domain/ports/fire-store';
+import type { DueSchedule, FirePlan, FirePlanner, PlannedRow, SkipReason } from '@crewtab/domain/ports/fire-store';
 import { ScheduleDueError } from '@crewtab/domain/ports/management-store';
 import { decideOverlap } from '@crewtab/domain/schedules/overlap';
 import type { Store } from '@crewtab/store-prisma/open-store';
@@ -25,12 +25,14 @@ export const planFast: FirePlanner = (due: DueSchedule): FirePlan => {
   let at = due.nextFireAt;
   let active = due.activeRuns;
   let cancelActive = false;
+  let blockedBy: SkipReason['blockedBy'] = due.oldestActiveRunId === null ? null : { runId: due.oldestActiveRunId };
   for (; at <= due.now; at = firstAfter(stepMs, at)) {
     const decision = decideOverlap(due.overlap, active);
     const isSkipped = decision === 'skip';
     cancelActive ||= decision === 'replace';
     if (!isSkipped) active++;
-    const reason = isSkipped ? ({ code: 'overlap_skipped', message: 'busy' } as const) : null;
+    const reason = isSkipped ? ({ code: 'overlap_skipped', message: 'busy', blockedBy } as const) : null;
+    blockedBy ??= { scheduledFor: at };
     rows.push({ scheduledFor: at, trigger: 'schedule', status: isSkipped ? 'skipped' : 'queued', reason });
   }
   return { rows, cancelActive, nextFireAt: at, followingFireAt: firstAfter(stepMs, at) };

@@ -169,10 +169,12 @@ describe('runs of one schedule under many workers', () => {
       [id],
     );
     const at = new Date();
+    const missed = { code: 'missed', message: 'm', from: at, to: at } as const;
+    const skipped = { code: 'overlap_skipped', message: 's', blockedBy: null } as const;
     await fixture.store.fires.fireOne(({ nextFireAt }) => ({
       rows: [
-        { scheduledFor: nextFireAt, trigger: 'schedule', status: 'missed', reason: { code: 'missed', message: 'm' } },
-        { scheduledFor: at, trigger: 'schedule', status: 'skipped', reason: { code: 'overlap_skipped', message: 's' } },
+        { scheduledFor: nextFireAt, trigger: 'schedule', status: 'missed', reason: missed },
+        { scheduledFor: at, trigger: 'schedule', status: 'skipped', reason: skipped },
       ],
       cancelActive: false,
       nextFireAt: new Date(at.getTime() + 3_600_000),

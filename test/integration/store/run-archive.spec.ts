@@ -104,11 +104,11 @@ describe('manual runs', () => {
   it('are skipped, queued or take over, as the schedule says', async () => {
     const { archive } = fixture.store;
     const skipping = await fixture.schedule({ organizationId, overlap: 'skip' });
-    await fixture.manualRun(organizationId, skipping.id);
+    const active = await fixture.manualRun(organizationId, skipping.id);
     expect(await fixture.manualRun(organizationId, skipping.id)).toMatchObject({
       status: 'skipped',
       phase: 'finished',
-      notRunReason: { code: 'overlap_skipped' },
+      notRunReason: { code: 'overlap_skipped', runId: active.id },
       outcome: null,
     });
     const replacing = await fixture.schedule({ organizationId, overlap: 'replace' });

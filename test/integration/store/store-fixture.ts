@@ -4,6 +4,7 @@ import type { Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { createHash, randomUUID } from 'node:crypto';
 import { Pool, type QueryResultRow } from 'pg';
+import { findUntoldChanges, installTrail } from './event-trail';
 import { createTestDatabase } from '../../support/database';
 
 export const ENCRYPTION_KEY = Buffer.alloc(32, 7);
@@ -41,13 +42,22 @@ export class StoreFixture {
     const database = await createTestDatabase();
     const store = await openStore({ databaseUrl: database.url, encryptionKey: ENCRYPTION_KEY });
     const pool = new Pool({ connectionString: database.url, max: 4 });
-    return new StoreFixture(store, database.url, pool, () => database.drop());
+    const fixture = new StoreFixture(store, database.url, pool, () => database.drop());
+    await installTrail((text) => fixture.sql(text));
+    return fixture;
   }
 
+  /** Fails where a statement of the tests changed a run without an event, or the other way round (I16). */
   async dispose(): Promise<void> {
     await this.store.close();
+    const untold = await this.findUntoldChanges();
     await this.pool.end();
     await this.drop();
+    if (untold.length > 0) throw new Error(untold.join('\n'));
+  }
+
+  findUntoldChanges(): Promise<string[]> {
+    return findUntoldChanges((text) => this.sql(text));
   }
 
   async sql<R extends QueryResultRow = QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<R[]> {
@@ -56,8 +66,10 @@ export class StoreFixture {
 
   /** Empties everything, so that tests of one file share a database. Triggers that guard single rows do not see it. */
   async empty(): Promise<void> {
+    const untold = await this.findUntoldChanges();
+    if (untold.length > 0) throw new Error(untold.join('\n'));
     await this.sql(
-      'TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, idempotency_keys, hosts, workers, schedulers CASCADE',
+      'TRUNCATE organizations, api_keys, teams, agents, schedules, schedule_runs, run_events, test_run_trail, idempotency_keys, hosts, workers, schedulers CASCADE',
     );
   }
 

@@ -279,7 +279,8 @@ describe('schedules', () => {
         nextFireAt: new Date(Date.now() - 1_000),
       });
       await finish((await fixture.manualRun(organizationId, schedule.id)).id, 'failed');
-      const reason = { code: 'missed', message: 'nobody was there' } as const;
+      const now = new Date();
+      const reason = { code: 'missed', message: 'nobody was there', from: now, to: now } as const;
       await fires.fireOne(({ nextFireAt }) => ({
         rows: [{ scheduledFor: nextFireAt, trigger: 'schedule', status: 'missed', reason }],
         cancelActive: false,

@@ -10,6 +10,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Metrics } from '@crewtab/observability/metrics';
@@ -23,6 +24,7 @@ export interface HttpDeps {
   readonly idempotency: IdempotencyStore;
   readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;
   readonly runChanges: Pick<RunStore, 'onRunChanged'>;
+  readonly events: Pick<RunEventLog, 'read' | 'end' | 'holds' | 'onNumbered'>;
   /** A failure here never fails a request: the sweeper offers the run again. */
   readonly queue: Pick<RunQueue, 'offerRuns'>;
   readonly logger: Logger;
@@ -32,7 +34,7 @@ export interface HttpDeps {
   /** Records what is due of a schedule before it is edited, a part with every call; see the engine's `fireBeforeEdit`. */
   readonly fireBeforeEdit: (scheduleId: string, isEnding: boolean) => Promise<boolean>;
   readonly settings: HttpSettings;
-  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest' | 'runLost' | 'rowsDeleted'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest' | 'runLost' | 'rowsDeleted' | 'runEvent'>;
   readonly readiness: readonly ReadinessCheck[];
   /** What Bull Board shows, already set read-only (or not). */
   readonly bullBoardQueues: readonly BaseAdapter[];

@@ -96,6 +96,7 @@ export async function startHttp(
     idempotency,
     hosts,
     runChanges: runs,
+    events: hostRuns.events,
     queue,
     logger,
     clock,

@@ -10,6 +10,8 @@ import { ConfigController } from './config/config-controller';
 import { checkContract } from './contract/check-contract';
 import { RoleGuard } from './contract/role-guard';
 import { RouteInputInterceptor } from './contract/route-input';
+import { EventsController } from './events/events-controller';
+import { OrganizationEvents } from './events/organization-events';
 import { HealthController } from './health/health-controller';
 import { HomeController } from './health/home-controller';
 import { HTTP_DEPS, type HttpDeps } from './http-deps';
@@ -33,6 +35,7 @@ export const httpControllers: readonly Type[] = [
   TeamsController,
   SchedulesController,
   RunsController,
+  EventsController,
   ConfigController,
   SystemController,
   HealthController,
@@ -42,6 +45,11 @@ export const httpControllers: readonly Type[] = [
 /** For the app module's `providers`, beside HTTP_DEPS. */
 export const httpProviders: readonly Provider[] = [
   { provide: RunEvents, useFactory: (deps: HttpDeps) => new RunEvents(deps), inject: [HTTP_DEPS] },
+  {
+    provide: OrganizationEvents,
+    useFactory: (deps: HttpDeps) => new OrganizationEvents(deps),
+    inject: [HTTP_DEPS],
+  },
   { provide: Connections, useFactory: (host: HttpAdapterHost) => new Connections(host), inject: [HttpAdapterHost] },
 ];
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { allRoutes } from '@crewtab/api-contract/all-routes';
 import { accessOf, renderRoutesPage, type RouteAccess } from '@crewtab/api-contract/route-access';
 import type { Route } from '@crewtab/api-contract/route';
@@ -43,6 +44,15 @@ async function loseHost(): Promise<void> {
   await http.clock.advance(60_000);
 }
 
+/** Of a stream that has no end. */
+async function statusOfStream(path: string, key: string | null): Promise<number> {
+  const { port } = http.server.address() as AddressInfo;
+  const headers: Record<string, string> = key === null ? {} : { Authorization: `Bearer ${key}` };
+  const { status, body } = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+  await body?.cancel();
+  return status;
+}
+
 async function ask(route: Route, key: string | null): Promise<number> {
   const ids = await makeResources();
   // Its live view has an end.
@@ -53,6 +63,7 @@ async function ask(route: Route, key: string | null): Promise<number> {
   const body = isOfTeam
     ? aSchedule(await make('/teams', aTeam(), teamOwner(key)))
     : (route.body?.example as object | undefined);
+  if (route.operationId === 'streamEvents') return statusOfStream(path, key);
   const request = http.call(route.method, `${path}${search}`, key);
   const { status } = await (body === undefined ? request : request.send(body));
   return status;

@@ -97,7 +97,9 @@ it.each((allRoutes as readonly Route[]).filter(({ body }) => body?.example !== u
 
 it('names each view once and refers to it', () => {
   expect(Object.keys(document.components.schemas).sort()).toEqual(
-    ['Config', 'Decommission', 'Health', 'Message', 'Occurrences', 'Problem', 'Readiness', 'Schedule'].concat([
+    ['Config', 'Decommission', 'EventPosition', 'Health', 'Message', 'Occurrences', 'Problem', 'Readiness'].concat([
+      'RunEvent',
+      'Schedule',
       'ScheduleRun',
       'System',
       'Team',

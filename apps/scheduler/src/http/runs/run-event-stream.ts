@@ -1,11 +1,10 @@
 import { END_MARK } from '@crewtab/api-contract/run-routes';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { HttpDeps } from '../http-deps';
+import type { News } from '../streams/live-streams';
+import type { SseWriter } from '../streams/sse-writer';
 import { toMessageView, toRunView } from './run-view';
-import type { SseWriter } from './sse-writer';
 
-/** Idle time after which a heartbeat is sent, and the run looked at in case a notification was lost. */
-const HEARTBEAT_MS = 15_000;
 const MAX_PAGE = 100;
 /** About how much of a conversation is held in memory at a time; single messages may be larger. */
 const PAGE_BYTES = 4 * 1024 ** 2;
@@ -26,28 +25,20 @@ export class RunEventStream {
   private lastSeq: number;
   private lastRun = '';
   private pageSize = MAX_PAGE;
-  private hasNews = false;
-  private wake: (() => void) | null = null;
 
   constructor(
-    private readonly deps: Pick<HttpDeps, 'runs' | 'clock'>,
+    private readonly deps: Pick<HttpDeps, 'runs'>,
     private readonly position: StreamPosition,
     private readonly writer: SseWriter,
+    private readonly news: News,
   ) {
     this.lastSeq = position.after;
-    writer.onClose(() => this.lookAgain());
-  }
-
-  /** The run may have changed, or the client is gone. */
-  lookAgain(): void {
-    this.hasNews = true;
-    this.wake?.();
   }
 
   /** Resolves when the run is finished and all of it was sent, or when the client is gone. */
   async run(): Promise<void> {
     while (!this.writer.isClosed) {
-      this.hasNews = false;
+      this.news.take();
       const run = await this.deps.runs.getRun(this.position.organizationId, this.position.runId);
       if (!run) return;
       // Read before the messages: a run that is finished gets no more of them, so these are all.
@@ -55,7 +46,7 @@ export class RunEventStream {
       if (!isOver) await this.sendRun(run, '');
       await this.sendMessages();
       if (isOver) return this.sendRun(run, END_MARK);
-      await this.waitForNews();
+      await this.news.wait();
     }
   }
 
@@ -94,18 +85,5 @@ export class RunEventStream {
     if (messages === 0) return;
     const fitting = Math.floor((PAGE_BYTES * messages) / Math.max(1, bytes));
     this.pageSize = Math.min(MAX_PAGE, Math.max(1, fitting));
-  }
-
-  private async waitForNews(): Promise<void> {
-    if (this.hasNews || this.writer.isClosed) return;
-    const isIdle = await new Promise<boolean>((resolve) => {
-      const cancelTimer = this.deps.clock.after(HEARTBEAT_MS, () => resolve(true));
-      this.wake = () => {
-        cancelTimer();
-        resolve(false);
-      };
-    });
-    this.wake = null;
-    if (isIdle) await this.writer.heartbeat();
   }
 }

@@ -6,7 +6,7 @@ import type { Run } from '@crewtab/domain/runs/run';
 import { settle } from '@test/fakes/fake-clock';
 import { KEYS, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
 import { RunEvents } from './run-events';
-import { SseClient, type ReceivedEvent } from './sse-client-fixture';
+import { SseClient, type ReceivedEvent } from '../streams/sse-client-fixture';
 
 let http: HttpFixture;
 let run: Run;

@@ -1,4 +1,5 @@
 import { parseServerEvent } from '@crewtab/api-client/server-events';
+import type { Route } from '@crewtab/api-contract/route';
 import { streamRun } from '@crewtab/api-contract/run-routes';
 import { checkEvent } from '@test/support/check-answer';
 
@@ -9,7 +10,7 @@ export interface ReceivedEvent {
   readonly data: unknown;
 }
 
-/** A client of a run's live view, for tests: reads whole blocks, holds events against the contract, remembers comments. */
+/** A client of a live view, for tests: reads whole blocks, holds events against the contract, remembers comments. */
 export class SseClient {
   readonly comments: string[] = [];
   private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -19,14 +20,19 @@ export class SseClient {
   private constructor(
     readonly response: Response,
     private readonly abort: AbortController,
+    private readonly route: Route,
   ) {
     if (!response.body) throw new Error('the answer has no body');
     this.reader = response.body.getReader();
   }
 
-  static async connect(url: string, headers: Readonly<Record<string, string>>): Promise<SseClient> {
+  static async connect(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    route: Route = streamRun,
+  ): Promise<SseClient> {
     const abort = new AbortController();
-    return new SseClient(await fetch(url, { headers, signal: abort.signal }), abort);
+    return new SseClient(await fetch(url, { headers, signal: abort.signal }), abort, route);
   }
 
   /** The next event, null at the end of the stream. Comments are put aside. */
@@ -35,7 +41,7 @@ export class SseClient {
       const block = await this.nextBlock();
       if (block === null) return null;
       if (block.startsWith(':')) this.comments.push(block);
-      else if (!block.startsWith('retry:')) return parse(block);
+      else if (!block.startsWith('retry:')) return this.parse(block);
     }
   }
 
@@ -68,6 +74,13 @@ export class SseClient {
     this.abort.abort();
   }
 
+  private parse(block: string): ReceivedEvent {
+    const event = parseServerEvent(block);
+    if (!event || event.id === null) throw new Error(`this is no event with an id: ${block}`);
+    checkEvent(this.route, event);
+    return { ...event, id: event.id };
+  }
+
   private async nextBlock(): Promise<string | null> {
     for (;;) {
       const end = this.buffer.indexOf('\n\n');
@@ -81,11 +94,4 @@ export class SseClient {
       this.buffer += this.decoder.decode(value, { stream: true });
     }
   }
-}
-
-function parse(block: string): ReceivedEvent {
-  const event = parseServerEvent(block);
-  if (!event || event.id === null) throw new Error(`this is no event with an id: ${block}`);
-  checkEvent(streamRun, event);
-  return { ...event, id: event.id };
 }
