@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant';
 
 const RUN_STORE = { layer: 'integration', specs: 'test/integration/store/run-store.spec.ts' } as const;
+const RETENTION = { layer: 'integration', specs: 'test/integration/store/retention.spec.ts' } as const;
 const FIRE_STORE = { layer: 'integration', specs: 'test/integration/store/fire-store.spec.ts' } as const;
 
 /** Faults in the statements that decide. Only a real Postgres can notice them: the fakes do not share the SQL. */
@@ -288,5 +289,45 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       'A success that a worker commits while a scheduler decides that the run is lost becomes a failure without its result (I6, I13).',
     edits: [{ within: 'libs/store-prisma', search: 'AND r.phase = lost.phase AND', replace: 'AND' }],
     caughtBy: { layer: 'integration', specs: 'test/integration/store/host-store.spec.ts', tests: 'commits a success' },
+  },
+  {
+    name: 'conversation-deleted-by-hand',
+    breaks: 'A plain DELETE removes messages of a run that is still under way (I14).',
+    edits: [
+      {
+        within: 'prisma/migrations/20261130210000_retention/migration.sql',
+        search:
+          'CREATE TRIGGER "a_history_guard" BEFORE DELETE ON "messages" FOR EACH ROW EXECUTE FUNCTION "history_guard"();',
+        replace: '',
+      },
+    ],
+    caughtBy: RETENTION,
+  },
+  {
+    name: 'deleted-row-lets-its-instant-fire',
+    breaks:
+      'The row of an instant that its schedule can come to again is deleted, so that the instant fires twice (I1).',
+    edits: [
+      {
+        within: 'prisma/migrations/20261130210000_retention/migration.sql',
+        search: 's."next_fire_at" <= run."scheduled_for"',
+        replace: 's."next_fire_at" < s."created_at" - interval \'100 years\'',
+      },
+    ],
+    caughtBy: RETENTION,
+  },
+  {
+    name: 'newest-outcome-is-deleted',
+    breaks: 'The run that a schedule has its status from is deleted for its age (I11).',
+    edits: [
+      {
+        within: 'prisma/migrations/20261130210000_retention/migration.sql',
+        search:
+          "n.\"status\" IN ('success', 'failed', 'timeout', 'cancelled') AND n.\"finished_at\" > run.\"finished_at\"",
+        replace:
+          "n.\"status\" IN ('success', 'failed', 'timeout', 'cancelled') AND n.\"finished_at\" <= run.\"finished_at\"",
+      },
+    ],
+    caughtBy: RETENTION,
   },
 ];

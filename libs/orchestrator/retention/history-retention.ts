@@ -9,7 +9,7 @@ const EVERY_MS = 60_000;
 /** An iteration ends after this and leaves the rest to the next one, ms: a loop gives up an iteration of two minutes. */
 const ITERATION_MS = 60_000;
 /** Rows of one transaction: a fraction of a second, so that deleted rows can be vacuumed and no writer waits. */
-const BATCH = 1_000;
+const BATCH = 500;
 /** Between two transactions, ms: at least as long as the database needs for other work. */
 const PAUSE_MS = 100;
 

@@ -1,4 +1,7 @@
 import type { HistoryKind } from '@crewtab/domain/ports/retention-store';
+import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retention';
+import { SystemClock } from '@crewtab/orchestrator/system-clock';
+import { silentLogger } from '@test/fakes/silent-logger';
 import { StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
@@ -161,6 +164,24 @@ describe('old runs', () => {
     const both = await Promise.all([deleteOlderThan(48, 'runs', 5), deleteOlderThan(48, 'runs', 5)]);
     const again = await deleteOlderThan(48);
     expect(both[0].runs + both[1].runs + again.runs).toBe(30);
+    expect(await remaining()).toEqual([newest]);
+  });
+
+  it('go by the loops of two schedulers, which take turns', async () => {
+    for (let age = 90; age > 80; age--) await addRun({ age });
+    await addRun({ age: 60, status: 'failed' });
+    const newest = await addRun({ age: 1 });
+    const { retention: history, fires } = fixture.store;
+    const loops = [1, 2].map(
+      () =>
+        new HistoryRetention(
+          { history, fires, clock: new SystemClock(), logger: silentLogger },
+          { messages: 24 * HOUR_MS, runs: 48 * HOUR_MS },
+        ),
+    );
+    const [one, two] = await Promise.all(loops.map((loop) => loop.deleteOld()));
+    expect((one?.runs ?? 0) + (two?.runs ?? 0)).toBe(11);
+    expect((one?.messages ?? 0) + (two?.messages ?? 0)).toBe(22);
     expect(await remaining()).toEqual([newest]);
   });
 
