@@ -49,8 +49,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: 'if (isOurs) await startTurn(',
-        replace: 'if (isOurs !== null) await startTurn(',
+        search: 'if (isOurs) await sessions.startTurn(',
+        replace: 'if (isOurs !== null) await sessions.startTurn(',
       },
     ],
     caughtBy: unit(`${RUNNING}/team-delegations.spec.ts`),

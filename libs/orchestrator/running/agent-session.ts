@@ -30,11 +30,17 @@ export interface AgentSessionOptions {
   readonly expectedTurns: readonly string[];
   /** Characters of output at which the agent counts as flooding. */
   readonly outputLimit: number;
-  /** Called after every change of what `observed()` answers. */
-  readonly onChange: () => void;
-  /** Called once with what the session cannot go on from (a lost claim, a fault of our own). */
-  readonly onFailure: (error: unknown) => void;
+  readonly emit: Emit;
 }
+
+/** What a part of a team tells its owner; nothing else leads upwards. */
+export type PartEvent =
+  /** What `observe` answers has changed: look again. */
+  | { readonly kind: 'changed' }
+  /** What the part cannot go on from: a lost claim, a fault of our own. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+export type Emit = (event: PartEvent) => void;
 
 /** After a hint that the process ended: how long its stream may take to notice, ms. */
 const STUCK_STREAM_MS = 2_000;
@@ -82,7 +88,7 @@ export class AgentSession {
       options.claim,
       options.dialogue.agent.name,
       options.cursor,
-      options.onFailure,
+      (error) => options.emit({ kind: 'failed', error }),
     );
   }
 
@@ -98,7 +104,7 @@ export class AgentSession {
         failures = 0;
       } catch (error) {
         if (this.isClosed) return;
-        if (!(error instanceof AppError && error.retryable)) return this.options.onFailure(error);
+        if (!(error instanceof AppError && error.retryable)) return this.options.emit({ kind: 'failed', error });
         this.deps.logger.warn({ error: error.message }, 'lost the output stream of an agent; opening it again');
         await new Promise<void>((resolve) => this.deps.clock.after(backoffMs(failures, 100, 5_000), resolve));
       }
@@ -318,14 +324,46 @@ export class AgentSession {
     this.publishedKey = keyOf(session.state);
     this.published = { handshake, turns: new Map(turns), hasSeenWork };
     this.wakeWaiting();
-    this.options.onChange();
+    this.options.emit({ kind: 'changed' });
   }
 
   private watchForFlood(line: OutputLine): void {
     this.outputChars += line.text.length;
     if (this.isFlooding || this.outputChars <= this.options.outputLimit) return;
     this.isFlooding = true;
-    this.options.onChange();
+    this.options.emit({ kind: 'changed' });
+  }
+}
+
+/** The sessions of a run's agents, by name: team and delegations both speak to agents through them. */
+export class AgentSessions {
+  private readonly byName = new Map<string, AgentSession>();
+
+  get all(): AgentSession[] {
+    return [...this.byName.values()];
+  }
+
+  has(agent: string): boolean {
+    return this.byName.has(agent);
+  }
+
+  get(agent: string): AgentSession | undefined {
+    return this.byName.get(agent);
+  }
+
+  add(agent: string, session: AgentSession): void {
+    this.byName.set(agent, session);
+  }
+
+  /** Of an agent without a session nothing is known. */
+  observed(agent: string): ReturnType<AgentSession['observed']> {
+    return this.byName.get(agent)?.observed() ?? { dialogue: null, ended: null, hasFloodedOutput: false };
+  }
+
+  async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {
+    const session = this.byName.get(agent);
+    if (!session) throw new AppError('prompt_failed', `agent "${agent}" is not connected`);
+    await session.startTurn(turn);
   }
 }
 

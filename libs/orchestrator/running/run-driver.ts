@@ -5,6 +5,7 @@ import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import { assertNever } from '@crewtab/domain/errors';
 import { backoffMs, WakeUp } from '../waiting';
 import { beginRun, conclude, type HeldRun, offerNextInLine, sendPrompt, tearDown } from './run-steps';
+import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { TeamSession } from './team-session';
 
@@ -34,11 +35,11 @@ export class RunDriver {
     const logger = deps.logger.child({ runId: run.id, scheduleId: run.scheduleId, epoch: run.epoch });
     const claim: Claim = { runId: run.id, epoch: run.epoch };
     const wake = (): void => this.wakeUp.wake();
-    const onFailure = (error: unknown): void => {
-      this.fault ??= { error };
+    const emit = (event: PartEvent): void => {
+      if (event.kind === 'failed') this.fault ??= event;
       wake();
     };
-    const team = new TeamSession(deps, { run, claim, installationId, isAdopted, logger, wake, onFailure });
+    const team = new TeamSession(deps, { run, claim, installationId, isAdopted, logger, emit });
     this.held = { run, claim, host, team, logger, nextTeardownAt: null, teardownFailedAt: null, wake };
   }
 

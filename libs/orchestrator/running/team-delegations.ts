@@ -4,9 +4,9 @@ import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import { delegationTurnId, type Delegation, type DelegationAnswer } from '@crewtab/domain/runs/delegation';
-import type { AgentObservation } from '@crewtab/domain/runs/observation';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { retrying } from '../waiting';
+import type { AgentSessions, Emit } from './agent-session';
 
 export interface TeamDelegationsOptions {
   readonly store: DelegationStore;
@@ -15,10 +15,8 @@ export interface TeamDelegationsOptions {
   readonly agents: readonly Agent[];
   /** How long an adopted task may show no sign of having arrived, ms. */
   readonly evidenceMs: number;
-  readonly observe: (agent: string) => Pick<AgentObservation, 'dialogue' | 'ended'>;
-  readonly startTurn: (agent: string, turn: { readonly id: string; readonly text: string }) => Promise<void>;
-  readonly onChange: () => void;
-  readonly onFailure: (error: unknown) => void;
+  readonly sessions: AgentSessions;
+  readonly emit: Emit;
 }
 
 /** Longest part of a teammate's instructions that `list_teammates` shows, characters. */
@@ -58,7 +56,8 @@ export class TeamDelegations {
   /** Goes on with what was not answered. */
   resume(): void {
     for (const delegation of this.known.values())
-      if (!delegation.answer) this.answerOf(delegation).catch(this.options.onFailure);
+      if (!delegation.answer)
+        this.answerOf(delegation).catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
   }
 
   /** Answers one tool call; never throws but for a lost claim. */
@@ -105,7 +104,7 @@ export class TeamDelegations {
       this.known.get(call.id) ??
       (await this.retrying(() => store.openDelegation(claim, { id: call.id, from: call.agent, to, task })));
     this.known.set(call.id, delegation);
-    this.options.onChange();
+    this.options.emit({ kind: 'changed' });
     return this.answerOf(delegation);
   }
 
@@ -128,16 +127,17 @@ export class TeamDelegations {
     const { store, claim } = this.options;
     const answered = await this.retrying(() => store.answerDelegation(claim, delegation.id, answer));
     this.known.set(delegation.id, answered);
-    this.options.onChange();
+    this.options.emit({ kind: 'changed' });
     return answered.answer ?? answer;
   }
 
   private async work(delegation: Delegation): Promise<DelegationAnswer> {
-    const { store, claim, observe, startTurn } = this.options;
-    if (observe(delegation.to).ended) return { error: `${delegation.to} has ended and takes no more tasks` };
+    const { store, claim, sessions } = this.options;
+    if (sessions.observed(delegation.to).ended) return { error: `${delegation.to} has ended and takes no more tasks` };
     const isOurs = await this.retrying(() => store.permitDelegation(claim, delegation.id));
     try {
-      if (isOurs) await startTurn(delegation.to, { id: delegationTurnId(delegation.id), text: delegation.task });
+      if (isOurs)
+        await sessions.startTurn(delegation.to, { id: delegationTurnId(delegation.id), text: delegation.task });
       return await this.untilTurnEnds(delegation, isOurs);
     } catch (error) {
       if (error instanceof ClaimLostError) throw error;
@@ -149,7 +149,7 @@ export class TeamDelegations {
 
   /** Resolves when the teammate's turn has ended, or when it cannot end any more. Stays pending when this is closed. */
   private untilTurnEnds(delegation: Delegation, isOurs: boolean): Promise<DelegationAnswer> {
-    const { clock, evidenceMs, observe } = this.options;
+    const { clock, evidenceMs, sessions } = this.options;
     return new Promise((resolve) => {
       let isEvidenceDue = false;
       const finish = (answer: DelegationAnswer): void => {
@@ -158,7 +158,7 @@ export class TeamDelegations {
         resolve(answer);
       };
       const look = (): void => {
-        const { dialogue, ended } = observe(delegation.to);
+        const { dialogue, ended } = sessions.observed(delegation.to);
         const turn = dialogue?.turns.get(delegationTurnId(delegation.id));
         if (turn?.status === 'done') finish({ text: turn.text });
         else if (turn?.status === 'failed') finish({ error: turn.failure.message });

@@ -7,6 +7,7 @@ import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { backoffMs } from '../waiting';
+import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
 
 /** What the runtime is asked to make for a run; the same at every call, so that get-or-create finds it again. */
@@ -59,9 +60,7 @@ export interface TeamDeployerOptions {
   readonly claim: Claim;
   readonly deployment: DeploymentSpec;
   readonly agents: readonly { readonly agent: Agent; readonly spec: AgentSpec }[];
-  readonly onStarted: (started: StartedAgent) => void;
-  readonly onChange: () => void;
-  readonly onFailure: (error: unknown) => void;
+  readonly emit: (event: PartEvent | { readonly kind: 'started'; readonly started: StartedAgent }) => void;
 }
 
 /**
@@ -111,8 +110,8 @@ export class TeamDeployer {
       );
       if (this.abort.signal.aborted) return;
       this.progress.set(agent.name, { status: 'started' });
-      this.options.onStarted({ agent, unit, startedAt: this.deps.clock.now() });
-      this.options.onChange();
+      this.options.emit({ kind: 'started', started: { agent, unit, startedAt: this.deps.clock.now() } });
+      this.options.emit({ kind: 'changed' });
     } catch (error) {
       this.fail(agent, error);
     }
@@ -121,7 +120,7 @@ export class TeamDeployer {
   private fail(agent: Agent, error: unknown): void {
     if (this.abort.signal.aborted) return;
     this.progress.set(agent.name, { status: 'failed', failure: toFailure(error, 'start_failed') });
-    this.options.onChange();
+    this.options.emit({ kind: 'changed' });
   }
 
   private callOptions(agent: string | null): DeployOptions {
@@ -130,7 +129,9 @@ export class TeamDeployer {
       now: () => this.deps.clock.now(),
       onProgress: (text) => {
         const message = systemMessage(text, this.deps.clock.now(), agent);
-        this.deps.store.appendMessages(this.options.claim, [message]).catch(this.options.onFailure);
+        this.deps.store
+          .appendMessages(this.options.claim, [message])
+          .catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
       },
     };
   }

@@ -1,4 +1,3 @@
-import { AppError } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { DialogueOptions } from '@crewtab/domain/ports/agent-protocol';
 import type { Claim } from '@crewtab/domain/ports/run-store';
@@ -7,7 +6,7 @@ import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain/runs/observation';
 import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { AgentSession } from './agent-session';
+import { AgentSession, AgentSessions, type Emit } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import {
   agentSpec,
@@ -26,8 +25,7 @@ export interface TeamSessionOptions {
   readonly installationId: string;
   readonly isAdopted: boolean;
   readonly logger: Logger;
-  readonly wake: () => void;
-  readonly onFailure: (error: unknown) => void;
+  readonly emit: Emit;
 }
 
 /** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
@@ -36,7 +34,7 @@ const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
 /** The living side of a held run: its deployer and one session per agent. Answers `observe()`. */
 export class TeamSession {
   promptWrite: PromptWrite;
-  private readonly sessions = new Map<string, AgentSession>();
+  private readonly sessions = new AgentSessions();
   private readonly ready = new Set<string>();
   private readonly handshakeDeadlines = new Map<string, Date>();
   private deployer: TeamDeployer | null = null;
@@ -62,10 +60,8 @@ export class TeamSession {
       claim: options.claim,
       agents: run.plan.agents,
       evidenceMs: deps.options.evidenceMs,
-      observe: (agent) => this.sessions.get(agent)?.observed() ?? { dialogue: null, ended: null },
-      startTurn: (agent, turn) => this.startTurn(agent, turn),
-      onChange: options.wake,
-      onFailure: options.onFailure,
+      sessions: this.sessions,
+      emit: options.emit,
     });
     this.promptWrite = wasPermitted ? { status: 'not_ours', evidenceUntil } : { status: 'idle' };
   }
@@ -87,14 +83,14 @@ export class TeamSession {
    */
   async cancelTurns(run: Run, limitMs: number): Promise<void> {
     if (this.isReleased || run.prompt.state === 'none') return;
-    if (this.options.isAdopted && this.sessions.size === 0) {
+    if (this.options.isAdopted && this.sessions.all.length === 0) {
       if (needsToolSession(run.plan)) await this.delegations.restore();
       this.openSessions(run);
     }
     this.delegations.close();
     this.toolSession?.close();
     const { clock } = this.deps;
-    const cancels = [...this.sessions.values()].map((session) => session.cancelTurn());
+    const cancels = this.sessions.all.map((session) => session.cancelTurn());
     await answerWithin(clock, limitMs, Promise.all(cancels));
     await answerWithin(clock, limitMs / 2, this.flush());
   }
@@ -121,9 +117,7 @@ export class TeamSession {
         agents.map(({ spec }) => spec),
       ),
       agents,
-      onStarted: (started) => this.onStarted(run, started),
-      onChange: this.options.wake,
-      onFailure: this.options.onFailure,
+      emit: (event) => (event.kind === 'started' ? this.onStarted(run, event.started) : this.options.emit(event)),
     });
     this.deployer = deployer;
     deployer.start();
@@ -141,9 +135,7 @@ export class TeamSession {
   }
 
   async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {
-    const session = this.sessions.get(agent);
-    if (!session) throw new AppError('prompt_failed', `agent "${agent}" is not connected`);
-    await session.startTurn(turn);
+    await this.sessions.startTurn(agent, turn);
   }
 
   /** Resolves when what is known of the agents is saved. */
@@ -153,12 +145,13 @@ export class TeamSession {
 
   /** The engine hints that an agent ended (or that hints may have been missed: null): let the sessions look. */
   noteEnded(agent: string | null): void {
-    for (const [name, session] of this.sessions) if (agent === null || agent === name) session.recheck();
+    const sessions = agent === null ? this.sessions.all : [this.sessions.get(agent)];
+    for (const session of sessions) session?.recheck();
   }
 
   /** Stores what was read so far. */
   async flush(): Promise<void> {
-    await Promise.all([...this.sessions.values()].map((session) => session.flush()));
+    await Promise.all(this.sessions.all.map((session) => session.flush()));
   }
 
   /** Before a teardown: no call to the runtime of ours is under way any more, and nothing is read further. */
@@ -172,7 +165,7 @@ export class TeamSession {
     this.isReleased = true;
     this.delegations.close();
     this.toolSession?.close();
-    for (const session of this.sessions.values()) session.close();
+    for (const session of this.sessions.all) session.close();
     void this.deployer?.stop();
   }
 
@@ -188,20 +181,20 @@ export class TeamSession {
     try {
       return await this.delegations.handle(call);
     } catch (error) {
-      this.options.onFailure(error);
+      this.options.emit({ kind: 'failed', error });
       throw error;
     }
   }
 
   private onStarted(run: Run, { agent, unit, startedAt }: StartedAgent): void {
-    const { claim, onFailure } = this.options;
+    const { claim, emit } = this.options;
     this.save(() => this.deps.store.saveAgent(claim, agent.name, { ...unit, startedAt }));
     this.handshakeDeadlines.set(agent.name, new Date(startedAt.getTime() + this.deps.options.handshakeTimeoutMs));
     if (this.isReleased) return;
     try {
       this.openSession(run, agent, unit.handle);
     } catch (error) {
-      onFailure(error);
+      emit({ kind: 'failed', error });
     }
   }
 
@@ -232,21 +225,24 @@ export class TeamSession {
         wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
         outputLimit: this.deps.options.outputLimit,
-        onChange: () => {
-          if (session.observed().dialogue?.handshake.status === 'ready') this.noteReady(run, agent);
-          this.delegations.noteChange();
-          this.options.wake();
+        emit: (event) => {
+          if (event.kind === 'changed') this.noteChange(run, agent);
+          this.options.emit(event);
         },
-        onFailure: this.options.onFailure,
       },
     );
-    this.sessions.set(agent.name, session);
+    this.sessions.add(agent.name, session);
     void session.run();
   }
 
   private teamToolsOf(agent: Agent): DialogueOptions['teamTools'] {
     const { toolSession } = this;
     return toolSession && toolSession.serverFor(agent.name, this.deps.runtime.toolsPath(toolSession.endpoint));
+  }
+
+  private noteChange(run: Run, agent: Agent): void {
+    if (this.sessions.observed(agent.name).dialogue?.handshake.status === 'ready') this.noteReady(run, agent);
+    this.delegations.noteChange();
   }
 
   /** For those who watch while others are still coming up; the last one is noted with the permit to prompt. */
@@ -262,7 +258,7 @@ export class TeamSession {
   /** Saves run beside the dialogue; `settleSaves` waits for them before the prompt. */
   private save(write: () => Promise<void>): void {
     const work = retrying(this.deps.clock, () => this.isReleased, write);
-    work.catch(this.options.onFailure);
+    work.catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
     this.saves = Promise.allSettled([this.saves, work]);
   }
 
@@ -274,13 +270,12 @@ export class TeamSession {
   }
 
   private observeAgent(agent: Agent): AgentObservation {
-    const seen = this.sessions.get(agent.name)?.observed() ?? { dialogue: null, ended: null, hasFloodedOutput: false };
     return {
       name: agent.name,
       role: agent.role,
       deploy: this.deployer?.progressOf(agent.name) ?? { status: 'not_asked' },
       handshakeDeadlineAt: this.handshakeDeadlines.get(agent.name) ?? null,
-      ...seen,
+      ...this.sessions.observed(agent.name),
     };
   }
 }

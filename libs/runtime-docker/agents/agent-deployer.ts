@@ -26,7 +26,7 @@ import type { Networks } from '../resources/networks';
 /** Refusals that pass when other containers end. */
 const EXHAUSTED = /no available IPv4 addresses|exchange full/i;
 const ATTEMPTS = 3;
-/** From its creation to its start a container needs so long at most, if its maker lives and is not held up, ms. */
+/** The longest time between a container's creation and its start while the worker that makes it runs undisturbed, ms. */
 const START_GRACE_MS = 5_000;
 const START_LOOK_MS = 100;
 
@@ -42,8 +42,8 @@ interface Order {
 }
 
 /**
- * Get-or-create of one agent's container. A crash or a lost reply after any call leaves something that the next call
- * finds by its name: nothing, a created container, which it replaces, or a started one, which it goes on with.
+ * Get-or-create of one agent's container, found by its name. After a crash or a lost reply the next call finds nothing and
+ * creates it, a created container and replaces it, or a started one and adopts it.
  */
 export class AgentDeployer {
   /** Programs that were seen in images, so that each is looked for once. */
@@ -83,9 +83,9 @@ export class AgentDeployer {
   }
 
   /**
-   * Goes on with the container that has the name, where it is this run's and was started. Null where it is gone by now.
-   * One that was made and not started is made anew, also where it is being removed already: an engine that died while
-   * it started it, and starts it once more, was seen to give the agent an input that has ended already.
+   * Adopts the container that has the name, if it is this run's and was started. Null where it is gone by now.
+   * A container that was created but not started is replaced, even if its removal is under way already: an engine that died
+   * during the start, and starts it once more, was seen to give the agent an input that had already ended.
    */
   private async adopt(order: Order): Promise<string | null> {
     const { deployment, agent } = order;
@@ -96,14 +96,14 @@ export class AgentDeployer {
       throw new AppError('name_conflict', `a container named ${name} exists that does not belong to this run`);
     }
     if (wasStarted(found.State) || (await this.isStartedSoon(order, found))) return found.Id;
-    // The worker that took the run over may have made it.
+    // A worker that took the run over may have made it.
     if (order.options.signal.aborted) throw aborted(order.options.signal);
     // Not by force: where a start is under way, it is waited for, and the engine refuses.
     await this.remove(this.engine.docker.getContainer(found.Id), { force: false });
     return null;
   }
 
-  /** Its maker may be about to start it: two that remove each other's containers would both come to nothing. */
+  /** The worker that made it may be about to start it: two workers that remove each other's containers both fail. */
   private async isStartedSoon(
     { options: { signal }, now }: Order,
     { Id, Created }: Docker.ContainerInspectInfo,
@@ -139,8 +139,8 @@ export class AgentDeployer {
   }
 
   /**
-   * Puts the agent's files and places into its container, and sees to the workspace: once a run, and not at all where
-   * the team's only image brings it, since a new volume takes over what is at its place in the image.
+   * Puts the agent's files and folders into its container, and makes the workspace writable. The latter once a run, and not
+   * where the team's only image has the workspace: a new volume takes over what the image has in its place.
    */
   private async furnish({ deployment, facts, guard, options }: Order, container: Docker.Container): Promise<void> {
     const own = containerFiles(facts, guard);
@@ -192,7 +192,7 @@ export class AgentDeployer {
     }
   }
 
-  /** True where the agent's program is in the container, or cannot be looked for. */
+  /** True where the agent's program is in the container, or where that cannot be told. */
   private async hasProgram(order: Order, container: Docker.Container): Promise<boolean> {
     const { agent, facts } = order;
     const [program] = commandOf(agent, facts);
@@ -218,7 +218,7 @@ export class AgentDeployer {
   }
 }
 
-/** Since `prepare`, the network was removed, or got a second one of its name: see `Networks`. */
+/** Since `prepare`, the network was removed, or a second one of its name was made: see `Networks`. */
 function hasNetworkChanged(error: unknown): boolean {
   if (!(error instanceof EngineRefusal)) return false;
   const isGone = error.statusCode === 404 && /network .*not found/i.test(error.words);

@@ -8,8 +8,8 @@ import type { EngineClient } from '../engine/engine-client';
 import { isRefusal, toAppError, unreachable } from '../engine/engine-errors';
 
 /**
- * Ends a part of a line so that it is no message, also where only the newline was missing: no JSON goes on like this, within a
- * string or outside. An agent that gets nothing else sees a line that is no JSON, which it must bear with anyhow.
+ * Turns the beginning of a line that may have arrived into a line that is no JSON, even where only its newline was missing.
+ * Agents must tolerate such lines; an agent that received nothing of the line before sees this one alone.
  */
 const SPOILER = '!\n';
 /** Between two attempts to attach; each one waits longer by as much, up to the second, ms. */
@@ -37,9 +37,10 @@ export class StdinWriter {
   ) {}
 
   /**
-   * Resolves when the engine has taken every byte. After a failure any number of them may have arrived. Where the operating
-   * system has refused some, since the attachment had just broken, a line is written once more, after what spoils any part of it
-   * that had arrived: it cannot have been whole.
+   * Resolves when the engine has taken every byte. After a failure any number of them may have arrived.
+   *
+   * Where the operating system refused the last bytes, because the attachment had just broken, the line did not arrive whole:
+   * it is written once more, behind a line end that spoils the part that did arrive.
    */
   write(data: string): Promise<void> {
     return this.inTurn(async () => {
@@ -72,15 +73,15 @@ export class StdinWriter {
     );
   }
 
-  /** What was written still goes out; what waits for its turn does not. */
+  /** A write under way is completed; waiting writes are rejected. */
   close(): void {
     this.isClosed = true;
     this.socket?.destroySoon();
   }
 
   /**
-   * An engine whose buffers are full waits for the agent to read. It may still send all later, so what was cut off is
-   * never continued: the attachment is broken.
+   * An engine with full buffers waits for the agent to read, and may send what it holds later. A write that was given up is
+   * therefore never continued: the attachment is broken.
    */
   private async withinInputLimit(act: () => Promise<void>): Promise<void> {
     const limitMs = this.engine.limits.writeMs;
@@ -107,8 +108,8 @@ export class StdinWriter {
   }
 
   /**
-   * An attachment that does not come about has carried no byte, so it is tried again for as long as a write may take.
-   * Not with a `once` container, whose program may have seen the end of its input when the engine closed its connection.
+   * A failed attempt to attach has carried no byte, so it is repeated for as long as a write may take. A `once` container
+   * gets one attempt: its program may have seen the end of its input when the engine dropped the connection.
    */
   private async attached(): Promise<Socket> {
     const untilMs = performance.now() + this.engine.limits.writeMs;
@@ -211,8 +212,8 @@ export class StdinWriter {
 }
 
 /**
- * Settles when the socket has taken the data, or breaks before. Node calls a write done that a destroyed socket cut off,
- * so only a socket that still stands, or was ended in order, is believed.
+ * Settles when the socket has taken the data, or breaks before. Node reports success for a write that a destroyed socket
+ * cut off, so success counts only on a socket that is open or was ended in order.
  */
 async function send(socket: Socket, act: (done: (error?: Error | null) => void) => void): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -228,15 +229,15 @@ async function send(socket: Socket, act: (done: (error?: Error | null) => void) 
 }
 
 function tended(socket: Socket): Socket {
-  // Errors reach the caller of a write; between writes they only mean that the next one attaches again.
+  // A write reports its own errors; between writes an error only means that the next one attaches again.
   socket.on('error', () => socket.destroy());
-  // Nothing comes this way, but an unread end would keep the socket half open.
+  // The engine sends nothing on this socket, but an unread end of it would keep the socket half open.
   return socket.resume();
 }
 
 /**
- * The end of what was to be written never left this machine: the system call itself failed. A connection that is only seen to be
- * broken afterwards may have carried all of it.
+ * Whether the system call itself failed, so that the last bytes never left this machine. A connection that is found broken
+ * only afterwards may have carried all of them.
  */
 function wasRefused(error: unknown): boolean {
   const { code, syscall } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
