@@ -91,6 +91,25 @@ describe('a backlog', () => {
     expect(report).toEqual({ fired: 1, skipped: 0, missed: 2 * 1_440 - 1 });
     expect(statuses(id).at(-1)).toBe('queued');
     expect(Math.max(...pieces)).toBe(500);
+    // One gap, whichever piece an instant came with.
+    const missed = fires.runsOf(id).filter(({ status }) => status === 'missed');
+    const froms = new Set(missed.map(({ notRunReason }) => notRunReason?.from?.toISOString()));
+    expect([...froms]).toEqual([missed[0]?.scheduledFor.toISOString()]);
+  });
+
+  it('names the run that an instant was skipped for, also where both are planned at once', async () => {
+    const { clock, fires, deps } = makeWorld();
+    const { id } = fires.addSchedule({ overlap: 'skip', catchUp: 'all' });
+    await fireDueSchedules(deps);
+    clock.advanceSync(3 * MINUTE_MS);
+    await fireDueSchedules(deps);
+    clock.advanceSync(MINUTE_MS);
+    await fireDueSchedules(deps);
+    const [first, ...others] = fires.runsOf(id);
+    expect(others.map(({ status, notRunReason }) => [status, notRunReason?.runId])).toEqual(
+      others.map(() => ['skipped', first?.id]),
+    );
+    expect(others).toHaveLength(3);
   });
 
   it('delays no other: they fire between its pieces', async () => {
