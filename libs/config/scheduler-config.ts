@@ -16,8 +16,8 @@ export interface SchedulerConfig {
   readonly timeouts: TimeoutSettings;
   /** How long a worker host may give no heartbeat before its runs are lost. */
   readonly hosts: { readonly hostTimeoutMs: number };
-  /** How long history is kept after a run ended, ms; null: for ever. */
-  readonly retention: { readonly messages: number | null; readonly runs: number | null };
+  /** How long history is kept after a run ended, and events after they were written, ms; null: for ever. */
+  readonly retention: Readonly<Record<'messages' | 'runs' | 'events', number | null>>;
   readonly runtime: { readonly kind: RuntimeKind };
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
@@ -42,6 +42,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
       'HOST_UNRESPONSIVE_LIMIT',
       'RETENTION_MESSAGES',
       'RETENTION_RUNS',
+      'RETENTION_EVENTS',
       'CREWTAB_RUNTIME',
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
@@ -55,7 +56,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     access: { firstApiKey: values.CREWTAB_API_KEY, encryptionKey: values.CREWTAB_ENCRYPTION_KEY },
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
-    retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS },
+    retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },
     runtime: { kind: values.CREWTAB_RUNTIME },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,

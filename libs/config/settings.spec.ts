@@ -32,7 +32,7 @@ describe('loadSchedulerConfig', () => {
       access: { firstApiKey: null, encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
       hosts: { hostTimeoutMs: 300_000 },
-      retention: { messages: null, runs: null },
+      retention: { messages: null, runs: null, events: null },
       runtime: { kind: 'docker' },
       bullBoard: { isWritable: false },
       failpoint: null,

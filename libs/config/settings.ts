@@ -119,6 +119,15 @@ export const SETTINGS = {
     },
     duration(HOUR_MS, 10 * YEAR_MS, 'at least 1h and at most 87600h'),
   ),
+  RETENTION_EVENTS: optional(
+    {
+      description:
+        'How long events of runs are kept in the log that GET /events reads. A client that comes back later is told to read the present state ' +
+        'anew. A Go duration, at least 1h. Not set: for ever. Danger: what is deleted is gone.',
+      example: '720h',
+    },
+    duration(HOUR_MS, 10 * YEAR_MS, 'at least 1h and at most 87600h'),
+  ),
   CREWTAB_RUNTIME: withDefault(
     {
       description:

@@ -21,7 +21,7 @@ export interface Metrics {
   /** A run was ended because its worker does not come back. */
   runLost(): void;
   /** Rows of old history were deleted, because a retention is set. */
-  rowsDeleted(kind: 'runs' | 'messages', rows: number): void;
+  rowsDeleted(kind: 'runs' | 'messages' | 'events', rows: number): void;
   /** `route` is the pattern, never the path: ids would make a series each. */
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
 }

@@ -141,9 +141,10 @@ function retainHistory(
   { deps: { clock, logger } }: Firing,
   metrics: Pick<Metrics, 'rowsDeleted'>,
 ): HistoryRetention {
-  const onDeleted = ({ runs, messages }: DeletedBatch): void => {
+  const onDeleted = ({ runs, messages, events }: DeletedBatch): void => {
     metrics.rowsDeleted('runs', runs);
     metrics.rowsDeleted('messages', messages);
+    metrics.rowsDeleted('events', events);
   };
   return new HistoryRetention({ history, fires, clock, logger, onDeleted }, retention);
 }

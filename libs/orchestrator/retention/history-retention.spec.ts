@@ -19,7 +19,7 @@ function subject(retention: Retention, batches: readonly DeletedBatch[], isAlone
   const history = {
     deleteHistory: (kind: HistoryKind, minAgeMs: number, _limit: number, after: string | null) => {
       calls.push({ kind, minAgeMs, after });
-      return Promise.resolve(left.shift() ?? { runs: 0, messages: 0, next: null });
+      return Promise.resolve(left.shift() ?? { runs: 0, messages: 0, events: 0, next: null });
     },
   };
   const fires = {
@@ -47,11 +47,11 @@ async function settle<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
 
 describe('the retention of history', () => {
   it('deletes batch after batch, each from where the last one ended', async () => {
-    const { sut, clock, calls, deleted } = subject({ messages: null, runs: 2 * HOUR_MS }, [
-      { runs: 10, messages: 990, next: 'a' },
-      { runs: 3, messages: 7, next: null },
+    const { sut, clock, calls, deleted } = subject({ messages: null, events: null, runs: 2 * HOUR_MS }, [
+      { runs: 10, messages: 990, events: 0, next: 'a' },
+      { runs: 3, messages: 7, events: 0, next: null },
     ]);
-    expect(await settle(clock, sut.deleteOld())).toEqual({ runs: 13, messages: 997 });
+    expect(await settle(clock, sut.deleteOld())).toEqual({ runs: 13, messages: 997, events: 0 });
     expect(calls).toEqual([
       { kind: 'runs', minAgeMs: 2 * HOUR_MS, after: null },
       { kind: 'runs', minAgeMs: 2 * HOUR_MS, after: 'a' },
@@ -59,40 +59,41 @@ describe('the retention of history', () => {
     expect(deleted.map(({ runs }) => runs)).toEqual([10, 3]);
   });
 
-  it('deletes conversations before runs, each by its own age', async () => {
-    const { sut, clock, calls } = subject({ messages: HOUR_MS, runs: 5 * HOUR_MS }, []);
+  it('deletes conversations, runs and events, each by its own age', async () => {
+    const { sut, clock, calls } = subject({ messages: HOUR_MS, runs: 5 * HOUR_MS, events: 9 * HOUR_MS }, []);
     await settle(clock, sut.deleteOld());
     expect(calls.map(({ kind, minAgeMs }) => [kind, minAgeMs])).toEqual([
       ['messages', HOUR_MS],
       ['runs', 5 * HOUR_MS],
+      ['events', 9 * HOUR_MS],
     ]);
   });
 
   it('leaves the rest to the next iteration after a minute', async () => {
-    const endless = Array.from({ length: 2_000 }, (_, n) => ({ runs: 1, messages: 0, next: `${n}` }));
-    const { sut, clock, calls } = subject({ messages: null, runs: HOUR_MS }, endless);
+    const endless = Array.from({ length: 2_000 }, (_, n) => ({ runs: 1, messages: 0, events: 0, next: `${n}` }));
+    const { sut, clock, calls } = subject({ messages: null, events: null, runs: HOUR_MS }, endless);
     await settle(clock, sut.deleteOld());
     expect(calls.length).toBeGreaterThan(500);
     expect(calls.length).toBeLessThanOrEqual(601);
   });
 
   it('does nothing while another process does it', async () => {
-    const { sut, clock, calls } = subject({ messages: HOUR_MS, runs: HOUR_MS }, [], false);
-    expect(await settle(clock, sut.deleteOld())).toEqual({ runs: 0, messages: 0 });
+    const { sut, clock, calls } = subject({ messages: HOUR_MS, runs: HOUR_MS, events: null }, [], false);
+    expect(await settle(clock, sut.deleteOld())).toEqual({ runs: 0, messages: 0, events: 0 });
     expect(calls).toEqual([]);
   });
 
   it('never begins without a setting', async () => {
-    const { sut, clock, calls } = subject({ messages: null, runs: null }, []);
+    const { sut, clock, calls } = subject({ messages: null, events: null, runs: null }, []);
     sut.start();
     await clock.advance(HOUR_MS);
     expect(calls).toEqual([]);
   });
 
   it('ends after the batch under way when it is stopped', async () => {
-    const { sut, clock, calls } = subject({ messages: null, runs: HOUR_MS }, [
-      { runs: 1, messages: 0, next: 'a' },
-      { runs: 1, messages: 0, next: 'b' },
+    const { sut, clock, calls } = subject({ messages: null, events: null, runs: HOUR_MS }, [
+      { runs: 1, messages: 0, events: 0, next: 'a' },
+      { runs: 1, messages: 0, events: 0, next: 'b' },
     ]);
     const work = sut.deleteOld();
     await new Promise(setImmediate);

@@ -12,6 +12,7 @@ const ITERATION_MS = 60_000;
 const BATCH = 500;
 /** Between two transactions, ms: at least as long as the database needs for other work. */
 const PAUSE_MS = 100;
+const KINDS: readonly HistoryKind[] = ['messages', 'runs', 'events'];
 
 export interface RetentionDeps {
   readonly history: RetentionStore;
@@ -22,7 +23,7 @@ export interface RetentionDeps {
   readonly onDeleted?: (batch: DeletedBatch) => void;
 }
 
-/** Since the end of a run, ms; null: for ever. */
+/** Since the end of a run, or since the event, ms; null: for ever. */
 export type Retention = Readonly<Record<HistoryKind, number | null>>;
 
 /**
@@ -48,7 +49,7 @@ export class HistoryRetention {
 
   /** Does nothing where no retention is set. */
   start(): void {
-    if (this.retention.messages !== null || this.retention.runs !== null) this.loop.startLater();
+    if (KINDS.some((kind) => this.retention[kind] !== null)) this.loop.startLater();
   }
 
   /** Resolves after the batch under way. */
@@ -58,16 +59,17 @@ export class HistoryRetention {
   }
 
   /** One iteration. @returns the rows that are gone */
-  async deleteOld(): Promise<{ runs: number; messages: number }> {
-    const total = { runs: 0, messages: 0 };
+  async deleteOld(): Promise<Omit<DeletedBatch, 'next'>> {
+    const total = { runs: 0, messages: 0, events: 0 };
     const until = this.deps.clock.monotonicMs() + ITERATION_MS;
     await this.deps.fires.withSingleWriter('retention', async () => {
-      for (const kind of ['messages', 'runs'] as const) {
+      for (const kind of KINDS) {
         const minAgeMs = this.retention[kind];
         if (minAgeMs === null) continue;
         for await (const batch of this.batches(kind, minAgeMs, until)) {
           total.runs += batch.runs;
           total.messages += batch.messages;
+          total.events += batch.events;
         }
       }
     });
@@ -90,8 +92,9 @@ export class HistoryRetention {
   private async tryIteration(): Promise<void> {
     const { logger } = this.deps;
     try {
-      const { runs, messages } = await this.deleteOld();
-      if (runs + messages > 0) logger.info({ runs, messages }, 'deleted old history, as the retention says');
+      const { runs, messages, events } = await this.deleteOld();
+      if (runs + messages + events > 0)
+        logger.info({ runs, messages, events }, 'deleted old history, as the retention says');
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       logger.warn({ error: why }, 'deleting old history failed; trying again');

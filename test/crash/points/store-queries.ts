@@ -3,7 +3,7 @@ import { ancestors, calledName, funnelCallAt, walk } from './funnels';
 
 /** Statements that change nothing for anybody else: reads, also those that lock rows until the end of their transaction. */
 const CHANGES =
-  /\b(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|pg_notify|crewtab_delete_history|pg_advisory_lock|pg_try_advisory_lock)\b/;
+  /\b(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|pg_notify|crewtab_delete_history|crewtab_delete_run_events|pg_advisory_lock|pg_try_advisory_lock)\b/;
 const ROW_LOCK = /\bFOR (NO KEY )?(UPDATE|SHARE)\b/g;
 const PRISMA_CHANGES = /^(create|update|delete|upsert|\$transaction|\$execute)/;
 

@@ -27,6 +27,8 @@ interface Wish {
   readonly age: number;
   readonly requestKey?: string;
   readonly isGivenUp?: boolean;
+  /** Default: unless it was skipped or missed. */
+  readonly began?: boolean;
   readonly schedule?: string;
 }
 
@@ -36,10 +38,10 @@ async function addRun({
   trigger = 'schedule',
   age,
   requestKey,
+  began = status !== 'skipped' && status !== 'missed',
   isGivenUp,
   schedule,
 }: Wish): Promise<string> {
-  const began = status !== 'skipped' && status !== 'missed';
   const [row] = await fixture.sql<{ id: string }>(
     `INSERT INTO schedule_runs (id, organization_id, schedule_id, team_id, trigger, scheduled_for, queued_at, status, phase, team_name,
        network, prompt, timeout_ms, agents, exclusive, request_key, started_at, deadline_at, host, finished_at, error_code, error_message,
@@ -121,6 +123,15 @@ describe('old runs', () => {
     expect(after).toMatchObject({ status: 'error', lastRunAt: before?.lastRunAt });
   });
 
+  it('stay where a schedule has its status from one that never began', async () => {
+    await addRun({ age: 100, status: 'failed' });
+    const begun = await addRun({ age: 99, status: 'failed' });
+    const cancelled = await addRun({ age: 98, status: 'cancelled', began: false });
+    expect(await deleteOlderThan(48)).toMatchObject({ runs: 1 });
+    expect((await remaining()).sort()).toEqual([begun, cancelled].sort());
+    expect(await fixture.store.schedules.getSchedule(organizationId, scheduleId)).toMatchObject({ status: 'idle' });
+  });
+
   it('stay while a request may be repeated that made them', async () => {
     const asked = await addRun({ age: 10, trigger: 'manual', requestKey: 'key' });
     await addRun({ age: 9 });
@@ -176,7 +187,7 @@ describe('old runs', () => {
       () =>
         new HistoryRetention(
           { history, fires, clock: new SystemClock(), logger: silentLogger },
-          { messages: 24 * HOUR_MS, runs: 48 * HOUR_MS },
+          { messages: 24 * HOUR_MS, runs: 48 * HOUR_MS, events: null },
         ),
     );
     const [one, two] = await Promise.all(loops.map((loop) => loop.deleteOld()));
@@ -204,16 +215,77 @@ describe('old conversations', () => {
   });
 });
 
+describe('old events', () => {
+  // What happened is told no longer, as it should be: the fixture would miss it.
+  afterEach(() => fixture.sql('TRUNCATE test_run_trail, run_events'));
+
+  const positions = async (): Promise<number[]> => {
+    const rows = await fixture.sql<{ position: string }>(
+      'SELECT position FROM run_events WHERE position IS NOT NULL ORDER BY position',
+    );
+    return rows.map(({ position }) => Number(position));
+  };
+  const age = (position: number, hours: number): Promise<unknown> =>
+    fixture.sql(
+      `ALTER TABLE run_events DISABLE TRIGGER run_events_guard; UPDATE run_events SET at = now() - ${hours} * interval '1 hour' WHERE position = ${position};
+       ALTER TABLE run_events ENABLE TRIGGER run_events_guard`,
+    );
+
+  it('go in their order, but for those of runs that are not over, those without a position, and the newest', async () => {
+    await addRun({ age: 3 });
+    await addRun({ age: 2 });
+    await fixture.manualRun(organizationId, scheduleId);
+    await addRun({ age: 1 });
+    await fixture.store.events.number(1_000);
+    const all = await positions();
+    const [first = 0, second = 0, live = 0, newest = 0] = all;
+    expect(all).toHaveLength(4);
+    for (const position of [first, live, newest]) await age(position, 5);
+    await addRun({ age: 1, status: 'missed' });
+    expect(await deleteEvents(4)).toBe(1);
+    expect(await positions()).toEqual([second, live, newest]);
+    await age(second, 5);
+    expect(await deleteEvents(4, 1)).toBe(1);
+    expect(await positions()).toEqual([live, newest]);
+    expect(await fixture.sql('SELECT 1 FROM run_events WHERE position IS NULL')).toHaveLength(1);
+  });
+
+  it('are gone for a reader that comes back to one', async () => {
+    for (const hours of [3, 2]) await addRun({ age: hours });
+    const [event] = await fixture.store.events.number(1_000);
+    const cursor = { position: event?.position ?? 0, at: event?.at ?? null };
+    expect(await fixture.store.events.holds(cursor)).toBe(true);
+    await age(cursor.position, 5);
+    expect(await deleteEvents(4)).toBe(1);
+    expect(await fixture.store.events.holds(cursor)).toBe(false);
+  });
+
+  async function deleteEvents(hours: number, limit = 1_000): Promise<number> {
+    let [total, after]: [number, string | null] = [0, null];
+    do {
+      const batch = await fixture.store.retention.deleteHistory('events', hours * HOUR_MS, limit, after);
+      total += batch.events;
+      after = batch.next;
+    } while (after !== null);
+    return total;
+  }
+});
+
 describe('without the function', () => {
   const refused = expect.objectContaining({ constraint: 'history_is_kept' }) as Error;
 
-  it.each(['schedule_runs', 'messages', 'delegations', 'prompt_permits', 'deployment_agents', 'deployments'])(
-    'no row of %s is deleted',
-    async (table) => {
-      await addRun({ age: 100 });
-      await expect(fixture.sql(`DELETE FROM ${table}`)).rejects.toEqual(refused);
-    },
-  );
+  it.each([
+    'schedule_runs',
+    'messages',
+    'delegations',
+    'prompt_permits',
+    'deployment_agents',
+    'deployments',
+    'run_events',
+  ])('no row of %s is deleted', async (table) => {
+    await addRun({ age: 100 });
+    await expect(fixture.sql(`DELETE FROM ${table}`)).rejects.toEqual(refused);
+  });
 
   it('is its setting gone after it, also in the same transaction', async () => {
     const id = await addRun({ age: 100 });
