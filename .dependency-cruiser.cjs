@@ -109,7 +109,8 @@ module.exports = {
       from: { path: '^test/simulation/' },
       to: {
         path: '^(libs|apps|images|test)/',
-        pathNot: '^(libs/(domain|orchestrator|protocol-acp|protocol-command)|test/(fakes|simulation))/',
+        pathNot:
+          '^(libs/(domain|orchestrator|protocol-acp|protocol-command)|test/(fakes|simulation))/|^test/kit/random\\.ts$',
       },
     },
     {

@@ -68,6 +68,7 @@ module.exports = {
         'images',
         'scripts',
         'test/fakes',
+        'test/kit',
         'test/simulation',
         'test/chaos',
         'test/crash/points',

@@ -6,7 +6,7 @@ import { digest, projectFolder, readIfThere, SetupError } from './project.mjs';
 import { runQuietly } from './run-command.mjs';
 
 /** The simulator and the fakes under it run compiled, for their speed; they are left out where there are no tests, as in the image. */
-const SOURCES = ['apps', 'libs', 'images', 'bench', 'test/fakes', 'test/simulation'];
+const SOURCES = ['apps', 'libs', 'images', 'bench', 'test/fakes', 'test/kit', 'test/simulation'];
 /** Programs that run inside containers, each of them one file with its packages. */
 const BUNDLED = ['images/demo-agent/**', 'images/team-bridge/**'];
 const BUNDLER = 'dist/images/build/bundle-programs.js';

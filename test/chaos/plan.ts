@@ -1,5 +1,5 @@
 import { CLOCK_WORKER, SCHEDULERS, WORKERS } from './fleet';
-import { SeededRandom } from './seeded-random';
+import { SeededRandom } from '../kit/random';
 
 export type FaultKind =
   | 'kill-worker'
@@ -98,10 +98,10 @@ const DURATIONS: Readonly<Partial<Record<FaultKind, readonly [number, number]>>>
 
 /** The whole plan, in the order of time. It follows from seed and length alone. */
 export function planFaults(seed: number, durationMs: number): PlannedFault[] {
-  const large = planLarge(new SeededRandom(`large ${seed}`), durationMs);
+  const large = planLarge(SeededRandom.named(`large ${seed}`), durationMs);
   const calms = large.calms;
   const isCalm = (atMs: number): boolean => calms.some(([from, to]) => atMs >= from && atMs < to);
-  const small = planSmall(new SeededRandom(`small ${seed}`), durationMs).filter(({ atMs }) => !isCalm(atMs));
+  const small = planSmall(SeededRandom.named(`small ${seed}`), durationMs).filter(({ atMs }) => !isCalm(atMs));
   return [...large.faults, ...small].sort((a, b) => a.atMs - b.atMs);
 }
 
@@ -175,7 +175,7 @@ function targetOf(random: SeededRandom, kind: FaultKind): Pick<PlannedFault, 'ta
     case 'cut-one':
     case 'lose-reply':
     case 'hiccup':
-      return random.chance(0.7)
+      return random.isTrue(0.7)
         ? { target: worker(), service: random.pick(['postgres', 'postgres', 'redis', 'docker', 'docker']) }
         : { target: scheduler(), service: random.pick(['postgres', 'redis', 'api']) };
   }

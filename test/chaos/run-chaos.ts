@@ -14,7 +14,7 @@ import { planFaults } from './plan';
 import { report, type ChaosResult } from './report';
 import { Resources } from './resources';
 import { callTheRoll, type CalledWorker } from './roll-call';
-import { SeededRandom } from './seeded-random';
+import { SeededRandom } from '../kit/random';
 import type { Shutdown } from './shutdown';
 import { Witness } from './witness';
 
@@ -71,7 +71,7 @@ class Chaos {
     private readonly log: (line: string) => void,
   ) {
     const apiLinks = [...ground.links.values()].flatMap(({ api }) => (api === null ? [] : [api]));
-    const api = new Api(apiLinks, ground.fleet.apiKey, ground.evidence, new SeededRandom(`api ${task.seed}`));
+    const api = new Api(apiLinks, ground.fleet.apiKey, ground.evidence, SeededRandom.named(`api ${task.seed}`));
     this.client = new Client(api, {
       seed: task.seed,
       image: ground.image,

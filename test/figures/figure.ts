@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../chaos/seeded-random';
+import type { SeededRandom } from '../kit/random';
 import type { Installation, InstallOptions } from './installation';
 
 /** What every figure gets: an installation of its own, started for this figure only. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SeededRandom } from '../chaos/seeded-random';
+import { SeededRandom } from '../kit/random';
 import { Shutdown } from '../chaos/shutdown';
 import { adoption } from './adoption';
 import { deadlines } from './deadlines';
@@ -93,7 +93,7 @@ async function attempt(figure: Figure, { scale, seed }: Options): Promise<Result
     const context: FigureContext = {
       scale,
       // Each from its own beginning, whichever figures are measured before it.
-      random: new SeededRandom(`${figure.name} ${seed}`),
+      random: SeededRandom.named(`${figure.name} ${seed}`),
       log,
       install: (options) => Installation.start(options, shutdown),
     };

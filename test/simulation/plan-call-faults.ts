@@ -1,5 +1,5 @@
 import { CALL_FAULTS, WORKERS, type CallFault, type PlanItem, type TimedEvent } from './history-plan';
-import type { SeededRandom } from './random';
+import type { SeededRandom } from '../kit/random';
 
 /** Calls that can be disturbed, with how often (at most) one of them is expected in a history. */
 export const CALLS: Readonly<Record<string, number>> = {

@@ -8,7 +8,7 @@ import {
   type TimedEvent,
 } from './history-plan';
 import { planCallFault } from './plan-call-faults';
-import { SeededRandom } from './random';
+import { SeededRandom } from '../kit/random';
 
 const START = Date.parse('2026-03-02T09:00:00.000Z');
 

@@ -1,7 +1,7 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { CallFault } from './history-plan';
-import { SeededRandom } from './random';
+import { SeededRandom } from '../kit/random';
 import type { VirtualTime } from './virtual-time';
 
 /** What a process can reach outside of itself. */

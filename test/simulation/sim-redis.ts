@@ -2,7 +2,7 @@ import type { JobScheduler, JobSchedulers, RunQueue } from '@crewtab/domain/port
 import { parseCron } from '@crewtab/domain/schedules/cron';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
 import type { TakeResult } from '@crewtab/orchestrator/running/run-holder';
-import { SeededRandom } from './random';
+import { SeededRandom } from '../kit/random';
 import type { VirtualTime } from './virtual-time';
 
 /** Who consumes wake-ups. */

@@ -1,5 +1,4 @@
 import type { LogFields, Logger } from '@crewtab/domain/ports/logger';
-import { mixText } from './random';
 import type { VirtualTime } from './virtual-time';
 
 /** What happened, in order: always as a hash (the same history has the same), and as words when it is shown. */
@@ -51,4 +50,11 @@ const silent: Logger = {
 
 function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(3).padStart(9)} s`;
+}
+
+/** Mixes text into a 32-bit hash (FNV-1a). */
+function mixText(hash: number, text: string): number {
+  let mixed = hash;
+  for (let index = 0; index < text.length; index++) mixed = Math.imul(mixed ^ text.charCodeAt(index), 0x01000193);
+  return mixed >>> 0;
 }

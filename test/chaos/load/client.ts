@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SeededRandom } from '../seeded-random';
+import { SeededRandom } from '../../kit/random';
 import type { Api } from './api';
 import { teamBody, TEAMS, WORKS, type Work } from './workload';
 
@@ -55,7 +55,7 @@ export class Client {
     private readonly api: Api,
     private readonly options: ClientOptions,
   ) {
-    this.random = new SeededRandom(`client ${options.seed}`);
+    this.random = SeededRandom.named(`client ${options.seed}`);
     // Every request in doubt waits with these.
     for (const { signal } of [this.stopped, this.cutOff]) setMaxListeners(0, signal);
   }

@@ -1,9 +1,20 @@
-/** A small, fast source of random numbers that a seed determines completely (mulberry32). */
+import { createHash } from 'node:crypto';
+
+/**
+ * A small, fast source of random numbers that a seed determines completely (mulberry32): the same seed gives the same numbers
+ * on every machine. Histories, plans of faults and the moments of figures follow from it, so its numbers must not change.
+ */
 export class SeededRandom {
   private state: number;
 
+  /** @param seed its lower 32 bits count */
   constructor(seed: number) {
     this.state = seed >>> 0;
+  }
+
+  /** One stream of several that follow from one seed: `SeededRandom.named('client 7')`. */
+  static named(name: string): SeededRandom {
+    return new SeededRandom(createHash('sha256').update(name).digest().readUInt32LE(0));
   }
 
   /** In [0, 1). */
@@ -24,10 +35,20 @@ export class SeededRandom {
     return this.next() < probability;
   }
 
+  /** @throws RangeError for an empty list */
   pick<T>(of: readonly T[]): T {
-    const one = of[Math.floor(this.next() * of.length)];
-    if (one === undefined) throw new RangeError('nothing to pick from');
-    return one;
+    const index = Math.floor(this.next() * of.length);
+    if (index >= of.length) throw new RangeError('nothing to pick from');
+    return of[index] as T;
+  }
+
+  shuffle<T>(items: readonly T[]): T[] {
+    const shuffled = [...items];
+    for (let last = shuffled.length - 1; last > 0; last--) {
+      const other = this.int(0, last);
+      [shuffled[last], shuffled[other]] = [shuffled[other] as T, shuffled[last] as T];
+    }
+    return shuffled;
   }
 
   /** One of the keys, each as often as its weight says. */
@@ -40,11 +61,4 @@ export class SeededRandom {
     }
     throw new RangeError('no weights');
   }
-}
-
-/** Mixes text into a 32-bit hash (FNV-1a). */
-export function mixText(hash: number, text: string): number {
-  let mixed = hash;
-  for (let index = 0; index < text.length; index++) mixed = Math.imul(mixed ^ text.charCodeAt(index), 0x01000193);
-  return mixed >>> 0;
 }
