@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RequestPermissionOutcome } from '@agentclientprotocol/sdk';
-import { AcpClient } from '../../test/support/acp-client';
+import { AcpClient } from '../../test/kit/acp-client';
 import { compileAgent } from '../build/compile-agent';
 import { patternText } from './pattern';
 

@@ -1,6 +1,6 @@
-import { AcpClient, textOf } from '../../test/support/acp-client';
-import { startTeamServer } from '../../test/support/team-server';
-import type { TeamServer } from '../../test/support/team-server';
+import { AcpClient, textOf } from '../../test/kit/acp-client';
+import { startTeamServer } from '../../test/kit/team-server';
+import type { TeamServer } from '../../test/kit/team-server';
 import { compileAgent } from '../build/compile-agent';
 
 // Real processes on a machine that may be busy.

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { AcpClient } from '../../test/support/acp-client';
-import type { TeamServer } from '../../test/support/team-server';
-import { startTeamServer } from '../../test/support/team-server';
+import { AcpClient } from '../../test/kit/acp-client';
+import type { TeamServer } from '../../test/kit/team-server';
+import { startTeamServer } from '../../test/kit/team-server';
 import { compileAgent } from '../build/compile-agent';
 import { callTool, connectMcp } from '../demo-agent/team-tools';
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { endLeftoverProcesses, startNode, type StartedProcess } from '../../test/support/processes';
+import { endLeftoverProcesses, startNode, type StartedProcess } from '../../test/kit/processes';
 
 const PROGRAM = resolve(__dirname, 'run-process.ts');
 const HOOK = resolve(__dirname, '../../test/support/typescript-hook.cjs');

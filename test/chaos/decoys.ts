@@ -1,4 +1,4 @@
-import type { DockerHttp } from '../support/docker-http';
+import type { DockerHttp } from '../kit/services/docker-http';
 
 export interface Decoy {
   readonly kind: 'container' | 'network' | 'volume';

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DockerHttp } from '../support/docker-http';
+import type { DockerHttp } from '../kit/services/docker-http';
 
 interface Thing {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EvidenceFolder } from './evidence-folder';
-import type { FaultyLink } from './faulty-link';
+import type { FaultyLink } from '../kit/proxy';
 import { Member, type MemberSpec } from './member';
 
 export const SCHEDULERS = 2;

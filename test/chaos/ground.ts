@@ -4,15 +4,15 @@ import { importDemoImage } from '@crewtab/launcher/demo-program';
 import { findFreePort } from '@crewtab/local-services/free-port';
 import { EvidenceFolder } from './evidence-folder';
 import { FaultLog } from './fault-log';
-import { FaultyLink } from './faulty-link';
+import { FaultyLink } from '../kit/proxy';
 import { Fleet, memberNames, type MemberLinks } from './fleet';
-import { openDockerPlace, type DockerPlace } from './places/docker-place';
-import { PostgresPlace } from './places/postgres-place';
-import { RedisPlace } from './places/redis-place';
-import { guardOfThisMachine } from '../support/guard-folder';
+import { openDockerPlace, type DockerPlace } from '../kit/servers/engine-server';
+import { PostgresPlace } from '../kit/servers/postgres-server';
+import { RedisPlace } from '../kit/servers/redis-server';
+import { guardOfThisMachine } from '../kit/services/guard-folder';
 import { mountRecord } from './record-mount';
 import { ShiftedClock } from './shifted-clock';
-import type { Shutdown } from './shutdown';
+import type { Shutdown } from '../kit/shutdown';
 
 /** Everything of one chaos run that stands before the first process of the product is started. */
 export interface Ground {

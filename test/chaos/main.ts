@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EvidenceFolder } from './evidence-folder';
 import { HELP, parseOptions, type ChaosOptions } from './options';
-import { NoEngine } from './places/docker-place';
+import { NoEngine } from '../kit/servers/engine-server';
 import { runChaos } from './run-chaos';
-import { Shutdown } from './shutdown';
+import { Shutdown } from '../kit/shutdown';
 
 /** As scripts/test.mjs understands it: there is no engine, so nothing was tested. */
 const EXIT_CODE_SKIPPED = 77;

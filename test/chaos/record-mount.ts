@@ -1,4 +1,4 @@
-import type { Rewrite } from './faulty-link';
+import type { Rewrite } from '../kit/proxy';
 
 /** Where agents see the folder that they append received prompts to. */
 export const RECORD_DIR = '/record';

@@ -15,7 +15,7 @@ import { report, type ChaosResult } from './report';
 import { Resources } from './resources';
 import { callTheRoll, type CalledWorker } from './roll-call';
 import { SeededRandom } from '../kit/random';
-import type { Shutdown } from './shutdown';
+import type { Shutdown } from '../kit/shutdown';
 import { Witness } from './witness';
 
 /** Runs that are to be under way at the same time: about what two cores carry. */

@@ -1,4 +1,4 @@
-import { describeWithDocker } from '../support/docker';
+import { describeWithDocker } from '../kit/services/docker';
 import { findPoints } from './points/find-points';
 import { isUnreached } from './points/unreached';
 import { ACTIONS, Sweep } from './sweep/sweep';

@@ -1,5 +1,5 @@
-import { describeWithDocker } from '../support/docker';
-import { saidIn, type Message, type Run } from './support/api-client';
+import { describeWithDocker } from '../kit/services/docker';
+import { saidIn, type Message, type Run } from '../kit/client';
 import { Crewtab, SHUTDOWN_LIMIT_MS } from './support/crewtab';
 import { promptsAtAgent, RECORDING, SAY_PROMPTS } from './support/recorded-prompts';
 

@@ -1,7 +1,7 @@
 import Redis from 'ioredis';
-import { describeWithDocker } from '../support/docker';
-import { eventually } from '../support/wait-for';
-import type { Run } from './support/api-client';
+import { describeWithDocker } from '../kit/services/docker';
+import { eventually } from '../kit/wait-for';
+import type { Run } from '../kit/client';
 import { Crewtab } from './support/crewtab';
 
 const MINUTE_MS = 60_000;

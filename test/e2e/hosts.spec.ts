@@ -1,9 +1,9 @@
 import type { SystemAnswer } from '@crewtab/api-contract/system-routes';
-import type { StartedProcess } from '../support/processes';
-import { eventually } from '../support/wait-for';
-import type { Run } from './support/api-client';
+import type { StartedProcess } from '../kit/processes';
+import { eventually } from '../kit/wait-for';
+import type { Run } from '../kit/client';
 import { Crewtab } from './support/crewtab';
-import { describeWithOwnEngines, OwnEngine } from './support/own-engine';
+import { describeWithOwnEngines, OwnEngine } from '../kit/services/own-engine';
 
 jest.setTimeout(180_000);
 

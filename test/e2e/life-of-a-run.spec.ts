@@ -1,5 +1,5 @@
-import { describeWithDocker } from '../support/docker';
-import { saidIn, type AgentInput, type Message, type Run, type Schedule } from './support/api-client';
+import { describeWithDocker } from '../kit/services/docker';
+import { saidIn, type AgentInput, type Message, type Run, type Schedule } from '../kit/client';
 import { Crewtab } from './support/crewtab';
 import { LIFE_CASES, type LifeCase } from './support/life-cases';
 import { promptsAtAgent, RECORDING, SAY_PROMPTS } from './support/recorded-prompts';

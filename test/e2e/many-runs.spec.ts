@@ -1,4 +1,4 @@
-import { describeWithDocker } from '../support/docker';
+import { describeWithDocker } from '../kit/services/docker';
 import { Crewtab } from './support/crewtab';
 import { promptsAtAgent, RECORDING, SAY_PROMPTS } from './support/recorded-prompts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { describeWithDocker } from '../support/docker';
-import { eventually } from '../support/wait-for';
+import { describeWithDocker } from '../kit/services/docker';
+import { eventually } from '../kit/wait-for';
 import { Crewtab } from './support/crewtab';
 
 describeWithDocker('a scheduler that is told to stop', () => {

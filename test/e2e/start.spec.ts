@@ -4,9 +4,9 @@ import { rm, stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { findFreePort } from '../../libs/local-services/free-port';
-import { describeWithDocker, dockerEngine, dockerHost } from '../support/docker';
-import { makeServiceFolder } from '../support/test-services';
-import { eventually } from '../support/wait-for';
+import { describeWithDocker, dockerEngine, dockerHost } from '../kit/services/docker';
+import { makeServiceFolder } from '../kit/services/test-services';
+import { eventually } from '../kit/wait-for';
 
 const PROJECT = resolve(__dirname, '../..');
 const START_LIMIT_MS = 120_000;

@@ -1,5 +1,5 @@
-import { describeWithDocker } from '../support/docker';
-import type { Run } from './support/api-client';
+import { describeWithDocker } from '../kit/services/docker';
+import type { Run } from '../kit/client';
 import { Crewtab } from './support/crewtab';
 import { startDockerProxy, type DockerProxy } from './support/docker-proxy';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { Queue, Worker } from 'bullmq';
-import { startNode } from '../support/processes';
+import { startNode } from '../kit/processes';
 
 const HOOK = join(__dirname, '../support/typescript-hook.cjs');
 /** Workers of a fleet are not started at one moment: their looks for stalled jobs are spread over the interval. */

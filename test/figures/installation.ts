@@ -4,12 +4,12 @@ import { join, resolve } from 'node:path';
 import { importDemoImage } from '@crewtab/launcher/demo-program';
 import { findFreePort } from '@crewtab/local-services/free-port';
 import { Pool, type QueryResultRow } from 'pg';
-import { openDockerPlace, type DockerPlace } from '../chaos/places/docker-place';
-import { PostgresPlace } from '../chaos/places/postgres-place';
-import { RedisPlace } from '../chaos/places/redis-place';
-import { Shutdown } from '../chaos/shutdown';
-import { ApiClient } from '../e2e/support/api-client';
-import { startNode, type StartedProcess } from '../support/processes';
+import { openDockerPlace, type DockerPlace } from '../kit/servers/engine-server';
+import { PostgresPlace } from '../kit/servers/postgres-server';
+import { RedisPlace } from '../kit/servers/redis-server';
+import { Shutdown } from '../kit/shutdown';
+import { ApiClient } from '../kit/client';
+import { startNode, type StartedProcess } from '../kit/processes';
 
 const PROJECT = resolve(__dirname, '../..');
 const READY_WITHIN_MS = 180_000;

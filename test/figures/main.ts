@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../kit/random';
-import { Shutdown } from '../chaos/shutdown';
+import { Shutdown } from '../kit/shutdown';
 import { adoption } from './adoption';
 import { deadlines } from './deadlines';
 import { engineKilled } from './engine-killed';

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LABELS } from '@crewtab/runtime-docker/resources/labels';
-import { eventually } from '../support/wait-for';
+import { eventually } from '../kit/wait-for';
 import { scaled, timed, type Figure } from './figure';
 import type { Installation } from './installation';
 import { heldBy, startRuns } from './run-watch';

@@ -3,7 +3,7 @@ import { silentLogger } from '../fakes/silent-logger';
 import { openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
-import { eventually } from '../support/wait-for';
+import { eventually } from '../kit/wait-for';
 import { scaled, timed, type Figure } from './figure';
 import type { Installation } from './installation';
 

@@ -1,4 +1,4 @@
-import { eventually } from '../support/wait-for';
+import { eventually } from '../kit/wait-for';
 import type { Installation } from './installation';
 
 export interface HeldRun {

@@ -1,5 +1,5 @@
-import { saidIn, type Message } from '../e2e/support/api-client';
-import { eventually } from '../support/wait-for';
+import { saidIn, type Message } from '../kit/client';
+import { eventually } from '../kit/wait-for';
 import type { Installation } from './installation';
 
 const CHUNKS = 300;

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { huntMutants, type Hunt } from './hunt-mutants';
-import { startTestServices, type TestServices } from '../support/test-services';
+import { startTestServices, type TestServices } from '../kit/services/test-services';
 import { commandFor, needsServices } from './mutant';
 import { MUTANTS } from './mutants';
 import { Workshop } from './workshop';

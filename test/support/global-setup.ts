@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import './typescript-hook.cjs';
 import { findDockerEngine } from '../../libs/launcher/docker-engine';
 import { LocalServiceError } from '../../libs/local-services/service-error';
-import { startTestServices, type TestServices } from './test-services';
+import { startTestServices, type TestServices } from '../kit/services/test-services';
 
 declare global {
   /** Handed from the set-up to the teardown, which run in the same process. */

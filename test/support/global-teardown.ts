@@ -1,4 +1,4 @@
-import { removeTestContainers } from './docker-leftovers';
+import { removeTestContainers } from '../kit/services/docker-leftovers';
 
 /**
  * Stops what the set-up started. Fails when a test left a container of its own behind: it is removed, and named.

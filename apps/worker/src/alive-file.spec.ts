@@ -2,7 +2,7 @@ import { mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecordingLogger } from '@test/fakes/recording-logger';
-import { eventually } from '../../../test/support/wait-for';
+import { eventually } from '../../../test/kit/wait-for';
 import { AliveFile, findFault, STALE_AFTER_MS } from './alive-file';
 
 describe("the worker's heartbeat", () => {

@@ -1,8 +1,8 @@
 import type { FaultLog } from '../fault-log';
 import type { Fleet, MemberLinks } from '../fleet';
-import type { DockerPlace } from '../places/docker-place';
-import type { PostgresPlace } from '../places/postgres-place';
-import type { RedisPlace } from '../places/redis-place';
+import type { DockerPlace } from '../../kit/servers/engine-server';
+import type { PostgresPlace } from '../../kit/servers/postgres-server';
+import type { RedisPlace } from '../../kit/servers/redis-server';
 import type { Resources } from '../resources';
 import type { ShiftedClock } from '../shifted-clock';
 

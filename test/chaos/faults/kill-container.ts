@@ -1,4 +1,4 @@
-import { DockerHttpError } from '../../support/docker-http';
+import { DockerHttpError } from '../../kit/services/docker-http';
 import type { PlannedFault } from '../plan';
 import type { Battlefield } from './battlefield';
 

@@ -1,4 +1,4 @@
-import type { FaultyLink } from '../faulty-link';
+import type { FaultyLink } from '../../kit/proxy';
 import type { FaultKind, PlannedFault } from '../plan';
 import type { Battlefield, Pause } from './battlefield';
 

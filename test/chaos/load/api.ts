@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EvidenceFolder } from '../evidence-folder';
-import type { FaultyLink } from '../faulty-link';
+import type { FaultyLink } from '../../kit/proxy';
 import type { SeededRandom } from '../../kit/random';
 
 export interface Answer {

@@ -7,11 +7,11 @@ import { RunFolders } from '@crewtab/runtime-process/run-folders';
 import { tearDownRun } from '@crewtab/runtime-process/run-teardown';
 import Redis from 'ioredis';
 import { Pool, type QueryResultRow } from 'pg';
-import { ApiClient } from '../../e2e/support/api-client';
-import { leftoversOf, removeLeftovers } from '../../e2e/support/engine-leftovers';
-import type { TestDatabase } from '../../support/database';
-import { dockerHost } from '../../support/docker';
-import { startNode, type StartedProcess } from '../../support/processes';
+import { ApiClient } from '../../kit/client';
+import { leftoversOf, removeLeftovers } from '../../kit/services/engine-leftovers';
+import type { TestDatabase } from '../../kit/services/database';
+import { dockerHost } from '../../kit/services/docker';
+import { startNode, type StartedProcess } from '../../kit/processes';
 import { packApps, type App, type PackedApps } from './pack-apps';
 
 const PROJECT = resolve(__dirname, '../../..');

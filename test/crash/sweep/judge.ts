@@ -1,5 +1,5 @@
-import type { Message, Run } from '../../e2e/support/api-client';
-import { eventually } from '../../support/wait-for';
+import type { Message, Run } from '../../kit/client';
+import { eventually } from '../../kit/wait-for';
 import { leftoversOfRun } from './leftovers';
 import { HEARD } from './prompt-counter';
 import type { CrashCase } from './crash-case';

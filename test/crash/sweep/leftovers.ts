@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dockerEngine } from '../../support/docker';
+import { dockerEngine } from '../../kit/services/docker';
 
 interface Named {
   readonly Name?: string;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dockerEngine } from '../../support/docker';
-import { eventually } from '../../support/wait-for';
+import { dockerEngine } from '../../kit/services/docker';
+import { eventually } from '../../kit/wait-for';
 
 /** What the agent says once for every prompt that reaches it. */
 export const HEARD = 'a prompt was heard';

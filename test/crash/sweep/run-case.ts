@@ -1,6 +1,6 @@
-import type { Run } from '../../e2e/support/api-client';
-import type { StartedProcess } from '../../support/processes';
-import { eventually } from '../../support/wait-for';
+import type { Run } from '../../kit/client';
+import type { StartedProcess } from '../../kit/processes';
+import { eventually } from '../../kit/wait-for';
 import { endInOrder, LEASE_MS, SLOWNESS, untilReady } from './cell';
 import type { CrashCase } from './crash-case';
 import { judge } from './judge';

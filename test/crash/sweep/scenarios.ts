@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AgentInput, ApiClient, Run } from '../../e2e/support/api-client';
+import type { AgentInput, ApiClient, Run } from '../../kit/client';
 import { DEMO_AGENT_COMMAND } from '../../../images/build/build-demo-image';
-import type { StartedProcess } from '../../support/processes';
+import type { StartedProcess } from '../../kit/processes';
 import type { Cell, Environment } from './cell';
 import { HEARD } from './prompt-counter';
 

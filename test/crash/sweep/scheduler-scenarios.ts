@@ -1,4 +1,4 @@
-import { eventually } from '../../support/wait-for';
+import { eventually } from '../../kit/wait-for';
 import { SLOWNESS, type Cell } from './cell';
 import type { PersistentClient } from './persistent-client';
 

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createEmptyDatabase, createTestDatabase } from '../../support/database';
+import { createEmptyDatabase, createTestDatabase } from '../../kit/services/database';
 import { Cell, endInOrder, SLOWNESS, untilEndedInOrder, untilReady, type StartedScheduler } from './cell';
-import type { StartedProcess } from '../../support/processes';
+import type { StartedProcess } from '../../kit/processes';
 import type { Action } from './crash-case';
 import { PersistentClient } from './persistent-client';
 import type { SchedulerScenario } from './scheduler-scenarios';

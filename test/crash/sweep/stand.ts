@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ApiClient } from '../../e2e/support/api-client';
-import { createTestDatabase } from '../../support/database';
-import type { StartedProcess } from '../../support/processes';
+import type { ApiClient } from '../../kit/client';
+import { createTestDatabase } from '../../kit/services/database';
+import type { StartedProcess } from '../../kit/processes';
 import { Cell, endInOrder, LEASE_MS, SLOWNESS, untilReady, type Environment } from './cell';
 import { SCENARIOS, type Materials, type Place, type Scenario } from './scenarios';
 

@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { dockerHost } from '../../support/docker';
+import { dockerHost } from '../../kit/services/docker';
 
 const WORDS = 'the device is busy, says the test';
 

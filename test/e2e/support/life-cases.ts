@@ -1,4 +1,4 @@
-import type { AgentInput, ApiClient, Run } from './api-client';
+import type { AgentInput, ApiClient, Run } from '../../kit/client';
 
 /** How one run is made to go, and how it must end. */
 export interface LifeCase {

@@ -1,4 +1,4 @@
-import type { Message } from './api-client';
+import type { Message } from '../../kit/client';
 
 /** Makes the demo agent write down every prompt that reaches it, in the workspace of its run. */
 export const RECORDING = { DEMO_RECORD: '/workspace/prompts.jsonl' } as const;

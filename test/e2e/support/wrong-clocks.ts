@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { describeWithDocker } from '../../support/docker';
-import { eventually } from '../../support/wait-for';
+import { describeWithDocker } from '../../kit/services/docker';
+import { eventually } from '../../kit/wait-for';
 import { Crewtab } from './crewtab';
 
 const MINUTE_MS = 60_000;

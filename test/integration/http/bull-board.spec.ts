@@ -3,7 +3,7 @@ import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { silentLogger } from '../../fakes/silent-logger';
 import { Queue } from 'bullmq';
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';
-import { createTestRedis, type TestRedis } from '../../support/redis';
+import { createTestRedis, type TestRedis } from '../../kit/services/redis';
 
 let redis: TestRedis;
 let queue: Queue;

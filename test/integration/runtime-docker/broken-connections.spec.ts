@@ -1,6 +1,6 @@
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { eventually } from '../../contracts/runtime/line-reader';
-import { describeWithDocker, dockerHost } from '../../support/docker';
+import { describeWithDocker, dockerHost } from '../../kit/services/docker';
 import { openLab, type DockerLab } from './docker-lab';
 import { EngineProxy } from './engine-proxy';
 

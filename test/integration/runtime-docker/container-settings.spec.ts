@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentSpec } from '@crewtab/domain/ports/runtime';
-import { describeWithDocker } from '../../support/docker';
-import { guardOfThisMachine } from '../../support/guard-folder';
+import { describeWithDocker } from '../../kit/services/docker';
+import { guardOfThisMachine } from '../../kit/services/guard-folder';
 import { openLab, type DockerLab } from './docker-lab';
 import { tinyImage, type TinyImageOptions } from './tiny-image';
 

@@ -4,8 +4,8 @@ import type { LookAlike } from '../../contracts/runtime/contract-fixture';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { connectionTo } from '@crewtab/runtime-docker/engine/engine-client';
-import { describeWithDocker, dockerHost } from '../../support/docker';
-import { GUARD_FOLDER } from '../../support/guard-folder';
+import { describeWithDocker, dockerHost } from '../../kit/services/docker';
+import { GUARD_FOLDER } from '../../kit/services/guard-folder';
 import { tinyImage } from './tiny-image';
 
 describeWithDocker('a real engine', () => {

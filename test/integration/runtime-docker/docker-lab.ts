@@ -4,8 +4,8 @@ import { ContractFixture } from '../../contracts/runtime/contract-fixture';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import type { DockerRuntimeOptions } from '@crewtab/runtime-docker/docker-options';
 import { connectionTo } from '@crewtab/runtime-docker/engine/engine-client';
-import { dockerHost } from '../../support/docker';
-import { GUARD_FOLDER } from '../../support/guard-folder';
+import { dockerHost } from '../../kit/services/docker';
+import { GUARD_FOLDER } from '../../kit/services/guard-folder';
 import { tinyImage, type TinyImageOptions } from './tiny-image';
 
 /** A runtime on the real engine, and the engine itself to look at what the runtime did. */

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import { eventually } from '../../contracts/runtime/line-reader';
-import { openDockerPlace, type DockerPlace } from '../../chaos/places/docker-place';
-import { describeWithOwnEngines } from '../../e2e/support/own-engine';
+import { openDockerPlace, type DockerPlace } from '../../kit/servers/engine-server';
+import { describeWithOwnEngines } from '../../kit/services/own-engine';
 import { openLab, type DockerLab } from './docker-lab';
 
 /** Not below /tmp, which may be an overlay itself: the engine cannot put overlays on one. */

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecordReader } from '@crewtab/agent-guard/guard-records';
-import { describeWithGuard, guardOfThisMachine } from '../../support/guard-folder';
+import { describeWithGuard, guardOfThisMachine } from '../../kit/services/guard-folder';
 
 interface Said {
   readonly stdout: string;

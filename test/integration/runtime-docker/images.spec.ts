@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
-import { describeWithDocker } from '../../support/docker';
+import { describeWithDocker } from '../../kit/services/docker';
 import { openLab } from './docker-lab';
 
 describeWithDocker('images', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type Docker from 'dockerode';
 import { deployOptions } from '../../contracts/runtime/contract-fixture';
-import { describeWithDocker } from '../../support/docker';
+import { describeWithDocker } from '../../kit/services/docker';
 import { openLab, type DockerLab } from './docker-lab';
 
 /** Far from the default base, so that a running Crewtab of the same host does not disturb. */

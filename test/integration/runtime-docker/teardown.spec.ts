@@ -1,5 +1,5 @@
-import { describeWithDocker } from '../../support/docker';
-import { eventually } from '../../support/wait-for';
+import { describeWithDocker } from '../../kit/services/docker';
+import { eventually } from '../../kit/wait-for';
 import { openLab, type DockerLab } from './docker-lab';
 
 describeWithDocker('tearing down', () => {

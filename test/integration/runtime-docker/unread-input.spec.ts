@@ -1,4 +1,4 @@
-import { describeWithDocker } from '../../support/docker';
+import { describeWithDocker } from '../../kit/services/docker';
 import { openLab, type DockerLab } from './docker-lab';
 
 /** More than the engine's buffers take for an agent that does not read (some 400 kB). */

@@ -1,7 +1,7 @@
 import { isValidTimezone } from '@crewtab/domain/schedules/next-fire';
 import { offsetsOf } from '@crewtab/domain/schedules/civil-time';
 import { Pool } from 'pg';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
 
 /**
  * The offsets that firing goes by, against Postgres, which has zone data and code of its own: C over its copy of the IANA

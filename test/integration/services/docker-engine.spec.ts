@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
 import { findDockerEngine } from '@crewtab/launcher/docker-engine';
 import { findFreePort } from '@crewtab/local-services/free-port';
-import { makeServiceFolder } from '../../support/test-services';
+import { makeServiceFolder } from '../../kit/services/test-services';
 
 let folder: string;
 let servers: Server[];

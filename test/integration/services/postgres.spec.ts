@@ -4,9 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { identifyProcess } from '@crewtab/local-services/process-identity';
 import { startPostgres, type LocalPostgres, type PostgresOptions } from '@crewtab/local-services/postgres';
-import { endLeftoverProcesses, startNode } from '../../support/processes';
-import { makeServiceFolder } from '../../support/test-services';
-import { eventually } from '../../support/wait-for';
+import { endLeftoverProcesses, startNode } from '../../kit/processes';
+import { makeServiceFolder } from '../../kit/services/test-services';
+import { eventually } from '../../kit/wait-for';
 
 /** Defines a test for the one kind of user only: what the other may do differs, so there is nothing to skip. */
 function runFor(user: 'root' | 'ordinary user', name: string, test: () => Promise<void>): void {

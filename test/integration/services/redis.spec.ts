@@ -7,9 +7,9 @@ import { redisContainers } from '@crewtab/launcher/redis-container';
 import { identifyProcess } from '@crewtab/local-services/process-identity';
 import { pingRedis } from '@crewtab/local-services/redis-ping';
 import { startRedis, type LocalRedis, type RedisOptions } from '@crewtab/local-services/redis';
-import { describeWithDocker, dockerEngine, dockerHost } from '../../support/docker';
-import { testRedisImage } from '../../support/redis-container';
-import { makeServiceFolder, REDIS_CACHE } from '../../support/test-services';
+import { describeWithDocker, dockerEngine, dockerHost } from '../../kit/services/docker';
+import { testRedisImage } from '../../kit/services/redis-container';
+import { makeServiceFolder, REDIS_CACHE } from '../../kit/services/test-services';
 
 jest.setTimeout(60_000);
 

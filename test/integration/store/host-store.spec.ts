@@ -2,8 +2,8 @@ import { openStore } from '@crewtab/store-prisma/open-store';
 import { hostStoreContract } from '../../contracts/stores/host-store-contract';
 import { RunStoreFixture } from '../../contracts/stores/run-store-fixture';
 import { Client } from 'pg';
-import { createTestDatabase } from '../../support/database';
-import { eventually } from '../../support/wait-for';
+import { createTestDatabase } from '../../kit/services/database';
+import { eventually } from '../../kit/wait-for';
 import { pastTheGuard, runStoreSubject } from './run-store-subject';
 import { ENCRYPTION_KEY, StoreFixture } from './store-fixture';
 

@@ -4,7 +4,7 @@ import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
-import { createEmptyDatabase, type TestDatabase } from '../../support/database';
+import { createEmptyDatabase, type TestDatabase } from '../../kit/services/database';
 
 let database: TestDatabase;
 let migrationsDir: string;

@@ -1,7 +1,7 @@
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { eventually } from '../../support/wait-for';
+import { eventually } from '../../kit/wait-for';
 import { ENCRYPTION_KEY, StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;

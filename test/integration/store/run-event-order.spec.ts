@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { PositionedRunEvent } from '@crewtab/domain/runs/run-event';
 import { openStore } from '@crewtab/store-prisma/open-store';
-import { createTestDatabase } from '../../support/database';
+import { createTestDatabase } from '../../kit/services/database';
 import { ENCRYPTION_KEY, StoreFixture } from './store-fixture';
 
 /** Where readers stand in the log, whatever writers do beside them: docs/adr/0015-run-events.md. */

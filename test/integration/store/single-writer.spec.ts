@@ -1,6 +1,6 @@
 import { createPool, Database } from '@crewtab/store-prisma/database/database';
 import { withSingleWriter } from '@crewtab/store-prisma/database/single-writer';
-import { eventually } from '../../support/wait-for';
+import { eventually } from '../../kit/wait-for';
 import { StoreFixture } from './store-fixture';
 
 /** Short for a process that stands still, and long for one that only waits for its turn on a busy machine. */

@@ -5,7 +5,7 @@ import type { Agent } from '@crewtab/domain/teams/team';
 import { createHash, randomUUID } from 'node:crypto';
 import { Pool, type QueryResultRow } from 'pg';
 import { findUntoldChanges, installTrail } from './event-trail';
-import { createTestDatabase } from '../../support/database';
+import { createTestDatabase } from '../../kit/services/database';
 
 export const ENCRYPTION_KEY = Buffer.alloc(32, 7);
 export const FAR_FUTURE = new Date('2099-01-01T00:00:00Z');

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import type { ToolAnswer, ToolCall, ToolSession } from '@crewtab/domain/ports/tool-server';
 import { UnixToolServer } from '@crewtab/tool-server/unix-tool-server';
 import { silentLogger } from '../../fakes/silent-logger';
-import { startNode } from '../../support/processes';
-import { eventually } from '../../support/wait-for';
+import { startNode } from '../../kit/processes';
+import { eventually } from '../../kit/wait-for';
 
 describe('UnixToolServer', () => {
   let rootDir: string;

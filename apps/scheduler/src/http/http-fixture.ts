@@ -10,7 +10,7 @@ import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
-import { checkAnswer } from '@test/support/check-answer';
+import { checkAnswer } from '@test/kit/check-answer';
 import { hashApiKey } from './access/api-key';
 import { configureHttp, httpControllers, httpProviders } from './http';
 import { HTTP_DEPS, type HttpDeps, type HttpSettings, type ReadinessCheck } from './http-deps';

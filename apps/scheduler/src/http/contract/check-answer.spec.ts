@@ -1,4 +1,4 @@
-import { checkAnswer, checkEvent, fetchChecked, type SeenAnswer } from '@test/support/check-answer';
+import { checkAnswer, checkEvent, fetchChecked, type SeenAnswer } from '@test/kit/check-answer';
 import { streamRun } from '@crewtab/api-contract/run-routes';
 import { startHttp } from '../http-fixture';
 

@@ -1,7 +1,7 @@
 import { parseServerEvent } from '@crewtab/api-client/server-events';
 import type { Route } from '@crewtab/api-contract/route';
 import { streamRun } from '@crewtab/api-contract/run-routes';
-import { checkEvent } from '@test/support/check-answer';
+import { checkEvent } from '@test/kit/check-answer';
 
 /** One server-sent event as a client sees it. */
 export interface ReceivedEvent {

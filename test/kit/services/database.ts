@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { applyMigrations, findMigrationsDir, readMigrations } from '@crewtab/store-prisma/database/migrate';
 import { Client, escapeIdentifier } from 'pg';
-import { migrate, migrationsFingerprint } from './migrations';
-import { eventually } from './wait-for';
+import { eventually } from '../wait-for';
 
 /** A database of one test file, with the present schema and nothing in it. */
 export interface TestDatabase {
@@ -46,12 +46,19 @@ async function ensureTemplate(admin: Client): Promise<string> {
     // Not marked as a template: the process that made it died on the way.
     await admin.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(template)} WITH (FORCE)`);
     await admin.query(`CREATE DATABASE ${escapeIdentifier(template)}`);
-    await migrate(urlOf(template));
+    await applyMigrations(urlOf(template));
     await admin.query(`ALTER DATABASE ${escapeIdentifier(template)} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`);
     return template;
   } finally {
     await admin.query('SELECT pg_advisory_unlock($1)', [TEMPLATE_LOCK]);
   }
+}
+
+/** Changes with any migration; names the template database. */
+async function migrationsFingerprint(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { name, checksum } of await readMigrations(findMigrationsDir())) hash.update(name).update(checksum);
+  return hash.digest('hex').slice(0, 12);
 }
 
 async function dropDatabase(name: string): Promise<void> {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Redis from 'ioredis';
-import { RedisPlace } from '../../chaos/places/redis-place';
+import { RedisPlace } from '../../kit/servers/redis-server';
 
 /** For each key, microseconds: a save in the background that is surely still at work. */
 const SLOW_SAVE = '1000000';

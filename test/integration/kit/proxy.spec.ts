@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { FaultyLink } from '../../chaos/faulty-link';
-import { eventually } from '../../support/wait-for';
+import { FaultyLink } from '../../kit/proxy';
+import { eventually } from '../../kit/wait-for';
 
 /** Answers each line with `echo <line>`. */
 class EchoServer {

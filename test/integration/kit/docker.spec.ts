@@ -1,8 +1,8 @@
 import Redis from 'ioredis';
-import { demoImage } from '../../support/demo-image';
-import { dockerEngine, dockerHost, describeWithDocker } from '../../support/docker';
-import { containersWithLabel, TEST_RUN_LABEL } from '../../support/docker-leftovers';
-import { startE2eRedis } from '../../support/redis-container';
+import { demoImage } from '../../kit/services/demo-image';
+import { dockerEngine, dockerHost, describeWithDocker } from '../../kit/services/docker';
+import { containersWithLabel, TEST_RUN_LABEL } from '../../kit/services/docker-leftovers';
+import { startE2eRedis } from '../../kit/services/redis-container';
 
 // Images are made on the way.
 jest.setTimeout(120_000);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { startPostgres, type LocalPostgres } from '@crewtab/local-services/postgres';
-import { standStill } from './stand-still';
+import { standStill } from './pause-server';
 
 /** A Postgres of this chaos run alone, on one port and one data folder however often it is started. */
 export class PostgresPlace {

@@ -1,6 +1,6 @@
 import { identifyProcess } from '@crewtab/local-services/process-identity';
-import { endLeftoverProcesses, startNode, startProcess } from '../../support/processes';
-import { eventually } from '../../support/wait-for';
+import { endLeftoverProcesses, startNode, startProcess } from '../../kit/processes';
+import { eventually } from '../../kit/wait-for';
 
 afterEach(() => endLeftoverProcesses());
 

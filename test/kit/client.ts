@@ -5,8 +5,8 @@ import { ApiProblem } from '@crewtab/api-client/api-problem';
 import type { AnswerOf, BodyOf, Routes } from '@crewtab/api-client/route-types';
 import type { DeploymentAnswer, MessageView, RunView } from '@crewtab/api-contract/run-routes';
 import type { ScheduleView } from '@crewtab/api-contract/schedule-routes';
-import { fetchChecked } from '../../support/check-answer';
-import { eventually } from '../../support/wait-for';
+import { fetchChecked } from './check-answer';
+import { eventually } from './wait-for';
 
 export type TeamInput = BodyOf<'POST /teams'>;
 export type AgentInput = TeamInput['agents'][number] & { readonly image: string };

@@ -1,5 +1,4 @@
 import { dockerHttp, type DockerHttp } from './docker-http';
-import { containersWithLabel } from './docker-leftovers';
 
 /**
  * The engine that the Docker tests use, as in DOCKER_HOST.
@@ -24,10 +23,4 @@ export function hasDocker(): boolean {
 export function describeWithDocker(name: string, define: () => void): void {
   if (hasDocker()) describe(name, define);
   else describe.skip(name, define);
-}
-
-/** Names of the containers, stopped ones included, of one installation: what an `afterEach` expects to be empty. */
-export async function containersOf(installationId: string): Promise<string[]> {
-  const found = await containersWithLabel(dockerHost(), `crewtab.installation=${installationId}`);
-  return found.map(({ name }) => name);
 }

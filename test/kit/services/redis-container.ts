@@ -10,7 +10,7 @@ import { TEST_RUN_LABEL } from './docker-leftovers';
 import { oncePerRun } from './once-per-run';
 import { startOwnRedis } from './own-servers';
 import { makeRedisImage } from './redis-image';
-import { eventually } from './wait-for';
+import { eventually } from '../wait-for';
 
 /** The Redis of one e2e test file. */
 export interface E2eRedis {

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { importDemoImage } from '@crewtab/launcher/demo-program';
 import { pingDockerEngine } from '@crewtab/launcher/docker-engine';
-import { hasDocker } from '../../support/docker';
-import { dockerHttp } from '../../support/docker-http';
-import { startProcess, type StartedProcess } from '../../support/processes';
-import { eventually } from '../../support/wait-for';
+import { hasDocker } from './docker';
+import { dockerHttp } from './docker-http';
+import { startProcess, type StartedProcess } from '../processes';
+import { eventually } from '../wait-for';
 
 /** Not below /tmp, which may be an overlay itself: the engine cannot put overlays on one. */
 const ROOT = '/var/tmp';

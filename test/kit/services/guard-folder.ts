@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 /** The guards of the build: tests run the sources, beside which there are none. */
-export const GUARD_FOLDER = resolve(__dirname, '../../dist/images/guard');
+export const GUARD_FOLDER = resolve(__dirname, '../../../dist/images/guard');
 
 /** `describe` where the build has a guard; otherwise its tests are skipped, and the title says why. */
 export function describeWithGuard(name: string, define: () => void): void {

@@ -1,4 +1,4 @@
-import { dockerEngine } from '../../support/docker';
+import { dockerEngine } from './docker';
 
 interface Labelled {
   readonly Labels?: Readonly<Record<string, string>> | null;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { findDockerEngine, pingDockerEngine } from '@crewtab/launcher/docker-engine';
 import { findOnPath } from '@crewtab/local-services/find-on-path';
 import { SupervisedServer, type StopPlan } from '@crewtab/local-services/supervised-server';
-import { dockerHttp, type DockerHttp } from '../../support/docker-http';
-import { eventually } from '../../support/wait-for';
+import { dockerHttp, type DockerHttp } from '../services/docker-http';
+import { eventually } from '../wait-for';
 import { runProgram } from './run-program';
-import { standStill } from './stand-still';
+import { standStill } from './pause-server';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 20_000 }] as const;
 const READY_TIMEOUT_MS = 40_000;

@@ -1,6 +1,6 @@
 import Redis from 'ioredis';
-import { startOwnPostgres, startOwnRedis } from '../../support/own-servers';
-import { createTestRedis } from '../../support/redis';
+import { startOwnPostgres, startOwnRedis } from '../../kit/services/own-servers';
+import { createTestRedis } from '../../kit/services/redis';
 
 jest.setTimeout(60_000);
 

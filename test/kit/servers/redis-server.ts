@@ -7,10 +7,10 @@ import type { RedisProgram } from '@crewtab/local-services/redis-download';
 import { pingRedis } from '@crewtab/local-services/redis-ping';
 import { findRedisProgram } from '@crewtab/local-services/redis-program';
 import Redis from 'ioredis';
-import { eventually } from '../../support/wait-for';
-import { REDIS_CACHE } from '../../support/test-services';
+import { eventually } from '../wait-for';
+import { REDIS_CACHE } from '../services/test-services';
 import { SmallDisk } from './small-disk';
-import { standStill } from './stand-still';
+import { standStill } from './pause-server';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 10_000 }] as const;
 const READY_TIMEOUT_MS = 20_000;

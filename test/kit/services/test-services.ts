@@ -1,9 +1,9 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { redisContainers } from '../../libs/launcher/redis-container';
-import { startPostgres, type LocalPostgres } from '../../libs/local-services/postgres';
-import { startRedis, type LocalRedis } from '../../libs/local-services/redis';
+import { redisContainers } from '../../../libs/launcher/redis-container';
+import { startPostgres, type LocalPostgres } from '../../../libs/local-services/postgres';
+import { startRedis, type LocalRedis } from '../../../libs/local-services/redis';
 
 /** The Postgres and Redis of one test run. */
 export interface TestServices {
@@ -15,7 +15,7 @@ export interface TestServices {
 }
 
 /** A downloaded Redis is kept here between runs, and shared with `npm start`. */
-export const REDIS_CACHE = resolve(__dirname, '../../.crewtab/redis');
+export const REDIS_CACHE = resolve(__dirname, '../../../.crewtab/redis');
 
 const quiet = (): void => undefined;
 
