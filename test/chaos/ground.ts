@@ -4,11 +4,11 @@ import { importDemoImage } from '@crewtab/launcher/demo-program';
 import { findFreePort } from '@crewtab/local-services/free-port';
 import { EvidenceFolder } from './evidence-folder';
 import { FaultLog } from './fault-log';
-import { FaultyLink } from '../kit/proxy';
-import { Fleet, memberNames, type MemberLinks } from './fleet';
-import { openDockerPlace, type DockerPlace } from '../kit/servers/engine-server';
-import { PostgresPlace } from '../kit/servers/postgres-server';
-import { RedisPlace } from '../kit/servers/redis-server';
+import { FaultProxy } from '../kit/proxy';
+import { Processes, processNames, type ProcessLinks } from './processes';
+import { openEngineServer, type EngineServer } from '../kit/servers/engine-server';
+import { PostgresServer } from '../kit/servers/postgres-server';
+import { RedisServer } from '../kit/servers/redis-server';
 import { guardOfThisMachine } from '../kit/services/guard-folder';
 import { mountRecord } from './record-mount';
 import { ShiftedClock } from './shifted-clock';
@@ -18,12 +18,12 @@ import type { Shutdown } from '../kit/shutdown';
 export interface Ground {
   readonly evidence: EvidenceFolder;
   readonly faultLog: FaultLog;
-  readonly postgres: PostgresPlace;
-  readonly redis: RedisPlace;
-  readonly docker: DockerPlace;
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly docker: EngineServer;
   readonly clock: ShiftedClock | null;
-  readonly links: ReadonlyMap<string, MemberLinks>;
-  readonly fleet: Fleet;
+  readonly links: ReadonlyMap<string, ProcessLinks>;
+  readonly processes: Processes;
   readonly image: string;
   readonly dataDir: string;
 }
@@ -33,7 +33,6 @@ const ROOT = '/var/tmp';
 
 /** Servers, proxies and folders. What is started is handed to `shutdown` at once. */
 export async function prepareGround(
-  projectDir: string,
   evidence: EvidenceFolder,
   shutdown: Shutdown,
   log: (line: string) => void,
@@ -41,11 +40,11 @@ export async function prepareGround(
   const folder = await mkdtemp(join(ROOT, 'crewtab-chaos-'));
   await chmod(folder, 0o711);
   shutdown.add('the servers’ folder', () => rm(folder, { recursive: true, force: true }));
-  const postgres = await PostgresPlace.start(folder);
+  const postgres = await PostgresServer.start(folder);
   shutdown.add('Postgres', () => postgres.stop());
-  const redis = await RedisPlace.start(folder);
+  const redis = await RedisServer.start(folder);
   shutdown.add('Redis', () => redis.stop());
-  const docker = await openDockerPlace(folder, join(evidence.path, 'logs/dockerd.log'));
+  const docker = await openEngineServer(folder, join(evidence.path, 'logs/dockerd.log'));
   shutdown.add('the container engine', () => docker.stop());
   if (docker.whyGiven !== null) log(`${docker.whyGiven}: using ${docker.dockerHost}, whose own faults are left out`);
   if (docker.whyGiven === null && guardOfThisMachine() === null) {
@@ -60,12 +59,11 @@ export async function prepareGround(
   const ports = await apiPorts();
   const links = await openLinks({ folder, postgres, redis, docker, ports, record: evidence.makePromptRecord() });
   shutdown.add('the proxies', async () => {
-    for (const link of [...links.values()].flatMap((each) => Object.values(each) as (FaultyLink | null)[])) {
+    for (const link of [...links.values()].flatMap((each) => Object.values(each) as (FaultProxy | null)[])) {
       await link?.close();
     }
   });
-  const fleet = new Fleet({
-    projectDir,
+  const processes = new Processes({
     dataDir,
     evidence,
     links,
@@ -75,45 +73,45 @@ export async function prepareGround(
     clockEnv: clock?.env ?? {},
   });
   const faultLog = new FaultLog(evidence);
-  return { evidence, faultLog, postgres, redis, docker, clock, links, fleet, image, dataDir };
+  return { evidence, faultLog, postgres, redis, docker, clock, links, processes, image, dataDir };
 }
 
 /** Of the schedulers' REST API. */
 async function apiPorts(): Promise<Map<string, number>> {
-  const names = memberNames().filter((name) => name.startsWith('scheduler'));
+  const names = processNames().filter((name) => name.startsWith('scheduler'));
   const ports = await Promise.all(names.map(() => findFreePort()));
   return new Map(names.map((name, index) => [name, ports[index] ?? 0]));
 }
 
 interface LinkEnds {
   readonly folder: string;
-  readonly postgres: PostgresPlace;
-  readonly redis: RedisPlace;
-  readonly docker: DockerPlace;
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly docker: EngineServer;
   readonly ports: ReadonlyMap<string, number>;
   readonly record: string;
 }
 
 /** Each process has its own way to each service. */
-async function openLinks(ends: LinkEnds): Promise<Map<string, MemberLinks>> {
+async function openLinks(ends: LinkEnds): Promise<Map<string, ProcessLinks>> {
   const { folder, postgres, redis, docker, ports, record } = ends;
-  const links = new Map<string, MemberLinks>();
+  const links = new Map<string, ProcessLinks>();
   const host = '127.0.0.1';
-  for (const name of memberNames()) {
+  for (const name of processNames()) {
     const port = ports.get(name);
     const isWorker = port === undefined;
     links.set(name, {
-      postgres: await FaultyLink.open({ name: `${name} → postgres`, to: { host, port: postgres.port } }),
-      redis: await FaultyLink.open({ name: `${name} → redis`, to: { host, port: redis.port } }),
+      postgres: await FaultProxy.open({ name: `${name} → postgres`, to: { host, port: postgres.port } }),
+      redis: await FaultProxy.open({ name: `${name} → redis`, to: { host, port: redis.port } }),
       docker: isWorker
-        ? await FaultyLink.open({
+        ? await FaultProxy.open({
             name: `${name} → docker`,
             to: { path: docker.dockerHost.replace('unix://', '') },
             path: join(folder, `${name.replace(' ', '-')}.sock`),
             rewriteOf: () => mountRecord(record),
           })
         : null,
-      api: isWorker ? null : await FaultyLink.open({ name: `client → ${name}`, to: { host, port } }),
+      api: isWorker ? null : await FaultProxy.open({ name: `client → ${name}`, to: { host, port } }),
     });
   }
   return links;

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { EvidenceFolder } from './evidence-folder';
 import { HELP, parseOptions, type ChaosOptions } from './options';
 import { NoEngine } from '../kit/servers/engine-server';
@@ -9,7 +9,6 @@ import { Shutdown } from '../kit/shutdown';
 
 /** As scripts/test.mjs understands it: there is no engine, so nothing was tested. */
 const EXIT_CODE_SKIPPED = 77;
-const PROJECT = resolve(__dirname, '../..');
 
 /** Called by scripts/chaos.mjs. @returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -44,7 +43,7 @@ function exitCodeOf(outcome: Outcome): number {
 
 async function attempt(options: ChaosOptions, evidence: EvidenceFolder, shutdown: Shutdown): Promise<Outcome> {
   try {
-    return (await runChaos({ ...options, projectDir: PROJECT }, evidence, shutdown)) ? 'good' : 'bad';
+    return (await runChaos(options, evidence, shutdown)) ? 'good' : 'bad';
   } catch (error) {
     if (error instanceof NoEngine) {
       console.error(`left out: ${error.message}`);

@@ -1,4 +1,4 @@
-import { CLOCK_WORKER, SCHEDULERS, WORKERS } from './fleet';
+import { CLOCK_WORKER, SCHEDULERS, WORKERS } from './processes';
 import { SeededRandom } from '../kit/random';
 
 export type FaultKind =

@@ -37,20 +37,18 @@ interface Ending {
   readonly workers: readonly CalledWorker[];
 }
 
-export type ChaosTask = ChaosOptions & { readonly projectDir: string };
-
 /** The whole of one chaos run. @returns whether nothing was found. */
-export async function runChaos(task: ChaosTask, evidence: EvidenceFolder, shutdown: Shutdown): Promise<boolean> {
+export async function runChaos(task: ChaosOptions, evidence: EvidenceFolder, shutdown: Shutdown): Promise<boolean> {
   const log = (line: string): void => console.log(`· ${line}`);
   log(`seed ${task.seed}, ${task.minutes} min of faults`);
-  const ground = await prepareGround(task.projectDir, evidence, shutdown, log);
+  const ground = await prepareGround(evidence, shutdown, log);
   const recorder = new EngineEventsRecorder(ground.docker.dockerHost.replace('unix://', ''), evidence);
   recorder.start();
   shutdown.add('the recorder of engine events', () => recorder.close());
   const decoys = await makeDecoys(ground.docker.http, ground.image);
   if (ground.docker.whyGiven !== null) shutdown.add('the decoys', () => removeDecoys(ground.docker.http, decoys));
-  shutdown.add('the processes', async () => void (await ground.fleet.stop(SHUTDOWN_LIMIT_MS)));
-  await ground.fleet.start();
+  shutdown.add('the processes', async () => void (await ground.processes.stop(SHUTDOWN_LIMIT_MS)));
+  await ground.processes.start();
   const witness = new Witness(ground.postgres.url);
   shutdown.add('the connections to Postgres', () => witness.close());
   await witness.keepTrail();
@@ -64,14 +62,14 @@ class Chaos {
   private installationId = '';
 
   constructor(
-    private readonly task: ChaosTask,
+    private readonly task: ChaosOptions,
     private readonly ground: Ground,
     private readonly witness: Witness,
     private readonly decoys: readonly Decoy[],
     private readonly log: (line: string) => void,
   ) {
     const apiLinks = [...ground.links.values()].flatMap(({ api }) => (api === null ? [] : [api]));
-    const api = new Api(apiLinks, ground.fleet.apiKey, ground.evidence, SeededRandom.named(`api ${task.seed}`));
+    const api = new Api(apiLinks, ground.processes.apiKey, ground.evidence, SeededRandom.named(`api ${task.seed}`));
     this.client = new Client(api, {
       seed: task.seed,
       image: ground.image,
@@ -93,7 +91,7 @@ class Chaos {
     const firstOverAt = await this.converge(healedAt);
     const workers = await this.callTheRoll(healedAt);
     const isOverAgain = (await this.converge(new Date())) !== null;
-    const lateToStop = await ground.fleet.stop(SHUTDOWN_LIMIT_MS);
+    const lateToStop = await ground.processes.stop(SHUTDOWN_LIMIT_MS);
     const convergedAt = isOverAgain ? firstOverAt : null;
     await this.keepEvidence({ startedAt, healedAt, convergedAt, workers });
     return {
@@ -105,8 +103,8 @@ class Chaos {
       neverDone: nemesis.neverDone(task.minutes * 60_000),
       harnessProblems: [...nemesis.problems, ...this.client.problems],
       lateToStop,
-      endedByThemselves: ground.fleet.endedByThemselves(),
-      outputTail: ground.fleet.outputTail(),
+      endedByThemselves: ground.processes.endedByThemselves(),
+      outputTail: ground.processes.outputTail(),
       runs: await witness.countByStatus(),
       errorCodes: await witness.errorCodes(),
       convergedAfterMs: convergedAt === null ? null : convergedAt.getTime() - healedAt.getTime(),
@@ -125,7 +123,7 @@ class Chaos {
     clearInterval(progress);
     this.log('healing it');
     await nemesis.heal();
-    await this.ground.fleet.heal().catch((error: unknown) => void nemesis.problems.push(String(error)));
+    await this.ground.processes.heal().catch((error: unknown) => void nemesis.problems.push(String(error)));
     const healedAt = new Date();
     // Whoever still waits for an answer gets it from healed processes.
     await stopped;
@@ -156,7 +154,7 @@ class Chaos {
       withinMs: CALL_WITHIN_MS,
       workers: async () => {
         const ids = await witness.workerIds();
-        return ground.fleet.workers.map(({ name, pid }) => ({ name, id: ids.get(pid ?? 0) ?? null }));
+        return ground.processes.workers.map(({ name, pid }) => ({ name, id: ids.get(pid ?? 0) ?? null }));
       },
       takers: (since) => witness.takersSince(since),
       isOver: async () => (await witness.countActive()) === 0,

@@ -1,7 +1,7 @@
 import { describeWithDocker } from '../kit/services/docker';
 import type { Run } from '../kit/client';
 import { Crewtab } from './support/crewtab';
-import { startDockerProxy, type DockerProxy } from './support/docker-proxy';
+import { startDockerProxy, type DockerProxy } from '../kit/services/docker-proxy';
 
 /** Long enough to see a success waiting on a busy machine, short enough to wait for its end. */
 const TEARDOWN_LIMIT = '15s';
@@ -18,7 +18,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
   });
 
   afterEach(() => {
-    proxy.refusesToRemove = null;
+    proxy.refuseToRemove(null);
   });
 
   afterAll(async () => {
@@ -41,11 +41,11 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
 
   // The first run of a worker looks into its image, through a container that is made and removed while deploying.
   it('the container that looks into an image is left to the teardown of the run, which goes on', async () => {
-    proxy.refusesToRemove = 'containers';
+    proxy.refuseToRemove('containers');
     const { id } = await start('work 1s\nanswer fine');
     await crewtab.api.untilRun(id, ({ phase }) => phase === 'monitoring');
     expect(await crewtab.leftovers()).toContainEqual(expect.stringMatching(/container \/sticky-run-.*-probe-/));
-    proxy.refusesToRemove = null;
+    proxy.refuseToRemove(null);
     const run = await crewtab.api.untilFinished(id);
     expect(run).toMatchObject({ status: 'success', teardown: { containers: 2, volumes: 1 } });
     expect(await crewtab.leftovers()).toEqual([]);
@@ -60,7 +60,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
       const { api } = crewtab;
       const started = await start(prompt);
       await api.untilRun(started.id, ({ phase }) => phase === 'monitoring');
-      proxy.refusesToRemove = 'containers';
+      proxy.refuseToRemove('containers');
 
       const stuck = await untilRefused(started);
       expect(stuck).toMatchObject({ status: during, phase: 'tearing_down', teardown: null });
@@ -75,7 +75,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
       expect(said.map(({ content }) => content.text)).toContainEqual(expect.stringContaining(proxy.words));
       expect(crewtab.workers[0]?.lines).toContainEqual(expect.stringContaining('teardown failed'));
 
-      proxy.refusesToRemove = null;
+      proxy.refuseToRemove(null);
       const run = await api.untilFinished(started.id);
       expect(run).toMatchObject({ ...after, teardown: { containers: 1, volumes: 1 }, teardownFailure: null });
       expect(await crewtab.leftovers()).toEqual([]);
@@ -84,7 +84,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
 
   it('a success that cannot be removed in time becomes failed, keeps its result, and is removed all the same', async () => {
     const { api } = crewtab;
-    proxy.refusesToRemove = 'volumes';
+    proxy.refuseToRemove('volumes');
     const started = await start('answer fine');
     expect(await untilRefused(started, 1)).toMatchObject({ status: 'running', error: null });
 
@@ -105,7 +105,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
     await untilRefused(started, attempts + 1);
     expect(await crewtab.leftovers()).toEqual([expect.stringContaining('volume sticky-run-')]);
 
-    proxy.refusesToRemove = null;
+    proxy.refuseToRemove(null);
     const run = await api.untilFinished(started.id);
     expect(run).toMatchObject({ status: 'failed', result: 'fine', error: failed.error, finishedAt: failed.finishedAt });
     expect(run.teardown).toMatchObject({ containers: 1, volumes: 1 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { scaled, timed, type Figure } from './figure';
-import type { Installation } from './installation';
+import type { MeasuredInstallation } from './installation';
 import { heldBy } from './run-watch';
 
 const ROUNDS = 5;
@@ -50,7 +50,7 @@ interface Ended {
   readonly clean: number;
 }
 
-async function begin(crewtab: Installation, scheduleId: string): Promise<string[]> {
+async function begin(crewtab: MeasuredInstallation, scheduleId: string): Promise<string[]> {
   const runs = await Promise.all(
     Array.from({ length: RUNS_PER_ROUND }, async () => (await crewtab.api().trigger(scheduleId)).id),
   );
@@ -59,7 +59,11 @@ async function begin(crewtab: Installation, scheduleId: string): Promise<string[
 }
 
 /** Kills all workers but one so long before the first deadline. @returns the runs that they held */
-async function killHolders(crewtab: Installation, runs: readonly string[], beforeMs: number): Promise<string[]> {
+async function killHolders(
+  crewtab: MeasuredInstallation,
+  runs: readonly string[],
+  beforeMs: number,
+): Promise<string[]> {
   const [first] = await crewtab.sql<{ ms: number }>(
     `SELECT (extract(epoch FROM min(deadline_at) - clock_timestamp()) * 1000)::float8 AS ms FROM schedule_runs WHERE id = ANY ($1)`,
     [runs],
@@ -73,7 +77,7 @@ async function killHolders(crewtab: Installation, runs: readonly string[], befor
   return held;
 }
 
-async function endAll(crewtab: Installation, runs: readonly string[]): Promise<Ended[]> {
+async function endAll(crewtab: MeasuredInstallation, runs: readonly string[]): Promise<Ended[]> {
   await Promise.all(runs.map((id) => crewtab.api().untilFinished(id, 120_000)));
   return crewtab.sql<{ terminal: number; clean: number }>(
     `SELECT extract(epoch FROM finished_at - deadline_at)::float8 AS terminal,

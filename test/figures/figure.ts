@@ -1,10 +1,10 @@
 import type { SeededRandom } from '../kit/random';
-import type { Installation, InstallOptions } from './installation';
+import type { InstallOptions, MeasuredInstallation } from './installation';
 
 /** What every figure gets: an installation of its own, started for this figure only. */
 export interface FigureContext {
   /** Starts the product with servers of its own; it is stopped after the figure. */
-  install(options: InstallOptions): Promise<Installation>;
+  install(options: InstallOptions): Promise<MeasuredInstallation>;
   /** How many of everything, as a factor: 1 is what docs/reliability.md quotes. */
   readonly scale: number;
   /** When things are done to it follows from the seed. */

@@ -8,7 +8,7 @@ import { deadlines } from './deadlines';
 import { engineKilled } from './engine-killed';
 import type { Figure, FigureContext, Result } from './figure';
 import { handOver } from './hand-over';
-import { Installation } from './installation';
+import { MeasuredInstallation } from './installation';
 import { orphans } from './orphans';
 import { redisEmptied } from './redis-emptied';
 import { rollingRestarts } from './rolling-restarts';
@@ -95,7 +95,7 @@ async function attempt(figure: Figure, { scale, seed }: Options): Promise<Result
       // Each from its own beginning, whichever figures are measured before it.
       random: SeededRandom.named(`${figure.name} ${seed}`),
       log,
-      install: (options) => Installation.start(options, shutdown),
+      install: (options) => MeasuredInstallation.install(options, shutdown),
     };
     const results = await figure.measure(context);
     console.log(renderTable(results));

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LABELS } from '@crewtab/runtime-docker/resources/labels';
 import { eventually } from '../kit/wait-for';
 import { scaled, timed, type Figure } from './figure';
-import type { Installation } from './installation';
+import type { MeasuredInstallation } from './installation';
 import { heldBy, startRuns } from './run-watch';
 
 const CONTAINERS = 30;
@@ -40,7 +40,7 @@ export const orphans: Figure = {
 };
 
 /** Makes a container with the labels of that run after a while. @returns seconds until the engine does not know it */
-async function lifetime(crewtab: Installation, runId: string, afterMs: number): Promise<number> {
+async function lifetime(crewtab: MeasuredInstallation, runId: string, afterMs: number): Promise<number> {
   const { http } = crewtab.docker;
   await delay(afterMs);
   const [installation] = await crewtab.sql<{ id: string }>('SELECT id FROM installation');
@@ -63,13 +63,13 @@ async function lifetime(crewtab: Installation, runId: string, afterMs: number): 
   return (performance.now() - madeAt) / 1_000;
 }
 
-async function isGone(crewtab: Installation, name: string): Promise<boolean> {
+async function isGone(crewtab: MeasuredInstallation, name: string): Promise<boolean> {
   const filters = encodeURIComponent(JSON.stringify({ name: [name] }));
   return (await crewtab.docker.http.call({ path: `/containers/json?all=1&filters=${filters}` })).trim() === '[]';
 }
 
 /** Runs are cancelled, and their worker is killed so long after it, while it waits for their agents to end. */
-async function killInTeardown(crewtab: Installation, afterMs: number): Promise<number[]> {
+async function killInTeardown(crewtab: MeasuredInstallation, afterMs: number): Promise<number[]> {
   const scheduleId = await crewtab.schedule('hang', { env: { DEMO_IGNORE_SIGTERM: '1' } });
   const runs = await startRuns(crewtab, scheduleId, RUNS_PER_KILL);
   const [victim] = await busiest(crewtab, runs);
@@ -87,7 +87,10 @@ async function killInTeardown(crewtab: Installation, afterMs: number): Promise<n
   return rows.map(({ ms }) => ms / 1_000);
 }
 
-async function busiest(crewtab: Installation, runs: readonly string[]): Promise<[Installation['workers'][number]]> {
+async function busiest(
+  crewtab: MeasuredInstallation,
+  runs: readonly string[],
+): Promise<[MeasuredInstallation['workers'][number]]> {
   const counted = await Promise.all(
     crewtab.runningWorkers().map(async (worker) => {
       const held = await heldBy(crewtab, worker.pid);

@@ -5,7 +5,7 @@ import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
 import { eventually } from '../kit/wait-for';
 import { scaled, timed, type Figure } from './figure';
-import type { Installation } from './installation';
+import type { MeasuredInstallation } from './installation';
 
 const SCHEDULES = 20;
 const FLUSHES = 20;
@@ -60,14 +60,14 @@ export const redisEmptied: Figure = {
   },
 };
 
-async function schedules(crewtab: Installation): Promise<string[]> {
+async function schedules(crewtab: MeasuredInstallation): Promise<string[]> {
   const ids = [];
   for (let n = 0; n < SCHEDULES; n++) ids.push(await crewtab.schedule('answer done'));
   return ids;
 }
 
 /** Cron knows minutes only, so the instant is set, with the notification that an edit sends. */
-async function makeDue(crewtab: Installation, scheduleId: string): Promise<void> {
+async function makeDue(crewtab: MeasuredInstallation, scheduleId: string): Promise<void> {
   await crewtab.sql(
     `UPDATE schedules SET next_fire_at = now() + $2 * interval '1 millisecond', following_fire_at = now() + interval '1 day'
      WHERE id = $1`,
@@ -77,7 +77,7 @@ async function makeDue(crewtab: Installation, scheduleId: string): Promise<void>
 }
 
 async function begunRun(
-  crewtab: Installation,
+  crewtab: MeasuredInstallation,
   scheduleId: string,
   afterMs: number,
 ): Promise<{ firedAt: number; startedAt: number } | false> {

@@ -1,5 +1,5 @@
 import { scaled, type Figure, type Result } from './figure';
-import type { Installation } from './installation';
+import type { MeasuredInstallation } from './installation';
 import { StreamingRuns, type Counted } from './streaming-runs';
 
 const RESTARTS = 20;
@@ -27,7 +27,7 @@ export const rollingRestarts: Figure = {
 };
 
 /** One after the other, each ready before the next one ends. */
-async function restartWorkers(crewtab: Installation): Promise<void> {
+async function restartWorkers(crewtab: MeasuredInstallation): Promise<void> {
   for (const worker of crewtab.runningWorkers()) {
     worker.kill('SIGTERM');
     await worker.exited;
@@ -35,11 +35,11 @@ async function restartWorkers(crewtab: Installation): Promise<void> {
   }
 }
 
-async function restartSchedulers(crewtab: Installation): Promise<void> {
+async function restartSchedulers(crewtab: MeasuredInstallation): Promise<void> {
   for (let number = 0; number < SCHEDULERS; number++) {
     crewtab.schedulers[number]?.kill('SIGTERM');
     await crewtab.schedulers[number]?.exited;
-    await crewtab.startScheduler(number);
+    await crewtab.startNumbered(number);
   }
 }
 

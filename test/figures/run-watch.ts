@@ -1,5 +1,5 @@
 import { eventually } from '../kit/wait-for';
-import type { Installation } from './installation';
+import type { MeasuredInstallation } from './installation';
 
 export interface HeldRun {
   readonly id: string;
@@ -13,7 +13,11 @@ const LOOK_EVERY_MS = 100;
 const LEASE_MS = 10_000;
 
 /** Starts so many runs of a schedule. Resolves with their ids when all are being monitored. */
-export async function startRuns(installation: Installation, scheduleId: string, count: number): Promise<string[]> {
+export async function startRuns(
+  installation: MeasuredInstallation,
+  scheduleId: string,
+  count: number,
+): Promise<string[]> {
   const runs: string[] = [];
   for (let n = 0; n < count; n++) runs.push((await installation.api().trigger(scheduleId)).id);
   await eventually(async () => (await inPhase(installation, runs, 'monitoring')) === count, {
@@ -23,7 +27,7 @@ export async function startRuns(installation: Installation, scheduleId: string, 
   return runs;
 }
 
-async function inPhase(installation: Installation, runs: readonly string[], phase: string): Promise<number> {
+async function inPhase(installation: MeasuredInstallation, runs: readonly string[], phase: string): Promise<number> {
   const [row] = await installation.sql<{ runs: number }>(
     'SELECT count(*)::int AS runs FROM schedule_runs WHERE id = ANY ($1) AND phase::text = $2',
     [runs, phase],
@@ -32,7 +36,7 @@ async function inPhase(installation: Installation, runs: readonly string[], phas
 }
 
 /** The runs that the process with this pid holds: worker ids are host name, pid and a random part. */
-export async function heldBy(installation: Installation, pid: number): Promise<HeldRun[]> {
+export async function heldBy(installation: MeasuredInstallation, pid: number): Promise<HeldRun[]> {
   return (await held(installation)).filter(({ owner }) => owner?.split('-').at(-2) === String(pid));
 }
 
@@ -41,7 +45,7 @@ export async function heldBy(installation: Installation, pid: number): Promise<H
  * clock, so looking rarely does not blur it: leases are renewed 2.5 s after a claim at the earliest.
  * @returns when each was claimed, ms since 1970.
  */
-export async function adoptionsOf(installation: Installation, before: readonly HeldRun[]): Promise<number[]> {
+export async function adoptionsOf(installation: MeasuredInstallation, before: readonly HeldRun[]): Promise<number[]> {
   const claimedAt = new Map<string, number>();
   const epochs = new Map(before.map(({ id, epoch }) => [id, epoch]));
   const look = async (): Promise<boolean> => {
@@ -56,7 +60,7 @@ export async function adoptionsOf(installation: Installation, before: readonly H
   return [...claimedAt.values()];
 }
 
-async function held(installation: Installation): Promise<HeldRun[]> {
+async function held(installation: MeasuredInstallation): Promise<HeldRun[]> {
   const rows = await installation.sql<{ id: string; epoch: number; owner: string | null; lease_until: Date | null }>(
     `SELECT id, epoch, owner, lease_until FROM schedule_runs WHERE phase NOT IN ('queued', 'finished')`,
   );

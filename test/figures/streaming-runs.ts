@@ -1,6 +1,6 @@
 import { saidIn, type Message } from '../kit/client';
 import { eventually } from '../kit/wait-for';
-import type { Installation } from './installation';
+import type { MeasuredInstallation } from './installation';
 
 const CHUNKS = 300;
 const PROMPT = `stream ${CHUNKS} every 200ms`;
@@ -22,14 +22,14 @@ export class StreamingRuns {
   private readonly lanes: Promise<void>[];
 
   private constructor(
-    private readonly crewtab: Installation,
+    private readonly crewtab: MeasuredInstallation,
     private readonly scheduleId: string,
     atOnce: number,
   ) {
     this.lanes = Array.from({ length: atOnce }, () => this.lane());
   }
 
-  static async start(crewtab: Installation, atOnce: number): Promise<StreamingRuns> {
+  static async start(crewtab: MeasuredInstallation, atOnce: number): Promise<StreamingRuns> {
     return new StreamingRuns(crewtab, await crewtab.schedule(PROMPT), atOnce);
   }
 

@@ -124,3 +124,38 @@ export class ApiClient {
 export function saidIn(messages: readonly Message[]): string {
   return messages.flatMap(({ kind, content }) => (kind === 'agent_message' ? [content.text ?? ''] : [])).join('');
 }
+
+/** One request for clients that decide by themselves what they ask again, and where. */
+export interface RawRequest {
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  readonly method: string;
+  /** After `/api/v1`. */
+  readonly path: string;
+  /** Undefined or null: none. */
+  readonly body?: unknown;
+  readonly idempotencyKey: string | null;
+  readonly signal: AbortSignal;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Asks once. @throws whatever fetch throws when there is no answer */
+export async function sendOnce({ baseUrl, apiKey, method, path, ...request }: RawRequest): Promise<RawAnswer> {
+  const { body = null, idempotencyKey, signal } = request;
+  const response = await fetch(`${baseUrl}/api/v1${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${apiKey}`,
+      ...(body === null ? {} : { 'content-type': 'application/json' }),
+      ...(idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey }),
+    },
+    ...(body === null ? {} : { body: JSON.stringify(body) }),
+    signal,
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
+}

@@ -10,6 +10,12 @@ export interface ProcessOptions {
   /** Added to the present environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** True: Ctrl-C in the terminal does not reach it, and the program that started it ends it in order. */
+  readonly isDetached?: boolean;
+  /** How many of its last lines are kept; default all, which a process that runs for hours must not. */
+  readonly keptLines?: number;
+  /** Called for each line, also for those that are not kept. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface WaitForLineOptions {
@@ -28,20 +34,20 @@ export class StartedProcess {
   readonly exited: Promise<ProcessExit>;
   /** stdout and stderr, in the order in which they were read. */
   readonly lines: string[] = [];
-  private readonly onLine = new Set<() => void>();
+  private readonly waiters = new Set<() => void>();
   private exit: ProcessExit | null = null;
+  /** Lines that came before those that are kept. */
+  private dropped = 0;
 
   constructor(
     readonly name: string,
     private readonly child: ChildProcess,
+    private readonly options: Pick<ProcessOptions, 'keptLines' | 'onLine'> = {},
   ) {
     running.add(this);
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
-      createInterface({ input: stream }).on('line', (line) => {
-        this.lines.push(line);
-        this.wakeWaiters();
-      });
+      createInterface({ input: stream }).on('line', (line) => this.addLine(line));
     }
     this.exited = new Promise((resolve) => {
       const finish = (exit: ProcessExit): void => {
@@ -81,15 +87,15 @@ export class StartedProcess {
       let next = from;
       const stop = (): void => {
         clearTimeout(timer);
-        this.onLine.delete(look);
+        this.waiters.delete(look);
       };
       const fail = (why: string): void => {
         stop();
         reject(new Error(`${this.name}: no line like ${String(pattern)}, ${why}. Its log ends with:\n${this.tail()}`));
       };
       const look = (): void => {
-        for (; next < this.lines.length; next += 1) {
-          const line = this.lines[next] ?? '';
+        for (; next < this.dropped + this.lines.length; next += 1) {
+          const line = this.lines[next - this.dropped] ?? '';
           if (!pattern.test(line)) continue;
           stop();
           resolve(line);
@@ -98,7 +104,7 @@ export class StartedProcess {
         if (this.exit !== null) fail(`and it has ended (${JSON.stringify(this.exit)})`);
       };
       const timer = setTimeout(() => fail(`waited ${timeoutMs} ms`), timeoutMs);
-      this.onLine.add(look);
+      this.waiters.add(look);
       look();
     });
   }
@@ -108,8 +114,17 @@ export class StartedProcess {
     return this.lines.slice(-count).join('\n');
   }
 
+  private addLine(line: string): void {
+    this.lines.push(line);
+    this.options.onLine?.(line);
+    this.wakeWaiters();
+    if (this.lines.length <= (this.options.keptLines ?? Infinity)) return;
+    this.lines.shift();
+    this.dropped += 1;
+  }
+
   private wakeWaiters(): void {
-    for (const look of [...this.onLine]) look();
+    for (const look of [...this.waiters]) look();
   }
 }
 
@@ -118,14 +133,16 @@ export function startProcess(
   name: string,
   file: string,
   args: readonly string[],
-  { env = {}, cwd }: ProcessOptions = {},
+  options: ProcessOptions = {},
 ): StartedProcess {
+  const { env = {}, cwd, isDetached = false } = options;
   const child = spawn(file, args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: isDetached,
     ...(cwd === undefined ? {} : { cwd }),
   });
-  return new StartedProcess(name, child);
+  return new StartedProcess(name, child, options);
 }
 
 /** Starts a script with this Node, without what Jest put into the environment of its workers. */

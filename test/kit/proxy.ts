@@ -20,19 +20,20 @@ export interface LinkOptions {
  * One process's way to one service. Passes bytes on until it is told to harm them. Faults act on this link alone, so
  * that one worker loses Postgres while its neighbour keeps it.
  */
-export class FaultyLink {
+export class FaultProxy {
   private readonly server: Server;
   private readonly connections = new Set<Connection>();
   private readonly faults: LinkFaults = { delayMs: 0, swallowed: null };
   private isRefusing = false;
+  private refusal: { readonly request: RegExp; readonly answer: string } | null = null;
   private losing: { readonly request: RegExp; readonly onLost: () => void } | null = null;
 
   private constructor(private readonly options: LinkOptions) {
     this.server = createServer({ allowHalfOpen: true }, (client) => this.accept(client));
   }
 
-  static async open(options: LinkOptions): Promise<FaultyLink> {
-    const link = new FaultyLink(options);
+  static async open(options: LinkOptions): Promise<FaultProxy> {
+    const link = new FaultProxy(options);
     await new Promise<void>((resolve, reject) => {
       link.server.once('error', reject);
       if (options.path === undefined) link.server.listen(0, '127.0.0.1', resolve);
@@ -93,9 +94,15 @@ export class FaultyLink {
     };
   }
 
+  /** From now on requests that match get this answer, byte for byte, and are not passed on, until `heal`. */
+  answerInstead(request: RegExp, answer: string): void {
+    this.refusal = { request, answer };
+  }
+
   /** All is well again. Connections that lost bytes are broken: nobody could make sense of what comes next. */
   heal(): void {
     this.isRefusing = false;
+    this.refusal = null;
     this.losing = null;
     this.faults.delayMs = 0;
     this.faults.swallowed = null;
@@ -112,6 +119,7 @@ export class FaultyLink {
     if (this.isRefusing) return void client.on('error', () => undefined).destroy();
     const connection = new Connection(client, connect({ ...this.options.to, allowHalfOpen: true }), this.faults, {
       rewrite: this.options.rewriteOf?.() ?? null,
+      answerInstead: (request) => (this.refusal?.request.test(startOf(request)) ? this.refusal.answer : null),
       isReplyLost: (request) => this.takeLostReply(request),
       onClose: () => this.connections.delete(connection),
     });
@@ -120,15 +128,21 @@ export class FaultyLink {
 
   private takeLostReply(request: Buffer): boolean {
     const { losing } = this;
-    if (!losing?.request.test(request.subarray(0, 500).toString('latin1'))) return false;
+    if (!losing?.request.test(startOf(request))) return false;
     this.losing = null;
     losing.onLost();
     return true;
   }
 }
 
+/** Enough for a request's first line. Clients write a request at once, and the next one after its answer. */
+function startOf(request: Buffer): string {
+  return request.subarray(0, 500).toString('latin1');
+}
+
 interface ConnectionHooks {
   readonly rewrite: Rewrite | null;
+  readonly answerInstead: (request: Buffer) => string | null;
   readonly isReplyLost: (request: Buffer) => boolean;
   readonly onClose: () => void;
 }
@@ -177,6 +191,8 @@ class Connection {
   private request(chunk: Buffer): void {
     const passed = this.hooks.rewrite === null ? chunk : this.hooks.rewrite(chunk);
     if (passed === null) return;
+    const answer = this.hooks.answerInstead(passed);
+    if (answer !== null) return void this.client.write(answer);
     if (this.hooks.isReplyLost(passed)) this.isReplyLost = true;
     this.up.pass(passed);
   }

@@ -1,18 +1,18 @@
 import type { FaultLog } from '../fault-log';
-import type { Fleet, MemberLinks } from '../fleet';
-import type { DockerPlace } from '../../kit/servers/engine-server';
-import type { PostgresPlace } from '../../kit/servers/postgres-server';
-import type { RedisPlace } from '../../kit/servers/redis-server';
+import type { Processes, ProcessLinks } from '../processes';
+import type { EngineServer } from '../../kit/servers/engine-server';
+import type { PostgresServer } from '../../kit/servers/postgres-server';
+import type { RedisServer } from '../../kit/servers/redis-server';
 import type { Resources } from '../resources';
 import type { ShiftedClock } from '../shifted-clock';
 
 /** Everything that can be harmed. */
 export interface Battlefield {
-  readonly fleet: Fleet;
-  readonly links: ReadonlyMap<string, MemberLinks>;
-  readonly postgres: PostgresPlace;
-  readonly redis: RedisPlace;
-  readonly docker: DockerPlace;
+  readonly processes: Processes;
+  readonly links: ReadonlyMap<string, ProcessLinks>;
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly docker: EngineServer;
   readonly clock: ShiftedClock | null;
   readonly faultLog: FaultLog;
   readonly installationId: string;

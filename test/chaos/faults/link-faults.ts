@@ -1,4 +1,4 @@
-import type { FaultyLink } from '../../kit/proxy';
+import type { FaultProxy } from '../../kit/proxy';
 import type { FaultKind, PlannedFault } from '../plan';
 import type { Battlefield, Pause } from './battlefield';
 
@@ -29,22 +29,22 @@ export async function harmLink(field: Battlefield, fault: PlannedFault, pause: P
  * on a slow machine: it is met by one of ten.
  */
 function isSpared(field: Battlefield, { target, chance }: PlannedFault): boolean {
-  return !field.fleet.member(target).isReady && (chance * 1_000) % 1 > 0.1;
+  return !field.processes.named(target).isReady && (chance * 1_000) % 1 > 0.1;
 }
 
-function linkOf(field: Battlefield, fault: PlannedFault): FaultyLink {
+function linkOf(field: Battlefield, fault: PlannedFault): FaultProxy {
   const link = fault.service === null ? null : field.links.get(fault.target)?.[fault.service];
   if (link === null || link === undefined) throw new Error('there is no such link');
   return link;
 }
 
-function cutOne(field: Battlefield, fault: PlannedFault, link: FaultyLink): null {
+function cutOne(field: Battlefield, fault: PlannedFault, link: FaultProxy): null {
   // Where no connection is open nothing was harmed, and nothing is counted.
   if (link.cutOne(fault.chance)) note(field, fault, link, 'one connection broken')();
   return null;
 }
 
-async function loseReply(field: Battlefield, fault: PlannedFault, link: FaultyLink, pause: Pause): Promise<null> {
+async function loseReply(field: Battlefield, fault: PlannedFault, link: FaultProxy, pause: Pause): Promise<null> {
   const onLost = (): void => note(field, fault, link, 'done, and the answer dropped with the connection')();
   const takeBack = link.loseNextReply(fault.service === 'docker' ? EFFECT : null, onLost);
   await pause(LOSE_WITHIN_MS);
@@ -52,7 +52,7 @@ async function loseReply(field: Battlefield, fault: PlannedFault, link: FaultyLi
   return null;
 }
 
-async function harmForAWhile(field: Battlefield, fault: PlannedFault, link: FaultyLink, pause: Pause): Promise<void> {
+async function harmForAWhile(field: Battlefield, fault: PlannedFault, link: FaultProxy, pause: Pause): Promise<void> {
   const end = note(field, fault, link, apply(fault, link));
   await pause(fault.durationMs);
   link.heal();
@@ -60,7 +60,7 @@ async function harmForAWhile(field: Battlefield, fault: PlannedFault, link: Faul
 }
 
 /** @returns what it does, for the log. */
-function apply({ kind, chance, durationMs }: PlannedFault, link: FaultyLink): string {
+function apply({ kind, chance, durationMs }: PlannedFault, link: FaultProxy): string {
   if (kind === 'cut') {
     link.refuse();
     return `no connection for ${durationMs} ms`;
@@ -75,6 +75,6 @@ function apply({ kind, chance, durationMs }: PlannedFault, link: FaultyLink): st
   return `nothing arrives ${direction === 'both' ? 'in both directions' : direction} for ${durationMs} ms`;
 }
 
-function note(field: Battlefield, fault: PlannedFault, link: FaultyLink, detail: string): () => void {
+function note(field: Battlefield, fault: PlannedFault, link: FaultProxy, detail: string): () => void {
   return field.faultLog.begin({ kind: fault.kind, target: link.name, detail });
 }

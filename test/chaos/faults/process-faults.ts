@@ -6,32 +6,32 @@ const SHUTDOWN_LIMIT_MS = 10_000;
 
 /** kill -9 and a start after a while, or SIGSTOP and SIGCONT. One that has just ended by itself is passed over. */
 export function harmProcess(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  const member = field.fleet.member(fault.target);
-  return field.resources.holdInTurn(member.name, async () => {
-    if (!member.isRunning) return;
+  const process = field.processes.named(fault.target);
+  return field.resources.holdInTurn(process.name, async () => {
+    if (!process.isRunning) return;
     const isKill = fault.kind.startsWith('kill');
     const end = field.faultLog.begin({
       kind: fault.kind,
-      target: member.name,
+      target: process.name,
       detail: `${isKill ? 'SIGKILL, down' : 'SIGSTOP'} for ${fault.durationMs} ms`,
     });
-    if (isKill) await member.kill();
-    else member.stopClock();
+    if (isKill) await process.kill();
+    else process.pause();
     await pause(fault.durationMs);
-    if (isKill) member.start();
-    else member.continue();
+    if (isKill) process.start();
+    else process.resume();
     end();
   });
 }
 
 /** SIGTERM to one after the other, each started again at once, as an upgrade does it. */
 export async function restartAll(field: Battlefield): Promise<string | null> {
-  for (const member of field.fleet.members) {
-    await field.resources.holdInTurn(member.name, async () => {
-      if (!member.isRunning) return;
-      const end = field.faultLog.begin({ kind: 'rolling-restart', target: member.name, detail: 'SIGTERM' });
-      await member.end(SHUTDOWN_LIMIT_MS);
-      member.start();
+  for (const process of field.processes.all) {
+    await field.resources.holdInTurn(process.name, async () => {
+      if (!process.isRunning) return;
+      const end = field.faultLog.begin({ kind: 'rolling-restart', target: process.name, detail: 'SIGTERM' });
+      await process.end(SHUTDOWN_LIMIT_MS);
+      process.start();
       end();
     });
   }

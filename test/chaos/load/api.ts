@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sendOnce, type RawAnswer } from '../../kit/client';
 import type { EvidenceFolder } from '../evidence-folder';
-import type { FaultyLink } from '../../kit/proxy';
+import type { FaultProxy } from '../../kit/proxy';
 import type { SeededRandom } from '../../kit/random';
-
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const RETRY_AFTER_MS = 800;
@@ -16,7 +12,7 @@ const BUSY_RETRY_MS = 2_000;
 /** The REST API as a careful client uses it: what has no answer is asked again with the same key, at any scheduler. */
 export class Api {
   constructor(
-    private readonly links: readonly FaultyLink[],
+    private readonly links: readonly FaultProxy[],
     private readonly apiKey: string,
     private readonly evidence: EvidenceFolder,
     private readonly random: SeededRandom,
@@ -27,7 +23,7 @@ export class Api {
    * written to requests.jsonl.
    * @throws Error when `signal` ends it first.
    */
-  async write(method: string, path: string, body: object | null, signal: AbortSignal): Promise<Answer> {
+  async write(method: string, path: string, body: object | null, signal: AbortSignal): Promise<RawAnswer> {
     // Only POST heeds it. In the evidence it says which tries are one and the same change.
     const idempotencyKey = randomUUID();
     for (;;) {
@@ -53,7 +49,7 @@ export class Api {
     path: string,
     body: object | null,
     idempotencyKey: string,
-  ): Promise<Answer | null> {
+  ): Promise<RawAnswer | null> {
     const at = new Date().toISOString();
     const answer = await this.send(method, path, body, idempotencyKey).catch(() => null);
     this.note(at, method, path, body, idempotencyKey, answer);
@@ -66,7 +62,7 @@ export class Api {
     path: string,
     body: object | null,
     idempotencyKey: string | null,
-    answer: Answer | null,
+    answer: RawAnswer | null,
   ): void {
     this.evidence.append('requests.jsonl', {
       at,
@@ -80,24 +76,21 @@ export class Api {
     });
   }
 
-  private async send(method: string, path: string, body: object | null, key: string | null): Promise<Answer> {
-    const response = await fetch(`http://127.0.0.1:${this.random.pick(this.links).port}/api/v1${path}`, {
+  private send(method: string, path: string, body: object | null, idempotencyKey: string | null): Promise<RawAnswer> {
+    return sendOnce({
+      baseUrl: `http://127.0.0.1:${this.random.pick(this.links).port}`,
+      apiKey: this.apiKey,
       method,
-      headers: {
-        authorization: `Bearer ${this.apiKey}`,
-        ...(body === null ? {} : { 'content-type': 'application/json' }),
-        ...(key === null ? {} : { 'idempotency-key': key }),
-      },
-      ...(body === null ? {} : { body: JSON.stringify(body) }),
+      path,
+      body,
+      idempotencyKey,
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
-    const text = await response.text();
-    return { status: response.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
   }
 }
 
 /** The first try may still be under way; 429 and 5xx may be well the next time. */
-function isDecision({ status, body }: Answer): boolean {
+function isDecision({ status, body }: RawAnswer): boolean {
   if (status === 409) return (body as { code?: string } | null)?.code !== 'idempotency_in_progress';
   return status < 500 && status !== 429 && status !== 408;
 }

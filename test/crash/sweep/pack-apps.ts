@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
+import type { App } from '../../kit/installation';
 
 const BUILT = resolve(__dirname, '../../../dist');
 const PACKED = join(BUILT, 'packed');
@@ -18,7 +19,6 @@ const LEFT_OUTSIDE = [
   'cpu-features',
 ];
 
-export type App = 'scheduler' | 'worker';
 export type PackedApps = Readonly<Record<App, string>>;
 
 /** ES modules of packages ask for their own address. */

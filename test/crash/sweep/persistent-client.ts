@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cell } from './cell';
-import { SLOWNESS } from './cell';
+import { sendOnce, type RawAnswer } from '../../kit/client';
+import { SLOWNESS, type Cell } from './cell';
 
 const ANSWER_WITHIN_MS = 5_000 * SLOWNESS;
 /** Until a request is given up: a bound for busy machines, ms. */
@@ -29,36 +29,22 @@ export class PersistentClient {
     let seen = 'no answer';
     for (let attempt = 1; performance.now() < until; attempt++) {
       const answer = await this.attempt(method, path, body, key).catch(() => null);
-      seen = answer ? `${answer.status} ${answer.text}` : 'no answer';
+      seen = answer ? `${answer.status} ${JSON.stringify(answer.body)}` : 'no answer';
       if (answer === null || answer.status === 503) await this.findBetter();
-      else if (answer.status === 409 && answer.text.includes('idempotency_in_progress')) await this.letAMinutePass();
-      else if (answer.status < 300 || accepted.includes(answer.status)) return parsed<T>(answer.text);
-      else if (answer.status === 404 && attempt > 1) return parsed<T>(answer.text);
+      else if (answer.status === 409 && codeOf(answer) === 'idempotency_in_progress') await this.letAMinutePass();
+      else if (answer.status < 300 || accepted.includes(answer.status)) return answer.body as T;
+      else if (answer.status === 404 && attempt > 1) return answer.body as T;
       else break;
     }
     throw new Error(`${method} ${path}: ${seen}`);
   }
 
-  private async attempt(
-    method: string,
-    path: string,
-    body: unknown,
-    key: string | null,
-  ): Promise<{ readonly status: number; readonly text: string }> {
+  private attempt(method: string, path: string, body: unknown, idempotencyKey: string | null): Promise<RawAnswer> {
     const { url } = this;
     const isOvertaken = new AbortController();
     void this.another.then((better) => better === url || isOvertaken.abort()).catch(() => undefined);
-    const response = await fetch(`${url}/api/v1${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${this.cell.apiKey}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(key === null ? {} : { 'idempotency-key': key }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([isOvertaken.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
-    });
-    return { status: response.status, text: await response.text() };
+    const signal = AbortSignal.any([isOvertaken.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+    return sendOnce({ baseUrl: url, apiKey: this.cell.apiKey, method, path, body, idempotencyKey, signal });
   }
 
   /** One that came in place of the one that was asked; or the same again, which may only be slow. */
@@ -78,8 +64,8 @@ export class PersistentClient {
   }
 }
 
-function parsed<T>(text: string): T {
-  return (text === '' ? undefined : JSON.parse(text)) as T;
+function codeOf({ body }: RawAnswer): string | undefined {
+  return (body as { code?: string } | null)?.code;
 }
 
 function never(): Promise<string> {

@@ -85,7 +85,7 @@ async function isHit({ id }: Run, { cell }: Stand, armed: StartedProcess, from: 
 
 /** The adopter has no room for new runs: one that nobody has begun needs somebody who has. */
 function startRescuer({ cell, place }: Stand): Promise<StartedProcess> {
-  return untilReady(cell.startWorker('rescuer', { CREWTAB_RUNTIME: place }));
+  return untilReady(cell.start('worker', 'rescuer', { env: { CREWTAB_RUNTIME: place } }));
 }
 
 /** Goes on when somebody else has the run, or nobody has it any more: the lease has run out then. */

@@ -2,8 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentInput, ApiClient, Run } from '../../kit/client';
 import { DEMO_AGENT_COMMAND } from '../../../images/build/build-demo-image';
+import type { Environment } from '../../kit/installation';
 import type { StartedProcess } from '../../kit/processes';
-import type { Cell, Environment } from './cell';
+import type { Cell } from './cell';
 import { HEARD } from './prompt-counter';
 
 /** Where teams of a scenario run. */

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createEmptyDatabase, createTestDatabase } from '../../kit/services/database';
-import { Cell, endInOrder, SLOWNESS, untilEndedInOrder, untilReady, type StartedScheduler } from './cell';
+import { Cell, endInOrder, SLOWNESS, untilEndedInOrder, untilReady } from './cell';
+import type { StartedScheduler } from '../../kit/installation';
 import type { StartedProcess } from '../../kit/processes';
 import type { Action } from './crash-case';
 import { PersistentClient } from './persistent-client';
@@ -37,7 +38,7 @@ export class SchedulerStand {
     const cell = await this.open();
     const file = join(cell.dataDir, 'passed');
     await this.scenario.before?.(cell);
-    const scheduler = await cell.startScheduler('recorder', { CREWTAB_FAILPOINT: `record ${file}` });
+    const scheduler = await cell.startScheduler('recorder', { env: { CREWTAB_FAILPOINT: `record ${file}` } });
     await untilReady(scheduler.process);
     const atReady = (await passedIn(file)).length;
     await this.scenario.act(new PersistentClient(cell, scheduler.url), cell);
@@ -131,7 +132,7 @@ export class SchedulerStand {
     const file = join(cell.dataDir, `order-${number}`);
     await writeFile(file, order);
     return {
-      ...(await cell.startScheduler(`scheduler ${number}`, { CREWTAB_FAILPOINT: `follow ${file}` })),
+      ...(await cell.startScheduler(`scheduler ${number}`, { env: { CREWTAB_FAILPOINT: `follow ${file}` } })),
       order: file,
     };
   }

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ApiClient } from '../../kit/client';
+import type { Environment } from '../../kit/installation';
 import { createTestDatabase } from '../../kit/services/database';
 import type { StartedProcess } from '../../kit/processes';
-import { Cell, endInOrder, LEASE_MS, SLOWNESS, untilReady, type Environment } from './cell';
+import { Cell, endInOrder, LEASE_MS, SLOWNESS, untilReady } from './cell';
 import { SCENARIOS, type Materials, type Place, type Scenario } from './scenarios';
 
 const RECORDERS_LEASE_MS = 60_000;
@@ -29,10 +30,12 @@ export class Stand {
 
   static async open(place: Place, number: number, materials: Materials): Promise<Stand> {
     const cell = await Cell.make(number, await createTestDatabase());
-    const { process: scheduler, api } = await cell.startScheduler(`scheduler ${number}`, { CREWTAB_RUNTIME: place });
+    const { process: scheduler, api } = await cell.startScheduler(`scheduler ${number}`, {
+      env: { CREWTAB_RUNTIME: place },
+    });
     await untilReady(scheduler);
     const env = { CREWTAB_RUNTIME: place, WORKER_CONCURRENCY: '1' };
-    const adopter = await untilReady(cell.startWorker(`adopter ${number}`, env));
+    const adopter = await untilReady(cell.start('worker', `adopter ${number}`, { env }));
     const stand = new Stand(place, cell, api, adopter, materials, [scheduler, adopter]);
     return stand;
   }
@@ -81,14 +84,15 @@ export class Stand {
 
   private startArmed(failpoint: string, own: Environment): StartedProcess {
     this.armedCount += 1;
-    return this.cell.startWorker(`armed ${this.armedCount}`, {
+    const env = {
       CREWTAB_RUNTIME: this.place,
       WORKER_CONCURRENCY: '1',
       WORKER_LEASE: `${LEASE_MS}ms`,
       CREWTAB_ALIVE_FILE: join(this.cell.dataDir, `alive-${this.armedCount}`),
       CREWTAB_FAILPOINT: failpoint,
       ...own,
-    });
+    };
+    return this.cell.start('worker', `armed ${this.armedCount}`, { env });
   }
 
   /** With a run that never ends, which leaves no room for anything but what it adopts. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileAgent } from '../../../images/build/compile-agent';
-import { startDockerProxy, type DockerProxy } from '../../e2e/support/docker-proxy';
+import { startDockerProxy, type DockerProxy } from '../../kit/services/docker-proxy';
 import { demoImage } from '../../kit/services/demo-image';
 import { dockerEngine } from '../../kit/services/docker';
 import { Lane, type Recorded } from './lane';
@@ -77,7 +77,7 @@ export class Sweep {
 
   private async findMaterials(): Promise<Materials> {
     this.proxy = await startDockerProxy();
-    this.proxy.refusesToRemove = 'containers';
+    this.proxy.refuseToRemove('containers');
     const { demoAgent } = await compileAgent();
     const image = await demoImage();
     this.folder = await mkdtemp(join(tmpdir(), 'crewtab-crash-hosts-'));

@@ -1,25 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Client, type QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
+import { ApiClient, type AgentInput } from '../../kit/client';
+import { Installation, untilEndedInOrder, untilReady, type Environment } from '../../kit/installation';
+import { endLeftoverProcesses, startNode, type StartedProcess } from '../../kit/processes';
 import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
 import { demoImage } from '../../kit/services/demo-image';
 import { dockerHost } from '../../kit/services/docker';
-import { oncePerRun } from '../../kit/services/once-per-run';
-import { endLeftoverProcesses, startNode, type StartedProcess } from '../../kit/processes';
-import { startE2eRedis, type E2eRedis } from '../../kit/services/redis-container';
-import { ApiClient, type AgentInput } from '../../kit/client';
 import { leftoversOf, removeLeftovers } from '../../kit/services/engine-leftovers';
+import { oncePerRun } from '../../kit/services/once-per-run';
+import { startE2eRedis, type E2eRedis } from '../../kit/services/redis-container';
 
-const PROJECT = resolve(__dirname, '../../..');
-const API_KEY = randomBytes(24).toString('base64url');
-/** Start-up takes a second on an idle machine; this is a bound, not a measurement. */
-const READY_WITHIN_MS = 60_000;
 /** What the shutdown of either process must keep to, ms. */
 export const SHUTDOWN_LIMIT_MS = 10_000;
-
-type Environment = Readonly<Record<string, string>>;
 
 export interface CrewtabOptions {
   /** Default 1. */
@@ -36,6 +30,7 @@ export interface CrewtabOptions {
 export class Crewtab {
   readonly schedulers: StartedProcess[] = [];
   readonly workers: StartedProcess[] = [];
+  private readonly installation: Installation;
   private startedWorkers = 0;
   private apiClient: ApiClient | null = null;
 
@@ -45,7 +40,15 @@ export class Crewtab {
     private readonly database: TestDatabase,
     private readonly dataDir: string,
     private readonly options: CrewtabOptions,
-  ) {}
+  ) {
+    this.installation = new Installation({
+      databaseUrl: database.url,
+      redisUrl: redis.url,
+      dataDir,
+      dockerHost: dockerHost(),
+      env: { scheduler: options.schedulerEnv ?? {}, worker: options.workerEnv ?? {} },
+    });
+  }
 
   /** Resolves when every process says that it is ready. */
   static async start(options: CrewtabOptions = {}): Promise<Crewtab> {
@@ -79,14 +82,9 @@ export class Crewtab {
   /** Starts one more worker, `env` over its other settings. Resolves when it is ready. */
   async startWorker(env: Environment = {}): Promise<StartedProcess> {
     this.startedWorkers += 1;
-    const worker = this.startApp(`worker ${this.startedWorkers}`, 'worker', {
-      DOCKER_HOST: dockerHost(),
-      AGENT_STOP_GRACE: '1s',
-      ...this.options.workerEnv,
-      ...env,
-    });
+    const worker = this.installation.start('worker', `worker ${this.startedWorkers}`, { env });
     this.workers.push(worker);
-    await worker.waitForLine(/worker ready/, { timeoutMs: READY_WITHIN_MS });
+    await untilReady(worker);
     return worker;
   }
 
@@ -104,19 +102,13 @@ export class Crewtab {
   }
 
   /** Rows of a statement in its database. */
-  async sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const client = new Client({ connectionString: this.database.url });
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, [...values])).rows;
-    } finally {
-      await client.end();
-    }
+  sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.installation.sql(text, values);
   }
 
   /** What its runs left on the engine: expected to be empty whenever all are finished. */
   async leftovers(): Promise<string[]> {
-    return leftoversOf(await this.installationId());
+    return leftoversOf((await this.installation.id()) ?? '');
   }
 
   /**
@@ -134,6 +126,7 @@ export class Crewtab {
       await removeLeftovers(left);
       if (left.length > 0) throw new Error(`left on the engine: ${left.join(', ')}`);
     });
+    await attempt(() => this.installation.close());
     await attempt(() => this.redis.stop());
     await attempt(() => this.database.drop());
     await attempt(() => rm(this.dataDir, { recursive: true, force: true }));
@@ -143,55 +136,25 @@ export class Crewtab {
   private async startAll(): Promise<void> {
     const { schedulers = 1, workers = 1 } = this.options;
     for (let number = 1; number <= schedulers; number++) {
-      const env = { PORT: '0', CREWTAB_API_KEY: API_KEY, ...this.options.schedulerEnv };
-      this.schedulers.push(this.startApp(`scheduler ${number}`, 'scheduler', env));
+      this.schedulers.push(this.installation.start('scheduler', `scheduler ${number}`, { env: { PORT: '0' } }));
     }
     const [ready] = await Promise.all([
-      Promise.all(this.schedulers.map((one) => one.waitForLine(/scheduler ready/, { timeoutMs: READY_WITHIN_MS }))),
+      Promise.all(this.schedulers.map((one) => untilReady(one))),
       ...Array.from({ length: workers }, () => this.startWorker()),
     ]);
     const { url } = JSON.parse(ready[0] ?? '{}') as { readonly url?: string };
-    this.apiClient = new ApiClient(url ?? '', API_KEY);
+    this.apiClient = new ApiClient(url ?? '', this.installation.apiKey);
   }
-
-  private startApp(name: string, app: 'scheduler' | 'worker', env: Environment): StartedProcess {
-    return startNode(name, [join(PROJECT, `dist/apps/${app}/src/main.js`)], {
-      cwd: PROJECT,
-      env: {
-        DATABASE_URL: this.database.url,
-        REDIS_URL: this.redis.url,
-        CREWTAB_ENCRYPTION_KEY: this.encryptionKey,
-        CREWTAB_DATA_DIR: this.dataDir,
-        LOG_LEVEL: 'info',
-        ...env,
-      },
-    });
-  }
-
-  private readonly encryptionKey = randomBytes(32).toString('hex');
 
   private async stopProcesses(): Promise<void> {
     const running = [...this.workers, ...this.schedulers].filter(({ hasExited }) => !hasExited);
     for (const one of running) one.kill();
-    const late = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Error(`not ended ${SHUTDOWN_LIMIT_MS} ms after SIGTERM`)), SHUTDOWN_LIMIT_MS).unref();
-    });
-    const ended = Promise.all(
-      running.map(async (one) => ({ name: one.name, exit: await one.exited, tail: one.tail(5) })),
-    );
-    for (const { name, exit, tail } of await Promise.race([ended, late])) {
-      if (exit.code !== 0) throw new Error(`${name} ended with ${JSON.stringify(exit)}:\n${tail}`);
-    }
-  }
-
-  private async installationId(): Promise<string> {
-    const rows = await this.sql<{ id: string }>('SELECT id FROM installation');
-    return rows[0]?.id ?? '';
+    await Promise.all(running.map((one) => untilEndedInOrder(one, SHUTDOWN_LIMIT_MS)));
   }
 }
 
 async function build(): Promise<string> {
-  const building = startNode('build', [join(PROJECT, 'scripts/build.mjs')], { cwd: PROJECT });
+  const building = startNode('build', [resolve('scripts/build.mjs')]);
   const { code } = await building.exited;
   if (code !== 0) throw new Error(`the build failed:\n${building.tail()}`);
   return 'built';

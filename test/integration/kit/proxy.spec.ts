@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { FaultyLink } from '../../kit/proxy';
+import { FaultProxy } from '../../kit/proxy';
 import { eventually } from '../../kit/wait-for';
 
 /** Answers each line with `echo <line>`. */
@@ -54,13 +54,13 @@ class LineClient {
 
 describe('a link with faults', () => {
   let echo: EchoServer;
-  let link: FaultyLink;
+  let link: FaultProxy;
   const clients: LineClient[] = [];
 
   beforeEach(async () => {
     echo = new EchoServer();
     const port = await echo.listen();
-    link = await FaultyLink.open({ name: 'test → echo', to: { host: '127.0.0.1', port } });
+    link = await FaultProxy.open({ name: 'test → echo', to: { host: '127.0.0.1', port } });
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close();
@@ -116,6 +116,19 @@ describe('a link with faults', () => {
     expect(echo.heard).toContain('DELETE');
     expect(client.received).not.toContain('DELETE');
     expect(onLost).toHaveBeenCalledTimes(1);
+  });
+
+  it('answers what matches in place of the service until it is healed, and passes all else on', async () => {
+    const client = await opened();
+    link.answerInstead(/^DELETE/, 'no');
+    client.say('DELETE');
+    await eventually(() => client.received === 'echo hellono');
+    client.say('GET');
+    await eventually(() => client.received.endsWith('echo GET'));
+    link.heal();
+    client.say('DELETE');
+    await eventually(() => client.received.endsWith('echo DELETE'));
+    expect(echo.heard).toEqual(['hello', 'GET', 'DELETE']);
   });
 
   it('swallows what comes back while the connection stays open, and breaks it when it is healed', async () => {

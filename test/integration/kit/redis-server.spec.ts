@@ -2,19 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Redis from 'ioredis';
-import { RedisPlace } from '../../kit/servers/redis-server';
+import { RedisServer } from '../../kit/servers/redis-server';
 
 /** For each key, microseconds: a save in the background that is surely still at work. */
 const SLOW_SAVE = '1000000';
 
 describe("chaos' Redis", () => {
   let folder: string;
-  let place: RedisPlace;
+  let place: RedisServer;
   let redis: Redis;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'crewtab-redis-place-'));
-    place = await RedisPlace.start(folder);
+    place = await RedisServer.start(folder);
     redis = new Redis(place.urlAt(place.port));
   });
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import { eventually } from '../../contracts/runtime/line-reader';
-import { openDockerPlace, type DockerPlace } from '../../kit/servers/engine-server';
+import { openEngineServer, type EngineServer } from '../../kit/servers/engine-server';
 import { describeWithOwnEngines } from '../../kit/services/own-engine';
 import { openLab, type DockerLab } from './docker-lab';
 
@@ -12,12 +12,12 @@ const ROOT = '/var/tmp';
 
 describeWithOwnEngines('an engine that is killed while agents run', () => {
   let folder = '';
-  let place: DockerPlace;
+  let place: EngineServer;
   let lab: DockerLab;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(ROOT, 'crewtab-test-engine-'));
-    place = await openDockerPlace(folder, join(folder, 'dockerd.log'));
+    place = await openEngineServer(folder, join(folder, 'dockerd.log'));
   }, 120_000);
 
   afterAll(async () => {

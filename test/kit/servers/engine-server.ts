@@ -14,7 +14,7 @@ const READY_TIMEOUT_MS = 40_000;
 const START_ATTEMPTS = 3;
 
 /** The container engine of a chaos run: one of its own that can be killed, or the one that is given. */
-export interface DockerPlace {
+export interface EngineServer {
   readonly dockerHost: string;
   readonly http: DockerHttp;
   /** Why the engine itself cannot be harmed; null when it can. */
@@ -36,7 +36,7 @@ export class NoEngine extends Error {}
  * @param logFile keeps the log of an engine of our own.
  * @throws NoEngine when there is neither root and dockerd nor an engine that answers.
  */
-export async function openDockerPlace(folder: string, logFile: string): Promise<DockerPlace> {
+export async function openEngineServer(folder: string, logFile: string): Promise<EngineServer> {
   const why = await whyNotOwn();
   return why === null ? OwnEngine.start(join(folder, 'docker'), logFile) : givenEngine(why);
 }
@@ -50,7 +50,7 @@ async function whyNotOwn(): Promise<string | null> {
   return null;
 }
 
-async function givenEngine(why: string): Promise<DockerPlace> {
+async function givenEngine(why: string): Promise<EngineServer> {
   const found = await findDockerEngine(process.env);
   if (!found.isReachable) throw new NoEngine(`${why}, and no other engine answers: ${found.reason}`);
   if (!found.dockerHost.startsWith('unix://')) throw new Error('the proxies need an engine on a unix socket');
@@ -68,7 +68,7 @@ async function givenEngine(why: string): Promise<DockerPlace> {
   };
 }
 
-class OwnEngine implements DockerPlace {
+class OwnEngine implements EngineServer {
   readonly whyGiven = null;
   readonly dockerHost: string;
   readonly http: DockerHttp;

@@ -3,7 +3,7 @@ import { startPostgres, type LocalPostgres } from '@crewtab/local-services/postg
 import { standStill } from './pause-server';
 
 /** A Postgres of this chaos run alone, on one port and one data folder however often it is started. */
-export class PostgresPlace {
+export class PostgresServer {
   private goOn: (() => void) | null = null;
 
   private constructor(
@@ -12,9 +12,9 @@ export class PostgresPlace {
   ) {}
 
   /** As durable as in production: what was committed must outlive every kill. */
-  static async start(folder: string): Promise<PostgresPlace> {
+  static async start(folder: string): Promise<PostgresServer> {
     const dataDir = join(folder, 'postgres');
-    return new PostgresPlace(dataDir, await startPostgres({ dataDir, log: () => undefined }));
+    return new PostgresServer(dataDir, await startPostgres({ dataDir, log: () => undefined }));
   }
 
   /** Straight to the server, past all proxies. */

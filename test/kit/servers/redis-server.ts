@@ -17,7 +17,7 @@ const READY_TIMEOUT_MS = 20_000;
 const DISK_MEBIBYTES = 16;
 
 /** A Redis of this chaos run alone, with RDB snapshots, on a disk that can be filled where root allows it. */
-export class RedisPlace {
+export class RedisServer {
   private server: SupervisedServer | null = null;
   private goOn: (() => void) | null = null;
 
@@ -29,14 +29,14 @@ export class RedisPlace {
     readonly disk: SmallDisk | null,
   ) {}
 
-  static async start(folder: string): Promise<RedisPlace> {
+  static async start(folder: string): Promise<RedisServer> {
     const program = await findRedisProgram(REDIS_CACHE, process.env, () => undefined);
     if (program === null) throw new Error('there is no redis-server on this machine, and none can be downloaded');
     const home = join(folder, 'redis');
     await mkdir(join(home, 'data'), { recursive: true });
     const disk = await SmallDisk.mount(join(home, 'data'), DISK_MEBIBYTES);
     const password = randomBytes(18).toString('base64url');
-    const place = new RedisPlace(program, home, await findFreePort(), password, disk);
+    const place = new RedisServer(program, home, await findFreePort(), password, disk);
     try {
       await place.comeUp();
       return place;
