@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Battlefield } from './faults/battlefield';
-import { harm } from './faults/harm';
+import type { FaultTargets } from './faults/fault-targets';
+import { injectFault } from './faults/inject-fault';
 import type { FaultKind, PlannedFault } from './plan';
 
 /** A fault that was planned so shortly before the end may not get its turn, ms. */
@@ -16,7 +16,7 @@ export class Nemesis {
   readonly problems: string[] = [];
   private readonly planned = new Map<FaultKind, number>();
 
-  constructor(private readonly field: Battlefield) {
+  constructor(private readonly targets: FaultTargets) {
     // Every fault under way waits with this signal.
     setMaxListeners(0, this.abort.signal);
   }
@@ -35,25 +35,25 @@ export class Nemesis {
 
   /** Kinds that were planned early enough, and of which not one was done although it could be. */
   neverDone(durationMs: number): FaultKind[] {
-    const done = this.field.faultLog.counts();
+    const done = this.targets.faultLog.counts();
     return [...this.planned].flatMap(([kind, atMs]) =>
       atMs > durationMs - LAST_CHANCE_MS || done[kind] || this.leftOut.has(kind) ? [] : [kind],
     );
   }
 
-  /** Ends every fault at once, and makes whole whatever they left. */
+  /** Ends every fault at once, and undoes what they left. */
   async heal(): Promise<void> {
-    this.field.resources.close();
+    this.targets.locks.close();
     this.abort.abort();
     await Promise.all(this.underWay);
-    for (const links of this.field.links.values())
+    for (const links of this.targets.links.values())
       for (const link of [links.postgres, links.redis, links.docker, links.api]) link?.heal();
-    this.field.faultLog.endAll();
+    this.targets.faultLog.endAll();
   }
 
   private async attempt(fault: PlannedFault): Promise<void> {
     try {
-      const whyNot = await harm(this.field, fault, (ms) => this.pause(ms));
+      const whyNot = await injectFault(this.targets, fault, (ms) => this.pause(ms));
       if (whyNot !== null) this.leftOut.set(fault.kind, whyNot);
     } catch (error) {
       this.problems.push(`${fault.kind} of ${fault.target}: ${error instanceof Error ? error.message : String(error)}`);

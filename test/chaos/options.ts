@@ -12,8 +12,9 @@ export interface ChaosOptions {
 
 export const HELP = `npm run chaos -- [--minutes 30] [--seed n] [--keep]
 
-Runs two scheduler apps and three workers on a Postgres, a Redis and a Docker engine of their own, harms all of them for
-so many minutes, heals, waits until everything has converged, and checks the invariants of docs/reliability.md offline.
+Runs two scheduler apps and three workers on a Postgres, a Redis and a Docker engine of their own, injects faults into all
+of them for so many minutes, heals, waits until everything has converged, and checks the invariants of docs/reliability.md
+offline.
 
   --minutes n   how long faults are done; default 30, fractions are fine
   --seed n      the plan of faults follows from it; default a random one, which is printed

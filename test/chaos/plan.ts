@@ -70,7 +70,7 @@ const DECK: Readonly<Partial<Record<FaultKind, number>>> = {
 const GAP_MS = [2_500, 6_500] as const;
 /** Mean pause between two small faults on connections, ms. */
 const SMALL_GAP_MS = 120;
-/** After each deck nothing is harmed for so long: time in which deadlines and teardowns must hold, ms. */
+/** After each deck no fault begins for so long: time in which deadlines and teardowns must hold, ms. */
 const CALM_MS = 45_000;
 
 /** How long each kind lasts, from and to, ms. A lease is 10 s: a stop and some cuts are longer. */

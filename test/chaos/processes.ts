@@ -79,7 +79,7 @@ export class Processes {
     await Promise.all(this.all.map((process) => process.heal()));
   }
 
-  /** How often a process ended that nobody had asked to. */
+  /** How often a process ended that was to go on. */
   endedByThemselves(): { readonly atStart: number; readonly whenReady: number } {
     const sum = (when: 'atStart' | 'whenReady'): number =>
       this.all.reduce((total, { endedByItself }) => total + endedByItself[when], 0);

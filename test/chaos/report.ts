@@ -44,7 +44,7 @@ export async function report(
   const isWell = checked.isClean && result.convergedAfterMs !== null;
   // A process that ends by itself is a fault of ours, also where the others did its work in time.
   const isSteady = result.endedByThemselves.whenReady === 0 && result.lateToStop.length === 0;
-  // Where an engine was asked for, everything that can be harmed must have been.
+  // Where an engine was asked for, every kind of fault must have been possible.
   const isComplete = process.env.CREWTAB_REQUIRE_DOCKER !== '1' || Object.keys(result.leftOut).length === 0;
   return isWell && isSteady && isComplete && result.neverDone.length === 0 && result.harnessProblems.length === 0;
 }

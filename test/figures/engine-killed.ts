@@ -14,7 +14,7 @@ export const engineKilled: Figure = {
   about: 'dockerd kill -9 with live-restore during runs: none failed',
   async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 2, schedulers: 1 });
-    if (crewtab.docker.whyGiven !== null) throw new Error(crewtab.docker.whyGiven);
+    if (crewtab.docker.whyNoFaults !== null) throw new Error(crewtab.docker.whyNoFaults);
     const streaming = await StreamingRuns.start(crewtab, RUNS_AT_ONCE);
     const kills = scaled(KILLS, scale);
     for (let kill = 1; kill <= kills; kill++) {
@@ -22,7 +22,7 @@ export const engineKilled: Figure = {
       await crewtab.docker.kill();
       const downMs = random.next() * DOWN_MS;
       await delay(downMs);
-      await crewtab.docker.comeUp();
+      await crewtab.docker.restart();
       log(`kill ${kill} of ${kills}: the engine was away for at least ${(downMs / 1_000).toFixed(1)} s`);
     }
     return harmless(`${kills} × dockerd kill -9 with live-restore`, await streaming.end(), log);

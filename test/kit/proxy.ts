@@ -17,8 +17,8 @@ export interface LinkOptions {
 }
 
 /**
- * One process's way to one service. Passes bytes on until it is told to harm them. Faults act on this link alone, so
- * that one worker loses Postgres while its neighbour keeps it.
+ * One process's way to one service. Passes bytes on until it is told not to. Faults act on this way alone, so that
+ * one worker loses Postgres while its neighbour keeps it.
  */
 export class FaultProxy {
   private readonly server: Server;
@@ -99,7 +99,7 @@ export class FaultProxy {
     this.refusal = { request, answer };
   }
 
-  /** All is well again. Connections that lost bytes are broken: nobody could make sense of what comes next. */
+  /** Ends all faults. Connections that lost bytes are broken: what comes next would make no sense. */
   heal(): void {
     this.isRefusing = false;
     this.refusal = null;

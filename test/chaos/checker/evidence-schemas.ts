@@ -85,7 +85,7 @@ export const healedFile = z.object({
   seed: z.coerce.string(),
   minutes: z.number(),
   installationId: z.string(),
-  decoys: z.array(z.object({ kind: z.string(), name: z.string(), id: z.string() })),
+  foreignResources: z.array(z.object({ kind: z.string(), name: z.string(), id: z.string() })),
   hosts: z.array(z.unknown()),
   workers: z.array(z.object({ name: z.string(), id: maybeText })),
 });

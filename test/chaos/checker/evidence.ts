@@ -65,7 +65,7 @@ export interface Healed {
   readonly seed: string;
   readonly minutes: number;
   readonly installationId: string;
-  readonly decoys: readonly { readonly kind: string; readonly name: string; readonly id: string }[];
+  readonly foreignResources: readonly { readonly kind: string; readonly name: string; readonly id: string }[];
   readonly hosts: readonly unknown[];
   /** Those that ran when all was whole again. Without an id: it had shown no heartbeat by then. */
   readonly workers: readonly { readonly name: string; readonly id: string | null }[];

@@ -107,7 +107,7 @@ const HEALED = {
   seed: 7,
   minutes: 2,
   installationId: 'i',
-  decoys: [{ kind: 'container', name: 'decoy', id: 'decoy-1' }],
+  foreignResources: [{ kind: 'container', name: 'foreign', id: 'foreign-1' }],
   hosts: [{ name: 'a' }],
   workers: [{ name: 'worker 1', id: 'w-1' }],
 };
@@ -121,7 +121,7 @@ describe('reading an evidence folder', () => {
     for (const [name, lines] of Object.entries(FILES))
       await writeFile(join(folder, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     await writeFile(join(folder, 'healed.json'), JSON.stringify(HEALED));
-    const left = { containers: [{ id: 'decoy-1', name: 'decoy', labels: {} }], networks: [], volumes: [] };
+    const left = { containers: [{ id: 'foreign-1', name: 'foreign', labels: {} }], networks: [], volumes: [] };
     await writeFile(join(folder, 'engine-left.json'), JSON.stringify(left));
   });
 
@@ -133,7 +133,7 @@ describe('reading an evidence folder', () => {
     expect(evidence.engineEvents.map(({ at }) => at)).toEqual([1780315200500, 1780315210000, 1780315230000]);
     expect(evidence.faults[0]).toMatchObject({ endedAt: Date.parse('2026-06-01T12:00:00Z'), detail: '{"signal":9}' });
     expect(evidence.healed).toMatchObject({ seed: '7', convergedAt: Date.parse('2026-06-01T12:00:50Z') });
-    expect(evidence.engineLeft).toEqual([{ kind: 'container', id: 'decoy-1', name: 'decoy', labels: {} }]);
+    expect(evidence.engineLeft).toEqual([{ kind: 'container', id: 'foreign-1', name: 'foreign', labels: {} }]);
     expect(evidence.tables.runs[0]).toMatchObject({ startedAt: Date.parse('2026-06-01T12:00:00.100Z'), lastSeq: 1 });
     expect(evidence.tables.messages.map(({ text }) => text)).toEqual(['hi', null]);
   });

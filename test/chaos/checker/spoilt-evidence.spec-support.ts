@@ -257,17 +257,17 @@ export const SPOILT: readonly Spoilt[] = [
   },
   {
     invariant: 'I9',
-    how: 'a decoy that is gone',
-    spoil: (evidence) => ({ ...evidence, engineLeft: evidence.engineLeft.filter(({ id }) => id !== 'decoy-1') }),
+    how: 'a foreign resource that is gone',
+    spoil: (evidence) => ({ ...evidence, engineLeft: evidence.engineLeft.filter(({ id }) => id !== 'foreign-1') }),
   },
   {
     invariant: 'I9',
-    how: 'a decoy that was killed and stands again',
+    how: 'a foreign resource that was killed and stands again',
     spoil: (evidence) => ({
       ...evidence,
       engineEvents: [
         ...evidence.engineEvents,
-        { at: at(4), kind: 'container', action: 'kill', id: 'decoy-1', name: 'team-run-decoy', attributes: {} },
+        { at: at(4), kind: 'container', action: 'kill', id: 'foreign-1', name: 'team-run-foreign', attributes: {} },
       ],
     }),
   },

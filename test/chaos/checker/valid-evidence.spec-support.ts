@@ -53,12 +53,12 @@ export function validEvidence({ minutes = 10, chunks = 3 } = {}): Evidence {
       seed: '1',
       minutes,
       installationId: INSTALLATION,
-      decoys: [{ kind: 'container', name: 'team-run-decoy', id: 'decoy-1' }],
+      foreignResources: [{ kind: 'container', name: 'team-run-foreign', id: 'foreign-1' }],
       hosts: [],
       workers: [{ name: 'worker 1', id: WORKER }],
     },
     engineLeft: [
-      { kind: 'container', name: 'team-run-decoy', id: 'decoy-1', labels: {} },
+      { kind: 'container', name: 'team-run-foreign', id: 'foreign-1', labels: {} },
       {
         kind: 'network',
         name: 'egress',

@@ -1,6 +1,6 @@
 import { DockerHttpError } from '../../kit/services/docker-http';
 import type { PlannedFault } from '../plan';
-import type { Battlefield } from './battlefield';
+import type { FaultTargets } from './fault-targets';
 
 const CALL_TIMEOUT_MS = 5_000;
 
@@ -11,27 +11,27 @@ interface Listed {
 }
 
 /** `docker kill` of one running container of some run. Nothing is counted where nothing was killed. */
-export async function killContainer(field: Battlefield, fault: PlannedFault): Promise<null> {
-  const victim = await pickVictim(field, fault);
+export async function killContainer(targets: FaultTargets, fault: PlannedFault): Promise<null> {
+  const victim = await pickVictim(targets, fault);
   if (victim === null) return null;
   const since = new Date();
-  if (!(await isPerhapsKilled(field, victim))) return null;
+  if (!(await isPerhapsKilled(targets, victim))) return null;
   const detail = `run ${victim.Labels['crewtab.run'] ?? ''}, agent ${victim.Labels['crewtab.agent'] ?? ''}`;
-  field.faultLog.note({ kind: fault.kind, target: victim.Names.join(), detail }, since);
+  targets.faultLog.note({ kind: fault.kind, target: victim.Names.join(), detail }, since);
   return null;
 }
 
 /** Null: nothing runs, or the engine is down. */
-async function pickVictim(field: Battlefield, fault: PlannedFault): Promise<Listed | null> {
-  const filters = JSON.stringify({ label: [`crewtab.installation=${field.installationId}`], status: ['running'] });
+async function pickVictim(targets: FaultTargets, fault: PlannedFault): Promise<Listed | null> {
+  const filters = JSON.stringify({ label: [`crewtab.installation=${targets.installationId}`], status: ['running'] });
   const path = `/containers/json?filters=${encodeURIComponent(filters)}`;
-  const answer = await field.docker.http.call({ path, timeoutMs: CALL_TIMEOUT_MS }).catch(() => '[]');
+  const answer = await targets.docker.http.call({ path, timeoutMs: CALL_TIMEOUT_MS }).catch(() => '[]');
   const running = JSON.parse(answer) as Listed[];
   return running[Math.floor(fault.chance * running.length)] ?? null;
 }
 
 /** False only where the engine refused, since the container had just ended: a lost answer does not say that it lives. */
-async function isPerhapsKilled({ docker }: Battlefield, { Id }: Listed): Promise<boolean> {
+async function isPerhapsKilled({ docker }: FaultTargets, { Id }: Listed): Promise<boolean> {
   try {
     await docker.http.call({ method: 'POST', path: `/containers/${Id}/kill`, timeoutMs: CALL_TIMEOUT_MS });
     return true;

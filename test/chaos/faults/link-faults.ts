@@ -1,6 +1,6 @@
 import type { FaultProxy } from '../../kit/proxy';
 import type { FaultKind, PlannedFault } from '../plan';
-import type { Battlefield, Pause } from './battlefield';
+import type { FaultTargets, Pause } from './fault-targets';
 
 const SMALL: readonly FaultKind[] = ['cut-one', 'lose-reply', 'hiccup'];
 /** A lost reply waits so long for a request that it can happen to, ms. */
@@ -9,18 +9,22 @@ const LOSE_WITHIN_MS = 3_000;
 const EFFECT = /^(POST|DELETE|PUT) /;
 
 /** Faults of one process's connections to one service. */
-export async function harmLink(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  if (SMALL.includes(fault.kind) && isSpared(field, fault)) return null;
-  const link = linkOf(field, fault);
+export async function injectLinkFault(
+  targets: FaultTargets,
+  fault: PlannedFault,
+  pause: Pause,
+): Promise<string | null> {
+  if (SMALL.includes(fault.kind) && isSpared(targets, fault)) return null;
+  const link = linkOf(targets, fault);
   switch (fault.kind) {
     case 'cut-one':
-      return cutOne(field, fault, link);
+      return cutOne(targets, fault, link);
     case 'lose-reply':
-      return loseReply(field, fault, link, pause);
+      return loseReply(targets, fault, link, pause);
     case 'hiccup':
-      return field.resources.hold(link.name, () => harmForAWhile(field, fault, link, pause));
+      return targets.locks.hold(link.name, () => disturbForAWhile(targets, fault, link, pause));
     default:
-      return field.resources.holdInTurn(link.name, () => harmForAWhile(field, fault, link, pause));
+      return targets.locks.holdInTurn(link.name, () => disturbForAWhile(targets, fault, link, pause));
   }
 }
 
@@ -28,32 +32,37 @@ export async function harmLink(field: Battlefield, fault: PlannedFault, pause: P
  * Small faults come several times a second. A process that starts tries everything once, so that it would never come up
  * on a slow machine: it is met by one of ten.
  */
-function isSpared(field: Battlefield, { target, chance }: PlannedFault): boolean {
-  return !field.processes.named(target).isReady && (chance * 1_000) % 1 > 0.1;
+function isSpared(targets: FaultTargets, { target, chance }: PlannedFault): boolean {
+  return !targets.processes.named(target).isReady && (chance * 1_000) % 1 > 0.1;
 }
 
-function linkOf(field: Battlefield, fault: PlannedFault): FaultProxy {
-  const link = fault.service === null ? null : field.links.get(fault.target)?.[fault.service];
+function linkOf(targets: FaultTargets, fault: PlannedFault): FaultProxy {
+  const link = fault.service === null ? null : targets.links.get(fault.target)?.[fault.service];
   if (link === null || link === undefined) throw new Error('there is no such link');
   return link;
 }
 
-function cutOne(field: Battlefield, fault: PlannedFault, link: FaultProxy): null {
-  // Where no connection is open nothing was harmed, and nothing is counted.
-  if (link.cutOne(fault.chance)) note(field, fault, link, 'one connection broken')();
+function cutOne(targets: FaultTargets, fault: PlannedFault, link: FaultProxy): null {
+  // Where no connection is open nothing happened, and nothing is counted.
+  if (link.cutOne(fault.chance)) note(targets, fault, link, 'one connection broken')();
   return null;
 }
 
-async function loseReply(field: Battlefield, fault: PlannedFault, link: FaultProxy, pause: Pause): Promise<null> {
-  const onLost = (): void => note(field, fault, link, 'done, and the answer dropped with the connection')();
+async function loseReply(targets: FaultTargets, fault: PlannedFault, link: FaultProxy, pause: Pause): Promise<null> {
+  const onLost = (): void => note(targets, fault, link, 'done, and the answer dropped with the connection')();
   const takeBack = link.loseNextReply(fault.service === 'docker' ? EFFECT : null, onLost);
   await pause(LOSE_WITHIN_MS);
   takeBack();
   return null;
 }
 
-async function harmForAWhile(field: Battlefield, fault: PlannedFault, link: FaultProxy, pause: Pause): Promise<void> {
-  const end = note(field, fault, link, apply(fault, link));
+async function disturbForAWhile(
+  targets: FaultTargets,
+  fault: PlannedFault,
+  link: FaultProxy,
+  pause: Pause,
+): Promise<void> {
+  const end = note(targets, fault, link, apply(fault, link));
   await pause(fault.durationMs);
   link.heal();
   end();
@@ -75,6 +84,6 @@ function apply({ kind, chance, durationMs }: PlannedFault, link: FaultProxy): st
   return `nothing arrives ${direction === 'both' ? 'in both directions' : direction} for ${durationMs} ms`;
 }
 
-function note(field: Battlefield, fault: PlannedFault, link: FaultProxy, detail: string): () => void {
-  return field.faultLog.begin({ kind: fault.kind, target: link.name, detail });
+function note(targets: FaultTargets, fault: PlannedFault, link: FaultProxy, detail: string): () => void {
+  return targets.faultLog.begin({ kind: fault.kind, target: link.name, detail });
 }

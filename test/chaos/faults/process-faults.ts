@@ -1,16 +1,16 @@
 import type { PlannedFault } from '../plan';
-import type { Battlefield, Pause } from './battlefield';
+import type { FaultTargets, Pause } from './fault-targets';
 
 /** What a process promises to end within after SIGTERM, ms. */
 const SHUTDOWN_LIMIT_MS = 10_000;
 
 /** kill -9 and a start after a while, or SIGSTOP and SIGCONT. One that has just ended by itself is passed over. */
-export function harmProcess(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  const process = field.processes.named(fault.target);
-  return field.resources.holdInTurn(process.name, async () => {
+export function injectProcessFault(targets: FaultTargets, fault: PlannedFault, pause: Pause): Promise<string | null> {
+  const process = targets.processes.named(fault.target);
+  return targets.locks.holdInTurn(process.name, async () => {
     if (!process.isRunning) return;
     const isKill = fault.kind.startsWith('kill');
-    const end = field.faultLog.begin({
+    const end = targets.faultLog.begin({
       kind: fault.kind,
       target: process.name,
       detail: `${isKill ? 'SIGKILL, down' : 'SIGSTOP'} for ${fault.durationMs} ms`,
@@ -25,11 +25,11 @@ export function harmProcess(field: Battlefield, fault: PlannedFault, pause: Paus
 }
 
 /** SIGTERM to one after the other, each started again at once, as an upgrade does it. */
-export async function restartAll(field: Battlefield): Promise<string | null> {
-  for (const process of field.processes.all) {
-    await field.resources.holdInTurn(process.name, async () => {
+export async function restartAll(targets: FaultTargets): Promise<string | null> {
+  for (const process of targets.processes.all) {
+    await targets.locks.holdInTurn(process.name, async () => {
       if (!process.isRunning) return;
-      const end = field.faultLog.begin({ kind: 'rolling-restart', target: process.name, detail: 'SIGTERM' });
+      const end = targets.faultLog.begin({ kind: 'rolling-restart', target: process.name, detail: 'SIGTERM' });
       await process.end(SHUTDOWN_LIMIT_MS);
       process.start();
       end();

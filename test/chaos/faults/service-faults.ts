@@ -1,39 +1,47 @@
 import type { PlannedFault } from '../plan';
-import type { Battlefield, Pause } from './battlefield';
+import type { FaultTargets, Pause } from './fault-targets';
 
-export function harmPostgres(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  const { postgres } = field;
-  return field.resources.holdInTurn('postgres', async () => {
-    if (fault.kind === 'postgres-stop') return standStill(field, fault, postgres, pause);
+export function injectPostgresFault(targets: FaultTargets, fault: PlannedFault, pause: Pause): Promise<string | null> {
+  const { postgres } = targets;
+  return targets.locks.holdInTurn('postgres', async () => {
+    if (fault.kind === 'postgres-stop') return pauseServer(targets, fault, postgres, pause);
     const how = fault.kind === 'postgres-kill' ? 'kill' : 'fast';
-    const end = begin(field, fault, `${how}, down for ${fault.durationMs} ms`);
-    await postgres.goDown(how);
+    const end = begin(targets, fault, `${how}, down for ${fault.durationMs} ms`);
+    await postgres.shutDown(how);
     await pause(fault.durationMs);
-    await postgres.comeUp();
+    await postgres.restart();
     end();
   });
 }
 
-export async function harmDockerd(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  const { docker } = field;
-  if (docker.whyGiven !== null) return docker.whyGiven;
-  return field.resources.holdInTurn('dockerd', async () => {
-    if (fault.kind === 'dockerd-stop') return standStill(field, fault, docker, pause);
+export async function injectDockerdFault(
+  targets: FaultTargets,
+  fault: PlannedFault,
+  pause: Pause,
+): Promise<string | null> {
+  const { docker } = targets;
+  if (docker.whyNoFaults !== null) return docker.whyNoFaults;
+  return targets.locks.holdInTurn('dockerd', async () => {
+    if (fault.kind === 'dockerd-stop') return pauseServer(targets, fault, docker, pause);
     const isKill = fault.kind === 'dockerd-kill';
-    const end = begin(field, fault, `${isKill ? 'SIGKILL' : 'SIGTERM'}, down for ${fault.durationMs} ms`);
+    const end = begin(targets, fault, `${isKill ? 'SIGKILL' : 'SIGTERM'}, down for ${fault.durationMs} ms`);
     await (isKill ? docker.kill() : docker.shutDown());
     await pause(fault.durationMs);
-    await docker.comeUp();
+    await docker.restart();
     end();
   });
 }
 
-export async function harmRedis(field: Battlefield, fault: PlannedFault, pause: Pause): Promise<string | null> {
-  const { redis } = field;
+export async function injectRedisFault(
+  targets: FaultTargets,
+  fault: PlannedFault,
+  pause: Pause,
+): Promise<string | null> {
+  const { redis } = targets;
   if (fault.kind === 'redis-disk-full' && redis.disk === null) return 'this user may not mount a small disk';
-  return field.resources.holdInTurn('redis', async () => {
-    if (fault.kind === 'redis-stop') return standStill(field, fault, redis, pause);
-    const end = begin(field, fault, fault.durationMs > 0 ? `for ${fault.durationMs} ms` : 'at once');
+  return targets.locks.holdInTurn('redis', async () => {
+    if (fault.kind === 'redis-stop') return pauseServer(targets, fault, redis, pause);
+    const end = begin(targets, fault, fault.durationMs > 0 ? `for ${fault.durationMs} ms` : 'at once');
     switch (fault.kind) {
       case 'redis-flush':
         await redis.flush();
@@ -47,25 +55,25 @@ export async function harmRedis(field: Battlefield, fault: PlannedFault, pause: 
         await redis.kill();
         await pause(fault.durationMs);
         if (fault.kind === 'redis-restore' && !(await redis.restore())) throw new Error('no snapshot was kept');
-        await redis.comeUp();
+        await redis.restart();
     }
     end();
   });
 }
 
-interface Stoppable {
-  standStill(): Promise<void>;
-  continue(): void;
+interface Pausable {
+  pause(): Promise<void>;
+  resume(): void;
 }
 
-async function standStill(field: Battlefield, fault: PlannedFault, place: Stoppable, pause: Pause): Promise<void> {
-  const end = begin(field, fault, `SIGSTOP for ${fault.durationMs} ms`);
-  await place.standStill();
+async function pauseServer(targets: FaultTargets, fault: PlannedFault, server: Pausable, pause: Pause): Promise<void> {
+  const end = begin(targets, fault, `SIGSTOP for ${fault.durationMs} ms`);
+  await server.pause();
   await pause(fault.durationMs);
-  place.continue();
+  server.resume();
   end();
 }
 
-function begin(field: Battlefield, { kind, target }: PlannedFault, detail: string): () => void {
-  return field.faultLog.begin({ kind, target, detail });
+function begin(targets: FaultTargets, { kind, target }: PlannedFault, detail: string): () => void {
+  return targets.faultLog.begin({ kind, target, detail });
 }

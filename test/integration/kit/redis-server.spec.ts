@@ -36,7 +36,7 @@ describe("chaos' Redis", () => {
     await redis.flushall();
     await place.kill();
     expect(await place.restore()).toBe(true);
-    await place.comeUp();
+    await place.restart();
 
     expect(await redis.mget('one', 'two', 'three')).toEqual(['1', '2', '3']);
   });

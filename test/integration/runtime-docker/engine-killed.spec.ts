@@ -82,7 +82,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       async (_how, takeDown) => {
         const { handle, pid } = await startTorn();
         await takeDown();
-        await place.comeUp();
+        await place.restart();
         const reader = await lab.fixture.read(handle);
         await reader.until('ready');
         await end(pid);
@@ -96,7 +96,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       const { handle, pid } = await startTorn();
       await place.kill();
       await end(pid);
-      await place.comeUp();
+      await place.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
       expect(await said(handle)).toEqual(['ready', 'half a line, bye']);
     }, 120_000);
@@ -106,7 +106,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       await place.kill();
       process.kill(pid, 'SIGKILL');
       await gone(pid);
-      await place.comeUp();
+      await place.restart();
       expect(await ended(handle)).toMatchObject({ mayLackOutput: true });
     }, 120_000);
 
@@ -115,7 +115,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       await place.kill();
       process.kill(pid, 'SIGTERM');
       await gone(pid);
-      await place.comeUp();
+      await place.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
       expect(await said(handle)).toEqual(['ready', 'bye']);
     }, 120_000);
@@ -130,7 +130,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       const { handle, pid } = await start();
       await place.kill();
       await end(pid);
-      await place.comeUp();
+      await place.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
       // What this is about: nobody can read it any more.
       expect(await said(handle)).toEqual(['ready']);
@@ -139,7 +139,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
     it('vouches for what ends when it is back, with every word', async () => {
       const { handle, pid } = await start();
       await place.kill();
-      await place.comeUp();
+      await place.restart();
       // As a worker does whose streams broke.
       await lab.fixture.read(handle);
       await end(pid);

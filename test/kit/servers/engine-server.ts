@@ -7,7 +7,7 @@ import { SupervisedServer, type StopPlan } from '@crewtab/local-services/supervi
 import { dockerHttp, type DockerHttp } from '../services/docker-http';
 import { eventually } from '../wait-for';
 import { runProgram } from './run-program';
-import { standStill } from './pause-server';
+import { pauseServer } from './pause-server';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 20_000 }] as const;
 const READY_TIMEOUT_MS = 40_000;
@@ -17,19 +17,19 @@ const START_ATTEMPTS = 3;
 export interface EngineServer {
   readonly dockerHost: string;
   readonly http: DockerHttp;
-  /** Why the engine itself cannot be harmed; null when it can. */
-  readonly whyGiven: string | null;
+  /** Why faults of the engine itself are left out; null when they are not. */
+  readonly whyNoFaults: string | null;
   kill(): Promise<void>;
   /** SIGTERM: containers go on here too, as `live-restore` promises. */
   shutDown(): Promise<void>;
-  standStill(): Promise<void>;
-  continue(): void;
-  comeUp(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): void;
+  restart(): Promise<void>;
   /** Removes all containers first where the engine is our own. */
   stop(): Promise<void>;
 }
 
-/** There is no container engine to be harmed. */
+/** No container engine answers. */
 export class NoEngine extends Error {}
 
 /**
@@ -58,18 +58,18 @@ async function givenEngine(why: string): Promise<EngineServer> {
   return {
     dockerHost: found.dockerHost,
     http: dockerHttp(found.dockerHost),
-    whyGiven: why,
+    whyNoFaults: why,
     kill: refuse,
     shutDown: refuse,
-    standStill: refuse,
-    continue: () => undefined,
-    comeUp: refuse,
+    pause: refuse,
+    resume: () => undefined,
+    restart: refuse,
     stop: () => Promise.resolve(),
   };
 }
 
 class OwnEngine implements EngineServer {
-  readonly whyGiven = null;
+  readonly whyNoFaults = null;
   readonly dockerHost: string;
   readonly http: DockerHttp;
   private server: SupervisedServer | null = null;
@@ -89,7 +89,7 @@ class OwnEngine implements EngineServer {
     await chmod(folder, 0o711);
     const engine = new OwnEngine(folder, await makeBridge(), logFile);
     try {
-      await engine.comeUp();
+      await engine.restart();
       return engine;
     } catch (error) {
       await engine.clear();
@@ -106,17 +106,17 @@ class OwnEngine implements EngineServer {
     return this.end(ORDERLY);
   }
 
-  async standStill(): Promise<void> {
-    if (this.server !== null) this.goOn = await standStill(this.server.pid);
+  async pause(): Promise<void> {
+    if (this.server !== null) this.goOn = await pauseServer(this.server.pid);
   }
 
-  continue(): void {
+  resume(): void {
     this.goOn?.();
     this.goOn = null;
   }
 
   /** Tried a few times: an engine that was killed is sometimes in its own way when it starts again. */
-  async comeUp(): Promise<void> {
+  async restart(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       await this.end(ORDERLY);
       // Its containerd dies with it, and the next one must not meet it.
@@ -155,8 +155,8 @@ class OwnEngine implements EngineServer {
   }
 
   async stop(): Promise<void> {
-    this.continue();
-    if (this.server?.hasExited !== false) await this.comeUp();
+    this.resume();
+    if (this.server?.hasExited !== false) await this.restart();
     await this.removeContainers();
     await this.clear();
   }

@@ -7,7 +7,7 @@ const run = promisify(execFile);
  * SIGSTOP to a server and its children: Postgres has a process for each connection.
  * @returns lets all of it go on; idempotent
  */
-export async function standStill(pid: number): Promise<() => void> {
+export async function pauseServer(pid: number): Promise<() => void> {
   signalQuietly(pid, 'SIGSTOP');
   // It makes no more of them now.
   const children = await childrenOf(pid);

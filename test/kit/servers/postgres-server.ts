@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { startPostgres, type LocalPostgres } from '@crewtab/local-services/postgres';
-import { standStill } from './pause-server';
+import { pauseServer } from './pause-server';
 
 /** A Postgres of this chaos run alone, on one port and one data folder however often it is started. */
 export class PostgresServer {
@@ -27,29 +27,29 @@ export class PostgresServer {
   }
 
   /** `fast`: open connections are cut, data is flushed. `kill`: SIGKILL, and recovery at the next start. */
-  async goDown(how: 'fast' | 'kill'): Promise<void> {
+  async shutDown(how: 'fast' | 'kill'): Promise<void> {
     if (how === 'kill') process.kill(this.server.pid, 'SIGKILL');
     await this.server.stop();
   }
 
-  async comeUp(): Promise<void> {
+  async restart(): Promise<void> {
     const port = this.server.port;
     await this.server.stop();
     this.server = await startPostgres({ dataDir: this.dataDir, port, log: () => undefined });
   }
 
   /** Every process of it, with connections that stay open and say nothing. */
-  async standStill(): Promise<void> {
-    this.goOn = await standStill(this.server.pid);
+  async pause(): Promise<void> {
+    this.goOn = await pauseServer(this.server.pid);
   }
 
-  continue(): void {
+  resume(): void {
     this.goOn?.();
     this.goOn = null;
   }
 
   async stop(): Promise<void> {
-    this.continue();
+    this.resume();
     await this.server.stop();
   }
 }

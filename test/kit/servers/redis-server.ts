@@ -10,7 +10,7 @@ import Redis from 'ioredis';
 import { eventually } from '../wait-for';
 import { REDIS_CACHE } from '../services/test-services';
 import { SmallDisk } from './small-disk';
-import { standStill } from './pause-server';
+import { pauseServer } from './pause-server';
 
 const ORDERLY = [{ signal: 'SIGTERM', waitMs: 10_000 }] as const;
 const READY_TIMEOUT_MS = 20_000;
@@ -38,7 +38,7 @@ export class RedisServer {
     const password = randomBytes(18).toString('base64url');
     const place = new RedisServer(program, home, await findFreePort(), password, disk);
     try {
-      await place.comeUp();
+      await place.restart();
       return place;
     } catch (error) {
       await place.stop();
@@ -51,7 +51,7 @@ export class RedisServer {
     return `redis://:${this.password}@127.0.0.1:${port}`;
   }
 
-  async comeUp(): Promise<void> {
+  async restart(): Promise<void> {
     await this.server?.stop(ORDERLY);
     await writeFile(join(this.folder, 'redis.conf'), this.settings(), { mode: 0o600 });
     this.server = await SupervisedServer.start({
@@ -90,17 +90,17 @@ export class RedisServer {
     return true;
   }
 
-  async standStill(): Promise<void> {
-    if (this.server !== null) this.goOn = await standStill(this.server.pid);
+  async pause(): Promise<void> {
+    if (this.server !== null) this.goOn = await pauseServer(this.server.pid);
   }
 
-  continue(): void {
+  resume(): void {
     this.goOn?.();
     this.goOn = null;
   }
 
   async stop(): Promise<void> {
-    this.continue();
+    this.resume();
     await this.server?.stop(ORDERLY);
     this.server = null;
     await this.disk?.unmount();

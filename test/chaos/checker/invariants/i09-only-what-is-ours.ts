@@ -17,13 +17,13 @@ const TOUCHED: ReadonlySet<string> = new Set([
 
 /**
  * I9 from both sides. Whatever was ever created with the installation's label, or stands with it, names a run that exists
- * (or is shared by the host). The decoys, which look like the product's own but lack its label, all stand, and the
+ * (or is shared by the host). The foreign resources, which look like the product's own but lack its label, all stand, and the
  * engine's events tell of nothing that was done to them. Reading leaves no event and is not seen.
  */
 export function checkOnlyWhatIsOurs(evidence: Evidence): CheckResult {
   const findings = new Findings();
   checkOurs(evidence, findings);
-  checkDecoys(evidence, findings);
+  checkForeign(evidence, findings);
   return findings.result();
 }
 
@@ -42,19 +42,20 @@ function checkOurs({ engineEvents, engineLeft, healed, tables }: Evidence, findi
   }
 }
 
-function checkDecoys({ engineEvents, engineLeft, healed }: Evidence, findings: Findings): void {
+function checkForeign({ engineEvents, engineLeft, healed }: Evidence, findings: Findings): void {
   const standing = new Set(engineLeft.map(({ id }) => id));
-  for (const decoy of healed.decoys) {
+  for (const foreign of healed.foreignResources) {
     findings.count();
-    const subject = `decoy ${decoy.kind} ${decoy.name}`;
-    if (!standing.has(decoy.id)) findings.violate(subject, 'is gone');
-    for (const event of engineEvents.filter((candidate) => isDoneTo(candidate, decoy)))
+    const subject = `foreign ${foreign.kind} ${foreign.name}`;
+    if (!standing.has(foreign.id)) findings.violate(subject, 'is gone');
+    for (const event of engineEvents.filter((candidate) => isDoneTo(candidate, foreign)))
       findings.violate(subject, `the engine did "${event.action}" to it`, event.at);
   }
-  if (healed.decoys.length === 0) findings.warn('no decoys were laid out: untouched things were not tested');
+  if (healed.foreignResources.length === 0)
+    findings.warn('no foreign resources were made: whether they are left alone was not tested');
 }
 
-function isDoneTo(event: EngineEvent, decoy: Evidence['healed']['decoys'][number]): boolean {
+function isDoneTo(event: EngineEvent, foreign: Evidence['healed']['foreignResources'][number]): boolean {
   const [action = ''] = event.action.split(':');
-  return event.kind === decoy.kind && TOUCHED.has(action) && (event.id === decoy.id || event.name === decoy.name);
+  return event.kind === foreign.kind && TOUCHED.has(action) && (event.id === foreign.id || event.name === foreign.name);
 }

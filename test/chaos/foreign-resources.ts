@@ -1,6 +1,6 @@
 import type { DockerHttp } from '../kit/services/docker-http';
 
-export interface Decoy {
+export interface ForeignResource {
   readonly kind: 'container' | 'network' | 'volume';
   readonly name: string;
   readonly id: string;
@@ -15,9 +15,10 @@ const FOREIGN = {
   'crewtab.deadline': '2020-01-01T00:00:00.000Z',
 };
 
-/** Things that look like the product's and are not: none of them may be touched. */
-export async function makeDecoys(engine: DockerHttp, image: string): Promise<Decoy[]> {
-  const container = (name: string, labels: object): Promise<Decoy> => makeContainer(engine, image, name, labels);
+/** Resources that look like the product's and are not: it may touch none of them. */
+export async function makeForeignResources(engine: DockerHttp, image: string): Promise<ForeignResource[]> {
+  const container = (name: string, labels: object): Promise<ForeignResource> =>
+    makeContainer(engine, image, name, labels);
   return [
     await container('marketing-team-run-3f9a1c-lead', {}),
     await container('solo-run-3f9a1c-lead', {}),
@@ -31,14 +32,19 @@ export async function makeDecoys(engine: DockerHttp, image: string): Promise<Dec
 }
 
 /** For an engine that is not our own: nothing is left on it. */
-export async function removeDecoys(engine: DockerHttp, decoys: readonly Decoy[]): Promise<void> {
-  for (const { kind, name, id } of decoys) {
+export async function removeForeignResources(engine: DockerHttp, foreign: readonly ForeignResource[]): Promise<void> {
+  for (const { kind, name, id } of foreign) {
     const path = kind === 'container' ? `/containers/${id}?force=1` : `/${kind}s/${kind === 'volume' ? name : id}`;
     await engine.call({ method: 'DELETE', path });
   }
 }
 
-async function makeContainer(engine: DockerHttp, image: string, name: string, labels: object): Promise<Decoy> {
+async function makeContainer(
+  engine: DockerHttp,
+  image: string,
+  name: string,
+  labels: object,
+): Promise<ForeignResource> {
   const { Id } = JSON.parse(
     await engine.call({
       method: 'POST',
@@ -50,7 +56,12 @@ async function makeContainer(engine: DockerHttp, image: string, name: string, la
   return { kind: 'container', name, id: Id };
 }
 
-async function makeNamed(engine: DockerHttp, kind: 'network' | 'volume', name: string, labels: object): Promise<Decoy> {
+async function makeNamed(
+  engine: DockerHttp,
+  kind: 'network' | 'volume',
+  name: string,
+  labels: object,
+): Promise<ForeignResource> {
   const answer = await engine.call({ method: 'POST', path: `/${kind}s/create`, json: { Name: name, Labels: labels } });
   const { Id, Name } = JSON.parse(answer) as { Id?: string; Name?: string };
   return { kind, name, id: Id ?? Name ?? name };

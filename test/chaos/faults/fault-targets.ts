@@ -3,11 +3,11 @@ import type { Processes, ProcessLinks } from '../processes';
 import type { EngineServer } from '../../kit/servers/engine-server';
 import type { PostgresServer } from '../../kit/servers/postgres-server';
 import type { RedisServer } from '../../kit/servers/redis-server';
-import type { Resources } from '../resources';
+import type { FaultLocks } from '../fault-locks';
 import type { ShiftedClock } from '../shifted-clock';
 
-/** Everything that can be harmed. */
-export interface Battlefield {
+/** Everything that faults can be injected into. */
+export interface FaultTargets {
   readonly processes: Processes;
   readonly links: ReadonlyMap<string, ProcessLinks>;
   readonly postgres: PostgresServer;
@@ -16,9 +16,9 @@ export interface Battlefield {
   readonly clock: ShiftedClock | null;
   readonly faultLog: FaultLog;
   readonly installationId: string;
-  /** What cannot be harmed in two ways at once. */
-  readonly resources: Resources;
+  /** What takes one fault at a time. */
+  readonly locks: FaultLocks;
 }
 
-/** Waits, shorter when all is to be healed. */
+/** Waits, shorter once all is to be healed. */
 export type Pause = (ms: number) => Promise<void>;

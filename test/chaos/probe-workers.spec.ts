@@ -1,17 +1,17 @@
-import { callTheRoll, type CalledWorker } from './roll-call';
+import { probeWorkers, type ProbedWorker } from './probe-workers';
 
 const SINCE = new Date('2026-06-01T12:00:00Z');
-const WORKERS: readonly CalledWorker[] = [
+const WORKERS: readonly ProbedWorker[] = [
   { name: 'worker 1', id: 'w1' },
   { name: 'worker 2', id: 'w2' },
 ];
 
-describe('callTheRoll', () => {
+describe('probeWorkers', () => {
   it('asks for runs, whenever none is under way, until each worker took one', async () => {
     const takers = new Set<string>();
     const asked: number[] = [];
     let looks = 0;
-    const called = await callTheRoll({
+    const called = await probeWorkers({
       since: SINCE,
       withinMs: 60_000,
       workers: () => Promise.resolve(WORKERS),
@@ -28,7 +28,7 @@ describe('callTheRoll', () => {
 
   it('waits for a worker that has shown no heartbeat yet', async () => {
     const found = [[{ name: 'worker 1', id: null }], [{ name: 'worker 1', id: 'w1' }]];
-    const called = await callTheRoll({
+    const called = await probeWorkers({
       since: SINCE,
       withinMs: 60_000,
       workers: () => Promise.resolve(found.shift() ?? []),
@@ -40,7 +40,7 @@ describe('callTheRoll', () => {
   });
 
   it('gives up after its time, and still says who was called', async () => {
-    const called = await callTheRoll({
+    const called = await probeWorkers({
       since: SINCE,
       withinMs: -1,
       workers: () => Promise.resolve(WORKERS),

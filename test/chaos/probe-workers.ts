@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-export interface RollCallOptions {
+export interface ProbeOptions {
   /** Runs that are asked for later than this count. */
   readonly since: Date;
   readonly withinMs: number;
@@ -8,11 +8,11 @@ export interface RollCallOptions {
   /** Ids of workers that took any run since. */
   readonly takers: (since: Date) => Promise<ReadonlySet<string>>;
   /** Ids of those that must; without an id while it shows no heartbeat. */
-  readonly workers: () => Promise<readonly CalledWorker[]>;
+  readonly workers: () => Promise<readonly ProbedWorker[]>;
   readonly askForRuns: (count: number) => Promise<void>;
 }
 
-export interface CalledWorker {
+export interface ProbedWorker {
   readonly name: string;
   readonly id: string | null;
 }
@@ -20,11 +20,11 @@ export interface CalledWorker {
 const LOOK_EVERY_MS = 250;
 
 /**
- * A worker that lives, shows heartbeats, and has quietly stopped to take runs harms nobody while others take them:
- * nothing of what is wrong then shows in any run. So short runs are asked for until each worker took one.
- * @returns who was called; whether each came shows in the trail.
+ * A worker that lives, shows heartbeats and takes no runs any more is seen in no run while others take them. So short runs are
+ * asked for until each worker has taken one.
+ * @returns the workers; whether each took a run shows in the trail.
  */
-export async function callTheRoll(options: RollCallOptions): Promise<readonly CalledWorker[]> {
+export async function probeWorkers(options: ProbeOptions): Promise<readonly ProbedWorker[]> {
   const until = Date.now() + options.withinMs;
   for (;;) {
     const [workers, takers] = await Promise.all([options.workers(), options.takers(options.since)]);

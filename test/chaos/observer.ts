@@ -38,13 +38,13 @@ const TRIGGERS = [
   `CREATE OR REPLACE TRIGGER chaos_schedule_trail AFTER INSERT OR UPDATE ON schedules
     FOR EACH ROW EXECUTE FUNCTION chaos_note_schedule()`,
 ];
-/** Keys are nobody's business, and a sealed answer proves nothing. */
+/** Keys are secrets, and a sealed answer proves nothing. */
 const NOT_DUMPED = ['api_keys', 'idempotency_keys', '_prisma_migrations'];
 const QUERY_TIMEOUT_MS = 5_000;
 const ROWS_AT_ONCE = 5_000;
 
 /** Looks at the database past all proxies. Changes nothing of the product's. */
-export class Witness {
+export class Observer {
   private readonly pool: Pool;
 
   constructor(private readonly url: string) {
@@ -137,7 +137,7 @@ export class Witness {
       const { rows } = await this.pool.query<{ count: number }>(sql);
       return rows[0]?.count ?? null;
     } catch {
-      // Postgres is one of the things that are harmed.
+      // Postgres is a target of faults itself.
       return null;
     }
   }

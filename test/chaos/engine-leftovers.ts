@@ -8,7 +8,7 @@ interface Thing {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface EngineLeft {
+export interface EngineLeftovers {
   readonly containers: readonly Thing[];
   readonly networks: readonly Thing[];
   readonly volumes: readonly Thing[];
@@ -19,7 +19,7 @@ export interface EngineLeft {
 type Labels = Readonly<Record<string, string>> | null;
 
 /** Everything that is on the engine, whosever it is, and everything in the workers' folder. */
-export async function whatIsLeft(engine: DockerHttp, dataDir: string): Promise<EngineLeft> {
+export async function listLeftovers(engine: DockerHttp, dataDir: string): Promise<EngineLeftovers> {
   const ask = async <T>(path: string): Promise<T> => JSON.parse(await engine.call({ path })) as T;
   const containers = await ask<{ Id: string; Names: string[]; Labels: Labels }[]>('/containers/json?all=1');
   const networks = await ask<{ Id: string; Name: string; Labels: Labels }[]>('/networks');
@@ -33,7 +33,7 @@ export async function whatIsLeft(engine: DockerHttp, dataDir: string): Promise<E
 }
 
 /** Things of runs of the installation: what must be gone in the end. */
-export function ofRuns({ containers, networks, volumes }: EngineLeft, installationId: string): string[] {
+export function ofRuns({ containers, networks, volumes }: EngineLeftovers, installationId: string): string[] {
   return [...containers, ...networks, ...volumes]
     .filter(({ labels }) => labels['crewtab.installation'] === installationId && labels['crewtab.run'] !== undefined)
     .map(({ name }) => name);

@@ -15,7 +15,7 @@ import { ShiftedClock } from './shifted-clock';
 import type { Shutdown } from '../kit/shutdown';
 
 /** Everything of one chaos run that stands before the first process of the product is started. */
-export interface Ground {
+export interface ChaosEnvironment {
   readonly evidence: EvidenceFolder;
   readonly faultLog: FaultLog;
   readonly postgres: PostgresServer;
@@ -32,11 +32,11 @@ export interface Ground {
 const ROOT = '/var/tmp';
 
 /** Servers, proxies and folders. What is started is handed to `shutdown` at once. */
-export async function prepareGround(
+export async function prepareEnvironment(
   evidence: EvidenceFolder,
   shutdown: Shutdown,
   log: (line: string) => void,
-): Promise<Ground> {
+): Promise<ChaosEnvironment> {
   const folder = await mkdtemp(join(ROOT, 'crewtab-chaos-'));
   await chmod(folder, 0o711);
   shutdown.add('the servers’ folder', () => rm(folder, { recursive: true, force: true }));
@@ -46,8 +46,9 @@ export async function prepareGround(
   shutdown.add('Redis', () => redis.stop());
   const docker = await openEngineServer(folder, join(evidence.path, 'logs/dockerd.log'));
   shutdown.add('the container engine', () => docker.stop());
-  if (docker.whyGiven !== null) log(`${docker.whyGiven}: using ${docker.dockerHost}, whose own faults are left out`);
-  if (docker.whyGiven === null && guardOfThisMachine() === null) {
+  if (docker.whyNoFaults !== null)
+    log(`${docker.whyNoFaults}: using ${docker.dockerHost}, whose own faults are left out`);
+  if (docker.whyNoFaults === null && guardOfThisMachine() === null) {
     throw new Error('the build has no guard, without which an engine that ends loses output: install a C compiler');
   }
   log('loading the demo image');
