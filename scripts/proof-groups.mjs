@@ -46,7 +46,7 @@ const PRODUCT = [
     'libs/observability/**',
   ],
 ];
-const E2E_HARNESS = ['test/e2e/support/**', 'test/support/**'];
+const E2E_HARNESS = ['test/e2e/support/**', 'test/kit/**', 'test/support/**'];
 
 /** @param {string[]} files of test/e2e */
 const e2e = (...files) => ({
@@ -77,7 +77,7 @@ export const PROOF_GROUPS = [
   {
     name: 'chaos',
     proves: 'the whole product keeps its invariants while processes, servers, disks, clocks and connections fail',
-    files: [...PRODUCT, 'test/chaos/**', 'test/support/**'],
+    files: [...PRODUCT, 'test/chaos/**', 'test/kit/**', 'test/support/**'],
     usually: '33 min',
     shows: /^seed \d+|violations|^everything was over|^rows of runs/,
     whole: ({ commit, day }) => ({
@@ -95,7 +95,14 @@ export const PROOF_GROUPS = [
   {
     name: 'histories',
     proves: 'the orchestrator keeps its invariants in simulated histories full of faults',
-    files: [...RUNS, 'libs/protocol-*/**', 'test/simulation/**', 'test/fakes/**', 'scripts/simulate.mjs'],
+    files: [
+      ...RUNS,
+      'libs/protocol-*/**',
+      'test/simulation/**',
+      'test/kit/random.ts',
+      'test/fakes/**',
+      'scripts/simulate.mjs',
+    ],
     usually: '20 min',
     shows: /histories, \d+ a second|violation|npm run simulate/,
     whole: ({ commit, day }) => ({
@@ -133,6 +140,7 @@ export const PROOF_GROUPS = [
       'libs/launcher/**',
       'libs/local-services/**',
       'test/e2e/**',
+      'test/kit/**',
       'test/support/**',
       'scripts/start.mjs',
     ],
