@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describeWithDocker } from '../support/docker';
-import type { AgentInput } from './support/api-client';
+import { describeWithDocker } from '../kit/services/docker';
+import type { AgentInput } from '../kit/client';
 import { Crewtab } from './support/crewtab';
 
 const NEVER = '0 0 1 1 *';

@@ -9,18 +9,18 @@ const SLOW_SAVE = '1000000';
 
 describe("chaos' Redis", () => {
   let folder: string;
-  let place: RedisServer;
+  let server: RedisServer;
   let redis: Redis;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'crewtab-redis-place-'));
-    place = await RedisServer.start(folder);
-    redis = new Redis(place.urlAt(place.port));
+    folder = await mkdtemp(join(tmpdir(), 'crewtab-redis-server-'));
+    server = await RedisServer.start(folder);
+    redis = new Redis(server.urlAt(server.port));
   });
 
   afterAll(async () => {
     redis.disconnect();
-    await place.stop();
+    await server.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -32,11 +32,11 @@ describe("chaos' Redis", () => {
     await redis.config('SET', 'rdb-key-save-delay', '0');
     await redis.set('three', '3');
 
-    await place.keepSnapshot();
+    await server.keepSnapshot();
     await redis.flushall();
-    await place.kill();
-    expect(await place.restore()).toBe(true);
-    await place.restart();
+    await server.kill();
+    expect(await server.restore()).toBe(true);
+    await server.restart();
 
     expect(await redis.mget('one', 'two', 'three')).toEqual(['1', '2', '3']);
   });

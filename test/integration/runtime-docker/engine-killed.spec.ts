@@ -12,16 +12,16 @@ const ROOT = '/var/tmp';
 
 describeWithOwnEngines('an engine that is killed while agents run', () => {
   let folder = '';
-  let place: EngineServer;
+  let engine: EngineServer;
   let lab: DockerLab;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(ROOT, 'crewtab-test-engine-'));
-    place = await openEngineServer(folder, join(folder, 'dockerd.log'));
+    engine = await openEngineServer(folder, join(folder, 'dockerd.log'));
   }, 120_000);
 
   afterAll(async () => {
-    await place.stop();
+    await engine.stop();
     await rm(folder, { recursive: true, force: true });
   }, 120_000);
 
@@ -62,7 +62,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
 
   describe('under a guard', () => {
     beforeEach(async () => {
-      lab = await openLab({ dockerHost: place.dockerHost });
+      lab = await openLab({ dockerHost: engine.dockerHost });
     }, 60_000);
 
     /** The engine has read what the agent said last, and not yet written it down: a line that goes on. */
@@ -75,14 +75,14 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
     }
 
     it.each([
-      ['killed', () => place.kill()],
-      ['stopped in order', () => place.shutDown()],
+      ['killed', () => engine.kill()],
+      ['stopped in order', () => engine.shutDown()],
     ])(
       'loses no piece of a line when it is %s',
       async (_how, takeDown) => {
         const { handle, pid } = await startTorn();
         await takeDown();
-        await place.restart();
+        await engine.restart();
         const reader = await lab.fixture.read(handle);
         await reader.until('ready');
         await end(pid);
@@ -94,28 +94,28 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
 
     it('has every word of a program that ended meanwhile, and vouches for its exit code', async () => {
       const { handle, pid } = await startTorn();
-      await place.kill();
+      await engine.kill();
       await end(pid);
-      await place.restart();
+      await engine.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: false });
       expect(await said(handle)).toEqual(['ready', 'half a line, bye']);
     }, 120_000);
 
     it('does not vouch for what was killed meanwhile with its guard', async () => {
       const { handle, pid } = await start();
-      await place.kill();
+      await engine.kill();
       process.kill(pid, 'SIGKILL');
       await gone(pid);
-      await place.restart();
+      await engine.restart();
       expect(await ended(handle)).toMatchObject({ mayLackOutput: true });
     }, 120_000);
 
     it('does not vouch for what was told to end meanwhile, though it ended well and every word is there', async () => {
       const { handle, pid } = await start();
-      await place.kill();
+      await engine.kill();
       process.kill(pid, 'SIGTERM');
       await gone(pid);
-      await place.restart();
+      await engine.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
       expect(await said(handle)).toEqual(['ready', 'bye']);
     }, 120_000);
@@ -123,14 +123,14 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
 
   describe('without a guard', () => {
     beforeEach(async () => {
-      lab = await openLab({ dockerHost: place.dockerHost, guardFolder: null });
+      lab = await openLab({ dockerHost: engine.dockerHost, guardFolder: null });
     }, 60_000);
 
     it('does not vouch for the output of a program that ended meanwhile, though it says exit code 0', async () => {
       const { handle, pid } = await start();
-      await place.kill();
+      await engine.kill();
       await end(pid);
-      await place.restart();
+      await engine.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
       // What this is about: nobody can read it any more.
       expect(await said(handle)).toEqual(['ready']);
@@ -138,8 +138,8 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
 
     it('vouches for what ends when it is back, with every word', async () => {
       const { handle, pid } = await start();
-      await place.kill();
-      await place.restart();
+      await engine.kill();
+      await engine.restart();
       // As a worker does whose streams broke.
       await lab.fixture.read(handle);
       await end(pid);

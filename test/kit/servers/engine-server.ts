@@ -13,7 +13,7 @@ const ORDERLY = [{ signal: 'SIGTERM', waitMs: 20_000 }] as const;
 const READY_TIMEOUT_MS = 40_000;
 const START_ATTEMPTS = 3;
 
-/** The container engine of a chaos run: one of its own that can be killed, or the one that is given. */
+/** A container engine for faults: one of its own that can be killed, or the one that is given. */
 export interface EngineServer {
   readonly dockerHost: string;
   readonly http: DockerHttp;
@@ -24,6 +24,7 @@ export interface EngineServer {
   shutDown(): Promise<void>;
   pause(): Promise<void>;
   resume(): void;
+  /** Starts it where it is down; one that runs is shut down first. */
   restart(): Promise<void>;
   /** Removes all containers first where the engine is our own. */
   stop(): Promise<void>;

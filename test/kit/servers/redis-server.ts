@@ -36,12 +36,12 @@ export class RedisServer {
     await mkdir(join(home, 'data'), { recursive: true });
     const disk = await SmallDisk.mount(join(home, 'data'), DISK_MEBIBYTES);
     const password = randomBytes(18).toString('base64url');
-    const place = new RedisServer(program, home, await findFreePort(), password, disk);
+    const server = new RedisServer(program, home, await findFreePort(), password, disk);
     try {
-      await place.restart();
-      return place;
+      await server.restart();
+      return server;
     } catch (error) {
-      await place.stop();
+      await server.stop();
       throw error;
     }
   }
