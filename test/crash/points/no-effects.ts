@@ -95,6 +95,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
     because: 'the start and the end of this process',
   },
   {
+    module: /./,
+    calls: /./,
+    in: /^apps\/worker\/src\/metrics-server\.ts$/,
+    because: 'a port of this process that only reads, and is gone with it',
+  },
+  {
     module: /^pg$/,
     calls: /^query$/,
     in: /store-prisma\/database\/database\.ts$/,
