@@ -187,6 +187,7 @@ export const PROOF_GROUPS = [
 /** What neither `npm test` nor another group plays. */
 const OTHER_E2E = [
   'adoption.spec.ts',
+  'cancelled-turn.spec.ts',
   'firing.spec.ts',
   'many-runs.spec.ts',
   'scheduler-stops.spec.ts',

@@ -26,8 +26,9 @@ describeWithDocker('a connection to the engine that breaks', () => {
     requestLine: RegExp,
   ): Promise<{ deployment: DeploymentSpec; agent: AgentSpec }> {
     const { fixture } = lab;
-    const deployment = await fixture.prepared();
     const agent = fixture.agent('solo', { does: 'echo' });
+    // Prepared with the agent, so that its image is known and the call that breaks is the agent's own.
+    const deployment = await fixture.prepared({ agents: [agent] });
     proxy.loseReplyTo(requestLine);
     await expect(fixture.ensure(deployment, agent)).rejects.toMatchObject({
       code: 'engine_unreachable',
