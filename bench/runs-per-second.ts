@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { BullmqRunQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
-import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
-import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
+import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
+import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';

@@ -8,7 +8,7 @@ import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
 import { ImageFactsBook, type ImageFacts } from '@crewtab/runtime-docker/images/image-facts';
 import { Images } from '@crewtab/runtime-docker/images/images';
 import { labelFilter, runLabels } from '@crewtab/runtime-docker/resources/labels';
-import { LogLines } from '@crewtab/runtime-docker/output/log-frames';
+import { LogLines } from '@crewtab/runtime-docker/output/guarded-output';
 import { StdinWriter } from '@crewtab/runtime-docker/output/stdin-writer';
 import type Docker from 'dockerode';
 import type { EngineTrace } from './engine-trace';

@@ -3,11 +3,17 @@ import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
 import { SystemClock } from '@crewtab/orchestrator/clocks';
-import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
-import { BullmqRunQueue, openQueue, type RunsQueue, type TicksQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
-import { RUNS_QUEUE, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
+import {
+  BullmqJobSchedulers,
+  BullmqRunQueue,
+  openQueue,
+  type RunsQueue,
+  type TicksQueue,
+  RUNS_QUEUE,
+  TICKS_QUEUE,
+  queueSettings,
+} from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { shareCalls, TICKS_AT_ONCE } from '@crewtab/queue-bullmq/processors';
-import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
 import { silentLogger } from '@test/fakes/silent-logger';
 import { Worker } from 'bullmq';
 import type { BenchContext } from './bench';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
-import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+import { parseMemorySize } from '@crewtab/domain/teams/team';
 import { idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';

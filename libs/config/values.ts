@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '@crewtab/domain/durations';
 import { parseCrashOrder, type FailpointOrder } from '@crewtab/domain/failpoint';
-import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+import { parseMemorySize } from '@crewtab/domain/teams/team';
 
 /** How each kind of setting is read from text. Messages go behind the setting's name, so they start with a verb. */
 

@@ -3,7 +3,7 @@ import type { RedisContainer, RedisContainerSpec, RunRedisContainer } from '../l
 import { LocalServiceError, messageOf } from '../local-services/service-error';
 import { settingsFrom } from '../runtime-docker/docker-options';
 import { EngineClient, withinLimit } from '../runtime-docker/engine/engine-client';
-import { isRefusal } from '../runtime-docker/engine/engine-errors';
+import { isRefusal } from '@crewtab/runtime-docker/engine/engine-client';
 import { Images } from '../runtime-docker/images/images';
 import { findDockerEngine } from './docker-engine';
 

@@ -1,7 +1,7 @@
 import type { Agent } from '@crewtab/domain/teams/team';
 import { ends, HANDSHAKE, INITIALIZED, rpc, says, SESSION, thinks, update } from '@test/fakes/protocol/acp-lines';
 import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
-import { AcpProtocol } from './acp-protocol';
+import { AcpProtocol } from './acp-session';
 
 const protocol = new AcpProtocol();
 const T = 'prompt:run-1';

@@ -13,7 +13,7 @@ import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
 import { protocolContract } from '@test/contracts/protocol-contract';
 import type { Agent } from '@crewtab/domain/teams/team';
 import fc from 'fast-check';
-import { AcpProtocol } from './acp-protocol';
+import { AcpProtocol } from './acp-session';
 
 const protocol = new AcpProtocol();
 const T = 'prompt:run-1';

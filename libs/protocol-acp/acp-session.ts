@@ -6,6 +6,8 @@ import type {
   ProtocolSession,
   Reaction,
   TurnState,
+  AgentProtocol,
+  DialogueOptions,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
@@ -231,4 +233,24 @@ function other(content: MessageContent): Effect {
 /** Some agents report usage with the end of a turn; that is kept. */
 function bringsOnlyStopReason(result: unknown): boolean {
   return isObject(result) && Object.keys(result).every((key) => key === 'stopReason');
+}
+
+export interface AcpProtocolOptions {
+  /** Told to agents as the client's version. */
+  readonly clientVersion?: string;
+}
+
+/**
+ * The Agent Client Protocol, version 1: JSON-RPC 2.0, one message a line. Written from its schema and without its SDK,
+ * which drops update kinds that it does not know and numbers its requests itself; types are the SDK's.
+ */
+export class AcpProtocol implements AgentProtocol {
+  readonly name = 'acp';
+  readonly stdin = 'open';
+
+  constructor(private readonly options: AcpProtocolOptions = {}) {}
+
+  begin(dialogue: DialogueOptions): ProtocolSession {
+    return new AcpSession({ dialogue, clientVersion: this.options.clientVersion ?? '0.1.0' });
+  }
 }

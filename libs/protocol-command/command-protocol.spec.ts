@@ -1,7 +1,7 @@
 import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
 import { protocolContract } from '@test/contracts/protocol-contract';
 import fc from 'fast-check';
-import { CommandProtocol } from './command-protocol';
+import { CommandProtocol } from './command-session';
 
 const protocol = new CommandProtocol();
 

@@ -5,6 +5,8 @@ import type {
   ProtocolSession,
   Reaction,
   TurnState,
+  AgentProtocol,
+  DialogueOptions,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, ResultText, StderrTail } from '@crewtab/domain/runs/agent-output';
@@ -91,5 +93,15 @@ export class CommandSession implements ProtocolSession {
   private finished(): TurnState {
     this.hasSeenWork = true;
     return { status: 'done', text: this.output.toString().replace(/\n$/, '') };
+  }
+}
+
+/** A plain program: the prompt on its stdin, the answer on its stdout, exit code 0 for success. */
+export class CommandProtocol implements AgentProtocol {
+  readonly name = 'command';
+  readonly stdin = 'once';
+
+  begin(dialogue: DialogueOptions): ProtocolSession {
+    return new CommandSession(dialogue.agent);
   }
 }

@@ -1,8 +1,16 @@
 import { effect } from '@crewtab/domain/failpoint';
-import type { RunQueue } from '@crewtab/domain/ports/run-queue';
-import { Queue, type JobsOptions } from 'bullmq';
-import { RUNS_QUEUE, stepsQueue } from './queue-names';
-import type { QueueSettings } from './queue-settings';
+import type { RunQueue, JobScheduler, JobSchedulers } from '@crewtab/domain/ports/run-queue';
+import {
+  Queue,
+  type JobsOptions,
+  type QueueOptions,
+  type RepeatOptions,
+  type WorkerOptions,
+  type ConnectionOptions,
+} from 'bullmq';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import { parseCron } from '@crewtab/domain/schedules/cron';
+import { nextFire } from '@crewtab/domain/schedules/next-fire';
 
 /** Job data of `runs` and `steps.<host>`: ids only. */
 export interface RunJob {
@@ -62,4 +70,129 @@ export function openQueue<T>(name: string, settings: QueueSettings): Queue<T> {
   const queue = new Queue<T>(name, settings.producerOptions);
   queue.on('error', (error) => settings.logger.debug({ queue: name, error: error.message }, 'redis connection'));
   return queue;
+}
+
+/**
+ * A job lasts for one statement or two, and its lock is renewed while it does. One whose worker died is given to another
+ * after the lock and one look for it at most; with BullMQ's defaults of 30 s each, a run whose worker died just before it
+ * claimed it waited for over a minute, since it cannot be offered again while its job stands.
+ */
+const SHORT_JOBS = { lockDuration: 5_000, stalledInterval: 5_000 };
+
+/** What every queue and worker of a process is opened with. */
+export interface QueueSettings {
+  readonly producerOptions: QueueOptions;
+  readonly workerOptions: WorkerOptions;
+  readonly logger: Logger;
+}
+
+export function queueSettings(options: {
+  readonly redisUrl: string;
+  readonly prefix?: string;
+  readonly logger: Logger;
+}): QueueSettings {
+  const prefix = options.prefix ?? DEFAULT_PREFIX;
+  const settings = { repeatStrategy };
+  return {
+    producerOptions: { connection: producerConnection(options.redisUrl), prefix, settings, skipVersionCheck: true },
+    // A worker must ask for Redis's version: one that does not know it rounds its waits up to whole seconds, and its
+    // ticks come late by as much.
+    workerOptions: { connection: workerConnection(options.redisUrl), prefix, settings, ...SHORT_JOBS },
+    logger: options.logger,
+  };
+}
+
+/**
+ * Our own cron for BullMQ's Job Schedulers, so that ticks agree with Postgres about DST and about what a pattern means
+ * (cron-parser, BullMQ's default, was seen to skip a day at a 30-minute gap).
+ * @returns the next instant after `millis`, epoch ms; undefined for repeats without a pattern.
+ */
+export function repeatStrategy(millis: number, options: RepeatOptions): number | undefined {
+  if (!options.pattern) return undefined;
+  const parsed = parseCron(options.pattern);
+  if (!parsed.ok) throw new Error(`cannot read the cron "${options.pattern}": ${parsed.message}`);
+  return nextFire(parsed.cron, options.tz ?? 'UTC', new Date(millis)).getTime();
+}
+
+/**
+ * For workers: a blocking command waits for as long as it takes, and reconnects for ever.
+ * Source: https://docs.bullmq.io/guide/connections (maxRetriesPerRequest must be null for workers).
+ */
+export function workerConnection(redisUrl: string): ConnectionOptions {
+  return { ...baseOptions(redisUrl), maxRetriesPerRequest: null };
+}
+
+/**
+ * For producers: a Redis that is away must be an error within seconds, not a request that hangs; the sweeper wakes
+ * again what could not be offered.
+ */
+export function producerConnection(redisUrl: string): ConnectionOptions {
+  return { ...baseOptions(redisUrl), maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 5_000 };
+}
+
+function baseOptions(redisUrl: string): {
+  url: string;
+  connectTimeout: number;
+  retryStrategy: (attempt: number) => number;
+} {
+  return {
+    url: redisUrl,
+    connectTimeout: 5_000,
+    retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000),
+  };
+}
+
+/** Job schedulers: jobs of the Job Schedulers, which only call `fireDueSchedules()`. Never shared with waiting runs. */
+export const TICKS_QUEUE = 'ticks';
+/** Due runs that no host has begun; any worker takes one. */
+export const RUNS_QUEUE = 'runs';
+
+/** Runs whose containers stand on `host`; only its workers take them. BullMQ allows no `:` in a queue's name. */
+export function stepsQueue(host: string): string {
+  return `steps.${host.replaceAll(':', '-')}`;
+}
+
+/** Before every key in Redis, so that several installations and tests can share a server. */
+export const DEFAULT_PREFIX = 'crewtab';
+
+/** Put or removed side by side; each is one script in Redis. */
+const AT_ONCE = 50;
+
+/** One BullMQ Job Scheduler per schedule, keyed by the schedule's id, in the `ticks` queue. */
+export class BullmqJobSchedulers implements JobSchedulers {
+  constructor(private readonly ticks: Queue) {}
+
+  async set(jobSchedulers: readonly JobScheduler[]): Promise<void> {
+    await inChunks(jobSchedulers, async ({ scheduleId, cron, timezone }) => {
+      const repeat = { pattern: cron, tz: timezone };
+      const job = { name: 'tick', data: {}, opts: { attempts: 1, removeOnComplete: true, removeOnFail: true } };
+      await effect('queue.clock.set', () => this.ticks.upsertJobScheduler(scheduleId, repeat, job));
+    });
+  }
+
+  async remove(scheduleIds: readonly string[]): Promise<void> {
+    await inChunks(scheduleIds, async (id) => {
+      await effect('queue.clock.remove', () => this.ticks.removeJobScheduler(id));
+    });
+  }
+
+  count(): Promise<number> {
+    return this.ticks.getJobSchedulersCount();
+  }
+
+  async list(): Promise<string[]> {
+    const ids: string[] = [];
+    const page = 1_000;
+    for (let start = 0; ; start += page) {
+      const schedulers = await this.ticks.getJobSchedulers(start, start + page - 1, true);
+      ids.push(...schedulers.flatMap(({ key }) => (key ? [key] : [])));
+      if (schedulers.length < page) return ids;
+    }
+  }
+}
+
+async function inChunks<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    await Promise.all(items.slice(start, start + AT_ONCE).map(work));
+  }
 }

@@ -1,8 +1,7 @@
 import { effect } from '@crewtab/domain/failpoint';
 import { Processor, WorkerHost } from '@nestjs/bullmq';
 import { type Job, WaitingError, type WorkerOptions } from 'bullmq';
-import type { RunJob } from './bullmq-run-queue';
-import { RUNS_QUEUE, stepsQueue, TICKS_QUEUE } from './queue-names';
+import { type RunJob, RUNS_QUEUE, stepsQueue, TICKS_QUEUE } from './bullmq-run-queue';
 
 /**
  * Makes many calls into few: while one is at work, those that come share the next one, which begins only after they

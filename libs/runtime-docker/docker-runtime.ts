@@ -18,7 +18,7 @@ import type {
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
 import { AgentDeployer } from './agents/agent-deployer';
-import { imagesOf } from './agents/container-spec';
+import { imagesOf, GuardPrograms } from './agents/container-spec';
 import { openChannel } from './output/docker-channel';
 import {
   settingsFrom,
@@ -27,17 +27,14 @@ import {
   type DockerRuntimeOptions,
   type DockerSettings,
 } from './docker-options';
-import { EngineClient } from './engine/engine-client';
-import { toAppError } from './engine/engine-errors';
+import { EngineClient, toAppError } from './engine/engine-client';
 import { ExitWatch } from './agents/exit-watch';
-import { GuardPrograms } from './agents/guard';
 import { ImageFactsBook } from './images/image-facts';
 import { Images } from './images/images';
 import { inspectAgent } from './output/kept-output';
 import { Networks } from './resources/networks';
-import { findResources, groupByRun } from './resources/run-resources';
+import { findResources, groupByRun, tearDown } from './resources/teardown';
 import { runProgram } from './agents/run-program';
-import { tearDown } from './resources/teardown';
 import { WorkspaceFiles, ensureWorkspace } from './resources/workspace-files';
 
 /**

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@crewtab/domain/errors';
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
-import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
+import { LineSplitter } from '@crewtab/domain/runs/agent-output';
 import type { AgentState } from './agent-state';
 import { ChangeSignal } from './change-signal';
 import { InputPipe } from './input-pipe';

@@ -35,9 +35,8 @@ import { PrismaScheduleStore } from './management/prisma-schedule-store';
 import { PrismaTeamStore } from './management/prisma-team-store';
 import { PrismaDelegationStore } from './runs/prisma-delegation-store';
 import { runClaims } from './runs/run-claims';
-import { runConversation } from './runs/run-conversation';
+import { runConversation, runTransitions } from './runs/run-transitions';
 import type { RunContext } from './runs/run-row';
-import { runTransitions } from './runs/run-transitions';
 
 export interface StoreOptions {
   readonly databaseUrl: string;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
-import { LineSplitter } from '@crewtab/domain/runs/line-splitter';
+import { LineSplitter } from '@crewtab/domain/runs/agent-output';
 import { parseTeamCall } from './tool-call';
 
 /** The bridge refuses longer calls by itself (images/team-bridge/). What speaks to the socket need not be the bridge. */

@@ -1,6 +1,6 @@
 import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
-import { planBeforeEdit } from '@crewtab/orchestrator/firing/plan-due';
+import { planBeforeEdit } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import type { RunPlan } from '@crewtab/domain/runs/run';
 import type { ScheduleScript } from './history-plan';
 import { isCutForAll, type ScheduleControl, type ScheduleEvent, type World } from './world';

@@ -1,8 +1,12 @@
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { RunsQueue, TicksQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
-import { RUNS_QUEUE, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
-import type { QueueSettings } from '@crewtab/queue-bullmq/queue-settings';
+import {
+  type RunsQueue,
+  type TicksQueue,
+  RUNS_QUEUE,
+  TICKS_QUEUE,
+  type QueueSettings,
+} from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { httpControllers, httpProviders } from './http/http';
 import { HTTP_DEPS, type HttpDeps } from './http/http-deps';
 

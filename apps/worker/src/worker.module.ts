@@ -1,14 +1,12 @@
-import { BullModule } from '@nestjs/bullmq';
+import { BullModule, type WorkerHost } from '@nestjs/bullmq';
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import type { QueueSettings } from '@crewtab/queue-bullmq/queue-settings';
-import { RUNS_QUEUE, stepsQueue, TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
+import { type QueueSettings, RUNS_QUEUE, stepsQueue, TICKS_QUEUE } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import {
   type PausableProcessor,
   runsProcessor,
   stepsProcessor,
   ticksProcessor,
 } from '@crewtab/queue-bullmq/processors';
-import type { WorkerHost } from '@nestjs/bullmq';
 
 /** The engine functions that the queues of a worker call. */
 export interface WorkerEdges {

@@ -12,10 +12,13 @@ import { StoreClock, SystemClock } from '@crewtab/orchestrator/clocks';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics } from '@crewtab/observability/metrics';
-import { BullmqJobSchedulers } from '@crewtab/queue-bullmq/bullmq-job-schedulers';
-import { BullmqRunQueue, openQueue } from '@crewtab/queue-bullmq/bullmq-run-queue';
-import { TICKS_QUEUE } from '@crewtab/queue-bullmq/queue-names';
-import { queueSettings } from '@crewtab/queue-bullmq/queue-settings';
+import {
+  BullmqJobSchedulers,
+  BullmqRunQueue,
+  openQueue,
+  TICKS_QUEUE,
+  queueSettings,
+} from '@crewtab/queue-bullmq/bullmq-run-queue';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';

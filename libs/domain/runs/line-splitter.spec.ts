@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LineSplitter } from './line-splitter';
+import { LineSplitter } from './agent-output';
 
 function split(pieces: readonly Buffer[], longestLineBytes?: number): string[] {
   const splitter = new LineSplitter(longestLineBytes);

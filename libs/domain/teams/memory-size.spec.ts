@@ -1,4 +1,4 @@
-import { formatMemorySize, parseMemorySize } from './memory-size';
+import { formatMemorySize, parseMemorySize } from './team';
 
 describe('parseMemorySize', () => {
   it.each([

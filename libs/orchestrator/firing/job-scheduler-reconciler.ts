@@ -1,7 +1,6 @@
 import type { JobScheduler } from '@crewtab/domain/ports/run-queue';
 import type { ClockSpec, ScheduleFault } from '@crewtab/domain/ports/fire-store';
-import { type FiringDeps, quarantine } from './fire-due-schedules';
-import { findFault } from './plan-due';
+import { type FiringDeps, quarantine, findFault } from './fire-due-schedules';
 
 const BATCH = 500;
 

@@ -14,13 +14,18 @@ import {
   deadlineSeconds,
   workspaceEntry,
   type Launch,
+  type GuardPrograms,
 } from './container-spec';
 import type { DockerSettings } from '../docker-options';
-import type { EngineClient, MutationOptions } from '../engine/engine-client';
-import { EngineRefusal, isRefusal, toAppError } from '../engine/engine-errors';
-import type { GuardPrograms } from './guard';
+import {
+  type EngineClient,
+  type MutationOptions,
+  EngineRefusal,
+  isRefusal,
+  toAppError,
+  aborted,
+} from '../engine/engine-client';
 import { belongsToRun } from '../resources/labels';
-import { aborted } from '../engine/mutation-limiter';
 import type { Networks } from '../resources/networks';
 
 /** Refusals that pass when other containers end. */

@@ -4,8 +4,7 @@ import { AppError } from '@crewtab/domain/errors';
 import { extract, pack, type Header } from 'tar-stream';
 import type Docker from 'dockerode';
 import { inspectContainer } from './container-state';
-import type { EngineClient } from '../engine/engine-client';
-import { isRefusal, toAppError } from '../engine/engine-errors';
+import { type EngineClient, isRefusal, toAppError } from '../engine/engine-client';
 
 export interface FileStat {
   readonly isDirectory: boolean;

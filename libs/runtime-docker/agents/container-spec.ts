@@ -1,14 +1,14 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
-import { parseMemorySize } from '@crewtab/domain/teams/memory-size';
+import { parseMemorySize } from '@crewtab/domain/teams/team';
 import type Docker from 'dockerode';
 import type { TarEntry } from './container-files';
 import { TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../docker-options';
-import { guardedCommand } from '@crewtab/agent-guard/guard-layout';
-import { guardFiles } from './guard';
+import { guardedCommand, GUARD_FOLDER, GUARD_PROGRAM, readGuardProgram } from '@crewtab/agent-guard/guard-records';
 import type { ImageFacts } from '../images/image-facts';
 import { LABELS, runLabels } from '../resources/labels';
 import { networkModeOf } from '../resources/networks';
+import type { EngineClient } from '../engine/engine-client';
 
 export function containerName(deployment: DeploymentSpec, agent: AgentSpec): string {
   return `${deployment.name}-${agent.name}`;
@@ -151,3 +151,46 @@ export function programCandidates(program: string, agent: AgentSpec, facts: Imag
 }
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * The guard (images/guard/guard.c) as it is needed on one engine: a program that runs an agent, keeps its output in a file of
+ * its container, and ends it at its deadline.
+ */
+export class GuardPrograms {
+  private found: Promise<Buffer | null> | null = null;
+
+  /** @param folder with `guard-<architecture>` files; null where no container is to have one */
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly folder: string | null,
+  ) {}
+
+  /** For the engine's architecture; null where the build has none for it. */
+  program(): Promise<Buffer | null> {
+    this.found ??= this.find().catch((error: unknown) => {
+      this.found = null;
+      throw error;
+    });
+    return this.found;
+  }
+
+  private async find(): Promise<Buffer | null> {
+    if (this.folder === null) return null;
+    const { Os: os, Arch: architecture } = await this.engine.read('version', () => this.engine.docker.version());
+    if (os !== 'linux') return null;
+    return readGuardProgram(this.folder, architecture);
+  }
+}
+
+/** What must be put into a container before the guard can start in it. */
+export function guardFiles(program: Buffer, { user: { uid, gid } }: ImageFacts): TarEntry[] {
+  return [
+    // An image whose user is not the one that we took it for must be able to start the guard at least.
+    { path: GUARD_FOLDER, mode: 0o711, uid, gid, content: null },
+    { path: GUARD_PROGRAM, mode: 0o755, uid: 0, gid: 0, content: program },
+  ];
+}
+
+export function isGuarded({ Path: program }: Docker.ContainerInspectInfo): boolean {
+  return program === GUARD_PROGRAM;
+}

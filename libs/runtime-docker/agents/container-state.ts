@@ -1,7 +1,6 @@
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
-import type { EngineClient } from '../engine/engine-client';
-import { isRefusal, toAppError } from '../engine/engine-errors';
+import { type EngineClient, isRefusal, toAppError } from '../engine/engine-client';
 
 type State = Docker.ContainerInspectInfo['State'];
 

@@ -4,17 +4,15 @@ import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain
 import { OutputTail } from '@crewtab/domain/runs/output-tail';
 import type Docker from 'dockerode';
 import { putInto } from './container-files';
-import { requestLog } from '../output/container-log';
+import { requestLog } from '../output/kept-output';
 import { containerFiles, containerSpec } from './container-spec';
 import { inspectProcess } from './container-state';
 import type { DockerSettings } from '../docker-options';
-import type { EngineClient } from '../engine/engine-client';
-import { EngineRefusal, isRefusal, toAppError } from '../engine/engine-errors';
+import { type EngineClient, EngineRefusal, isRefusal, toAppError, aborted } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/image-facts';
 import { LABELS, runLabels } from '../resources/labels';
-import { aborted } from '../engine/mutation-limiter';
 import type { Networks } from '../resources/networks';
-import { PlainOutput } from '../output/plain-output';
+import { PlainOutput } from '../output/docker-channel';
 import { workspaceEntries } from '../resources/workspace-files';
 
 /** A program that no worker ends any more is ended by its image's `timeout`, so long after its limit; ms. */

@@ -4,8 +4,7 @@ import { inspect } from 'node:util';
 import { effect } from '@crewtab/domain/failpoint';
 import Docker from 'dockerode';
 import type { CallLimits, DockerSettings } from '../docker-options';
-import { sortEngineError, unreachable } from './engine-errors';
-import { MutationLimiter, type MutationPriority } from './mutation-limiter';
+import { AppError } from '@crewtab/domain/errors';
 
 export interface MutationOptions {
   readonly priority: MutationPriority;
@@ -121,4 +120,122 @@ export async function* readJsonLines(stream: AsyncIterable<Buffer | string>): As
     for (const part of parts) if (part.trim() !== '') yield JSON.parse(part);
   }
   if (pending.trim() !== '') yield JSON.parse(pending);
+}
+
+/** The engine answered, and the answer was a refusal. `words` are its own. */
+export class EngineRefusal extends Error {
+  constructor(
+    readonly statusCode: number,
+    readonly words: string,
+    cause: unknown,
+  ) {
+    super(words, { cause });
+    this.name = 'EngineRefusal';
+  }
+}
+
+/** Answers of a proxy before the engine, which say that the engine itself did not answer. */
+const PROXY_STATUS_CODES = [502, 503, 504];
+
+interface ModemError {
+  readonly statusCode?: unknown;
+  readonly json?: unknown;
+  readonly message?: unknown;
+}
+
+/**
+ * Sorts what dockerode threw: an `EngineRefusal` where the engine answered, otherwise `engine_unreachable`.
+ * @param what the call, in words: "start marketing-team-run-3f9a1c-lead"
+ */
+export function sortEngineError(error: unknown, what: string): AppError | EngineRefusal {
+  if (error instanceof AppError || error instanceof EngineRefusal) return error;
+  const { statusCode, json, message } = (error ?? {}) as ModemError;
+  if (typeof statusCode === 'number' && !PROXY_STATUS_CODES.includes(statusCode)) {
+    return new EngineRefusal(statusCode, engineMessage(json, String(message)), error);
+  }
+  return unreachable(what, typeof message === 'string' && message !== '' ? message : String(error), error);
+}
+
+export function unreachable(what: string, why: string, cause?: unknown): AppError {
+  return new AppError('engine_unreachable', `the container engine did not answer (${what}): ${why}`, {
+    retryable: true,
+    cause,
+  });
+}
+
+/** For refusals that the caller has no answer to. */
+export function toAppError(error: unknown): unknown {
+  return error instanceof EngineRefusal ? new AppError('engine_error', error.words, { cause: error }) : error;
+}
+
+export function isRefusal(error: unknown, ...statusCodes: number[]): error is EngineRefusal {
+  return error instanceof EngineRefusal && statusCodes.includes(error.statusCode);
+}
+
+/** The engine's message as it gave it, without dockerode's "(HTTP code 404) …" around it. */
+function engineMessage(json: unknown, fallback: string): string {
+  if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string')
+    return json.message.trim();
+  return fallback.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
+}
+
+/** Deploys go before teardowns: an agent's user waits for a deploy. */
+export type MutationPriority = 'deploy' | 'teardown';
+
+interface Waiting {
+  readonly begin: () => void;
+}
+
+/**
+ * Lets a limited number of engine mutations run at once. Beyond about twice the engine's cores more of them at once
+ * only make each one slower.
+ */
+export class MutationLimiter {
+  private running = 0;
+  private readonly queues: Record<MutationPriority, Waiting[]> = { deploy: [], teardown: [] };
+
+  constructor(private readonly limit: number) {
+    if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`not a limit: ${limit}`);
+  }
+
+  /** Runs the call when its turn has come. An abort while it waits throws; once it runs, it is left to end. */
+  async run<T>(priority: MutationPriority, signal: AbortSignal | null, call: () => Promise<T>): Promise<T> {
+    await this.turn(priority, signal);
+    try {
+      return await call();
+    } finally {
+      this.running--;
+      (this.queues.deploy.shift() ?? this.queues.teardown.shift())?.begin();
+    }
+  }
+
+  private async turn(priority: MutationPriority, signal: AbortSignal | null): Promise<void> {
+    if (signal?.aborted) throw aborted(signal);
+    if (this.running < this.limit) {
+      this.running++;
+      return;
+    }
+    const queue = this.queues[priority];
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = (): void => {
+        queue.splice(queue.indexOf(waiting), 1);
+        reject(aborted(signal));
+      };
+      const begin = (): void => {
+        signal?.removeEventListener('abort', giveUp);
+        this.running++;
+        resolve();
+      };
+      const waiting: Waiting = { begin };
+      queue.push(waiting);
+      signal?.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+}
+
+export function aborted(signal: AbortSignal | null): AppError {
+  return new AppError('engine_error', 'given up before the engine was asked', {
+    retryable: true,
+    cause: signal?.reason,
+  });
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type EngineClient, readJsonLines } from './engine-client';
-import { EngineRefusal } from './engine-errors';
+import { type EngineClient, readJsonLines, EngineRefusal } from './engine-client';
 
 /** How many events an engine remembers; moby daemon/events/events.go, `eventsLimit`. It forgets them all when it ends. */
 const REMEMBERED = 256;

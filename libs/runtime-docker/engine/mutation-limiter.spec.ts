@@ -1,4 +1,4 @@
-import { MutationLimiter } from './mutation-limiter';
+import { MutationLimiter } from './engine-client';
 
 /** Calls that end when the test says so. */
 class Calls {

@@ -1,4 +1,4 @@
-import { chooseUser, mayWrite } from './agent-user';
+import { chooseUser, mayWrite } from './image-facts';
 
 const PASSWD =
   'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/bash\napp:x:2001:2002::/srv/app:/bin/sh\n';

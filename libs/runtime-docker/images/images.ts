@@ -4,8 +4,15 @@ import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
-import { opaque, type EngineClient, readJsonLines } from '../engine/engine-client';
-import { EngineRefusal, isRefusal, sortEngineError, toAppError } from '../engine/engine-errors';
+import {
+  opaque,
+  type EngineClient,
+  readJsonLines,
+  EngineRefusal,
+  isRefusal,
+  sortEngineError,
+  toAppError,
+} from '../engine/engine-client';
 
 /** Ways in which registries and engines say that there is no such image. */
 const NOT_FOUND =

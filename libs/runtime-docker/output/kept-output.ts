@@ -2,13 +2,20 @@ import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
 import type Docker from 'dockerode';
 import { readEntry, statIn, withFirstEntry } from '../agents/container-files';
-import { withinLimit, type EngineClient } from '../engine/engine-client';
-import { EngineRefusal, unreachable } from '../engine/engine-errors';
-import { KEPT_END, KEPT_OUTPUT, keptExitCode } from '@crewtab/agent-guard/guard-layout';
-import type { AgentProcess } from '@crewtab/domain/ports/runtime';
-import { inspectContainer, processOf, wasStarted } from '../agents/container-state';
+import {
+  withinLimit,
+  type EngineClient,
+  EngineRefusal,
+  unreachable,
+  isRefusal,
+  toAppError,
+} from '../engine/engine-client';
+import { KEPT_END, KEPT_OUTPUT, keptExitCode } from '@crewtab/agent-guard/guard-records';
+import type { AgentProcess, OutputLine } from '@crewtab/domain/ports/runtime';
+import { inspectContainer, processOf, wasStarted, inspectProcess } from '../agents/container-state';
 import { wasThereAt } from '../engine/engine-memory';
-import { isGuarded } from '../agents/guard';
+import { isGuarded } from '../agents/container-spec';
+import type { IncomingMessage } from 'node:http';
 
 /** So much is read at once at most, bytes. */
 const READ_AT_ONCE = 16 * 1024 * 1024;
@@ -94,4 +101,42 @@ export async function inspectAgent(engine: EngineClient, handle: string): Promis
   // The engine may have been away when the agent ended, and have made up an exit code.
   if (exitCode !== null) return { ...process, exitCode };
   return { ...process, mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt)) };
+}
+
+/** Between the end of a log and the engine's word that the process has ended may lie a moment; ms between looks. */
+const END_LOOKS_MS = [0, 10, 30, 100, 300, 600];
+
+/** The output of a container as lines, read once from its beginning; see `AgentChannel.output`. */
+export interface ContainerOutput {
+  lines(): AsyncGenerator<OutputLine>;
+  /** What became of the process, once its log has ended; null before. */
+  readonly ended: AgentProcess['status'] | null;
+  close(): void;
+}
+
+/** The log from its beginning: to the end of the process, or as it is where that has ended. Null without a container. */
+export async function requestLog(engine: EngineClient, handle: string): Promise<IncomingMessage | null> {
+  try {
+    const log = await engine.read(`follow the log of ${handle}`, async (abortSignal) => {
+      const options = { follow: true, stdout: true, stderr: true, abortSignal } as const;
+      return (await engine.docker.getContainer(handle).logs(options)) as unknown as IncomingMessage;
+    });
+    // Errors reach the reader through its iterator; without a reader they do not matter.
+    log.on('error', () => undefined);
+    return log;
+  } catch (error) {
+    // 409: being removed.
+    if (isRefusal(error, 404, 409)) return null;
+    throw toAppError(error);
+  }
+}
+
+/** A log that ends is not yet a process that ended: an engine that restarts ends its logs as well. */
+export async function confirmEnd(engine: EngineClient, handle: string): Promise<'exited' | 'absent'> {
+  for (const waitMs of END_LOOKS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const { status } = await inspectProcess(engine, handle);
+    if (status === 'exited' || status === 'absent') return status;
+  }
+  throw unreachable('follow the log', 'it ended though the agent still runs');
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LogFrameDecoder, LogLines } from './log-frames';
+import { LogFrameDecoder, LogLines } from './guarded-output';
 
 function frame(kind: number, payload: string | Buffer): Buffer {
   const bytes = Buffer.from(payload);

@@ -4,8 +4,7 @@ import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type Docker from 'dockerode';
 import { inspectContainer, processOf } from '../agents/container-state';
-import type { EngineClient } from '../engine/engine-client';
-import { isRefusal, toAppError, unreachable } from '../engine/engine-errors';
+import { type EngineClient, isRefusal, toAppError, unreachable } from '../engine/engine-client';
 
 /**
  * Turns the beginning of a line that may have arrived into a line that is no JSON, even where only its newline was missing.

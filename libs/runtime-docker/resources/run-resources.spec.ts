@@ -1,4 +1,4 @@
-import { groupByRun, type EngineResource } from './run-resources';
+import { groupByRun, type EngineResource } from './teardown';
 
 function resource(overrides: Partial<EngineResource>): EngineResource {
   return { kind: 'container', id: 'id', name: 'name', runId: 'run-1', isRunning: false, createdAtMs: 0, ...overrides };

@@ -1,4 +1,4 @@
-import { formatSubnet, overlaps, parseSubnet, sharedSubnets, teamSubnets } from './subnets';
+import { formatSubnet, overlaps, parseSubnet, sharedSubnets, teamSubnets } from './networks';
 
 const base = parseSubnet('10.213.0.0/16');
 

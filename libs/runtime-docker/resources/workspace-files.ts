@@ -8,8 +8,14 @@ import type Docker from 'dockerode';
 import { makeTar, type TarEntry } from '../agents/container-files';
 import { imagesOf, workspaceEntry, workspaceMount, workspaceName } from '../agents/container-spec';
 import { WORKSPACE_DIR } from '../docker-options';
-import { withinLimit, type EngineClient } from '../engine/engine-client';
-import { EngineRefusal, isRefusal, toAppError, unreachable } from '../engine/engine-errors';
+import {
+  withinLimit,
+  type EngineClient,
+  EngineRefusal,
+  isRefusal,
+  toAppError,
+  unreachable,
+} from '../engine/engine-client';
 import type { ImageFacts, ImageFactsBook } from '../images/image-facts';
 import { runLabels, belongsToRun } from './labels';
 

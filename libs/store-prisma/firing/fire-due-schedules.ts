@@ -9,7 +9,7 @@ import type {
 } from '@crewtab/domain/ports/fire-store';
 import type { Database, Session, Statement } from '../database/database';
 import type { RunChanges } from '../database/notifications';
-import { TEAM_AGENTS_JSON } from '../database/stored-agents';
+import { TEAM_AGENTS_JSON } from '../database/secret-box';
 import { COUNT_ACTIVE, replaceActive } from '../runs/cancel-runs';
 import { IS_TRIED, SET_ASIDE, SOUND } from './plan-schedules';
 

@@ -4,7 +4,7 @@ import type { Run } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Session, type Statement } from '../database/database';
 import { RUN_CONTROL } from '../database/notifications';
-import { TEAM_AGENTS_JSON, type StoredAgent } from '../database/stored-agents';
+import { TEAM_AGENTS_JSON, type StoredAgent } from '../database/secret-box';
 import { viaPrisma } from '../database/store-errors';
 import { isId, LOWEST_ID } from '../database/text';
 import type { PrismaClient } from '../generated/client';

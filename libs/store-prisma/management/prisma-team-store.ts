@@ -1,9 +1,8 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { NewTeam, Page, PageRequest, TeamStore } from '@crewtab/domain/ports/management-store';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
-import type { SecretBox } from '../database/secret-box';
+import { type SecretBox, openEnv, sealEnv } from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
-import { openEnv, sealEnv } from '../database/stored-agents';
 import { isId, storableJson, storableText } from '../database/text';
 import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
 import { decodeCursor, toPage } from './keyset';

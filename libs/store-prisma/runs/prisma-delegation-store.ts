@@ -4,7 +4,7 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { Delegation, DelegationAnswer } from '@crewtab/domain/runs/delegation';
 import type { Statement } from '../database/database';
 import { storableJson } from '../database/text';
-import { HELD } from './run-conversation';
+import { HELD } from './run-transitions';
 import type { RunContext } from './run-row';
 
 interface DelegationRow {

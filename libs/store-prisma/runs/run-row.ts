@@ -17,8 +17,7 @@ import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { TeamNetwork } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../database/notifications';
-import type { SecretBox } from '../database/secret-box';
-import { openAgent, type StoredAgent } from '../database/stored-agents';
+import { type SecretBox, openAgent, type StoredAgent } from '../database/secret-box';
 
 /** What the statements on runs need. */
 export interface RunContext {

@@ -131,7 +131,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^the store$/,
     calls: /^query$/,
-    in: /store-prisma\/runs\/run-conversation\.ts$/,
+    in: /store-prisma\/runs\/run-transitions\.ts$/,
     because: 'one of two statements, never both: the points of run-store.appendMessages stand around it',
   },
   { module: /^prom-client$/, calls: /^metrics$/, because: 'only reads' },

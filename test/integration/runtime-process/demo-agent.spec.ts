@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { AcpProtocol } from '@crewtab/protocol-acp/acp-protocol';
-import { CommandProtocol } from '@crewtab/protocol-command/command-protocol';
+import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
+import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import type { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import { compileAgent } from '../../../images/build/compile-agent';
