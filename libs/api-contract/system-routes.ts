@@ -95,7 +95,7 @@ const decommissionView = z
     decommissionedBy: z.string(),
     givenUpRunIds: z
       .array(z.string())
-      .meta({ description: 'Runs whose containers on that host nobody removes any more.' }),
+      .meta({ description: 'Runs whose containers on that host are not removed any more.' }),
   })
   .meta({ id: 'Decommission' });
 

@@ -7,7 +7,7 @@ import { RequestRefused } from './server/problem';
 
 export const QUEUES_PATH = '/queues';
 
-/** Bull Board's pages. Whoever mounts this must have let only admins in. */
+/** Bull Board's pages. The app that mounts this must have let only admins in. */
 export function bullBoard(deps: Pick<HttpDeps, 'bullBoardQueues' | 'settings'>): RequestHandler[] {
   const adapter = new ExpressAdapter();
   adapter.setBasePath(QUEUES_PATH);

@@ -1,7 +1,7 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { ReadinessCheck } from '../http-deps';
 
-/** A check that takes longer than this counts as failed: whoever asks needs an answer soon. */
+/** A check that takes longer than this counts as failed: a load balancer needs an answer soon. */
 const CHECK_LIMIT_MS = 2_000;
 
 export interface Readiness {

@@ -108,7 +108,7 @@ it('resumes behind Last-Event-ID, which wins over ?after=', async () => {
   ]);
 });
 
-it('tells a client that has seen the end to stay away, and nobody else', async () => {
+it('tells a client that has seen the end to stay away, and no other', async () => {
   say('one');
   const { port } = http.server.address() as AddressInfo;
   const ask = (id: string) =>

@@ -5,7 +5,7 @@ import type { HttpAdapterHost } from '@nestjs/core';
 
 /**
  * How long a connection without a request is kept, ms: longer than clients and proxies keep theirs, which is 60 s in many
- * of them (nginx `keepalive_timeout` of upstreams, AWS load balancers). Whoever closes first may cut off a request that
+ * of them (nginx `keepalive_timeout` of upstreams, AWS load balancers). The side that closes first may cut off a request that
  * the other side has just sent, and a client does not repeat a POST by itself; Node's own 5 s would always be first.
  */
 const KEEP_ALIVE_MS = 75_000;
