@@ -22,6 +22,7 @@ const STOP_LIMIT_MS = 9_000;
 /** The product's processes, and what befalls them as a whole. */
 export class Processes implements ProcessControl {
   private readonly slots: Slot[];
+  private isHealed = false;
 
   constructor(private readonly world: World) {
     const plan: HistoryPlan = world.plan;
@@ -93,6 +94,7 @@ export class Processes implements ProcessControl {
 
   /** Everything that is down starts, everything that stands still goes on. */
   heal(): void {
+    this.isHealed = true;
     for (const slot of this.slots) {
       slot.current?.process.thaw();
       if (!slot.current) this.start(slot);
@@ -105,7 +107,9 @@ export class Processes implements ProcessControl {
     return slot;
   }
 
-  private end(slot: Slot, downMs: number): void {
+  private end(slot: Slot, plannedMs: number): void {
+    // An orderly stop can outlast the faults: the next process starts all the same, as those that were down already.
+    const downMs = this.isHealed ? Math.min(plannedMs, SUPERVISOR_MS) : plannedMs;
     this.world.note(slot.current?.process.name ?? '', `GONE, back in ${downMs} ms`);
     slot.current?.process.die();
     slot.current = null;

@@ -16,6 +16,11 @@ export const ONCE_FAILED: readonly OnceFailedSeed[] = [
     found:
       'I15: a removal that never got its answer, for a run whose host had been lost, kept the only worker of its host from being admitted for two minutes.',
   },
+  {
+    seed: 2_058_970_629,
+    found:
+      'I15: in the simulator itself, a worker that stood still while it stopped in order was gone for 70 s after all faults had ended.',
+  },
 ];
 
 /** What one call of the command plays, in this order, and how its last line names it. */
