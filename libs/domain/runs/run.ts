@@ -160,5 +160,10 @@ export function deploymentName(teamName: string, runId: string, digits: 6 | 12):
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, LONGEST_TEAM_PART)
     .replace(/^-+|-+$/g, '');
-  return `${slug || 'team'}-run-${runId.replaceAll('-', '').slice(-digits)}`;
+  return `${slug || 'team'}${deploymentSuffix(runId, digits)}`;
+}
+
+/** The part of a deployment's name that tells its run: `-run-3f9a1c`. */
+export function deploymentSuffix(runId: string, digits: 6 | 12): string {
+  return `-run-${runId.replaceAll('-', '').slice(-digits)}`;
 }

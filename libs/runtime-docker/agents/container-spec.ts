@@ -6,7 +6,7 @@ import type { TarEntry } from './container-files';
 import { TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../docker-options';
 import { guardedCommand, GUARD_FOLDER, GUARD_PROGRAM, readGuardProgram } from '@crewtab/agent-guard/guard-records';
 import type { ImageFacts } from '../images/image-facts';
-import { LABELS, runLabels } from '../resources/labels';
+import { LABELS, runLabels, WORKSPACE_SUFFIX } from '../resources/labels';
 import { networkModeOf } from '../resources/networks';
 import type { EngineClient } from '../engine/engine-client';
 
@@ -15,7 +15,7 @@ export function containerName(deployment: DeploymentSpec, agent: AgentSpec): str
 }
 
 export function workspaceName(deployment: DeploymentSpec): string {
-  return `${deployment.name}-workspace`;
+  return `${deployment.name}${WORKSPACE_SUFFIX}`;
 }
 
 /** Each image of the team once. */

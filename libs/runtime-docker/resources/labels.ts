@@ -1,6 +1,7 @@
 import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import { deploymentSuffix } from '@crewtab/domain/runs/run';
 
-/** Everything that Crewtab makes for a run bears these; what lacks them is never touched. */
+/** Everything that Crewtab makes for a run bears these; what lacks them is never touched, except a half-made volume. */
 export const LABELS = {
   installation: 'crewtab.installation',
   run: 'crewtab.run',
@@ -27,6 +28,22 @@ export function runLabels(deployment: DeploymentSpec): Record<string, string> {
 
 export function belongsToRun(labels: Labels | null | undefined, installationId: string, runId: string): boolean {
   return labels?.[LABELS.installation] === installationId && labels[LABELS.run] === runId;
+}
+
+/** Follows the deployment's name in the name of the volume that the agents of a run share. */
+export const WORKSPACE_SUFFIX = '-workspace';
+
+/** How the name of a run's volume may end. */
+export function workspaceNameEnds(runId: string): string[] {
+  return ([6, 12] as const).map((digits) => `${deploymentSuffix(runId, digits)}${WORKSPACE_SUFFIX}`);
+}
+
+/**
+ * An engine that is killed while it makes a volume keeps the folder, and with it the name, but not the labels; making it
+ * again changes nothing. Such a volume is told by its name and by having no label at all.
+ */
+export function isHalfMade({ Labels: labels }: { readonly Labels?: Labels | null }): boolean {
+  return Object.keys(labels ?? {}).length === 0;
 }
 
 /** The engine's list filter for the resources of an installation, or of one of its runs. */

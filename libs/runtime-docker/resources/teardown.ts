@@ -1,7 +1,8 @@
 import type { Leftover, TeardownReport, ResourceCounts, RunResources } from '@crewtab/domain/ports/runtime';
+import type { VolumeInspectInfo } from 'dockerode';
 import { AppError } from '@crewtab/domain/errors';
 import { withinLimit, type EngineClient, EngineRefusal, toAppError } from '../engine/engine-client';
-import { LABELS, labelFilter, type Labels } from './labels';
+import { LABELS, isHalfMade, labelFilter, workspaceNameEnds, type Labels } from './labels';
 
 /** A removal that another worker has begun is waited for this long; ms between looks. */
 const VERIFY_LOOKS_MS = [0, 50, 200, 500, 1_000, 2_000];
@@ -146,7 +147,7 @@ export interface EngineResource {
   readonly createdAtMs: number;
 }
 
-/** Everything with the labels, in one picture of the engine. Throws AppError. */
+/** Everything with the labels, in one picture of the engine, and a run's half-made volumes. Throws AppError. */
 export async function findResources(
   engine: EngineClient,
   installationId: string,
@@ -155,10 +156,11 @@ export async function findResources(
   const { docker } = engine;
   const filters = { label: labelFilter(installationId, runId) };
   try {
-    const [containers, networks, volumes] = await Promise.all([
+    const [containers, networks, volumes, halfMade] = await Promise.all([
       engine.read('list containers', (abortSignal) => docker.listContainers({ all: true, filters, abortSignal })),
       engine.read('list networks', (abortSignal) => docker.listNetworks({ filters, abortSignal })),
       engine.read('list volumes', (abortSignal) => docker.listVolumes({ filters, abortSignal })),
+      runId === undefined ? [] : findHalfMade(engine, runId),
     ]);
     return [
       ...containers.map(({ Id: id, Names: names, Labels: labels, State: state, Created: created }) =>
@@ -174,7 +176,7 @@ export async function findResources(
       ...networks.map(({ Id: id, Name: name, Labels: labels, Created: created }) =>
         resource('network', id, name, labels, Date.parse(created)),
       ),
-      ...(volumes.Volumes ?? []).map((volume) =>
+      ...[...(volumes.Volumes ?? []), ...halfMade].map((volume) =>
         resource(
           'volume',
           volume.Name,
@@ -187,6 +189,16 @@ export async function findResources(
   } catch (error) {
     throw toAppError(error);
   }
+}
+
+async function findHalfMade(engine: EngineClient, runId: string): Promise<VolumeInspectInfo[]> {
+  const ends = workspaceNameEnds(runId);
+  // The engine takes part of a name; what only contains it is left out here.
+  const filters = { name: ends };
+  const { Volumes: found } = await engine.read('list half-made volumes', (abortSignal) =>
+    engine.docker.listVolumes({ filters, abortSignal }),
+  );
+  return (found ?? []).filter((volume) => isHalfMade(volume) && ends.some((end) => volume.Name.endsWith(end)));
 }
 
 function resource(

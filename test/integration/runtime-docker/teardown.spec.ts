@@ -35,6 +35,30 @@ describeWithDocker('tearing down', () => {
     expect(again).toEqual({ removed: { network: 1, volume: 1 }, left: [] });
   }, 60_000);
 
+  /** An engine that is killed in the middle of making a volume comes back with such a one. */
+  it('makes a half-made workspace anew, and removes one that is left', async () => {
+    lab = await openLab();
+    const { fixture, docker, runtime } = lab;
+    const deployment = fixture.deployment();
+    const name = `${deployment.name}-workspace`;
+    const lookalike = `${name}-of-a-person`;
+    await docker.createVolume({ Name: name });
+    await docker.createVolume({ Name: lookalike });
+    try {
+      await fixture.ensure(await fixture.prepared(deployment), fixture.agent('solo', { does: 'echo' }));
+      expect(await runtime.list(fixture.installationId)).toMatchObject([{ resources: { container: 1, volume: 1 } }]);
+      const report = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+      expect(report).toEqual({ removed: { container: 1, volume: 1 }, left: [] });
+
+      await docker.createVolume({ Name: name });
+      const again = await runtime.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
+      expect(again).toEqual({ removed: { volume: 1 }, left: [] });
+      await expect(docker.getVolume(name).inspect()).rejects.toMatchObject({ statusCode: 404 });
+    } finally {
+      await docker.getVolume(lookalike).remove();
+    }
+  }, 60_000);
+
   it('is safe twice at once', async () => {
     lab = await openLab();
     const { fixture, runtime } = lab;
