@@ -5,7 +5,7 @@ import type { AgentInput } from '../kit/client';
 import { Crewtab } from './support/crewtab';
 
 const NEVER = '0 0 1 1 *';
-/** It answers no prompt, but says on stderr that it heard a cancel. Handed over as text, so that any image can run it. */
+/** It answers no prompt, but says that it heard a cancel. Handed over as text, so that any image can run it. */
 const SOURCE = readFileSync(resolve(__dirname, '../odd-agent/odd-agent.mjs'), 'utf8');
 const COMMAND = ['node', '--input-type=module', '-e', SOURCE, 'odd-agent', 'silent'];
 
@@ -38,8 +38,8 @@ describeWithDocker('an agent at work on a turn', () => {
       const run = await api.untilFinished(id);
       expect(run.status).toBe('cancelled');
       expect(run.teardown?.verifiedAt).not.toBeNull();
-      const said = (await api.messages(id)).filter(({ kind }) => kind === 'stderr').map(({ content }) => content.text);
-      expect(said).toEqual(['heard session/cancel\n']);
+      const said = (await api.messages(id)).filter(({ agent, kind }) => agent === 'lead' && kind === 'agent_message');
+      expect(said.map(({ content }) => content.text)).toEqual(['heard session/cancel']);
     } finally {
       await crewtab.stop();
     }

@@ -154,9 +154,9 @@ async function prompt(id, text) {
   await mode.afterTurn(id);
 }
 
-/** A test reads on stderr whether the client has sent it at all. */
+/** It says that it heard the cancel, for tests, on the stream of its answer: between two streams no order is promised. */
 function cancel() {
-  process.stderr.write('heard session/cancel\n');
+  say('heard session/cancel');
   if (openTurn !== null) send({ id: openTurn, result: { stopReason: 'cancelled' } });
   openTurn = null;
 }

@@ -102,10 +102,9 @@ describe('the odd agent', () => {
     expect(stdout).toContain('the client chose keep');
   });
 
-  it('silent: answers only a cancel, and says on stderr that it heard it', async () => {
+  it('silent: answers only a cancel, and says before that it heard it', async () => {
     const cancel = { method: 'session/cancel', params: { sessionId: 'odd-1' } };
-    const { stdout, stderr } = await converse('silent', [...TURN, cancel], /"stopReason":"cancelled"/);
-    expect(stdout).toMatch(/"id":4,"result":\{"stopReason":"cancelled"\}/);
-    expect(stderr).toBe('heard session/cancel\n');
+    const { stdout } = await converse('silent', [...TURN, cancel], /"stopReason":"cancelled"/);
+    expect(stdout).toMatch(/heard session\/cancel.*\n.*"id":4,"result":\{"stopReason":"cancelled"\}/);
   });
 });
