@@ -1,15 +1,19 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AgentSpec, DeploymentSpec, OutputLine } from '@crewtab/domain/ports/runtime';
-import { makeTar } from '@crewtab/runtime-docker/agents/container-files';
-import { containerFiles, containerSpec, workspaceName } from '@crewtab/runtime-docker/agents/container-spec';
+import { makeTar } from '@crewtab/runtime-docker/agents/containers';
+import {
+  containerFiles,
+  containerSpec,
+  workspaceName,
+  type ImageFacts,
+} from '@crewtab/runtime-docker/agents/container-spec';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
-import { ImageFactsBook, type ImageFacts } from '@crewtab/runtime-docker/images/image-facts';
-import { Images } from '@crewtab/runtime-docker/images/images';
-import { labelFilter, runLabels } from '@crewtab/runtime-docker/resources/labels';
-import { LogLines } from '@crewtab/runtime-docker/output/guarded-output';
-import { StdinWriter } from '@crewtab/runtime-docker/output/stdin-writer';
+import { ImageFactsBook, Images } from '@crewtab/runtime-docker/images/images';
+import { labelFilter, runLabels } from '@crewtab/runtime-docker/resources/run-resources';
+import { LogLines } from '@crewtab/runtime-docker/output/container-log';
+import { StdinWriter } from '@crewtab/runtime-docker/output/docker-channel';
 import type Docker from 'dockerode';
 import type { EngineTrace } from './engine-trace';
 import { rememberInstallation } from './leftovers';

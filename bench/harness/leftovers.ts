@@ -1,4 +1,4 @@
-import { labelFilter } from '@crewtab/runtime-docker/resources/labels';
+import { labelFilter } from '@crewtab/runtime-docker/resources/run-resources';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
 

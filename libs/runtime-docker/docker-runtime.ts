@@ -17,8 +17,9 @@ import type {
   TeardownReport,
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
+import type { VolumeInspectInfo } from 'dockerode';
 import { AgentDeployer } from './agents/agent-deployer';
-import { imagesOf, GuardPrograms } from './agents/container-spec';
+import { imagesOf, GuardPrograms, workspaceName } from './agents/container-spec';
 import { openChannel } from './output/docker-channel';
 import {
   settingsFrom,
@@ -27,15 +28,15 @@ import {
   type DockerRuntimeOptions,
   type DockerSettings,
 } from './docker-options';
-import { EngineClient, toAppError } from './engine/engine-client';
+import { EngineClient, EngineRefusal, toAppError, type MutationOptions } from './engine/engine-client';
 import { ExitWatch } from './agents/exit-watch';
-import { ImageFactsBook } from './images/image-facts';
-import { Images } from './images/images';
-import { inspectAgent } from './output/kept-output';
+import { ImageFactsBook, Images } from './images/images';
+import { inspectAgent } from './output/guarded-output';
 import { Networks } from './resources/networks';
-import { findResources, groupByRun, tearDown } from './resources/teardown';
+import { belongsToRun, findResources, groupByRun, isHalfMade, runLabels, tearDown } from './resources/run-resources';
 import { runProgram } from './agents/run-program';
-import { WorkspaceFiles, ensureWorkspace } from './resources/workspace-files';
+import { WorkspaceFiles } from './resources/workspace-files';
+import { AppError } from '@crewtab/domain/errors';
 
 /**
  * Teams in containers of a Docker engine: one container an agent, one shared volume a run, the host's shared bridge or
@@ -190,4 +191,40 @@ export async function allOrAbort(
   await Promise.all(running);
   const failure = first as { readonly error: unknown } | null;
   if (failure) throw failure.error;
+}
+
+/** Get-or-create of the volume that the agents of a run share. */
+export async function ensureWorkspace(
+  engine: EngineClient,
+  deployment: DeploymentSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = workspaceName(deployment);
+  const options = { priority: 'deploy', signal } as const;
+  try {
+    let found = await getOrCreateVolume(engine, deployment, options);
+    if (isHalfMade(found)) {
+      await engine.mutate('docker.volume.remove', `remove the half-made volume ${name}`, options, (abortSignal) =>
+        engine.docker.getVolume(name).remove({ abortSignal }),
+      );
+      found = await getOrCreateVolume(engine, deployment, options);
+    }
+    if (belongsToRun(found.Labels, deployment.installationId, deployment.runId)) return;
+  } catch (error) {
+    throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
+  }
+  throw new AppError('name_conflict', `a volume named ${name} exists that does not belong to this run`);
+}
+
+/** The engine answers with what has the name, and never says whether it made it. */
+async function getOrCreateVolume(
+  engine: EngineClient,
+  deployment: DeploymentSpec,
+  options: MutationOptions,
+): Promise<VolumeInspectInfo> {
+  const name = workspaceName(deployment);
+  const volume = await engine.mutate('docker.volume.create', `create volume ${name}`, options, (abortSignal) =>
+    engine.docker.createVolume({ Name: name, Labels: runLabels(deployment), abortSignal }),
+  );
+  return engine.read(`inspect volume ${name}`, (abortSignal) => volume.inspect({ abortSignal }));
 }

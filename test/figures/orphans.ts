@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LABELS } from '@crewtab/runtime-docker/resources/labels';
+import { LABELS } from '@crewtab/runtime-docker/resources/run-resources';
 import { eventually } from '../kit/wait-for';
 import { scaled, timed, type Figure } from './figure';
 import type { MeasuredInstallation } from './installation';

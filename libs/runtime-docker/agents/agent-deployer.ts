@@ -1,10 +1,10 @@
 import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import type { AgentSpec, AgentUnit, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
-import { inspectContainer, wasStarted } from './container-state';
-import { remember, type ImageFacts, type ImageFactsBook } from '../images/image-facts';
-import { putInto, statIn, type TarEntry } from './container-files';
+import { inspectContainer, wasStarted, putInto, statIn, type TarEntry } from './containers';
+import { remember, type ImageFactsBook } from '../images/images';
 import {
+  type ImageFacts,
   commandOf,
   containerFiles,
   containerName,
@@ -25,7 +25,7 @@ import {
   toAppError,
   aborted,
 } from '../engine/engine-client';
-import { belongsToRun } from '../resources/labels';
+import { belongsToRun } from '../resources/run-resources';
 import type { Networks } from '../resources/networks';
 
 /** Refusals that pass when other containers end. */

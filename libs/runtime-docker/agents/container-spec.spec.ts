@@ -1,4 +1,4 @@
-import { deadlineSeconds } from './container-spec';
+import { deadlineSeconds, chooseUser, mayWrite } from './container-spec';
 
 const NOW = new Date('2026-03-02T10:00:00.000Z');
 const at = (ms: number): Date => new Date(NOW.getTime() + ms);
@@ -15,5 +15,43 @@ describe('the seconds after which a container ends by itself', () => {
 
   it('come after the deadline by the grace', () => {
     expect(deadlineSeconds(at(30 * 86_400_000), NOW, 90_000)).toBe(2_592_090);
+  });
+});
+
+const PASSWD =
+  'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/bash\napp:x:2001:2002::/srv/app:/bin/sh\n';
+
+describe('chooseUser', () => {
+  it.each(['', 'root', '0', '0:0', 'root:root'])('runs an image of user "%s" as 1000:1000', (declared) => {
+    expect(chooseUser(declared, PASSWD, null)).toEqual({ runAs: '1000:1000', uid: 1000, gid: 1000, madeHome: null });
+  });
+
+  it('keeps a user that the image names, by name or number', () => {
+    expect(chooseUser('app', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 2002, madeHome: null });
+    expect(chooseUser('2001:7', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 7, madeHome: null });
+    expect(chooseUser('4711', '', null)).toEqual({ runAs: null, uid: 4711, gid: 0, madeHome: null });
+    expect(chooseUser('nobody-knows', PASSWD, null)).toMatchObject({ runAs: null });
+  });
+
+  it('makes a home where there is none for an ordinary user', () => {
+    expect(chooseUser('', '', null).madeHome).toBe('/home/agent');
+    expect(chooseUser('', PASSWD, '/root').madeHome).toBe('/home/agent');
+    expect(chooseUser('', PASSWD, '/data').madeHome).toBeNull();
+    expect(chooseUser('', 'node:x:1000:1000::/:/bin/sh', null).madeHome).toBe('/home/agent');
+  });
+});
+
+describe('mayWrite', () => {
+  const user = chooseUser('', '', null);
+
+  it.each([
+    [{ uid: 1000, gid: 0, mode: 0o755 }, true],
+    [{ uid: 1000, gid: 0, mode: 0o577 }, false],
+    [{ uid: 0, gid: 1000, mode: 0o775 }, true],
+    [{ uid: 0, gid: 1000, mode: 0o757 }, false],
+    [{ uid: 0, gid: 0, mode: 0o1777 }, true],
+    [{ uid: 0, gid: 0, mode: 0o755 }, false],
+  ])('%j: %s', (directory, expected) => {
+    expect(mayWrite(user, directory)).toBe(expected);
   });
 });

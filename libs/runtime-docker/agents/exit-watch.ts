@@ -1,7 +1,7 @@
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import type { IncomingMessage } from 'node:http';
 import { type EngineClient, readJsonLines } from '../engine/engine-client';
-import { LABELS, labelFilter, type Labels } from '../resources/labels';
+import { LABELS, labelFilter, type Labels } from '../resources/run-resources';
 
 interface EngineEvent {
   readonly Actor?: { readonly Attributes?: Labels };

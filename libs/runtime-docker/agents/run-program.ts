@@ -3,16 +3,14 @@ import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
 import { OutputTail } from '@crewtab/domain/runs/output-tail';
 import type Docker from 'dockerode';
-import { putInto } from './container-files';
-import { requestLog } from '../output/kept-output';
+import { putInto, inspectProcess } from './containers';
+import { requestLog, PlainOutput } from '../output/container-log';
 import { containerFiles, containerSpec } from './container-spec';
-import { inspectProcess } from './container-state';
 import type { DockerSettings } from '../docker-options';
 import { type EngineClient, EngineRefusal, isRefusal, toAppError, aborted } from '../engine/engine-client';
-import type { ImageFactsBook } from '../images/image-facts';
-import { LABELS, runLabels } from '../resources/labels';
+import type { ImageFactsBook } from '../images/images';
+import { LABELS, runLabels } from '../resources/run-resources';
 import type { Networks } from '../resources/networks';
-import { PlainOutput } from '../output/docker-channel';
 import { workspaceEntries } from '../resources/workspace-files';
 
 /** A program that no worker ends any more is ended by its image's `timeout`, so long after its limit; ms. */

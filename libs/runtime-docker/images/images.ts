@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AppError, type ErrorCode } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
-import type { DeployOptions } from '@crewtab/domain/ports/runtime';
+import type { DeployOptions, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import {
   opaque,
@@ -12,7 +12,13 @@ import {
   isRefusal,
   sortEngineError,
   toAppError,
+  type MutationOptions,
 } from '../engine/engine-client';
+import { randomBytes } from 'node:crypto';
+import { readEntry, statIn } from '../agents/containers';
+import { WORKSPACE_DIR } from '../docker-options';
+import { runLabels } from '../resources/run-resources';
+import { ImageFacts, chooseUser, mayWrite } from '../agents/container-spec';
 
 /** Ways in which registries and engines say that there is no such image. */
 const NOT_FOUND =
@@ -174,4 +180,141 @@ export class PullProgress {
     }
     return total === 0 ? null : Math.floor((100 * done) / total);
   }
+}
+
+const TIMEOUT_PATHS = ['/usr/bin/timeout', '/bin/timeout', '/usr/local/bin/timeout'];
+
+/**
+ * Looks into images, once for each image id: by its configuration, and through a container that is made of it,
+ * never started, and removed.
+ */
+export class ImageFactsBook {
+  private readonly byId = new Map<string, Promise<ImageFacts>>();
+  private readonly idByReference = new Map<string, string>();
+
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly images: Images,
+  ) {}
+
+  /** Pulls the image where it is absent and looks into it where that was not done yet. */
+  async prepare(reference: string, deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
+    const image = await this.images.ensure(reference, options);
+    remember(this.idByReference, reference, image.Id);
+    await this.lookInto(image, deployment, options.signal);
+  }
+
+  /** The facts of an image that should be on the engine (`image_not_found` where it is not). */
+  async of(reference: string, deployment: DeploymentSpec, signal: AbortSignal): Promise<ImageFacts> {
+    const known = this.byId.get(this.idByReference.get(reference) ?? '');
+    if (known) return known;
+    const image = await this.images.find(reference);
+    if (!image) throw new AppError('image_not_found', `the engine has no image ${reference}`);
+    remember(this.idByReference, reference, image.Id);
+    return this.lookInto(image, deployment, signal);
+  }
+
+  private lookInto(
+    image: Docker.ImageInspectInfo,
+    deployment: DeploymentSpec,
+    signal: AbortSignal,
+  ): Promise<ImageFacts> {
+    const known = this.byId.get(image.Id);
+    if (known) return known;
+    const looking = this.probe(image, deployment, { priority: 'deploy', signal });
+    remember(this.byId, image.Id, looking);
+    looking.catch(() => this.byId.delete(image.Id));
+    return looking;
+  }
+
+  private async probe(
+    image: Docker.ImageInspectInfo,
+    deployment: DeploymentSpec,
+    options: MutationOptions,
+  ): Promise<ImageFacts> {
+    const container = await this.createProbe(image.Id, deployment, options);
+    try {
+      const [passwd, workspace, tmp, timeoutPath] = await Promise.all([
+        readEntry(this.engine, container, '/etc/passwd'),
+        readEntry(this.engine, container, WORKSPACE_DIR),
+        statIn(this.engine, container, '/tmp'),
+        this.findTimeout(container),
+      ]);
+      const { Entrypoint: entrypoint, Cmd: command, Env: env, User: user } = image.Config;
+      const agentUser = chooseUser(user ?? '', passwd?.content ?? '', parseEnv(env ?? []).HOME ?? null);
+      return {
+        imageId: image.Id,
+        command: [...listOf(entrypoint), ...listOf(command)],
+        env: parseEnv(env ?? []),
+        user: agentUser,
+        hasWorkspace: workspace !== null && mayWrite(agentUser, workspace),
+        timeoutPath,
+        hasTmp: tmp !== null,
+      };
+    } finally {
+      await this.removeProbe(container, options);
+    }
+  }
+
+  /** Bears the run's labels, so that a worker that dies right here leaves nothing that the run's teardown overlooks. */
+  private async createProbe(
+    imageId: string,
+    deployment: DeploymentSpec,
+    options: MutationOptions,
+  ): Promise<Docker.Container> {
+    const spec = {
+      name: `${deployment.name}-probe-${randomBytes(4).toString('hex')}`,
+      Image: imageId,
+      Entrypoint: ['true'],
+      Labels: runLabels(deployment),
+      HostConfig: { NetworkMode: 'none' },
+    };
+    try {
+      return await this.engine.mutate('docker.probe.create', 'create probe', options, (abortSignal) =>
+        this.engine.docker.createContainer({ ...spec, abortSignal }),
+      );
+    } catch (error) {
+      throw toAppError(error);
+    }
+  }
+
+  /**
+   * A probe that resists is no reason to fail the run: it bears the run's labels, so the run's teardown meets it again,
+   * and goes on until it is gone.
+   */
+  private async removeProbe(container: Docker.Container, { priority }: MutationOptions): Promise<void> {
+    await this.engine
+      .mutate('docker.probe.remove', 'remove probe', { priority }, (abortSignal) =>
+        container.remove({ force: true, v: true, abortSignal }),
+      )
+      .catch(() => undefined);
+  }
+
+  private async findTimeout(container: Docker.Container): Promise<string | null> {
+    const stats = await Promise.all(TIMEOUT_PATHS.map((path) => statIn(this.engine, container, path)));
+    return TIMEOUT_PATHS.find((_, index) => stats[index]?.isExecutable) ?? null;
+  }
+}
+
+function listOf(value: string | string[] | null | undefined): string[] {
+  if (value === null || value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}
+
+function parseEnv(entries: readonly string[]): Record<string, string> {
+  const pairs = entries.map((entry): [string, string] => {
+    const equals = entry.indexOf('=');
+    return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+const MOST_REMEMBERED = 1_000;
+
+/** Keeps the latest entries of a map, so that what is only remembered to save calls cannot grow for ever. */
+export function remember<V>(memory: Map<string, V>, key: string, value: V): void {
+  memory.delete(key);
+  memory.set(key, value);
+  const [oldest] = memory.keys();
+  if (memory.size > MOST_REMEMBERED && oldest !== undefined) memory.delete(oldest);
 }

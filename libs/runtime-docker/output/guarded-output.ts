@@ -2,17 +2,36 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AgentProcess, OutputLine } from '@crewtab/domain/ports/runtime';
 import { LineSplitter } from '@crewtab/domain/runs/agent-output';
-import { confirmEnd, requestLog, type ContainerOutput, KeptOutput } from './kept-output';
-import { type EngineClient, sortEngineError, toAppError, unreachable } from '../engine/engine-client';
-import { RecordReader, type Foreign, type GuardRecord } from '@crewtab/agent-guard/guard-records';
+import { confirmEnd, requestLog, type ContainerOutput, LogFrameDecoder } from './container-log';
+import {
+  type EngineClient,
+  sortEngineError,
+  toAppError,
+  unreachable,
+  withinLimit,
+  EngineRefusal,
+} from '../engine/engine-client';
+import {
+  RecordReader,
+  type Foreign,
+  type GuardRecord,
+  KEPT_END,
+  KEPT_OUTPUT,
+  keptExitCode,
+} from '@crewtab/agent-guard/guard-records';
+import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
+import type Docker from 'dockerode';
+import { readEntry, statIn, withFirstEntry, inspectContainer, processOf, wasStarted } from '../agents/containers';
+import { wasThereAt } from '../engine/engine-memory';
+import { isGuarded } from '../agents/container-spec';
 
-/** A log that does not bring what the guard has kept for so long, has lost it; ms. */
-const SILENCE_MS = 500;
+/** A log that brings nothing for so long, though the guard has kept more, has lost it; ms. */
+const LOG_STALL_MS = 500;
 
 /** What is not on stdout, where all records are: why the guard or the engine's init could not start the agent. */
-interface Words {
-  readonly kind: 'words';
+interface Diagnostic {
+  readonly kind: 'diagnostic';
   readonly bytes: Buffer;
 }
 
@@ -28,8 +47,8 @@ export class GuardedOutput implements ContainerOutput {
   private isWhole = false;
   /** The log once more. */
   private rest: IncomingMessage | null = null;
-  /** Bytes of words that were given, and of those that the log brings once more. */
-  private readonly words = { given: 0, again: 0 };
+  /** Bytes of diagnostics that were given, and of those that the log brings once more. */
+  private readonly diagnostics = { given: 0, again: 0 };
   private readonly lineEnds = { stdout: new LineSplitter(), stderr: new LineSplitter() };
 
   private constructor(
@@ -75,7 +94,7 @@ export class GuardedOutput implements ContainerOutput {
     yield* this.readKept(Infinity);
     if (this.isWhole || this.isClosed) return;
     this.rest = await requestLog(this.engine, this.handle);
-    this.words.again = this.words.given;
+    this.diagnostics.again = this.diagnostics.given;
     if (this.rest) yield* this.follow(this.rest);
   }
 
@@ -83,7 +102,7 @@ export class GuardedOutput implements ContainerOutput {
     const frames = new LogFrameDecoder();
     const records = new RecordReader();
     for await (const chunk of this.chunks(log)) {
-      if (chunk === 'silence') yield* this.payOwed();
+      if (chunk === 'stalled') yield* this.payOwed();
       else {
         for (const record of recordsOf(frames.push(chunk), records)) {
           if ('position' in record && record.position > this.position) yield* this.fill(record.position);
@@ -95,28 +114,28 @@ export class GuardedOutput implements ContainerOutput {
     if (!this.isClosed && !frames.isAtBoundary) throw unreachable('follow the log', 'it ended in the middle of a line');
   }
 
-  private async *chunks(from: IncomingMessage): AsyncGenerator<Buffer | 'silence'> {
+  private async *chunks(from: IncomingMessage): AsyncGenerator<Buffer | 'stalled'> {
     const log = (from as AsyncIterable<Buffer>)[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
     try {
       for (let next = log.next(); ;) {
-        // A reader that closes the output while the log is silent leaves this promise behind.
+        // A reader that closes the output while the log is stalled leaves this promise behind.
         next.catch(() => undefined);
-        const got = this.position < this.owed ? await orSilence(next) : await next;
-        if (this.isClosed || (got !== 'silence' && got.done)) return;
-        yield got === 'silence' ? got : got.value;
-        if (got !== 'silence') next = log.next();
+        const got = this.position < this.owed ? await orStalled(next) : await next;
+        if (this.isClosed || (got !== 'stalled' && got.done)) return;
+        yield got === 'stalled' ? got : got.value;
+        if (got !== 'stalled') next = log.next();
       }
     } catch (error) {
       if (!this.isClosed) throw toAppError(sortEngineError(error, 'follow the log'));
     }
   }
 
-  private *accept(record: GuardRecord | Foreign | Words): Generator<OutputLine> {
+  private *accept(record: GuardRecord | Foreign | Diagnostic): Generator<OutputLine> {
     switch (record.kind) {
       case 'foreign':
         return;
-      case 'words':
-        yield* this.yieldLines(record.bytes);
+      case 'diagnostic':
+        yield* this.giveDiagnostic(record.bytes);
         return;
       default:
         if (record.position < this.position) return;
@@ -126,10 +145,10 @@ export class GuardedOutput implements ContainerOutput {
     }
   }
 
-  private *yieldLines(bytes: Buffer): Generator<OutputLine> {
-    const again = Math.min(this.words.again, bytes.length);
-    this.words.again -= again;
-    this.words.given += bytes.length - again;
+  private *giveDiagnostic(bytes: Buffer): Generator<OutputLine> {
+    const again = Math.min(this.diagnostics.again, bytes.length);
+    this.diagnostics.again -= again;
+    this.diagnostics.given += bytes.length - again;
     yield* this.give('stderr', bytes.subarray(again));
   }
 
@@ -147,9 +166,9 @@ export class GuardedOutput implements ContainerOutput {
   private async *fill(position: number): AsyncGenerator<OutputLine> {
     yield* this.readKept(position);
     if (position <= this.position || this.isClosed) return;
-    const words = `crewtab: the container engine lost about ${position - this.position} bytes of output here\n`;
+    const notice = `crewtab: the container engine lost about ${position - this.position} bytes of output here\n`;
     this.position = position;
-    yield* this.give('stderr', Buffer.from(words));
+    yield* this.give('stderr', Buffer.from(notice));
   }
 
   /** From the file, up to a position or the end of it. */
@@ -179,121 +198,107 @@ export class GuardedOutput implements ContainerOutput {
 function* recordsOf(
   frames: Iterable<{ readonly stream: OutputLine['stream']; readonly bytes: Buffer }>,
   records: RecordReader,
-): Generator<GuardRecord | Foreign | Words> {
+): Generator<GuardRecord | Foreign | Diagnostic> {
   for (const { stream, bytes } of frames) {
     if (stream === 'stdout') yield* records.push(bytes);
-    else yield { kind: 'words', bytes };
+    else yield { kind: 'diagnostic', bytes };
   }
 }
 
-async function orSilence<T>(next: Promise<T>): Promise<T | 'silence'> {
+async function orStalled<T>(next: Promise<T>): Promise<T | 'stalled'> {
   let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<'silence'>((resolve) => {
-    timer = setTimeout(() => resolve('silence'), SILENCE_MS);
+  const stalled = new Promise<'stalled'>((resolve) => {
+    timer = setTimeout(() => resolve('stalled'), LOG_STALL_MS);
   });
   try {
-    return await Promise.race([next, silence]);
+    return await Promise.race([next, stalled]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** A piece of the payload of one frame; frames come in pieces as the network cuts them. */
-export interface LogPiece {
-  readonly stream: OutputLine['stream'];
-  readonly bytes: Buffer;
-}
+/** So much is read at once at most, bytes. */
+const READ_AT_ONCE = 16 * 1024 * 1024;
+/**
+ * The engine locks a container while it hands out one of its files (moby daemon/archive.go), and calls that inspect or
+ * remove it wait: for so long at most, ms. Enough for a hundred megabytes on a slow disk.
+ */
+const READ_LIMIT_MS = 60_000;
 
-const HEADER_BYTES = 8;
-const STREAMS: Readonly<Record<number, OutputLine['stream'] | 'system'>> = { 1: 'stdout', 2: 'stderr', 3: 'system' };
+/** What the guard of a container has written down, whether or not the container still runs. */
+export class KeptOutput {
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly handle: string,
+  ) {}
+
+  /** The exit code of an agent of which every word is kept. Null before, and where the guard was killed or had no room. */
+  async exitCode(): Promise<number | null> {
+    const ended = await orNothing(readEntry(this.engine, this.container(), KEPT_END), null);
+    return keptExitCode(ended?.content ?? '');
+  }
+
+  /** Bytes of records; 0 where there are none. */
+  async size(): Promise<number> {
+    return (await orNothing(statIn(this.engine, this.container(), KEPT_OUTPUT), null))?.size ?? 0;
+  }
+
+  /** Records from a position on, up to 16 MiB; empty where there are none. */
+  read(position: number): Promise<Buffer> {
+    const part = withinLimit('read the kept output', READ_LIMIT_MS, (abortSignal) =>
+      this.readPart(position, abortSignal),
+    );
+    return orNothing(part, Buffer.alloc(0));
+  }
+
+  private container(): Docker.Container {
+    return this.engine.docker.getContainer(this.handle);
+  }
+
+  /** The engine gives whole files only, so what comes before is skipped. */
+  private async readPart(position: number, abortSignal: AbortSignal): Promise<Buffer> {
+    const archive = (await this.container().getArchive({ path: KEPT_OUTPUT, abortSignal })) as Readable;
+    return (await withFirstEntry(archive, (file) => partOf(file, position))) ?? Buffer.alloc(0);
+  }
+}
 
 /**
- * Takes apart the engine's multiplexed stream: frames of an 8-byte header (stream, three zeros, length as big-endian
- * uint32) and a payload. The engine cuts lines over 16 KB into several frames.
+ * An engine that cannot answer now (too many open files) is asked again when the output is opened once more. One that
+ * does not hand out files has nothing to tell, and fails no run.
  */
-export class LogFrameDecoder {
-  private readonly header = Buffer.alloc(HEADER_BYTES);
-  private headerBytes = 0;
-  private stream: OutputLine['stream'] | 'system' = 'stdout';
-  private payloadLeft = 0;
-  private systemMessage = '';
-
-  /** True between two frames, where a stream may end without having lost anything. */
-  get isAtBoundary(): boolean {
-    return this.headerBytes === 0 && this.payloadLeft === 0;
-  }
-
-  /** Throws `engine_error` (retryable) where the engine says in the stream that it could not read the log. */
-  *push(chunk: Buffer): Generator<LogPiece> {
-    for (let from = 0; from < chunk.length;) {
-      if (this.payloadLeft === 0) {
-        from += this.readHeader(chunk, from);
-      } else {
-        const bytes = chunk.subarray(from, from + this.payloadLeft);
-        from += bytes.length;
-        this.payloadLeft -= bytes.length;
-        if (this.stream !== 'system') yield { stream: this.stream, bytes };
-        else this.readSystem(bytes);
-      }
-    }
-  }
-
-  private readHeader(chunk: Buffer, from: number): number {
-    const taken = chunk.copy(this.header, this.headerBytes, from, from + HEADER_BYTES - this.headerBytes);
-    this.headerBytes += taken;
-    if (this.headerBytes < HEADER_BYTES) return taken;
-    const stream = STREAMS[this.header.readUInt8(0)];
-    if (!stream)
-      throw new AppError(
-        'engine_error',
-        `the engine's log stream has a frame of unknown kind ${this.header.readUInt8(0)}`,
-      );
-    this.stream = stream;
-    this.payloadLeft = this.header.readUInt32BE(4);
-    this.headerBytes = 0;
-    return taken;
-  }
-
-  private readSystem(bytes: Buffer): void {
-    this.systemMessage += bytes.toString('utf8');
-    if (this.payloadLeft === 0) throw new AppError('engine_error', this.systemMessage.trim(), { retryable: true });
+async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof AppError && error.retryable) throw error;
+    const refusal = error instanceof AppError ? error.cause : error;
+    if (!(refusal instanceof EngineRefusal)) throw error;
+    if (refusal.statusCode >= 500) throw unreachable('read what the guard has kept', refusal.words, refusal);
+    return nothing;
   }
 }
 
-/** The lines of both streams of a container's log. */
-export class LogLines {
-  private frames = new LogFrameDecoder();
-  private readonly splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
-  private readonly seenBytes = { stdout: 0, stderr: 0 };
-  private skipBytes = { stdout: 0, stderr: 0 };
-
-  /** True where the log may end without having lost a part of an entry. */
-  get isAtBoundary(): boolean {
-    return this.frames.isAtBoundary;
+async function partOf(file: AsyncIterable<unknown>, position: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let at = 0;
+  for await (const chunk of file as AsyncIterable<Buffer>) {
+    const wanted = chunk.subarray(Math.max(0, position - at), Math.max(0, position + READ_AT_ONCE - at));
+    if (wanted.length > 0) chunks.push(wanted);
+    at += chunk.length;
+    if (at >= position + READ_AT_ONCE) break;
   }
+  return Buffer.concat(chunks);
+}
 
-  *push(chunk: Buffer): Generator<OutputLine> {
-    for (const { stream, bytes } of this.frames.push(chunk)) {
-      const skipped = Math.min(this.skipBytes[stream], bytes.length);
-      this.skipBytes[stream] -= skipped;
-      if (skipped === bytes.length) continue;
-      this.seenBytes[stream] += bytes.length - skipped;
-      for (const line of this.splitters[stream].push(bytes.subarray(skipped))) yield { stream, ...line };
-    }
-  }
-
-  /** The same log is read again from its beginning: what was seen is skipped. */
-  again(): this {
-    this.frames = new LogFrameDecoder();
-    this.skipBytes = { ...this.seenBytes };
-    return this;
-  }
-
-  /** The unterminated last lines of a log that is complete. */
-  *end(): Generator<OutputLine> {
-    for (const stream of ['stdout', 'stderr'] as const) {
-      const last = this.splitters[stream].end();
-      if (last) yield { stream, ...last };
-    }
-  }
+/** What the engine knows of an agent, and of one that has ended whether its last words are kept. */
+export async function inspectAgent(engine: EngineClient, handle: string): Promise<AgentProcess> {
+  const found = await inspectContainer(engine, handle);
+  if (!found) return { status: 'absent' };
+  const process = processOf(found.State);
+  // What was never started has said nothing.
+  if (process.status !== 'exited' || !wasStarted(found.State)) return process;
+  const exitCode = isGuarded(found) ? await new KeptOutput(engine, handle).exitCode() : null;
+  // The engine may have been away when the agent ended, and have made up an exit code.
+  if (exitCode !== null) return { ...process, exitCode };
+  return { ...process, mayLackOutput: !(await wasThereAt(engine, found.State.FinishedAt)) };
 }

@@ -3,7 +3,7 @@ import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { EngineRefusal, isRefusal, toAppError, type EngineClient, type MutationOptions } from '../engine/engine-client';
 import type { DockerSettings } from '../docker-options';
-import { LABELS, belongsToRun, runLabels } from './labels';
+import { LABELS, belongsToRun, runLabels } from './run-resources';
 
 const ATTEMPTS = 20;
 

@@ -1,4 +1,4 @@
-import { groupByRun, type EngineResource } from './teardown';
+import { groupByRun, type EngineResource } from './run-resources';
 
 function resource(overrides: Partial<EngineResource>): EngineResource {
   return { kind: 'container', id: 'id', name: 'name', runId: 'run-1', isRunning: false, createdAtMs: 0, ...overrides };

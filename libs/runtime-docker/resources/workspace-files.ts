@@ -5,21 +5,19 @@ import type { DeploymentSpec, FoundFile, WorkspaceFile } from '@crewtab/domain/p
 import { workspacePath } from '@crewtab/domain/runs/workspace-path';
 import { extract, type Header } from 'tar-stream';
 import type Docker from 'dockerode';
-import type { VolumeInspectInfo } from 'dockerode';
-import { makeTar, type TarEntry } from '../agents/container-files';
-import { imagesOf, workspaceEntry, workspaceMount, workspaceName } from '../agents/container-spec';
+import { makeTar, type TarEntry } from '../agents/containers';
+import { imagesOf, workspaceEntry, workspaceMount, type ImageFacts } from '../agents/container-spec';
 import { WORKSPACE_DIR } from '../docker-options';
 import {
   withinLimit,
   type EngineClient,
   EngineRefusal,
   isRefusal,
-  type MutationOptions,
   toAppError,
   unreachable,
 } from '../engine/engine-client';
-import type { ImageFacts, ImageFactsBook } from '../images/image-facts';
-import { belongsToRun, isHalfMade, runLabels } from './labels';
+import type { ImageFactsBook } from '../images/images';
+import { runLabels } from './run-resources';
 
 /** One entry of an archive: its header, and its bytes. */
 type Entry = AsyncIterable<Buffer> & { readonly header: Header };
@@ -217,40 +215,4 @@ function toFoundFile(
     target: kind === 'link' ? (linkname ?? '') : null,
     content,
   };
-}
-
-/** Get-or-create of the volume that the agents of a run share. */
-export async function ensureWorkspace(
-  engine: EngineClient,
-  deployment: DeploymentSpec,
-  signal: AbortSignal,
-): Promise<void> {
-  const name = workspaceName(deployment);
-  const options = { priority: 'deploy', signal } as const;
-  try {
-    let found = await getOrCreateVolume(engine, deployment, options);
-    if (isHalfMade(found)) {
-      await engine.mutate('docker.volume.remove', `remove the half-made volume ${name}`, options, (abortSignal) =>
-        engine.docker.getVolume(name).remove({ abortSignal }),
-      );
-      found = await getOrCreateVolume(engine, deployment, options);
-    }
-    if (belongsToRun(found.Labels, deployment.installationId, deployment.runId)) return;
-  } catch (error) {
-    throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
-  }
-  throw new AppError('name_conflict', `a volume named ${name} exists that does not belong to this run`);
-}
-
-/** The engine answers with what has the name, and never says whether it made it. */
-async function getOrCreateVolume(
-  engine: EngineClient,
-  deployment: DeploymentSpec,
-  options: MutationOptions,
-): Promise<VolumeInspectInfo> {
-  const name = workspaceName(deployment);
-  const volume = await engine.mutate('docker.volume.create', `create volume ${name}`, options, (abortSignal) =>
-    engine.docker.createVolume({ Name: name, Labels: runLabels(deployment), abortSignal }),
-  );
-  return engine.read(`inspect volume ${name}`, (abortSignal) => volume.inspect({ abortSignal }));
 }

@@ -40,7 +40,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^stream$/,
     calls: /^pipe$/,
-    in: /runtime-docker\/(agents\/container-files|resources\/workspace-files)\.ts$/,
+    in: /runtime-docker\/(agents\/containers|resources\/workspace-files)\.ts$/,
     because: 'from the engine into a reader of archives in this process',
   },
   {

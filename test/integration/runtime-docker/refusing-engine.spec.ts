@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readEntry, statIn } from '@crewtab/runtime-docker/agents/container-files';
+import { readEntry, statIn } from '@crewtab/runtime-docker/agents/containers';
 import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
 import { leaveTrace, wasThereAt } from '@crewtab/runtime-docker/engine/engine-memory';
-import { KeptOutput } from '@crewtab/runtime-docker/output/kept-output';
+import { KeptOutput } from '@crewtab/runtime-docker/output/guarded-output';
 
 interface Answer {
   readonly statusCode: number;

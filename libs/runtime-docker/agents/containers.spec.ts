@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { processOf } from './container-state';
+import { processOf } from './containers';
 
 function state(overrides: Partial<Docker.ContainerInspectInfo['State']>): Docker.ContainerInspectInfo['State'] {
   return {

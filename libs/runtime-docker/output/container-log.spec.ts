@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LogFrameDecoder, LogLines } from './guarded-output';
+import { LogFrameDecoder, LogLines } from './container-log';
 
 function frame(kind: number, payload: string | Buffer): Buffer {
   const bytes = Buffer.from(payload);
