@@ -12,9 +12,11 @@ import type {
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
-import { AnswerText, endOfTurn, readUpdate, turnError } from './turn';
-import { Handshake, type HandshakeOptions } from './handshake';
 import {
+  AnswerText,
+  endOfTurn,
+  readUpdate,
+  turnError,
   errorFor,
   isObject,
   METHOD_NOT_FOUND,
@@ -25,7 +27,8 @@ import {
   type Incoming,
   type JsonObject,
   type RpcId,
-} from './json-rpc';
+} from './acp-messages';
+import { Handshake, type HandshakeOptions } from './handshake';
 import { decidePermission } from './permissions';
 
 /** What one incoming message leads to. */

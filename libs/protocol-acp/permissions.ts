@@ -1,6 +1,6 @@
 import type { RequestPermissionOutcome } from '@agentclientprotocol/sdk';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { isObject, type JsonObject } from './json-rpc';
+import { isObject, type JsonObject } from './acp-messages';
 
 export interface PermissionAnswer {
   readonly outcome: RequestPermissionOutcome;

@@ -1,5 +1,4 @@
-import { isValidTimezone } from '@crewtab/domain/schedules/next-fire';
-import { offsetsOf } from '@crewtab/domain/schedules/civil-time';
+import { isValidTimezone, offsetsOf } from '@crewtab/domain/schedules/next-fire';
 import { Pool } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
 
