@@ -8,8 +8,8 @@ import type {
   SkipReason,
 } from '@crewtab/domain/ports/fire-store';
 import type { Database, Session, Statement } from '../database/database';
-import type { RunChanges } from '../database/notifications';
-import { TEAM_AGENTS_JSON } from '../database/secret-box';
+import type { RunChanges } from '../events/run-events';
+import { TEAM_AGENTS_JSON } from '../runs/run-row';
 import { COUNT_ACTIVE, replaceActive } from '../runs/cancel-runs';
 import { IS_TRIED, SET_ASIDE, SOUND } from './plan-schedules';
 

@@ -1,6 +1,5 @@
 import type { ClockSpec, FireStore } from '@crewtab/domain/ports/fire-store';
-import type { Database, Statement } from '../database/database';
-import { SCHEDULE_CHANGED, type Notifications } from '../database/notifications';
+import { type Database, type Statement, SCHEDULE_CHANGED, type Notifications } from '../database/database';
 import { withSingleWriter } from '../database/single-writer';
 
 /** Schedule `s` is not set aside, or it is time to try it again. */

@@ -2,8 +2,7 @@ import { decideLoss } from '@crewtab/domain/hosts/host-loss';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import { endMessage } from '@crewtab/domain/runs/message';
 import type { Outcome } from '@crewtab/domain/runs/run';
-import type { Statement } from '../database/database';
-import { storableJson } from '../database/text';
+import { type Statement, storableJson } from '../database/database';
 import { outcomeOf, type RunContext, type RunRow } from '../runs/run-row';
 import { ABSENT, IS_BEGUN } from './host-heartbeats';
 

@@ -1,7 +1,7 @@
 import { isWithinCalendar } from '@crewtab/domain/calendar-bounds';
 import { AppError } from '@crewtab/domain/errors';
 import type { Page } from '@crewtab/domain/ports/management-store';
-import { isId } from '../database/text';
+import { isId } from '../database/database';
 
 /** Where a page ended: the last row's sort keys. Opaque to clients. */
 export interface Position {

@@ -1,6 +1,5 @@
 import type { DeletedBatch, HistoryKind, RetentionStore } from '@crewtab/domain/ports/retention-store';
-import type { Database, Statement } from '../database/database';
-import { LOWEST_ID } from '../database/text';
+import { type Database, type Statement, LOWEST_ID } from '../database/database';
 
 /** The function checks each run again: the migration `retention` says what it leaves. */
 const DELETE_HISTORY: Statement = {

@@ -2,14 +2,11 @@ import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@
 import type { Message, MessageContent } from '@crewtab/domain/runs/message';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
-import { ViolationError, type Session, type Statement } from '../database/database';
-import { RUN_CONTROL } from '../database/notifications';
-import { TEAM_AGENTS_JSON, type StoredAgent } from '../database/secret-box';
+import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, LOWEST_ID } from '../database/database';
+import { TEAM_AGENTS_JSON, type StoredAgent, selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
 import { viaPrisma } from '../database/store-errors';
-import { isId, LOWEST_ID } from '../database/text';
 import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
-import { selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
 import { decodeCursor, toPage, type Position } from './keyset';
 
 /** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */

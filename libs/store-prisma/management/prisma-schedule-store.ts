@@ -9,9 +9,7 @@ import {
   type ScheduleStore,
 } from '@crewtab/domain/ports/management-store';
 import type { CatchUpPolicy, OverlapPolicy, Schedule, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
-import { ViolationError, type Database, type Statement } from '../database/database';
-import { SCHEDULE_CHANGED } from '../database/notifications';
-import { isId } from '../database/text';
+import { ViolationError, type Database, type Statement, SCHEDULE_CHANGED, isId } from '../database/database';
 import { decodeCursor, toPage } from './keyset';
 
 /**

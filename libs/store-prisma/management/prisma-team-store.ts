@@ -3,7 +3,7 @@ import type { NewTeam, Page, PageRequest, TeamStore } from '@crewtab/domain/port
 import type { Agent, Team } from '@crewtab/domain/teams/team';
 import { type SecretBox, openEnv, sealEnv } from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
-import { isId, storableJson, storableText } from '../database/text';
+import { isId, storableJson, storableText } from '../database/database';
 import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
 import { decodeCursor, toPage } from './keyset';
 

@@ -1,6 +1,5 @@
 import type { ErrorCode } from '@crewtab/domain/errors';
-import type { Session, Statement } from '../database/database';
-import { RUN_CONTROL } from '../database/notifications';
+import { type Session, type Statement, RUN_CONTROL } from '../database/database';
 import { IS_FREE } from './run-claims';
 
 /**

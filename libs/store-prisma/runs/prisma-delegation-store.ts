@@ -2,8 +2,7 @@ import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { Delegation, DelegationAnswer } from '@crewtab/domain/runs/delegation';
-import type { Statement } from '../database/database';
-import { storableJson } from '../database/text';
+import { type Statement, storableJson } from '../database/database';
 import { HELD } from './run-transitions';
 import type { RunContext } from './run-row';
 

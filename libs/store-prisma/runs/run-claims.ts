@@ -5,8 +5,7 @@ import {
   type RunStore,
   type WorkerIdentity,
 } from '@crewtab/domain/ports/run-store';
-import type { Statement } from '../database/database';
-import { isId } from '../database/text';
+import { type Statement, isId } from '../database/database';
 import { loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
 
 /** No worker holds run `r`. */

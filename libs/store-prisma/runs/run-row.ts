@@ -14,10 +14,10 @@ import {
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
-import type { TeamNetwork } from '@crewtab/domain/teams/team';
+import type { TeamNetwork, Agent } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
-import type { RunChanges } from '../database/notifications';
-import { type SecretBox, openAgent, type StoredAgent } from '../database/secret-box';
+import type { RunChanges } from '../events/run-events';
+import { SecretBox, openEnv } from '../database/secret-box';
 
 /** What the statements on runs need. */
 export interface RunContext {
@@ -215,3 +215,20 @@ function dateOf(text: string | null): Date | null {
 function failureOf(code: ErrorCode | null, message: string | null): Failure | null {
   return code === null ? null : { code, message: message ?? '' };
 }
+
+/** An agent as it stands in a run's plan: its environment is sealed, everything else is readable. */
+export type StoredAgent = Omit<Agent, 'env'> & { readonly sealedEnv?: string };
+
+export function openAgent(box: SecretBox, { sealedEnv, ...agent }: StoredAgent): Agent {
+  return sealedEnv === undefined ? agent : { ...agent, env: openEnv(box, sealedEnv) };
+}
+
+/**
+ * The agents of team `t` as `StoredAgent`s, for a statement that makes a run: the plan is copied inside the database, the
+ * sealed environments as they are.
+ */
+export const TEAM_AGENTS_JSON = `(
+  SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'name', a.name, 'role', a.role, 'protocol', a.protocol, 'image', a.image, 'command', a.command, 'sealedEnv', a.sealed_env,
+      'instructions', a.instructions, 'mode', a.mode, 'permissions', a.permissions, 'resources', a.resources)) ORDER BY a.position)
+  FROM agents a WHERE a.team_id = t.id)`;

@@ -2,8 +2,7 @@ import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { Run, OutputCursor } from '@crewtab/domain/runs/run';
-import { ViolationError, type Statement } from '../database/database';
-import { storableJson } from '../database/text';
+import { ViolationError, type Statement, storableJson } from '../database/database';
 import { releaseClaims } from './run-claims';
 import { addRemoved, loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
 

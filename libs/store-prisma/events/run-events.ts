@@ -1,8 +1,16 @@
 import type { EventCursor, RunEventFilter, RunEventLog, RunEventPage } from '@crewtab/domain/ports/run-event-log';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { PositionedRunEvent, RunEventData, RunEventType } from '@crewtab/domain/runs/run-event';
-import type { Database, Statement } from '../database/database';
-import { RUN_EVENTS_NUMBERED, RUN_EVENTS_WRITTEN, type Notifications } from '../database/notifications';
+import {
+  type Database,
+  type Statement,
+  RUN_EVENTS_NUMBERED,
+  RUN_EVENTS_WRITTEN,
+  type Notifications,
+  RUN_CHANGED,
+} from '../database/database';
+import { effect } from '@crewtab/domain/failpoint';
+import type { Logger } from '@crewtab/domain/ports/logger';
 
 /** How many events one page looks at, whatever its filter lets through. */
 const LOOKED_AT = 500;
@@ -98,4 +106,56 @@ function toEvent(row: EventRow): PositionedRunEvent {
     data: row.data,
     position: Number(row.position),
   };
+}
+
+/** Changes of one run within this time are one notification, ms. */
+const GATHER_MS = 20;
+
+const NOTIFY: Statement = {
+  name: 'run_changed_notify',
+  text: `SELECT pg_notify('${RUN_CHANGED}', run_id::text) FROM unnest($1::uuid[]) AS changed(run_id)
+    UNION ALL
+    SELECT pg_notify('${RUN_EVENTS_WRITTEN}', '') WHERE EXISTS (SELECT 1 FROM run_events WHERE position IS NULL)`,
+};
+
+/**
+ * Tells live views that runs changed, and readers of events that there are some, just after the commit instead of in it:
+ * Postgres lets transactions that notify commit one after the other only, and a run's life has many of them. A crash in
+ * between loses a hint, nothing more.
+ */
+export class RunChanges {
+  private readonly changed = new Set<string>();
+  private timer: NodeJS.Timeout | null = null;
+  private sending: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly db: Database,
+    private readonly logger: Logger | null,
+  ) {}
+
+  /** Without a run: no view can watch these yet, but their events are there. */
+  touch(...runIds: readonly string[]): void {
+    for (const runId of runIds) this.changed.add(runId);
+    this.timer ??= setTimeout(() => void this.flush(), GATHER_MS);
+  }
+
+  /** Resolves when the changes so far have been sent. Never rejects: these are hints. */
+  flush(): Promise<void> {
+    if (this.timer) {
+      clearTimeout(this.timer);
+      this.timer = null;
+      const runIds = [...this.changed];
+      this.changed.clear();
+      this.sending = this.sending.then(() => this.send(runIds));
+    }
+    return this.sending;
+  }
+
+  private async send(runIds: readonly string[]): Promise<void> {
+    try {
+      await effect('postgres.run-changed.notify', () => this.db.query(NOTIFY, [runIds]));
+    } catch (error) {
+      this.logger?.debug({ runs: runIds.length, error: String(error) }, 'live views were not told of changed runs');
+    }
+  }
 }

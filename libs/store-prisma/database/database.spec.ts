@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { isId, storableJson, storableText } from './text';
+import { isId, storableJson, storableText } from './database';
 
 /** Any JavaScript strings, lone surrogates and U+0000 included. */
 const anyText = fc
