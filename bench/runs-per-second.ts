@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
-import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
-import { SystemClock } from '@crewtab/orchestrator/clocks';
+import { fireDueSchedules, type FiringDeps, FiringTimer } from '@crewtab/orchestrator/firing/fire-due-schedules';
+import { SystemClock } from '@crewtab/orchestrator/timing';
 import {
   BullmqJobSchedulers,
   BullmqRunQueue,
@@ -12,8 +11,9 @@ import {
   RUNS_QUEUE,
   TICKS_QUEUE,
   queueSettings,
-} from '@crewtab/queue-bullmq/bullmq-run-queue';
-import { shareCalls, TICKS_AT_ONCE } from '@crewtab/queue-bullmq/processors';
+  shareCalls,
+  TICKS_AT_ONCE,
+} from '@crewtab/queue-bullmq/bullmq-queues';
 import { silentLogger } from '@test/fakes/silent-logger';
 import { Worker } from 'bullmq';
 import type { BenchContext } from './bench';

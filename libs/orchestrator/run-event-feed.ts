@@ -3,7 +3,7 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { PositionedRunEvent } from '@crewtab/domain/runs/run-event';
-import { Loop } from './waiting';
+import { Loop } from './timing';
 
 /** Events that one transaction numbers, at most. */
 const BATCH = 500;

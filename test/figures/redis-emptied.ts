@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { silentLogger } from '../fakes/silent-logger';
-import { openQueue, queueSettings, TICKS_QUEUE } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { openQueue, queueSettings, TICKS_QUEUE } from '@crewtab/queue-bullmq/bullmq-queues';
 import { eventually } from '../kit/wait-for';
 import { scaled, timed, type Figure } from './figure';
 import type { MeasuredInstallation } from './installation';

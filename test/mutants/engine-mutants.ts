@@ -77,7 +77,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         replace: "return { kind: 'clean', removed: { containers: 0, networks: 0, volumes: 0 } };",
       },
     ],
-    caughtBy: unit(`${RUNNING}/run-steps.spec.ts`),
+    caughtBy: unit(`${RUNNING}/run-driver.spec.ts`),
   },
   {
     name: 'worker-never-lets-go',
@@ -175,7 +175,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         replace: 'return run.cancelRequestedAt || cancelCode || cancelRequestedAt ? run : run;',
       },
     ],
-    caughtBy: unit(`${RUNNING}/run-steps.spec.ts`),
+    caughtBy: unit(`${RUNNING}/run-driver.spec.ts`),
   },
   {
     name: 'reaper-trusts-an-unreadable-database',
@@ -218,6 +218,6 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     name: 'outcome-before-the-last-words',
     breaks: 'The outcome is committed before what the agents said last is stored, which is then forgotten (I14).',
     edits: [{ within: 'libs/orchestrator', search: 'await held.team.flush();', replace: 'void held.team;' }],
-    caughtBy: unit(`${RUNNING}/run-steps.spec.ts`),
+    caughtBy: unit(`${RUNNING}/run-driver.spec.ts`),
   },
 ];

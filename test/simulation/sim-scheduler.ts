@@ -1,9 +1,8 @@
 import { JobSchedulerReconciler } from '@crewtab/orchestrator/firing/job-scheduler-reconciler';
-import type { FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
+import { type FiringDeps, FiringTimer } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { ScheduleSweeper } from '@crewtab/orchestrator/firing/schedule-sweeper';
 import { LostHostDetector } from '@crewtab/orchestrator/hosts/lost-host-detector';
-import { StoreClock } from '@crewtab/orchestrator/clocks';
+import { StoreClock } from '@crewtab/orchestrator/timing';
 import { gated, gatedRunStore } from './gated-ports';
 import { openProcess, wireFiring, type Identity } from './process-wiring';
 import type { SimProcess } from './sim-process';

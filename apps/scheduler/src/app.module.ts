@@ -6,7 +6,7 @@ import {
   RUNS_QUEUE,
   TICKS_QUEUE,
   type QueueSettings,
-} from '@crewtab/queue-bullmq/bullmq-run-queue';
+} from '@crewtab/queue-bullmq/bullmq-queues';
 import { httpControllers, httpProviders } from './http/http';
 import { HTTP_DEPS, type HttpDeps } from './http/http-deps';
 

@@ -7,17 +7,21 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { DeletedBatch } from '@crewtab/domain/ports/retention-store';
 import { JobSchedulerReconciler } from '@crewtab/orchestrator/firing/job-scheduler-reconciler';
-import { fireBeforeEdit, type FireReport, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import { FiringTimer } from '@crewtab/orchestrator/firing/firing-timer';
+import {
+  fireBeforeEdit,
+  type FireReport,
+  type FiringDeps,
+  FiringTimer,
+} from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { ScheduleSweeper } from '@crewtab/orchestrator/firing/schedule-sweeper';
 import { LostHostDetector } from '@crewtab/orchestrator/hosts/lost-host-detector';
-import { StoreClock, SystemClock } from '@crewtab/orchestrator/clocks';
+import { StoreClock, SystemClock } from '@crewtab/orchestrator/timing';
 import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retention';
 import { RunEventFeed } from '@crewtab/orchestrator/run-event-feed';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
-import { BullmqJobSchedulers, BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { BullmqJobSchedulers, BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';

@@ -1,12 +1,15 @@
 import { BullModule, type WorkerHost } from '@nestjs/bullmq';
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import { type QueueSettings, RUNS_QUEUE, stepsQueue, TICKS_QUEUE } from '@crewtab/queue-bullmq/bullmq-run-queue';
 import {
+  type QueueSettings,
+  RUNS_QUEUE,
+  stepsQueue,
+  TICKS_QUEUE,
   type PausableProcessor,
   runsProcessor,
   stepsProcessor,
   ticksProcessor,
-} from '@crewtab/queue-bullmq/processors';
+} from '@crewtab/queue-bullmq/bullmq-queues';
 
 /** The engine functions that the queues of a worker call. */
 export interface WorkerEdges {

@@ -8,7 +8,7 @@ import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-fee
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
-import { StoreClock, SystemClock } from '@crewtab/orchestrator/clocks';
+import { StoreClock, SystemClock } from '@crewtab/orchestrator/timing';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics } from '@crewtab/observability/metrics';
@@ -18,7 +18,7 @@ import {
   openQueue,
   TICKS_QUEUE,
   queueSettings,
-} from '@crewtab/queue-bullmq/bullmq-run-queue';
+} from '@crewtab/queue-bullmq/bullmq-queues';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';

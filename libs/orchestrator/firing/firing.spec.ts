@@ -5,8 +5,7 @@ import { InMemoryFireStore } from '@test/fakes/stores/in-memory-fire-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { RecordingQueue } from '../running/spec-support';
 import { JobSchedulerReconciler } from './job-scheduler-reconciler';
-import { fireDueSchedules, type FiringDeps } from './fire-due-schedules';
-import { FiringTimer } from './firing-timer';
+import { fireDueSchedules, type FiringDeps, FiringTimer } from './fire-due-schedules';
 import { ScheduleSweeper } from './schedule-sweeper';
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,4 @@
-import { Loop } from '../waiting';
+import { Loop } from '../timing';
 import type { JobSchedulerReconciler } from './job-scheduler-reconciler';
 import { fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 

@@ -4,9 +4,9 @@ import type { HostStore, WorkerHeartbeat } from '@crewtab/domain/ports/host-stor
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { Run } from '@crewtab/domain/runs/run';
-import type { OrphanReaper } from '../reaping/orphan-reaper';
-import { type RemovalDeps, removeRun, removeSideBySide } from '../reaping/remove-run';
-import { isSettledWithin, ITERATION_LIMIT_MS, Loop } from '../waiting';
+import { type OrphanReaper, removeSideBySide } from '../reaping/orphan-reaper';
+import { type RemovalDeps, removeRun } from '../running/team-deployment';
+import { isSettledWithin, ITERATION_LIMIT_MS, Loop } from '../timing';
 
 /** Between two attempts to be admitted, ms. */
 const TRY_AGAIN_MS = 2_000;

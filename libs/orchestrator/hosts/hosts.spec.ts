@@ -1,6 +1,6 @@
 import { settle } from '@test/fakes/fake-clock';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
-import { TEARDOWN_LIMIT_MS } from '../reaping/remove-run';
+import { TEARDOWN_LIMIT_MS } from '../running/team-deployment';
 import { OrphanReaper } from '../reaping/orphan-reaper';
 import type { RunHolder } from '../running/run-holder';
 import { World } from '../running/spec-support';

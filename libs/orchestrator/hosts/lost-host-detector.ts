@@ -3,7 +3,7 @@ import { HEARTBEAT_EVERY_MS } from '@crewtab/domain/hosts/host-loss';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { HostStore, LostRun, SchedulerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { Loop } from '../waiting';
+import { Loop } from '../timing';
 
 export interface DetectorDeps {
   readonly hosts: Pick<HostStore, 'noteScheduler' | 'forgetScheduler' | 'endLostRuns'>;

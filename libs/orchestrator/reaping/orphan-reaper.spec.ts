@@ -5,7 +5,7 @@ import { RecordingLogger } from '@test/fakes/recording-logger';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { LIST_LIMIT_MS, OrphanReaper } from './orphan-reaper';
-import { TEARDOWN_LIMIT_MS } from './remove-run';
+import { TEARDOWN_LIMIT_MS } from '../running/team-deployment';
 
 const UNKNOWN_RUN = '00000000-0000-7000-8000-00000000dead';
 

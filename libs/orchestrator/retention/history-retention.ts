@@ -2,7 +2,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { DeletedBatch, HistoryKind, RetentionStore } from '@crewtab/domain/ports/retention-store';
-import { Loop } from '../waiting';
+import { Loop } from '../timing';
 
 /** Between two iterations, ms. */
 const EVERY_MS = 60_000;

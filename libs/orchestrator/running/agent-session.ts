@@ -6,7 +6,7 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import { backoffMs } from '../waiting';
+import { backoffMs } from '../timing';
 import { ConversationRecorder } from './conversation-recorder';
 
 export interface AgentSessionDeps {
@@ -332,38 +332,6 @@ export class AgentSession {
     if (this.isFlooding || this.outputChars <= this.options.outputLimit) return;
     this.isFlooding = true;
     this.options.emit({ kind: 'changed' });
-  }
-}
-
-/** The sessions of a run's agents, by name: team and delegations both speak to agents through them. */
-export class AgentSessions {
-  private readonly byName = new Map<string, AgentSession>();
-
-  get all(): AgentSession[] {
-    return [...this.byName.values()];
-  }
-
-  has(agent: string): boolean {
-    return this.byName.has(agent);
-  }
-
-  get(agent: string): AgentSession | undefined {
-    return this.byName.get(agent);
-  }
-
-  add(agent: string, session: AgentSession): void {
-    this.byName.set(agent, session);
-  }
-
-  /** Of an agent without a session nothing is known. */
-  observed(agent: string): ReturnType<AgentSession['observed']> {
-    return this.byName.get(agent)?.observed() ?? { dialogue: null, ended: null, hasFloodedOutput: false };
-  }
-
-  async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {
-    const session = this.byName.get(agent);
-    if (!session) throw new AppError('prompt_failed', `agent "${agent}" is not connected`);
-    await session.startTurn(turn);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import { isJoinable, type DraftMessage } from '@crewtab/domain/runs/message';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import { retrying } from '../waiting';
+import { retrying } from '../timing';
 
 /** Text chunks of one kind that arrive this close to each other share a message, ms. */
 export const JOIN_WITHIN_MS = 250;

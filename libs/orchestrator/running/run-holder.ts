@@ -1,8 +1,7 @@
-import type { Claim, WorkerIdentity } from '@crewtab/domain/ports/run-store';
-import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
+import { type Claim, type WorkerIdentity, DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
-import { isSettledWithin, Loop } from '../waiting';
+import { isSettledWithin, Loop } from '../timing';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { RunDriver, type DriveEnd } from './run-driver';
 

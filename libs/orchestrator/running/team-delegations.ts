@@ -1,12 +1,12 @@
-import { ClaimLostError } from '@crewtab/domain/errors';
+import { ClaimLostError, AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import { delegationTurnId, type Delegation, type DelegationAnswer } from '@crewtab/domain/runs/delegation';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { retrying } from '../waiting';
-import type { AgentSessions, Emit } from './agent-session';
+import { retrying } from '../timing';
+import { type Emit, AgentSession } from './agent-session';
 
 export interface TeamDelegationsOptions {
   readonly store: DelegationStore;
@@ -182,3 +182,35 @@ export class TeamDelegations {
 
 const NOT_CONFIRMED =
   'Crewtab was restarted at the moment of handing over this task and cannot tell whether it arrived; it is not sent again. Delegate anew if it is safe to do it twice.';
+
+/** The sessions of a run's agents, by name: team and delegations both speak to agents through them. */
+export class AgentSessions {
+  private readonly byName = new Map<string, AgentSession>();
+
+  get all(): AgentSession[] {
+    return [...this.byName.values()];
+  }
+
+  has(agent: string): boolean {
+    return this.byName.has(agent);
+  }
+
+  get(agent: string): AgentSession | undefined {
+    return this.byName.get(agent);
+  }
+
+  add(agent: string, session: AgentSession): void {
+    this.byName.set(agent, session);
+  }
+
+  /** Of an agent without a session nothing is known. */
+  observed(agent: string): ReturnType<AgentSession['observed']> {
+    return this.byName.get(agent)?.observed() ?? { dialogue: null, ended: null, hasFloodedOutput: false };
+  }
+
+  async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {
+    const session = this.byName.get(agent);
+    if (!session) throw new AppError('prompt_failed', `agent "${agent}" is not connected`);
+    await session.startTurn(turn);
+  }
+}

@@ -6,7 +6,8 @@ import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain/runs/observation';
 import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { AgentSession, AgentSessions, type Emit } from './agent-session';
+import { AgentSession, type Emit } from './agent-session';
+import { AgentSessions, TeamDelegations } from './team-delegations';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import {
   agentSpec,
@@ -15,9 +16,8 @@ import {
   needsToolSession,
   type StartedAgent,
   TeamDeployer,
-} from './team-deployer';
-import { TeamDelegations } from './team-delegations';
-import { answerWithin, retrying } from '../waiting';
+} from './team-deployment';
+import { answerWithin, retrying } from '../timing';
 
 export interface TeamSessionOptions {
   readonly run: Run;

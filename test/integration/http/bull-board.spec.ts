@@ -1,5 +1,5 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { queueSettings } from '@crewtab/queue-bullmq/bullmq-run-queue';
+import { queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { silentLogger } from '../../fakes/silent-logger';
 import { Queue } from 'bullmq';
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';

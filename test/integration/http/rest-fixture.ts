@@ -3,7 +3,7 @@ import { ensureFirstKey } from '../../../apps/scheduler/src/http/access/first-ke
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';
 import type { HttpDeps } from '../../../apps/scheduler/src/http/http-deps';
 import { fireBeforeEdit } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import { SystemClock } from '@crewtab/orchestrator/clocks';
+import { SystemClock } from '@crewtab/orchestrator/timing';
 import { firingDeps } from '../schedules/firing-deps';
 import { StoreFixture } from '../store/store-fixture';
 

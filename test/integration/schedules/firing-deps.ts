@@ -1,6 +1,6 @@
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
-import { SystemClock } from '@crewtab/orchestrator/clocks';
+import { SystemClock } from '@crewtab/orchestrator/timing';
 import type { Store } from '@crewtab/store-prisma/open-store';
 import { RecordingLogger } from '../../fakes/recording-logger';
 

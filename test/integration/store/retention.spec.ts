@@ -1,6 +1,6 @@
 import type { HistoryKind } from '@crewtab/domain/ports/retention-store';
 import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retention';
-import { SystemClock } from '@crewtab/orchestrator/clocks';
+import { SystemClock } from '@crewtab/orchestrator/timing';
 import { silentLogger } from '@test/fakes/silent-logger';
 import { StoreFixture } from './store-fixture';
 

@@ -1,7 +1,7 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { TeardownReport } from '@crewtab/domain/ports/runtime';
 import { FakeClock } from '@test/fakes/fake-clock';
-import { removeRun, TEARDOWN_LIMIT_MS, type Removal } from './remove-run';
+import { removeRun, TEARDOWN_LIMIT_MS, type Removal } from './team-deployment';
 
 const REMOVED = { container: 1, volume: 1 };
 const STUCK = { kind: 'volume', name: 'work', reason: 'in use' } as const;

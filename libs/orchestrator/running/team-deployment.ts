@@ -1,14 +1,23 @@
-import { AppError, toFailure } from '@crewtab/domain/errors';
+import { AppError, toFailure, errorMessage, type Failure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { AgentSpec, AgentUnit, DeploymentSpec, DeployOptions } from '@crewtab/domain/ports/runtime';
-import type { ToolSession } from '@crewtab/domain/ports/tool-server';
+import type {
+  AgentSpec,
+  AgentUnit,
+  DeploymentSpec,
+  DeployOptions,
+  Leftover,
+  ResourceCounts,
+  Runtime,
+} from '@crewtab/domain/ports/runtime';
+import type { ToolSession, ToolServer } from '@crewtab/domain/ports/tool-server';
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { backoffMs } from '../waiting';
+import { backoffMs, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
+import type { Clock } from '@crewtab/domain/ports/clock';
 
 /** What the runtime is asked to make for a run; the same at every call, so that get-or-create finds it again. */
 export function deploymentSpec(run: Run, installationId: string, agents: readonly AgentSpec[]): DeploymentSpec {
@@ -165,4 +174,82 @@ export class TeamDeployer {
       signal.addEventListener('abort', end);
     });
   }
+}
+
+/**
+ * How long a removal is waited for, ms, beside the stop grace. An adapter's own limits may add up to more, but a run
+ * must converge within a minute (I15). The call itself goes on, and the next attempt finds what it removed.
+ */
+export const TEARDOWN_LIMIT_MS = 30_000;
+
+export interface RemovalDeps {
+  readonly runtime: Pick<Runtime, 'teardown'>;
+  /** Null where leaders get no team tools. */
+  readonly toolServer: Pick<ToolServer, 'remove'> | null;
+  readonly clock: Clock;
+}
+
+/** What one attempt to remove a run came to. */
+export type Removal =
+  /** The engine was asked again and shows nothing with the run's label; the folder of its tool session is gone too. */
+  | { readonly kind: 'clean'; readonly removed: ResourceCounts }
+  /** The engine still shows something, or the folder of the tool session could not be removed. */
+  | {
+      readonly kind: 'leftover';
+      readonly removed: ResourceCounts;
+      readonly left: readonly Leftover[];
+      readonly failure: Failure;
+    }
+  /** The engine refused (`error`) or did not answer in time (null): what stands is not known. */
+  | { readonly kind: 'unanswered'; readonly failure: Failure; readonly error: Error | null };
+
+/**
+ * One attempt to remove everything of a run from this host. Idempotent and safe beside another attempt: drivers, the
+ * reaper and a host that comes back may all be at it. Never throws, and answers after TEARDOWN_LIMIT_MS plus the grace
+ * at the latest. A crash right here leaves the pending teardown in the database, and the next worker tries again.
+ */
+export async function removeRun(
+  deps: RemovalDeps,
+  installationId: string,
+  runId: string,
+  graceMs: number,
+): Promise<Removal> {
+  const limitMs = TEARDOWN_LIMIT_MS + graceMs;
+  try {
+    const removal = await answerWithin(deps.clock, limitMs, remove(deps, installationId, runId, graceMs));
+    return removal?.answer ?? unanswered(`the engine did not answer within ${limitMs} ms`, null);
+  } catch (error) {
+    return unanswered(errorMessage(error), error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+async function remove(
+  { runtime, toolServer }: RemovalDeps,
+  installationId: string,
+  runId: string,
+  graceMs: number,
+): Promise<Removal> {
+  const { removed, left } = await runtime.teardown(installationId, runId, { graceMs });
+  if (left.length > 0) return leftover(removed, left);
+  try {
+    // Only after the agents are gone: one that still runs may be calling its tools.
+    await toolServer?.remove(runId);
+  } catch (error) {
+    return leftover(removed, [{ kind: 'directory', name: 'of the tool session', reason: errorMessage(error) }]);
+  }
+  return { kind: 'clean', removed };
+}
+
+function leftover(removed: ResourceCounts, left: readonly Leftover[]): Removal {
+  const words = left.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`).join('; ');
+  return {
+    kind: 'leftover',
+    removed,
+    left,
+    failure: { code: 'teardown_failed', message: `still there: ${words}` },
+  };
+}
+
+function unanswered(message: string, error: Error | null): Removal {
+  return { kind: 'unanswered', failure: { code: 'teardown_failed', message }, error };
 }

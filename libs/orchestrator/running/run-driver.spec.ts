@@ -1,7 +1,7 @@
 import { AppError } from '@crewtab/domain/errors';
 import { settle } from '@test/fakes/fake-clock';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
-import { TEARDOWN_LIMIT_MS } from '../reaping/remove-run';
+import { TEARDOWN_LIMIT_MS } from './team-deployment';
 import { obedient, World } from './spec-support';
 
 describe('the outcome of a run', () => {

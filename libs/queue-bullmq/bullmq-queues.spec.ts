@@ -1,4 +1,5 @@
-import { shareCalls } from './processors';
+import { shareCalls, queueSettings } from './bullmq-queues';
+import { silentLogger } from '@test/fakes/silent-logger';
 
 /** Work that ends when the test says so. */
 function controlledWork() {
@@ -46,4 +47,9 @@ it('tells an error to those whom the call served, and goes on', async () => {
   await settle();
   calls[1]?.resolve(2);
   await expect(second).resolves.toBe(2);
+});
+
+it('lets workers ask for the version of Redis, since BullMQ otherwise waits in whole seconds', () => {
+  const { workerOptions } = queueSettings({ redisUrl: 'redis://127.0.0.1:1', logger: silentLogger });
+  expect(workerOptions).not.toHaveProperty('skipVersionCheck');
 });
