@@ -12,7 +12,7 @@ import { settingsFrom } from '@crewtab/runtime-docker/docker-options';
 import { EngineClient } from '@crewtab/runtime-docker/engine/engine-client';
 import { ImageFactsBook, Images } from '@crewtab/runtime-docker/images/images';
 import { labelFilter, runLabels } from '@crewtab/runtime-docker/resources/run-resources';
-import { LogLines } from '@crewtab/runtime-docker/output/container-log';
+import { LogLines } from '@crewtab/runtime-docker/output/plain-output';
 import { StdinWriter } from '@crewtab/runtime-docker/output/docker-channel';
 import type Docker from 'dockerode';
 import type { EngineTrace } from './engine-trace';

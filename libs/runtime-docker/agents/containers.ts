@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
 import { extract, pack, type Header } from 'tar-stream';
 import type Docker from 'dockerode';
-import { type EngineClient, isRefusal, toAppError } from '../engine/engine-client';
-import type { AgentProcess } from '@crewtab/domain/ports/runtime';
+import { type EngineClient, isRefusal, toAppError, unreachable } from '../engine/engine-client';
+import type { AgentProcess, OutputLine } from '@crewtab/domain/ports/runtime';
 
 type State = Docker.ContainerInspectInfo['State'];
 
@@ -198,4 +198,96 @@ export async function makeTar(entries: readonly TarEntry[]): Promise<Buffer> {
 /** Go's mode needs 32 bits, JavaScript's bit operators have 31. */
 function isSet(mode: number, bit: number): boolean {
   return Math.floor(mode / bit) % 2 === 1;
+}
+
+/** Between the end of a log and the engine's word that the process has ended may lie a moment; ms between looks. */
+const END_LOOKS_MS = [0, 10, 30, 100, 300, 600];
+
+/** The log from its beginning: to the end of the process, or as it is where that has ended. Null without a container. */
+export async function requestLog(engine: EngineClient, handle: string): Promise<IncomingMessage | null> {
+  try {
+    const log = await engine.read(`follow the log of ${handle}`, async (abortSignal) => {
+      const options = { follow: true, stdout: true, stderr: true, abortSignal } as const;
+      return (await engine.docker.getContainer(handle).logs(options)) as unknown as IncomingMessage;
+    });
+    // Errors reach the reader through its iterator; without a reader they do not matter.
+    log.on('error', () => undefined);
+    return log;
+  } catch (error) {
+    // 409: being removed.
+    if (isRefusal(error, 404, 409)) return null;
+    throw toAppError(error);
+  }
+}
+
+/** A log that ends is not yet a process that ended: an engine that restarts ends its logs as well. */
+export async function confirmEnd(engine: EngineClient, handle: string): Promise<'exited' | 'absent'> {
+  for (const waitMs of END_LOOKS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const { status } = await inspectProcess(engine, handle);
+    if (status === 'exited' || status === 'absent') return status;
+  }
+  throw unreachable('follow the log', 'it ended though the agent still runs');
+}
+
+/** A piece of the payload of one frame; frames come in pieces as the network cuts them. */
+export interface LogPiece {
+  readonly stream: OutputLine['stream'];
+  readonly bytes: Buffer;
+}
+
+const HEADER_BYTES = 8;
+const STREAMS: Readonly<Record<number, OutputLine['stream'] | 'system'>> = { 1: 'stdout', 2: 'stderr', 3: 'system' };
+
+/**
+ * Takes apart the engine's multiplexed stream: frames of an 8-byte header (stream, three zeros, length as big-endian
+ * uint32) and a payload. The engine cuts lines over 16 KB into several frames.
+ */
+export class LogFrameDecoder {
+  private readonly header = Buffer.alloc(HEADER_BYTES);
+  private headerBytes = 0;
+  private stream: OutputLine['stream'] | 'system' = 'stdout';
+  private payloadLeft = 0;
+  private systemMessage = '';
+
+  /** True between two frames, where a stream may end without having lost anything. */
+  get isAtBoundary(): boolean {
+    return this.headerBytes === 0 && this.payloadLeft === 0;
+  }
+
+  /** Throws `engine_error` (retryable) where the engine says in the stream that it could not read the log. */
+  *push(chunk: Buffer): Generator<LogPiece> {
+    for (let from = 0; from < chunk.length;) {
+      if (this.payloadLeft === 0) {
+        from += this.readHeader(chunk, from);
+      } else {
+        const bytes = chunk.subarray(from, from + this.payloadLeft);
+        from += bytes.length;
+        this.payloadLeft -= bytes.length;
+        if (this.stream !== 'system') yield { stream: this.stream, bytes };
+        else this.readSystem(bytes);
+      }
+    }
+  }
+
+  private readHeader(chunk: Buffer, from: number): number {
+    const taken = chunk.copy(this.header, this.headerBytes, from, from + HEADER_BYTES - this.headerBytes);
+    this.headerBytes += taken;
+    if (this.headerBytes < HEADER_BYTES) return taken;
+    const stream = STREAMS[this.header.readUInt8(0)];
+    if (!stream)
+      throw new AppError(
+        'engine_error',
+        `the engine's log stream has a frame of unknown kind ${this.header.readUInt8(0)}`,
+      );
+    this.stream = stream;
+    this.payloadLeft = this.header.readUInt32BE(4);
+    this.headerBytes = 0;
+    return taken;
+  }
+
+  private readSystem(bytes: Buffer): void {
+    this.systemMessage += bytes.toString('utf8');
+    if (this.payloadLeft === 0) throw new AppError('engine_error', this.systemMessage.trim(), { retryable: true });
+  }
 }

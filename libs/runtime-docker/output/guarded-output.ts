@@ -2,7 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { AgentProcess, OutputLine } from '@crewtab/domain/ports/runtime';
 import { LineSplitter } from '@crewtab/domain/runs/agent-output';
-import { confirmEnd, requestLog, type ContainerOutput, LogFrameDecoder } from './container-log';
+import {
+  confirmEnd,
+  requestLog,
+  LogFrameDecoder,
+  readEntry,
+  statIn,
+  withFirstEntry,
+  inspectContainer,
+  processOf,
+  wasStarted,
+} from '../agents/containers';
+import type { ContainerOutput } from './plain-output';
 import {
   type EngineClient,
   sortEngineError,
@@ -22,7 +33,6 @@ import {
 import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
 import type Docker from 'dockerode';
-import { readEntry, statIn, withFirstEntry, inspectContainer, processOf, wasStarted } from '../agents/containers';
 import { wasThereAt } from '../engine/engine-memory';
 import { isGuarded } from '../agents/container-spec';
 
