@@ -8,7 +8,7 @@ import { OurRuns, type MeasuredRun } from './harness/our-runs';
 import { percentile, show } from './harness/statistics';
 
 const NAMES = ['lead', 'writer', 'reader', 'critic'] as const;
-const ROUNDS = 5;
+const ITERATIONS = 5;
 
 /** When the fourth was started, and when it was ready as well, ms. */
 interface OneByOne {
@@ -33,7 +33,7 @@ export const coldTeam: Bench = {
       const [ours, base]: [MeasuredRun[], OneByOne[]] = [[], []];
       const runOurs = async (): Promise<void> => void ours.push(await runs.run());
       const runBase = async (): Promise<void> => void base.push(await oneByOne(engine));
-      await takeTurns(1 + ROUNDS, runOurs, runBase);
+      await takeTurns(1 + ITERATIONS, runOurs, runBase);
       return figuresOf(ours.slice(1), base.slice(1));
     } finally {
       await runs.close();

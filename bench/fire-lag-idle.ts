@@ -1,11 +1,11 @@
 import type { Bench, BenchContext, Figure } from './harness/bench';
 import { explainLag, takeTurns } from './harness/fire-lag';
-import { OurFiring, type FiringRound } from './harness/our-firing';
+import { OurFiring, type FiringIteration } from './harness/our-firing';
 
 const IDLE = 50_000;
 const CASES = [
-  { name: 'one schedule due', due: 1, rounds: 30, leadMs: 400, at: 'p95' },
-  { name: '1,000 due at once', due: 1_000, rounds: 4, leadMs: 4_000, at: 'p99' },
+  { name: 'one schedule due', due: 1, iterations: 30, leadMs: 400, at: 'p95' },
+  { name: '1,000 due at once', due: 1_000, iterations: 4, leadMs: 4_000, at: 'p99' },
 ] as const;
 
 export const fireLagIdle: Bench = {
@@ -29,12 +29,12 @@ export const fireLagIdle: Bench = {
 async function compare(
   crowded: OurFiring,
   alone: OurFiring,
-  { name, due, rounds, leadMs, at }: (typeof CASES)[number],
+  { name, due, iterations, leadMs, at }: (typeof CASES)[number],
 ): Promise<Figure> {
-  const [withIdle, without]: [FiringRound[], FiringRound[]] = [[], []];
-  const runCrowded = async (): Promise<void> => void withIdle.push(await crowded.round(leadMs, due));
-  const runAlone = async (): Promise<void> => void without.push(await alone.round(leadMs, due));
-  await takeTurns(rounds, runCrowded, runAlone);
+  const [withIdle, without]: [FiringIteration[], FiringIteration[]] = [[], []];
+  const runCrowded = async (): Promise<void> => void withIdle.push(await crowded.iterate(leadMs, due));
+  const runAlone = async (): Promise<void> => void without.push(await alone.iterate(leadMs, due));
+  await takeTurns(iterations, runCrowded, runAlone);
   return {
     name: `fire lag, ${name}, 50,000 idle over none`,
     unit: 'ms',

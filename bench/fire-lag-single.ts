@@ -1,9 +1,9 @@
 import type { Bench, BenchContext, Figure } from './harness/bench';
 import { BareFiring } from './harness/bare-firing';
 import { explainLag, takeTurns } from './harness/fire-lag';
-import { OurFiring, type FiringRound } from './harness/our-firing';
+import { OurFiring, type FiringIteration } from './harness/our-firing';
 
-const ROUNDS = 40;
+const ITERATIONS = 40;
 
 export const fireLagSingle: Bench = {
   name: 'fire-lag-single',
@@ -13,20 +13,20 @@ export const fireLagSingle: Bench = {
     const ours = await OurFiring.open(context, { due: 1, idle: 0 });
     const base = new BareFiring(context, 1);
     try {
-      const rounds: FiringRound[] = [];
+      const iterations: FiringIteration[] = [];
       const bareLags: number[] = [];
-      const runOurs = async (): Promise<void> => void rounds.push(await ours.round(leadMs()));
-      const runBase = async (): Promise<void> => void bareLags.push(...(await base.round(leadMs())));
-      await takeTurns(ROUNDS, runOurs, runBase);
+      const runOurs = async (): Promise<void> => void iterations.push(await ours.iterate(leadMs()));
+      const runBase = async (): Promise<void> => void bareLags.push(...(await base.iterate(leadMs())));
+      await takeTurns(ITERATIONS, runOurs, runBase);
       return [
         {
           name: 'fire lag, one schedule due',
           unit: 'ms',
-          ours: rounds.flatMap(({ lags }) => lags),
+          ours: iterations.flatMap(({ lags }) => lags),
           base: bareLags,
           at: 'p95',
           aim: { of: 'ratio', relation: '≤', limit: 0.2 },
-          breakdown: explainLag(rounds),
+          breakdown: explainLag(iterations),
         },
       ];
     } finally {
@@ -35,7 +35,7 @@ export const fireLagSingle: Bench = {
   },
 };
 
-/** Different each time: Redis looks at its timeouts ten times a second, and rounds must not keep in step with it. */
+/** Different each time: Redis looks at its timeouts ten times a second, and iterations must not keep in step with it. */
 function leadMs(): number {
   return 350 + Math.round(Math.random() * 200);
 }

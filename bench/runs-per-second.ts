@@ -15,7 +15,7 @@ import { takeTurns } from './harness/fire-lag';
 import { percentile, show } from './harness/statistics';
 import { BenchStore, ENCRYPTION_KEY } from './harness/stored';
 
-const ROUNDS = 4;
+const ITERATIONS = 4;
 const RUNS = 200;
 const BARE_JOBS = 3_000;
 /** WORKER_CONCURRENCY's default, and the bare worker's as well. */
@@ -30,9 +30,9 @@ export const runsPerSecond: Bench = {
     const base = new BareJobs(context);
     try {
       const [runs, jobs]: [number[], number[]] = [[], []];
-      const runOurs = async (): Promise<void> => void runs.push(await ours.round());
-      const runBase = async (): Promise<void> => void jobs.push(await base.round());
-      await takeTurns(1 + ROUNDS, runOurs, runBase);
+      const runOurs = async (): Promise<void> => void runs.push(await ours.iterate());
+      const runBase = async (): Promise<void> => void jobs.push(await base.iterate());
+      await takeTurns(1 + ITERATIONS, runOurs, runBase);
       const msPerRun = show(1_000 / percentile(runs.slice(1), 'p50'));
       return [
         {
@@ -94,7 +94,7 @@ class OurWorker {
   }
 
   /** @returns runs per second, from the offer of the first to the finished row of the last */
-  async round(): Promise<number> {
+  async iterate(): Promise<number> {
     const { store, organizationId } = this.stored;
     const runIds: string[] = [];
     await inChunks(Array.from({ length: RUNS }), async () => {
@@ -112,7 +112,7 @@ class OurWorker {
     return (RUNS * 1_000) / (end.at.getTime() - start.at.getTime());
   }
 
-  /** Of all rounds so far, the making of the rows and the waiting for them included. */
+  /** Of all iterations so far, the making of the rows and the waiting for them included. */
   async commitsPerRun(): Promise<string> {
     const [row] = await this.stored.sql<{ perRun: number }>(
       `SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())::float8
@@ -158,7 +158,7 @@ class BareJobs {
   }
 
   /** @returns jobs per second, from the offer of the first to the completion of the last */
-  async round(): Promise<number> {
+  async iterate(): Promise<number> {
     this.done = 0;
     const jobs = Array.from({ length: BARE_JOBS }, () => ({
       name: 'noop',

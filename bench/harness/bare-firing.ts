@@ -36,7 +36,7 @@ export class BareFiring {
   }
 
   /** @returns the lag of each schedule's job, ms */
-  async round(leadMs: number): Promise<number[]> {
+  async iterate(leadMs: number): Promise<number[]> {
     this.receivedAt = [];
     const dueAt = Date.now() + leadMs;
     await this.setInstant(dueAt);

@@ -3,7 +3,7 @@ export const DAY_MS = 86_400_000;
 const AT_ONCE = 50;
 
 /**
- * The instant at which the next round is due, for both sides. Cron knows minutes only, so the instant is set: in
+ * The instant at which the next iteration is due, for both sides. Cron knows minutes only, so the instant is set: in
  * Postgres by SQL, in BullMQ by a repeat strategy that answers it in place of what a pattern would say.
  */
 export class DueInstant {

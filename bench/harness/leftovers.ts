@@ -9,7 +9,7 @@ export function rememberInstallation(id: string): void {
   installations.add(id);
 }
 
-/** Removes what an interrupted or failed bench left on the engine; nothing of anybody else's. Does nothing after a whole one. */
+/** Removes what an interrupted or failed bench left on the engine, and nothing else. Does nothing after a whole one. */
 export async function removeLeftovers(dockerHost: string): Promise<void> {
   const engine = new EngineClient(dockerHost, settingsFrom({ dockerHost }));
   try {

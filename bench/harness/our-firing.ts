@@ -27,7 +27,7 @@ interface Committed {
   readonly at: number;
 }
 
-export interface FiringRound {
+export interface FiringIteration {
   /** From the due instant to the answer of the statement that committed the row, ms; one per schedule. */
   readonly lags: readonly number[];
   /** From the due instant until the first statement that fired was sent, ms. */
@@ -102,7 +102,7 @@ export class OurFiring {
   }
 
   /** @param count how many of the due ones take part */
-  async round(leadMs: number, count = this.ids.length): Promise<FiringRound> {
+  async iterate(leadMs: number, count = this.ids.length): Promise<FiringIteration> {
     const ids = this.ids.slice(0, count);
     this.committed = [];
     this.ticksDone = 0;
