@@ -21,7 +21,7 @@ module.exports = {
     {
       name: 'no-cycles',
       severity: 'error',
-      comment: 'What needs each other belongs together, or a third thing is missing.',
+      comment: 'What needs each other belongs together, or a third module is missing.',
       from: {},
       to: { circular: true },
     },

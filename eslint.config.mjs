@@ -93,7 +93,7 @@ export default defineConfig(
         'error',
         {
           selector: 'ExportDefaultDeclaration',
-          message: 'Export by name, so that a thing is called the same everywhere.',
+          message: 'Export by name, so that a symbol is called the same everywhere.',
         },
       ],
     },

@@ -1,4 +1,4 @@
-// `npm run check-evidence -- <folder>`: holds what a chaos run left behind against the invariants, offline.
+// `npm run check-evidence -- <folder>`: holds the evidence of a chaos run against the invariants, offline.
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { ensureInstalled } from './lib/ensure-installed.mjs';

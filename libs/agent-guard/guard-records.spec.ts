@@ -31,7 +31,7 @@ describe('RecordReader', () => {
   });
 
   it.each([
-    ['a line of somebody else', 'oh 0 3 no\n'],
+    ['a line of another program', 'oh 0 3 no\n'],
     ['the end of a record whose beginning is lost', '3 one\n'],
     ['a record that goes over into another one', 'o 0 30 hello o 40 3 two\n'],
     ['a record whose middle is lost', 'o 0 5 he\n'],

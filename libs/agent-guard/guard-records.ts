@@ -89,7 +89,7 @@ export function guardedCommand(command: readonly string[], endsAfterSeconds: num
   return [GUARD_PROGRAM, GUARD_FOLDER, String(endsAfterSeconds), ...command];
 }
 
-/** The exit code in the text of KEPT_END. Null where the guard was killed, or had no room to write it. */
+/** The exit code in the text of KEPT_END. Null where the guard was killed, or had no disk space to write it. */
 export function keptExitCode(text: string): number | null {
   return /^\d{1,3}$/.test(text) ? Number(text) : null;
 }

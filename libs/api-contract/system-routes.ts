@@ -35,9 +35,7 @@ const systemView = z
         state: z.enum(['live', 'silent', 'decommissioned']),
         firstSeenAt: instant,
         lastSeenAt: instant,
-        reapedAt: instant
-          .nullable()
-          .meta({ description: 'When a worker last completed the pass that comes before taking work.' }),
+        reapedAt: instant.nullable().meta({ description: 'When a worker last reaped the host before it took work.' }),
         decommissionedAt: instant.nullable(),
         decommissionedBy: z.string().nullable(),
         begunRuns: z.int().meta({ description: 'Runs whose containers stand there.' }),
@@ -55,7 +53,7 @@ const systemView = z
         reaper: z.object({
           lastPassAt: instant.nullable(),
           reapedRuns: z.int(),
-          resistingThings: z.int().meta({ description: 'What the last pass could not remove.' }),
+          resistingThings: z.int().meta({ description: 'What its last iteration could not remove.' }),
           error: z.string().nullable(),
         }),
         leases: z.array(leaseView),

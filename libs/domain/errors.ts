@@ -7,7 +7,7 @@ export const ERROR_CODES = {
   invalid_request: 'The request is not valid; `errors` names each field.',
   unauthorized: 'No valid API key came with the request.',
   forbidden: 'The key may not do this.',
-  not_found: 'There is no such thing in this organization.',
+  not_found: 'There is no such resource in this organization.',
   method_not_allowed: 'The path exists, but not for this method.',
   conflict: 'The request contradicts the present state.',
   team_in_use: 'The team is used by schedules and cannot be deleted.',

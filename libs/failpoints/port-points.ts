@@ -23,7 +23,7 @@ export type PointsOf<Port> = {
 
 const READS = { none: 'only reads' };
 const LISTENS = { none: 'a subscription of this process, gone with it' };
-const LETS_GO = { none: 'only lets go of what dies with this process anyway' };
+const RELEASES = { none: 'only releases what dies with this process anyway' };
 
 /**
  * Every method of every port, as effect or not. A new method does not compile until it is listed here, and one that is an
@@ -144,12 +144,12 @@ export const PORT_POINTS = {
     watch: LISTENS,
     teardown: 'effect',
     list: READS,
-    close: LETS_GO,
+    close: RELEASES,
   } satisfies PointsOf<Runtime>,
   'agent-channel': {
     write: 'effect',
     endInput: 'effect',
-    close: LETS_GO,
+    close: RELEASES,
   } satisfies PointsOf<AgentChannel>,
   'run-queue': {
     offerRuns: 'effect',
@@ -168,7 +168,7 @@ export const PORT_POINTS = {
   } satisfies PointsOf<ToolServer>,
   'tool-session': {
     serverFor: { none: 'only answers' },
-    close: LETS_GO,
+    close: RELEASES,
   } satisfies PointsOf<ToolSession>,
 } as const;
 

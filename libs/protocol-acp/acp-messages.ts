@@ -6,7 +6,7 @@ import type { MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 export type JsonObject = Readonly<Record<string, unknown>>;
 export type RpcId = string | number | null;
 
-/** One thing that the other side said. */
+/** One message of the other side. */
 export type Incoming =
   | { readonly type: 'request'; readonly id: RpcId; readonly method: string; readonly params: JsonObject }
   | { readonly type: 'notification'; readonly method: string; readonly params: JsonObject }

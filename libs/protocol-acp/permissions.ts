@@ -14,7 +14,7 @@ const ALLOWING = ['allow_once', 'allow_always'];
 const REJECTING = ['reject_once', 'reject_always'];
 
 /**
- * Answers a permission request without asking anybody. An agent that offers nothing which fits (or nothing that can be
+ * Answers a permission request without asking a person. An agent that offers nothing which fits (or nothing that can be
  * chosen) hears `cancelled`.
  */
 export function decidePermission(

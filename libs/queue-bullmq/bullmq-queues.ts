@@ -261,7 +261,7 @@ export interface PausableProcessor extends WorkerHost {
 
 /**
  * Consumes offered runs. A job ends as soon as the run is claimed: the run goes on outside of it. One at a time, so
- * that a worker which becomes full has at most one job too many in its hand, and gives that one back.
+ * that a worker which becomes full has at most one job too many in its hand, and releases that one.
  */
 export function runsProcessor(taker: RunTaker, workerOptions: Omit<WorkerOptions, 'connection'>): PausableProcessor {
   @Processor(RUNS_QUEUE, { ...workerOptions, concurrency: 1 })

@@ -9,7 +9,7 @@ import { InputPipe } from './input-pipe';
 import { ignoring } from './run-folders';
 
 const READ_BYTES = 256 * 1024;
-/** How often to look whether a silent agent still lives, for the case that its supervisor was killed, ms. */
+/** How often to look whether an idle agent still lives, for the case that its supervisor was killed, ms. */
 const LIVENESS_MS = 1_000;
 
 /** One file that an agent writes its output to, read from the beginning. */
@@ -124,13 +124,13 @@ export class ProcessChannel implements AgentChannel {
 }
 
 /**
- * How far to read each in this round, stderr first: what an agent wrote to stderr before a line on stdout comes before
+ * How far to read each in this iteration, stderr first: what an agent wrote to stderr before a line on stdout comes before
  * that line, so that nothing of it is missing when the line ends the work.
  */
 async function measure(sources: readonly Source[]): Promise<{ source: Source; end: number }[]> {
-  const rounds: { source: Source; end: number }[] = [];
-  for (const source of sources) rounds.unshift({ source, end: (await source.file.stat()).size });
-  return rounds;
+  const spans: { source: Source; end: number }[] = [];
+  for (const source of sources) spans.unshift({ source, end: (await source.file.stat()).size });
+  return spans;
 }
 
 /** Null at `end`. The splitter keeps the bytes, hence a buffer for each. */

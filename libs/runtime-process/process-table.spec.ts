@@ -20,11 +20,11 @@ describe('the members of a process group', () => {
     expect(membersOf(leader, [row(11, 10, 2)]).map(({ pid }) => pid)).toEqual([11]);
   });
 
-  it('are nobody when the number belongs to another process by now', () => {
+  it('are none when the number belongs to another process by now', () => {
     expect(membersOf(leader, [row(10, 10, 7), row(11, 10, 8)])).toEqual([]);
   });
 
-  (process.platform === 'linux' ? it : it.skip)('are nobody after a restart of the machine', () => {
+  (process.platform === 'linux' ? it : it.skip)('are none after a restart of the machine', () => {
     expect(membersOf({ pid: 10, startedAt: 'another-boot:1' }, [row(11, 10, 2)])).toEqual([]);
   });
 });

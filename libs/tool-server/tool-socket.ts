@@ -22,7 +22,7 @@ export function serve(socket: Socket, answer: Answer, logger: Logger): void {
 function hear(line: string, socket: Socket, answer: Answer, logger: Logger): void {
   const call = parseTeamCall(line);
   if (!call.ok) {
-    // A client that sends such a thing is not listened to any further.
+    // A client that sends such a line is not listened to any further.
     reply(socket, { id: call.id, error: { message: call.message } });
     socket.destroySoon();
     return;

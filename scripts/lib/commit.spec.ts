@@ -60,7 +60,7 @@ describe('what a landing has changed', () => {
     expect(landing()).toEqual({ files: ['one', 'two'], since: 'the beginning, as history is short' });
   });
 
-  it('is nothing that anybody could know in a folder without git', () => {
+  it('is unknown in a folder without git', () => {
     expect(landing().files).toEqual([]);
     expect(askModule('lib/commit.mjs', 'readCommit(input)', folder)).toMatchObject({ isKnown: false });
   });

@@ -34,7 +34,7 @@ export function planCi({ groups, changed, budgetMinutes }) {
   return plan;
 }
 
-/** One line for each group: nothing is dropped in silence. */
+/** One line for each group: nothing is dropped unsaid. */
 export function describePlan({ chosen, leftOut }) {
   return [
     ...chosen.map(({ group, why }) => `   ${group.name}: ${why}`),

@@ -27,7 +27,7 @@ export function readinessChecks(
     {
       name: 'job-schedulers',
       check: async () =>
-        (await jobSchedulers.isInStep()) ? null : 'not in step with the schedules; the sweeper puts them right',
+        (await jobSchedulers.isInStep()) ? null : 'not in step with the schedules; the sweeper reconciles them',
     },
   ];
 }

@@ -151,7 +151,7 @@ function retainHistory(
   return new HistoryRetention({ history, fires, clock, logger, onDeleted }, retention);
 }
 
-/** What looks after hosts that fall silent. */
+/** What watches for unresponsive hosts. */
 function detectLostHosts(
   { hosts: { hostTimeoutMs } }: SchedulerConfig,
   version: string,

@@ -6,8 +6,8 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 export const STALE_AFTER_MS = 20_000;
 
 /**
- * The worker's heartbeat, for a health check in the same container: it has no port. Touched only after a round in
- * which the database answered, so a process that merely exists does not look healthy.
+ * The worker's heartbeat, for a health check in the same container: it has no port. Touched only after an
+ * iteration in which the database answered, so a process that merely exists does not look healthy.
  */
 export class AliveFile {
   private hasFailed = false;

@@ -3,7 +3,7 @@ import { createMetrics } from '@crewtab/observability/metrics';
 import { MetricsServer } from './metrics-server';
 
 describe('MetricsServer', () => {
-  it('answers /metrics and nothing else, and lets its port go', async () => {
+  it('answers /metrics and nothing else, and releases its port at the end', async () => {
     const server = await MetricsServer.listen({ host: '127.0.0.1', port: 0 }, createMetrics('worker'), silentLogger);
     const url = `http://127.0.0.1:${server.port}`;
     const answer = await fetch(`${url}/metrics`);

@@ -84,7 +84,7 @@ export async function startWorker(
     host: host.id,
     leaseMs: config.leaseMs,
   };
-  const sign = config.aliveFile === null ? null : new AliveFile(config.aliveFile, logger);
+  const aliveFile = config.aliveFile === null ? null : new AliveFile(config.aliveFile, logger);
   const holder: RunHolder = new RunHolder(
     engine,
     worker,
@@ -92,7 +92,7 @@ export async function startWorker(
     (hasCapacity) => {
       if (isConsuming) processors.runs.setHasCapacity(hasCapacity);
     },
-    () => sign?.touch(),
+    () => aliveFile?.touch(),
     (): boolean => presence.mayClaim,
   );
   const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, clock, logger });
@@ -137,7 +137,7 @@ export async function startWorker(
   }
   isConsuming = true;
   processors.runs.setHasCapacity(holder.hasCapacity);
-  sign?.touch();
+  aliveFile?.touch();
   reaper.start();
   const metrics = config.metrics && (await reportMetrics(config.metrics, { events: store.events, clock, logger }));
   logger.info(
@@ -146,7 +146,7 @@ export async function startWorker(
   );
   return {
     async stop() {
-      logger.info({}, 'worker stops: handing its runs back');
+      logger.info({}, 'worker stops: handing its runs over');
       processors.runs.setHasCapacity(false);
       await metrics?.stop();
       await holder.stop();

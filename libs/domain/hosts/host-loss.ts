@@ -1,6 +1,6 @@
 import type { Outcome, Run } from '../runs/run';
 
-/** A worker or scheduler whose last heartbeat is older than this is not there, ms: three signs missed. */
+/** A worker or scheduler whose last heartbeat is older than this is not there, ms: three heartbeats missed. */
 export const ABSENT_AFTER_MS = 15_000;
 /** Between two heartbeats of a process, ms. */
 export const HEARTBEAT_EVERY_MS = 5_000;
@@ -15,7 +15,7 @@ export interface UnheldRun {
     Run,
     'id' | 'phase' | 'status' | 'host' | 'deadlineAt' | 'cancelRequestedAt' | 'cancelCode' | 'outcome'
   > & { readonly teardown: Pick<Run['teardown'], 'begunAt'> };
-  /** End of the newest lease; null when it was handed back. */
+  /** End of the newest lease; null when it was released. */
   readonly leaseUntil: Date | null;
   /** The host's newest heartbeat; null when there never was one. */
   readonly hostSeenAt: Date | null;

@@ -11,7 +11,7 @@ import type { WorkerIdentity } from './run-store';
  */
 export interface HostStore {
   /** Stores a worker's heartbeat, and its host's. Answers how the host stands. */
-  noteWorker(sign: WorkerHeartbeat): Promise<HostStanding>;
+  noteWorker(heartbeat: WorkerHeartbeat): Promise<HostStanding>;
 
   /** A worker that stops in order takes its row along; its host stays. */
   forgetWorker(workerId: string): Promise<void>;
@@ -20,16 +20,16 @@ export interface HostStore {
    * A worker has reaped its host before taking work. The host is no longer decommissioned; a removal that
    * was given up and is no longer found there counts as verified after all.
    */
-  readmit(host: string, pass: HostCleanup): Promise<Readmission>;
+  readmit(host: string, cleanup: HostCleanup): Promise<Readmission>;
 
   /**
    * Takes up to `limit` runs of the worker's host that are over but not torn down, and that no worker holds, as
-   * `RunStore.claimAbandoned` takes them. For the pass before any work: no driver is needed to remove what is over.
+   * `RunStore.claimAbandoned` takes them. For the reaping before any work: no driver is needed to remove what is over.
    */
   claimPendingTeardowns(worker: WorkerIdentity, limit: number): Promise<Run[]>;
 
   /** Stores a scheduler's heartbeat, and removes rows of processes and hosts that have long been gone. */
-  noteScheduler(sign: SchedulerHeartbeat): Promise<void>;
+  noteScheduler(heartbeat: SchedulerHeartbeat): Promise<void>;
 
   forgetScheduler(schedulerId: string): Promise<void>;
 

@@ -181,7 +181,7 @@ export interface IdempotencyStore {
   reserve(organizationId: string, key: string, fingerprint: string): Promise<IdempotencyReservation>;
   complete(organizationId: string, key: string, answer: StoredAnswer): Promise<void>;
   /**
-   * Lets a reservation go that has no answer. After `refused` the key is as if it had never been used; after `unknown`
+   * Releases a reservation that has no answer. After `refused` the key is as if it had never been used; after `unknown`
    * (it may have been done) it stays with its request, which gets it again at once, with the same `resourceId`.
    */
   abandon(organizationId: string, key: string, outcome: 'refused' | 'unknown'): Promise<void>;

@@ -55,7 +55,7 @@ export interface RunStore {
 
   /**
    * How long until the first of this host's runs that others hold could be taken by `claimAbandoned`, if its holder stays
-   * silent from now on, ms by the database's clock (0: at once). Null: others hold none.
+   * unresponsive from now on, ms by the database's clock (0: at once). Null: others hold none.
    */
   untilAbandoned(worker: WorkerIdentity): Promise<number | null>;
 

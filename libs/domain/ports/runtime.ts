@@ -73,7 +73,7 @@ export interface Runtime {
   /**
    * Stops and removes everything that bears the run's label, then asks the engine again and reports what it still
    * finds. Agents get SIGTERM and `graceMs` to end, then SIGKILL; 0 kills at once. What is already gone counts as
-   * removed before. Does not throw for single things that resist: they are `left`.
+   * removed before. Does not throw for single resources that resist: they are `left`.
    */
   teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport>;
 

@@ -11,7 +11,7 @@ export interface Observation {
   readonly openDelegations: number;
   /**
    * Set while the leader's output of an adopted run is still being read, and then until it ought to be: what was said
-   * before anybody looked may be the end of the work, and must not lose against a deadline that passed meanwhile.
+   * before the worker looked may be the end of the work, and must not lose against a deadline that passed meanwhile.
    */
   readonly catchingUpUntil?: Date | null;
   /** Earliest next attempt after a failed teardown; null = at once. */

@@ -101,7 +101,7 @@ export interface Run {
 
 /**
  * The one-shot permit of a run. `none` → `permitted` happens once in a run's life, in the database; after that the
- * prompt is never written by anybody but the worker that got the permit, and never again after it wrote a byte.
+ * only the worker that got the permit writes the prompt, and never again after it wrote a byte.
  */
 export type PromptDelivery =
   | { readonly state: 'none' }

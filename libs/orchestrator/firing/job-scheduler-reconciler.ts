@@ -14,13 +14,13 @@ export class JobSchedulerReconciler {
 
   constructor(private readonly deps: FiringDeps) {}
 
-  /** Brings Redis in step with Postgres; calls while one is at work are one more pass. */
+  /** Brings Redis in step with Postgres; calls while one is at work share one more iteration. */
   async reconcile(): Promise<void> {
     if (this.working) {
       this.isAskedAgain = true;
       return this.working;
     }
-    this.working = this.pass().finally(() => (this.working = null));
+    this.working = this.iterate().finally(() => (this.working = null));
     await this.working;
     if (this.isAskedAgain) {
       this.isAskedAgain = false;
@@ -39,7 +39,7 @@ export class JobSchedulerReconciler {
     return unsynced.length === 0 && expected === actual;
   }
 
-  private async pass(): Promise<void> {
+  private async iterate(): Promise<void> {
     await this.deps.fires.withSingleWriter('job-schedulers', async () => {
       await this.syncChanged();
       const [expected, actual] = await Promise.all([this.deps.fires.countEnabled(), this.deps.jobSchedulers.count()]);
@@ -71,7 +71,7 @@ export class JobSchedulerReconciler {
   }
 
   private async compareAll(expected: number, actual: number): Promise<void> {
-    this.deps.logger.warn({ expected, actual }, 'job schedulers are out of step; putting them right');
+    this.deps.logger.warn({ expected, actual }, 'job schedulers are out of step; reconciling them');
     const unknown = new Set(await this.deps.jobSchedulers.list());
     for (let after: string | null = null; ;) {
       const page: ClockSpec[] = await this.deps.fires.listEnabledJobSchedulers(after, BATCH);

@@ -2,7 +2,7 @@ import { Loop } from '../timing';
 import type { JobSchedulerReconciler } from './job-scheduler-reconciler';
 import { fireDueSchedules, type FiringDeps } from './fire-due-schedules';
 
-/** Between two passes, ms. */
+/** Between two iterations, ms. */
 export const SWEEP_EVERY_MS = 5_000;
 /** A queued run without a worker for so long is offered again, ms. */
 const OFFER_AGAIN_AFTER_MS = 5_000;
@@ -21,9 +21,9 @@ export interface SweepReport {
 export class ScheduleSweeper {
   private readonly loop: Loop;
   private told = { offered: 0, woken: 0 };
-  /** When the last complete pass ended; null before the first. */
+  /** When the last complete iteration ended; null before the first. */
   lastIterationAt: Date | null = null;
-  /** Why the latest pass failed; null when it did not. */
+  /** Why the latest iteration failed; null when it did not. */
   lastError: string | null = null;
 
   constructor(
@@ -34,7 +34,7 @@ export class ScheduleSweeper {
     this.loop = new Loop({
       clock: deps.clock,
       everyMs,
-      work: () => this.pass(),
+      work: () => this.iterate(),
       onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'the sweep does not come back; beginning again'),
     });
   }
@@ -76,7 +76,7 @@ export class ScheduleSweeper {
     return abandoned.length;
   }
 
-  private async pass(): Promise<void> {
+  private async iterate(): Promise<void> {
     try {
       const report = await this.sweep();
       this.lastIterationAt = this.deps.clock.now();
@@ -90,7 +90,7 @@ export class ScheduleSweeper {
 
   /**
    * What recovery did and why: none of it should have been the sweeper's to do. What goes on for long (no workers, an unresponsive
-   * host) is told when it changes, not at every pass.
+   * host) is told when it changes, not in every iteration.
    */
   private tell({ fired, offered, woken }: SweepReport): void {
     const { logger } = this.deps;

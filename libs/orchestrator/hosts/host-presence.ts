@@ -30,7 +30,7 @@ export interface PresenceDeps extends PendingTeardownDeps {
 
 export interface PresenceOptions {
   readonly worker: WorkerIdentity;
-  /** What does not change of the worker's sign. */
+  /** What does not change of the worker's heartbeat. */
   readonly about: Pick<WorkerHeartbeat, 'hostname' | 'pid' | 'version' | 'host' | 'capacity'>;
   readonly load: () => { readonly heldRuns: number; readonly adoptedRuns: number };
   /** The worker may take work from now on. */
@@ -39,9 +39,9 @@ export interface PresenceOptions {
 
 /**
  * A worker's presence on its host: its heartbeats, and whether it may take work. It may not before it has reaped:
- * completed one pass over the host in which engine and database answered everything, and in which what the host owes
- * from before was removed. That is so at its start, after a silence in which its host may have been called lost, and
- * when an admin has decommissioned the host meanwhile. Runs that it holds go on either way.
+ * completed one iteration over the host in which engine and database answered everything, and in which it removed what
+ * the host still owed. That holds at its start, after it was unresponsive for so long that its host may count as lost,
+ * and when an admin has decommissioned the host meanwhile. Runs that it holds go on either way.
  */
 export class HostPresence {
   private isAdmitted = false;
@@ -49,7 +49,7 @@ export class HostPresence {
   private admitting: Promise<void> | null = null;
   /** Attempts to be admitted so far; only the latest counts. */
   private attempts = 0;
-  private readonly signs: Loop;
+  private readonly heartbeats: Loop;
   private heartbeatAtMs = -Infinity;
   private refusal: string | null = NOT_YET;
   private cancelRetry: () => void = () => undefined;
@@ -58,32 +58,32 @@ export class HostPresence {
     private readonly deps: PresenceDeps,
     private readonly options: PresenceOptions,
   ) {
-    this.signs = new Loop({
+    this.heartbeats = new Loop({
       clock: deps.clock,
       everyMs: HEARTBEAT_EVERY_MS,
-      work: () => this.sign(),
+      work: () => this.sendHeartbeat(),
       limitMs: ABSENT_AFTER_MS,
       onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'a heartbeat does not come back; giving the next one'),
     });
   }
 
-  /** Whether the worker may claim runs at this moment. A worker that could not sign for too long may not: see above. */
+  /** Whether the worker may claim runs at this moment. Without a heartbeat for too long it may not: see above. */
   get mayClaim(): boolean {
     return this.isAdmitted && this.deps.clock.monotonicMs() - this.heartbeatAtMs < ABSENT_AFTER_MS;
   }
 
   /** Resolves after the first attempt to be admitted, whether it succeeded or is repeated. */
   async start(): Promise<void> {
-    await isSettledWithin(this.deps.clock, ABSENT_AFTER_MS, this.sign());
-    this.signs.startLater();
+    await isSettledWithin(this.deps.clock, ABSENT_AFTER_MS, this.sendHeartbeat());
+    this.heartbeats.startLater();
     await this.admitting;
   }
 
-  /** The worker says goodbye: its row is taken away. Call it when its runs are handed back. */
+  /** The worker says goodbye: its row is taken away. Call it when its runs are handed over. */
   async stop(): Promise<void> {
     this.isStopped = true;
     this.cancelRetry();
-    await Promise.all([this.signs.stop(), this.admitting]);
+    await Promise.all([this.heartbeats.stop(), this.admitting]);
     try {
       await this.deps.hosts.forgetWorker(this.options.worker.workerId);
     } catch (error) {
@@ -94,7 +94,7 @@ export class HostPresence {
     }
   }
 
-  private async sign(): Promise<void> {
+  private async sendHeartbeat(): Promise<void> {
     const askedAtMs = this.deps.clock.monotonicMs();
     const wasUnresponsive = this.isAdmitted && !this.mayClaim;
     try {
@@ -173,8 +173,8 @@ export class HostPresence {
   private compose(): WorkerHeartbeat {
     const { clock, reaper } = this.deps;
     const { worker, about, load } = this.options;
-    const { lastPassAtMs, ...findings } = reaper.findings;
-    const lastIterationAgoMs = lastPassAtMs === null ? null : clock.monotonicMs() - lastPassAtMs;
+    const { lastIterationAtMs, ...findings } = reaper.findings;
+    const lastIterationAgoMs = lastIterationAtMs === null ? null : clock.monotonicMs() - lastIterationAtMs;
     return {
       ...about,
       ...load(),

@@ -133,7 +133,7 @@ describe('a worker on its host', () => {
     await world.eventually(() => presence.mayClaim);
   });
 
-  it('gives signs and is admitted although a call never comes back', async () => {
+  it('sends heartbeats and is admitted although a call never comes back', async () => {
     const worker = world.present();
     const never = (): Promise<never> => new Promise(() => undefined);
     jest.spyOn(world.hosts, 'noteWorker').mockImplementationOnce(never);

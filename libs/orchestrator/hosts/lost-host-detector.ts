@@ -22,9 +22,9 @@ export interface DetectorOptions {
 }
 
 /**
- * Watches that hosts sends heartbeats, and ends the runs of those that do not. Every scheduler app has one; they do not
- * disturb each other. Each witnesses only what it saw itself: its own sign comes first, and a gap in its signs begins its
- * watch anew.
+ * Watches that hosts send heartbeats, and ends the runs of those that do not. Every scheduler app has one; they do not
+ * disturb each other. Each witnesses only what it saw itself: its own heartbeat comes first, and a gap in its
+ * heartbeats begins its watch anew.
  */
 export class LostHostDetector {
   private readonly loop: Loop;
@@ -37,7 +37,7 @@ export class LostHostDetector {
     this.loop = new Loop({
       clock: deps.clock,
       everyMs,
-      work: () => this.tryPass(),
+      work: () => this.tryIterate(),
       onOverdue: (afterMs) => deps.logger.error({ afterMs }, 'watching the hosts does not come back; beginning again'),
     });
   }
@@ -60,7 +60,7 @@ export class LostHostDetector {
   }
 
   /** One iteration: its own heartbeat, then the runs whose workers do not come back. */
-  async pass(): Promise<LostRun[]> {
+  async iterate(): Promise<LostRun[]> {
     const { hosts, clock, logger, onLost } = this.deps;
     const { about, sweeper, hostTimeoutMs } = this.options;
     const { lastIterationAt, lastError } = sweeper();
@@ -78,9 +78,9 @@ export class LostHostDetector {
     return lost;
   }
 
-  private async tryPass(): Promise<void> {
+  private async tryIterate(): Promise<void> {
     try {
-      await this.pass();
+      await this.iterate();
     } catch (error) {
       this.deps.logger.error({ error: errorMessage(error) }, 'watching the hosts failed; trying again');
     }

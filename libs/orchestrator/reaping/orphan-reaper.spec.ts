@@ -97,12 +97,12 @@ describe('the reaper', () => {
       await deploy(world, id);
     }
     world.runtime.faults.next('teardown', 'hang');
-    const pass = world.reaper.reapHost();
+    const reaping = world.reaper.reapHost();
     await settle();
     expect(world.runtime.engine.agents.map(({ deployment }) => deployment.runId)).toEqual([hanging]);
     await world.clock.advance(TEARDOWN_LIMIT_MS);
     // Its container and its workspace were seen, and their removal was not.
-    expect(await pass).toMatchObject({ reaped: [hanging, other], resisting: [hanging], left: 2 });
+    expect(await reaping).toMatchObject({ reaped: [hanging, other], resisting: [hanging], left: 2 });
     expect(world.reaper.findings).toMatchObject({ reapedRuns: 1, unremovedResources: 2, error: null });
     expect(await world.reaper.reapHost()).toMatchObject({ reaped: [hanging], resisting: [] });
     expect(world.runtime.engine.agents).toEqual([]);
@@ -111,8 +111,8 @@ describe('the reaper', () => {
   it('gives up a look at the host that never answers, and looks again', async () => {
     const world = makeWorld();
     world.runtime.faults.next('list', 'hang');
-    const pass = world.reaper.reapHost();
-    const refused = expect(pass).rejects.toMatchObject({ code: 'engine_unreachable', retryable: true });
+    const reaping = world.reaper.reapHost();
+    const refused = expect(reaping).rejects.toMatchObject({ code: 'engine_unreachable', retryable: true });
     await world.clock.advance(LIST_LIMIT_MS);
     await refused;
     expect(world.reaper.findings.error).toMatch(/no answer within/);

@@ -27,7 +27,7 @@ export interface ReapReport {
 /** What a reaper has found so far, for an operator. */
 export interface ReaperFindings {
   /** By the process's monotonic clock, ms; null before the first complete iteration. */
-  readonly lastPassAtMs: number | null;
+  readonly lastIterationAtMs: number | null;
   readonly reapedRuns: number;
   /** What the last iteration could not remove. */
   readonly unremovedResources: number;
@@ -43,7 +43,7 @@ export interface ReaperFindings {
 export class OrphanReaper {
   private readonly loop: Loop;
   lastIterationAt: Date | null = null;
-  findings: ReaperFindings = { lastPassAtMs: null, reapedRuns: 0, unremovedResources: 0, error: null };
+  findings: ReaperFindings = { lastIterationAtMs: null, reapedRuns: 0, unremovedResources: 0, error: null };
 
   constructor(
     private readonly deps: {
@@ -126,7 +126,12 @@ export class OrphanReaper {
       await this.clearToolServer();
       this.lastIterationAt = clock.now();
       const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
-      this.findings = { lastPassAtMs: clock.monotonicMs(), reapedRuns, unremovedResources: report.left, error: null };
+      this.findings = {
+        lastIterationAtMs: clock.monotonicMs(),
+        reapedRuns,
+        unremovedResources: report.left,
+        error: null,
+      };
       return report;
     } catch (error) {
       this.findings = { ...this.findings, error: errorMessage(error) };

@@ -70,7 +70,7 @@ describe('a cancel that is committed while the prompt is being confirmed', () =>
     await world.eventually(() => isConfirmed);
     world.store.requestCancel(id);
     // The signal of the cancel comes through before the answer to the confirmation.
-    for (let round = 0; round < 20; round++) await settle();
+    for (let turn = 0; turn < 20; turn++) await settle();
     deliver();
     // At once, not with the next renewal of the lease.
     await world.until(() => world.store.read(id).status === 'cancelled');

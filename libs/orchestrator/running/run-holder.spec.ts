@@ -409,17 +409,17 @@ describe('capacity for new runs', () => {
 describe('a heartbeat', () => {
   it('is given after each iteration in which the database answered, and only then', async () => {
     const world = new World();
-    let signs = 0;
-    const { holder } = world.worker(10, () => signs++);
+    let renewals = 0;
+    const { holder } = world.worker(10, () => renewals++);
     await holder.start();
-    await world.eventually(() => signs === 2);
+    await world.eventually(() => renewals === 2);
     world.store.setUnreachable(true);
     const failures = (): number =>
       world.logger.messages('warn').filter((words) => words === 'could not renew the leases').length;
     await world.eventually(() => failures() === 2);
-    expect(signs).toBe(2);
+    expect(renewals).toBe(2);
     world.store.setUnreachable(false);
-    await world.eventually(() => signs === 3);
+    await world.eventually(() => renewals === 3);
     await holder.stop();
   });
 });

@@ -170,7 +170,7 @@ export class RunHolder {
     } catch (error) {
       this.deps.logger.warn(
         { runId: claim.runId, error: String(error) },
-        'could not hand a run back; its lease will run out',
+        'could not release a run; its lease will run out',
       );
     }
   }

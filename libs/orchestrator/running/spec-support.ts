@@ -76,7 +76,7 @@ export class World {
 
   /** Lets everything that needs no time happen, until `isTrue`; fails when it does not become true. */
   async until(isTrue: () => boolean): Promise<void> {
-    for (let round = 0; round < 500; round++) {
+    for (let turn = 0; turn < 500; turn++) {
       if (isTrue()) return;
       await settle();
     }

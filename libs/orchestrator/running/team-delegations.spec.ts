@@ -87,7 +87,7 @@ describe('delegating', () => {
       writer: obedient((line, io) => io.emit(`fail ${line.split(' ')[1] ?? ''} no idea`)),
     });
     await expect(world.toolServer.call(runId, delegate('c1', 'x'))).resolves.toEqual({ error: 'no idea' });
-    await expect(world.toolServer.call(runId, delegate('c2', 'x', 'nobody'))).resolves.toMatchObject({
+    await expect(world.toolServer.call(runId, delegate('c2', 'x', 'stranger'))).resolves.toMatchObject({
       error: expect.stringContaining('writer') as string,
     });
     await expect(world.toolServer.call(runId, delegate('c3', ' '))).resolves.toMatchObject({

@@ -30,7 +30,7 @@ describe('chooseUser', () => {
     expect(chooseUser('app', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 2002, madeHome: null });
     expect(chooseUser('2001:7', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 7, madeHome: null });
     expect(chooseUser('4711', '', null)).toEqual({ runAs: null, uid: 4711, gid: 0, madeHome: null });
-    expect(chooseUser('nobody-knows', PASSWD, null)).toMatchObject({ runAs: null });
+    expect(chooseUser('unknown-user', PASSWD, null)).toMatchObject({ runAs: null });
   });
 
   it('makes a home where there is none for an ordinary user', () => {

@@ -128,7 +128,7 @@ export class GuardedOutput implements ContainerOutput {
     const log = (from as AsyncIterable<Buffer>)[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
     try {
       for (let next = log.next(); ;) {
-        // A reader that closes the output while the log is stalled leaves this promise behind.
+        // A reader that closes the output while the log is stalled abandons this promise.
         next.catch(() => undefined);
         const got = this.position < this.owed ? await orStalled(next) : await next;
         if (this.isClosed || (got !== 'stalled' && got.done)) return;
@@ -242,7 +242,7 @@ export class KeptOutput {
     private readonly handle: string,
   ) {}
 
-  /** The exit code of an agent of which every word is kept. Null before, and where the guard was killed or had no room. */
+  /** The exit code of an agent of which every word is kept. Null before, and where the guard was killed or the disk full. */
   async exitCode(): Promise<number | null> {
     const ended = await orNothing(readEntry(this.engine, this.container(), KEPT_END), null);
     return keptExitCode(ended?.content ?? '');

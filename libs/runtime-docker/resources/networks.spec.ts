@@ -16,7 +16,7 @@ describe('subnets', () => {
     expect(overlaps(base, parseSubnet('10.214.0.0/16'))).toBe(false);
   });
 
-  it('gives the shared network the first /20 that nobody has', () => {
+  it('gives the shared network the first /20 that no network has', () => {
     expect(sharedSubnets(base, []).slice(0, 2).map(formatSubnet)).toEqual(['10.213.0.0/20', '10.213.16.0/20']);
     expect(sharedSubnets(base, [parseSubnet('10.213.3.0/24')]).map(formatSubnet)[0]).toBe('10.213.16.0/20');
   });

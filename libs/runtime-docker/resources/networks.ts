@@ -39,7 +39,7 @@ export class Networks {
 
   /**
    * Afterwards the name means one network, as far as can be seen. Throws `create_failed`; retryable where every subnet is
-   * taken, since teardowns give some back.
+   * taken, since teardowns free some.
    */
   async ensure(deployment: DeploymentSpec, signal: AbortSignal): Promise<void> {
     if (deployment.network.kind === 'none') return;

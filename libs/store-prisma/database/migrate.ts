@@ -15,9 +15,9 @@ const PRISMA_ADVISORY_LOCK = 72_707_369;
 
 /**
  * A process that is stopped while it has the lock would keep all others from starting. Postgres therefore ends a session
- * that is silent for 15 s, and rolls back what it had not committed. `idle_session_timeout` exists from Postgres 14 on.
+ * that is idle for 15 s, and rolls back what it had not committed. `idle_session_timeout` exists from Postgres 14 on.
  */
-const LIMIT_SILENCE = `SELECT set_config(name, '15s', false) FROM pg_settings
+const LIMIT_IDLE_TIME = `SELECT set_config(name, '15s', false) FROM pg_settings
   WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout')`;
 
 /** The table as `prisma migrate` makes it. */
@@ -56,7 +56,7 @@ interface HistoryRow {
 /**
  * Brings the database to this code's schema, as `prisma migrate deploy` would, without its engine. Safe at every start
  * and from several processes at once: an advisory lock lets one work and the others find nothing left to do. Each
- * migration is one transaction, so a failed or interrupted one leaves nothing behind.
+ * migration is one transaction, so a failed or interrupted one changes nothing.
  *
  * Throws `store_unreachable` (retryable) when Postgres does not answer, and `internal` with words that say what to do when a
  * migration was changed after it was applied, is half applied, or the database is newer than this code.
@@ -74,7 +74,7 @@ export async function applyMigrations(databaseUrl: string, options: MigrateOptio
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query(LIMIT_SILENCE);
+    await client.query(LIMIT_IDLE_TIME);
     await effect('postgres.migration.lock', () => client.query('SELECT pg_advisory_lock($1)', [PRISMA_ADVISORY_LOCK]));
     const pending = findPending(migrations, await readHistory(client));
     for (const migration of pending) {

@@ -1,14 +1,14 @@
 import { effect } from '@crewtab/domain/failpoint';
 import type { Database, Session, Statement } from './database';
 
-const LIMIT_SILENCE: Statement = {
+const LIMIT_IDLE_TIME: Statement = {
   text: `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`,
 };
 const TRY_LOCK: Statement = { text: 'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken' };
 const HEARTBEAT: Statement = { text: 'SELECT 1' };
 
 /** A writer without a heartbeat for so long loses the lock, ms. */
-const SILENCE_LIMIT_MS = 10_000;
+const IDLE_LIMIT_MS = 10_000;
 const HEARTBEATS_PER_LIMIT = 4;
 
 export interface SingleWriterOptions {
@@ -27,10 +27,10 @@ export function withSingleWriter(
   db: Database,
   name: string,
   work: () => Promise<void>,
-  { idleLimitMs = SILENCE_LIMIT_MS, heartbeatEveryMs = idleLimitMs / HEARTBEATS_PER_LIMIT }: SingleWriterOptions = {},
+  { idleLimitMs = IDLE_LIMIT_MS, heartbeatEveryMs = idleLimitMs / HEARTBEATS_PER_LIMIT }: SingleWriterOptions = {},
 ): Promise<boolean> {
   return db.transaction(async (session) => {
-    await session.query(LIMIT_SILENCE, [`${idleLimitMs}ms`]);
+    await session.query(LIMIT_IDLE_TIME, [`${idleLimitMs}ms`]);
     const [row] = await effect('postgres.single-writer.lock', () =>
       session.query<{ taken: boolean }>(TRY_LOCK, [`crewtab:${name}`]),
     );

@@ -29,7 +29,7 @@ const NOTE_WORKER: Statement = {
 
 const FORGET_WORKER: Statement = { name: 'host_forget_worker', text: 'DELETE FROM workers WHERE id = $1' };
 
-/** A gap in its own heartbeats moves `steady_since` on: a scheduler that was away cannot say that a host was silent. */
+/** A gap in its own heartbeats moves `steady_since` on: a scheduler that was away cannot call a host unresponsive. */
 const NOTE_SCHEDULER: Statement = {
   name: 'host_note_scheduler',
   text: `INSERT INTO schedulers AS s (id, hostname, pid, version, last_seen_at, sweeper_last_pass_at, sweeper_error)

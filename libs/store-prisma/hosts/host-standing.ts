@@ -7,7 +7,7 @@ import { ABSENT, IS_BEGUN } from './host-heartbeats';
 import { IS_ACTIVE } from './host-lost-runs';
 
 const CLAIM_PENDING_TEARDOWNS: Statement = {
-  name: 'host_claim_obligations',
+  name: 'host_claim_pending_teardowns',
   text: `WITH owed AS (
       SELECT r.id FROM schedule_runs r
       WHERE r.host = $2 AND ${IS_BEGUN} AND r.phase = 'tearing_down' AND r.finished_at IS NOT NULL AND ${IS_FREE}

@@ -17,7 +17,7 @@ const HOSTS: Statement = {
   name: 'system_hosts',
   text: `SELECT h.*, CASE WHEN h.decommissioned_at IS NOT NULL THEN 'decommissioned'
         WHEN h.last_seen_at > now() - ${ABSENT} THEN 'live' ELSE 'unresponsive' END AS state,
-      count(r.id)::int AS begun_runs, count(r.id) FILTER (WHERE r.phase = 'tearing_down')::int AS open_obligations
+      count(r.id)::int AS begun_runs, count(r.id) FILTER (WHERE r.phase = 'tearing_down')::int AS pending_teardowns
     FROM hosts h LEFT JOIN schedule_runs r ON r.host = h.id AND ${IS_BEGUN}
     GROUP BY h.id ORDER BY h.first_seen_at, h.id`,
 };
@@ -40,14 +40,14 @@ const LEASES: Statement = {
 };
 
 const PENDING_TEARDOWNS: Statement = {
-  name: 'system_obligations',
+  name: 'system_pending_teardowns',
   text: `SELECT r.id, r.host, r.status, r.teardown_begun_at, r.teardown_failed_attempts, r.teardown_error_code, r.teardown_error_message
     FROM schedule_runs r WHERE ${IS_BEGUN} AND r.phase = 'tearing_down' ORDER BY r.teardown_begun_at, r.id LIMIT ${MAX_LISTED}`,
 };
 
 const COUNTS: Statement = {
   name: 'system_counts',
-  text: `SELECT count(*) FILTER (WHERE r.phase = 'tearing_down')::int AS open_obligations, count(*) FILTER (WHERE ${IS_FREE})::int AS unheld_runs,
+  text: `SELECT count(*) FILTER (WHERE r.phase = 'tearing_down')::int AS pending_teardowns, count(*) FILTER (WHERE ${IS_FREE})::int AS unheld_runs,
       now() AS at
     FROM schedule_runs r WHERE ${IS_BEGUN}`,
 };
@@ -59,7 +59,7 @@ export function systemState({ db }: RunContext): Pick<HostStore, 'readSystem'> {
     readSystem: () =>
       db.transaction(async (session) => {
         await session.query({ text: 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY' });
-        const [counts] = await session.query<{ open_obligations: number; unheld_runs: number; at: Date }>(COUNTS);
+        const [counts] = await session.query<{ pending_teardowns: number; unheld_runs: number; at: Date }>(COUNTS);
         const leases = await readLeases(session);
         return {
           at: counts?.at ?? new Date(),
@@ -67,7 +67,7 @@ export function systemState({ db }: RunContext): Pick<HostStore, 'readSystem'> {
           workers: (await session.query<WorkerRow>(WORKERS)).map((row) => toWorker(row, leases.get(row.id) ?? [])),
           schedulers: (await session.query<SchedulerRow>(SCHEDULERS)).map(toScheduler),
           pendingTeardowns: (await session.query<PendingTeardownRow>(PENDING_TEARDOWNS)).map(toPendingTeardown),
-          pendingTeardownCount: counts?.open_obligations ?? 0,
+          pendingTeardownCount: counts?.pending_teardowns ?? 0,
           unheldRuns: counts?.unheld_runs ?? 0,
         };
       }),
@@ -97,7 +97,7 @@ interface HostRow {
   readonly decommissioned_at: Date | null;
   readonly decommissioned_by: string | null;
   readonly begun_runs: number;
-  readonly open_obligations: number;
+  readonly pending_teardowns: number;
 }
 
 function toHost(row: HostRow): HostView {
@@ -112,7 +112,7 @@ function toHost(row: HostRow): HostView {
     decommissionedAt: row.decommissioned_at,
     decommissionedBy: row.decommissioned_by,
     begunRuns: row.begun_runs,
-    pendingTeardownCount: row.open_obligations,
+    pendingTeardownCount: row.pending_teardowns,
   };
 }
 

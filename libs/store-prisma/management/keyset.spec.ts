@@ -10,7 +10,7 @@ describe('cursors', () => {
     expect(decodeCursor(null, 'id')).toBeNull();
   });
 
-  it('are refused when they are of another list or of nobody', () => {
+  it('are refused when they are of another list or were never given', () => {
     const refused = expect.objectContaining({ code: 'invalid_request' }) as Error;
     expect(() => decodeCursor(encodeCursor({ id: ID, at: AT }), 'id')).toThrow(refused);
     expect(() => decodeCursor(encodeCursor({ id: ID, at: null }), 'instant')).toThrow(refused);

@@ -263,7 +263,7 @@ async function madeBefore(session: Session, organizationId: string, requestKey: 
   return row ?? null;
 }
 
-/** Makes room for a new run of the schedule, or answers the run because of which it is to be skipped. */
+/** Applies the overlap policy to a new run of the schedule, or answers the run because of which it is to be skipped. */
 async function applyOverlap(session: Session, organizationId: string, scheduleId: string): Promise<string | null> {
   const [first] = await session.query<{ overlap: OverlapPolicy }>(OVERLAP_OF, [organizationId, scheduleId]);
   if (!first || first.overlap === 'allow') return null;

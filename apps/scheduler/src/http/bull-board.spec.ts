@@ -15,7 +15,7 @@ describe('/queues', () => {
   };
 
   it.each([
-    ['nobody', undefined],
+    ['a request without a key', undefined],
     ['an unknown key', basic('ctk_unknown')],
     ['a password without a user', `Basic ${Buffer.from(KEYS.admin).toString('base64')}`],
     ['nonsense', 'Basic !!!'],
@@ -64,7 +64,7 @@ describe('/queues, writable', () => {
   });
 
   it.each([[{ 'Sec-Fetch-Site': 'same-origin' }], [{}], [{ Origin: 'http://crewtab.test', Host: 'crewtab.test' }]])(
-    'lets its own page change things: %j',
+    'lets its own page change the queues: %j',
     async (headers) => {
       // Bull Board's own 404: there is no such queue here.
       await change(headers as Record<string, string>).expect(404);

@@ -46,7 +46,7 @@ export interface HttpSettings extends ContractSettings {
   readonly isBullBoardWritable: boolean;
 }
 
-/** One thing that must work before the process should get requests. */
+/** One service that must work before the process should get requests. */
 export interface ReadinessCheck {
   /** `postgres`, `redis`, `job-schedulers`. */
   readonly name: string;

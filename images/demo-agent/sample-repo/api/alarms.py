@@ -1,4 +1,4 @@
-"""Decides when a beacon's silence or darkness is worth waking somebody up."""
+"""Decides when a beacon's silence or darkness is worth waking the keeper."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -9,7 +9,7 @@ import { contractOf, type RouteInput } from './route';
 
 /**
  * Checks a request by the contract of its route, and refuses it with every fault at once. Stands behind the idempotency
- * interceptor, so that a refusal gives its key back.
+ * interceptor, so that a refusal releases its key.
  */
 export class RouteInputInterceptor implements NestInterceptor {
   constructor(private readonly settings: ContractSettings) {}

@@ -127,7 +127,7 @@ it('loses and doubles nothing while events pour in and clients come and go', asy
   expect(runsOf(received)).toEqual(ids);
 });
 
-it('lets go of clients that leave, and ends all streams when the process shuts down', async () => {
+it('closes the streams of clients that leave, and ends all streams when the process shuts down', async () => {
   const streams = http.app.get(OrganizationEvents);
   const [first, second] = [await connect(), await connect()];
   await Promise.all([first.take(1), second.take(1)]);

@@ -21,7 +21,7 @@ export interface OpenApiDocument {
 
 type Settings = ContractSettings & { readonly version: string };
 
-const INTRODUCTION = `Crewtab runs crews of AI agents on a schedule.
+const INTRODUCTION = `Crewtab runs teams of AI agents on a schedule.
 
 Send \`Authorization: Bearer <api key>\`. Instants are ISO 8601 in UTC, durations are Go durations (\`30m\`, \`1h30m\`).
 Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`; for invalid input \`errors\` names every faulty field.

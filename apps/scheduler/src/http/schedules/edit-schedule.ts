@@ -7,7 +7,7 @@ import { isSameSpec, planInstants, type FireSpec } from './fire-instants';
 
 type Deps = Pick<HttpDeps, 'schedules' | 'time' | 'clock' | 'fireBeforeEdit'>;
 
-/** More edits of one schedule in the same milliseconds than anybody makes. */
+/** More edits of one schedule in the same milliseconds than any client makes. */
 const MAX_REPAIRS = 5;
 /** A backlog that takes longer than this to record is not waited for in a request, ms. */
 const RECORDING_LIMIT_MS = 10_000;

@@ -34,7 +34,7 @@ export function invalidInput(errors: readonly FieldError[], options: { cause?: u
   return new RequestRefused('invalid_request', detail, { errors, ...options });
 }
 
-/** The thing is not there, or belongs to another organization, which must look the same. */
+/** The resource is not there, or belongs to another organization, which must look the same. */
 export function notFound(what: string): RequestRefused {
   return new RequestRefused('not_found', `there is no such ${what}`);
 }
