@@ -16,7 +16,7 @@ export interface ChaosResult {
   readonly harnessProblems: readonly string[];
   /** Processes that did not end in time after SIGTERM. */
   readonly lateToStop: readonly string[];
-  /** Processes that nobody had asked to end: while they started, and when they were ready. */
+  /** Processes that the run had not asked to end: while they started, and when they were ready. */
   readonly endedByThemselves: { readonly atStart: number; readonly whenReady: number };
   /** Of those that were ready. */
   readonly outputTail: readonly string[];

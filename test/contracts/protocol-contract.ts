@@ -125,7 +125,7 @@ function describeEnds(subject: ProtocolSubject): void {
     ['a signal', 137, {}, 'agent_killed'],
     ['SIGTERM', 143, {}, 'agent_killed'],
     ['memory', 137, { isOutOfMemory: true }, 'out_of_memory'],
-    ['nobody knows what, its engine being down,', 255, { mayLackOutput: true }, 'output_lost'],
+    ['an unknown cause while its engine was down', 255, { mayLackOutput: true }, 'output_lost'],
     ['exit code 0 that its engine did not see', 0, { mayLackOutput: true }, 'output_lost'],
   ])('turns an end by %s into a failure of the open turn', (_how, exitCode, rest, code) => {
     const dialogue = begun(subject).start(TURN, 'do it').hearError('boom').exit(exitCode, rest);

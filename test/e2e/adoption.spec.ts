@@ -33,7 +33,7 @@ describeWithDocker('a run outlives its worker', () => {
     crewtab = undefined;
   });
 
-  it('kill -9 of the worker in the middle of a run: another one adopts it, and nobody prompts again', async () => {
+  it('kill -9 of the worker in the middle of a run: another one adopts it, and no worker prompts again', async () => {
     crewtab = await Crewtab.start({ workers: 2 });
     const prompt = `stream 400 every 50ms\n${SAY_PROMPTS}`;
     const { id } = await startCounting(crewtab, prompt);
@@ -47,7 +47,7 @@ describeWithDocker('a run outlives its worker', () => {
   });
 
   it('SIGTERM of the worker in the middle of a run: it ends in time, and the next one waits for no lease', async () => {
-    // Only a lease that was given back can be had before this one ends.
+    // Only a lease that was released can be had before this one ends.
     crewtab = await Crewtab.start({ workers: 2, workerEnv: { WORKER_LEASE: '10m' } });
     const prompt = `stream 200 every 50ms\n${SAY_PROMPTS}`;
     const { id } = await startCounting(crewtab, prompt);

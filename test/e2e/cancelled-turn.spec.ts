@@ -7,7 +7,7 @@ import { Crewtab } from './support/crewtab';
 const NEVER = '0 0 1 1 *';
 /** It answers no prompt, but says that it heard a cancel. Handed over as text, so that any image can run it. */
 const SOURCE = readFileSync(resolve(__dirname, '../odd-agent/odd-agent.mjs'), 'utf8');
-const COMMAND = ['node', '--input-type=module', '-e', SOURCE, 'odd-agent', 'silent'];
+const COMMAND = ['node', '--input-type=module', '-e', SOURCE, 'odd-agent', 'unresponsive'];
 
 jest.setTimeout(120_000);
 

@@ -119,7 +119,7 @@ describeWithOwnEngines('two hosts', () => {
     expect(at).toEqual([...at].sort((one, other) => one - other));
     expect(at[0]).toBeGreaterThanOrEqual(0);
     expect((await system()).obligations).toEqual([]);
-    expect((await b?.things())?.join()).not.toContain(run.id);
+    expect((await b?.runResources())?.join()).not.toContain(run.id);
   });
 
   it('an admin gives up a host that does not come back; the receipt says that nothing is proven', async () => {
@@ -144,7 +144,7 @@ describeWithOwnEngines('two hosts', () => {
     const run = await crewtab.api.run(runOf('waiting').id);
     expect(run.teardown).toMatchObject({ containers: 1, volumes: 1, verifiedAt: expect.any(String) });
     expect((await system()).hosts.map(({ state }) => state)).toEqual(['live', 'live']);
-    expect(await b?.things()).toEqual([]);
+    expect(await b?.runResources()).toEqual([]);
   });
 
   it('the run of the other host went on through all of it', async () => {
@@ -154,6 +154,6 @@ describeWithOwnEngines('two hosts', () => {
     expect((await crewtab.api.run(id)).status).toBe('running');
     await crewtab.api.cancel(id);
     expect(await crewtab.api.untilFinished(id)).toMatchObject({ status: 'cancelled', teardown: { containers: 1 } });
-    expect(await a?.things()).toEqual([]);
+    expect(await a?.runResources()).toEqual([]);
   });
 });

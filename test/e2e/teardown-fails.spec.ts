@@ -55,7 +55,7 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
     { prompt: 'work 2s\nerror no more', during: 'failed', after: { status: 'failed', error: { code: 'agent_error' } } },
     { prompt: 'work 2s\nanswer fine', during: 'running', after: { status: 'success', error: null } },
   ])(
-    'a run that is $during meanwhile: shown on it, and removed as soon as the engine lets go',
+    'a run that is $during meanwhile: shown on it, and removed as soon as the engine allows it',
     async ({ prompt, during, after }) => {
       const { api } = crewtab;
       const started = await start(prompt);

@@ -20,13 +20,13 @@ describe('FakeClock', () => {
     expect(clock.nextDueAt).toEqual(new Date('2026-01-01T00:00:00.031Z'));
   });
 
-  it('lets promises go on between timers', async () => {
+  it('lets promises continue between timers', async () => {
     const clock = new FakeClock();
     const ran: number[] = [];
     const loop = async (): Promise<void> => {
-      for (let round = 1; round <= 3; round++) {
+      for (let iteration = 1; iteration <= 3; iteration++) {
         await new Promise<void>((resolve) => clock.after(10, resolve));
-        ran.push(round);
+        ran.push(iteration);
       }
     };
     const looping = loop();

@@ -57,7 +57,7 @@ export class FakeClock implements Clock {
     await settle();
   }
 
-  /** As `advance`, without letting promises go on in between. */
+  /** As `advance`, without letting promises continue in between. */
   advanceSync(ms: number): void {
     const targetMs = this.elapsedMs + ms;
     for (let timer = this.earliest(targetMs); timer; timer = this.earliest(targetMs)) this.run(timer);

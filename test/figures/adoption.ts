@@ -37,11 +37,11 @@ export const adoption: Figure = {
   },
 };
 
-type Busy = readonly [Awaited<ReturnType<Crew['startWorker']>>, Awaited<ReturnType<typeof heldBy>>];
-type Crew = Parameters<typeof heldBy>[0];
+type Busy = readonly [Awaited<ReturnType<Installation['startWorker']>>, Awaited<ReturnType<typeof heldBy>>];
+type Installation = Parameters<typeof heldBy>[0];
 
 /** The worker that holds the most runs, and these. */
-async function busiest(crewtab: Crew): Promise<Busy> {
+async function busiest(crewtab: Installation): Promise<Busy> {
   const all = await Promise.all(
     crewtab.runningWorkers().map(async (worker) => [worker, await heldBy(crewtab, worker.pid)] as const),
   );

@@ -3,8 +3,8 @@ import { scaled, timed, type Figure } from './figure';
 import type { MeasuredInstallation } from './installation';
 import { heldBy } from './run-watch';
 
-const ROUNDS = 5;
-const RUNS_PER_ROUND = 8;
+const ITERATIONS = 5;
+const RUNS_PER_ITERATION = 8;
 const TIMEOUT_S = 20;
 /** Workers are killed at most so long before the deadline. */
 const KILLED_BEFORE_MS = 5_000;
@@ -20,13 +20,13 @@ export const deadlines: Figure = {
     const env = { DEMO_IGNORE_SIGTERM: '1' };
     const scheduleId = await crewtab.schedule('hang', { timeout: `${TIMEOUT_S}s`, env });
     const [alive, killed]: [Ended[], Ended[]] = [[], []];
-    for (let round = 1; round <= scaled(ROUNDS, scale); round++) {
+    for (let iteration = 1; iteration <= scaled(ITERATIONS, scale); iteration++) {
       alive.push(...(await endAll(crewtab, await begin(crewtab, scheduleId))));
       const runs = await begin(crewtab, scheduleId);
       const orphaned = await killHolders(crewtab, runs, random.next() * KILLED_BEFORE_MS);
       killed.push(...(await endAll(crewtab, orphaned)));
       log(
-        `round ${round}: terminal ${killed.at(-1)?.terminal.toFixed(2)} s after the deadline without the run's worker`,
+        `iteration ${iteration}: terminal ${killed.at(-1)?.terminal.toFixed(2)} s after the deadline without the run's worker`,
       );
       await endAll(crewtab, runs);
       while (crewtab.runningWorkers().length < 3) await crewtab.startWorker();
@@ -52,7 +52,7 @@ interface Ended {
 
 async function begin(crewtab: MeasuredInstallation, scheduleId: string): Promise<string[]> {
   const runs = await Promise.all(
-    Array.from({ length: RUNS_PER_ROUND }, async () => (await crewtab.api().trigger(scheduleId)).id),
+    Array.from({ length: RUNS_PER_ITERATION }, async () => (await crewtab.api().trigger(scheduleId)).id),
   );
   await Promise.all(runs.map((id) => crewtab.api().untilRun(id, ({ phase }) => phase === 'monitoring')));
   return runs;

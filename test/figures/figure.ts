@@ -7,7 +7,7 @@ export interface FigureContext {
   install(options: InstallOptions): Promise<MeasuredInstallation>;
   /** How many of everything, as a factor: 1 is what docs/reliability.md quotes. */
   readonly scale: number;
-  /** When things are done to it follows from the seed. */
+  /** When faults hit it follows from the seed. */
   readonly random: SeededRandom;
   log(line: string): void;
 }

@@ -16,7 +16,7 @@ const STOP_GRACE_MS = 3_000;
 
 export const orphans: Figure = {
   name: 'orphans',
-  about: 'a container that nobody needs any more → removed, on a host that can be reached',
+  about: 'a container that no run needs any more → removed, on a host that can be reached',
   async measure({ install, scale, random, log }) {
     const crewtab = await install({ workers: 2, schedulers: 1, workerEnv: { AGENT_STOP_GRACE: `${STOP_GRACE_MS}ms` } });
     const runId = (await crewtab.api().trigger(await crewtab.schedule('answer done'))).id;

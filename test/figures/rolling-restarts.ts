@@ -14,9 +14,9 @@ export const rollingRestarts: Figure = {
     const crewtab = await install({ workers: WORKERS, schedulers: SCHEDULERS });
     const streaming = await StreamingRuns.start(crewtab, RUNS_AT_ONCE);
     const restarts = scaled(RESTARTS, scale);
-    for (let round = 1; round <= restarts; round++) {
+    for (let restart = 1; restart <= restarts; restart++) {
       await Promise.all([restartWorkers(crewtab), restartSchedulers(crewtab)]);
-      log(`rolling restart ${round} of ${restarts}`);
+      log(`rolling restart ${restart} of ${restarts}`);
     }
     return harmless(
       `${restarts} rolling restarts of ${WORKERS} workers and ${SCHEDULERS} schedulers`,

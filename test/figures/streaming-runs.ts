@@ -47,7 +47,7 @@ export class StreamingRuns {
     return { runs: this.runs.length, harmed, messagesWrong, messages: this.runs.length * CHUNKS };
   }
 
-  /** The API itself may be away for a moment. A run whose beginning was answered by nobody goes uncounted. */
+  /** The API itself may be away for a moment. A run whose beginning got no answer goes uncounted. */
   private async lane(): Promise<void> {
     while (!this.isEnding) {
       const { id } = await this.patiently(() => this.crewtab.api().trigger(this.scheduleId));

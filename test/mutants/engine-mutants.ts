@@ -104,8 +104,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit(`${RUNNING}/step-limit.spec.ts`),
   },
   {
-    name: 'run-that-was-let-go-is-renewed',
-    breaks: 'A worker that let a run go renews its lease all the same while a last call of it hangs (I4).',
+    name: 'abandoned-run-is-renewed',
+    breaks: 'A worker that abandoned a run renews its lease all the same while a last call of it hangs (I4).',
     edits: [
       {
         within: 'libs/orchestrator',
@@ -128,7 +128,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit(`${RUNNING}/step-limit.spec.ts`),
   },
   {
-    name: 'let-go-by-the-wall-clock',
+    name: 'abandoned-by-the-wall-clock',
     breaks: 'A run is abandoned by a clock that may be set back.',
     edits: [
       {

@@ -98,7 +98,7 @@ describe('the verdict on a run of Jest', () => {
     expect(toJestVerdict(null, 'killed')).toMatchObject({ kind: 'broken', words: expect.stringContaining('killed') });
   });
 
-  it('is a pass when all did', () => {
+  it('is passed when all tests passed', () => {
     expect(toJestVerdict(report(1, { message: '', assertionResults: [test('passed', 'a')] }), '')).toEqual({
       kind: 'passed',
     });

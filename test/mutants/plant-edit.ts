@@ -13,7 +13,7 @@ export interface Planted {
 /**
  * Finds the one place that an edit speaks of and replaces it.
  * @param edited files that earlier edits of the same mutant have changed
- * @throws Error when there is no such place, or more than one: a mutant that drifted away is an error, not a pass
+ * @throws Error when there is no such place, or more than one: a mutant that drifted away is an error, not a success
  */
 export async function plantEdit(
   project: string,

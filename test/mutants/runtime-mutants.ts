@@ -32,7 +32,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'teardown-ignores-the-installation',
-    breaks: "Another installation's things on the same engine are taken for ours (I9).",
+    breaks: "Another installation's resources on the same engine are taken for ours (I9).",
     edits: [
       {
         within: 'libs/runtime-docker',
@@ -74,7 +74,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'refused-removal-is-swallowed',
-    breaks: 'What the engine refuses to remove is not reported as left behind (I8).',
+    breaks: 'What the engine refuses to remove is not reported as left over (I8).',
     edits: [
       {
         within: 'libs/runtime-docker',
@@ -103,7 +103,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'doubled-networks-stay',
-    breaks: 'A run fails whose network was made a second time by a worker that was left behind (I13).',
+    breaks: 'A run fails whose network was made a second time by a worker that had lost it (I13).',
     edits: [
       {
         within: 'libs/runtime-docker',
@@ -257,7 +257,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     caughtBy: {
       layer: 'integration',
       specs: 'test/integration/runtime-docker/broken-connections.spec.ts',
-      tests: 'somebody is removing',
+      tests: 'another worker is removing',
     },
   },
   {

@@ -7,7 +7,7 @@ const FIRE_STORE = { layer: 'integration', specs: 'test/integration/store/fire-s
 /** Faults in the statements that decide. Only a real Postgres can notice them: the fakes do not share the SQL. */
 export const STORE_MUTANTS: readonly Mutant[] = [
   {
-    name: 'silent-writer-keeps-the-lock',
+    name: 'unresponsive-writer-keeps-the-lock',
     breaks:
       'A scheduler that stands still keeps all others from putting job schedulers for as long as it is connected.',
     edits: [

@@ -71,7 +71,7 @@ const MODES = {
       return saying({ content: textBlock(`the client chose ${outcome?.optionId ?? outcome?.outcome}`) });
     },
   },
-  silent: { turn: () => null },
+  unresponsive: { turn: () => null },
   garbage: {
     turn() {
       write('npm warn this is no JSON {"jsonrpc":\n');

@@ -102,9 +102,9 @@ describe('the odd agent', () => {
     expect(stdout).toContain('the client chose keep');
   });
 
-  it('silent: answers only a cancel, and says before that it heard it', async () => {
+  it('unresponsive: answers only a cancel, and says before that it heard it', async () => {
     const cancel = { method: 'session/cancel', params: { sessionId: 'odd-1' } };
-    const { stdout } = await converse('silent', [...TURN, cancel], /"stopReason":"cancelled"/);
+    const { stdout } = await converse('unresponsive', [...TURN, cancel], /"stopReason":"cancelled"/);
     expect(stdout).toMatch(/heard session\/cancel.*\n.*"id":4,"result":\{"stopReason":"cancelled"\}/);
   });
 });

@@ -23,7 +23,7 @@ const REACHED_BY: Readonly<Record<Port, Outage['of'] | null>> = {
   jobSchedulers: 'redis',
   toolServer: null,
 };
-/** How many removals a resisting thing survives: more than are tried in any history. */
+/** How many removals a resisting resource survives: more than are tried in any history. */
 const EVER = 1_000_000;
 const ORPHAN = 'lost-run-';
 

@@ -30,7 +30,7 @@ export const CALL_FAULTS = [
 ] as const;
 export type CallFault = (typeof CALL_FAULTS)[number];
 
-/** One thing that happens to the world. Taking any of them away leaves a history that is just as determined. */
+/** One event that happens to the world. Taking any of them away leaves a history that is just as determined. */
 export type PlanItem =
   | { readonly on: 'call'; readonly call: string; readonly nth: number; readonly fault: CallFault; readonly ms: number }
   | { readonly on: 'time'; readonly atMs: number; readonly event: TimedEvent };

@@ -42,7 +42,7 @@ export class LiveChecks {
     for (const run of this.world.store.all()) this.checkDeadline(run, now);
     for (const [host, engine] of this.world.engines.entries()) {
       for (const agent of engine.agents) this.checkLeftover(agent.deployment, agent, agent.containerName, now);
-      for (const thing of engine.shared) this.checkLeftover(thing, thing, thing.name, now);
+      for (const resource of engine.shared) this.checkLeftover(resource, resource, resource.name, now);
       for (const runId of this.world.toolServers[host]?.folders ?? []) this.checkFolder(runId, now);
     }
     for (const decoy of this.decoys)
@@ -94,10 +94,10 @@ export class LiveChecks {
     const begunAt = run.teardown.begunAt?.getTime() ?? 0;
     for (const engine of this.world.engines) {
       const containers = engine.agents.filter(({ deployment }) => this.isOurs(deployment, run));
-      const shared = engine.shared.filter((thing) => this.isOurs(thing, run));
-      for (const thing of [...containers, ...shared])
-        if (thing.createdAt.getTime() < begunAt)
-          this.world.violations.add('I8', run.id, `finished with a receipt, but ${nameOf(thing)} is still there`);
+      const shared = engine.shared.filter((resource) => this.isOurs(resource, run));
+      for (const resource of [...containers, ...shared])
+        if (resource.createdAt.getTime() < begunAt)
+          this.world.violations.add('I8', run.id, `finished with a receipt, but ${nameOf(resource)} is still there`);
     }
   }
 
@@ -145,8 +145,8 @@ export class LiveChecks {
   }
 }
 
-function nameOf(thing: FakeAgent | FakeShared): string {
-  return 'containerName' in thing ? thing.containerName : thing.name;
+function nameOf(resource: FakeAgent | FakeShared): string {
+  return 'containerName' in resource ? resource.containerName : resource.name;
 }
 
 function errorMessage(run: Run): string {

@@ -9,7 +9,7 @@ import type { SimProcess } from './sim-process';
 import type { World } from './world';
 
 /** Short, so that some of the outages are longer, ms. */
-const SILENCE_LIMIT_MS = 45_000;
+const HOST_TIMEOUT_MS = 45_000;
 
 /** A scheduler app without its HTTP side, made of the product's own parts, wired as apps/scheduler wires them. */
 export class SimScheduler {
@@ -38,7 +38,7 @@ export class SimScheduler {
       {
         about: { id: process.name, hostname: 'simulated', pid: identity.slot, version: 'simulated' },
         sweeper: () => this.sweeper,
-        hostTimeoutMs: SILENCE_LIMIT_MS,
+        hostTimeoutMs: HOST_TIMEOUT_MS,
       },
     );
   }

@@ -5,7 +5,7 @@ import type { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
 
 /** The host store, which remembers by itself when each host was heard of: a call that a host is lost is judged by that. */
 export class WitnessedHosts extends InMemoryHostStore {
-  private readonly signs = new Map<string, number[]>();
+  private readonly heartbeats = new Map<string, number[]>();
 
   constructor(
     runs: InMemoryRunStore,
@@ -14,16 +14,16 @@ export class WitnessedHosts extends InMemoryHostStore {
     super(runs, time);
   }
 
-  override async noteWorker(sign: WorkerHeartbeat): Promise<HostStanding> {
-    const standing = await super.noteWorker(sign);
-    const { id } = sign.host;
-    this.signs.set(id, [...(this.signs.get(id) ?? []), this.time.now().getTime()]);
+  override async noteWorker(heartbeat: WorkerHeartbeat): Promise<HostStanding> {
+    const standing = await super.noteWorker(heartbeat);
+    const { id } = heartbeat.host;
+    this.heartbeats.set(id, [...(this.heartbeats.get(id) ?? []), this.time.now().getTime()]);
     return standing;
   }
 
-  /** Whether any worker of the host gave a sign in the `ms` before the instant. */
+  /** Whether any worker of the host sent a heartbeat in the `ms` before the instant. */
   wasHeard(host: string, ms: number, before: Date): boolean {
     const end = before.getTime();
-    return (this.signs.get(host) ?? []).some((at) => at > end - ms && at < end);
+    return (this.heartbeats.get(host) ?? []).some((at) => at > end - ms && at < end);
   }
 }

@@ -1,7 +1,7 @@
 import { LABELS } from './engine-objects';
 import type { EngineEvent, PromptRecord } from './evidence';
 
-/** Docker's default hostname is how the container's id begins; a shorter one is somebody's own. */
+/** Docker's default hostname is how the container's id begins; a shorter one was chosen by a person. */
 const SHORT_ID = /^[0-9a-f]{12}$/;
 
 /** Agents that speak no ids are told apart by the container that wrote the line, whose labels the engine's events have. */

@@ -93,12 +93,12 @@ describe('what may be', () => {
     expect([...violatedBy(without)]).not.toContain('I2');
   });
 
-  it('fires after a pause that was refused, and after one that nobody answered', () => {
+  it('fires after a pause that was refused, and after one without an answer', () => {
     clean(plus(validEvidence(), aRequest(3, 0, { method: 'POST', path: paused, status: 409 })));
     clean(plus(validEvidence(), aRequest(3, 0, { method: 'POST', path: paused, status: null, answeredAt: null })));
   });
 
-  it('many tries within a minute that nobody answered', () => {
+  it('many tries within a minute, all without an answer', () => {
     const tries = Array.from({ length: 40 }, (_, n) =>
       aRequest(3, n * 1_000, {
         method: 'POST',
@@ -110,14 +110,14 @@ describe('what may be', () => {
     clean(plus(validEvidence(), ...tries));
   });
 
-  it('silence after a pause that nobody answered and a repetition with the same key confirmed', () => {
+  it('no run after a pause without an answer that a repetition with the same key confirmed', () => {
     const lost = aRequest(5, 0, { method: 'POST', path: paused, idempotencyKey: 'p', status: null, answeredAt: null });
     const again = aRequest(7, 0, { method: 'POST', path: paused, idempotencyKey: 'p' });
     const evidence = plus(validEvidence(), lost, again);
-    const silent = evidence.tables.runs.filter(
+    const withoutLater = evidence.tables.runs.filter(
       ({ scheduleId, scheduledFor }) => scheduleId !== EXCLUSIVE || scheduledFor < at(5),
     );
-    expect([...violatedBy({ ...evidence, tables: { ...evidence.tables, runs: silent } })]).not.toContain('I2');
+    expect([...violatedBy({ ...evidence, tables: { ...evidence.tables, runs: withoutLater } })]).not.toContain('I2');
   });
 
   it('a late end, a late removal and a failure of the engine while a fault is on', () => {
@@ -159,7 +159,7 @@ describe('what may be', () => {
     ]);
   });
 
-  it('a prompt that nobody can confirm after a takeover or a fault of the engine, and none in peace', () => {
+  it('a prompt that no worker can confirm after a takeover or a fault of the engine, and none in peace', () => {
     const run = { status: 'failed', result: null, errorCode: 'delivery_unconfirmed', errorMessage: 'x' };
     const first = withRun(validEvidence(), run);
     expect([...violatedBy(first)]).toContain('I13');
@@ -208,7 +208,7 @@ describe('what may be', () => {
     clean({ ...evidence, tables: { ...evidence.tables, messages } });
   });
 
-  it('things of another installation, whatever they carry', () => {
+  it('resources of another installation, whatever labels they carry', () => {
     const evidence = validEvidence();
     const labels = { 'crewtab.installation': `${INSTALLATION}-other`, 'crewtab.run': 'run-x' };
     clean({ ...evidence, engineLeft: [...evidence.engineLeft, { kind: 'volume', name: 'x', id: 'x', labels }] });

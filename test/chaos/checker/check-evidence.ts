@@ -13,7 +13,7 @@ import { checkOnlyWhatIsOurs } from './invariants/i09-only-what-is-ours';
 import { checkOverlap } from './invariants/i10-overlap';
 import { checkScheduleStatus } from './invariants/i11-schedule-status';
 import { checkPausedIsSilent } from './invariants/i12-paused-is-silent';
-import { checkRecoveryHarmsNobody } from './invariants/i13-recovery-harms-no-run';
+import { checkRecoveryHarmsNoRun } from './invariants/i13-recovery-harms-no-run';
 import { checkWholeConversation } from './invariants/i14-whole-conversation';
 import { checkConverges } from './invariants/i15-converges';
 import { checkEveryChangeHasItsEvent } from './invariants/i16-every-change-has-its-event';
@@ -52,7 +52,7 @@ const CHECKS: Readonly<Record<InvariantName, (evidence: Evidence) => CheckResult
   I10: checkOverlap,
   I11: checkScheduleStatus,
   I12: checkPausedIsSilent,
-  I13: checkRecoveryHarmsNobody,
+  I13: checkRecoveryHarmsNoRun,
   I14: checkWholeConversation,
   I15: checkConverges,
   I16: checkEveryChangeHasItsEvent,

@@ -228,7 +228,7 @@ export const runEventRow = z
     type,
     from: data.from ?? null,
     to: data.to ?? null,
-    adoption: data.toOwner ? `${data.fromOwner ?? 'nobody'} -> ${data.toOwner} (epoch ${data.epoch})` : null,
+    adoption: data.toOwner ? `${data.fromOwner ?? 'none'} -> ${data.toOwner} (epoch ${data.epoch})` : null,
     position,
   }));
 

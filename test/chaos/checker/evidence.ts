@@ -1,5 +1,5 @@
 /**
- * What a chaos run leaves behind, as the checker reads it. Instants are milliseconds since the epoch by the clock of the
+ * The evidence of a chaos run, as the checker reads it. Instants are milliseconds since the epoch by the clock of the
  * machine that Postgres runs on, ids are text. Nothing here comes from the live system.
  */
 export interface Evidence {

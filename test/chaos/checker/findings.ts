@@ -8,7 +8,7 @@ export interface Violation {
 }
 
 export interface CheckResult {
-  /** How many things were looked at; 0 means that the invariant was not tested at all. */
+  /** How many items were looked at; 0 means that the invariant was not tested at all. */
   readonly checked: number;
   readonly violations: readonly Violation[];
   /** What the evidence leaves open. */
@@ -21,9 +21,9 @@ export class Findings {
   private readonly violations: Violation[] = [];
   private readonly warnings: string[] = [];
 
-  /** One more thing was looked at. */
-  count(things = 1): void {
-    this.checked += things;
+  /** One more item was looked at. */
+  count(items = 1): void {
+    this.checked += items;
   }
 
   violate(subject: string, facts: string, at: number | null = null): void {
@@ -35,8 +35,8 @@ export class Findings {
   }
 
   /** One warning for many of a kind; none for none. */
-  warnOf(things: number, text: string): void {
-    if (things > 0) this.warnings.push(`${things} ${text}`);
+  warnOf(items: number, text: string): void {
+    if (items > 0) this.warnings.push(`${items} ${text}`);
   }
 
   result(): CheckResult {

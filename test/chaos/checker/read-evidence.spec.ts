@@ -138,7 +138,7 @@ describe('reading an evidence folder', () => {
     expect(evidence.tables.messages.map(({ text }) => text)).toEqual(['hi', null]);
   });
 
-  it('is checked from end to end: the one thing wrong here is the lastSeq', async () => {
+  it('is checked from end to end: only the lastSeq is wrong here', async () => {
     const { invariants, runs } = await checkEvidence(folder);
     expect(runs).toBe(1);
     const violations = invariants.flatMap(({ invariant, violations: found }) =>

@@ -9,7 +9,7 @@ export interface Spec {
   readonly timezone: string;
 }
 
-/** One change that somebody asked for, and what is known of it. */
+/** One change that a client asked for, and what is known of it. */
 export interface Edit {
   /** It took effect not before this. */
   readonly from: number;
@@ -26,7 +26,7 @@ export const NOT_THERE: Spec = { exists: false, enabled: false, cron: '', timezo
 
 /**
  * Everything that was asked of a schedule, or null where its creation is not in the evidence and it was edited, so that
- * nobody knows what it was before.
+ * what it was before is unknown.
  */
 export function editsOf(evidence: Evidence, schedule: ScheduleRow): Edit[] | null {
   const attempts = byAttempt(evidence.requests);
@@ -89,7 +89,7 @@ function toCreation(request: ApiRequest, { createdAt }: ScheduleRow): Edit {
   return { from: request.at, until, outcome: 'done', apply: () => spec };
 }
 
-/** Nobody is known to have made or changed it: it is as it always was. */
+/** No client is known to have made or changed it: it is as it always was. */
 function asItStands({ createdAt, enabled, cron, timezone }: ScheduleRow): Edit {
   const spec: Spec = { exists: true, enabled, cron, timezone };
   return { from: createdAt, until: createdAt + 1_000, outcome: 'done', apply: () => spec };

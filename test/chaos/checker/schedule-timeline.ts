@@ -9,7 +9,7 @@ interface Segment {
 }
 
 /**
- * One way things may have gone: the spec, and which of the open edits that were certainly done are already in it. What may
+ * One possible past: the spec, and which of the open edits that were certainly done are already in it. What may
  * never have been done is not followed one by one (twenty such edits would be a million ways): within its window it may
  * happen at any time, which allows a little more than really was possible and never less.
  */
@@ -106,6 +106,6 @@ function keyOf(open: ReadonlySet<Edit>): (way: Way) => string {
     JSON.stringify([spec.exists, spec.enabled, spec.cron, spec.timezone, order.map((edit) => applied.has(edit))]);
 }
 
-function unique<T>(things: readonly T[], keyOfThing: (thing: T) => string): T[] {
-  return [...new Map(things.map((thing) => [keyOfThing(thing), thing])).values()];
+function unique<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [keyOf(item), item])).values()];
 }

@@ -93,7 +93,7 @@ export const SPOILT: readonly Spoilt[] = [
   },
   {
     invariant: 'I3',
-    how: 'a manual run that nobody asked for',
+    how: 'a manual run that no client asked for',
     spoil: (evidence) =>
       addRun(evidence, { ...aRun(STEADY, 2, ''), id: 'run-x', trigger: 'manual', requestKey: 'key-x' }),
   },
@@ -226,7 +226,7 @@ export const SPOILT: readonly Spoilt[] = [
   },
   {
     invariant: 'I7',
-    how: 'a finished run that somebody still holds',
+    how: 'a finished run that a worker still holds',
     spoil: (evidence) => withRun(evidence, { owner: 'worker-1' }),
   },
   {
@@ -289,7 +289,7 @@ export const SPOILT: readonly Spoilt[] = [
       ...evidence,
       engineEvents: evidence.engineEvents.map((event) =>
         event.id === `container-${FIRST}`
-          ? { ...event, attributes: { ...event.attributes, 'crewtab.run': 'run-nobody' } }
+          ? { ...event, attributes: { ...event.attributes, 'crewtab.run': 'run-unknown' } }
           : event,
       ),
     }),
@@ -412,7 +412,7 @@ export const SPOILT: readonly Spoilt[] = [
     invariant: 'I16',
     how: 'an event without its change',
     spoil: (evidence) =>
-      withEvents(evidence, (events) => [...events, { ...ADOPTED, adoption: `nobody -> ${WORKER} (epoch 2)` }]),
+      withEvents(evidence, (events) => [...events, { ...ADOPTED, adoption: `none -> ${WORKER} (epoch 2)` }]),
   },
   {
     invariant: 'I16',

@@ -1,12 +1,12 @@
 import type { Fault } from './evidence';
 
 /**
- * After a fault is over, a lease has to run out (10 s) and somebody to notice (5 s) before a run moves on: that much is
+ * After a fault is over, a lease has to run out (10 s) and a process to notice (5 s) before a run moves on: that much is
  * promised, ms.
  */
 const RECOVERY_MS = 15_000;
 
-/** A single connection or answer that is lost, or a pause of a second or two: whoever meets it tries again. */
+/** A single connection or answer that is lost, or a pause of a second or two: the process that meets it tries again. */
 const SMALL = /\b(cut-one|lose-reply|hiccup)\b/;
 
 /**

@@ -9,7 +9,7 @@ import type {
   ScheduleRow,
 } from './evidence';
 
-/** A quiet quarter of an hour without a single thing wrong, from which the specs take pieces away. */
+/** A quiet quarter of an hour without a single fault, from which the specs take pieces away. */
 
 export const START = Date.UTC(2026, 5, 1, 12, 0);
 export const MINUTE = 60_000;
@@ -93,7 +93,7 @@ const calledAt = (minute: number): Partial<RunRow> => ({
 const NEVER_RAN = {
   status: 'missed',
   errorCode: 'missed',
-  errorMessage: 'nobody was there',
+  errorMessage: 'no scheduler was there',
   phase: 'finished',
   startedAt: null,
   deadlineAt: null,

@@ -9,7 +9,7 @@ export interface ClientOptions {
   readonly image: string;
   /** Runs that are to be under way at the same time. */
   readonly wantedActive: number;
-  /** How many runs are queued or running; null while nobody knows. */
+  /** How many runs are queued or running; null while it is unknown. */
   readonly countActive: () => Promise<number | null>;
 }
 
@@ -23,7 +23,7 @@ interface KnownSchedule {
 
 const MANUAL_EACH_MS = 250;
 const MOST_AT_ONCE = 3;
-/** Requests for runs that nobody has answered yet. */
+/** Requests for runs without an answer yet. */
 const MOST_IN_DOUBT = 30;
 const EDIT_EACH_MS = [1_500, 5_000] as const;
 const CANCEL_EACH_MS = [4_000, 10_000] as const;

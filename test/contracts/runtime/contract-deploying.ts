@@ -102,7 +102,7 @@ export function describeDeploying(current: () => ContractFixture): void {
         ]),
       );
       for (const run of listed) expect(run.youngestAgeMs).toBeLessThan(60_000);
-      expect(await fixture.runtime.list(`nobody-${randomUUID()}`)).toEqual([]);
+      expect(await fixture.runtime.list(`unknown-${randomUUID()}`)).toEqual([]);
     }, 60_000);
   });
 }

@@ -7,7 +7,7 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
     it('tells exit code and watchers when an agent ends', async () => {
       const fixture = current();
       const seen = fixture.watch();
-      const elsewhere = fixture.watch(`nobody-${randomUUID()}`);
+      const elsewhere = fixture.watch(`unknown-${randomUUID()}`);
       const { deployment, handle } = await fixture.started({ does: 'exit', code: 7 });
       await eventually('the exit is reported', () => seen.some((ended) => ended?.runId === deployment.runId));
       expect(seen).toContainEqual({ runId: deployment.runId, agent: 'solo' });
@@ -59,7 +59,7 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       expect(await reader.next()).toBeNull();
       const late = await fixture.read(handle);
       expect(await late.toEnd()).toEqual([]);
-      await expect(late.channel.write('anybody?\n')).rejects.toMatchObject({ retryable: false });
+      await expect(late.channel.write('are you there?\n')).rejects.toMatchObject({ retryable: false });
     }, 60_000);
 
     it('lets an agent end by itself within its grace', async () => {

@@ -60,7 +60,7 @@ export function describeTalking(current: () => ContractFixture): void {
       expect(lines.findIndex((line, index) => line.index !== index || line.text !== String(index + 1))).toBe(-1);
     }, 120_000);
 
-    it('lets go in the middle of a flood', async () => {
+    it('stops reading in the middle of a flood when it is closed', async () => {
       const fixture = current();
       const { handle } = await fixture.started({ does: 'count', to: MANY_LINES });
       const reader = await fixture.read(handle);
@@ -141,11 +141,11 @@ export function describeTalking(current: () => ContractFixture): void {
       const { handle } = await fixture.started({ does: 'exit', code: 3 });
       const reader = await fixture.read(handle);
       await reader.toEnd();
-      const refused = reader.channel.write('anybody?\n');
+      const refused = reader.channel.write('are you there?\n');
       await expect(refused).rejects.toBeInstanceOf(AppError);
       await expect(refused).rejects.toMatchObject({ retryable: false });
       const late = await fixture.read(handle);
-      await expect(late.channel.write('anybody?\n')).rejects.toMatchObject({ retryable: false });
+      await expect(late.channel.write('are you there?\n')).rejects.toMatchObject({ retryable: false });
     }, 60_000);
   });
 }

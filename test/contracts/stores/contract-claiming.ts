@@ -106,17 +106,17 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
 
     it('takes an overdue run from a worker that was not heard of since the deadline', async () => {
       const { subject, store } = fixture();
-      const silent = await fixture().begun();
+      const unresponsive = await fixture().begun();
       const recent = await fixture().begun();
       const renewed = await fixture().begun();
       const over = await fixture().begun();
       await store.conclude(over, { status: 'failed', result: null, error: { code: 'agent_error', message: 'no' } });
-      await subject.passDeadline(silent.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS + 1_500);
+      await subject.passDeadline(unresponsive.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS + 1_500);
       await subject.passDeadline(over.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS + 1_500);
       await subject.passDeadline(renewed.runId, OVERDUE_GRACE_MS + 500, OVERDUE_GRACE_MS);
       expect(await store.untilAbandoned(OTHER_WORKER)).toBe(0);
       expect((await store.claimAbandoned(OTHER_WORKER, 10)).map(({ id, epoch }) => [id, epoch])).toEqual([
-        [silent.runId, silent.epoch + 1],
+        [unresponsive.runId, unresponsive.epoch + 1],
       ]);
       expect(await store.claimAbandoned(WORKER, 10)).toEqual([]);
       await subject.passDeadline(recent.runId, OVERDUE_GRACE_MS - 2_000, 2_000);
@@ -144,7 +144,7 @@ export function describeClaiming(fixture: () => RunStoreFixture): void {
       expect(await store.renewLeases(WORKER, [])).toEqual([]);
     });
 
-    it('lets go without harm, and not of what another one took', async () => {
+    it('releases its runs without harm, and not those that another worker took', async () => {
       const { store } = fixture();
       const mine = await fixture().begun();
       const lost = await fixture().begun();

@@ -56,7 +56,7 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
       const move = { agent: 'writer', from: START, to: { stdout: 0, stderr: 7 } };
       expect(await store.appendMessages(claim, [], move)).toEqual(move.to);
       expect((await store.load(claim)).deployment?.agents[1]?.cursor).toEqual(move.to);
-      await expect(store.appendMessages(claim, [], { ...move, agent: 'nobody' })).rejects.toMatchObject({
+      await expect(store.appendMessages(claim, [], { ...move, agent: 'stranger' })).rejects.toMatchObject({
         code: 'not_found',
       });
     });

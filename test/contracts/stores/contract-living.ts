@@ -63,7 +63,7 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       const { deployment } = await store.load(claim);
       expect(deployment?.agents[0]).toMatchObject({ name: 'lead', handle: null });
       expect(deployment?.agents[1]).toMatchObject({ name: 'writer', handle: 'container-1', startedAt, readyAt });
-      await expect(store.saveAgent(claim, 'nobody', { handle: 'x' })).rejects.toMatchObject({ code: 'not_found' });
+      await expect(store.saveAgent(claim, 'stranger', { handle: 'x' })).rejects.toMatchObject({ code: 'not_found' });
     });
 
     it('gives the permit to one epoch only, and the prompt is one message', async () => {

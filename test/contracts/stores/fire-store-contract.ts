@@ -114,7 +114,7 @@ function describeGeneralPath(subject: () => FireStoreSubject): void {
       const nextFireAt = ago(subject(), 5 * MINUTE);
       const id = await subject().addSchedule({ nextFireAt, overlap: 'queue', cron: '*/2 * * * *' });
       const gap = { from: nextFireAt, to: subject().now() };
-      const reason = { code: 'missed', message: 'nobody was there', ...gap } as const;
+      const reason = { code: 'missed', message: 'no scheduler was there', ...gap } as const;
       const instants = [5, 3, 1].map((minutes) => ago(subject(), minutes * MINUTE));
       const [missed = nextFireAt, skipped = nextFireAt, fired = nextFireAt] = instants;
       const asked: DueSchedule[] = [];

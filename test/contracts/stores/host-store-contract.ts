@@ -34,9 +34,9 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
     });
     afterEach(() => subject.close());
 
-    const sign = (change: Partial<WorkerHeartbeat> = {}) => hosts.noteWorker({ ...aHeartbeat(), ...change });
+    const sendHeartbeat = (change: Partial<WorkerHeartbeat> = {}) => hosts.noteWorker({ ...aHeartbeat(), ...change });
     const watch = () => hosts.noteScheduler({ ...SCHEDULER, sweeper: { lastIterationAgoMs: null, error: null } });
-    /** A steady watch of `ms`, as its signs every few seconds make it. */
+    /** A steady watch of `ms`, as its heartbeats every few seconds make it. */
     const watchFor = async (ms: number): Promise<void> => {
       for (let passed = 0; passed < ms; passed += 10_000) {
         await watch();
@@ -50,7 +50,9 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
 
     describe('heartbeats', () => {
       it('make hosts, workers and schedulers visible', async () => {
-        expect(await sign({ heldRuns: 2, adoptedRuns: 1, refusal: 'not yet' })).toEqual({ isDecommissioned: false });
+        expect(await sendHeartbeat({ heldRuns: 2, adoptedRuns: 1, refusal: 'not yet' })).toEqual({
+          isDecommissioned: false,
+        });
         await hosts.noteScheduler({ ...SCHEDULER, sweeper: { lastIterationAgoMs: 1_000, error: 'no' } });
         const { at, workers, schedulers, ...rest } = await hosts.readSystem();
         expect(await hostOf()).toMatchObject({
@@ -76,8 +78,8 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       });
 
       it('are renewed in place, and age', async () => {
-        await sign();
-        await sign({ heldRuns: 7 });
+        await sendHeartbeat();
+        await sendHeartbeat({ heldRuns: 7 });
         await watch();
         expect((await hosts.readSystem()).workers.map(({ heldRuns }) => heldRuns)).toEqual([7]);
         await subject.passTime(20_000);
@@ -90,7 +92,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       });
 
       it('end with a goodbye; the host stays', async () => {
-        await sign();
+        await sendHeartbeat();
         await watch();
         await hosts.forgetWorker(WORKER.workerId);
         await hosts.forgetScheduler(SCHEDULER.id);
@@ -99,7 +101,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       });
 
       it('show leases with their epoch, and runs that no worker holds', async () => {
-        await sign();
+        await sendHeartbeat();
         const held = await fixture.begun();
         const unheld = await fixture.begun();
         await subject.expireLease(unheld.runId);
@@ -110,10 +112,10 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       });
     });
 
-    describe('a host that is silent', () => {
+    describe('a host that is unresponsive', () => {
       let claim: Claim;
       beforeEach(async () => {
-        await sign();
+        await sendHeartbeat();
         claim = await fixture.monitored();
       });
 
@@ -204,7 +206,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       await subject.store.release([waiting]);
       for (let passed = 0; passed < LIMIT_MS + 20_000; passed += 10_000) {
         await watch();
-        await sign();
+        await sendHeartbeat();
         expect(await subject.store.renewLeases(WORKER, [held])).toHaveLength(1);
         expect(await endLost()).toEqual([]);
         await subject.passTime(9_000);
@@ -216,7 +218,7 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       await subject.expireLease(runId);
       const lost: string[] = [];
       for (let passed = 0; passed < 60_000; passed += 5_000) {
-        await sign();
+        await sendHeartbeat();
         await watch();
         lost.push(...(await endLost()).map(({ status, error }) => `${status} ${error.code} after ${passed}`));
         await subject.passTime(5_000);
@@ -245,14 +247,14 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
 
     describe('decommissioning', () => {
       it('is refused for a host that is unknown or there', async () => {
-        await sign();
+        await sendHeartbeat();
         expect(await hosts.decommission('nowhere', 'ada')).toEqual({ state: 'absent' });
         expect(await hosts.decommission(WORKER.host, 'ada')).toEqual({ state: 'alive', workerIds: [WORKER.workerId] });
         expect(await hostOf()).toMatchObject({ state: 'live', decommissionedAt: null });
       });
 
       it('ends what runs there and finishes what is owed without proof, saying so', async () => {
-        await sign();
+        await sendHeartbeat();
         const [running, over] = [await fixture.monitored(), await fixture.monitored()];
         await subject.store.conclude(over, {
           status: 'failed',
@@ -295,11 +297,11 @@ export function hostStoreContract(name: string, setup: () => HostStoreSubject | 
       });
 
       it('ends when the host is back and was reaped, which proves what was given up', async () => {
-        await sign();
+        await sendHeartbeat();
         const [first, second] = [await fixture.monitored(), await fixture.monitored()];
         await subject.passTime(20_000);
         await hosts.decommission(WORKER.host, 'ada');
-        expect(await sign()).toEqual({ isDecommissioned: true });
+        expect(await sendHeartbeat()).toEqual({ isDecommissioned: true });
         const removed = new Map([[first.runId, { container: 2, volume: 1, pod: 1 }]]);
         expect(await hosts.readmit(WORKER.host, { removed, unremovedRunIds: [second.runId] })).toEqual({
           wasDecommissioned: true,

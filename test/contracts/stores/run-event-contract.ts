@@ -24,7 +24,7 @@ const MONITORING = { status: 'running', phase: 'monitoring' };
 const ENDING = { status: 'running', phase: 'tearing_down' };
 const MS = expect.any(Number) as number;
 
-/** What every store must leave behind of what happens to runs; `setup` answers empty stores. */
+/** What every store must record of what happens to runs; `setup` answers empty stores. */
 export function runEventContract(name: string, setup: () => RunEventSubject | Promise<RunEventSubject>): void {
   describe(`${name} leaves an event of every change`, () => {
     let subject: RunEventSubject;

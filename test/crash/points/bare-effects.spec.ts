@@ -49,7 +49,7 @@ describe('crash points', () => {
   });
 });
 
-describe('an effect that nobody put a point around is found', () => {
+describe('an effect without a point around it is found', () => {
   const path = 'libs/runtime-process/planted.ts';
 
   it('a file that is written', () => {

@@ -14,7 +14,7 @@ export interface BareEffect {
 /**
  * Looks at every call, and every `new`, whose callee is declared outside of this project (a package, Node itself): one that
  * answers with a promise, or belongs to files, processes, sockets or a client of a service, must be inside of a funnel, or
- * be listed as no effect with the reason. Queries of the store are judged by their statements. What nobody has listed is
+ * be listed as no effect with the reason. Queries of the store are judged by their statements. What is not listed is
  * an effect.
  */
 export function findBareEffects(program: ts.Program, paths: readonly string[]): BareEffect[] {

@@ -17,7 +17,7 @@ function findEffectNames(): string[] {
   return [...new Set([...portEffects(), ...names])].sort();
 }
 
-/** @throws Error for a funnel whose name is not a literal: nobody could enumerate it */
+/** @throws Error for a funnel whose name is not a literal: the sweep could not enumerate it */
 function namesIn(path: string, text: string): string[] {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   return [...walk(source)].flatMap((node) => {

@@ -16,7 +16,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
       /^(readFile|readFileSync|readdir|readdirSync|readlink|realpath|stat|lstat|existsSync|isDirectory|isFile|isSymbolicLink|read|watch|on)$/,
     because: 'only reads, or watches',
   },
-  { module: /^fs(\/promises)?$/, calls: /^close$/, because: 'lets go of what dies with this process anyway' },
+  { module: /^fs(\/promises)?$/, calls: /^close$/, because: 'releases what dies with this process anyway' },
   {
     module: /^fs(\/promises)?$/,
     calls: /^open$/,
@@ -47,7 +47,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
     module: /^(http|stream)$/,
     calls: /^(setHeader|flushHeaders|write|end)$/,
     in: /^apps\/scheduler\/src\/http\//,
-    because: 'an answer of the API about what is stored by then; whoever gets none asks again',
+    because: 'an answer of the API about what is stored by then; a client that gets none asks again',
   },
   {
     module: /^(util|child_process)$/,
@@ -65,7 +65,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^dockerode$/,
     calls: /^(new Dockerode|get(Container|Image|Network))$/,
-    because: 'a handle: asks nobody yet',
+    because: 'a handle: it makes no call yet',
   },
   {
     module: /^dockerode$/,

@@ -3,12 +3,12 @@ import { pointsByFile, pointsIn } from './points-by-file';
 
 describe('the crash points of a file', () => {
   it('are those of the effects that it names', () => {
-    const text = "await effect('docker.volume.create', make); await transaction(db, 'postgres.thing', work);";
+    const text = "await effect('docker.volume.create', make); await transaction(db, 'postgres.change', work);";
     expect([...pointsIn('libs/x/y.ts', text)].sort()).toEqual([
       'docker.volume.create:after',
       'docker.volume.create:before',
-      'postgres.thing:after',
-      'postgres.thing:before',
+      'postgres.change:after',
+      'postgres.change:before',
     ]);
   });
 
@@ -21,7 +21,7 @@ describe('the crash points of a file', () => {
     expect(pointsIn('libs/x/y.ts', text)).toEqual(new Set(['run-store.conclude:before', 'run-store.conclude:after']));
   });
 
-  it('are not those of another thing with a method of that name', () => {
+  it('are not those of another object with a method of that name', () => {
     expect(pointsIn('libs/x/y.ts', 'class Speech implements Talk { conclude() {} } talk.conclude();')).toEqual(
       new Set(),
     );

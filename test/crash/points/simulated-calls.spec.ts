@@ -14,7 +14,7 @@ const PORTS = {
   'job-schedulers': 'jobSchedulers',
   'tool-server': 'toolServer',
 } as const;
-/** Nobody crashes at it, so it has no points; it can fail and hang like every question to the database. */
+/** No process crashes at it, so it has no points; it can fail and hang like every question to the database. */
 const TIME: Readonly<Record<keyof TimeSource, string>> = { now: 'store.now' };
 /** Calls of these ports that are no methods of theirs. */
 const ITERATED = ['channel.read'];
@@ -31,8 +31,8 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'runtime.runProgram': 'no part of a run calls it yet',
   'runtime.workspacePath': 'answers at once, without the engine',
   'runtime.toolsPath': 'answers at once, without the engine',
-  'runtime.close': 'lets go of what dies with the process anyway',
-  'channel.close': 'lets go of what dies with the process anyway',
+  'runtime.close': 'releases what dies with the process anyway',
+  'channel.close': 'releases what dies with the process anyway',
 };
 
 describe('the plan of a history', () => {

@@ -1,7 +1,7 @@
 import ts from 'typescript';
 import { ancestors, calledName, funnelCallAt, walk } from './funnels';
 
-/** Statements that change nothing for anybody else: reads, also those that lock rows until the end of their transaction. */
+/** Statements that change nothing for other sessions: reads, also those that lock rows until their transaction ends. */
 const CHANGES =
   /\b(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|pg_notify|crewtab_delete_history|crewtab_delete_run_events|pg_advisory_lock|pg_try_advisory_lock)\b/;
 const ROW_LOCK = /\bFOR (NO KEY )?(UPDATE|SHARE)\b/g;
@@ -55,7 +55,7 @@ function statementText(checker: ts.TypeChecker, argument: ts.Expression | undefi
   return declaration && ts.isVariableDeclaration(declaration) && declaration.initializer ? declaration.getText() : null;
 }
 
-/** In the work of a transaction, or in a function that is given somebody's session. */
+/** In the work of a transaction, or in a function that is given its caller's session. */
 function isInTransaction(node: ts.CallExpression): boolean {
   for (const outer of ancestors(node)) {
     if (ts.isCallExpression(outer) && /^\$?transaction$/.test(calledName(outer))) return true;

@@ -1,6 +1,6 @@
 const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite plays it";
 
-/** Effects, or one of their points, that no scenario can be made to pass at will, and why; the sweep fails for one that is passed after all. */
+/** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.image.pull:after':
     'only where a registry has the image; no run owns an image, and what comes next is what comes when it was there before',

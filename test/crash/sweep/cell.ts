@@ -11,7 +11,7 @@ import { dockerHost } from '../../kit/services/docker';
 import { leftoversOf, removeLeftovers } from '../../kit/services/engine-leftovers';
 import { packApps, type PackedApps } from './pack-apps';
 
-/** For machines that are busy with other things: every bound and the lease become that much longer. */
+/** For machines that are busy with other work: every bound and the lease become that much longer. */
 export const SLOWNESS = Number(process.env.CRASH_SLOWNESS ?? '1');
 /** The sweep is nice to whatever else runs, which may be much: this is a bound, not a measurement. */
 const READY_WITHIN_MS = 180_000 * SLOWNESS;
@@ -20,8 +20,8 @@ const ENDS_WITHIN_MS = 20_000 * SLOWNESS;
 export const LEASE_MS = 3_000 * SLOWNESS;
 
 /**
- * An installation for one case after the other: a database and a part of Redis of its own, so that whoever takes a run
- * here belongs to the case. Several of them work side by side.
+ * An installation for one case after the other: a database and a part of Redis of its own, so that a worker which takes
+ * a run here belongs to the case. Several of them work side by side.
  */
 export class Cell extends Installation {
   readonly redis: Redis;
@@ -36,7 +36,7 @@ export class Cell extends Installation {
     this.redis = new Redis(redisUrl);
   }
 
-  /** @param number from 1 to 15: of its database in Redis, which nobody else of the test run uses */
+  /** @param number from 1 to 15: of its database in Redis, which no other cell of the test run uses */
   static async make(number: number, database: TestDatabase): Promise<Cell> {
     const url = new URL(process.env.TEST_REDIS_URL ?? '');
     url.pathname = `/${number}`;

@@ -15,7 +15,7 @@ const CLEAN_WITHIN_MS = 30_000;
 const UNDECIDABLE =
   /^(run-store\.permitPrompt:after|agent-channel\.write:before|docker\.stdin\.attach:(before|after)|(docker|process)\.stdin\.(write|end):before)$/;
 
-/** A container's input ends with the connection to it; a process' input stays open until somebody ends it. */
+/** A container's input ends with the connection to it; a process' input stays open until a worker ends it. */
 const UNDECIDABLE_OF_PROCESSES = /^agent-channel\.endInput:before$/;
 
 export interface Evidence {

@@ -2,7 +2,7 @@ import type { Action } from './crash-case';
 import type { Turns } from './turns';
 
 /** Each write to an agent's stdin is of another kind (handshake, session, prompt): all are swept, of others the first. */
-const EVERY_PASS = /(stdin|agent-channel)\.write:/;
+const EVERY_VISIT = /(stdin|agent-channel)\.write:/;
 
 interface Closable {
   close(): Promise<void>;
@@ -12,8 +12,8 @@ interface Closable {
 export interface Play<S, X> {
   /** Undisturbed. @returns how often each point was passed */
   record(scenario: X, stand: S): Promise<Map<string, number>>;
-  /** With a crash at one pass of a point. @throws Error that tells what went wrong */
-  crash(scenario: X, stand: S, point: string, action: Action, pass: number): Promise<void>;
+  /** With a crash at one visit of a point. @throws Error that tells what went wrong */
+  crash(scenario: X, stand: S, point: string, action: Action, visit: number): Promise<void>;
 }
 
 /** A scenario that was played undisturbed. */
@@ -65,13 +65,13 @@ export class Lane<S extends Closable, X extends { readonly name: string }> {
   }
 
   private add(scenario: X, counts: ReadonlyMap<string, number>, point: string, action: Action): Promise<Error | null> {
-    const passes = EVERY_PASS.test(point) ? (counts.get(point) ?? 1) : 1;
+    const visits = EVERY_VISIT.test(point) ? (counts.get(point) ?? 1) : 1;
     return new Promise((resolve) => {
       this.queue.push(async (stand) => {
         const startedAt = performance.now();
         let failure: Error | null = null;
-        for (let pass = 1; pass <= passes && failure === null; pass++)
-          failure = await outcomeOf(this.play.crash(scenario, stand, point, action, pass));
+        for (let visit = 1; visit <= visits && failure === null; visit++)
+          failure = await outcomeOf(this.play.crash(scenario, stand, point, action, visit));
         report(`${action} at ${point}, ${scenario.name}`, failure, performance.now() - startedAt);
         resolve(failure);
       });

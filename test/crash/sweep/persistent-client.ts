@@ -56,7 +56,7 @@ export class PersistentClient {
     this.url = await Promise.race([better, same]).finally(() => hasChosen.abort());
   }
 
-  /** A reservation of a request that nobody answered is given anew after a minute; the clock is put back instead. */
+  /** A reservation of a request without an answer is given anew after a minute; the clock is put back instead. */
   private async letAMinutePass(): Promise<void> {
     await this.cell.sql(
       `UPDATE idempotency_keys SET reserved_at = reserved_at - interval '61 seconds' WHERE completed_at IS NULL`,

@@ -9,7 +9,7 @@ import type { Scenario } from './scenarios';
 import type { Stand } from './stand';
 
 const HIT_WITHIN_MS = 300_000 * SLOWNESS;
-/** After the hit: however the crash left things, all is over by then. A bound for busy machines, not what is promised. */
+/** After the hit: whatever the crash left, all is over by then. A bound for busy machines, not what is promised. */
 const FINISHED_WITHIN_MS = 180_000 * SLOWNESS;
 /** How long a stopped worker that goes on has to notice that the run is no longer its own, ms. */
 const NOTICED_WITHIN_MS = 1_500;
@@ -83,12 +83,12 @@ async function isHit({ id }: Run, { cell }: Stand, armed: StartedProcess, from: 
   return hasSaidSo();
 }
 
-/** The adopter has no room for new runs: one that nobody has begun needs somebody who has. */
+/** The adopter has no capacity for new runs: one that no worker has begun needs a worker that has some. */
 function startRescuer({ cell, place }: Stand): Promise<StartedProcess> {
   return untilReady(cell.start('worker', 'rescuer', { env: { CREWTAB_RUNTIME: place } }));
 }
 
-/** Goes on when somebody else has the run, or nobody has it any more: the lease has run out then. */
+/** Goes on when another worker has the run, or none has it any more: the lease has run out then. */
 async function resumeOnceAdopted({ id }: Run, armed: StartedProcess, { cell }: Stand): Promise<void> {
   const stoppedAt = performance.now();
   const look = async (): Promise<boolean> => {
@@ -114,7 +114,7 @@ async function untilNoticed(armed: StartedProcess, from: number): Promise<void> 
 }
 
 function title({ point, hit, action, scenario }: CrashCase): string {
-  return `${action} at ${point}${hit > 1 ? ` (pass ${hit})` : ''}, ${scenario.name}`;
+  return `${action} at ${point}${hit > 1 ? ` (visit ${hit})` : ''}, ${scenario.name}`;
 }
 
 async function describe(

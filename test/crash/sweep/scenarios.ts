@@ -43,7 +43,7 @@ export interface Scenario {
   readonly prompt: string;
   /** Of the armed worker. */
   readonly env?: (materials: Materials) => Environment;
-  /** What somebody does once the run is on its way. */
+  /** What a client does once the run is on its way. */
   readonly during?: (run: Run, stage: Stage) => Promise<unknown>;
   /** True: its worker is of no use afterwards. */
   readonly usesUp?: boolean;
@@ -86,7 +86,7 @@ const shutDown = async (run: Run, { api, armed }: Stage): Promise<unknown> => {
 const leaveHalfMade = async ({ id }: Run, { cell }: Stage): Promise<unknown> =>
   mkdir(join(cell.dataDir, 'processes', 'runs', `.${id}.deadbeef`), { recursive: true });
 
-/** The cheapest first: a point is swept in the first scenario that passes it. */
+/** The cheapest first: a point is swept in the first scenario that reaches it. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'one agent', place: 'docker', agents: contained(lead), prompt: PROMPT, ends: /^success$/, prompts: 1 },
   {
@@ -139,7 +139,7 @@ export const SCENARIOS: readonly Scenario[] = [
     place: 'docker',
     agents: contained(lead),
     prompt: PROMPT,
-    // Whoever takes over has an engine that does remove.
+    // The worker that takes over has an engine that does remove.
     env: ({ stickyDockerHost }) => ({ DOCKER_HOST: stickyDockerHost, TEARDOWN_LIMIT: '0s' }),
     usesUp: true,
     ends: /^(success|failed\/teardown_failed)$/,
@@ -170,7 +170,7 @@ export const SCENARIOS: readonly Scenario[] = [
     place: 'process',
     agents: asProcess(),
     prompt: PROMPT,
-    // A host of its own: whoever comes to help has another one, and takes the run as long as nobody has begun it.
+    // A host of its own: the rescuer has another one, and takes the run as long as no worker has begun it.
     env: ({ newFolder }) => ({ CREWTAB_DATA_DIR: newFolder() }),
     usesUp: true,
     ends: /^success$/,

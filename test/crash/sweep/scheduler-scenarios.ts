@@ -105,7 +105,7 @@ const firing: SchedulerScenario = {
     await makeSchedule(client, { name: 'broken' });
   },
   before: async (cell) => {
-    // As a database that somebody restored by hand might have it: nothing of it can be planned.
+    // As a database that an operator restored by hand might have it: nothing of it can be planned.
     await cell.sql(`UPDATE schedules SET cron = '99 99 * * *', fault = NULL, fault_since = NULL, retry_at = NULL,
       clock_version = 0, next_fire_at = now() + interval '50 days', following_fire_at = NULL WHERE name = 'broken'`);
     await cell.sql(`UPDATE schedules SET clock_version = 0,
@@ -129,7 +129,7 @@ const firing: SchedulerScenario = {
   },
 };
 
-/** Every due instant has its row, whoever is queued has a wake-up in Redis, and the job schedulers are in step. */
+/** Every due instant has its row, every queued run has a wake-up in Redis, and the job schedulers are in step. */
 async function expectFired(cell: Cell): Promise<boolean> {
   const [due] = await cell.sql<{ schedules: number; unsynced: number; unplanned: number }>(
     `SELECT count(*) FILTER (WHERE next_fire_at <= now())::int AS schedules,

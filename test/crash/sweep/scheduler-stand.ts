@@ -87,7 +87,7 @@ export class SchedulerStand {
       const help = hit.then(async () => {
         if (action === 'kill') await armed.process.exited;
         helper = await this.startFollower(cell, '');
-        // Nobody would end it any more, and it would do what the next one is to be caught at.
+        // No case would end it any more, and it would do what the next one is to be caught at.
         if (isGivenUp) helper.process.kill('SIGKILL');
         await untilReady(helper.process);
         return helper.url;
@@ -152,7 +152,7 @@ export class SchedulerStand {
     await this.scenario.act(new PersistentClient(cell, armed.url, help), cell);
   }
 
-  /** One that was stopped in the middle of its start or end may give up: whoever started it starts it again. */
+  /** One that was stopped in the middle of its start or end may give up: its supervisor starts it again. */
   private async end(process: StartedProcess, isToldToEnd: boolean, mayGiveUp: boolean): Promise<void> {
     try {
       // A second SIGTERM would cut the rest of its end short.

@@ -95,7 +95,7 @@ export class Stand {
     return this.cell.start('worker', `armed ${this.armedCount}`, { env });
   }
 
-  /** With a run that never ends, which leaves no room for anything but what it adopts. */
+  /** With a run that never ends, which leaves no capacity for anything but what it adopts. */
   async keepAdopterBusy(): Promise<void> {
     const { api, materials, place } = this;
     const scenario = SCENARIOS.find((one) => one.place === place);

@@ -27,7 +27,7 @@ const WANTED_LANES = new RegExp(process.env.CRASH_LANES ?? '');
 /** Numbers of databases in Redis, which has 16: workers' stands have those from 1. */
 const FIRST_SCHEDULER_STAND = 8;
 
-/** Plays every point in the first scenario that passes it, once for each action. */
+/** Plays every point in the first scenario that reaches it, once for each action. */
 export class Sweep {
   private readonly results = new Map<string, Promise<Error | null>>();
   private readonly lanes: (Lane<Stand, Scenario> | Lane<SchedulerStand, SchedulerScenario>)[] = [];
@@ -108,7 +108,7 @@ export class Sweep {
     }
   }
 
-  /** Of its own: what a scheduler does waits for nobody, so its cases are played beside all others. */
+  /** Of its own: what a scheduler does waits for no run, so its cases are played beside all others. */
   private openSchedulerLane(scenario: SchedulerScenario, firstNumber: number): void {
     const atWork = new Set<string>();
     const stands = Array.from(

@@ -6,7 +6,7 @@ export interface LifeCase {
   /** Fields of the leader other than the well-behaved default. */
   readonly leader?: Partial<AgentInput>;
   readonly timeout?: string;
-  /** What somebody does while the run is on its way. */
+  /** What a client does while the run is on its way. */
   readonly during?: (run: Run, api: ApiClient) => Promise<unknown>;
   readonly status: 'success' | 'failed' | 'timeout' | 'cancelled';
   /** Of the run's error; null for a success. */

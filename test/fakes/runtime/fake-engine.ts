@@ -80,17 +80,17 @@ export class FakeEngine {
     agent.vanish();
   }
 
-  remove(thing: FakeAgent | FakeShared): void {
-    if (thing instanceof FakeAgent) {
-      this.vanish(thing);
+  remove(resource: FakeAgent | FakeShared): void {
+    if (resource instanceof FakeAgent) {
+      this.vanish(resource);
       return;
     }
-    takeOut(this.shared, thing);
-    if (thing.kind === 'volume')
-      for (const path of this.files.keys()) if (path.startsWith(`${thing.runId}/`)) this.files.delete(path);
+    takeOut(this.shared, resource);
+    if (resource.kind === 'volume')
+      for (const path of this.files.keys()) if (path.startsWith(`${resource.runId}/`)) this.files.delete(path);
   }
 
-  /** True where the thing survives this attempt; counts the attempt. */
+  /** True where the resource survives this attempt; counts the attempt. */
   resists(name: string): boolean {
     const left = this.resisting.get(name) ?? 0;
     if (left > 0) this.resisting.set(name, left - 1);
@@ -124,15 +124,15 @@ export class FakeEngine {
     for (const { deployment, createdAt } of this.agents) {
       if (deployment.installationId === installationId) add(deployment.runId, 'container', createdAt);
     }
-    for (const thing of this.shared) {
-      if (thing.installationId === installationId) add(thing.runId, thing.kind, thing.createdAt);
+    for (const resource of this.shared) {
+      if (resource.installationId === installationId) add(resource.runId, resource.kind, resource.createdAt);
     }
     return [...runs].map(([runId, run]) => ({ runId, ...run }));
   }
 
   /** What exists, over all installations and runs: a test ends with zeros. */
   get leaks(): { readonly containers: number; readonly networks: number; readonly volumes: number } {
-    const count = (kind: FakeShared['kind']): number => this.shared.filter((thing) => thing.kind === kind).length;
+    const count = (kind: FakeShared['kind']): number => this.shared.filter((resource) => resource.kind === kind).length;
     return { containers: this.agents.length, networks: count('network'), volumes: count('volume') };
   }
 
@@ -144,10 +144,10 @@ export class FakeEngine {
   }
 }
 
-/** Two who remove the same thing at once are one removal: what is gone already leaves the others alone. */
-function takeOut<T>(things: T[], thing: T): void {
-  const index = things.indexOf(thing);
-  if (index >= 0) things.splice(index, 1);
+/** Two who remove the same resource at once are one removal: what is gone already leaves the others alone. */
+function takeOut<T>(resources: T[], resource: T): void {
+  const index = resources.indexOf(resource);
+  if (index >= 0) resources.splice(index, 1);
 }
 
 const realClock: Clock = {

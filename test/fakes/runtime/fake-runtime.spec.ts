@@ -110,7 +110,7 @@ describe('FakeRuntime plays the faults of an engine', () => {
     expect(second).toMatchObject({ removed: { container: 1 }, left: [] });
   });
 
-  it('harms nobody else when two remove the same thing at once', async () => {
+  it('harms no other run when two remove the same resource at once', async () => {
     const engine = new FakeEngine();
     const [one, other] = [new FakeRuntime(engine), new FakeRuntime(engine)];
     await deploy(one);

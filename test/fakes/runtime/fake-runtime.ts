@@ -153,8 +153,8 @@ export class FakeRuntime implements Runtime {
         of.installationId === installationId && of.runId === runId;
       const agents = this.engine.agents.filter((agent) => belongs(agent.deployment));
       await this.stop(agents, options.graceMs);
-      const things = [...agents, ...this.engine.shared.filter(belongs)];
-      return this.removeAll(things);
+      const resources = [...agents, ...this.engine.shared.filter(belongs)];
+      return this.removeAll(resources);
     });
   }
 
@@ -220,16 +220,16 @@ export class FakeRuntime implements Runtime {
     });
   }
 
-  private removeAll(things: readonly (FakeAgent | FakeShared)[]): TeardownReport {
+  private removeAll(resources: readonly (FakeAgent | FakeShared)[]): TeardownReport {
     const removed: Record<string, number> = {};
     const left: Leftover[] = [];
-    for (const thing of things) {
-      const name = 'containerName' in thing ? thing.containerName : thing.name;
-      const kind = 'containerName' in thing ? 'container' : thing.kind;
+    for (const resource of resources) {
+      const name = 'containerName' in resource ? resource.containerName : resource.name;
+      const kind = 'containerName' in resource ? 'container' : resource.kind;
       if (this.engine.resists(name)) {
         left.push({ kind, name, reason: 'it resists' });
       } else {
-        this.engine.remove(thing);
+        this.engine.remove(resource);
         removed[kind] = (removed[kind] ?? 0) + 1;
       }
     }

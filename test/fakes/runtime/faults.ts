@@ -13,7 +13,7 @@ export type FaultKind = 'failBefore' | 'failHalfway' | 'failAfter' | 'hang' | 'h
 export interface FaultGate {
   /** Resolves when a call has run into the fault. */
   readonly reached: Promise<void>;
-  /** Lets a hanging call go on. */
+  /** Lets a hanging call continue. */
   release(): void;
 }
 

@@ -37,10 +37,10 @@ export class InMemoryHostStore implements HostStore {
     private readonly clock: Clock,
   ) {}
 
-  async noteWorker(sign: WorkerHeartbeat): Promise<HostStanding> {
+  async noteWorker(heartbeat: WorkerHeartbeat): Promise<HostStanding> {
     await this.runs.connect();
     const now = this.clock.now();
-    const { host, reaper, ...worker } = sign;
+    const { host, reaper, ...worker } = heartbeat;
     const known = this.hosts.get(host.id) ?? {
       firstSeenAt: now,
       reapedAt: null,
@@ -48,10 +48,10 @@ export class InMemoryHostStore implements HostStore {
       decommissionedBy: null,
     };
     this.hosts.set(host.id, { ...known, ...host, lastSeenAt: now });
-    const startedAt = this.workers.get(sign.id)?.startedAt ?? now;
+    const startedAt = this.workers.get(heartbeat.id)?.startedAt ?? now;
     const { lastIterationAgoMs, ...findings } = reaper;
     const seen = { startedAt, lastSeenAt: now, reaper: { ...findings, lastIterationAt: this.ago(lastIterationAgoMs) } };
-    this.workers.set(sign.id, { ...worker, ...seen, host: host.id });
+    this.workers.set(heartbeat.id, { ...worker, ...seen, host: host.id });
     return { isDecommissioned: known.decommissionedAt !== null };
   }
 
@@ -90,13 +90,13 @@ export class InMemoryHostStore implements HostStore {
       .map((stored) => this.runs.take(stored, worker));
   }
 
-  async noteScheduler({ sweeper, ...sign }: SchedulerHeartbeat): Promise<void> {
+  async noteScheduler({ sweeper, ...heartbeat }: SchedulerHeartbeat): Promise<void> {
     await this.runs.connect();
     const now = this.clock.now();
-    const known = this.schedulers.get(sign.id);
+    const known = this.schedulers.get(heartbeat.id);
     const isSteady = known && Math.abs(now.getTime() - known.lastSeenAt.getTime()) <= ABSENT_AFTER_MS;
-    this.schedulers.set(sign.id, {
-      ...sign,
+    this.schedulers.set(heartbeat.id, {
+      ...heartbeat,
       startedAt: known?.startedAt ?? now,
       lastSeenAt: now,
       steadySince: isSteady ? known.steadySince : now,

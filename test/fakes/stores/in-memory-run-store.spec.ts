@@ -6,7 +6,7 @@ import { runStoreContract } from '../../contracts/stores/run-store-contract';
 runStoreContract('InMemoryRunStore', () => inMemorySubject(new InMemoryRunStore(new FakeClock())));
 
 describe('InMemoryRunStore', () => {
-  it('loses answers and goes silent when told to', async () => {
+  it('loses answers and is unreachable when told to', async () => {
     const store = new InMemoryRunStore(new FakeClock());
     const { id } = store.addRun();
     store.loseAnswers('claim');

@@ -72,7 +72,7 @@ export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
   };
 }
 
-/** Looks like a UUIDv7 and sorts by `ordinal`; `kind` keeps ids of different things apart. */
+/** Looks like a UUIDv7 and sorts by `ordinal`; `kind` keeps ids of different kinds apart. */
 export function fakeUuid(ordinal: number, kind: number): string {
   return `00000000-0000-7000-800${kind}-${ordinal.toString(16).padStart(12, '0')}`;
 }

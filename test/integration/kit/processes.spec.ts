@@ -41,7 +41,7 @@ describe('a child process of a test', () => {
     await expect(child.waitForLine(/ready/)).rejects.toThrow(/cannot be started/);
   });
 
-  it('is killed and reported when the test leaves it behind', async () => {
+  it('is killed and reported when the test leaves it running', async () => {
     const { pid } = startProcess('sleeper', 'sleep', ['60']);
 
     await expect(endLeftoverProcesses()).rejects.toThrow('the test left processes running: sleeper');

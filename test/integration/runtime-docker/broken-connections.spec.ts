@@ -66,7 +66,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     60_000,
   );
 
-  it('finds what was not started while somebody is removing it: it is made anew', async () => {
+  it('makes a container anew that was not started and that another worker is removing', async () => {
     const { deployment, agent } = await loseReplyWhileEnsuring(/^POST \/containers\/create/);
     const filters = { label: [`crewtab.run=${deployment.runId}`] };
     const [left] = await lab.docker.listContainers({ all: true, filters });
@@ -150,7 +150,7 @@ describeWithDocker('a connection to the engine that breaks', () => {
     await reader.channel.write('one\n');
     await reader.until('echo: one');
     proxy.cut();
-    // In the same turn of the event loop, so that nobody has been told yet.
+    // In the same turn of the event loop, so that no reader has been told yet.
     await reader.channel.write('two\n');
     await reader.channel.write('three\n');
     const again = await lab.fixture.read(handle);

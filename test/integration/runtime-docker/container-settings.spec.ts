@@ -181,7 +181,7 @@ describeWithDocker('a container of an agent', () => {
 });
 
 describeWithDocker('a container whose deadline has passed', () => {
-  it('ends by itself, though nobody looks, and even if it ignores SIGTERM', async () => {
+  it('ends by itself without a worker, and even if it ignores SIGTERM', async () => {
     const { fixture, docker } = await openLab({ deadlineGraceMs: 1_000 }, { without: ['timeout'] });
     try {
       const deployment = await fixture.prepared({ deadlineAt: new Date() });

@@ -29,7 +29,7 @@ function describeContract(name: string, guardFolder: string | null): void {
   });
 }
 
-/** A container and a volume of somebody who likes our names. */
+/** A container and a volume of another program that uses our names. */
 async function makeLookAlike(image: string, deploymentName: string): Promise<LookAlike> {
   const docker = new Docker(connectionTo(dockerHost()));
   const container = await docker.createContainer({

@@ -132,7 +132,7 @@ describeWithOwnEngines('an engine that is killed while agents run', () => {
       await end(pid);
       await engine.restart();
       expect(await ended(handle)).toMatchObject({ exitCode: 0, mayLackOutput: true });
-      // What this is about: nobody can read it any more.
+      // What this is about: no worker can read it any more.
       expect(await said(handle)).toEqual(['ready']);
     }, 120_000);
 

@@ -32,7 +32,7 @@ export class ForgetfulEngine {
     await new Promise((resolve) => this.server?.close(resolve));
   }
 
-  /** Resolves when somebody follows the log. */
+  /** Resolves when a reader follows the log. */
   async followed(): Promise<void> {
     if (this.logs.length === 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
@@ -46,7 +46,7 @@ export class ForgetfulEngine {
     for (const log of this.logs) log.write(Buffer.concat([header, payload]));
   }
 
-  /** The container ends, and with it its log. Whoever asks for the log again hears what `again` says. */
+  /** The container ends, and with it its log. A reader that asks for the log again hears what `again` says. */
   end(again: () => void = () => undefined): void {
     this.isRunning = false;
     for (const log of this.logs.splice(0)) log.end();
@@ -80,7 +80,7 @@ export class ForgetfulEngine {
     const tar = pack();
     tar.entry({ name: 'output' }, this.kept);
     tar.finalize();
-    // Whoever has read enough goes.
+    // A reader that has read enough goes.
     tar.on('error', () => undefined);
     tar.pipe(response);
   }

@@ -88,11 +88,11 @@ describeWithGuard('the guard', () => {
     expect(said((await endOf(guard)).log).stdout).toBe('a line\n');
   });
 
-  it('lets whoever writes know that the program does not read any more', async () => {
+  it('fails a write when the program does not read any more', async () => {
     const guard = start(sh('exec <&-; echo closed; sleep 60'));
     await once(guard.stdout, 'data');
     const broken = once(guard.stdin, 'error');
-    guard.stdin.write('anybody?\n');
+    guard.stdin.write('are you there?\n');
     expect(await broken).toEqual([expect.objectContaining({ code: 'EPIPE' })]);
   });
 
@@ -133,7 +133,7 @@ describeWithGuard('the guard', () => {
     expect((await kept()).equals(log)).toBe(true);
   });
 
-  it('does not wait for what the program leaves behind, though it never stops talking', async () => {
+  it('does not wait for processes that the program leaves running, though one never stops writing', async () => {
     const guard = start(sh('yes & echo $! >&2; exit 3'));
     guard.stdout.resume();
     expect(await once(guard, 'exit')).toEqual([3, null]);
@@ -142,7 +142,7 @@ describeWithGuard('the guard', () => {
     expect([isWhole, stdout.slice(0, 4)]).toEqual([true, stdout === '' ? '' : 'y\ny\n']);
   });
 
-  it('does not wait for what the program leaves behind', async () => {
+  it('does not wait for processes that the program leaves running', async () => {
     const guard = start(sh('sleep 600 & echo $!; exit 3'));
     expect(await once(guard, 'exit')).toEqual([3, null]);
     process.kill(Number(said(await kept()).stdout), 'SIGKILL');
@@ -181,7 +181,7 @@ describeWithGuard('the guard', () => {
   it.each([
     ['removed', 'rm "$1"/output'],
     ['changed', 'echo more >> "$1"/output'],
-  ])('does not vouch for what somebody has %s', async (_how, harm) => {
+  ])('does not vouch for output that the agent has %s', async (_how, harm) => {
     expect((await endOf(start(sh(`echo one; ${harm}; exit 0`, 'sh', folder)))).code).toBe(0);
     await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -199,8 +199,8 @@ describeWithGuard('the guard', () => {
     expect(said(log).stdout).toMatch(/SigBlk:\s+0+\nSigIgn:\s+0+\n/);
   });
 
-  it('ends all at the deadline, also while nobody reads its log', async () => {
-    // Nobody listens to its output before it has ended: the pipe is full by then.
+  it('ends all at the deadline, also while no reader follows its log', async () => {
+    // The test reads its output only after it has ended: the pipe is full by then.
     const guard = start(sh('trap "" TERM; seq 1000000; sleep 600'), { endsAfterSeconds: 1 });
     const [code] = (await once(guard, 'exit')) as [number];
     expect(code).toBe(137);
@@ -229,7 +229,7 @@ describeWithGuard('the guard', () => {
     expect([code, said(log)]).toEqual([0, { stdout: 'fine\n', stderr: '', isWhole: true }]);
   });
 
-  it('does not claim to have kept all when there was no room', async () => {
+  it('does not claim to have kept all when the disk was full', async () => {
     // In blocks of 512 bytes or of a kilobyte: little in any case.
     const { code, log } = await endOf(
       start(['seq', '20000'], { under: ['sh', '-c', 'ulimit -f 16; exec "$@"', 'sh'] }),
@@ -240,7 +240,7 @@ describeWithGuard('the guard', () => {
     await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('goes on keeping when nobody can read its log any more', async () => {
+  it('goes on keeping when its log cannot be read any more', async () => {
     const guard = start(sh('read line; echo heard; exit 4'));
     guard.stdout.destroy();
     guard.stdin.end('\n');

@@ -129,7 +129,7 @@ describe('the output of an agent under a guard', () => {
     expect(await rest(output)).toEqual(['stdout 0 one']);
   });
 
-  it('says where something is lost that nobody has kept', async () => {
+  it('says where output is lost that the guard has not kept', async () => {
     const [one = '', two = '', three = '', end = ''] = records(['o', 'one'], ['o', 'two'], ['o', 'three'], ['x', '0']);
     forgetful.kept = null;
     const output = await open();
@@ -142,7 +142,7 @@ describe('the output of an agent under a guard', () => {
     ]);
   });
 
-  it('says why the guard could not start, and leaves out what somebody wrote past it', async () => {
+  it('says why the guard could not start, and leaves out what the agent wrote past it', async () => {
     const [one = '', end = ''] = records(['o', 'one'], ['x', '0']);
     const output = await open();
     forgetful.say('[FATAL tini (7)] exec failed\n', 'stderr');
@@ -220,7 +220,7 @@ describe('the output of an agent under a guard', () => {
     await broken;
   });
 
-  it('ends when its channel is closed, also while the log is silent', async () => {
+  it('ends when its channel is closed, also while the log is idle', async () => {
     const [one = '', two = ''] = records(['o', 'one'], ['o', 'two']);
     forgetful.kept = one;
     const output = await open();

@@ -61,7 +61,7 @@ describeWithDocker('networks of teams', () => {
     });
   }, 60_000);
 
-  it('joins one network, though a worker that was left behind makes it a second time', async () => {
+  it('joins one network, though a worker that lost the run makes it a second time', async () => {
     const { fixture, docker, runtime } = await setUp();
     const deployment = await fixture.prepared({ network: { kind: 'team' } });
     const first = await fixture.ensure(deployment, fixture.agent('first', { does: 'echo' }));
@@ -138,7 +138,7 @@ describeWithDocker('networks of teams', () => {
     }
   }, 60_000);
 
-  it('repairs a shared network that somebody removed between preparation and start', async () => {
+  it('repairs a shared network that was removed between preparation and start', async () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker, runtime } = await setUp({ egressNetwork });
     const deployment = await fixture.prepared({ network: { kind: 'egress' } });

@@ -70,7 +70,7 @@ describeWithDocker('tearing down', () => {
     const reports = await Promise.all(
       [runtime, other].map((one) => one.teardown(deployment.installationId, deployment.runId, { graceMs: 100 })),
     );
-    // One of them may look while the other is still at the network. Whoever sees something left asks again.
+    // One of them may look while the other is still at the network. A worker that sees something left asks again.
     await eventually(async () => {
       const again = await other.teardown(deployment.installationId, deployment.runId, { graceMs: 0 });
       expect(again.left).toEqual([]);

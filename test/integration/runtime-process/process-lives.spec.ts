@@ -231,7 +231,7 @@ describe('refusals', () => {
     await refused;
   }, 60_000);
 
-  it("a write fails at once when nobody reads the agent's stdin any more", async () => {
+  it("a write fails at once when no process reads the agent's stdin any more", async () => {
     const runtime = lives.runtime();
     const { deployment, reader } = await lives.started(runtime, lives.shell('exec 0<&-; echo closed; exec sleep 600'));
     await reader.until('closed');

@@ -95,7 +95,7 @@ export interface StartedAgent {
   readonly reader: LineReader;
 }
 
-/** Zombies count as gone: in a container nobody may ever reap them. */
+/** Zombies count as gone: in a container no init process may ever reap them. */
 export async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);

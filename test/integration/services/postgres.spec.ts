@@ -90,7 +90,7 @@ describe('a Postgres of our own', () => {
     expect(await query(second.url, 'SELECT n FROM kept')).toEqual([42]);
   });
 
-  it('listens on loopback only, asks for its password and leaves room for many connections', async () => {
+  it('listens on loopback only, asks for its password and allows many connections', async () => {
     const postgres = await start();
 
     expect(await query(postgres.url, 'SHOW listen_addresses')).toEqual(['127.0.0.1']);
@@ -154,7 +154,7 @@ describe('a Postgres of our own', () => {
 
   it('stops a server that was left running on its data', async () => {
     const first = await start();
-    // What a killed starter leaves behind when its guard was killed too.
+    // What a killed starter leaves running when its guard was killed too.
     await rm(join(dataDir, 'owner.json'));
 
     const second = await start();

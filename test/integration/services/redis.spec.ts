@@ -92,7 +92,7 @@ describe('a Redis of our own', () => {
 
   it('stops a server that was left running on its data', async () => {
     const first = await start();
-    // What a killed starter leaves behind when its guard was killed too.
+    // What a killed starter leaves running when its guard was killed too.
     await rm(join(dataDir, 'owner.json'));
 
     await start();

@@ -27,7 +27,7 @@ describe('a connection that the server ends', () => {
 
   it('in the moment in which it is given to its caller costs the statement, and not the process', async () => {
     const { port } = server.address() as AddressInfo;
-    const pool = createPool(`postgresql://somebody@127.0.0.1:${port}/somewhere`, 1, () => undefined);
+    const pool = createPool(`postgresql://user@127.0.0.1:${port}/somewhere`, 1, () => undefined);
     await expect(new Database(pool).query({ text: 'SELECT 1' })).rejects.toMatchObject({
       code: 'store_unreachable',
       retryable: true,

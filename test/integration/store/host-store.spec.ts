@@ -34,7 +34,7 @@ async function passTime(ms: number): Promise<void> {
   }
 }
 
-const sign = (id: string): Promise<unknown> =>
+const sendHeartbeat = (id: string): Promise<unknown> =>
   fixture.store.hosts.noteScheduler({
     id,
     hostname: 'machine',
@@ -52,9 +52,9 @@ describe('rows of what is gone', () => {
         reaped_runs, resisting_things)
       VALUES ('dead', 'quiet', 'm', 1, '1', now() - interval '25 hours', 1, 0, 0, 0, 0),
         ('recent', 'quiet', 'm', 1, '1', now() - interval '23 hours', 1, 0, 0, 0, 0)`);
-    await sign('first');
+    await sendHeartbeat('first');
     await fixture.sql(`UPDATE schedulers SET last_seen_at = now() - interval '25 hours'`);
-    await sign('second');
+    await sendHeartbeat('second');
     const { hosts, workers, schedulers } = await fixture.store.hosts.readSystem();
     const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
     expect([ids(hosts), ids(workers), ids(schedulers)]).toEqual([['quiet'], ['recent'], ['second']]);
@@ -76,7 +76,7 @@ describe('a run that changes while its loss is decided', () => {
   ])('is judged anew: %s', async (_what, change, expected) => {
     const subject = await runStoreSubject(fixture);
     const { runId } = await new RunStoreFixture(subject).monitored();
-    await sign('watch');
+    await sendHeartbeat('watch');
     await passTime(60_000);
     await fixture.sql('UPDATE schedulers SET last_seen_at = now()');
     const client = new Client({ connectionString: fixture.databaseUrl });
@@ -86,7 +86,7 @@ describe('a run that changes while its loss is decided', () => {
       await client.query('BEGIN');
       await client.query(`UPDATE schedule_runs SET ${change} WHERE id = $1`, [runId]);
       const ended = fixture.store.hosts.endLostRuns('watch', 30_000);
-      await eventually(() => isSomebodyWaiting(client));
+      await eventually(() => isSessionWaiting(client));
       await client.query('COMMIT');
       expect(await ended).toEqual([]);
     } finally {
@@ -98,7 +98,7 @@ describe('a run that changes while its loss is decided', () => {
   });
 });
 
-async function isSomebodyWaiting(client: Client): Promise<boolean> {
+async function isSessionWaiting(client: Client): Promise<boolean> {
   const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
   return (await client.query(waiting)).rowCount === 1;
 }

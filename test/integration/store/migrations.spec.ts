@@ -124,7 +124,7 @@ it('says that Postgres cannot be reached', async () => {
   await expect(nowhere).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
 });
 
-it('lets go of the lock when its process falls silent: Postgres ends such a session', async () => {
+it('releases the lock when its process is idle: Postgres ends such a session', async () => {
   await addMigration(
     '29991231235959_seen',
     `CREATE TABLE seen AS SELECT current_setting('idle_session_timeout') AS idle,

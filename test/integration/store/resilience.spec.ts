@@ -84,15 +84,15 @@ it('says that Postgres does not answer, at the start and later', async () => {
 });
 
 it('gives up on a server that accepts and never answers', async () => {
-  const silent = await UnresponsiveServer.start();
+  const unresponsive = await UnresponsiveServer.start();
   try {
     const opened = openStore({
-      databaseUrl: `postgresql://postgres@127.0.0.1:${silent.port}/none`,
+      databaseUrl: `postgresql://postgres@127.0.0.1:${unresponsive.port}/none`,
       encryptionKey: ENCRYPTION_KEY,
     });
     await expect(opened).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
   } finally {
-    await silent.stop();
+    await unresponsive.stop();
   }
 }, 20_000);
 

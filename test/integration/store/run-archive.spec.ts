@@ -227,7 +227,7 @@ describe('the conversation and the deployment', () => {
     expect(await archive.listMessages(organizationId, id, 3, 10)).toEqual([]);
   });
 
-  it('keep text that Postgres has no room for, but for the characters themselves', async () => {
+  it('keep text that Postgres cannot store, but for the characters themselves', async () => {
     const { archive, runs } = fixture.store;
     const schedule = await fixture.schedule({ organizationId, prompt: 'nul \0 here' });
     const run = await fixture.manualRun(organizationId, schedule.id);

@@ -91,11 +91,11 @@ it('never shows a reader an event at or before a position that it has reached, h
   const made = Promise.all(
     writers.map(async (client, n) => {
       const ids: string[] = [];
-      for (let round = 0; round < 25; round++) {
+      for (let iteration = 0; iteration < 25; iteration++) {
         await client.query('BEGIN');
         ids.push(await makeRun(client));
         // Commits come in another order than the events were written in.
-        if ((round + n) % 3 === 0) await client.query('SELECT pg_sleep(random() * 0.01)');
+        if ((iteration + n) % 3 === 0) await client.query('SELECT pg_sleep(random() * 0.01)');
         ids.push(await makeRun(client));
         await client.query('COMMIT');
       }

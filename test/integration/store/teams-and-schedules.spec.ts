@@ -280,7 +280,7 @@ describe('schedules', () => {
       });
       await finish((await fixture.manualRun(organizationId, schedule.id)).id, 'failed');
       const now = new Date();
-      const reason = { code: 'missed', message: 'nobody was there', from: now, to: now } as const;
+      const reason = { code: 'missed', message: 'no scheduler was there', from: now, to: now } as const;
       await fires.fireOne(({ nextFireAt }) => ({
         rows: [{ scheduledFor: nextFireAt, trigger: 'schedule', status: 'missed', reason }],
         cancelActive: false,

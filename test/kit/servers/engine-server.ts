@@ -164,7 +164,7 @@ class OwnEngine implements EngineServer {
 
   private async clear(): Promise<void> {
     await this.end(ORDERLY);
-    // Shims of containers that nobody could remove any more.
+    // Shims of containers that the engine could not remove any more.
     for (const pid of await this.processes(`${this.folder}/`)) endQuietly(pid);
     await eventually(async () => (await this.processes(`${this.folder}/`)).length === 0);
     for (const mount of await this.mounts()) await runProgram('umount', ['--lazy', mount]);

@@ -5,7 +5,7 @@ const run = promisify(execFile);
 
 /**
  * SIGSTOP to a server and its children: Postgres has a process for each connection.
- * @returns lets all of it go on; idempotent
+ * @returns continues all of them; idempotent
  */
 export async function pauseServer(pid: number): Promise<() => void> {
   signalQuietly(pid, 'SIGSTOP');

@@ -17,8 +17,8 @@ export async function leftoversOf(installationId: string): Promise<string[]> {
     ask<(Labelled & { Name: string })[]>(`/networks?filters=${filters}`),
     ask<{ Volumes: (Labelled & { Name: string })[] | null }>(`/volumes?filters=${filters}`),
   ]);
-  const ofRuns = <T extends Labelled>(things: readonly T[]): T[] =>
-    things.filter(({ Labels }) => (Labels?.['crewtab.run'] ?? '') !== '');
+  const ofRuns = <T extends Labelled>(resources: readonly T[]): T[] =>
+    resources.filter(({ Labels }) => (Labels?.['crewtab.run'] ?? '') !== '');
   return [
     ...ofRuns(containers).map(({ Names, State }) => `container ${Names.join()} (${State})`),
     ...ofRuns(networks).map(({ Name }) => `network ${Name}`),

@@ -60,14 +60,14 @@ export class OwnEngine {
   }
 
   async switchOn(): Promise<void> {
-    // What a machine keeps below /run does not outlive it; process ids in there would mean somebody else.
+    // What a machine keeps below /run does not outlive it; process ids in there would mean other processes.
     await rm(join(this.home, 'docker.pid'), { force: true });
     await rm(join(this.home, 'exec'), { recursive: true, force: true });
     await mkdir('/etc/docker', { recursive: true });
     const script = [
       'ip link set lo up',
       `mount --bind ${join(this.home, 'etc')} /etc/docker`,
-      // Not as the first process of its namespace: somebody must collect what containers leave.
+      // Not as the first process of its namespace: the first one must collect what containers leave.
       `dockerd --data-root ${this.home}/data --exec-root ${this.home}/exec --pidfile ${this.home}/docker.pid ` +
         `--host ${this.dockerHost} --bip 172.31.255.1/24 --live-restore=false & wait $!`,
     ];
@@ -96,7 +96,7 @@ export class OwnEngine {
   }
 
   /** Containers and volumes that belong to a run. */
-  async things(): Promise<string[]> {
+  async runResources(): Promise<string[]> {
     const ask = async <T>(path: string): Promise<T> =>
       JSON.parse(await dockerHttp(this.dockerHost).call({ path })) as T;
     const filters = encodeURIComponent(JSON.stringify({ label: ['crewtab.run'] }));

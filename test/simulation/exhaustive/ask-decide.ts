@@ -22,9 +22,9 @@ export function askDecide(
   return decide(runOf(worker, isDeadlinePast, isTeardownOverdue), observationOf(worker), NOW, POLICY);
 }
 
-const SILENCE_LIMIT_MS = 300_000;
+const HOST_TIMEOUT_MS = 300_000;
 /** A living host, one that is unresponsive for long enough at the deadline, and one that is lost. */
-const SILENCES_MS = [0, 30_000, 600_000];
+const SINCE_HEARTBEAT_MS = [0, 30_000, 600_000];
 
 /**
  * What the product's own judgement of a run without a worker may come to here, as long as it is not known how long its host
@@ -36,9 +36,9 @@ export function askDecideLoss({ row, isDeadlinePast, isTeardownOverdue }: Model)
   const outcomes = looks.flatMap((seen) => {
     const run = runOf({ belief: beliefOf(seen) }, isDeadlinePast, isTeardownOverdue);
     const leaseUntil = row.isLeased ? FUTURE : null;
-    return SILENCES_MS.flatMap((ms) => {
+    return SINCE_HEARTBEAT_MS.flatMap((ms) => {
       const watched: UnheldRun = { run, leaseUntil, hostSeenAt: new Date(NOW.getTime() - ms), steadySince: PAST };
-      return decideLoss(watched, NOW, SILENCE_LIMIT_MS)?.status ?? [];
+      return decideLoss(watched, NOW, HOST_TIMEOUT_MS)?.status ?? [];
     });
   });
   return new Set(outcomes);

@@ -3,7 +3,7 @@ import { askDecide, askDecideLoss } from './ask-decide';
 import { answerOf, beliefOf, isRefused, loaded } from './store-calls';
 import type { Box, Edge, Model, Pending, Row, Rules, Scope, Worker } from './model';
 
-/** Every step that can be taken from here, by anybody. */
+/** Every step that any process can take from here. */
 export function stepsFrom(model: Model, rules: Scope): Edge[] {
   const edges = worldSteps(model, rules);
   const seen = new Set<Worker | null>();

@@ -5,8 +5,8 @@ import { groupBy } from '../group-by';
 
 /**
  * I6: for every `success`, the agent itself recorded the prompt (prompts.jsonl), the permit was confirmed, and the
- * conversation holds what the leader said, the stored result being the end of it. Whether the text is a good answer is
- * nobody's to see.
+ * conversation holds what the leader said, the stored result being the end of it. No check can tell whether the text
+ * is a good answer.
  */
 export function checkSuccessIsAnswered({ prompts, tables }: Evidence): CheckResult {
   const findings = new Findings();

@@ -6,7 +6,7 @@ const PHASES = ['queued', 'deploying', 'prompting', 'monitoring', 'tearing_down'
 
 /**
  * I7 as far as rows keep an epoch: permits and delegations carry the epoch that wrote them, which can never be above the
- * run's own; a conversation holds the prompt as often as there are permits; a finished run belongs to nobody; and in the
+ * run's own; a conversation holds the prompt as often as there are permits; a finished run has no owner; and in the
  * trail of a run's changes epoch and phase never go back. Most of I7 leaves no trace: a stale write that was accepted
  * looks like any other. The simulator and the store's contract suite see those.
  */

@@ -2,7 +2,7 @@ import { containerLives, LABELS } from '../engine-objects';
 import type { EngineEvent, Evidence } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 
-/** What an engine does to an object when somebody tells it to. */
+/** What an engine does to an object when a client tells it to. */
 const TOUCHED: ReadonlySet<string> = new Set([
   'destroy',
   'kill',

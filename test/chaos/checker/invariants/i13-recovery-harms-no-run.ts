@@ -32,13 +32,13 @@ const BROKEN_ENGINE: ReadonlySet<string> = new Set([
 
 /**
  * I13: a run whose prompt asks for nothing bad is not `failed` (or `timeout` without any fault in its time) unless a
- * fault hit it: its own container, or the engine that it needed at that moment. What nobody can know
+ * fault hit it: its own container, or the engine that it needed at that moment. What no worker can know
  * (`delivery_unconfirmed`, where another worker took the run over or the engine was harmed) and what a plain program cannot
  * survive (its input cut off with a connection to the engine) are admitted by design and counted in a warning, so that a
  * flood of them is seen. A healthy run that a long fault made miss its deadline cannot be
  * told from a slow one and is not judged.
  */
-export function checkRecoveryHarmsNobody(evidence: Evidence): CheckResult {
+export function checkRecoveryHarmsNoRun(evidence: Evidence): CheckResult {
   const findings = new Findings();
   const admitted = new Map<string, number>();
   for (const run of evidence.tables.runs) {

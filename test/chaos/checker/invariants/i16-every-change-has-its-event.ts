@@ -61,6 +61,6 @@ function adoptionsOf(trail: readonly RunState[]): string[] {
   return trail.flatMap(({ epoch, owner }, index) => {
     const before = trail[index - 1];
     const isAdoption = before && before.phase !== 'queued' && epoch > before.epoch && owner !== null;
-    return isAdoption ? `${before.owner ?? 'nobody'} -> ${owner} (epoch ${epoch})` : [];
+    return isAdoption ? `${before.owner ?? 'none'} -> ${owner} (epoch ${epoch})` : [];
   });
 }
