@@ -236,7 +236,7 @@ describe('demo agent over ACP', () => {
   });
 
   describe('faults at its start', () => {
-    it('exits', async () => {
+    it('exits with the code that it is told', async () => {
       expect(await start({ DEMO_EXIT_AT_START: '3' }).exit).toEqual({ code: 3, signal: null });
     });
 

@@ -17,7 +17,7 @@ describe('pattern', () => {
     expect(Buffer.byteLength(patternText(bytes))).toBe(bytes);
   });
 
-  it('counts', () => {
+  it('is a row of numbers, cut where its length ends', () => {
     expect(patternText(20)).toBe('0000000,0000001,0000');
   });
 

@@ -186,7 +186,7 @@ describe('work in a loop', () => {
     expect(overdue).toEqual([]);
   });
 
-  it('may begin later', async () => {
+  it('begins after its first interval when it is started later', async () => {
     const each = loopOf();
     each.startLater();
     await clock.advance(999);

@@ -26,7 +26,8 @@ describe('allOrAbort', () => {
     await expect(all).rejects.toThrow('given up');
   });
 
-  it('resolves when all have', async () => {
-    await allOrAbort(new AbortController().signal, [() => Promise.resolve(1), () => Promise.resolve(2)]);
+  it('resolves when all parts have resolved', async () => {
+    const parts = [() => Promise.resolve(1), () => Promise.resolve(2)];
+    await expect(allOrAbort(new AbortController().signal, parts)).resolves.toBeUndefined();
   });
 });

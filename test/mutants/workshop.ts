@@ -27,7 +27,7 @@ export class Workshop {
     return new Workshop(folder);
   }
 
-  /** Applies all edits, does the work, and puts the files back whatever became of it. Throws where an edit does not fit. */
+  /** Applies all edits, does the work, and restores the files whatever became of it. Throws where an edit does not fit. */
   async withEdits<T>(edits: readonly Edit[], work: () => Promise<T>): Promise<T> {
     const edited = new Map<string, string>();
     const originals = new Map<string, string>();

@@ -35,7 +35,7 @@ describe('fresh seeds', () => {
 });
 
 describe('seeds', () => {
-  it('may be numbered', () => {
+  it('count up from a first one', () => {
     expect(numberedSeeds(3, 7)).toEqual({ seeds: [7, 8, 9], words: 'seeds 7 to 9' });
   });
 

@@ -235,14 +235,14 @@ describe('decide', () => {
       'tear_down 0',
     ],
     [
-      'tearing down: a pending success waits no longer than its patience',
+      'tearing down: a pending success waits no longer than its limit',
       failedTeardown(30_000),
       failing(29_000),
       'wait 30000',
     ],
-    ['tearing down: patience is over', failedTeardown(60_000), failing(59_000), 'fail_teardown'],
+    ['tearing down: its limit is over', failedTeardown(60_000), failing(59_000), 'fail_teardown'],
     [
-      'tearing down: its patience ends with the grace after the deadline',
+      'tearing down: its limit ends with the grace after the deadline',
       { ...failedTeardown(30_000), deadlineAt: ago(4_000) },
       failing(29_000),
       'wait 1000',
@@ -273,7 +273,7 @@ describe('decide', () => {
       'fail_teardown',
     ],
     [
-      'tearing down: already terminal, patience does not matter',
+      'tearing down: already terminal, the limit does not matter',
       { ...failedTeardown(60_000), status: 'failed' },
       seen(),
       'tear_down 0',

@@ -30,7 +30,7 @@ function numbers(from: number, to: number, step = 1): number[] {
 }
 
 describe('parseCron accepts', () => {
-  it('stars', () => {
+  it('stars, as every value of their field', () => {
     expect(fields('* * * * *')).toEqual({
       minutes: numbers(0, 59),
       hours: numbers(0, 23),

@@ -266,7 +266,7 @@ describe('a run over several workers', () => {
 });
 
 describe('a run that is abandoned while a call hangs', () => {
-  it('is told once', async () => {
+  it('is logged as abandoned once, however often the worker looks', async () => {
     const world = new World({ lead: obedient((line, io) => io.emit(`done ${line.split(' ')[1] ?? ''} well done`)) });
     const { id } = world.store.addRun();
     const { holder, runtime } = world.worker();

@@ -37,7 +37,7 @@ describe('storableJson', () => {
 });
 
 describe('isId', () => {
-  it('knows a UUID', () => {
+  it('is true of a UUID and false of any other text', () => {
     expect(isId('01890000-0000-7000-8000-00000000abcd')).toBe(true);
     for (const text of ['', 'x', '01890000-0000-7000-8000-00000000abcd0', "' OR 1=1"]) expect(isId(text)).toBe(false);
   });

@@ -25,7 +25,7 @@ export function describeQuarantine(subject: () => FireStoreSubject): void {
       expect(await store.fireOne(() => plan())).toBeNull();
     });
 
-    it('take turns', async () => {
+    it('come after the others where they are excepted', async () => {
       const { store, addSchedule } = subject();
       const first = await addSchedule({ nextFireAt: instant(-60) });
       const second = await addSchedule({ nextFireAt: instant(-50) });

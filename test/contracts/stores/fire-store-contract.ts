@@ -271,7 +271,7 @@ function describePlanning(subject: () => FireStoreSubject): void {
       await store.savePlanned([]);
     });
 
-    it('tells how long to sleep', async () => {
+    it('tells how long it is until the next instant: null without one, negative when it is past', async () => {
       const { store, editSchedule } = subject();
       await subject().addSchedule({ enabled: false });
       await subject().addSchedule();

@@ -159,7 +159,7 @@ export function runEventContract(name: string, setup: () => RunEventSubject | Pr
       ]);
     });
 
-    it('and none of what changes neither status nor owner', async () => {
+    it('and none of a call that changes neither status nor owner', async () => {
       const { store } = subject;
       const [claim, queued] = [await fixture.monitored(), await after(subject.addRun())];
       await store.renewLeases(WORKER, [claim]);
@@ -196,7 +196,7 @@ export function runEventContract(name: string, setup: () => RunEventSubject | Pr
       expect(await store.lookUp([runId])).toEqual(new Map([[runId, { isFinished: false }]]));
     });
 
-    it('and tells who waits for it', async () => {
+    it('and wakes the listeners for it, when it is written and when it is numbered', async () => {
       const { events } = subject;
       const hear = async (subscribe: (listener: () => void) => Promise<{ close(): void }>) => {
         let tell: () => void = () => undefined;

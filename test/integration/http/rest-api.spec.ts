@@ -101,7 +101,7 @@ describe('schedules', () => {
     expect((await call('get', `${V1}/schedules/${schedule.id}`)).body).toEqual(schedule);
   });
 
-  it('pause, resume and move', async () => {
+  it('lose their next run in a pause, get it back with a resume, and move it with an edit', async () => {
     const { id, nextRunAt } = await createSchedule();
     expect((await call('post', `${V1}/schedules/${id}/pause`).send({ note: 'x' }).expect(200)).body).toMatchObject({
       enabled: false,

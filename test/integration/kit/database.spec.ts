@@ -24,7 +24,7 @@ describe('a database of one test file', () => {
     await Promise.all([first.drop(), second.drop()]);
   });
 
-  it('is gone after drop', async () => {
+  it('refuses queries once it is dropped', async () => {
     const database = await createTestDatabase();
 
     await database.drop();

@@ -27,7 +27,7 @@ describe('a child process of a test', () => {
     );
   });
 
-  it('gives up at the bound', async () => {
+  it('rejects when no such line came in time', async () => {
     const child = startProcess('sleeper', 'sleep', ['60']);
 
     await expect(child.waitForLine(/never/, { timeoutMs: 50 })).rejects.toThrow(/waited 50 ms/);

@@ -269,7 +269,7 @@ describe('schedules and teams', () => {
     );
   });
 
-  it('have one leader', async () => {
+  it('refuse a second leader', async () => {
     await expect(
       fixture.sql(`UPDATE agents SET role = 'leader' WHERE team_id = $1`, [schedule.teamId]),
     ).rejects.toEqual(breaks('agents_one_leader'));
@@ -291,7 +291,7 @@ describe('access', () => {
     await expect(key).rejects.toEqual(breaks('api_keys_hash_is_sha256'));
   });
 
-  it('has one installation', async () => {
+  it('refuses a second installation', async () => {
     await expect(fixture.sql(`INSERT INTO installation (singleton, seal_check) VALUES (false, 'x')`)).rejects.toEqual(
       breaks('installation_is_one_row'),
     );

@@ -77,7 +77,7 @@ function expected({ scheduleId, status, trigger, since, until }: RunFilter): str
 }
 
 describe('a list of runs', () => {
-  it('has rows to show', () => {
+  it('has the rows that the lists are checked on', () => {
     expect(rows).toHaveLength(2 * (40 + 14));
   });
 

@@ -115,7 +115,7 @@ describe('teams', () => {
 });
 
 describe('schedules', () => {
-  it('come back whole', async () => {
+  it('are read as they were stored, every field of them', async () => {
     const { schedules } = fixture.store;
     const schedule = await fixture.schedule({
       organizationId,

@@ -72,7 +72,7 @@ function observationOf(worker: Worker): Observation {
     promptWrite: writeOf(worker),
     openDelegations: 0,
     nextTeardownAt: worker.isBackingOff ? FUTURE : null,
-    // It fails as long ago as one likes: its patience may be over with any attempt.
+    // It fails as long ago as one likes: its limit may be over with any attempt.
     teardownFailedAt: worker.isBackingOff ? PAST : null,
   };
 }

@@ -28,7 +28,7 @@ function worldSteps(model: Model, rules: Scope): Edge[] {
   if (isAtWork && !model.isDeadlinePast) edges.push(step('the deadline passes', { ...model, isDeadlinePast: true }));
   if (!row.isCancelRequested && (isAtWork || row.phase === 'queued')) edges.push(cancel(model, rules));
   if (row.phase === 'tearing_down' && row.hasFailedAttempt && !model.isTeardownOverdue)
-    edges.push(step('the patience with the teardown ends', { ...model, isTeardownOverdue: true }));
+    edges.push(step('the limit of the teardown ends', { ...model, isTeardownOverdue: true }));
   // The agent of a run that is over is not looked at.
   if (box.status === 'up' && row.outcome === null) edges.push(...boxSteps(model));
   if (model.isCreateUnderWay) edges.push(step('a late create arrives', { ...created(model), isCreateUnderWay: false }));

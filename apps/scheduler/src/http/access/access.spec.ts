@@ -5,7 +5,7 @@ import { Authenticator } from './authenticator';
 import { ensureFirstKey } from './first-key';
 
 describe('generateApiKey', () => {
-  it('makes long keys that differ', () => {
+  it('makes keys of 32 random characters, each another one', () => {
     const keys = new Set(Array.from({ length: 100 }, generateApiKey));
     expect(keys.size).toBe(100);
     for (const key of keys) expect(key).toMatch(/^ctk_[A-Za-z0-9_-]{32}$/);

@@ -53,7 +53,7 @@ it('does not wait for a check that hangs', async () => {
   expect(await answer).toMatchObject({ status: 503, body: { checks: { redis: 'did not answer within 2 s' } } });
 });
 
-it('serves metrics', async () => {
+it('answers /metrics with the metrics of the process, as text', async () => {
   await start();
   const answer = await request(http.server).get('/metrics').expect(200);
   expect(answer.headers['content-type']).toContain('text/plain');

@@ -242,7 +242,7 @@ describe('GET /deployments/:id', () => {
 });
 
 describe('GET /config', () => {
-  it('tells a form what it needs', async () => {
+  it('answers the defaults, limits and names that a form needs', async () => {
     const answer = await http.call('get', '/api/v1/config').expect(200);
     const config = answer.body as RouteAnswer<typeof getConfig>;
     expect(config).toMatchObject({

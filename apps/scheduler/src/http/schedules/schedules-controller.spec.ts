@@ -159,7 +159,7 @@ describe('POST /schedules', () => {
 });
 
 describe('GET /schedules', () => {
-  it('filters', async () => {
+  it('lists only what fits every filter of the query', async () => {
     const paused = await create({ name: 'paused', enabled: false });
     await create({ name: 'live' });
     const names = async (query: string): Promise<string[]> =>
@@ -247,7 +247,7 @@ describe('pause and resume', () => {
     expect(http.catalog.notes.get(id)).toBeNull();
   });
 
-  it('may be repeated', async () => {
+  it('change nothing where the schedule is in that state already', async () => {
     const { id } = await create();
     const again = await http.call('post', `${SCHEDULES}/${id}/resume`).send({}).expect(200);
     expect(again.body).toMatchObject({ enabled: true, nextRunAt: '2026-01-06T09:00:00.000Z' });

@@ -109,7 +109,7 @@ it.each([['two words'], ['x'.repeat(256)], ['']])('refuses the key %j', async (k
   expect(answer.body).toMatchObject({ errors: [{ path: 'Idempotency-Key' }] });
 });
 
-it('covers triggering a run', async () => {
+it('makes one run of a trigger that is sent twice with the same key', async () => {
   const team = await create(aTeam()).expect(201);
   const schedule = await http.call('post', '/api/v1/schedules').send(aSchedule((team.body as { id: string }).id));
   const trigger = () =>
