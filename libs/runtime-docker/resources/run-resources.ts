@@ -43,7 +43,7 @@ export function belongsToRun(labels: Labels | null | undefined, installationId: 
 export const WORKSPACE_SUFFIX = '-workspace';
 
 /** How the name of a run's volume may end. */
-export function workspaceNameEnds(runId: string): string[] {
+function workspaceNameEnds(runId: string): string[] {
   return ([6, 12] as const).map((digits) => `${deploymentSuffix(runId, digits)}${WORKSPACE_SUFFIX}`);
 }
 
