@@ -102,7 +102,7 @@ export class AcpAgent {
 
   private async prompt({ params, requestId, client }: AgentRequestContext<PromptRequest>): Promise<PromptResponse> {
     const text = textOf(params.prompt);
-    recordPrompt(this.settings, { protocol: 'acp', requestId, text });
+    recordPrompt(this.settings, { protocol: 'acp', requestId: turnOf(params) ?? requestId, text });
     const session = this.sessionOf(params.sessionId);
     if (session.turn) throw new RequestError(CODES.invalidRequest, 'a turn is already going on in this session');
     session.turn = new AbortController();
@@ -125,6 +125,12 @@ export class AcpAgent {
     if (!session) throw new RequestError(CODES.invalidParams, `there is no session ${id}`);
     return session;
   }
+}
+
+/** Crewtab's own name of the turn. */
+function turnOf({ _meta }: PromptRequest): unknown {
+  const { crewtab } = (_meta ?? {}) as { readonly crewtab?: { readonly turn?: unknown } };
+  return crewtab?.turn;
 }
 
 /** The text blocks of a prompt, one under the other. */

@@ -62,6 +62,31 @@ describe('messages', () => {
     expect(working().hear(line).told).toEqual([[kind, content]]);
   });
 
+  it.each([
+    ["a terminal's title", '\x1b]0;agent\x07'],
+    ['progress without a newline', 'Loading 10 %\rLoading 100 %\r'],
+    ['a log line with a brace', '{"level": one} '],
+  ])('come from behind %s, which is kept', (_what, noise) => {
+    expect(working().hear(`${noise}${says('hi')}`).told).toEqual([
+      ['other', { text: noise }],
+      ['agent_message', { text: 'hi' }],
+    ]);
+  });
+
+  it('come from behind a byte order mark', () => {
+    expect(working().hear(`\ufeff${says('hi')}`).told).toEqual([['agent_message', { text: 'hi' }]]);
+  });
+
+  it('are one where a log line only ends with JSON', () => {
+    const line = 'INFO request {"id":7,"path":"/"}';
+    expect(working().hear(line).told).toEqual([['other', { text: line }]]);
+  });
+
+  it('of a sub-agent bear its session', () => {
+    const line = says('hi').replace(SESSION, 'child');
+    expect(working().hear(line).told).toEqual([['agent_message', { text: 'hi', sessionId: 'child' }]]);
+  });
+
   it('come from each member of a batch, in order', () => {
     const result = { stopReason: 'end_turn', usage: { totalTokens: 7 } };
     expect(working().hear(`[${says('a')},${rpc({ id: T, result })}]`).told).toEqual([
@@ -96,6 +121,15 @@ describe('requests of the agent', () => {
       method: 'session/request_permission',
       params: { sessionId: SESSION, toolCall: { toolCallId: 'c1' }, options },
     });
+
+  it.each([
+    ['twice for once', [option('drop', 'allow_once'), option('keep', 'allow_once'), option('no', 'reject_once')]],
+    ['twice for ever', [option('a', 'allow_always'), option('b', 'allow_always')]],
+    ['in two ways that are not known', [option('a', 'x'), option('b', 'y')]],
+  ])('that offer a yes %s are a choice, and are cancelled', (_what, options) => {
+    const dialogue = working().hear(ask(...options));
+    expect(sent(dialogue)).toEqual([{ jsonrpc: '2.0', id: 'q', result: { outcome: { outcome: 'cancelled' } } }]);
+  });
 
   it.each([
     [
@@ -176,9 +210,9 @@ describe('adoption', () => {
   };
 
   it('asks again for what the agent has not answered of the handshake', () => {
-    expect(resumed(adopted({}))).toMatchObject([{ id: 'initialize' }]);
-    expect(resumed(adopted({}, INITIALIZED))).toMatchObject([{ id: 'session', method: 'session/new' }]);
-    expect(resumed(adopted({ mode: 'plan' }, ...HANDSHAKE))).toMatchObject([{ id: 'mode' }]);
+    expect(resumed(adopted({}))).toMatchObject([{ id: 1 }]);
+    expect(resumed(adopted({}, INITIALIZED))).toMatchObject([{ id: 3, method: 'session/new' }]);
+    expect(resumed(adopted({ mode: 'plan' }, ...HANDSHAKE))).toMatchObject([{ id: 4 }]);
     expect(resumed(adopted({}, ...HANDSHAKE))).toEqual([]);
   });
 

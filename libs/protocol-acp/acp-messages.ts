@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { PromptResponse, SessionUpdate } from '@agentclientprotocol/sdk';
 import type { TurnState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import { ResultText } from '@crewtab/domain/runs/agent-output';
@@ -24,6 +25,7 @@ export interface RpcError {
 }
 
 export const METHOD_NOT_FOUND = -32601;
+export const PARSE_ERROR = -32700;
 
 /** Levels of nesting that a message may have; no protocol comes near it. */
 const DEEPEST = 200;
@@ -34,21 +36,68 @@ const DEEPEST = 200;
  * (`jsonrpc: "2.0"`, positional params) are not insisted on.
  */
 export function parseLine(line: string): Incoming[] {
-  if (line.trim() === '') return [];
+  // Also takes a byte order mark away, which no parser of JSON takes.
+  const text = line.trim();
+  if (text === '') return [];
   // Most noise is recognized without the cost of an exception.
-  if (!/^\s*[[{]/.test(line)) return [{ type: 'noise', text: line }];
+  if (!/^[[{]/.test(text)) return parseBehindNoise(line);
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(text);
   } catch {
-    return [{ type: 'noise', text: line }];
+    return parseBehindNoise(line);
   }
   // Storing and showing it walk down recursively.
   if (isDeeperThan(value, DEEPEST)) return [{ type: 'noise', text: line }];
   return Array.isArray(value) ? value.map(classify) : [classify(value)];
 }
 
-export function request(id: string, method: string, params: object): Outgoing {
+/** How far into a line a message may begin. */
+const LONGEST_NOISE = 10_000;
+/** What looks like the beginning of a message is tried so often in a line. */
+const MOST_TRIES = 3;
+
+/**
+ * A terminal's control bytes, or a progress bar without a newline, can stand before a message on its line. Only what has
+ * the form of JSON-RPC counts: a log line with JSON at its end stays one.
+ */
+function parseBehindNoise(line: string): Incoming[] {
+  const noise: Incoming = { type: 'noise', text: line };
+  if (!line.trimEnd().endsWith('}')) return [noise];
+  const beginnings = line.slice(1, LONGEST_NOISE).matchAll(/\{"(?:jsonrpc|id|method|result|error|params)"/g);
+  for (const { index } of [...beginnings].slice(0, MOST_TRIES)) {
+    const found = parseWhole(line.slice(index + 1));
+    if (found.type !== 'noise' && found.type !== 'stray')
+      return [{ type: 'noise', text: line.slice(0, index + 1) }, found];
+  }
+  return [noise];
+}
+
+function parseWhole(text: string): Incoming {
+  const noise: Incoming = { type: 'noise', text };
+  try {
+    const value: unknown = JSON.parse(text);
+    return isDeeperThan(value, DEEPEST) ? noise : classify(value);
+  } catch {
+    return noise;
+  }
+}
+
+/** The prompt's request: a session has one. Below it are the ids of the handshake. */
+const PROMPT_ID = 10;
+/** Above it are the ids of delegated tasks. */
+export const FIRST_TASK_ID = 2 ** 32;
+
+/**
+ * The id on the wire of a turn's request: a number, since some agents take nothing else, and computed from the turn's own
+ * id, so that each worker knows it. Two of a session's tasks have the same with a probability of 2^-48.
+ */
+export function wireIdOf(turnId: string): number {
+  if (turnId.startsWith('prompt:')) return PROMPT_ID;
+  return FIRST_TASK_ID + createHash('sha256').update(turnId).digest().readUIntBE(0, 6);
+}
+
+export function request(id: number, method: string, params: object): Outgoing {
   return lineOf({ id, method, params });
 }
 
@@ -110,6 +159,9 @@ function classify(value: unknown): Incoming {
   const params = isObject(value['params']) ? value['params'] : {};
   if (typeof method === 'string')
     return isId(id) ? { type: 'request', id, method, params } : { type: 'notification', method, params };
+  // An error that could not be credited to a request comes without its id, or with none at all.
+  if (isObject(value['error']) && (isId(id) || id === undefined))
+    return { type: 'error', id: id ?? null, error: toRpcError(value['error']) };
   if (!isId(id)) return { type: 'stray', value };
   if (value['error'] !== undefined && value['error'] !== null)
     return { type: 'error', id, error: toRpcError(value['error']) };
@@ -134,34 +186,44 @@ function lineOf(message: object): Outgoing {
 }
 
 /**
- * The text that a turn ends with: its last unbroken block of message chunks, or, if that is blank, the last one that is
- * not. Keeps two blocks at most, so that an hour of talk costs no memory.
+ * The text that a turn ends with: its last message, or, if that is blank, the last one that is not. An agent that names its
+ * messages decides itself which chunks are one; otherwise a message ends where the agent begins something else. Keeps
+ * two messages at most, so that an hour of talk costs no memory.
  */
 export class AnswerText {
   private block = new ResultText();
   private lastSpoken: ResultText | null = null;
   private messageId: string | null = null;
+  private isBroken = false;
 
-  /** @param messageId where the agent names its messages: another name begins another block */
+  /** @param messageId the agent's name of the message; null where it gives none */
   add(text: string, messageId: string | null): void {
-    if (messageId !== null && this.messageId !== null && messageId !== this.messageId) this.breakBlock();
+    const isSame = messageId !== null && messageId === this.messageId;
+    const isOther = messageId !== null && this.messageId !== null && !isSame;
+    if (isOther || (this.isBroken && !isSame)) this.beginBlock();
+    this.isBroken = false;
     this.messageId = messageId ?? this.messageId;
     this.block.add(text);
   }
 
-  /** Something else than message text came: what follows is another block. */
+  /** Something else than message text came: what follows is another message, unless it bears the same name. */
   breakBlock(): void {
-    if (!this.block.isBlank) this.lastSpoken = this.block;
-    this.block = new ResultText();
-    this.messageId = null;
+    this.isBroken = true;
   }
 
   /** The answer; forgets everything, for the next turn. */
   take(): string {
-    this.breakBlock();
+    this.beginBlock();
     const text = this.lastSpoken?.toString() ?? '';
     this.lastSpoken = null;
     return text;
+  }
+
+  private beginBlock(): void {
+    if (!this.block.isBlank) this.lastSpoken = this.block;
+    this.block = new ResultText();
+    this.messageId = null;
+    this.isBroken = false;
   }
 }
 
@@ -183,16 +245,24 @@ const NO_WORK = { answer: null, breaksAnswer: false, isWork: false };
 
 /**
  * Agents are ahead of every schema: kinds that are not known here (and malformed ones of those that are) are kept as
- * `other`, whole.
+ * `other`, whole. What comes under another session than `sessionId` bears its own.
  */
-export function readUpdate(params: JsonObject): UpdateMeaning {
+export function readUpdate(params: JsonObject, sessionId: string | null): UpdateMeaning {
+  const meaning = meaningOf(params);
+  const own = params['sessionId'];
+  if (typeof own !== 'string' || sessionId === null || own === sessionId) return meaning;
+  // A sub-agent's words are no part of the answer, and end no message of the agent itself.
+  return { ...meaning, content: { ...meaning.content, sessionId: own }, answer: null, breaksAnswer: false };
+}
+
+function meaningOf(params: JsonObject): UpdateMeaning {
   const update = params['update'];
   if (!isObject(update)) return { kind: 'other', content: params, ...NO_WORK };
   switch (update['sessionUpdate'] as KnownUpdate | undefined) {
     case 'agent_message_chunk':
       return messageChunk(update);
     case 'agent_thought_chunk':
-      return { kind: 'agent_thought', content: textOrOwn(update), answer: null, breaksAnswer: true, isWork: true };
+      return { kind: 'agent_thought', content: textOrOwn(update), answer: null, breaksAnswer: false, isWork: true };
     case 'tool_call':
       return { kind: 'tool_call', content: update, answer: null, breaksAnswer: true, isWork: true };
     case 'tool_call_update':
@@ -213,8 +283,8 @@ function messageChunk(update: JsonObject): UpdateMeaning {
 }
 
 /**
- * Only an end of a tool call breaks the answer: agents send late details of an ended call while they already write
- * their answer (Claude Code does, after its hooks ran), and the answer must not lose its beginning to that.
+ * Does not break the answer: agents send late details of an ended call while they already write their answer (Claude Code
+ * does, after its hooks ran), and the answer must not lose its beginning to that.
  */
 function toolCallUpdate(update: JsonObject): UpdateMeaning {
   const hasEnded = update['status'] === 'completed' || update['status'] === 'failed';
@@ -222,7 +292,7 @@ function toolCallUpdate(update: JsonObject): UpdateMeaning {
     kind: hasEnded ? 'tool_result' : 'tool_call',
     content: update,
     answer: null,
-    breaksAnswer: hasEnded,
+    breaksAnswer: false,
     isWork: true,
   };
 }
@@ -232,8 +302,16 @@ function textOrOwn(update: JsonObject): MessageContent {
   return text === null ? update : { text };
 }
 
-function textOf(block: unknown): string | null {
-  return isObject(block) && block['type'] === 'text' && typeof block['text'] === 'string' ? block['text'] : null;
+/** Some agents send the bare text, or a list of blocks. Null where there is anything else than text. */
+function textOf(content: unknown): string | null {
+  if (typeof content === 'string') return content;
+  if (Array.isArray(content)) {
+    const texts = content.map(textOf);
+    return texts.length > 0 && texts.every((text) => text !== null) ? texts.join('') : null;
+  }
+  return isObject(content) && content['type'] === 'text' && typeof content['text'] === 'string'
+    ? content['text']
+    : null;
 }
 
 /** What the agent's response to `session/prompt` makes of the turn. Only `end_turn` is a success. */

@@ -13,6 +13,7 @@ import { Dialogue, dialogueWith } from '@test/fakes/protocol/dialogue';
 import { protocolContract } from '@test/contracts/protocol-contract';
 import type { Agent } from '@crewtab/domain/teams/team';
 import fc from 'fast-check';
+import { wireIdOf } from './acp-messages';
 import { AcpProtocol } from './acp-session';
 
 const protocol = new AcpProtocol();
@@ -93,7 +94,7 @@ describe('the handshake', () => {
     expect(sent(dialogue)).toEqual([
       {
         jsonrpc: '2.0',
-        id: 'initialize',
+        id: 1,
         method: 'initialize',
         params: {
           protocolVersion: 1,
@@ -101,7 +102,7 @@ describe('the handshake', () => {
           clientInfo: { name: 'crewtab', title: 'Crewtab', version: '0.1.0' },
         },
       },
-      { jsonrpc: '2.0', id: 'session', method: 'session/new', params: { cwd: '/workspace', mcpServers: [] } },
+      { jsonrpc: '2.0', id: 3, method: 'session/new', params: { cwd: '/workspace', mcpServers: [] } },
     ]);
     expect(dialogue.session.state.handshake).toEqual({ status: 'ready' });
   });
@@ -129,35 +130,83 @@ describe('the handshake', () => {
     const dialogue = ready({ mode: 'bypassPermissions' });
     expect(dialogue.session.state.handshake).toEqual({ status: 'pending' });
     expect(sent(dialogue).at(-1)).toMatchObject({
-      id: 'mode',
+      id: 4,
       method: 'session/set_mode',
       params: { sessionId: SESSION, modeId: 'bypassPermissions' },
     });
-    dialogue.hear(rpc({ id: 'mode', result: null }));
+    dialogue.hear(rpc({ id: 4, result: null }));
     expect(dialogue.session.state.handshake).toEqual({ status: 'ready' });
   });
 
   it.each([
-    ['another version', [rpc({ id: 'initialize', result: { protocolVersion: 2 } })], 'speaks version 2'],
-    ['no version', [rpc({ id: 'initialize', result: {} })], 'speaks version none'],
+    ['another version', [rpc({ id: 1, result: { protocolVersion: 2 } })], 'speaks version 2'],
+    ['no version', [rpc({ id: 1, result: {} })], 'speaks version none'],
     [
       'an error',
-      [rpc({ id: 'initialize', error: { code: -32603, message: 'Internal error', data: { details: 'no disk' } } })],
+      [rpc({ id: 1, error: { code: -32603, message: 'Internal error', data: { details: 'no disk' } } })],
       'Internal error: no disk',
     ],
-    ['no session id', [INITIALIZED, rpc({ id: 'session', result: {} })], 'without a session id'],
-    ['a malformed error', [INITIALIZED, rpc({ id: 'session', error: 'no' })], 'answered session/new with an error: no'],
+    ['no session id', [INITIALIZED, rpc({ id: 3, result: {} })], 'without a session id'],
+    ['a malformed error', [INITIALIZED, rpc({ id: 3, error: 'no' })], 'answered session/new with an error: no'],
   ])('fails on %s, in the words of the agent', (_what, lines, words) => {
     const { handshake } = begin().hear(...lines).session.state;
     expect(handshake).toMatchObject({ status: 'failed', failure: { code: 'handshake_failed' } });
     expect(handshake.status === 'failed' && handshake.failure.message).toContain(words);
   });
 
-  it('says what to do when the agent wants a login', () => {
+  describe('that wants a login', () => {
+    const wanted = rpc({ id: 3, error: { code: -32000, message: 'Authentication required' } });
+    const begunWith = (authMethods: readonly object[], env: Record<string, string> = {}): Dialogue =>
+      begin({ env }).hear(rpc({ id: 1, result: { protocolVersion: 1, authMethods } }), wanted);
+    const key = (id: string, ...names: string[]): object => ({
+      id,
+      name: id,
+      type: 'env_var',
+      vars: names.map((name) => ({ name })),
+    });
+
+    it.each([
+      ['the only way', [{ id: 'a', name: 'A' }], {}, 'a'],
+      [
+        'the only way without a terminal',
+        [
+          { id: 'a', name: 'A', type: 'terminal' },
+          { id: 'b', name: 'B' },
+        ],
+        {},
+        'b',
+      ],
+      [
+        'the only way whose key it has',
+        [{ id: 'a', name: 'A' }, key('b', 'B_KEY'), key('c', 'C_KEY')],
+        { C_KEY: 'x' },
+        'c',
+      ],
+    ])('takes %s, and asks for the session again', (_what, methods, env, chosen) => {
+      const dialogue = begunWith(methods, env);
+      expect(sent(dialogue).at(-1)).toMatchObject({ id: 2, method: 'authenticate', params: { methodId: chosen } });
+      dialogue.hear(rpc({ id: 2, result: {} }));
+      expect(sent(dialogue).at(-1)).toMatchObject({ id: 3, method: 'session/new' });
+      dialogue.hear(SESSION_MADE);
+      expect(dialogue.session.state.handshake).toEqual({ status: 'ready' });
+    });
+
+    it('fails when it is wanted again, or refused', () => {
+      const methods = [{ id: 'a', name: 'A' }];
+      const again = begunWith(methods).hear(rpc({ id: 2, result: {} }), wanted);
+      expect(again.session.state.handshake).toMatchObject({ status: 'failed' });
+      const refused = begunWith(methods).hear(rpc({ id: 2, error: { code: 1, message: 'bad key' } }));
+      expect(refused.session.state.handshake).toMatchObject({
+        failure: { message: expect.stringMatching(/refused to log in by "A": bad key. Check its API key/) as string },
+      });
+    });
+  });
+
+  it('says what to do when the agent wants a login and offers several', () => {
     const methods = [{ id: 'claude-login', name: 'Log in with Claude Code', description: null }];
     const { handshake } = begin().hear(
-      rpc({ id: 'initialize', result: { protocolVersion: 1, authMethods: methods } }),
-      rpc({ id: 'session', error: { code: -32000, message: 'Authentication required' } }),
+      rpc({ id: 1, result: { protocolVersion: 1, authMethods: [...methods, { id: 'x', name: 'Ask a friend' }] } }),
+      rpc({ id: 3, error: { code: -32000, message: 'Authentication required' } }),
     ).session.state;
     const message = handshake.status === 'failed' ? handshake.failure.message : '';
     expect(message).toContain('auth_required');
@@ -175,8 +224,8 @@ describe('the handshake', () => {
     };
     const { handshake } = begin({ mode: 'yolo' }).hear(
       INITIALIZED,
-      rpc({ id: 'session', result: { sessionId: SESSION, modes } }),
-      rpc({ id: 'mode', error: { code: -32602, message: 'Invalid params' } }),
+      rpc({ id: 3, result: { sessionId: SESSION, modes } }),
+      rpc({ id: 4, error: { code: -32602, message: 'Invalid params' } }),
     ).session.state;
     expect(handshake).toMatchObject({
       failure: {
@@ -191,7 +240,7 @@ describe('the handshake', () => {
       INITIALIZED,
       INITIALIZED,
       SESSION_MADE,
-      rpc({ id: 'session', result: { sessionId: 'other' } }),
+      rpc({ id: 3, result: { sessionId: 'other' } }),
     );
     dialogue.start(T, 'go');
     expect(sent(dialogue).at(-1)).toMatchObject({ params: { sessionId: SESSION } });
@@ -209,10 +258,11 @@ describe('a turn', () => {
     expect(sent(dialogue).slice(-2)).toEqual([
       {
         jsonrpc: '2.0',
-        id: T,
+        id: wireIdOf(T),
         method: 'session/prompt',
         params: {
           sessionId: SESSION,
+          _meta: { crewtab: { turn: T } },
           prompt: [
             { type: 'text', text: 'Be brief.' },
             { type: 'text', text: 'one' },
@@ -221,9 +271,13 @@ describe('a turn', () => {
       },
       {
         jsonrpc: '2.0',
-        id: 'delegate:2',
+        id: wireIdOf('delegate:2'),
         method: 'session/prompt',
-        params: { sessionId: SESSION, prompt: [{ type: 'text', text: 'two' }] },
+        params: {
+          sessionId: SESSION,
+          prompt: [{ type: 'text', text: 'two' }],
+          _meta: { crewtab: { turn: 'delegate:2' } },
+        },
       },
     ]);
   });
@@ -232,12 +286,14 @@ describe('a turn', () => {
   const called = update({ sessionUpdate: 'tool_call_update', toolCallId: 'c1', status: 'completed' });
   const detail = update({ sessionUpdate: 'tool_call_update', toolCallId: 'c1', _meta: {} });
   const plan = update({ sessionUpdate: 'plan', entries: [] });
+  const bare = (content: unknown): string => update({ sessionUpdate: 'agent_message_chunk', content });
+  const ofSubAgent = (line: string): string => line.replace(SESSION, `${SESSION}-child`);
   const usage = update({ sessionUpdate: 'usage_update', used: 1, size: 2 });
 
   it.each([
     ['all chunks of one block', [says('a'), says('b'), usage, says('c')], 'abc'],
     ['the block after a tool call', [says('look'), call, called, says('ans'), says('wer')], 'answer'],
-    ['the block after a thought', [says('first'), thinks('hm'), says('second')], 'second'],
+    ['all chunks around a thought', [says('first, '), thinks('hm'), says('second')], 'first, second'],
     ['the block after a plan', [says('first'), plan, says('second')], 'second'],
     ['the last block with text, if the last one is blank', [says('answer'), call, called, says(' \n')], 'answer'],
     [
@@ -250,9 +306,48 @@ describe('a turn', () => {
       [says('checking', { messageId: 'm1' }), says('yes', { messageId: 'm2' }), says('!', { messageId: 'm2' })],
       'yes!',
     ],
+    [
+      'one message of one id, whatever stands between',
+      [says('two ', { messageId: 'm1' }), thinks('hm'), call, says('halves', { messageId: 'm1' })],
+      'two halves',
+    ],
+    ['bare text and lists of blocks', [bare('a'), bare([{ type: 'text', text: 'b' }, 'c'])], 'abc'],
+    [
+      'its own words, and not those of a sub-agent',
+      [says('A '), ofSubAgent(says('x')), ofSubAgent(call), says('B')],
+      'A B',
+    ],
     ['nothing, if nothing was said', [call, called], ''],
   ])('results in %s', (_what, lines, text) => {
     expect(turnOf(...lines, ends(T)).session.state.turns.get(T)).toEqual({ status: 'done', text });
+  });
+
+  it('ends by the answer to its own number', () => {
+    const dialogue = ready().start('delegate:1', 'one');
+    const other = rpc({ id: wireIdOf('delegate:2'), result: { stopReason: 'end_turn' } });
+    expect(dialogue.hear(other).session.state.turns.get('delegate:1')).toEqual({ status: 'open' });
+    const own = rpc({ id: wireIdOf('delegate:1'), result: { stopReason: 'end_turn' } });
+    expect(dialogue.hear(own).session.state.turns.get('delegate:1')).toEqual({ status: 'done', text: '' });
+  });
+
+  it.each([
+    ['an id of null', { id: null }],
+    ['no id', {}],
+  ])('ends by an error with %s, if it is the only open request', (_what, id) => {
+    const error = { code: -32603, message: 'out of ideas' };
+    expect(turnOf(rpc({ ...id, error })).session.state.turns.get(T)).toMatchObject({
+      failure: { code: 'agent_error', message: expect.stringContaining('out of ideas') as string },
+    });
+    expect(turnOf(rpc({ ...id, error: { ...error, code: -32700 } })).session.state.turns.get(T)).toEqual({
+      status: 'open',
+    });
+  });
+
+  it('leaves out of its answer, and of the proof that it began, what was said before it', () => {
+    const dialogue = ready().hear(says('hello, I am v1'));
+    expect(dialogue.session.state.hasSeenWork).toBe(false);
+    dialogue.start(T, 'go').hear(says('done'), ends(T));
+    expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text: 'done' });
   });
 
   it('does not take the text of one turn for that of the next', () => {

@@ -20,6 +20,8 @@ import {
   errorFor,
   isObject,
   METHOD_NOT_FOUND,
+  PARSE_ERROR,
+  wireIdOf,
   notification,
   parseLine,
   request,
@@ -49,7 +51,8 @@ const NOTHING: Reaction = { messages: [], outgoing: [] };
  * (`{ text }`). Blank lines and empty text chunks leave nothing.
  *
  * Limits: turns of one session are expected one after the other, as ACP agents work; message text is credited to the
- * turn that ends next. `hasSeenWork` takes a greeting after the handshake for work, which no known agent sends.
+ * turn that ends next. A worker that adopts the run takes a greeting between handshake and prompt for work: it cannot see
+ * when the prompt was written.
  */
 export class AcpSession implements ProtocolSession {
   private readonly handshake: Handshake;
@@ -97,11 +100,15 @@ export class AcpSession implements ProtocolSession {
     if (this.handshake.state.status !== 'ready' || sessionId === null) {
       throw new AppError('prompt_failed', `agent "${name}" has not answered the handshake`);
     }
+    // What was said before is a greeting.
+    this.answer.take();
     const isFirst = this.turns.size === 0;
     const texts = isFirst && instructions ? [instructions, turn.text] : [turn.text];
     this.expectTurn(turn.id);
     const prompt = texts.map((text) => ({ type: 'text' as const, text }));
-    return [request(turn.id, 'session/prompt', { sessionId, prompt } satisfies PromptRequest)];
+    // For who reads the wire: the request's id does not say which turn it is.
+    const _meta = { crewtab: { turn: turn.id } };
+    return [request(wireIdOf(turn.id), 'session/prompt', { sessionId, prompt, _meta } satisfies PromptRequest)];
   }
 
   expectTurn(id: string): void {
@@ -146,7 +153,7 @@ export class AcpSession implements ProtocolSession {
   }
 
   private takeUpdate(params: JsonObject): Effect | null {
-    const { kind, content, answer, breaksAnswer, isWork } = readUpdate(params);
+    const { kind, content, answer, breaksAnswer, isWork } = readUpdate(params, this.handshake.sessionId);
     if (content['text'] === '' && answer !== null) return null;
     if (breaksAnswer) this.answer.breakBlock();
     if (answer) this.answer.add(answer.text, answer.messageId);
@@ -187,14 +194,23 @@ export class AcpSession implements ProtocolSession {
   private takeResponse(response: Extract<Incoming, { type: 'result' | 'error' }>): Effect {
     const { id } = response;
     const content = response.type === 'result' ? { id, result: response.result } : { id, error: response.error };
-    if (this.handshake.isWaitingFor(id)) {
+    if (this.handshake.isWaitingFor(id) || (this.handshake.state.status === 'pending' && isForAny(response))) {
       if (response.type === 'result') return { message: null, outgoing: this.handshake.succeed(response.result) };
-      this.handshake.refuse(response.error);
-    } else if (typeof id === 'string' && this.turns.get(id)?.status === 'open') {
-      this.endTurn(id, response);
+      return { ...other(content), outgoing: this.handshake.refuse(response.error) };
+    }
+    const turn = this.openTurnOf(response);
+    if (turn !== null) {
+      this.endTurn(turn, response);
       if (response.type === 'result' && bringsOnlyStopReason(response.result)) return { message: null };
     }
     return other(content);
+  }
+
+  /** Workers before 0.2 sent the turn's own id; an error without an id can only be about the only open request. */
+  private openTurnOf(response: Extract<Incoming, { type: 'result' | 'error' }>): string | null {
+    const open = [...this.turns].flatMap(([id, { status }]) => (status === 'open' ? [id] : []));
+    const own = open.find((id) => response.id === wireIdOf(id) || response.id === id);
+    return own ?? (isForAny(response) && open.length === 1 ? (open[0] ?? null) : null);
   }
 
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
@@ -215,9 +231,9 @@ export class AcpSession implements ProtocolSession {
     for (const [id, answer] of this.answers) if (answer.toolCallId === toolCallId) this.answers.delete(id);
   }
 
-  /** Nothing that an agent says before its handshake is over can be work on a prompt. */
+  /** Nothing that an agent says before its handshake is over, or before its first turn, can be work on a prompt. */
   private noteWork(): void {
-    if (this.handshake.state.status === 'ready') this.hasSeenWork = true;
+    if (this.handshake.state.status === 'ready' && this.turns.size > 0) this.hasSeenWork = true;
   }
 
   private hasOpenTurn(): boolean {
@@ -227,6 +243,11 @@ export class AcpSession implements ProtocolSession {
   private draft(kind: MessageKind, content: MessageContent, at: Date): DraftMessage {
     return { agent: this.options.dialogue.agent.name, kind, content, at };
   }
+}
+
+/** An agent that could not read a line may say so after a worker's death, which can leave half a line: that ends nothing. */
+function isForAny(response: Extract<Incoming, { type: 'result' | 'error' }>): boolean {
+  return response.type === 'error' && response.id === null && response.error.code !== PARSE_ERROR;
 }
 
 function other(content: MessageContent): Effect {

@@ -1,4 +1,5 @@
 import type {
+  AuthenticateRequest,
   InitializeRequest,
   McpServerStdio,
   NewSessionRequest,
@@ -19,7 +20,7 @@ export interface HandshakeOptions {
   readonly clientVersion: string;
 }
 
-type Step = 'initialize' | 'session' | 'mode';
+type Step = 'initialize' | 'authenticate' | 'session' | 'mode';
 
 /**
  * initialize → session/new → session/set_mode (where the agent has a mode) → ready. Each request has a fixed id, so
@@ -28,14 +29,16 @@ type Step = 'initialize' | 'session' | 'mode';
  * | step | waits for | leads to |
  * | --- | --- | --- |
  * | initialize | the agent's protocol version | session, or failed |
- * | session | the session id | mode, or ready, or failed |
+ * | session | the session id | mode, or ready, or authenticate (once, where it is wanted), or failed |
+ * | authenticate | the agent's consent | session, or failed |
  * | mode | the agent's consent | ready, or failed |
  */
 export class Handshake {
   private step: Step = 'initialize';
   private current: DialogueState['handshake'] = { status: 'pending' };
   private session: string | null = null;
-  private logins: readonly string[] = [];
+  private logins: readonly Login[] = [];
+  private login: Login | null = null;
   private modes: readonly string[] = [];
 
   constructor(private readonly options: HandshakeOptions) {}
@@ -52,12 +55,12 @@ export class Handshake {
   /** The request that the agent has not answered yet; none when the handshake is over. */
   pendingRequest(): Outgoing[] {
     if (this.current.status !== 'pending') return [];
-    return [request(this.step, METHODS[this.step], this.paramsOf(this.step))];
+    return [request(IDS[this.step], METHODS[this.step], this.paramsOf(this.step))];
   }
 
-  /** True where `id` belongs to the request that is waited for. */
+  /** True where `id` belongs to the request that is waited for. Workers before 0.2 sent the step's name. */
   isWaitingFor(id: unknown): boolean {
-    return this.current.status === 'pending' && id === this.step;
+    return this.current.status === 'pending' && (id === IDS[this.step] || id === this.step);
   }
 
   /** Takes the answer to the pending request. @returns the next request */
@@ -70,8 +73,17 @@ export class Handshake {
     return this.pendingRequest();
   }
 
-  refuse(error: RpcError): void {
+  /** Takes an error as the answer to the pending request. @returns the next request */
+  refuse(error: RpcError): Outgoing[] {
+    if (this.step === 'session' && error.code === AUTH_REQUIRED && this.login === null) {
+      this.login = chooseLogin(this.logins, this.options.dialogue.agent.env ?? {});
+      if (this.login !== null) {
+        this.step = 'authenticate';
+        return this.pendingRequest();
+      }
+    }
     this.fail({ code: 'handshake_failed', message: this.named(this.explain(error)) });
+    return [];
   }
 
   /** The end of the agent's process ends a handshake that is under way. */
@@ -83,6 +95,9 @@ export class Handshake {
     switch (this.step) {
       case 'initialize':
         return this.takeInitialize(result);
+      case 'authenticate':
+        this.step = 'session';
+        return null;
       case 'session':
         return this.takeSession(result);
       case 'mode':
@@ -96,7 +111,7 @@ export class Handshake {
     if (version !== PROTOCOL_VERSION) {
       return `speaks version ${JSON.stringify(version) ?? 'none'} of the Agent Client Protocol, Crewtab speaks ${PROTOCOL_VERSION}`;
     }
-    this.logins = namesOf(result['authMethods'], 'name');
+    this.logins = loginsOf(result['authMethods']);
     this.step = 'session';
     return null;
   }
@@ -114,7 +129,8 @@ export class Handshake {
   private explain(error: RpcError): string {
     const words = errorMessage(error);
     if (error.code === AUTH_REQUIRED) {
-      const logins = this.logins.length > 0 ? ` (it knows these ways to log in: ${this.logins.join(', ')})` : '';
+      const names = this.logins.map(({ name }) => name).join(', ');
+      const logins = names === '' ? '' : ` (it knows these ways to log in: ${names})`;
       return `wants a login (auth_required): ${words}. Give it its API key or token in the agent's env${logins}`;
     }
     if (this.step === 'mode') {
@@ -123,6 +139,8 @@ export class Handshake {
         error.code === METHOD_NOT_FOUND ? 'has no modes' : `refused the mode "${this.options.dialogue.agent.mode}"`;
       return `${refusal}: ${words}${known}`;
     }
+    if (this.step === 'authenticate')
+      return `refused to log in by "${this.login?.name ?? ''}": ${words}. Check its API key or token in the agent's env`;
     return `answered ${METHODS[this.step]} with an error: ${words}`;
   }
 
@@ -134,6 +152,8 @@ export class Handshake {
     switch (step) {
       case 'initialize':
         return this.initializeParams();
+      case 'authenticate':
+        return { methodId: this.login?.id ?? '' } satisfies AuthenticateRequest;
       case 'session':
         return { cwd: this.options.dialogue.cwd, mcpServers: this.mcpServers() } satisfies NewSessionRequest;
       case 'mode':
@@ -161,8 +181,45 @@ export class Handshake {
   }
 }
 
+/** A way to log in that an agent offers. */
+interface Login {
+  readonly id: string;
+  readonly name: string;
+  /** `terminal` needs a person; `env_var` reads `variables`; others may be either. */
+  readonly type: string;
+  readonly variables: readonly string[];
+}
+
+function loginsOf(list: unknown): Login[] {
+  if (!Array.isArray(list)) return [];
+  return list.filter(isObject).flatMap((method) => {
+    const { id, name, type, vars } = method;
+    if (typeof id !== 'string') return [];
+    return {
+      id,
+      name: typeof name === 'string' ? name : id,
+      type: typeof type === 'string' ? type : 'agent',
+      variables: namesOf(vars, 'name'),
+    };
+  });
+}
+
+/** The only way that its environment has the key for, or else the only way that needs no terminal; null: none, or several. */
+function chooseLogin(logins: readonly Login[], env: Readonly<Record<string, string>>): Login | null {
+  const withKey = logins.filter(
+    ({ type, variables }) => type === 'env_var' && variables.length > 0 && variables.every((name) => name in env),
+  );
+  if (withKey.length === 1) return withKey[0] ?? null;
+  const unattended = logins.filter(({ type }) => type !== 'terminal');
+  return unattended.length === 1 ? (unattended[0] ?? null) : null;
+}
+
+/** On the wire; 10 and above are turns. */
+const IDS: Readonly<Record<Step, number>> = { initialize: 1, authenticate: 2, session: 3, mode: 4 };
+
 const METHODS: Readonly<Record<Step, string>> = {
   initialize: 'initialize',
+  authenticate: 'authenticate',
   session: 'session/new',
   mode: 'session/set_mode',
 };

@@ -15,7 +15,7 @@ const REJECTING = ['reject_once', 'reject_always'];
 
 /**
  * Answers a permission request without asking a person. An agent that offers nothing which fits (or nothing that can be
- * chosen) hears `cancelled`.
+ * chosen) hears `cancelled`; so does one that offers several ways to say yes, since that is a choice and no permission.
  */
 export function decidePermission(
   params: JsonObject,
@@ -41,17 +41,18 @@ function isChoosable(option: unknown): option is Choosable {
 
 function chooseAllowing(options: readonly Choosable[]): Choosable | null {
   const isReject = ({ kind }: Choosable): boolean => typeof kind === 'string' && kind.startsWith('reject');
-  return ofKinds(options, ALLOWING) ?? options.find((option) => !isReject(option)) ?? null;
+  const narrowest = ofNarrowestKind(options, ALLOWING) ?? options.filter((option) => !isReject(option));
+  return narrowest.length === 1 ? (narrowest[0] ?? null) : null;
 }
 
 function chooseRejecting(options: readonly Choosable[]): Choosable | null {
-  return ofKinds(options, REJECTING);
+  return ofNarrowestKind(options, REJECTING)?.[0] ?? null;
 }
 
-function ofKinds(options: readonly Choosable[], kinds: readonly string[]): Choosable | null {
+function ofNarrowestKind(options: readonly Choosable[], kinds: readonly string[]): readonly Choosable[] | null {
   for (const kind of kinds) {
-    const option = options.find((candidate) => candidate['kind'] === kind);
-    if (option) return option;
+    const ofKind = options.filter((candidate) => candidate['kind'] === kind);
+    if (ofKind.length > 0) return ofKind;
   }
   return null;
 }

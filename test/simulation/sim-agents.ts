@@ -21,6 +21,8 @@ export interface AgentWorld {
 
 interface Turn {
   readonly id: string;
+  /** Of the request that began it; absent where the protocol has no requests. */
+  readonly requestId?: number | string;
   readonly end: (text: string) => void;
 }
 
@@ -134,7 +136,7 @@ class AcpAgent extends WorkingAgent {
 
   protected override err(io: FakeAgentIo, turn: Turn): void {
     if (this.script.conduct === 'refuses') return turn.end('refusal');
-    send(io, { id: turn.id, error: { code: -32603, message: 'out of ideas' } });
+    send(io, { id: turn.requestId, error: { code: -32603, message: 'out of ideas' } });
   }
 
   private start(io: FakeAgentIo): void {
@@ -143,14 +145,22 @@ class AcpAgent extends WorkingAgent {
 
   private hear(line: string, io: FakeAgentIo): void {
     if (line.trim() === '' || this.script.conduct === 'isMute') return;
-    const message = JSON.parse(line) as { id?: string; method?: string };
-    const { id, method } = message;
+    const message = JSON.parse(line) as {
+      readonly id?: number | string;
+      readonly method?: string;
+      readonly params?: { readonly _meta?: { readonly crewtab: { readonly turn: string } } };
+    };
+    const { id, method, params } = message;
     if (id === undefined) return void (method === 'session/cancel' && this.cancel(io));
     if (method === 'initialize')
       io.after(this.script.bootMs, () => send(io, { id, result: { protocolVersion: 1, agentCapabilities: {} } }));
     else if (method === 'session/new') send(io, { id, result: { sessionId: 's' } });
     else if (method === 'session/prompt')
-      this.take(io, { id, end: (stopReason) => send(io, { id, result: { stopReason } }) });
+      this.take(io, {
+        id: params?._meta?.crewtab.turn ?? '',
+        requestId: id,
+        end: (stopReason) => send(io, { id, result: { stopReason } }),
+      });
     else if (method === undefined && id === 'permission') this.permit();
   }
 

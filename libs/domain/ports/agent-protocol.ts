@@ -44,7 +44,7 @@ export interface ProtocolSession {
    */
   resume(): Outgoing[];
 
-  /** What to write to begin a turn. `id` is the request's id on the wire (`prompt:<runId>`, `delegate:<callId>`). */
+  /** What to write to begin a turn. `id` is the turn's (`prompt:<runId>`, `delegate:<callId>`). */
   startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[];
 
   /** Tells the session that an earlier worker wrote the turn, so that output is credited to it (adoption). */

@@ -18,13 +18,14 @@ export function thinks(text: string): string {
   return update({ sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text } });
 }
 
+/** Ends a turn by its own id, which serves in place of the one on the wire. */
 export function ends(turn: string, stopReason = 'end_turn'): string {
   return rpc({ id: turn, result: { stopReason } });
 }
 
 export const INITIALIZED = rpc({
-  id: 'initialize',
+  id: 1,
   result: { protocolVersion: 1, agentCapabilities: {}, authMethods: [] },
 });
-export const SESSION_MADE = rpc({ id: 'session', result: { sessionId: SESSION } });
+export const SESSION_MADE = rpc({ id: 3, result: { sessionId: SESSION } });
 export const HANDSHAKE: readonly string[] = [INITIALIZED, SESSION_MADE];

@@ -59,11 +59,12 @@ async function prompted(
   text: string,
   agent: Partial<Agent> = {},
   program: readonly string[] | null = null,
+  mayStart: (dialogue: LiveDialogue) => boolean = () => true,
 ): Promise<LiveDialogue> {
   const dialogue = await ready(agent, program);
   let isSent = false;
   await dialogue.until((now) => {
-    if (!isSent && now.session.state.handshake.status === 'ready') {
+    if (!isSent && now.session.state.handshake.status === 'ready' && mayStart(now)) {
       isSent = true;
       void dialogue.write(now.session.startTurn({ id: T, text }));
     }
@@ -176,6 +177,16 @@ describe('the demo agent over ACP', () => {
 describe('an odd agent over ACP', () => {
   it.each([
     ['plain', 'You asked: hm'],
+    ['osc', 'You asked: hm'],
+    ['cr', 'You asked: hm'],
+    ['bom', 'You asked: hm'],
+    ['numeric', 'You asked: hm'],
+    ['auth', 'You asked: hm'],
+    ['splitthought', 'The answer has two halves.'],
+    ['string', 'the answer is 42'],
+    ['array', 'the answer is 42'],
+    ['child', 'The main agent says A, the main agent says B.'],
+    ['chooser', 'the client chose cancelled'],
     ['garbage', 'the answer is 42'],
     ['unknownupdate', 'the answer is 42'],
     ['halfline', 'the answer is 42'],
@@ -189,6 +200,13 @@ describe('an odd agent over ACP', () => {
     },
     60_000,
   );
+
+  it('greet: keeps a greeting in the conversation, and out of the answer', async () => {
+    const hasGreeted = ({ messages }: LiveDialogue): boolean => messages.length > 0;
+    const { session, messages } = await prompted('hm', {}, [ODD_AGENT, 'greet'], hasGreeted);
+    expect(messages[0]).toMatchObject({ kind: 'agent_message' });
+    expect(session.state.turns.get(T)).toEqual({ status: 'done', text: 'You asked: hm' });
+  }, 60_000);
 
   it('keeps what is not ACP in the conversation', async () => {
     const garbage = await prompted('hm', {}, [ODD_AGENT, 'garbage']);
