@@ -44,7 +44,7 @@ module.exports = {
       severity: 'error',
       comment: 'An adapter knows the domain, its vendor and nothing else of this project.',
       from: { path: adapter, pathNot: spec },
-      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/(domain|agent-guard)/', '^libs/$1/'] },
+      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/(domain|agent-guard|agent-files)/', '^libs/$1/'] },
     },
     {
       name: 'agent-guard-for-runtimes',
@@ -54,10 +54,17 @@ module.exports = {
       to: { path: '^libs/agent-guard/' },
     },
     {
+      name: 'agent-files-where-agents-write',
+      severity: 'error',
+      comment: 'Only where the worker touches what an agent may have written is a file anything but a file.',
+      from: { path: '^(libs|apps|images)/', pathNot: ['^libs/(agent-files|tool-server|runtime-[^/]+)/', spec] },
+      to: { path: '^libs/agent-files/' },
+    },
+    {
       name: 'supporting-libraries-import-domain-only',
       severity: 'error',
       comment: 'Settings, logs and local services are used by the apps; they know no adapter and no orchestrator.',
-      from: { path: '^libs/(agent-guard|config|failpoints|observability|local-services)/', pathNot: spec },
+      from: { path: '^libs/(agent-files|agent-guard|config|failpoints|observability|local-services)/', pathNot: spec },
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
     },
     {

@@ -1,7 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readAgentFile } from '@crewtab/agent-files/open-agent-file';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
@@ -15,6 +17,10 @@ const run = promisify(execFile);
 /** A supervisor is there within some 100 ms; on a machine that is starved it takes longer, ms. */
 const START_LIMIT_MS = 30_000;
 const MKFIFO_LIMIT_MS = 10_000;
+const APPEND =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Of a supervisor that could not start an agent, bytes. */
+const LONGEST_LOG = 1024 * 1024;
 /** Marks every process of a run, so that those which leave their process group are found too. */
 export const RUN_MARK = 'CREWTAB_PROCESS_RUN';
 
@@ -70,7 +76,7 @@ export class AgentStarter {
     // Died before it had started the agent: nothing of it is left but its claim.
     if (left && !(await isRunning(left)))
       await effect('process.claim.remove', () => rm(join(state.stateDir, 'supervisor.json'), { force: true }));
-    const log = await effect('process.log.make', () => open(join(state.agentDir, 'supervisor.log'), 'a'));
+    const log = await effect('process.log.make', () => open(join(state.agentDir, 'supervisor.log'), APPEND, 0o600));
     const supervisor = effect('process.supervisor.spawn', () =>
       spawn(process.execPath, [join(__dirname, 'supervisor.js'), state.agentDir], {
         cwd: state.agentDir,
@@ -147,6 +153,6 @@ async function untilStarted(state: AgentState, signal: ChangeSignal, failure: ()
 }
 
 async function lastLog(state: AgentState): Promise<string> {
-  const log = (await readFile(join(state.agentDir, 'supervisor.log'), 'utf8')).trim();
+  const log = ((await readAgentFile(join(state.agentDir, 'supervisor.log'), LONGEST_LOG)) ?? '').trim();
   return log === '' ? '' : `: ${log.slice(-500)}`;
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { AgentProcess } from '@crewtab/domain/ports/runtime';
 import { isRunning, type ProcessIdentity } from './process-table';
-import { exists, readJson } from './run-folders';
+import { isFolder, readRecord } from './run-folders';
 
 /** How an agent ended, as its supervisor writes it down. */
 export interface RecordedExit {
@@ -23,16 +23,16 @@ export class AgentState {
     this.stateDir = join(agentDir, 'state');
   }
 
-  supervisor(): Promise<ProcessIdentity | null> {
-    return readJson<ProcessIdentity>(join(this.stateDir, 'supervisor.json'));
+  async supervisor(): Promise<ProcessIdentity | null> {
+    return toIdentity(await this.read('supervisor.json'));
   }
 
-  agent(): Promise<ProcessIdentity | null> {
-    return readJson<ProcessIdentity>(join(this.stateDir, 'agent.json'));
+  async agent(): Promise<ProcessIdentity | null> {
+    return toIdentity(await this.read('agent.json'));
   }
 
-  exit(): Promise<RecordedExit | null> {
-    return readJson<RecordedExit>(join(this.stateDir, 'exit.json'));
+  async exit(): Promise<RecordedExit | null> {
+    return toRecordedExit(await this.read('exit.json'));
   }
 
   /** The truth about the process, from the operating system where the files leave it open. */
@@ -45,11 +45,39 @@ export class AgentState {
     // Once more: a supervisor writes it before it ends.
     const exit = await this.exit();
     if (exit) return toExited(exit);
-    if (!(await exists(this.stateDir))) return { status: 'absent' };
+    if (!(await this.isThere())) return { status: 'absent' };
     if (!agent) return { status: 'created' };
     const message = 'its supervisor is gone too (killed, or the host was restarted), so its exit code is not known';
     return { status: 'exited', exitCode: KILLED, isOutOfMemory: false, message, mayLackOutput: false };
   }
+
+  private async read(name: string): Promise<unknown> {
+    return (await this.isThere()) ? readRecord(join(this.stateDir, name)) : null;
+  }
+
+  /** Links that an agent puts in the place of its folders lead to the state of another one. */
+  private async isThere(): Promise<boolean> {
+    return (await isFolder(this.agentDir)) && (await isFolder(this.stateDir));
+  }
+}
+
+/** Null for what no supervisor writes. Of a pid below 2 a signal would go to everything that this user runs. */
+function toIdentity(value: unknown): ProcessIdentity | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { pid, startedAt } = value as Record<string, unknown>;
+  return Number.isSafeInteger(pid) && (pid as number) > 1 && typeof startedAt === 'string'
+    ? { pid: pid as number, startedAt }
+    : null;
+}
+
+function toRecordedExit(value: unknown): RecordedExit | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { startError, exitCode, signal } = value as Record<string, unknown>;
+  return {
+    ...(typeof startError === 'string' ? { startError } : {}),
+    exitCode: Number.isInteger(exitCode) ? (exitCode as number) & 0xff : null,
+    signal: typeof signal === 'string' && Object.hasOwn(constants.signals, signal) ? (signal as NodeJS.Signals) : null,
+  };
 }
 
 function toExited({ startError, exitCode, signal }: RecordedExit): AgentProcess {

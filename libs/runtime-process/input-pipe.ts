@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
+import { ignoring } from './run-folders';
 
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
@@ -31,7 +32,9 @@ export class InputPipe {
     return this.inTurn(async () => {
       await this.release();
       try {
-        await effect('process.stdin.end', () => writeFile(join(this.agentDir, 'state', 'stdin-ended'), ''));
+        const path = join(this.agentDir, 'state', 'stdin-ended');
+        // Only as a new file: a link that an agent puts there would lead elsewhere.
+        await effect('process.stdin.end', () => writeFile(path, '', { flag: 'wx' }).catch(ignoring('EEXIST')));
       } catch (error) {
         throw toInputError(error);
       }
@@ -45,7 +48,7 @@ export class InputPipe {
 
   private async writeAll(bytes: Buffer): Promise<void> {
     try {
-      this.handle ??= await open(join(this.agentDir, 'stdin'), constants.O_WRONLY | constants.O_NONBLOCK);
+      this.handle ??= await openPipe(join(this.agentDir, 'stdin'));
       let pauseMs = FIRST_PAUSE_MS;
       let tookAtMs = performance.now();
       for (let from = 0; from < bytes.length;) {
@@ -91,6 +94,13 @@ export class InputPipe {
     this.last = done.catch(() => undefined);
     return done;
   }
+}
+
+async function openPipe(path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  if ((await handle.stat()).isFIFO()) return handle;
+  await handle.close();
+  throw new AppError('engine_error', `${path} is not what Crewtab made: an agent has replaced its own input`);
 }
 
 function toInputError(error: unknown): AppError {

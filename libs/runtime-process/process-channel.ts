@@ -1,12 +1,12 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openAgentFile } from '@crewtab/agent-files/open-agent-file';
 import { AppError } from '@crewtab/domain/errors';
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
 import { LineSplitter } from '@crewtab/domain/runs/agent-output';
 import type { AgentState } from './agent-state';
 import { ChangeSignal } from './change-signal';
 import { InputPipe } from './input-pipe';
-import { ignoring } from './run-folders';
 
 const READ_BYTES = 256 * 1024;
 /** How often to look whether an idle agent still lives, for the case that its supervisor was killed, ms. */
@@ -61,6 +61,7 @@ export class ProcessChannel implements AgentChannel {
       yield* this.follow();
     } catch (error) {
       if (this.isClosed) return;
+      if (error instanceof AppError) throw error;
       const message = `could not read the agent's output: ${(error as Error).message}`;
       throw new AppError('engine_unreachable', message, { retryable: true, cause: error });
     }
@@ -110,7 +111,7 @@ export class ProcessChannel implements AgentChannel {
   /** None where the agent's directory is gone. */
   private async openSources(): Promise<void> {
     for (const stream of ['stdout', 'stderr'] as const) {
-      const file = await open(join(this.state.agentDir, stream), 'r').catch(ignoring('ENOENT', 'ENOTDIR'));
+      const file = await openAgentFile(join(this.state.agentDir, stream));
       if (file) this.sources = [...this.sources, { stream, file, lines: new LineSplitter(), position: 0 }];
     }
     if (this.isClosed) await this.closeSources();

@@ -1,18 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import {
-  link,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { readAgentFile } from '@crewtab/agent-files/open-agent-file';
+import { removeTree } from '@crewtab/agent-files/remove-tree';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { DeploymentSpec, RunResources } from '@crewtab/domain/ports/runtime';
@@ -26,6 +16,8 @@ export interface RunLabel {
   readonly deadlineAt: string;
 }
 
+/** Of the small files of this runtime, bytes. */
+const LONGEST_RECORD = 64 * 1024;
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
 /**
@@ -39,7 +31,8 @@ const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
  *     <root>/runs/<run>/agents/<agent>/       stdin (FIFO), stdout, stderr, home/, tmp/
  *     <root>/runs/<run>/agents/<agent>/state/ supervisor.json, agent.json, exit.json, stdin-ended
  *
- * Folders appear whole, by a rename, so that a crash leaves none that is half made.
+ * Folders appear whole, by a rename, so that a crash leaves none that is half made. Agents are the worker's own user and may
+ * change all of it: what is read may be anything, links and FIFOs included, and what is not as it was made counts as absent.
  */
 export class RunFolders {
   constructor(readonly rootDir: string) {}
@@ -91,19 +84,30 @@ export class RunFolders {
       await fill(unfinished);
       await effect('process.folder.appear', () => rename(unfinished, path));
     } catch (error) {
-      await effect('process.folder.give-up', () => rm(unfinished, { recursive: true, force: true }));
+      await removeTree('process.folder.give-up', unfinished);
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     }
   }
 
-  /** Null where there is no such run, or what lies there is not a run. */
+  /** Null where there is no such run, or what lies there is not that run. */
   async readLabel(runId: string): Promise<RunLabel | null> {
-    return readJson<RunLabel>(join(this.runDir(runId), 'run.json'));
+    const runDir = this.runDir(runId);
+    const label = (await isFolder(runDir)) ? await readRecord(join(runDir, 'run.json')) : null;
+    return isLabel(label) && label.runId === runId ? label : null;
   }
 
+  /** Whether anything lies in the place of the run's folder. */
+  async hasAnything(runId: string): Promise<boolean> {
+    return (await lstat(this.runDir(runId)).catch(ignoring('ENOENT', 'ENOTDIR'))) !== undefined;
+  }
+
+  /** A folder alone is an agent: a link would lead to what belongs to another run. */
   async listAgents(runId: string): Promise<string[]> {
-    return (await readdirIfThere(this.agentsDir(runId))).filter((name) => SAFE_NAME.test(name));
+    const agentsDir = this.agentsDir(runId);
+    if (!(await isFolder(this.runDir(runId))) || !(await isFolder(agentsDir))) return [];
+    const entries = (await readdir(agentsDir, { withFileTypes: true }).catch(ignoring('ENOENT'))) ?? [];
+    return entries.filter((entry) => entry.isDirectory() && SAFE_NAME.test(entry.name)).map(({ name }) => name);
   }
 
   async list(installationId: string): Promise<RunResources[]> {
@@ -113,23 +117,23 @@ export class RunFolders {
   }
 
   /** Removes all of a run but its processes; `run.json` last, so that whatever a crash leaves is still found by `list`. */
-  async removeRun(label: RunLabel): Promise<void> {
-    const runDir = this.runDir(label.runId);
-    const whole = { recursive: true, force: true, maxRetries: 3 } as const;
-    for (const part of ['agents', 'workspace'])
-      await effect('process.part.remove', () => rm(join(runDir, part), whole));
-    const exits = this.exitsDir(label.installationId);
+  async removeRun(installationId: string, runId: string): Promise<void> {
+    const runDir = this.runDir(runId);
+    // A link in its place must not lead to the folders of another run.
+    if (await isFolder(runDir))
+      for (const part of ['agents', 'workspace']) await removeTree('process.part.remove', join(runDir, part));
+    const exits = this.exitsDir(installationId);
     for (const exit of await readdirIfThere(exits))
-      if (exit.startsWith(`${label.runId}~`))
-        await effect('process.exit.remove', () => rm(join(exits, exit), { force: true }));
-    const name = join(this.rootDir, 'names', checked(label.name));
-    if ((await ownerOf(name)) === label.runId) await effect('process.name.remove', () => rm(name, { force: true }));
+      if (exit.startsWith(`${runId}~`)) await removeTree('process.exit.remove', join(exits, exit));
+    const names = join(this.rootDir, 'names');
+    for (const name of await readdirIfThere(names))
+      if ((await ownerOf(join(names, name))) === runId)
+        await effect('process.name.remove', () => rm(join(names, name), { force: true }));
     for (const left of await readdirIfThere(join(this.rootDir, 'runs'))) {
       // Half made by a worker that died.
-      if (left.startsWith(`.${label.runId}.`))
-        await effect('process.half-made.remove', () => rm(join(this.rootDir, 'runs', left), whole));
+      if (left.startsWith(`.${runId}.`)) await removeTree('process.half-made.remove', join(this.rootDir, 'runs', left));
     }
-    await effect('process.run-folder.remove', () => rm(runDir, whole));
+    await removeTree('process.run-folder.remove', runDir);
   }
 
   /** The id in the root directory; made by the first who asks. */
@@ -142,7 +146,7 @@ export class RunFolders {
       await effect('process.host-id.put-in-place', () => link(own, path).catch(ignoring('EEXIST')));
       await effect('process.host-id.tidy', () => unlink(own));
     }
-    return (await readFile(path, 'utf8')).trim();
+    return ((await readAgentFile(path, LONGEST_RECORD)) ?? '').trim();
   }
 
   private async claimName(name: string, runId: string): Promise<void> {
@@ -161,7 +165,7 @@ export class RunFolders {
     const agents = await this.listAgents(runId);
     const paths = [this.runDir(runId), ...agents.map((agent) => this.agentDir(runId, agent))];
     const madeAtMs = await Promise.all(
-      paths.map((path) => stat(path).then(({ ctimeMs }) => ctimeMs, ignoring('ENOENT'))),
+      paths.map((path) => lstat(path).then(({ ctimeMs }) => ctimeMs, ignoring('ENOENT'))),
     );
     const youngestAtMs = Math.max(...madeAtMs.map((at) => at ?? 0));
     return {
@@ -172,13 +176,28 @@ export class RunFolders {
   }
 }
 
-/** Null where the file is not there. Files of this runtime are written whole, so what is there can be read. */
-export async function readJson<T>(path: string): Promise<T | null> {
-  const text = await readFile(path, 'utf8').catch(ignoring('ENOENT', 'ENOTDIR'));
-  return text === undefined ? null : (JSON.parse(text) as T);
+/** What a small JSON file of this runtime says; they are written whole. Null where there is none, or something else. */
+export async function readRecord(path: string): Promise<unknown> {
+  try {
+    return JSON.parse((await readAgentFile(path, LONGEST_RECORD)) ?? 'null');
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof AppError) return null;
+    throw error;
+  }
 }
 
-export async function exists(path: string): Promise<boolean> {
+function isLabel(value: unknown): value is RunLabel {
+  if (typeof value !== 'object' || value === null) return false;
+  const { installationId, runId, name } = value as Record<string, unknown>;
+  return [installationId, runId, name].every((field) => typeof field === 'string' && SAFE_NAME.test(field));
+}
+
+/** True for a folder itself, and not for a link to one. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await lstat(path).catch(ignoring('ENOENT', 'ENOTDIR')))?.isDirectory() ?? false;
+}
+
+async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(ignoring('ENOENT', 'ENOTDIR'))) !== undefined;
 }
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { removeTree } from '@crewtab/agent-files/remove-tree';
 import { AppError } from '@crewtab/domain/errors';
-import { effect } from '@crewtab/domain/failpoint';
 import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
 import { OutputTail } from '@crewtab/domain/runs/output-tail';
 import type { AgentStarter } from './agent-starter';
@@ -36,7 +35,7 @@ export async function runProgram(
     return { end: 'exited', exitCode: NOT_FOUND, output: `${error.message}\n` };
   } finally {
     await endAgent(state, 0);
-    await effect('process.program.remove', () => rm(state.agentDir, { recursive: true, force: true, maxRetries: 3 }));
+    await removeTree('process.program.remove', state.agentDir);
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type ProcessIdentity,
   type ProcessRow,
 } from './process-table';
-import { exists, type RunFolders, type RunLabel } from './run-folders';
+import type { RunFolders } from './run-folders';
 
 /** After SIGKILL a process is gone as soon as the kernel gets to it; one that waits for a broken disk never is, ms. */
 const KILL_LIMIT_MS = 5_000;
@@ -31,15 +31,17 @@ export async function tearDownRun(
   graceMs: number,
 ): Promise<TeardownReport> {
   const label = await folders.readLabel(runId);
-  if (label?.installationId !== installationId) return { removed: NOTHING, left: [] };
+  // Without a label the run's id must do: an agent may have spoiled or removed it, with or without its folder.
+  if (label && label.installationId !== installationId) return { removed: NOTHING, left: [] };
+  const wasThere = await folders.hasAnything(runId);
   const agents = await folders.listAgents(runId);
   const states = agents.map((agent) => new AgentState(folders.agentDir(runId, agent)));
   await Promise.all(states.map((state) => endAgent(state, graceMs)));
   const survivors = await endStragglers(states, runId);
   if (survivors.length > 0) return { removed: NOTHING, left: survivors.map(processLeft) };
-  const left = await removeFolders(folders, label);
+  const left = await removeFolders(folders, installationId, runId);
   if (left) return { removed: NOTHING, left: [left] };
-  return { removed: { process: agents.length, directory: 1 }, left: [] };
+  return { removed: wasThere ? { process: agents.length, directory: 1 } : NOTHING, left: [] };
 }
 
 /** SIGTERM, grace, SIGKILL to the agent's group; then its supervisor, which normally ends by itself. */
@@ -100,14 +102,14 @@ async function untilEnded(identity: ProcessIdentity, limitMs: number): Promise<b
   return true;
 }
 
-async function removeFolders(folders: RunFolders, label: RunLabel): Promise<Leftover | null> {
-  const path = folders.runDir(label.runId);
+async function removeFolders(folders: RunFolders, installationId: string, runId: string): Promise<Leftover | null> {
+  const path = folders.runDir(runId);
   try {
-    await folders.removeRun(label);
+    await folders.removeRun(installationId, runId);
   } catch (error) {
     return { kind: 'directory', name: path, reason: (error as Error).message };
   }
-  return (await exists(path))
+  return (await folders.hasAnything(runId))
     ? { kind: 'directory', name: path, reason: 'it is still there after it was removed' }
     : null;
 }

@@ -25,14 +25,17 @@ const POLL_MS = 50;
 const LONGEST_TIMER_MS = 60_000;
 
 const agentDir = process.argv[2];
-const stateDir = join(agentDir, 'state');
 let hasEnded = false;
+let exitsDir;
 
 main();
 
 function main() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
   const order = JSON.parse(fs.readFileSync(0, 'utf8'));
+  // All that is written lies in this folder itself, whatever the agent puts in the place of its name later on.
+  process.chdir(join(agentDir, 'state'));
+  exitsDir = findExitsDir();
   // Many workers may ask for the same agent; one supervisor may have it.
   if (!claim()) process.exit(0);
   const input = openInput();
@@ -57,10 +60,10 @@ function main() {
 
 /** A hard link appears with its content, and only for the first who makes it. */
 function claim() {
-  const own = join(stateDir, `supervisor.${process.pid}`);
+  const own = `supervisor.${process.pid}`;
   fs.writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) }));
   try {
-    fs.linkSync(own, join(stateDir, 'supervisor.json'));
+    fs.linkSync(own, 'supervisor.json');
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
@@ -116,10 +119,9 @@ function endAt(at, pid) {
 }
 
 function endInputWhenAsked(hold) {
-  const asked = join(stateDir, 'stdin-ended');
   let isOver = false;
   const look = () => {
-    if (isOver || !fs.existsSync(asked)) return;
+    if (isOver || !fs.existsSync('stdin-ended')) return;
     isOver = true;
     clearInterval(poll);
     watcher?.close();
@@ -132,7 +134,7 @@ function endInputWhenAsked(hold) {
 
 function watch(onChange) {
   try {
-    const watcher = fs.watch(stateDir, { persistent: false }, onChange);
+    const watcher = fs.watch('.', { persistent: false }, onChange);
     watcher.on('error', () => watcher.close());
     return watcher;
   } catch {
@@ -146,7 +148,7 @@ function end(exit) {
   hasEnded = true;
   try {
     write('exit.json', exit);
-    fs.writeFileSync(join(exitsDir(), exitName()), '');
+    fs.writeFileSync(join(exitsDir, exitName()), '');
   } catch (error) {
     // The teardown has taken the directory away meanwhile.
     if (error.code !== 'ENOENT') throw error;
@@ -155,7 +157,7 @@ function end(exit) {
 }
 
 /** Where workers look for ends: `<root>/exits/<installation>/<run>~<agent>`; see run-folders.ts. */
-function exitsDir() {
+function findExitsDir() {
   const runDir = dirname(dirname(agentDir));
   const { installationId } = JSON.parse(fs.readFileSync(join(runDir, 'run.json'), 'utf8'));
   return join(dirname(dirname(runDir)), 'exits', installationId);
@@ -167,9 +169,10 @@ function exitName() {
 
 /** Readers see all of it or nothing. */
 function write(name, content) {
-  const unfinished = join(stateDir, `${name}.${process.pid}`);
-  fs.writeFileSync(unfinished, JSON.stringify(content));
-  fs.renameSync(unfinished, join(stateDir, name));
+  const unfinished = `${name}.${process.pid}`;
+  // Never through a link.
+  fs.writeFileSync(unfinished, JSON.stringify(content), { flag: 'wx' });
+  fs.renameSync(unfinished, name);
 }
 
 function killGroup(pid, signal) {

@@ -10,7 +10,10 @@ const mockAgentPid = AGENT_PID;
 
 jest.mock('node:fs', () => ({
   constants: {},
-  readFileSync: (path: unknown) => (path === 0 ? JSON.stringify(mockOrder) : `1 (agent) ${'0 '.repeat(30)}`),
+  readFileSync: (path: unknown) => {
+    if (path === 0) return JSON.stringify(mockOrder);
+    return String(path).endsWith('run.json') ? '{"installationId":"i"}' : `1 (agent) ${'0 '.repeat(30)}`;
+  },
   openSync: () => 3,
   closeSync: () => undefined,
   writeFileSync: () => undefined,
@@ -29,6 +32,7 @@ function start(): { readonly sent: unknown[][] } {
   jest.spyOn(process, 'kill').mockImplementation((...call) => (sent.push(call), true));
   // What it does for itself is of no use to a test's own process.
   jest.spyOn(process, 'on').mockReturnThis();
+  jest.spyOn(process, 'chdir').mockReturnValue();
   jest.isolateModules(() => void jest.requireActual('./supervisor.js'));
   return { sent };
 }

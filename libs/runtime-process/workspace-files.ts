@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { chmod, lstat, mkdir, readdir, readlink, realpath, rename, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readlink, realpath, rename } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join, sep } from 'node:path';
+import { openAgentFile } from '@crewtab/agent-files/open-agent-file';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { FoundFile, WorkspaceFile } from '@crewtab/domain/ports/runtime';
@@ -12,13 +12,28 @@ import { ignoring } from './run-folders';
 export async function putFiles(workspace: string, files: readonly WorkspaceFile[]): Promise<void> {
   for (const { path, content, mode } of files) {
     const target = join(workspace, workspacePath(path));
-    await effect('process.workspace-folder.make', () => mkdir(dirname(target), { recursive: true }));
+    await makeFolders(workspace, dirname(workspacePath(path)));
     await requireInside(workspace, path);
     const unfinished = `${target}.${randomUUID().slice(0, 8)}`;
-    await effect('process.workspace-file.write', () => writeFile(unfinished, content, { mode }));
-    // The worker's umask may have taken bits away.
-    await effect('process.workspace-file.set-mode', () => chmod(unfinished, mode));
+    const file = await effect('process.workspace-file.make', () => open(unfinished, 'wx', mode));
+    try {
+      await effect('process.workspace-file.write', () => file.writeFile(content));
+      // The worker's umask may have taken bits away.
+      await effect('process.workspace-file.set-mode', () => file.chmod(mode));
+    } finally {
+      await file.close();
+    }
     await effect('process.workspace-file.put-in-place', () => rename(unfinished, target));
+  }
+}
+
+/** One after the other, so that none is made beyond a link that leads out. */
+async function makeFolders(workspace: string, folder: string): Promise<void> {
+  const parts = folder === '.' ? [] : folder.split('/');
+  for (const [at] of parts.entries()) {
+    const path = parts.slice(0, at + 1).join('/');
+    await requireInside(workspace, path);
+    await effect('process.workspace-folder.make', () => mkdir(join(workspace, path)).catch(ignoring('EEXIST')));
   }
 }
 
@@ -55,7 +70,8 @@ async function entryAt(workspace: string, path: string): Promise<FoundFile | nul
 
 /** A generator, so that a file whose content is not asked for is not opened. */
 async function* contentOf(place: string): AsyncGenerator<Uint8Array> {
-  for await (const chunk of createReadStream(place)) yield chunk as Buffer;
+  const file = await openAgentFile(place);
+  if (file) yield* file.createReadStream() as AsyncIterable<Buffer>;
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {

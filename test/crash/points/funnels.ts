@@ -4,12 +4,13 @@ import ts from 'typescript';
 const NAME_AT: ReadonlyMap<string, number> = new Map([
   ['effect', 0],
   ['mutate', 0],
+  ['removeTree', 0],
   ['transaction', 1],
 ]);
 
 /** The one place each where the name is a parameter: the funnel itself. */
 const FUNNEL_FILES =
-  /libs\/(failpoints\/with-points|runtime-docker\/engine\/engine-client|store-prisma\/database\/database)\.ts$/;
+  /libs\/(failpoints\/with-points|agent-files\/remove-tree|runtime-docker\/engine\/engine-client|store-prisma\/database\/database)\.ts$/;
 
 export interface FunnelCall {
   readonly node: ts.CallExpression;

@@ -19,15 +19,21 @@ const NO_EFFECTS: readonly NoEffect[] = [
   { module: /^fs(\/promises)?$/, calls: /^close$/, because: 'releases what dies with this process anyway' },
   {
     module: /^fs(\/promises)?$/,
-    calls: /^open$/,
-    in: /runtime-process\/(process-channel|input-pipe)\.ts$/,
+    calls: /^(open|isFIFO)$/,
+    in: /(runtime-process\/input-pipe|agent-files\/open-agent-file)\.ts$/,
     because: 'opens what is there, to read it, or to write to a pipe',
   },
   {
-    module: /^fs$/,
+    module: /^fs(\/promises)?$/,
     calls: /^createReadStream$/,
     in: /runtime-process\/workspace-files\.ts$/,
     because: 'only reads',
+  },
+  {
+    module: /^fs(\/promises)?$/,
+    calls: /./,
+    in: /agent-files\/remove-tree\.ts$/,
+    because: 'a part of one removal, whose point has the name that its caller gave',
   },
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   {

@@ -18,6 +18,7 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.workspace.put-files': NOT_YET,
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'process.program.remove': NOT_YET,
+  'process.workspace-file.make': NOT_YET,
   'process.workspace-file.put-in-place': NOT_YET,
   'process.workspace-file.set-mode': NOT_YET,
   'process.workspace-file.write': NOT_YET,
