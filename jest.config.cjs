@@ -79,6 +79,7 @@ module.exports = {
     },
     withServices('integration'),
     withServices('e2e'),
+    withServices('attacks'),
     // What lies deeper looks at sources only, and is among the unit tests.
     withServices('crash', '*.spec.ts'),
   ],

@@ -115,6 +115,15 @@ export const PROOF_GROUPS = [
     },
   },
   {
+    name: 'attacks',
+    proves: 'whatever an agent does, only its own run suffers: every attack that once worked, on the real product',
+    files: [...PRODUCT, 'libs/agent-files/**', 'libs/launcher/**', 'test/attacks/**', ...E2E_HARNESS],
+    usually: '6 min',
+    shows: /^Tests: /,
+    whole: () => ({ script: 'test:attacks', isSuite: true }),
+    ci: { minutes: 5 },
+  },
+  {
     name: 'hosts',
     proves: 'a host that is lost, comes back or is given up costs its own runs and no other',
     files: [...PRODUCT, 'test/e2e/hosts.spec.ts', ...E2E_HARNESS],

@@ -167,7 +167,7 @@ export const PORT_POINTS = {
     remove: 'effect',
   } satisfies PointsOf<ToolServer>,
   'tool-session': {
-    serverFor: { none: 'only answers' },
+    serverAt: { none: 'only answers' },
     close: RELEASES,
   } satisfies PointsOf<ToolSession>,
 } as const;

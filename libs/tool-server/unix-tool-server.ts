@@ -1,18 +1,28 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { unlinkSync } from 'node:fs';
+import { chmod, mkdir, rename } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import type { ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
+import type { ToolAnswer, ToolCall, ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
 import { translated } from '@crewtab/domain/system-errors';
-import { BRIDGE_NAME, putBridge, putLink, SOCKET_NAME, targetOf } from './session-folder';
-import { serve, type Answer } from './tool-socket';
+import {
+  BRIDGE_NAME,
+  folderName,
+  putBridge,
+  putLink,
+  recordedRuns,
+  recordRun,
+  removeRunFolder,
+  SOCKET_NAME,
+  targetOf,
+} from './session-folder';
+import { HeldCalls, ToolConnection, type Answer } from './tool-socket';
 
 /** A unix socket's path is limited to 108 bytes on Linux (unix(7)), 104 on macOS; a little below both. */
 const LONGEST_SOCKET_PATH = 100;
-const RUN_FILE = 'run';
 /** How often a session checks that the known name leads to its own socket, ms. */
 const REPAIR_EVERY_MS = 500;
 /** Of one run. The bridge needs one for each session of the leader. */
@@ -27,9 +37,10 @@ export interface UnixToolServerOptions {
 }
 
 /**
- * One unix socket per run, in a folder of its own which is mounted into the leader's container: the folder and not the
+ * One unix socket per run, in a folder of its own that the leader's container alone sees, read-only: the folder and not the
  * socket, so that the worker that adopts a run can put a new socket in the same place. The bridge connects again and
- * repeats what was not answered.
+ * repeats what was not answered. Containers of earlier versions may write to their folder, so that what lies in it may be
+ * anything.
  */
 export class UnixToolServer implements ToolServer {
   private readonly rootDir: string;
@@ -38,46 +49,52 @@ export class UnixToolServer implements ToolServer {
     this.rootDir = shortEnough(options.rootDir);
   }
 
-  open(runId: string, answer: Answer): Promise<ToolSession> {
-    return translated('start_failed', () => this.openSession(runId, answer), "the team's socket could not be made: ");
+  open(runId: string, agent: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
+    const answerAs: Answer = (call) => answer({ ...call, agent });
+    return translated(
+      'start_failed',
+      () => this.openSession(runId, agent, answerAs),
+      "the team's socket could not be made: ",
+    );
   }
 
-  async list(): Promise<string[]> {
-    const folders = await readdir(this.rootDir).catch(noneIfAbsent);
-    const runIds = await Promise.all(
-      folders.map((folder) => readFile(join(this.rootDir, folder, RUN_FILE), 'utf8').catch(() => null)),
-    );
-    return runIds.filter((runId) => runId !== null);
+  list(): Promise<string[]> {
+    return recordedRuns(this.rootDir);
   }
 
   async remove(runId: string): Promise<void> {
-    await effect('tools.folder.remove', () => rm(this.folderOf(runId), { recursive: true, force: true }));
+    await removeRunFolder(this.rootDir, runId);
   }
 
-  private async openSession(runId: string, answer: Answer): Promise<ToolSession> {
-    const socketDir = this.folderOf(runId);
+  private async openSession(runId: string, agent: string, answer: Answer): Promise<ToolSession> {
+    const { rootDir } = this;
+    const { logger, bridgeSource } = this.options;
+    const socketDir = join(rootDir, folderName(runId));
     // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
-    await effect('tools.root.make', () => mkdir(this.rootDir, { recursive: true, mode: 0o700 }));
+    await effect('tools.root.make', () => mkdir(rootDir, { recursive: true, mode: 0o700 }));
     await effect('tools.folder.make', () => mkdir(socketDir, { recursive: true }));
     await effect('tools.folder.open-to-agents', () => chmod(socketDir, 0o755));
-    await effect('tools.run-file.write', () => writeFile(join(socketDir, RUN_FILE), runId));
-    await putBridge(socketDir, this.options.bridgeSource);
-    // A socket of our own, and a link at the known name: closing a server unlinks its path, which must not be the path
-    // of a worker that has taken over meanwhile.
-    const ownName = `${randomBytes(4).toString('hex')}.sock`;
-    const socketPath = join(socketDir, ownName);
+    await recordRun(rootDir, runId);
+    await putBridge(socketDir, bridgeSource);
     const sockets = new Set<Socket>();
+    const held = new HeldCalls();
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
-      serve(socket, answer, this.options.logger);
+      new ToolConnection(socket, held, answer, logger).serve();
     });
     server.maxConnections = MOST_CONNECTIONS;
-    await effect('tools.socket.listen', () => listen(server, socketPath));
+    // A socket of our own, and a link at the known name: closing a session removes its socket, which must not be the
+    // socket of a worker that has taken over meanwhile.
+    const ownName = `${randomBytes(4).toString('hex')}.sock`;
+    // Made beside the folder: what is given to all users must not be a link that an agent has put in its place.
+    const madeAt = join(rootDir, `${folderName(runId)}.${ownName}`);
+    await effect('tools.socket.listen', () => listen(server, madeAt));
     // Such as no file descriptor for one more connection: the bridge tries again, and the worker goes on.
-    server.on('error', (error) => this.options.logger.warn({ runId, error: error.message }, 'team socket'));
+    server.on('error', (error) => logger.warn({ runId, error: error.message }, 'team socket'));
     try {
-      await effect('tools.socket.open-to-agents', () => chmod(socketPath, 0o666));
+      await effect('tools.socket.open-to-agents', () => chmod(madeAt, 0o666));
+      await effect('tools.socket.put-in-place', () => rename(madeAt, join(socketDir, ownName)));
       await putLink(socketDir, ownName);
     } catch (error) {
       server.close();
@@ -86,7 +103,7 @@ export class UnixToolServer implements ToolServer {
     const watch = setInterval(() => void this.repairLink(runId, socketDir, ownName), REPAIR_EVERY_MS).unref();
     return {
       endpoint: { kind: 'unix-socket', hostFolder: socketDir },
-      serverFor: (agent, toolsPath) => ({
+      serverAt: (toolsPath) => ({
         command: 'node',
         args: [join(toolsPath, BRIDGE_NAME)],
         env: { CREWTAB_TEAM_SOCKET: join(toolsPath, SOCKET_NAME), CREWTAB_AGENT: agent },
@@ -95,8 +112,18 @@ export class UnixToolServer implements ToolServer {
         clearInterval(watch);
         server.close();
         for (const socket of sockets) socket.destroy();
+        this.removeSocket(runId, join(socketDir, ownName));
       },
     };
+  }
+
+  /** At once, so that no bridge connects to it any more. What a crash leaves of it, or what resists, goes with the folder. */
+  private removeSocket(runId: string, path: string): void {
+    try {
+      effect('tools.socket.remove', () => unlinkSync(path));
+    } catch (error) {
+      this.options.logger.debug({ runId, error: String(error) }, 'a closed team socket is left in its folder');
+    }
   }
 
   /**
@@ -114,10 +141,6 @@ export class UnixToolServer implements ToolServer {
       this.options.logger.debug({ runId, error: String(error) }, 'could not repair the link to the team socket');
     }
   }
-
-  private folderOf(runId: string): string {
-    return join(this.rootDir, runId.replaceAll('-', '').slice(-16));
-  }
 }
 
 async function listen(server: Server, path: string): Promise<void> {
@@ -132,11 +155,6 @@ async function listen(server: Server, path: string): Promise<void> {
 
 /** A deep checkout would make the socket's path too long: then the folder is below the machine's temporary one. */
 function shortEnough(rootDir: string): string {
-  if (join(rootDir, '0123456789abcdef', '01234567.sock').length <= LONGEST_SOCKET_PATH) return rootDir;
+  if (join(rootDir, '0123456789abcdef.01234567.sock').length <= LONGEST_SOCKET_PATH) return rootDir;
   return join(tmpdir(), `crewtab-${createHash('sha256').update(rootDir).digest('hex').slice(0, 12)}`);
-}
-
-function noneIfAbsent(error: NodeJS.ErrnoException): string[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }

@@ -10,6 +10,8 @@ export interface ProcessOptions {
   /** Added to the present environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** User and group id that it runs as; only root may choose them. */
+  readonly userId?: number;
   /** True: Ctrl-C in the terminal does not reach it, and the program that started it ends it in order. */
   readonly isDetached?: boolean;
   /** How many of its last lines are kept; default all, which a process that runs for hours must not. */
@@ -135,12 +137,13 @@ export function startProcess(
   args: readonly string[],
   options: ProcessOptions = {},
 ): StartedProcess {
-  const { env = {}, cwd, isDetached = false } = options;
+  const { env = {}, cwd, userId, isDetached = false } = options;
   const child = spawn(file, args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: isDetached,
     ...(cwd === undefined ? {} : { cwd }),
+    ...(userId === undefined ? {} : { uid: userId, gid: userId }),
   });
   return new StartedProcess(name, child, options);
 }

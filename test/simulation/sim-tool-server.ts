@@ -24,8 +24,10 @@ export class SimToolServer {
         for (const toolSession of sessions.filter((one) => one.process === process)) this.close(runId, toolSession);
     });
     return {
-      open: (runId, answer) =>
-        process.call('toolServer', 'open', () => byItself(process, () => this.open(runId, process, answer))),
+      open: (runId, agent, answer) =>
+        process.call('toolServer', 'open', () =>
+          byItself(process, () => this.open(runId, agent, process, (call) => answer({ ...call, agent }))),
+        ),
       list: () => process.call('toolServer', 'list', () => byItself(process, () => [...this.folders])),
       remove: (runId) =>
         process.call('toolServer', 'remove', () => byItself(process, () => void this.folders.delete(runId))),
@@ -53,13 +55,13 @@ export class SimToolServer {
     });
   }
 
-  private open(runId: string, process: SimProcess, answer: OpenSession['answer']): ToolSession {
+  private open(runId: string, agent: string, process: SimProcess, answer: OpenSession['answer']): ToolSession {
     const toolSession: OpenSession = { process, answer, breaks: new Set() };
     this.sessions.set(runId, [...(this.sessions.get(runId) ?? []), toolSession]);
     this.folders.add(runId);
     return {
       endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}` },
-      serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
+      serverAt: () => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
         if (process.state !== 'gone') this.close(runId, toolSession);
       },

@@ -6,8 +6,9 @@ export interface ToolServer {
   /**
    * Begins to listen for a run's calls; takes the place of an earlier listener (of a worker that is gone) for the same
    * run. `answer` may take as long as it takes; the same call id may come again after a broken connection.
+   * @param agent the only one that is given the endpoint, so that every call is its, whatever the call says of itself
    */
-  open(runId: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession>;
+  open(runId: string, agent: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession>;
   /** Runs that have something on this host. */
   list(): Promise<string[]>;
   /** Removes what a run has on this host. Idempotent. */
@@ -15,13 +16,13 @@ export interface ToolServer {
 }
 
 export interface ToolSession {
-  /** To be handed to the runtime with the agents that use the tools. */
+  /** To be handed to the runtime with the agent that uses the tools, and with no other. */
   readonly endpoint: ToolEndpoint;
   /**
-   * How an agent starts its tools, as an MCP server over stdio.
+   * How the agent starts its tools, as an MCP server over stdio.
    * @param toolsPath where the agent sees the endpoint: see `Runtime.toolsPath`
    */
-  serverFor(agent: string, toolsPath: string): NonNullable<DialogueOptions['teamTools']>;
+  serverAt(toolsPath: string): NonNullable<DialogueOptions['teamTools']>;
   /** Stops listening; calls under way are answered by the next session of the run. */
   close(): void;
 }
@@ -29,7 +30,7 @@ export interface ToolSession {
 export interface ToolCall {
   /** Unique per call in a run; the same when it is sent again. */
   readonly id: string;
-  /** Who calls. */
+  /** Who calls: known by where the call came from. */
   readonly agent: string;
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;

@@ -171,9 +171,10 @@ export class TeamSession {
 
   /** The team's tools need their socket before the containers are made, and what was delegated before it opens. */
   private async openToolSession(run: Run): Promise<void> {
-    if (this.hasOpenedTools || !this.deps.toolServer || !needsToolSession(run.plan)) return;
+    const user = run.plan.agents.find(hasTeamTools);
+    if (this.hasOpenedTools || !this.deps.toolServer || !user || !needsToolSession(run.plan)) return;
     if (this.options.isAdopted) await this.delegations.restore();
-    this.toolSession = await this.deps.toolServer.open(run.id, (call) => this.answer(call));
+    this.toolSession = await this.deps.toolServer.open(run.id, user.name, (call) => this.answer(call));
     this.hasOpenedTools = true;
   }
 
@@ -218,7 +219,7 @@ export class TeamSession {
           runId: run.id,
           agent,
           cwd: this.deps.runtime.workspacePath(run.id),
-          teamTools: hasTeamTools(agent) ? this.teamToolsOf(agent) : null,
+          teamTools: hasTeamTools(agent) ? this.teamTools() : null,
         },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
         isAdopted: this.options.isAdopted,
@@ -235,9 +236,9 @@ export class TeamSession {
     void session.run();
   }
 
-  private teamToolsOf(agent: Agent): DialogueOptions['teamTools'] {
+  private teamTools(): DialogueOptions['teamTools'] {
     const { toolSession } = this;
-    return toolSession && toolSession.serverFor(agent.name, this.deps.runtime.toolsPath(toolSession.endpoint));
+    return toolSession && toolSession.serverAt(this.deps.runtime.toolsPath(toolSession.endpoint));
   }
 
   private noteChange(run: Run, agent: Agent): void {

@@ -137,7 +137,8 @@ export function workspaceMount(deployment: DeploymentSpec): Docker.MountSettings
 function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSettings[] {
   const workspace = workspaceMount(deployment);
   if (agent.tools === null) return [workspace];
-  return [workspace, { Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR }];
+  // To connect to a socket takes the right to write to it, and not to the mount.
+  return [workspace, { Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR, ReadOnly: true }];
 }
 
 function environment(agent: AgentSpec, facts: ImageFacts): Record<string, string> {

@@ -25,6 +25,8 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'process.workspace-folder.make': NOT_YET,
   'runtime.putFiles': NOT_YET,
   'runtime.runProgram': NOT_YET,
+  'tools.spoiled.remove':
+    'only where an agent of an earlier version spoiled its folder; the tests of the tool server and test/attacks play it',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
   'retention-store.deleteHistory':
     'deletes only where a retention is set and runs are older than an hour; one transaction, and a repetition finds less to delete',

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { QueryResultRow } from 'pg';
@@ -24,6 +24,8 @@ export interface CrewtabOptions {
   readonly schedulerEnv?: Environment;
   /** Settings of every worker, over those of the harness. */
   readonly workerEnv?: Environment;
+  /** User that the workers run as; default the tests' own. */
+  readonly workerUserId?: number;
 }
 
 /** An installation of its own: a fresh database, Redis in a container, the real apps as processes. */
@@ -38,7 +40,7 @@ export class Crewtab {
     readonly image: string,
     readonly redis: E2eRedis,
     private readonly database: TestDatabase,
-    private readonly dataDir: string,
+    readonly dataDir: string,
     private readonly options: CrewtabOptions,
   ) {
     this.installation = new Installation({
@@ -60,7 +62,9 @@ export class Crewtab {
       await mkdtemp(join(tmpdir(), 'crewtab-e2e-')),
       options,
     );
+    const { workerUserId } = options;
     try {
+      if (workerUserId !== undefined) await chown(crewtab.dataDir, workerUserId, workerUserId);
       await crewtab.startAll();
       return crewtab;
     } catch (error) {
@@ -81,8 +85,10 @@ export class Crewtab {
 
   /** Starts one more worker, `env` over its other settings. Resolves when it is ready. */
   async startWorker(env: Environment = {}): Promise<StartedProcess> {
+    const { workerUserId } = this.options;
+    const user = workerUserId === undefined ? {} : { userId: workerUserId };
     this.startedWorkers += 1;
-    const worker = this.installation.start('worker', `worker ${this.startedWorkers}`, { env });
+    const worker = this.installation.start('worker', `worker ${this.startedWorkers}`, { env, ...user });
     this.workers.push(worker);
     await untilReady(worker);
     return worker;

@@ -5,12 +5,13 @@ export class FakeToolServer implements ToolServer {
   private readonly sessions = new Map<string, (call: ToolCall) => Promise<ToolAnswer>>();
   private readonly made = new Set<string>();
 
-  open(runId: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
+  open(runId: string, agent: string, given: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
+    const answer = (call: ToolCall): Promise<ToolAnswer> => given({ ...call, agent });
     this.sessions.set(runId, answer);
     this.made.add(runId);
     return Promise.resolve({
       endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}` },
-      serverFor: (agent) => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
+      serverAt: () => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
         if (this.sessions.get(runId) === answer) this.sessions.delete(runId);
       },

@@ -1,5 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open as openFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +38,7 @@ describe('UnixToolServer', () => {
   });
 
   async function open(answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
-    const toolSession = await toolServer.open('run-1', answer);
+    const toolSession = await toolServer.open('run-1', 'lead', answer);
     opened.push(toolSession);
     return toolSession;
   }
@@ -51,7 +63,7 @@ describe('UnixToolServer', () => {
   it('says why a socket could not be made', async () => {
     await writeFile(join(rootDir, 'file'), '');
     const blocked = new UnixToolServer({ rootDir: join(rootDir, 'file'), bridgeSource: '', logger: silentLogger });
-    await expect(blocked.open('run-1', () => Promise.resolve({ text: '' }))).rejects.toMatchObject({
+    await expect(blocked.open('run-1', 'lead', () => Promise.resolve({ text: '' }))).rejects.toMatchObject({
       code: 'start_failed',
       message: expect.stringMatching(/^the team's socket could not be made: E/) as string,
       retryable: false,
@@ -107,7 +119,7 @@ describe('UnixToolServer', () => {
     const reading = await openFile(bridge);
     try {
       const newer = new UnixToolServer({ rootDir, bridgeSource: '// a newer bridge', logger: silentLogger });
-      opened.push(await newer.open('run-1', () => Promise.resolve({ text: '' })));
+      opened.push(await newer.open('run-1', 'lead', () => Promise.resolve({ text: '' })));
       expect(await reading.readFile('utf8')).toBe('// bridge');
       expect(await readFile(bridge, 'utf8')).toBe('// a newer bridge');
       expect((await readdir(socketDir)).filter((name) => name.startsWith('team-bridge'))).toEqual(['team-bridge.js']);
@@ -201,9 +213,124 @@ describe('UnixToolServer', () => {
     );
   });
 
+  it('knows the caller by its socket, whatever a call says', async () => {
+    const callers: string[] = [];
+    const { endpoint } = await open(({ agent }) => {
+      callers.push(agent);
+      return Promise.resolve({ text: '' });
+    });
+    for (const [at, agent] of ['writer', 'nobody', 7, null, undefined].entries())
+      await ask(endpoint.hostFolder, JSON.stringify({ ...call, id: `c${at}`, agent }));
+    expect(callers).toEqual(['lead', 'lead', 'lead', 'lead', 'lead']);
+  });
+
+  it('has so many unanswered calls of a run, over all of its connections, and refuses the next', async () => {
+    let answerAll: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answerAll = resolve));
+    let most = 0;
+    let pending = 0;
+    const { endpoint } = await open(async () => {
+      pending += 1;
+      most = Math.max(most, pending);
+      await answered;
+      pending -= 1;
+      return { text: 'done' };
+    });
+    const answers: { readonly result?: object; readonly error?: { readonly message: string } }[] = [];
+    const sockets = Array.from({ length: 8 }, () => createConnection(join(endpoint.hostFolder, 'team.sock')));
+    for (const [from, socket] of sockets.entries()) {
+      createInterface({ input: socket }).on('line', (line) =>
+        answers.push(JSON.parse(line) as (typeof answers)[number]),
+      );
+      for (let count = 0; count < 100; count += 1)
+        socket.write(`${JSON.stringify({ ...call, id: `c${from}-${count}` })}\n`);
+    }
+    await eventually(() => expect(answers).toHaveLength(800 - 256));
+    expect(answers.every(({ error }) => error?.message.startsWith('too many calls at once'))).toBe(true);
+    expect(pending).toBe(256);
+    answerAll();
+    await eventually(() => expect(answers).toHaveLength(800));
+    expect(most).toBe(256);
+    await expect(ask(endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('has no more of the calls that are still coming than twice the longest, and forgets those that broke off', async () => {
+    const { endpoint } = await open(() => Promise.resolve({ text: 'done' }));
+    const before = process.memoryUsage().arrayBuffers;
+    const closed: Promise<unknown>[] = [];
+    const part = Buffer.alloc(15 * 1024 * 1024, 'x');
+    for (let count = 0; count < 16; count += 1) {
+      const socket = createConnection(join(endpoint.hostFolder, 'team.sock')).on('error', () => undefined);
+      closed.push(new Promise((resolve) => socket.on('close', resolve)));
+      socket.resume();
+      socket.write(part);
+    }
+    // Two fit, and stay.
+    await eventually(async () => expect(await countSettled(closed)).toBeGreaterThanOrEqual(14));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * part.length);
+    await expect(ask(endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'done' } });
+  });
+
   it('leaves a call unanswered when the run is lost, so that it is asked again', async () => {
     const toolSession = await open(() => Promise.reject(new Error('claim lost')));
     await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).rejects.toThrow('closed');
+  });
+
+  describe('where an earlier version let agents write', () => {
+    const runId = '0192a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
+    let folder: string;
+
+    beforeEach(async () => {
+      folder = join(rootDir, '8a9b0c1d2e3f4a5b');
+      await mkdir(folder);
+    });
+
+    it('finds the run by its file', async () => {
+      await writeFile(join(folder, 'run'), runId);
+      expect(await toolServer.list()).toEqual([runId]);
+      await toolServer.remove(runId);
+      expect(await readdir(rootDir)).toEqual([]);
+    });
+
+    it.each([
+      ['a FIFO', () => execFileSync('mkfifo', [join(folder, 'run')])],
+      ['a link', () => symlink('/etc/hostname', join(folder, 'run'))],
+      ['a folder', () => mkdir(join(folder, 'run'))],
+      ['endless', () => symlink('/dev/zero', join(folder, 'run'))],
+      ['of megabytes', () => writeFile(join(folder, 'run'), 'x'.repeat(2_000_000))],
+      ['that of another run', () => writeFile(join(folder, 'run'), '0192a1b2-c3d4-7e5f-8a9b-000000000000')],
+      ['a way out', () => writeFile(join(folder, 'run'), '../../8a9b0c1d2e3f4a5b')],
+    ])('is not misled by a file that is %s, and removes it with its run', async (_, spoil) => {
+      await spoil();
+      expect(await toolServer.list()).toEqual([]);
+      const session = await toolServer.open(runId, 'lead', () => Promise.resolve({ text: 'here' }));
+      opened.push(session);
+      await expect(ask(session.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+      expect(await toolServer.list()).toEqual([runId]);
+      await toolServer.remove(runId);
+      expect(await readdir(rootDir)).toEqual(['runs']);
+      expect(await readFile('/etc/hostname', 'utf8')).not.toBe('');
+    });
+
+    it.each(['team.sock', 'team-bridge.js'])('puts its own in the place of a spoiled %s', async (name) => {
+      const target = join(rootDir, 'target');
+      await writeFile(target, 'kept', { mode: 0o600 });
+      for (const spoil of [
+        () => mkdir(join(folder, name, 'x'), { recursive: true }),
+        () => execFileSync('mkfifo', [join(folder, name)]),
+        () => symlink(target, join(folder, name)),
+      ]) {
+        await rm(join(folder, name), { recursive: true, force: true });
+        await spoil();
+        const session = await toolServer.open(runId, 'lead', () => Promise.resolve({ text: 'here' }));
+        await expect(ask(folder, JSON.stringify(call))).resolves.toMatchObject({ result: { text: 'here' } });
+        expect(await readFile(join(folder, 'team-bridge.js'), 'utf8')).toBe('// bridge');
+        session.close();
+      }
+      expect(await readFile(target, 'utf8')).toBe('kept');
+      expect((await stat(target)).mode & 0o777).toBe(0o600);
+    });
   });
 
   it('lists and removes what runs have on this host', async () => {
@@ -215,3 +342,9 @@ describe('UnixToolServer', () => {
     expect(await toolServer.list()).toEqual([]);
   });
 });
+
+async function countSettled(promises: readonly Promise<unknown>[]): Promise<number> {
+  const open = Symbol();
+  const now = await Promise.all(promises.map((one) => Promise.race([one, Promise.resolve(open)])));
+  return now.filter((one) => one !== open).length;
+}

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FaultProxy } from '../proxy';
@@ -17,14 +17,18 @@ export interface DockerProxy {
   close(): Promise<void>;
 }
 
-/** Passes everything else on to the tests' engine as it is, streams and attached stdin included. */
-export async function startDockerProxy(): Promise<DockerProxy> {
+/**
+ * Passes everything else on to the tests' engine as it is, streams and attached stdin included.
+ * @param userId who may use it beside root
+ */
+export async function startDockerProxy(userId?: number): Promise<DockerProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'crewtab-proxy-'));
   const engine = dockerHost();
   const to = engine.startsWith('unix://')
     ? { path: engine.slice('unix://'.length) }
     : { host: new URL(engine).hostname, port: Number(new URL(engine).port) };
   const proxy = await FaultProxy.open({ name: 'worker → docker', to, path: join(folder, 'docker.sock') });
+  if (userId !== undefined) for (const path of [folder, proxy.path]) await chown(path, userId, userId);
   return {
     dockerHost: `unix://${proxy.path}`,
     words: WORDS,
