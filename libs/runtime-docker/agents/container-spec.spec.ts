@@ -30,7 +30,30 @@ describe('chooseUser', () => {
     expect(chooseUser('app', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 2002, madeHome: null });
     expect(chooseUser('2001:7', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 7, madeHome: null });
     expect(chooseUser('4711', '', null)).toEqual({ runAs: null, uid: 4711, gid: 0, madeHome: null });
-    expect(chooseUser('unknown-user', PASSWD, null)).toMatchObject({ runAs: null });
+  });
+
+  it.each([
+    ['+0', ''],
+    ['00', ''],
+    ['-0', ''],
+    ['0:1000', ''],
+    ['01000', ''],
+    ['4294967296', ''],
+    ['99999999999999999999', ''],
+    [' 0', ''],
+    ['nobody-knows', PASSWD],
+    ['app', 'app:x:0:0::/:\napp:x:2001:2001::/:'],
+    ['app', 'app:x:2001:2001::/:\napp:x:0:0::/:'],
+    ['app', 'app:x:2001x:2001::/:'],
+    ['app', 'app:x:+0:2001::/:'],
+    ['app', 'app:x::2001::/:'],
+    ['app', 'app'],
+    ['+0', '+0:x:2001:2001::/:'],
+    ['app', '  app:x:0:0::/:\napp:x:2001:2001::/:'],
+    ['2001', '2001:x:0:0::/:'],
+    ['2001', '\t2001:x:0:0::/:\r'],
+  ])('takes what an engine might take for root as root: "%s" with %j', (declared, passwd) => {
+    expect(chooseUser(declared, passwd, null).runAs).toBe('1000:1000');
   });
 
   it('makes a home where there is none for an ordinary user', () => {

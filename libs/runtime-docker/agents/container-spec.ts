@@ -223,33 +223,44 @@ export function isGuarded({ Path: program }: Docker.ContainerInspectInfo): boole
 const AGENT_UID = 1000;
 const MADE_HOME = '/home/agent';
 
+const LARGEST_ID = 2 ** 31 - 1;
+
 interface PasswdEntry {
   readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
+  /** Null for what is no plain number. */
+  readonly uid: number | null;
+  readonly gid: number | null;
   readonly home: string;
 }
 
 /**
- * An image that names a user other than root keeps it. All others run as 1000:1000, in the home of that user where
- * the image has one, otherwise in one that is made.
+ * An image keeps the user that it names where that is plainly not root. All others run as 1000:1000, in the home of that
+ * user where the image has one, otherwise in one that is made. Engines read generously: `+0` and `00` are 0 to them, and
+ * so is a uid in /etc/passwd that is no number. What is not certain here therefore counts as root.
  * @param declared the image's `User`: empty, `name`, `uid`, `name:group` or `uid:gid`
- * @param passwd the image's /etc/passwd, or empty
+ * @param passwd the image's /etc/passwd; empty where it has none that could be read
  */
 export function chooseUser(declared: string, passwd: string, homeVariable: string | null): AgentUser {
   const entries = parsePasswd(passwd);
   const [name = '', group = ''] = declared.split(':');
-  const entry = entries.find((candidate) => candidate.name === name || String(candidate.uid) === name);
-  const uid = entry?.uid ?? toId(name) ?? 0;
-  if (name !== '' && uid !== 0) return { runAs: null, uid, gid: toId(group) ?? entry?.gid ?? 0, madeHome: null };
-  if (name !== '' && name !== 'root' && !entry && toId(name) === null) {
-    // A name that the image does not know: the engine will say so better than we can.
-    return { runAs: null, uid: AGENT_UID, gid: AGENT_UID, madeHome: null };
-  }
-  const home = entries.find((candidate) => candidate.uid === AGENT_UID)?.home ?? '';
+  const own = certainUser(name, entries);
+  if (own) return { runAs: null, uid: own.uid, gid: toId(group) ?? own.gid, madeHome: null };
+  const home = entries.find(({ uid }) => uid === AGENT_UID)?.home ?? '';
   const isUsable = (path: string): boolean => path !== '' && path !== '/' && path !== '/root';
   const hasHome = homeVariable === null ? isUsable(home) : isUsable(homeVariable);
   return { runAs: `${AGENT_UID}:${AGENT_UID}`, uid: AGENT_UID, gid: AGENT_UID, madeHome: hasHome ? null : MADE_HOME };
+}
+
+/** The user by that name or number; null unless every way of reading the image comes to the same one, which is not root. */
+function certainUser(name: string, entries: readonly PasswdEntry[]): { uid: number; gid: number } | null {
+  const number = toId(name);
+  const named = entries.filter((entry) => entry.name === name);
+  if (number !== null && number > 0 && named.length === 0)
+    return { uid: number, gid: entries.find(({ uid }) => uid === number)?.gid ?? 0 };
+  const [first] = named;
+  // What begins otherwise may be a number to others.
+  if (!/^[A-Za-z_]/.test(name) || !first || !named.every(({ uid }) => uid === first.uid)) return null;
+  return first.uid === null || first.uid === 0 ? null : { uid: first.uid, gid: first.gid ?? 0 };
 }
 
 /** Whether the user may create files in a directory with that owner and mode. */
@@ -262,16 +273,15 @@ export function mayWrite(
   return (directory.mode & 0o003) === 0o003;
 }
 
+/** Lines are taken as engines take them: without the blanks around them, however little they have. */
 function parsePasswd(passwd: string): PasswdEntry[] {
-  return passwd.split('\n').flatMap((line) => {
-    const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
-    const [uidNumber, gidNumber] = [toId(uid), toId(gid)];
-    return name === '' || uidNumber === null || gidNumber === null
-      ? []
-      : [{ name, uid: uidNumber, gid: gidNumber, home }];
+  return passwd.split('\n').map((line) => {
+    const [name = '', , uid = '', gid = '', , home = ''] = line.trim().split(':');
+    return { name: name.trim(), uid: toId(uid), gid: toId(gid), home };
   });
 }
 
+/** Only as every reader understands it: no sign, no leading zero, no more than a uid can be. */
 function toId(text: string): number | null {
-  return /^\d+$/.test(text) ? Number(text) : null;
+  return /^(0|[1-9]\d{0,9})$/.test(text) && Number(text) <= LARGEST_ID ? Number(text) : null;
 }
