@@ -19,6 +19,10 @@
  * end, perhaps by an engine that shuts down, did not end by itself: its exit code is no word about its work. After SECONDS all
  * ends with 137.
  *
+ * It is the container's first process, which nothing inside can kill or stop, and takes care of processes whose parents are
+ * gone. The program runs as the same user, and may spoil what is kept in FOLDER; into the guard itself, its memory and its
+ * descriptors, it cannot look.
+ *
  * A folder that takes nothing keeps nothing, and the program goes on: its words are in the log alone then.
  *
  * One static file without any need, because it runs in images that may have nothing. docs/adr/0014-output-outlives-the-engine.md says why.
@@ -32,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -183,9 +188,11 @@ static int hear(int signals) {
     kill(program, number);
     return -1;
   }
-  int status;
-  if (waitpid(program, &status, WNOHANG) != program || !(WIFEXITED(status) || WIFSIGNALED(status))) return -1;
-  return exit_code_of(status);
+  /* One signal may stand for many ends: of the program, and of what it left behind. */
+  int status, code = -1;
+  for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;)
+    if (ended == program && (WIFEXITED(status) || WIFSIGNALED(status))) code = exit_code_of(status);
+  return code;
 }
 
 /* Until the program has ended. */
@@ -223,6 +230,8 @@ int main(int count, char **arguments) {
     fprintf(stderr, "usage: guard FOLDER SECONDS PROGRAM [ARGUMENT...]\n");
     return OWN_FAULT;
   }
+  /* Its files in /proc belong to root then, and no process of its own user may trace it. The program gets this back. */
+  if (prctl(PR_SET_DUMPABLE, 0) < 0) die("prctl");
   const char *folder = arguments[1];
   char path[PATH_BYTES];
   /* An image that was made of a container brings what another guard has kept. */

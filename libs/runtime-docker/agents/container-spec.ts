@@ -52,8 +52,8 @@ export function commandOf(agent: AgentSpec, facts: ImageFacts): readonly string[
 }
 
 /**
- * How the main process is started. `limited`: under the engine's init and the guard, or, where there is no guard and the
- * image has it, under `timeout`, which end it after so many seconds. `bare`: as it is, for a program that seems not to be
+ * How the main process is started. `limited`: under the guard, or, where there is none, under the engine's init and, where
+ * the image has it, `timeout`, which end it after so many seconds. `bare`: as it is, for a program that seems not to be
  * there: then the engine says in its own words what it misses, where the others would only end with an exit code.
  */
 export type Launch =
@@ -113,7 +113,8 @@ function hostConfig(
   const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
   if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
   return {
-    Init: launch.kind === 'limited',
+    // The guard is the first process itself, which a signal from inside does not end.
+    Init: launch.kind === 'limited' && !launch.hasGuard,
     // json-file without rotation (a size never reached, since an engine-wide default would fill the gap): rotation loses
     // lines that were not yet read, and the driver `local` eats newlines after long lines.
     LogConfig: { Type: 'json-file', Config: { 'max-size': '1000g' } },
