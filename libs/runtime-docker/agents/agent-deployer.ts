@@ -52,7 +52,7 @@ interface Order {
  */
 export class AgentDeployer {
   /** Programs that were seen in images, so that each is looked for once. */
-  private readonly seenPrograms = new Set<string>();
+  private readonly seenPrograms = new Map<string, true>();
   /** Runs whose workspace this worker has made writable, or is about to: true where that worked. */
   private readonly workspaces = new Map<string, Promise<boolean>>();
 
@@ -204,11 +204,12 @@ export class AgentDeployer {
     // Without a command the engine refuses the create call, in its own words.
     if (program === undefined) return true;
     const candidates = programCandidates(program, agent, facts);
+    if (candidates === null) return true;
     const key = `${facts.imageId} ${candidates.join(':')}`;
     if (this.seenPrograms.has(key)) return true;
     const stats = await Promise.all(candidates.map((path) => statIn(this.engine, container, path)));
     const isThere = stats.some((stat) => stat?.isExecutable);
-    if (isThere) this.seenPrograms.add(key);
+    if (isThere) remember(this.seenPrograms, key, true);
     return isThere;
   }
 

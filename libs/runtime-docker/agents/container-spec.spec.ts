@@ -1,4 +1,5 @@
-import { deadlineSeconds, chooseUser, mayWrite } from './container-spec';
+import type { AgentSpec } from '@crewtab/domain/ports/runtime';
+import { deadlineSeconds, chooseUser, mayWrite, programCandidates, type ImageFacts } from './container-spec';
 
 const NOW = new Date('2026-03-02T10:00:00.000Z');
 const at = (ms: number): Date => new Date(NOW.getTime() + ms);
@@ -15,6 +16,22 @@ describe('the seconds after which a container ends by itself', () => {
 
   it('come after the deadline by the grace', () => {
     expect(deadlineSeconds(at(30 * 86_400_000), NOW, 90_000)).toBe(2_592_090);
+  });
+});
+
+describe('the places of a program', () => {
+  const facts = { env: { PATH: '/usr/bin:/bin' } } as unknown as ImageFacts;
+  const placesIn = (PATH?: string): string[] | null =>
+    programCandidates('node', { env: PATH === undefined ? {} : { PATH } } as unknown as AgentSpec, facts);
+
+  it('are those of the agent or else of the image, each once', () => {
+    expect(placesIn()).toEqual(['/usr/bin/node', '/bin/node']);
+    expect(placesIn('/a::/b:/a:')).toEqual(['/a/node', '/workspace/node', '/b/node']);
+  });
+
+  it('are not asked for where there are thousands', () => {
+    expect(placesIn(Array.from({ length: 8_000 }, (_, index) => `/${index}`).join(':'))).toBeNull();
+    expect(placesIn('/a:'.repeat(8_000))).toEqual(['/a/node', '/workspace/node']);
   });
 });
 

@@ -167,12 +167,20 @@ export function deadlineSeconds(deadlineAt: Date, now: Date, graceMs: number): n
   return Math.max(1, Math.ceil((deadlineAt.getTime() - now.getTime() + graceMs) / 1000));
 }
 
-/** Places where the engine would look for the program, in order; relative ones start at the working directory. */
-export function programCandidates(program: string, agent: AgentSpec, facts: ImageFacts): string[] {
+/** Of a PATH that names more folders than that, nothing is asked: each is a call of the engine. */
+const MOST_CANDIDATES = 64;
+
+/**
+ * Places where the engine would look for the program, in order; relative ones start at the working directory. Null where
+ * there are too many to ask for.
+ */
+export function programCandidates(program: string, agent: AgentSpec, facts: ImageFacts): string[] | null {
   if (program.startsWith('/')) return [program];
   if (program.includes('/')) return [`${WORKSPACE_DIR}/${program}`];
   const path = agent.env.PATH ?? facts.env.PATH ?? DEFAULT_PATH;
-  return path.split(':').map((folder) => `${folder === '' ? WORKSPACE_DIR : folder}/${program}`);
+  const folders = [...new Set(path.split(':'))];
+  if (folders.length > MOST_CANDIDATES) return null;
+  return folders.map((folder) => `${folder === '' ? WORKSPACE_DIR : folder}/${program}`);
 }
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
