@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { DEFAULT_JSON_LIMITS, LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
@@ -72,7 +73,15 @@ class OurWorker {
       redis: { url: redisUrl },
       encryptionKey: ENCRYPTION_KEY,
       runtime: { kind: 'docker', dockerHost: '', dataDir: '' },
-      agents: { handshakeTimeoutMs: 60_000, stopGraceMs: 5_000, inputTimeoutMs: 60_000, outputLimitBytes: 1_000_000 },
+      agents: {
+        handshakeTimeoutMs: 60_000,
+        stopGraceMs: 5_000,
+        inputTimeoutMs: 60_000,
+        outputLimitBytes: 1_000_000,
+        longestLineBytes: LONGEST_LINE_BYTES,
+        jsonLimits: DEFAULT_JSON_LIMITS,
+      },
+      messageLimit: 1_000,
       teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: CONCURRENCY,

@@ -164,7 +164,10 @@ describe('loadWorkerConfig', () => {
         stopGraceMs: 5_000,
         inputTimeoutMs: 60_000,
         outputLimitBytes: 104_857_600,
+        longestLineBytes: 16_777_216,
+        jsonLimits: { batchEntries: 1_000, depth: 64, values: 100_000 },
       },
+      messageLimit: 200_000,
       teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: 10,
@@ -184,6 +187,11 @@ describe('loadWorkerConfig', () => {
     ['TEARDOWN_LIMIT', '2h'],
     ['AGENT_OUTPUT_LIMIT', '10k'],
     ['AGENT_OUTPUT_LIMIT', 'much'],
+    ['AGENT_LINE_LIMIT', '1k'],
+    ['AGENT_BATCH_LIMIT', '0'],
+    ['AGENT_JSON_DEPTH_LIMIT', '1000'],
+    ['AGENT_JSON_VALUES_LIMIT', '10'],
+    ['RUN_MESSAGE_LIMIT', '10'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadWorkerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);

@@ -5,6 +5,7 @@ import { bytes, duration, encryptionKey, failpoint, flag, matching, oneOf, url, 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
+const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 ** 2;
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -226,6 +227,49 @@ export const SETTINGS = {
     },
     '100m',
     bytes(MEBIBYTE, 'at least 1m'),
+  ),
+  AGENT_LINE_LIMIT: withDefault(
+    {
+      description:
+        'The longest line of output that an agent may write; a longer one is never held, and ends the run as failed (line_limit). Bytes ' +
+        'with a unit. Danger: a worker needs up to 16 times as much memory for a line of the worst kind, for each agent that writes one.',
+    },
+    '16m',
+    bytes(64 * KIBIBYTE, 'at least 64k'),
+  ),
+  AGENT_BATCH_LIMIT: withDefault(
+    {
+      description:
+        'The most messages that an ACP agent may put into one line; more end the run as failed (batch_limit).',
+    },
+    '1000',
+    wholeNumber(1, 100_000),
+  ),
+  AGENT_JSON_DEPTH_LIMIT: withDefault(
+    {
+      description:
+        'How deep arrays and objects may lie within each other in one line of an ACP agent; deeper ones end the run as failed (json_limit).',
+    },
+    '64',
+    wholeNumber(8, 500),
+  ),
+  AGENT_JSON_VALUES_LIMIT: withDefault(
+    {
+      description:
+        'How many values all arrays and objects in one line of an ACP agent may have together; more end the run as failed (json_limit). ' +
+        'Danger: a worker stands still while it reads a line, some milliseconds for each ten thousand values.',
+    },
+    '100000',
+    wholeNumber(1_000, 10_000_000),
+  ),
+  RUN_MESSAGE_LIMIT: withDefault(
+    {
+      description:
+        'The most messages of a run, those of one batch of each agent not counted; a run with more ends as failed (message_limit). ' +
+        'Chunks of text that follow each other within 250 ms share a message.',
+    },
+    '200000',
+    wholeNumber(1_000, 10_000_000),
   ),
   TEARDOWN_LIMIT: withDefault(
     {

@@ -1,4 +1,5 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
+import type { JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import { readSettings, type Environment, type SettingValues } from './read-settings';
 
@@ -15,7 +16,11 @@ export interface WorkerConfig {
     /** For one write to an agent that does not read. */
     readonly inputTimeoutMs: number;
     readonly outputLimitBytes: number;
+    readonly longestLineBytes: number;
+    readonly jsonLimits: JsonLimits;
   };
+  /** Messages that a run may have. */
+  readonly messageLimit: number;
   /** How long its claims hold without renewal, ms. */
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
@@ -54,6 +59,11 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     'AGENT_INPUT_TIMEOUT',
     'AGENT_STOP_GRACE',
     'AGENT_OUTPUT_LIMIT',
+    'AGENT_LINE_LIMIT',
+    'AGENT_BATCH_LIMIT',
+    'AGENT_JSON_DEPTH_LIMIT',
+    'AGENT_JSON_VALUES_LIMIT',
+    'RUN_MESSAGE_LIMIT',
     'TEARDOWN_LIMIT',
     'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
@@ -68,7 +78,14 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,
       stopGraceMs: values.AGENT_STOP_GRACE,
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
+      longestLineBytes: values.AGENT_LINE_LIMIT,
+      jsonLimits: {
+        batchEntries: values.AGENT_BATCH_LIMIT,
+        depth: values.AGENT_JSON_DEPTH_LIMIT,
+        values: values.AGENT_JSON_VALUES_LIMIT,
+      },
     },
+    messageLimit: values.RUN_MESSAGE_LIMIT,
     leaseMs: values.WORKER_LEASE,
     teardownLimitMs: values.TEARDOWN_LIMIT,
     concurrency: values.WORKER_CONCURRENCY,

@@ -44,6 +44,10 @@ export const ERROR_CODES = {
   output_lost: 'An agent ended while the engine was down, and the end of its output may be lost.',
   agent_vanished: "An agent's container is gone, and Crewtab did not remove it.",
   output_limit: 'An agent flooded its output.',
+  line_limit: 'An agent wrote a longer line than Crewtab reads.',
+  batch_limit: 'An agent put more messages into one line than Crewtab takes.',
+  json_limit: 'An agent wrote JSON that is nested deeper, or has more values, than Crewtab reads.',
+  message_limit: 'The run has more messages than a run may have.',
   protocol_error: 'An agent broke the protocol.',
   // Ending
   timeout: 'The deadline passed.',
@@ -92,12 +96,12 @@ export function toFailure(error: unknown, fallback: ErrorCode): Failure {
   return { code: fallback, message: error instanceof Error ? error.message : String(error) };
 }
 
-/** Closes a switch over a union: the compiler refuses a missing case. */
 /** The words of anything that was thrown. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Closes a switch over a union: the compiler refuses a missing case. */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);
 }

@@ -80,6 +80,7 @@ export const PORT_POINTS = {
     openDelegation: 'effect',
     permitDelegation: 'effect',
     answerDelegation: 'effect',
+    readDelegation: READS,
     listDelegations: READS,
   } satisfies PointsOf<DelegationStore>,
   'team-store': {

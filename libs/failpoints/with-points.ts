@@ -1,5 +1,5 @@
 import { areFailpointsArmed, effect } from '@crewtab/domain/failpoint';
-import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
+import type { Runtime } from '@crewtab/domain/ports/runtime';
 import { PORT_POINTS, type PortName } from './port-points';
 
 /** Which port each part of an opened store is. */
@@ -35,7 +35,7 @@ export function withPoints<Port extends object>(name: PortName, port: Port): Por
 /** A runtime whose channels are withPoints too. */
 export function withRuntimePoints(runtime: Runtime): Runtime {
   if (!areFailpointsArmed()) return runtime;
-  const open = async (handle: string): Promise<AgentChannel> => withPoints('agent-channel', await runtime.open(handle));
+  const open: Runtime['open'] = async (...args) => withPoints('agent-channel', await runtime.open(...args));
   return new Proxy(withPoints('runtime', runtime), {
     get: (target, member) => (member === 'open' ? open : (Reflect.get(target, member) as unknown)),
   });

@@ -52,12 +52,7 @@ describe('messages', () => {
     ['a list of something else', '[7]', 'other', { value: 7 }],
     ['a line that is not JSON', 'npm warn deprecated', 'other', { text: 'npm warn deprecated' }],
     ['half a line of JSON', '{"jsonrpc":', 'other', { text: '{"jsonrpc":' }],
-    [
-      'JSON too deep for a parser to walk',
-      '['.repeat(100_000) + ']'.repeat(100_000),
-      'other',
-      expect.objectContaining({ text: expect.any(String) as string }) as object,
-    ],
+    ['a line that only begins like JSON', `[INFO] ${'['.repeat(100)}`, 'other', { text: `[INFO] ${'['.repeat(100)}` }],
   ])('%s is kept by its kind', (_what, line, kind, content) => {
     expect(working().hear(line).told).toEqual([[kind, content]]);
   });
@@ -110,6 +105,62 @@ describe('messages', () => {
       content: { text: 'a' },
       at: new Date('2026-01-05T09:00:00.000Z'),
     });
+  });
+});
+
+describe('a line beyond the limits', () => {
+  const nested = (levels: number): string => '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
+  const batch = (entries: number): string => `[${Array.from({ length: entries }, () => says('a')).join(',')}]`;
+  const wide = (values: number): string => rpc({ method: 'x', params: { a: Array.from({ length: values }, () => 1) } });
+
+  it.each([
+    ['a batch', batch(1_001), 'batch_limit', 'a batch of more than 1000 messages'],
+    ['the depth', nested(65), 'json_limit', 'JSON that is nested deeper than 64 levels'],
+    ['the depth, of arrays alone', '['.repeat(100_000), 'json_limit', 'JSON that is nested deeper than 64 levels'],
+    ['the number of values', wide(100_001), 'json_limit', 'JSON of more than 100000 values in one line'],
+  ])('of %s is not parsed, and ends the run', (_what, line, code, words) => {
+    const parse = jest.spyOn(JSON, 'parse');
+    const session = protocol.begin(dialogueWith());
+    const reaction = session.receive({ stream: 'stdout', index: 0, text: line }, new Date(0));
+    expect(parse).not.toHaveBeenCalled();
+    expect(reaction).toEqual({
+      messages: [],
+      outgoing: [],
+      failure: { code, message: `agent "writer" wrote ${words}` },
+    });
+  });
+
+  it.each([
+    ['a batch', batch(1_000), 1_000],
+    ['the depth', nested(64), 1],
+    ['the number of values', wide(99_000), 1],
+  ])('is told from one that just keeps within %s', (_what, line, messages) => {
+    const reaction = protocol.begin(dialogueWith()).receive({ stream: 'stdout', index: 0, text: line }, new Date(0));
+    expect(reaction.failure).toBeUndefined();
+    expect(reaction.messages).toHaveLength(messages);
+  });
+});
+
+describe('what an agent may make the worker keep', () => {
+  it('is no id that is longer than a thousand characters', () => {
+    const dialogue = working().hear(rpc({ id: 'x'.repeat(1_001), method: 'x', params: {} }));
+    expect(sent(dialogue)).toEqual([]);
+  });
+
+  it('is the answers to its last thousand requests, which are repeated after adoption', () => {
+    const dialogue = working().hear(...Array.from({ length: 1_500 }, (_, id) => rpc({ id, method: 'x' })));
+    const repeated = dialogue.session
+      .resume()
+      .slice(1)
+      .map(({ data }) => (JSON.parse(data) as { id: number }).id);
+    expect(repeated).toEqual(Array.from({ length: 1_000 }, (_, index) => 500 + index));
+  });
+
+  it('is the beginning of an error that ends its turn', () => {
+    const dialogue = working().hear(rpc({ id: T, error: { code: 1, message: 'x'.repeat(100_000) } }));
+    const turn = dialogue.session.state.turns.get(T);
+    expect(turn).toMatchObject({ status: 'failed' });
+    expect(JSON.stringify(turn).length).toBeLessThan(3_000);
   });
 });
 

@@ -3,6 +3,7 @@ import type { PromptResponse, SessionUpdate } from '@agentclientprotocol/sdk';
 import type { TurnState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import { ResultText } from '@crewtab/domain/runs/agent-output';
 import type { MessageContent, MessageKind } from '@crewtab/domain/runs/message';
+import { checkJson, DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 export type RpcId = string | number | null;
@@ -16,7 +17,9 @@ export type Incoming =
   /** Not JSON: something that a program printed beside the protocol. */
   | { readonly type: 'noise'; readonly text: string }
   /** JSON, but not JSON-RPC. */
-  | { readonly type: 'stray'; readonly value: unknown };
+  | { readonly type: 'stray'; readonly value: unknown }
+  /** JSON beyond the limits, which was not parsed. */
+  | { readonly type: 'beyond'; readonly code: 'batch_limit' | 'json_limit'; readonly words: string };
 
 export interface RpcError {
   readonly code: number | null;
@@ -27,28 +30,26 @@ export interface RpcError {
 export const METHOD_NOT_FOUND = -32601;
 export const PARSE_ERROR = -32700;
 
-/** Levels of nesting that a message may have; no protocol comes near it. */
-const DEEPEST = 200;
-
 /**
  * Takes one line apart. Never throws: agents print banners and warnings on stdout, and none of it may break the
  * dialogue. A batch gives one entry per member, a blank line none. Members that JSON-RPC demands and Crewtab does not need
  * (`jsonrpc: "2.0"`, positional params) are not insisted on.
  */
-export function parseLine(line: string): Incoming[] {
+export function parseLine(line: string, limits = DEFAULT_JSON_LIMITS): Incoming[] {
   // Also takes a byte order mark away, which no parser of JSON takes.
   const text = line.trim();
   if (text === '') return [];
   // Most noise is recognized without the cost of an exception.
-  if (!/^[[{]/.test(text)) return parseBehindNoise(line);
+  if (!/^[[{]/.test(text)) return parseBehindNoise(line, limits);
+  const check = checkJson(text, limits);
+  if (check.is === 'beyond') return [{ type: 'beyond', code: check.code, words: check.words }];
+  if (check.is === 'no_json') return parseBehindNoise(line, limits);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return parseBehindNoise(line);
+    return parseBehindNoise(line, limits);
   }
-  // Storing and showing it walk down recursively.
-  if (isDeeperThan(value, DEEPEST)) return [{ type: 'noise', text: line }];
   return Array.isArray(value) ? value.map(classify) : [classify(value)];
 }
 
@@ -61,23 +62,25 @@ const MOST_TRIES = 3;
  * A terminal's control bytes, or a progress bar without a newline, can stand before a message on its line. Only what has
  * the form of JSON-RPC counts: a log line with JSON at its end stays one.
  */
-function parseBehindNoise(line: string): Incoming[] {
+function parseBehindNoise(line: string, limits: JsonLimits): Incoming[] {
   const noise: Incoming = { type: 'noise', text: line };
   if (!line.trimEnd().endsWith('}')) return [noise];
   const beginnings = line.slice(1, LONGEST_NOISE).matchAll(/\{"(?:jsonrpc|id|method|result|error|params)"/g);
   for (const { index } of [...beginnings].slice(0, MOST_TRIES)) {
-    const found = parseWhole(line.slice(index + 1));
+    const found = parseWhole(line.slice(index + 1), limits);
     if (found.type !== 'noise' && found.type !== 'stray')
       return [{ type: 'noise', text: line.slice(0, index + 1) }, found];
   }
   return [noise];
 }
 
-function parseWhole(text: string): Incoming {
+function parseWhole(text: string, limits: JsonLimits): Incoming {
   const noise: Incoming = { type: 'noise', text };
+  const check = checkJson(text, limits);
+  if (check.is === 'beyond') return { type: 'beyond', code: check.code, words: check.words };
+  if (check.is === 'no_json') return noise;
   try {
-    const value: unknown = JSON.parse(text);
-    return isDeeperThan(value, DEEPEST) ? noise : classify(value);
+    return classify(JSON.parse(text));
   } catch {
     return noise;
   }
@@ -86,7 +89,7 @@ function parseWhole(text: string): Incoming {
 /** The prompt's request: a session has one. Below it are the ids of the handshake. */
 const PROMPT_ID = 10;
 /** Above it are the ids of delegated tasks. */
-export const FIRST_TASK_ID = 2 ** 32;
+const FIRST_TASK_ID = 2 ** 32;
 
 /**
  * The id on the wire of a turn's request: a number, since some agents take nothing else, and computed from the turn's own
@@ -117,10 +120,10 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The error in the other side's own words: message, and what `data` adds to it. */
+/** The error in the other side's own words: message, and what `data` adds to it, each up to a limit. */
 export function errorMessage(error: RpcError): string {
   const detail = detailOf(error.data);
-  const message = error.message === '' ? `error ${error.code ?? 'without a code'}` : error.message;
+  const message = error.message === '' ? `error ${error.code ?? 'without a code'}` : cut(error.message);
   return detail === '' || message.includes(detail) ? message : `${message}: ${detail}`;
 }
 
@@ -135,22 +138,9 @@ function detailOf(data: unknown): string {
   return Object.keys(data).length === 0 ? '' : cut(JSON.stringify(data));
 }
 
-function cut(text: string): string {
+/** For the words of a failure, which go wherever the run is shown. */
+export function cut(text: string): string {
   return text.length > DETAIL_CHARS ? `${text.slice(0, DETAIL_CHARS)}…` : text;
-}
-
-function isDeeperThan(value: unknown, levels: number): boolean {
-  let level: readonly unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > levels) return true;
-    level = level.flatMap(childrenOf);
-  }
-  return false;
-}
-
-function childrenOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  return isObject(value) ? Object.values(value) : [];
 }
 
 function classify(value: unknown): Incoming {
@@ -176,8 +166,11 @@ function toRpcError(error: unknown): RpcError {
   return { code: typeof code === 'number' ? code : null, message: typeof message === 'string' ? message : '', data };
 }
 
+/** Answers repeat the id, and are kept. */
+const LONGEST_ID = 1_000;
+
 function isId(id: unknown): id is RpcId {
-  return typeof id === 'string' || typeof id === 'number' || id === null;
+  return (typeof id === 'string' && id.length <= LONGEST_ID) || typeof id === 'number' || id === null;
 }
 
 /** JSON.stringify leaves no raw newline in a line. */
@@ -356,5 +349,5 @@ function failed(
   code: 'agent_refused' | 'agent_limit' | 'agent_cancelled' | 'agent_error' | 'protocol_error',
   message: string,
 ): TurnState {
-  return { status: 'failed', failure: { code, message } };
+  return { status: 'failed', failure: { code, message: cut(message) } };
 }

@@ -1,5 +1,5 @@
 import type { CancelNotification, PromptRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk';
-import { AppError, assertNever } from '@crewtab/domain/errors';
+import { AppError, assertNever, type Failure } from '@crewtab/domain/errors';
 import type {
   DialogueState,
   Outgoing,
@@ -11,9 +11,11 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
+import { DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 import {
   AnswerText,
+  cut,
   endOfTurn,
   readUpdate,
   turnError,
@@ -38,9 +40,12 @@ interface Effect {
   /** Null: nothing for the conversation. */
   readonly message: { readonly kind: MessageKind; readonly content: MessageContent } | null;
   readonly outgoing?: readonly Outgoing[];
+  readonly failure?: Failure;
 }
 
 const NOTHING: Reaction = { messages: [], outgoing: [] };
+/** Answers that are repeated after adoption. */
+const MOST_ANSWERS = 1_000;
 
 /**
  * One dialogue with an ACP agent.
@@ -64,7 +69,10 @@ export class AcpSession implements ProtocolSession {
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
   private isTurnCancelled = false;
 
-  constructor(private readonly options: HandshakeOptions) {
+  constructor(
+    private readonly options: HandshakeOptions,
+    private readonly limits: JsonLimits,
+  ) {
     this.handshake = new Handshake(options);
   }
 
@@ -86,8 +94,10 @@ export class AcpSession implements ProtocolSession {
       this.stderrTail.add(line.text);
       return { messages: [this.draft('stderr', { text: `${line.text}\n` }, at)], outgoing: [] };
     }
-    const effects = parseLine(line.text).flatMap((incoming) => this.take(incoming) ?? []);
+    const effects = parseLine(line.text, this.limits).flatMap((incoming) => this.take(incoming) ?? []);
+    const [failure] = effects.flatMap((effect) => effect.failure ?? []);
     return {
+      ...(failure && { failure }),
       messages: effects.flatMap(({ message }) => (message ? [this.draft(message.kind, message.content, at)] : [])),
       outgoing: effects.flatMap(({ outgoing }) => outgoing ?? []),
     };
@@ -132,6 +142,10 @@ export class AcpSession implements ProtocolSession {
 
   private take(incoming: Incoming): Effect | null {
     switch (incoming.type) {
+      case 'beyond': {
+        const message = `agent "${this.options.dialogue.agent.name}" wrote ${incoming.words}`;
+        return { message: null, failure: { code: incoming.code, message } };
+      }
       case 'noise':
         return other({ text: incoming.text });
       case 'stray':
@@ -171,7 +185,7 @@ export class AcpSession implements ProtocolSession {
     );
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
     const toolCall = params['toolCall'];
-    this.answers.set(id, { outgoing, toolCallId: isObject(toolCall) ? toolCall['toolCallId'] : undefined });
+    this.remember(id, outgoing, isObject(toolCall) ? toolCall['toolCallId'] : undefined);
     return { message: { kind: 'permission', content: { request: params, option, decision } }, outgoing: [outgoing] };
   }
 
@@ -185,8 +199,8 @@ export class AcpSession implements ProtocolSession {
     readonly method: string;
     readonly params: JsonObject;
   }): Effect {
-    const outgoing = errorFor(id, METHOD_NOT_FOUND, `Crewtab does not offer ${method}`);
-    this.answers.set(id, { outgoing, toolCallId: undefined });
+    const outgoing = errorFor(id, METHOD_NOT_FOUND, `Crewtab does not offer ${cut(method)}`);
+    this.remember(id, outgoing, undefined);
     return { ...other({ method, params }), outgoing: [outgoing] };
   }
 
@@ -223,6 +237,13 @@ export class AcpSession implements ProtocolSession {
     this.hasSeenWork = true;
     this.isTurnCancelled = false;
     this.answers.clear();
+  }
+
+  /** An agent that asks so much without an end of what it asked for has read the oldest answers. */
+  private remember(id: RpcId, outgoing: Outgoing, toolCallId: unknown): void {
+    this.answers.set(id, { outgoing, toolCallId });
+    const [oldest] = this.answers.keys();
+    if (this.answers.size > MOST_ANSWERS && oldest !== undefined) this.answers.delete(oldest);
   }
 
   /** An agent that says how a tool call ended has read the permission for it. */
@@ -262,6 +283,8 @@ function bringsOnlyStopReason(result: unknown): boolean {
 export interface AcpProtocolOptions {
   /** Told to agents as the client's version. */
   readonly clientVersion?: string;
+  /** Of one line. */
+  readonly limits?: JsonLimits;
 }
 
 /**
@@ -275,6 +298,7 @@ export class AcpProtocol implements AgentProtocol {
   constructor(private readonly options: AcpProtocolOptions = {}) {}
 
   begin(dialogue: DialogueOptions): ProtocolSession {
-    return new AcpSession({ dialogue, clientVersion: this.options.clientVersion ?? '0.1.0' });
+    const { clientVersion = '0.1.0', limits = DEFAULT_JSON_LIMITS } = this.options;
+    return new AcpSession({ dialogue, clientVersion }, limits);
   }
 }

@@ -7,7 +7,15 @@ import type {
 } from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
-import { isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './acp-messages';
+import {
+  cut,
+  isObject,
+  METHOD_NOT_FOUND,
+  request,
+  errorMessage,
+  type JsonObject,
+  type RpcError,
+} from './acp-messages';
 
 const PROTOCOL_VERSION = 1;
 const AUTH_REQUIRED = -32000;
@@ -145,7 +153,7 @@ export class Handshake {
   }
 
   private named(words: string): string {
-    return `agent "${this.options.dialogue.agent.name}" ${words}`;
+    return cut(`agent "${this.options.dialogue.agent.name}" ${words}`);
   }
 
   private paramsOf(step: Step): object {

@@ -107,10 +107,10 @@ export class DockerRuntime implements Runtime {
     return inspectAgent(this.engine, handle);
   }
 
-  async open(handle: string): Promise<AgentChannel> {
+  async open(handle: string, longestLineBytes?: number): Promise<AgentChannel> {
     const { logger } = this.options;
     const onClose = (closed: AgentChannel): void => void this.channels.delete(closed);
-    const channel = await openChannel(this.engine, handle, { onClose, ...(logger ? { logger } : {}) });
+    const channel = await openChannel(this.engine, handle, { onClose, logger, longestLineBytes });
     this.channels.add(channel);
     return channel;
   }

@@ -8,7 +8,8 @@ import type { AgentState } from './agent-state';
 import { ChangeSignal } from './change-signal';
 import { InputPipe } from './input-pipe';
 
-const READ_BYTES = 256 * 1024;
+/** Small, so that the lines of one piece are done with in a moment. */
+const READ_BYTES = 64 * 1024;
 /** How often to look whether an idle agent still lives, for the case that its supervisor was killed, ms. */
 const LIVENESS_MS = 1_000;
 
@@ -33,6 +34,7 @@ export class ProcessChannel implements AgentChannel {
     private readonly state: AgentState,
     inputTimeoutMs: number,
     private readonly onClose: (channel: ProcessChannel) => void,
+    private readonly longestLineBytes?: number,
   ) {
     this.input = new InputPipe(state.agentDir, inputTimeoutMs);
     this.output = { [Symbol.asyncIterator]: () => this.read() };
@@ -112,7 +114,8 @@ export class ProcessChannel implements AgentChannel {
   private async openSources(): Promise<void> {
     for (const stream of ['stdout', 'stderr'] as const) {
       const file = await openAgentFile(join(this.state.agentDir, stream));
-      if (file) this.sources = [...this.sources, { stream, file, lines: new LineSplitter(), position: 0 }];
+      const lines = new LineSplitter(this.longestLineBytes);
+      if (file) this.sources = [...this.sources, { stream, file, lines, position: 0 }];
     }
     if (this.isClosed) await this.closeSources();
   }
@@ -134,7 +137,7 @@ async function measure(sources: readonly Source[]): Promise<{ source: Source; en
   return spans;
 }
 
-/** Null at `end`. The splitter keeps the bytes, hence a buffer for each. */
+/** Null at `end`. */
 async function readSome(source: Source, end: number): Promise<Buffer | null> {
   if (end <= source.position) return null;
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - source.position));

@@ -98,10 +98,10 @@ export class ProcessRuntime implements Runtime {
     return translated('engine_error', () => this.stateOf(handle).inspect());
   }
 
-  open(handle: string): Promise<AgentChannel> {
-    const channel = new ProcessChannel(this.stateOf(handle), this.options.inputTimeoutMs ?? 60_000, (closed) =>
-      this.openOnes.delete(closed),
-    );
+  open(handle: string, longestLineBytes?: number): Promise<AgentChannel> {
+    const { inputTimeoutMs = 60_000 } = this.options;
+    const onClose = (closed: ProcessChannel): void => void this.openOnes.delete(closed);
+    const channel = new ProcessChannel(this.stateOf(handle), inputTimeoutMs, onClose, longestLineBytes);
     this.openOnes.add(channel);
     return Promise.resolve(channel);
   }

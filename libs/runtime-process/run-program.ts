@@ -57,9 +57,9 @@ async function follow(
   if (signal.aborted) onAbort();
   try {
     await channel.endInput();
-    for await (const { text } of channel.output) {
+    for await (const { text, isTooLong } of channel.output) {
       tail.add(text);
-      if (tail.bytes > outputLimitBytes) return limited('output_limit');
+      if (isTooLong || tail.bytes > outputLimitBytes) return limited('output_limit');
     }
   } finally {
     channel.close();

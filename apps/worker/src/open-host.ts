@@ -44,7 +44,7 @@ export async function openHost(config: WorkerConfig, logger: Logger): Promise<Ho
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
   return {
     runtime: withRuntimePoints(FACTORIES[kind](config, logger)),
-    protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
+    protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
     toolServer: withPoints('tool-server', toolServer),
   };
 }

@@ -68,6 +68,8 @@ export async function startWorker(
       stopGraceMs: config.agents.stopGraceMs,
       teardownLimitMs: config.teardownLimitMs,
       outputLimit: config.agents.outputLimitBytes,
+      longestLineBytes: config.agents.longestLineBytes,
+      messageLimit: config.messageLimit,
       stepLimitMs: DEFAULT_ENGINE_OPTIONS.stepLimitMs + config.agents.stopGraceMs + config.agents.inputTimeoutMs,
     },
   };

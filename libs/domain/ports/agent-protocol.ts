@@ -62,6 +62,8 @@ export interface Reaction {
   readonly messages: readonly DraftMessage[];
   /** Written only after `messages` are stored. Dropped during replay: `resume()` repeats what matters. */
   readonly outgoing: readonly Outgoing[];
+  /** The line goes beyond a limit of the protocol's: the run ends with it, and no line is folded after it. */
+  readonly failure?: Failure;
 }
 
 export interface Outgoing {

@@ -1,4 +1,4 @@
-import type { Delegation, DelegationAnswer } from '../runs/delegation';
+import type { Delegation, DelegationAnswer, KnownDelegation } from '../runs/delegation';
 import type { Claim } from './run-store';
 
 /**
@@ -10,8 +10,13 @@ export interface DelegationStore {
   openDelegation(claim: Claim, task: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>): Promise<Delegation>;
   /** One-shot, as RunStore.permitPrompt: true when the permit belongs to this claim's epoch. */
   permitDelegation(claim: Claim, id: string): Promise<boolean>;
-  /** Stores the answer together with its `delegation` message. Idempotent: the first answer stays. */
-  answerDelegation(claim: Claim, id: string, answer: DelegationAnswer): Promise<Delegation>;
-  /** All of a run, oldest first. */
-  listDelegations(claim: Claim): Promise<Delegation[]>;
+  /**
+   * Stores the answer together with its `delegation` message. Idempotent: the first answer stays.
+   * @returns the answer that stays
+   */
+  answerDelegation(claim: Claim, id: string, answer: DelegationAnswer): Promise<DelegationAnswer>;
+  /** One, with its texts. Throws `not_found` for an id that was never opened. */
+  readDelegation(claim: Claim, id: string): Promise<Delegation>;
+  /** All of a run, oldest first, without their texts. */
+  listDelegations(claim: Claim): Promise<KnownDelegation[]>;
 }

@@ -39,8 +39,11 @@ export interface Runtime {
   /** The truth about one agent's process. `absent` when the engine answers that it does not know it. */
   inspect(handle: string): Promise<AgentProcess>;
 
-  /** Attaches stdin and follows the output from its beginning. Opening twice gives two readers of the same lines. */
-  open(handle: string): Promise<AgentChannel>;
+  /**
+   * Attaches stdin and follows the output from its beginning. Opening twice gives two readers of the same lines. A line
+   * beyond the limit is passed over and never held. @param longestLineBytes default LONGEST_LINE_BYTES
+   */
+  open(handle: string, longestLineBytes?: number): Promise<AgentChannel>;
 
   /**
    * Writes files into the run's workspace, in place of those of the same name; folders on the way are made. Any time
@@ -171,7 +174,7 @@ export interface ProgramSpec {
   readonly network: NetworkEndpoint;
   /** From its start, ms. */
   readonly timeLimitMs: number;
-  /** Of both streams together; after the line that goes beyond it the program is killed. */
+  /** Of both streams together; after the line that goes beyond it, or beyond LONGEST_LINE_BYTES, the program is killed. */
   readonly outputLimitBytes: number;
 }
 
@@ -245,6 +248,8 @@ export interface OutputLine {
   readonly index: number;
   /** UTF-8; bytes that are not become U+FFFD. */
   readonly text: string;
+  /** Set for a line beyond the limit, of which `text` has nothing: it is given as soon as it is known to be. */
+  readonly isTooLong?: true;
 }
 
 export interface TeardownReport {

@@ -1,13 +1,16 @@
 import fc from 'fast-check';
-import { LineSplitter } from './agent-output';
+import { LineSplitter, type Line } from './agent-output';
+
+/** Stands for a line that is told of and not given. */
+const BEYOND = 'beyond the limit';
 
 function split(pieces: readonly Buffer[], longestLineBytes?: number): string[] {
   const splitter = new LineSplitter(longestLineBytes);
-  const lines = pieces.flatMap((piece) => [...splitter.push(piece)]);
+  const lines: Line[] = pieces.flatMap((piece) => [...splitter.push(piece)]);
   const last = splitter.end();
   if (last) lines.push(last);
   expect(lines.map((line) => line.index)).toEqual(lines.map((_, index) => index));
-  return lines.map((line) => line.text);
+  return lines.map((line) => (line.isTooLong ? BEYOND : line.text));
 }
 
 describe('LineSplitter', () => {
@@ -44,18 +47,35 @@ describe('LineSplitter', () => {
     expect(split([Buffer.from('\ufeffa\n')])).toEqual(['\ufeffa']);
   });
 
-  it('cuts endless lines at the same place however the bytes come', () => {
-    const bytes = Buffer.from('abcdefgh\nij');
-    expect(split([bytes], 3)).toEqual(['abc', 'def', 'gh', 'ij']);
-    expect(
-      split(
-        [...bytes].map((byte) => Buffer.from([byte])),
-        3,
-      ),
-    ).toEqual(['abc', 'def', 'gh', 'ij']);
-    for (const cut of [1, 2, 3, 4]) {
-      const line = Buffer.from('abc\nd');
-      expect(split([line.subarray(0, cut), line.subarray(cut)], 3)).toEqual(['abc', 'd']);
+  it('passes over a line beyond the limit, tells of it once, and counts it as one however the bytes come', () => {
+    const bytes = Buffer.from('abc\nabcdefgh\n\nij\nklmn');
+    const expected = ['abc', BEYOND, '', 'ij', BEYOND];
+    expect(split([bytes], 3)).toEqual(expected);
+    const single = [...bytes].map((byte) => Buffer.from([byte]));
+    expect(split(single, 3)).toEqual(expected);
+    for (const cut of bytes.keys()) expect(split([bytes.subarray(0, cut), bytes.subarray(cut)], 3)).toEqual(expected);
+  });
+
+  it('tells of an endless line before its end, and holds no more than the limit of it', () => {
+    const splitter = new LineSplitter(1_000);
+    const chunk = Buffer.alloc(100, 'x');
+    const found = Array.from({ length: 50 }, () => {
+      const lines = [...splitter.push(chunk)];
+      expect(splitter.heldBytes).toBeLessThanOrEqual(1_000);
+      return lines;
+    });
+    expect(found.flat()).toEqual([{ index: 0, text: '', isTooLong: true }]);
+    expect(found[10]).toHaveLength(1);
+    expect(splitter.end()).toBeNull();
+  });
+
+  it('holds of a line that comes in tiny pieces of large chunks its own bytes alone', () => {
+    const splitter = new LineSplitter();
+    for (let count = 0; count < 100; count++) {
+      const chunk = Buffer.alloc(64 * 1024, '\n');
+      chunk[chunk.length - 1] = 0x61;
+      expect([...splitter.push(chunk)]).toHaveLength(64 * 1024 - 1);
+      expect(splitter.heldBytes).toBe(1);
     }
   });
 });

@@ -1,5 +1,6 @@
 import type { Failure } from '../errors';
 import type { AgentEnd } from './observation';
+import { LONGEST_LINE_BYTES } from './output-limits';
 
 /** Exit codes above this are 128 + the number of the signal that ended the process (POSIX shells, and Docker). */
 const SIGNAL_BASE = 128;
@@ -96,24 +97,24 @@ function withoutHalfCharacter(text: string): string {
   return /[\uD800-\uDBFF]$/.test(text) ? text.slice(0, -1) : text;
 }
 
-/**
- * A line longer than this is cut here, at the same place at every reading: an agent that never ends its line must
- * not take the worker's memory, and still counts in full for the limit of an agent's output.
- */
-export const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
-
 /** So many pieces are joined before the line is complete. */
 const SMALL_PIECES = 1024;
 const NEWLINE = 0x0a;
+const NO_BYTES = new Uint8Array(0);
 
 export interface Line {
-  /** Counts from 0. */
+  /** Counts from 0, whatever the limit. */
   readonly index: number;
   /** Without its newline. UTF-8; bytes that are not become U+FFFD. */
   readonly text: string;
+  /** Set for a line beyond the limit, of which `text` has nothing. */
+  readonly isTooLong?: true;
 }
 
-/** Makes lines of one stream's bytes, which may be cut anywhere. Each byte is copied twice at most, however long its line. */
+/**
+ * Makes lines of one stream's bytes, which may be cut anywhere. Holds at most the limit and a few small pieces: a line beyond
+ * it is told of as soon as it is, and the rest of it passed over. Each byte is copied three times at most.
+ */
 export class LineSplitter {
   private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   private pieces: Uint8Array[] = [];
@@ -121,32 +122,34 @@ export class LineSplitter {
   private joinedPieces = 0;
   private pendingBytes = 0;
   private nextIndex = 0;
+  /** In a line that is too long. */
+  private isPassingOver = false;
 
-  /** @param longestLineBytes at least 1 */
+  /** @param longestLineBytes at least 1, without the newline */
   constructor(private readonly longestLineBytes = LONGEST_LINE_BYTES) {}
 
-  /** Takes bytes, which must not be written to afterwards, and gives the lines that they complete. */
+  /** What is held of a line that has not ended yet. */
+  get heldBytes(): number {
+    return this.pieces.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+  }
+
+  /** Takes bytes and gives the lines that they complete. */
   *push(bytes: Uint8Array): Generator<Line> {
     for (let from = 0; from < bytes.length;) {
       const newline = bytes.indexOf(NEWLINE, from);
       const end = newline < 0 ? bytes.length : newline;
-      const capacity = this.longestLineBytes - this.pendingBytes;
-      if (end - from > capacity) {
-        // Only now is it certain that the line goes on beyond the limit: a newline right there would end it whole.
-        this.keep(bytes.subarray(from, from + capacity));
-        yield this.take();
-        from += capacity;
-      } else {
-        this.keep(bytes.subarray(from, end));
-        if (newline >= 0) yield this.take();
-        from = end + 1;
-      }
+      if (this.isPassingOver) this.isPassingOver = newline < 0;
+      else if (this.pendingBytes + end - from > this.longestLineBytes) yield this.passOver(newline < 0);
+      else if (newline >= 0) yield this.take(bytes.subarray(from, end));
+      // A copy: what is kept must not keep the whole of what it came in.
+      else this.keep(new Uint8Array(bytes.subarray(from)));
+      from = end + 1;
     }
   }
 
   /** The last line, where it has no newline; null where nothing is pending. Only for a stream that is complete. */
   end(): Line | null {
-    return this.pendingBytes > 0 ? this.take() : null;
+    return this.pendingBytes > 0 ? this.take(NO_BYTES) : null;
   }
 
   private keep(piece: Uint8Array): void {
@@ -163,13 +166,22 @@ export class LineSplitter {
     this.joinedPieces = this.pieces.push(joined(small, bytes));
   }
 
-  private take(): Line {
-    const [first] = this.pieces;
-    const bytes = this.pieces.length === 1 && first ? first : joined(this.pieces, this.pendingBytes);
+  private take(last: Uint8Array): Line {
+    const bytes = this.pieces.length === 0 ? last : joined([...this.pieces, last], this.pendingBytes + last.length);
+    this.forget();
+    return { index: this.nextIndex++, text: this.decoder.decode(bytes) };
+  }
+
+  private passOver(goesOn: boolean): Line {
+    this.forget();
+    this.isPassingOver = goesOn;
+    return { index: this.nextIndex++, text: '', isTooLong: true };
+  }
+
+  private forget(): void {
     this.pieces = [];
     this.joinedPieces = 0;
     this.pendingBytes = 0;
-    return { index: this.nextIndex++, text: this.decoder.decode(bytes) };
   }
 }
 

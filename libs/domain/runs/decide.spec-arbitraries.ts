@@ -36,7 +36,6 @@ function anyAgent(name: string, role: AgentObservation['role']): fc.Arbitrary<Ag
         }),
       ),
     ),
-    hasFloodedOutput: fc.boolean(),
   });
 }
 
@@ -56,6 +55,7 @@ export function anyObservation(): fc.Arbitrary<Observation> {
       ),
       instant.map((evidenceUntil) => ({ status: 'not_ours', evidenceUntil }) as const),
     ),
+    outputFailure: fc.constantFrom(null, null, null, failure),
     openDelegations: fc.nat({ max: 2 }),
     nextTeardownAt: fc.option(instant),
     teardownFailedAt: fc.option(instant),

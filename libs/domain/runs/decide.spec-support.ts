@@ -39,6 +39,7 @@ export function someRun(patch: Partial<Run> = {}): Run {
       timeoutMs: 3_600_000,
     },
     epoch: 1,
+    messageCount: 0,
     host: 'host-1',
     startedAt: EARLIER,
     deadlineAt: LATER,
@@ -75,7 +76,6 @@ export function agentSeen(patch: Partial<AgentObservation> = {}): AgentObservati
     dialogue: dialogue('ready'),
     handshakeDeadlineAt: LATER,
     ended: null,
-    hasFloodedOutput: false,
     ...patch,
   };
 }
@@ -91,6 +91,7 @@ export function seen(
   return {
     agents: [agentSeen(lead), agentSeen({ name: 'writer', role: 'worker', ...writer })],
     promptWrite: { status: 'idle' },
+    outputFailure: null,
     openDelegations: 0,
     nextTeardownAt: null,
     teardownFailedAt: null,

@@ -11,6 +11,7 @@ const EXITED = { how: 'exited', exitCode: 2, isOutOfMemory: false, mayLackOutput
 const WELL = { how: 'exited', exitCode: 0, isOutOfMemory: false, mayLackOutput: false } as const;
 const DONE = { status: 'done', text: 'the report' } as const;
 const BROKEN = { status: 'failed', failure: { code: 'agent_refused', message: 'no' } } as const;
+const FLOOD = { code: 'line_limit', message: 'too long' } as const;
 const SUCCESS: Outcome = { status: 'success', result: 'the report', error: null };
 
 function short(decision: Decision): string {
@@ -206,7 +207,13 @@ describe('decide', () => {
       'conclude agent_vanished',
     ],
     ['monitoring: an idle worker ends well', monitoring, seen({ writer: { ended: WELL } }), 'wait 3600000'],
-    ['monitoring: an agent floods', monitoring, seen({ writer: { hasFloodedOutput: true } }), 'conclude output_limit'],
+    ['deploying: an agent floods', deploying, seen({ outputFailure: FLOOD }), 'conclude line_limit'],
+    [
+      'monitoring: an agent floods, after the work is done',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', DONE) }, outputFailure: FLOOD }),
+      'conclude line_limit',
+    ],
     ['monitoring: the deadline passes', { ...monitoring, ...overdue }, seen(), 'conclude timeout'],
     [
       'monitoring: cancelled',

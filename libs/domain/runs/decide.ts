@@ -175,7 +175,6 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
     if (agent.deploy.status === 'failed') return agent.deploy.failure;
     if (handshake?.status === 'failed') return handshake.failure;
     if (agent.ended) return describeAgentEnd(agent.name, agent.ended);
-    if (agent.hasFloodedOutput) return flooded(agent);
     if (handshake?.status !== 'ready' && agent.handshakeDeadlineAt && agent.handshakeDeadlineAt <= now) {
       return {
         code: 'handshake_timeout',
@@ -183,13 +182,13 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
       };
     }
   }
-  return null;
+  return observation.outputFailure;
 }
 
 /** A failure of any agent once all were ready. Its turn's own words come before the bare end of its process. */
 function findAgentFailure(observation: Observation): Failure | null {
+  if (observation.outputFailure) return observation.outputFailure;
   for (const agent of observation.agents) {
-    if (agent.hasFloodedOutput) return flooded(agent);
     if (agent.role === 'leader') {
       const failure = findTurnFailure(agent);
       if (failure) return failure;
@@ -219,10 +218,6 @@ function hasProofOfDelivery(observation: Observation): boolean {
 
 function leaderOf(observation: Observation): AgentObservation | undefined {
   return observation.agents.find((agent) => agent.role === 'leader');
-}
-
-function flooded(agent: AgentObservation): Failure {
-  return { code: 'output_limit', message: `agent "${agent.name}" wrote more output than a run may store` };
 }
 
 function waitUntil(...instants: (Date | null)[]): Decision {

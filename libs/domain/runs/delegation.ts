@@ -10,7 +10,24 @@ export interface Delegation {
   readonly isPermitted: boolean;
 }
 
+/** What a worker that adopts a run must know of each task; the texts stay in the store. */
+export interface KnownDelegation extends Pick<Delegation, 'id' | 'from' | 'to' | 'isPermitted'> {
+  readonly isAnswered: boolean;
+  readonly taskChars: number;
+  /** 0 without an answer. */
+  readonly answerChars: number;
+}
+
+/** Most characters of a task; an answer is cut at RESULT_CHARS. */
+export const LONGEST_TASK_CHARS = 1024 * 1024;
+/** Tasks of a run that may wait for their answer at the same time. */
+export const MOST_OPEN_TASKS = 64;
+
 export type DelegationAnswer = { readonly text: string } | { readonly error: string };
+
+export function charsOfAnswer(answer: DelegationAnswer): number {
+  return 'text' in answer ? answer.text.length : answer.error.length;
+}
 
 /** The id of a delegated turn on the wire. */
 export function delegationTurnId(delegationId: string): string {

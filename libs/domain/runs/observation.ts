@@ -7,6 +7,8 @@ import type { AgentRole } from '../teams/team';
 export interface Observation {
   readonly agents: readonly AgentObservation[];
   readonly promptWrite: PromptWrite;
+  /** Set once what the team says has gone beyond a limit; nothing is read of it from then on. */
+  readonly outputFailure: Failure | null;
   /** Delegated tasks without an answer. */
   readonly openDelegations: number;
   /**
@@ -30,7 +32,6 @@ export interface AgentObservation {
   readonly handshakeDeadlineAt: Date | null;
   /** Set once the process has ended (or is gone) and its whole output is stored. */
   readonly ended: AgentEnd | null;
-  readonly hasFloodedOutput: boolean;
 }
 
 export type DeployProgress =

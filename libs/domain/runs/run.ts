@@ -81,6 +81,8 @@ export interface Run {
   readonly phase: RunPhase;
   readonly plan: RunPlan;
   readonly epoch: number;
+  /** Of its conversation, when this was read. */
+  readonly messageCount: number;
   /** The worker host that holds the run's containers; null until a worker has begun it. */
   readonly host: string | null;
   readonly startedAt: Date | null;

@@ -1,5 +1,11 @@
-import { AppError, errorMessage } from '@crewtab/domain/errors';
-import type { AgentProtocol, DialogueOptions, Outgoing, ProtocolSession } from '@crewtab/domain/ports/agent-protocol';
+import { AppError, errorMessage, type Failure } from '@crewtab/domain/errors';
+import type {
+  AgentProtocol,
+  DialogueOptions,
+  Outgoing,
+  ProtocolSession,
+  Reaction,
+} from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
@@ -8,6 +14,7 @@ import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observatio
 import type { OutputCursor } from '@crewtab/domain/runs/run';
 import { backoffMs } from '../timing';
 import { ConversationRecorder } from './conversation-recorder';
+import type { RunOutput } from './run-output';
 
 export interface AgentSessionDeps {
   readonly runtime: Pick<Runtime, 'open' | 'inspect'>;
@@ -28,8 +35,10 @@ export interface AgentSessionOptions {
   readonly wasReady: boolean;
   /** Turns that were written in earlier lives of the run. */
   readonly expectedTurns: readonly string[];
-  /** Characters of output at which the agent counts as flooding. */
-  readonly outputLimit: number;
+  /** Of one line, bytes. */
+  readonly longestLineBytes: number;
+  /** Of the whole run; nothing is read any more once it has failed. */
+  readonly output: RunOutput;
   readonly emit: Emit;
 }
 
@@ -57,7 +66,6 @@ export class AgentSession {
   private published: Dialogue | null = null;
   private publishedKey = '';
   private end: AgentEnd | null = null;
-  private isFlooding = false;
   /** When everything that an earlier worker stored was read again, and new output began to be folded. */
   caughtUpAt: Date | null = null;
   private outputChars = 0;
@@ -86,29 +94,31 @@ export class AgentSession {
       deps.store,
       deps.clock,
       options.claim,
-      options.dialogue.agent.name,
+      this.agentName,
       options.cursor,
+      (messages) => options.output.noteStored(messages),
       (error) => options.emit({ kind: 'failed', error }),
     );
   }
 
-  observed(): Pick<AgentObservation, 'dialogue' | 'ended' | 'hasFloodedOutput'> {
-    return { dialogue: this.published, ended: this.end, hasFloodedOutput: this.isFlooding };
+  observed(): Pick<AgentObservation, 'dialogue' | 'ended'> {
+    return { dialogue: this.published, ended: this.end };
   }
 
-  /** Reads until the process has ended or the session is closed. Reopens broken streams. Reports instead of throwing. */
+  /** Reads until the process has ended, the output has failed, or the session is closed. Reports instead of throwing. */
   async run(): Promise<void> {
-    for (let failures = 1; !this.isClosed && !this.end; failures++) {
+    for (let failures = 1; this.isAlive; failures++) {
       try {
         await this.readThrough();
         failures = 0;
       } catch (error) {
-        if (this.isClosed) return;
+        if (this.isStopped) return this.wakeWaiting();
         if (!(error instanceof AppError && error.retryable)) return this.options.emit({ kind: 'failed', error });
         this.deps.logger.warn({ error: error.message }, 'lost the output stream of an agent; opening it again');
         await new Promise<void>((resolve) => this.deps.clock.after(backoffMs(failures, 100, 5_000), resolve));
       }
     }
+    this.wakeWaiting();
   }
 
   /**
@@ -147,8 +157,16 @@ export class AgentSession {
     await this.untilChanged(() => this.connection !== null && !hasOpenTurn(this.connection.session.state));
   }
 
+  private get agentName(): string {
+    return this.options.dialogue.agent.name;
+  }
+
   private get isAlive(): boolean {
-    return !this.isClosed && !this.end;
+    return !this.isStopped && !this.end;
+  }
+
+  private get isStopped(): boolean {
+    return this.isClosed || this.options.output.failure !== null;
   }
 
   /** Resolves when it is true, or when the agent has ended or the session is closed. */
@@ -238,7 +256,7 @@ export class AgentSession {
     };
     if (stored.stdout === 0 && stored.stderr === 0) await catchUp();
     for await (const line of channel.output) {
-      if (this.isClosed) return;
+      if (this.isStopped) return;
       seen[line.stream] = line.index + 1;
       const isReplayed = line.index < stored[line.stream];
       await this.foldLine(session, channel, line, isReplayed, { ...seen });
@@ -255,8 +273,10 @@ export class AgentSession {
   ): Promise<void> {
     // After adoption, lines of a finished handshake that were never stored are folded again, but not answered again.
     const isOldHandshake = this.options.wasReady && session.state.handshake.status !== 'ready';
-    const reaction = session.receive(line, this.deps.clock.now());
-    this.watchForFlood(line);
+    this.outputChars += line.text.length + 1;
+    this.options.output.noteRead(this.agentName, this.outputChars);
+    const reaction = line.isTooLong ? this.lineTooLong() : session.receive(line, this.deps.clock.now());
+    if (reaction.failure) return this.failOutput(reaction.failure);
     if (isReplayed) return;
     this.recorder.add(reaction.messages, later(seen, this.recorder.cursor));
     if (reaction.outgoing.length > 0 && !isOldHandshake) {
@@ -283,7 +303,7 @@ export class AgentSession {
 
   /** The stream has ended: ask the engine what became of the process, and let the protocol have the last word. */
   private async concludeOutput(session: ProtocolSession): Promise<void> {
-    if (this.isClosed) return;
+    if (this.isStopped) return;
     const process = await this.deps.runtime.inspect(this.options.handle);
     if (this.mustReopen || process.status === 'running' || process.status === 'created') {
       this.mustReopen = false;
@@ -305,7 +325,7 @@ export class AgentSession {
   /** Null when the engine answers that there is no such process any more. */
   private async open(): Promise<AgentChannel | null> {
     try {
-      return await this.deps.runtime.open(this.options.handle);
+      return await this.deps.runtime.open(this.options.handle, this.options.longestLineBytes);
     } catch (error) {
       if (error instanceof AppError && error.retryable) throw error;
       const process = await this.deps.runtime.inspect(this.options.handle);
@@ -327,11 +347,16 @@ export class AgentSession {
     this.options.emit({ kind: 'changed' });
   }
 
-  private watchForFlood(line: OutputLine): void {
-    this.outputChars += line.text.length;
-    if (this.isFlooding || this.outputChars <= this.options.outputLimit) return;
-    this.isFlooding = true;
-    this.options.emit({ kind: 'changed' });
+  private lineTooLong(): Reaction {
+    const { longestLineBytes } = this.options;
+    const message = `agent "${this.agentName}" wrote a line of more than ${longestLineBytes} bytes`;
+    return { messages: [], outgoing: [], failure: { code: 'line_limit', message } };
+  }
+
+  /** What was said before is stored first. The next worker would read the same line, and come to the same end. */
+  private async failOutput(failure: Failure): Promise<void> {
+    await this.recorder.flush();
+    this.options.output.fail(failure);
   }
 }
 

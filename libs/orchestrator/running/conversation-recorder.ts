@@ -8,6 +8,8 @@ import { retrying } from '../timing';
 export const JOIN_WITHIN_MS = 250;
 /** Buffered text that is stored without waiting further, in characters; also the most that joined chunks may reach. */
 const FLUSH_AT_CHARS = 256 * 1024;
+/** The same in messages: a statement stores at most these and what one line leads to. */
+export const FLUSH_AT_MESSAGES = 500;
 
 interface Buffered {
   draft: DraftMessage;
@@ -34,6 +36,7 @@ export class ConversationRecorder {
     private readonly claim: Claim,
     private readonly agent: string,
     private stored: OutputCursor,
+    private readonly onStored: (messages: number) => void,
     private readonly onFailure: (error: unknown) => void,
   ) {
     this.folded = stored;
@@ -57,7 +60,7 @@ export class ConversationRecorder {
   }
 
   get isFull(): boolean {
-    return this.chars >= FLUSH_AT_CHARS;
+    return this.chars >= FLUSH_AT_CHARS || this.buffer.length >= FLUSH_AT_MESSAGES;
   }
 
   /** Resolves when everything added so far is stored. */
@@ -98,6 +101,7 @@ export class ConversationRecorder {
       // After a lost answer the same batch is offered again: the store recognizes it by its cursor and keeps one copy.
       this.stored = (await this.append(messages, to)) ?? to;
       this.batch = null;
+      this.onStored(messages.length);
     }
   }
 

@@ -7,6 +7,7 @@ import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { RunPolicy } from '@crewtab/domain/runs/decide';
+import { LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
 
 /** What driving runs stands on. */
@@ -30,6 +31,10 @@ export interface OrchestratorOptions extends RunPolicy {
   readonly evidenceMs: number;
   /** Characters of output that one agent may write in a run. */
   readonly outputLimit: number;
+  /** Of one line of output, bytes. */
+  readonly longestLineBytes: number;
+  /** That a run may have. */
+  readonly messageLimit: number;
   /** A step that has not come back after so long is abandoned, and the run taken up anew, ms. Every call has a shorter limit. */
   readonly stepLimitMs: number;
   /** Between failed attempts of a teardown: first and longest delay, ms. */
@@ -42,6 +47,8 @@ export const DEFAULT_ENGINE_OPTIONS: OrchestratorOptions = {
   handshakeTimeoutMs: 60_000,
   evidenceMs: 5_000,
   outputLimit: 100 * 1024 * 1024,
+  longestLineBytes: LONGEST_LINE_BYTES,
+  messageLimit: 200_000,
   stepLimitMs: 180_000,
   teardownBackoffMs: { first: 500, cap: 30_000 },
 };

@@ -9,7 +9,7 @@ import { FakeEngine } from '@test/fakes/runtime/fake-engine';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { InMemoryDelegationStore } from '@test/fakes/stores/in-memory-delegation-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
-import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from './orchestrator-deps';
+import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps, type OrchestratorOptions } from './orchestrator-deps';
 import { RunHolder } from './run-holder';
 
 export class RecordingQueue implements RunQueue {
@@ -40,7 +40,10 @@ export class World {
   readonly turnsSeen: string[] = [];
   private workers = 0;
 
-  constructor(programs: Readonly<Record<string, FakeProgram>> = {}) {
+  constructor(
+    programs: Readonly<Record<string, FakeProgram>> = {},
+    private readonly options: Partial<OrchestratorOptions> = {},
+  ) {
     this.engine = new FakeEngine({
       clock: this.clock,
       programFor: (agent) => this.watched(programs[agent.name] ?? obedient()),
@@ -66,7 +69,7 @@ export class World {
       toolServer: this.toolServer,
       clock: this.clock,
       logger: this.logger,
-      options: DEFAULT_ENGINE_OPTIONS,
+      options: { ...DEFAULT_ENGINE_OPTIONS, ...this.options },
     };
     const identity = { workerId: `worker-${++this.workers}`, host: 'fake-host', ...(leaseMs && { leaseMs }) };
     const reportCapacity = (hasCapacity: boolean): void => void reportedCapacity.push(hasCapacity);

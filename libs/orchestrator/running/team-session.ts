@@ -17,6 +17,7 @@ import {
   type StartedAgent,
   TeamDeployer,
 } from './team-deployment';
+import { RunOutput } from './run-output';
 import { answerWithin, retrying } from '../timing';
 
 export interface TeamSessionOptions {
@@ -44,6 +45,7 @@ export class TeamSession {
   private hasOpenedTools = false;
   private hasResumed = false;
   private readonly delegations: TeamDelegations;
+  private readonly output: RunOutput;
   private readonly takenAt: number;
 
   constructor(
@@ -54,6 +56,7 @@ export class TeamSession {
     const wasPermitted = options.isAdopted && run.prompt.state === 'permitted';
     this.takenAt = deps.clock.now().getTime();
     const evidenceUntil = new Date(this.takenAt + deps.options.evidenceMs);
+    this.output = new RunOutput(deps.options, run.messageCount, () => options.emit({ kind: 'changed' }));
     this.delegations = new TeamDelegations({
       store: deps.delegations,
       clock: deps.clock,
@@ -61,6 +64,7 @@ export class TeamSession {
       agents: run.plan.agents,
       evidenceMs: deps.options.evidenceMs,
       sessions: this.sessions,
+      output: this.output,
       emit: options.emit,
     });
     this.promptWrite = wasPermitted ? { status: 'not_ours', evidenceUntil } : { status: 'idle' };
@@ -127,6 +131,7 @@ export class TeamSession {
     return {
       agents: held.run.plan.agents.map((agent) => this.observeAgent(agent)),
       promptWrite: this.promptWrite,
+      outputFailure: this.output.failure,
       openDelegations: this.delegations.openCount,
       catchingUpUntil: this.options.isAdopted ? this.catchingUpUntil(held.run) : null,
       nextTeardownAt: held.nextTeardownAt,
@@ -178,13 +183,12 @@ export class TeamSession {
     this.hasOpenedTools = true;
   }
 
-  private async answer(call: ToolCall): Promise<ToolAnswer> {
-    try {
-      return await this.delegations.handle(call);
-    } catch (error) {
+  /** Holds nothing of the call while it waits: a task may be a megabyte, and its answer an hour away. */
+  private answer(call: ToolCall): Promise<ToolAnswer> {
+    return this.delegations.handle(call).catch((error: unknown) => {
       this.options.emit({ kind: 'failed', error });
       throw error;
-    }
+    });
   }
 
   private onStarted(run: Run, { agent, unit, startedAt }: StartedAgent): void {
@@ -225,7 +229,8 @@ export class TeamSession {
         isAdopted: this.options.isAdopted,
         wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
-        outputLimit: this.deps.options.outputLimit,
+        longestLineBytes: this.deps.options.longestLineBytes,
+        output: this.output,
         emit: (event) => {
           if (event.kind === 'changed') this.noteChange(run, agent);
           this.options.emit(event);

@@ -113,9 +113,9 @@ async function follow(
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    for await (const { text } of output.lines()) {
+    for await (const { text, isTooLong } of output.lines()) {
       tail.add(text);
-      if (tail.bytes > outputLimitBytes) return limited('output_limit');
+      if (isTooLong || tail.bytes > outputLimitBytes) return limited('output_limit');
     }
   } finally {
     output.close();

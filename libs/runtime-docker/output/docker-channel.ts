@@ -20,17 +20,19 @@ import type Docker from 'dockerode';
 export async function openChannel(
   engine: EngineClient,
   handle: string,
-  { onClose, logger }: ChannelOptions,
+  { onClose, ...options }: ChannelOptions,
 ): Promise<AgentChannel> {
   const found = await inspectContainer(engine, handle);
   const log = found && (await requestLog(engine, handle));
-  const said = log && (await outputOf(engine, handle, log, isGuarded(found), logger));
+  const said = log && (await outputOf(engine, handle, log, isGuarded(found), options));
   return new DockerChannel(engine, handle, said, onClose);
 }
 
 export interface ChannelOptions {
   readonly onClose: (channel: AgentChannel) => void;
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
+  /** Default LONGEST_LINE_BYTES. */
+  readonly longestLineBytes?: number | undefined;
 }
 
 async function outputOf(
@@ -38,12 +40,12 @@ async function outputOf(
   handle: string,
   log: IncomingMessage,
   isKept: boolean,
-  logger?: Logger,
+  options: Omit<ChannelOptions, 'onClose'>,
 ): Promise<ContainerOutput> {
   try {
-    if (isKept) return await GuardedOutput.open(engine, handle, log, logger);
+    if (isKept) return await GuardedOutput.open(engine, handle, log, options);
     await leaveTrace(engine, handle, answeredAt(log));
-    return new PlainOutput(engine, handle, log);
+    return new PlainOutput(engine, handle, log, options.longestLineBytes);
   } catch (error) {
     log.destroy();
     throw error;

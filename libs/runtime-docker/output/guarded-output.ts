@@ -59,7 +59,7 @@ export class GuardedOutput implements ContainerOutput {
   private rest: IncomingMessage | null = null;
   /** Bytes of diagnostics that were given, and of those that the log brings once more. */
   private readonly diagnostics = { given: 0, again: 0 };
-  private readonly lineEnds = { stdout: new LineSplitter(), stderr: new LineSplitter() };
+  private readonly lineEnds: Readonly<Record<OutputLine['stream'], LineSplitter>>;
 
   private constructor(
     private readonly engine: EngineClient,
@@ -68,17 +68,23 @@ export class GuardedOutput implements ContainerOutput {
     private readonly kept: KeptOutput,
     /** Bytes that the guard had kept when the log was asked for: the log brings so much, or has lost it. */
     private owed: number,
-    private readonly logger?: Logger,
-  ) {}
+    private readonly logger: Logger | undefined,
+    longestLineBytes: number | undefined,
+  ) {
+    this.lineEnds = { stdout: new LineSplitter(longestLineBytes), stderr: new LineSplitter(longestLineBytes) };
+  }
 
   static async open(
     engine: EngineClient,
     handle: string,
     log: IncomingMessage,
-    logger?: Logger,
+    {
+      logger,
+      longestLineBytes,
+    }: { readonly logger?: Logger | undefined; readonly longestLineBytes?: number | undefined },
   ): Promise<GuardedOutput> {
     const kept = new KeptOutput(engine, handle);
-    return new GuardedOutput(engine, handle, log, kept, await kept.size(), logger);
+    return new GuardedOutput(engine, handle, log, kept, await kept.size(), logger, longestLineBytes);
   }
 
   async *lines(): AsyncGenerator<OutputLine> {

@@ -22,10 +22,11 @@ export class PlainOutput implements ContainerOutput {
     private readonly engine: EngineClient,
     private readonly handle: string,
     private readonly log: IncomingMessage,
+    private readonly longestLineBytes?: number,
   ) {}
 
   async *lines(): AsyncGenerator<OutputLine> {
-    const lines = new LogLines();
+    const lines = new LogLines(this.longestLineBytes);
     yield* this.follow(this.log, lines);
     if (this.isClosed) return;
     this.ended = await confirmEnd(this.engine, this.handle);
@@ -67,9 +68,13 @@ export class PlainOutput implements ContainerOutput {
 /** The lines of both streams of a container's log. */
 export class LogLines {
   private frames = new LogFrameDecoder();
-  private readonly splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
+  private readonly splitters: Readonly<Record<OutputLine['stream'], LineSplitter>>;
   private readonly seenBytes = { stdout: 0, stderr: 0 };
   private skipBytes = { stdout: 0, stderr: 0 };
+
+  constructor(longestLineBytes?: number) {
+    this.splitters = { stdout: new LineSplitter(longestLineBytes), stderr: new LineSplitter(longestLineBytes) };
+  }
 
   /** True where the log may end without having lost a part of an entry. */
   get isAtBoundary(): boolean {

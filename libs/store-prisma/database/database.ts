@@ -142,10 +142,40 @@ export function storableText(text: string): string {
 export function storableJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!json.includes('\\u0000') && !json.includes('\\ud')) return json;
-  // An escape is looked at as a whole, so that the text `\\u0000` (a backslash and then u0000) stays what it is.
-  return json.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
-    escape === '\\u0000' || escape.startsWith('\\ud') ? REPLACEMENT : escape,
-  );
+  return withoutRefused(Buffer.from(json)).toString();
+}
+
+const BACKSLASH = 0x5c;
+const LOWER_D = 0x64;
+const LOWER_U = 0x75;
+const ZERO = 0x30;
+const ESCAPE_BYTES = 6;
+const REPLACEMENT_BYTES = Buffer.from(REPLACEMENT);
+
+/** Byte by byte and in place: an agent may fill a line with nothing else, and a match for each would take gigabytes. */
+function withoutRefused(json: Buffer): Buffer {
+  let to = 0;
+  for (let from = 0; from < json.length;) {
+    if (json[from] !== BACKSLASH) {
+      json[to++] = json[from++] ?? 0;
+    } else if (isRefused(json, from)) {
+      for (const byte of REPLACEMENT_BYTES) json[to++] = byte;
+      from += ESCAPE_BYTES;
+    } else {
+      // As a whole, so that the text `\\u0000` (a backslash and then u0000) stays what it is.
+      json[to++] = BACKSLASH;
+      json[to++] = json[from + 1] ?? 0;
+      from += 2;
+    }
+  }
+  return json.subarray(0, to);
+}
+
+/** `\u0000`, and what JSON.stringify escapes of surrogates: those without their other half. */
+function isRefused(json: Buffer, at: number): boolean {
+  if (json[at + 1] !== LOWER_U) return false;
+  if (json[at + 2] === LOWER_D) return true;
+  return json[at + 2] === ZERO && json[at + 3] === ZERO && json[at + 4] === ZERO && json[at + 5] === ZERO;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

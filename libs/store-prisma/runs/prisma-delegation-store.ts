@@ -1,7 +1,7 @@
 import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { Delegation, DelegationAnswer } from '@crewtab/domain/runs/delegation';
+import type { Delegation, DelegationAnswer, KnownDelegation } from '@crewtab/domain/runs/delegation';
 import { type Statement, storableJson } from '../database/database';
 import { HELD } from './run-transitions';
 import type { RunContext } from './run-row';
@@ -15,17 +15,23 @@ interface DelegationRow {
   readonly answer: DelegationAnswer | null;
 }
 
+interface KnownRow extends Pick<DelegationRow, 'id' | 'from_agent' | 'to_agent' | 'permit_epoch'> {
+  readonly is_answered: boolean;
+  readonly task_chars: number;
+  readonly answer_chars: number;
+}
+
 /**
- * Stores one message for each row of the CTE `changed`.
+ * Stores the message of the one row that the CTE `changed` may have.
  *
- * @param agent, content SQL parameters of the message
+ * @param agent, content SQL of the message
  */
 const SAY = (changed: string, agent: string, content: string): string => `
     counted AS (
       UPDATE schedule_runs r SET last_seq = r.last_seq + 1 FROM ${changed} WHERE r.id = ${changed}.run_id RETURNING r.id, r.organization_id, r.last_seq),
     said AS (
       INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
-      SELECT organization_id, id, last_seq, ${agent}, 'delegation', ${content}::jsonb, now() FROM counted)`;
+      SELECT counted.organization_id, counted.id, last_seq, ${agent}, 'delegation', ${content}, now() FROM counted, ${changed})`;
 
 const OPEN: Statement = {
   name: 'delegation_open',
@@ -34,14 +40,15 @@ const OPEN: Statement = {
       INSERT INTO delegations (organization_id, run_id, id, from_agent, to_agent, task, opened_at)
       SELECT r.organization_id, r.id, $3, $4, $5, $6, clock_timestamp() FROM schedule_runs r JOIN held ON held.id = r.id
       ON CONFLICT (run_id, id) DO NOTHING RETURNING *),
-    ${SAY('opened', '$4', '$7')}
-    SELECT * FROM opened`,
+    ${SAY('opened', '$4', '$7::jsonb')}
+    SELECT id FROM opened`,
 };
 
 const PERMIT: Statement = {
   name: 'delegation_permit',
   text: `WITH ${HELD}
-    UPDATE delegations d SET permit_epoch = COALESCE(d.permit_epoch, $2) FROM held WHERE d.run_id = held.id AND d.id = $3 RETURNING d.*`,
+    UPDATE delegations d SET permit_epoch = COALESCE(d.permit_epoch, $2) FROM held WHERE d.run_id = held.id AND d.id = $3
+    RETURNING d.permit_epoch`,
 };
 
 const ANSWER: Statement = {
@@ -49,19 +56,25 @@ const ANSWER: Statement = {
   text: `WITH ${HELD},
     answered AS (
       UPDATE delegations d SET answer = $4::jsonb, answered_at = now()
-      FROM held WHERE d.run_id = held.id AND d.id = $3 AND d.answer IS NULL RETURNING d.*),
-    ${SAY('answered', '$5', '$6')}
-    SELECT * FROM answered`,
+      FROM held WHERE d.run_id = held.id AND d.id = $3 AND d.answer IS NULL RETURNING d.run_id, d.id, d.from_agent, d.to_agent),
+    ${SAY('answered', 'to_agent', `jsonb_build_object('id', answered.id, 'to', from_agent) || $4::jsonb`)}
+    SELECT id FROM answered`,
 };
 
-/** The same statement checks the claim: a held run without delegations answers one row without an id. */
+/** The two that follow check the claim too: a held run answers a row without an id where it has no such delegation. */
+const READ: Statement = {
+  name: 'delegation_read',
+  text: `SELECT d.* FROM schedule_runs r LEFT JOIN delegations d ON d.run_id = r.id AND d.id = $3 WHERE r.id = $1 AND r.epoch = $2`,
+};
+
 const LIST: Statement = {
   name: 'delegation_list',
-  text: `SELECT d.* FROM schedule_runs r LEFT JOIN delegations d ON d.run_id = r.id
-    WHERE r.id = $1 AND r.epoch = $2 ORDER BY d.opened_at, d.id`,
+  text: `SELECT d.id, d.from_agent, d.to_agent, d.permit_epoch, d.answer IS NOT NULL AS is_answered, char_length(d.task) AS task_chars,
+      COALESCE(char_length(COALESCE(d.answer ->> 'text', d.answer ->> 'error')), 0) AS answer_chars
+    FROM schedule_runs r LEFT JOIN delegations d ON d.run_id = r.id WHERE r.id = $1 AND r.epoch = $2 ORDER BY d.opened_at, d.id`,
 };
 
-/** Each method is one statement that locks the run's row first, as appends of messages do. */
+/** Each method that writes is one statement that locks the run's row first, as appends of messages do. */
 export class PrismaDelegationStore implements DelegationStore {
   constructor(private readonly context: RunContext) {}
 
@@ -70,50 +83,55 @@ export class PrismaDelegationStore implements DelegationStore {
     { id, from, to, task }: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>,
   ): Promise<Delegation> {
     const values = [claim.runId, claim.epoch, id, from, to, task, storableJson({ id, to, task })];
-    const [opened] = await this.context.db.query<DelegationRow>(OPEN, values);
-    if (!opened) return this.find(claim, id);
+    const [opened] = await this.context.db.query(OPEN, values);
+    if (!opened) return this.readDelegation(claim, id);
     this.context.changes.touch(claim.runId);
-    return toDelegation(opened);
+    return { id, from, to, task, answer: null, isPermitted: false };
   }
 
   async permitDelegation(claim: Claim, id: string): Promise<boolean> {
-    const [permitted] = await this.context.db.query<DelegationRow>(PERMIT, [claim.runId, claim.epoch, id]);
-    if (!permitted) await this.find(claim, id);
+    const values = [claim.runId, claim.epoch, id];
+    const [permitted] = await this.context.db.query<Pick<DelegationRow, 'permit_epoch'>>(PERMIT, values);
+    // Says why.
+    if (!permitted) await this.readDelegation(claim, id);
     return permitted?.permit_epoch === claim.epoch;
   }
 
-  async answerDelegation(claim: Claim, id: string, answer: DelegationAnswer): Promise<Delegation> {
-    const delegation = await this.find(claim, id);
-    if (delegation.answer) return delegation;
-    const content = storableJson({ id, to: delegation.from, ...answer });
-    const values = [claim.runId, claim.epoch, id, storableJson(answer), delegation.to, content];
-    const [answered] = await this.context.db.query<DelegationRow>(ANSWER, values);
-    if (!answered) return this.find(claim, id);
+  async answerDelegation(claim: Claim, id: string, answer: DelegationAnswer): Promise<DelegationAnswer> {
+    const [answered] = await this.context.db.query(ANSWER, [claim.runId, claim.epoch, id, storableJson(answer)]);
+    if (!answered) return (await this.readDelegation(claim, id)).answer ?? answer;
     this.context.changes.touch(claim.runId);
-    return toDelegation(answered);
+    return answer;
   }
 
-  async listDelegations(claim: Claim): Promise<Delegation[]> {
-    const rows = await this.context.db.query<DelegationRow | { id: null }>(LIST, [claim.runId, claim.epoch]);
+  async readDelegation(claim: Claim, id: string): Promise<Delegation> {
+    const values = [claim.runId, claim.epoch, id];
+    const [row] = await this.context.db.query<DelegationRow | { id: null }>(READ, values);
+    if (!row) throw new ClaimLostError(claim.runId);
+    if (row.id === null) throw new AppError('not_found', `run ${claim.runId} has no delegation ${id}`);
+    return toDelegation(row);
+  }
+
+  async listDelegations(claim: Claim): Promise<KnownDelegation[]> {
+    const rows = await this.context.db.query<KnownRow | { id: null }>(LIST, [claim.runId, claim.epoch]);
     if (rows.length === 0) throw new ClaimLostError(claim.runId);
-    return rows.flatMap((row) => (row.id === null ? [] : toDelegation(row)));
-  }
-
-  /** As it stands now; throws for a lost claim and for an id that was never opened. */
-  private async find(claim: Claim, id: string): Promise<Delegation> {
-    const found = (await this.listDelegations(claim)).find((delegation) => delegation.id === id);
-    if (found) return found;
-    throw new AppError('not_found', `run ${claim.runId} has no delegation ${id}`);
+    return rows.flatMap((row) => (row.id === null ? [] : toKnown(row)));
   }
 }
 
 function toDelegation(row: DelegationRow): Delegation {
+  const { id, from_agent: from, to_agent: to, task, answer } = row;
+  return { id, from, to, task, answer, isPermitted: row.permit_epoch !== null };
+}
+
+function toKnown(row: KnownRow): KnownDelegation {
   return {
     id: row.id,
     from: row.from_agent,
     to: row.to_agent,
-    task: row.task,
-    answer: row.answer,
     isPermitted: row.permit_epoch !== null,
+    isAnswered: row.is_answered,
+    taskChars: row.task_chars,
+    answerChars: row.answer_chars,
   };
 }

@@ -44,6 +44,7 @@ export interface RunRow {
   readonly timeout_ms: string;
   readonly agents: readonly StoredAgent[];
   readonly epoch: number;
+  readonly last_seq: number;
   readonly host: string | null;
   readonly started_at: Date | null;
   readonly deadline_at: Date | null;
@@ -119,6 +120,7 @@ export function toRun(row: RunRow, box: SecretBox): Run {
       timeoutMs: Number(row.timeout_ms),
     },
     epoch: row.epoch,
+    messageCount: row.last_seq,
     host: row.host,
     startedAt: row.started_at,
     deadlineAt: row.deadline_at,

@@ -34,30 +34,41 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       expect(await store.permitDelegation(claim, task.id)).toBe(true);
       const next = await takeOver();
       expect(await store.permitDelegation(next, task.id)).toBe(false);
-      expect(await store.listDelegations(next)).toEqual([{ ...task, answer: null, isPermitted: true }]);
+      expect(await store.readDelegation(next, task.id)).toEqual({ ...task, answer: null, isPermitted: true });
     });
 
     it('keeps the first answer, with its message', async () => {
       const { store, claim, messages } = await setup();
       await store.openDelegation(claim, task);
-      const answered = await store.answerDelegation(claim, task.id, { text: 'seven' });
-      expect(answered.answer).toEqual({ text: 'seven' });
-      expect(await store.answerDelegation(claim, task.id, { error: 'late' })).toEqual(answered);
+      expect(await store.answerDelegation(claim, task.id, { text: 'seven' })).toEqual({ text: 'seven' });
+      expect(await store.answerDelegation(claim, task.id, { error: 'late' })).toEqual({ text: 'seven' });
+      expect(await store.readDelegation(claim, task.id)).toMatchObject({ ...task, answer: { text: 'seven' } });
       const [, said, ...rest] = (await messages()).filter(({ kind }) => kind === 'delegation');
       expect(said).toMatchObject({ agent: 'writer', content: { id: 'lead-1', to: 'lead', text: 'seven' } });
       expect(rest).toEqual([]);
     });
 
-    it('keeps an answer that is an error, and lists in order', async () => {
+    it('keeps an answer that is an error, and lists in order, without the texts', async () => {
       const { store, claim } = await setup();
       await store.openDelegation(claim, task);
-      await store.openDelegation(claim, { ...task, id: 'a-later-one' });
+      await store.openDelegation(claim, { ...task, id: 'a-later-one', task: 'Größe' });
       await store.answerDelegation(claim, task.id, { error: 'no idea' });
-      const listed = await store.listDelegations(claim);
-      expect(listed.map(({ id, answer }) => [id, answer])).toEqual([
-        ['lead-1', { error: 'no idea' }],
-        ['a-later-one', null],
+      expect(await store.readDelegation(claim, task.id)).toMatchObject({ answer: { error: 'no idea' } });
+      const { id, from, to } = task;
+      expect(await store.listDelegations(claim)).toEqual([
+        { id, from, to, isPermitted: false, isAnswered: true, taskChars: 15, answerChars: 7 },
+        { id: 'a-later-one', from, to, isPermitted: false, isAnswered: false, taskChars: 5, answerChars: 0 },
       ]);
+    });
+
+    it('knows no task that was never opened', async () => {
+      const { store, claim } = await setup();
+      for (const ask of [
+        store.readDelegation(claim, 'x'),
+        store.permitDelegation(claim, 'x'),
+        store.answerDelegation(claim, 'x', { text: '' }),
+      ])
+        await expect(ask).rejects.toMatchObject({ code: 'not_found' });
     });
 
     it('takes nothing from a lost claim', async () => {
@@ -67,6 +78,7 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       await expect(store.openDelegation(claim, { ...task, id: 'x' })).rejects.toThrow(ClaimLostError);
       await expect(store.permitDelegation(claim, task.id)).rejects.toThrow(ClaimLostError);
       await expect(store.answerDelegation(claim, task.id, { text: '' })).rejects.toThrow(ClaimLostError);
+      await expect(store.readDelegation(claim, task.id)).rejects.toThrow(ClaimLostError);
       await expect(store.listDelegations(claim)).rejects.toThrow(ClaimLostError);
     });
   });

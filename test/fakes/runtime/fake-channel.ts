@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
+import { LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
 import type { FakeAgent } from './fake-agent';
 import { withFault, type Fault } from './faults';
 
@@ -19,6 +20,7 @@ export class FakeChannel implements AgentChannel {
   constructor(
     private readonly agent: FakeAgent | null,
     private readonly hooks: FakeChannelHooks,
+    private readonly longestLineBytes = LONGEST_LINE_BYTES,
   ) {
     this.output = { [Symbol.asyncIterator]: () => this.read() };
   }
@@ -66,7 +68,8 @@ export class FakeChannel implements AgentChannel {
         const line = agent.lines[next];
         if (line) {
           next++;
-          yield line;
+          const { stream, index, text } = line;
+          yield Buffer.byteLength(text) > this.longestLineBytes ? { stream, index, text: '', isTooLong: true } : line;
         } else if (agent.isRunning) {
           await new Promise<void>((resolve) => (this.wake = resolve));
         } else {

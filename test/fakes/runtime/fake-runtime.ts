@@ -21,7 +21,7 @@ import type {
 } from '@crewtab/domain/ports/runtime';
 import { workspacePath } from '@crewtab/domain/runs/workspace-path';
 import type { FakeAgent } from './fake-agent';
-import { FakeChannel } from './fake-channel';
+import { FakeChannel, type FakeChannelHooks } from './fake-channel';
 import { FakeEngine, type FakeEngineOptions, type FakeShared } from './fake-engine';
 import { filesAt, runFakeProgram } from './fake-workspace';
 import { Faults, withFault } from './faults';
@@ -103,15 +103,14 @@ export class FakeRuntime implements Runtime {
     return this.run('inspect', handle, () => this.engine.byHandle(handle)?.process ?? { status: 'absent' });
   }
 
-  open(handle: string): Promise<AgentChannel> {
+  open(handle: string, longestLineBytes?: number): Promise<AgentChannel> {
     return this.run('open', handle, () => {
-      const channel = new FakeChannel(this.engine.byHandle(handle), {
-        takeFault: (operation) => {
-          this.calls.push({ operation, subject: handle });
-          return this.faults.take(operation);
-        },
-        onClose: (closed) => this.channels.delete(closed),
-      });
+      const takeFault: FakeChannelHooks['takeFault'] = (operation) => {
+        this.calls.push({ operation, subject: handle });
+        return this.faults.take(operation);
+      };
+      const hooks: FakeChannelHooks = { takeFault, onClose: (closed) => this.channels.delete(closed) };
+      const channel = new FakeChannel(this.engine.byHandle(handle), hooks, longestLineBytes);
       this.channels.add(channel);
       return channel;
     });

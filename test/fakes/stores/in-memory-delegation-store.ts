@@ -1,6 +1,12 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
-import type { Delegation, DelegationAnswer } from '@crewtab/domain/runs/delegation';
+import { AppError } from '@crewtab/domain/errors';
+import {
+  charsOfAnswer,
+  type Delegation,
+  type DelegationAnswer,
+  type KnownDelegation,
+} from '@crewtab/domain/runs/delegation';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 
 interface Stored {
@@ -31,16 +37,25 @@ export class InMemoryDelegationStore implements DelegationStore {
     return stored.permitEpoch === claim.epoch;
   }
 
-  async answerDelegation(claim: Claim, id: string, answer: DelegationAnswer): Promise<Delegation> {
+  async answerDelegation(claim: Claim, id: string, answer: DelegationAnswer): Promise<DelegationAnswer> {
     const stored = await this.find(claim, id);
-    if (stored.delegation.answer) return stored.delegation;
+    if (stored.delegation.answer) return stored.delegation.answer;
     stored.delegation = { ...stored.delegation, answer };
     await this.say(claim, stored.delegation.to, { id, to: stored.delegation.from, ...answer });
-    return stored.delegation;
+    return answer;
   }
 
-  async listDelegations(claim: Claim): Promise<Delegation[]> {
-    return [...(await this.table(claim)).values()].map(({ delegation }) => delegation);
+  async readDelegation(claim: Claim, id: string): Promise<Delegation> {
+    return (await this.find(claim, id)).delegation;
+  }
+
+  async listDelegations(claim: Claim): Promise<KnownDelegation[]> {
+    return [...(await this.table(claim)).values()].map(({ delegation: { task, answer, ...known } }) => ({
+      ...known,
+      isAnswered: answer !== null,
+      taskChars: task.length,
+      answerChars: answer ? charsOfAnswer(answer) : 0,
+    }));
   }
 
   private async table(claim: Claim): Promise<Map<string, Stored>> {
@@ -52,7 +67,7 @@ export class InMemoryDelegationStore implements DelegationStore {
 
   private async find(claim: Claim, id: string): Promise<Stored> {
     const stored = (await this.table(claim)).get(id);
-    if (!stored) throw new Error(`no delegation ${id}`);
+    if (!stored) throw new AppError('not_found', `no delegation ${id}`);
     return stored;
   }
 

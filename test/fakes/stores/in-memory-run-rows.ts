@@ -217,6 +217,7 @@ export class InMemoryRunRows {
 
   protected append(stored: StoredRun, drafts: readonly DraftMessage[]): void {
     for (const draft of drafts) stored.messages.push({ ...structuredClone(draft), seq: stored.messages.length + 1 });
+    stored.run = { ...stored.run, messageCount: stored.messages.length };
     if (drafts.length > 0) this.changed.notify(stored.run.id);
   }
 }

@@ -47,6 +47,7 @@ export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
     phase: 'queued',
     plan: { ...DEFAULT_PLAN, ...plan },
     epoch: 0,
+    messageCount: 0,
     host: null,
     startedAt: null,
     deadlineAt: null,

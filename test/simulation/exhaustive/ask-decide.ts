@@ -70,6 +70,7 @@ function observationOf(worker: Worker): Observation {
   return {
     agents: [agentOf(worker)],
     promptWrite: writeOf(worker),
+    outputFailure: null,
     openDelegations: 0,
     nextTeardownAt: worker.isBackingOff ? FUTURE : null,
     // It fails as long ago as one likes: its limit may be over with any attempt.
@@ -94,7 +95,6 @@ function agentOf({ deploy, seen, isEnded, belief }: Worker): AgentObservation {
     },
     handshakeDeadlineAt: null,
     ended: isEnded ? ended : null,
-    hasFloodedOutput: false,
   };
 }
 
