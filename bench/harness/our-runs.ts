@@ -4,7 +4,7 @@ import type { Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
-import { SystemClock } from '@crewtab/orchestrator/timing';
+import { OneAtATime, SystemClock } from '@crewtab/orchestrator/timing';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
@@ -53,6 +53,7 @@ export class OurRuns {
       queue: this.queue,
       delegations: stored.store.delegations,
       toolServer: null,
+      largeLines: new OneAtATime(),
       clock: new SystemClock(),
       logger: silentLogger,
       options: DEFAULT_ENGINE_OPTIONS,

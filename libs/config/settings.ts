@@ -232,7 +232,8 @@ export const SETTINGS = {
     {
       description:
         'The longest line of output that an agent may write; a longer one is never held, and ends the run as failed (line_limit). Bytes ' +
-        'with a unit. Danger: a worker needs up to 16 times as much memory for a line of the worst kind, for each agent that writes one.',
+        'with a unit. Danger: a worker needs twice as much memory for each agent that writes such lines, and 20 times as much for the one ' +
+        'that it is reading.',
     },
     '16m',
     bytes(64 * KIBIBYTE, 'at least 64k'),

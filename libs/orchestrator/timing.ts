@@ -172,6 +172,17 @@ export class Loop {
   }
 }
 
+/** Lets work through one after the other, in the order in which it came. */
+export class OneAtATime {
+  private last: Promise<void> = Promise.resolve();
+
+  do(work: () => Promise<void>): Promise<void> {
+    const done = this.last.then(work);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+}
+
 /** The work's answer; null when none came within `ms`. The work goes on, and what becomes of it later is not seen. */
 export async function answerWithin<T>(
   clock: Clock,

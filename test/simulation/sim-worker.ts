@@ -3,7 +3,7 @@ import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder, type TakeResult } from '@crewtab/orchestrator/running/run-holder';
-import { StoreClock } from '@crewtab/orchestrator/timing';
+import { OneAtATime, StoreClock } from '@crewtab/orchestrator/timing';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { FakeRuntime } from '../fakes/runtime/fake-runtime';
@@ -58,6 +58,7 @@ export class SimWorker implements Consumer {
         queue: this.firing.queue,
         delegations: gatedDelegations(process, world.delegations, watch),
         toolServer,
+        largeLines: new OneAtATime(),
         clock: this.clock,
         logger,
         options: { ...DEFAULT_ENGINE_OPTIONS, stepLimitMs: STEP_LIMIT_MS, teardownLimitMs: TEARDOWN_PATIENCE_MS },

@@ -8,7 +8,7 @@ import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-fee
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
-import { StoreClock, SystemClock } from '@crewtab/orchestrator/timing';
+import { OneAtATime, StoreClock, SystemClock } from '@crewtab/orchestrator/timing';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics } from '@crewtab/observability/metrics';
@@ -60,6 +60,7 @@ export async function startWorker(
     queue,
     delegations: store.delegations,
     toolServer,
+    largeLines: new OneAtATime(),
     clock,
     logger,
     options: {

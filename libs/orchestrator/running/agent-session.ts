@@ -12,16 +12,22 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
-import { backoffMs } from '../timing';
+import { backoffMs, type OneAtATime } from '../timing';
 import { ConversationRecorder } from './conversation-recorder';
 import type { RunOutput } from './run-output';
 
 export interface AgentSessionDeps {
   readonly runtime: Pick<Runtime, 'open' | 'inspect'>;
   readonly store: Pick<RunStore, 'appendMessages'>;
+  readonly largeLines: OneAtATime;
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** A line of so many characters waits for its turn among all lines like it. */
+const LARGE_LINE_CHARS = 256 * 1024;
+/** After so many lines in one go all else in the worker has its turn. */
+const LINES_AT_ONCE = 4_096;
 
 export interface AgentSessionOptions {
   readonly claim: Claim;
@@ -261,6 +267,8 @@ export class AgentSession {
       const isReplayed = line.index < stored[line.stream];
       await this.foldLine(session, channel, line, isReplayed, { ...seen });
       if (!isCaughtUp && seen.stdout >= stored.stdout && seen.stderr >= stored.stderr) await catchUp();
+      if ((seen.stdout + seen.stderr) % LINES_AT_ONCE === 0)
+        await new Promise<void>((resolve) => this.deps.clock.after(0, resolve));
     }
   }
 
@@ -273,15 +281,11 @@ export class AgentSession {
   ): Promise<void> {
     // After adoption, lines of a finished handshake that were never stored are folded again, but not answered again.
     const isOldHandshake = this.options.wasReady && session.state.handshake.status !== 'ready';
-    this.outputChars += line.text.length + 1;
-    this.options.output.noteRead(this.agentName, this.outputChars);
-    const reaction = line.isTooLong ? this.lineTooLong() : session.receive(line, this.deps.clock.now());
-    if (reaction.failure) return this.failOutput(reaction.failure);
-    if (isReplayed) return;
-    this.recorder.add(reaction.messages, later(seen, this.recorder.cursor));
-    if (reaction.outgoing.length > 0 && !isOldHandshake) {
+    const outgoing = await this.takeLine(session, line, isReplayed, seen);
+    if (isReplayed || this.isStopped) return;
+    if (outgoing.length > 0 && !isOldHandshake) {
       await this.recorder.flush();
-      await this.answer(channel, reaction.outgoing);
+      await this.answer(channel, outgoing);
     }
     if (keyOf(session.state) !== this.publishedKey) {
       await this.recorder.flush();
@@ -289,6 +293,35 @@ export class AgentSession {
     } else if (this.recorder.isFull) {
       await this.recorder.flush();
     }
+  }
+
+  /**
+   * Folds and gathers a line; a large one in its turn among all of the worker, until it is stored. Answers wait for the
+   * agent, and are not written here.
+   */
+  private async takeLine(
+    session: ProtocolSession,
+    line: OutputLine,
+    isReplayed: boolean,
+    seen: OutputCursor,
+  ): Promise<readonly Outgoing[]> {
+    let outgoing: readonly Outgoing[] = [];
+    const take = async (): Promise<void> => {
+      this.outputChars += line.text.length + 1;
+      this.options.output.noteRead(this.agentName, this.outputChars);
+      const reaction = line.isTooLong ? this.lineTooLong() : session.receive(line, this.deps.clock.now());
+      if (reaction.failure) return this.failOutput(reaction.failure);
+      outgoing = reaction.outgoing;
+      if (!isReplayed) this.recorder.add(reaction.messages, later(seen, this.recorder.cursor));
+    };
+    if (line.text.length < LARGE_LINE_CHARS) await take();
+    else
+      await this.deps.largeLines.do(async () => {
+        if (this.isStopped) return;
+        await take();
+        await this.recorder.flush();
+      });
+    return outgoing;
   }
 
   /** A broken pipe means that the agent is ending: its exit tells more than the failed write. */

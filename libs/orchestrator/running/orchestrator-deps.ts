@@ -9,6 +9,7 @@ import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { RunPolicy } from '@crewtab/domain/runs/decide';
 import { LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
+import type { OneAtATime } from '../timing';
 
 /** What driving runs stands on. */
 export interface OrchestratorDeps {
@@ -19,6 +20,8 @@ export interface OrchestratorDeps {
   readonly delegations: DelegationStore;
   /** Null: leaders get no team tools. */
   readonly toolServer: ToolServer | null;
+  /** Of all runs that this worker holds: what a large line costs, it costs once at a time. */
+  readonly largeLines: OneAtATime;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: OrchestratorOptions;

@@ -10,6 +10,7 @@ import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { InMemoryDelegationStore } from '@test/fakes/stores/in-memory-delegation-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps, type OrchestratorOptions } from './orchestrator-deps';
+import { OneAtATime } from '../timing';
 import { RunHolder } from './run-holder';
 
 export class RecordingQueue implements RunQueue {
@@ -67,6 +68,7 @@ export class World {
       queue: this.queue,
       delegations: this.delegations,
       toolServer: this.toolServer,
+      largeLines: new OneAtATime(),
       clock: this.clock,
       logger: this.logger,
       options: { ...DEFAULT_ENGINE_OPTIONS, ...this.options },

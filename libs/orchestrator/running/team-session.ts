@@ -212,6 +212,7 @@ export class TeamSession {
       {
         runtime: this.deps.runtime,
         store: this.deps.store,
+        largeLines: this.deps.largeLines,
         clock: this.deps.clock,
         logger: this.options.logger.child({ agent: agent.name }),
       },
