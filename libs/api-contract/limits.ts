@@ -1,3 +1,5 @@
+import { MAX_VARIABLES } from '@crewtab/domain/teams/edit-agents';
+
 /** The bounds of what the API takes; GET /config tells them to clients. Characters are Unicode code points. */
 export const LIMITS = {
   teamNameLength: 63,
@@ -8,7 +10,7 @@ export const LIMITS = {
   imageLength: 255,
   commandArguments: 256,
   commandArgumentLength: 10_000,
-  environmentVariables: 200,
+  environmentVariables: MAX_VARIABLES,
   environmentValueLength: 32_768,
   modeLength: 100,
   minCpus: 0.01,

@@ -34,20 +34,26 @@ const resources = z.strictObject({
   pids: z.int().min(LIMITS.minPids).max(LIMITS.maxPids).optional().meta({ description: 'Most processes and threads.' }),
 });
 
-const env = z
-  .record(
-    z
-      .string()
-      .regex(
-        ENV_NAME,
-        'is not a name for an environment variable: letters, digits and "_", not beginning with a digit',
-      ),
-    text(0, LIMITS.environmentValueLength),
-  )
-  .refine(
-    (value) => Object.keys(value).length <= LIMITS.environmentVariables,
-    `must have at most ${LIMITS.environmentVariables} variables`,
-  );
+const ENV_VALUE = text(0, LIMITS.environmentValueLength);
+const keptValue = z.strictObject({ isSet: z.literal(true) });
+
+/** Of `value` by name; what stands for a value differs between new agents, edits and answers. */
+function variables<V extends z.ZodType>(value: V) {
+  return z
+    .record(
+      z
+        .string()
+        .regex(
+          ENV_NAME,
+          'is not a name for an environment variable: letters, digits and "_", not beginning with a digit',
+        ),
+      value,
+    )
+    .refine(
+      (entries) => Object.keys(entries).length <= LIMITS.environmentVariables,
+      `must have at most ${LIMITS.environmentVariables} variables`,
+    );
+}
 
 const command = z
   .array(text(0, LIMITS.commandArgumentLength))
@@ -66,7 +72,7 @@ const agentFields = z.strictObject({
   command: command
     .optional()
     .meta({ description: "Replaces the image's entry point and command; required under the process runtime." }),
-  env: env.optional().meta({ description: 'Stored encrypted, never logged.' }),
+  env: variables(ENV_VALUE).optional().meta({ description: 'Stored encrypted, never logged, never in an answer.' }),
   instructions: text(0, LIMITS.instructionsLength)
     .optional()
     .meta({ description: 'Given to the agent before the prompt.' }),
@@ -78,24 +84,29 @@ const agentFields = z.strictObject({
   resources: resources.optional(),
 });
 
+const editedFields = agentFields.extend({
+  previousName: agentName.optional().meta({
+    description: 'The name that the agent had until now, when it is to be renamed: it keeps its variables.',
+  }),
+  env: variables(z.union([ENV_VALUE, keptValue, z.null()], { error: 'must be a string, { "isSet": true } or null' }))
+    .optional()
+    .meta({
+      description:
+        'A string sets a variable, null deletes it, `{ "isSet": true }` keeps it, as does leaving it out. Without `env` the agent keeps all of its variables.',
+    }),
+});
+
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
 function teamSchemas({ runtime }: ContractSettings) {
   const need = RUNTIMES[runtime].agentNeeds;
-  const agent = agentFields.superRefine(
-    (value, context) => {
-      if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
-        context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
-      }
-    },
-    { when: isObject },
-  );
-  const agents = z
-    .array(agent)
-    .min(1)
-    .max(LIMITS.agentsPerTeam)
-    .superRefine(checkTogether, {
-      when: ({ value }) => Array.isArray(value) && value.every((member) => isObject({ value: member as unknown })),
-    });
+  const checkNeed = (
+    value: { readonly image?: unknown; readonly command?: unknown },
+    context: z.core.$RefinementCtx,
+  ): void => {
+    if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
+      context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
+    }
+  };
   const fields = {
     name: line(1, LIMITS.teamNameLength),
     description: text(0, LIMITS.teamDescriptionLength).nullable(),
@@ -103,16 +114,28 @@ function teamSchemas({ runtime }: ContractSettings) {
       description:
         "egress: the host's shared bridge, no traffic between containers; team: a private bridge for the run; none: no network.",
     }),
-    agents,
   };
   return {
     create: z.strictObject({
       ...fields,
       description: fields.description.default(null),
       network: fields.network.default('egress'),
+      agents: agentsOf(agentFields.superRefine(checkNeed, { when: isObject })),
     }),
-    patch: z.strictObject(fields).partial(),
+    patch: z
+      .strictObject({ ...fields, agents: agentsOf(editedFields.superRefine(checkNeed, { when: isObject })) })
+      .partial(),
   };
+}
+
+function agentsOf<A extends z.ZodType<{ readonly name: string; readonly role: string }>>(agent: A) {
+  return z
+    .array(agent)
+    .min(1)
+    .max(LIMITS.agentsPerTeam)
+    .superRefine(checkTogether, {
+      when: ({ value }) => Array.isArray(value) && value.every((member) => isObject({ value: member as unknown })),
+    });
 }
 
 function isObject({ value }: { value: unknown }): boolean {
@@ -144,7 +167,10 @@ const agentView = z.object({
   protocol: z.enum(['acp', 'command']),
   image: z.string().optional(),
   command: z.array(z.string()).optional(),
-  env: z.record(z.string(), z.string()).optional(),
+  env: z
+    .record(z.string(), z.object({ isSet: z.literal(true) }))
+    .optional()
+    .meta({ description: 'Which variables are set. Their values are never in an answer.' }),
   instructions: z.string().optional(),
   mode: z.string().optional(),
   permissions: z.enum(['allow', 'deny']).optional(),
@@ -234,7 +260,7 @@ export const updateTeam = defineRoute({
   operationId: 'updateTeam',
   summary: 'Change some fields of a team',
   description:
-    'Fields left out stay as they are; `agents`, when given, replaces them all. Runs that have begun keep the team they started with.',
+    'Fields left out stay as they are; `agents`, when given, are all there are from then on. They are matched by name, so that an agent as GET shows it keeps the values of its `env`. Runs that have begun keep the team they started with.',
   body: {
     schema: (settings: ContractSettings) => teamSchemas(settings).patch,
     example: { description: 'Writes the daily report' },

@@ -7,15 +7,7 @@ import type {
 } from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
-import {
-  cut,
-  isObject,
-  METHOD_NOT_FOUND,
-  request,
-  errorMessage,
-  type JsonObject,
-  type RpcError,
-} from './acp-messages';
+import { cut, isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './acp-messages';
 
 const PROTOCOL_VERSION = 1;
 const AUTH_REQUIRED = -32000;

@@ -1,6 +1,7 @@
 import type { Message } from '../runs/message';
 import type { Run, RunStatus, RunTrigger } from '../runs/run';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
+import type { AgentEdit } from '../teams/edit-agents';
 import type { Agent, Team, TeamNetwork } from '../teams/team';
 
 /**
@@ -16,8 +17,8 @@ export interface TeamStore {
   createTeam(organizationId: string, team: NewTeam, id?: string): Promise<Team>;
   listTeams(organizationId: string, page: PageRequest): Promise<Page<Team>>;
   getTeam(organizationId: string, id: string): Promise<Team | null>;
-  /** `agents`, when given, replaces them all. */
-  updateTeam(organizationId: string, id: string, patch: Partial<NewTeam>): Promise<Team | null>;
+  /** `agents`, when given, are all there are from now on; see `editAgents`, whose `AgentEditError` it throws. */
+  updateTeam(organizationId: string, id: string, edit: TeamEdit): Promise<Team | null>;
   /** Throws `team_in_use` while schedules use it. Runs keep their own copy. */
   deleteTeam(organizationId: string, id: string): Promise<boolean>;
 }
@@ -28,6 +29,8 @@ export interface NewTeam {
   readonly network: TeamNetwork;
   readonly agents: readonly Agent[];
 }
+
+export type TeamEdit = Partial<Omit<NewTeam, 'agents'>> & { readonly agents?: readonly AgentEdit[] };
 
 export interface ScheduleStore {
   /**

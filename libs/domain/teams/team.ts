@@ -37,13 +37,21 @@ export interface AgentResources {
  */
 export type TeamNetwork = 'egress' | 'team' | 'none';
 
+/** Stands for the value of a variable wherever agents are shown, and in an edit keeps the value that is stored. */
+export interface KeptValue {
+  readonly isSet: true;
+}
+
+/** An agent as it is shown: which variables are set, never their values. */
+export type TeamAgent = Omit<Agent, 'env'> & { readonly env?: Readonly<Record<string, KeptValue>> };
+
 export interface Team {
   readonly id: string;
   readonly organizationId: string;
   readonly name: string;
   readonly description: string | null;
   readonly network: TeamNetwork;
-  readonly agents: readonly Agent[];
+  readonly agents: readonly TeamAgent[];
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }

@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
-import type { NewTeam, Page, PageRequest, TeamStore } from '@crewtab/domain/ports/management-store';
+import type { NewTeam, Page, PageRequest, TeamEdit, TeamStore } from '@crewtab/domain/ports/management-store';
+import { AgentEditError, editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
 import { type SecretBox, openEnv, sealEnv } from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
@@ -42,25 +43,35 @@ export class PrismaTeamStore implements TeamStore {
     return row && this.toTeam(row);
   }
 
-  async updateTeam(organizationId: string, id: string, { agents, ...patch }: Partial<NewTeam>): Promise<Team | null> {
+  async updateTeam(organizationId: string, id: string, { agents, ...edit }: TeamEdit): Promise<Team | null> {
     if (!isId(id)) return null;
     const replace = this.prisma.$transaction(async (tx) => {
       // Locks the team's row first, so that two edits take turns.
       const { count } = await tx.team.updateMany({
         where: { id, organizationId },
-        data: { ...storableTeam(patch), updatedAt: new Date() },
+        data: { ...storableTeam(edit), updatedAt: new Date() },
       });
       if (count === 0) return null;
       if (agents) {
+        const stored = await tx.agent.findMany({ where: { organizationId, teamId: id } });
+        const edited = editAgents(
+          stored.map((row) => this.toAgent(row)),
+          agents,
+        );
         await tx.agent.deleteMany({ where: { organizationId, teamId: id } });
         await tx.agent.createMany({
-          data: this.agentRows(agents).map((agent) => ({ ...agent, organizationId, teamId: id })),
+          data: this.agentRows(edited).map((agent) => ({ ...agent, organizationId, teamId: id })),
         });
       }
       return tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
     });
-    const row = await viaPrisma(replace);
-    return row && this.toTeam(row);
+    try {
+      const row = await replace;
+      return row && this.toTeam(row);
+    } catch (error) {
+      if (error instanceof AgentEditError) throw error;
+      return viaPrisma(Promise.reject(error as Error));
+    }
   }
 
   async deleteTeam(organizationId: string, id: string): Promise<boolean> {
@@ -110,7 +121,7 @@ export class PrismaTeamStore implements TeamStore {
   }
 
   private toTeam({ agents, ...team }: TeamWithAgents): Team {
-    return { ...team, agents: agents.map((row) => this.toAgent(row)) };
+    return { ...team, agents: agents.map((row) => showAgent(this.toAgent(row))) };
   }
 
   /** What was not given stays away, instead of being null. */

@@ -9,16 +9,21 @@ import {
   type PageRequest,
   type ScheduleFilter,
   type ScheduleStore,
+  type TeamEdit,
   type TeamStore,
 } from '@crewtab/domain/ports/management-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
-import type { Team } from '@crewtab/domain/teams/team';
+import { editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
+import type { Agent, Team } from '@crewtab/domain/teams/team';
 import { fakeUuid } from '../stores/stored-run';
 import { pageOf } from './pages';
 
+/** With the values of its agents' variables. */
+type StoredTeam = Omit<Team, 'agents'> & { readonly agents: readonly Agent[] };
+
 /** Teams and schedules without a database, for tests of the HTTP side. */
 export class InMemoryCatalog implements TeamStore, ScheduleStore {
-  readonly teams = new Map<string, Team>();
+  readonly teams = new Map<string, StoredTeam>();
   readonly schedules = new Map<string, Schedule>();
   /** The instants that came with the last create or edit of a schedule that brought some. */
   readonly instants = new Map<string, FireInstants>();
@@ -29,26 +34,29 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
 
   createTeam(organizationId: string, team: NewTeam, id?: string): Promise<Team> {
     const made = id === undefined ? null : find(this.teams, organizationId, id);
-    if (made) return Promise.resolve(made);
+    if (made) return Promise.resolve(showTeam(made));
     const stored = { ...team, ...this.newRow(organizationId, id) };
     this.teams.set(stored.id, stored);
-    return Promise.resolve(stored);
+    return Promise.resolve(showTeam(stored));
   }
 
   listTeams(organizationId: string, page: PageRequest): Promise<Page<Team>> {
-    return Promise.resolve(pageOf(inOrganization(this.teams, organizationId), page));
+    return Promise.resolve(pageOf(inOrganization(this.teams, organizationId).map(showTeam), page));
   }
 
   getTeam(organizationId: string, id: string): Promise<Team | null> {
-    return Promise.resolve(find(this.teams, organizationId, id));
+    const team = find(this.teams, organizationId, id);
+    return Promise.resolve(team && showTeam(team));
   }
 
-  updateTeam(organizationId: string, id: string, patch: Partial<NewTeam>): Promise<Team | null> {
+  async updateTeam(organizationId: string, id: string, { agents, ...edit }: TeamEdit): Promise<Team | null> {
+    await Promise.resolve();
     const team = find(this.teams, organizationId, id);
-    if (!team) return Promise.resolve(null);
-    const updated = { ...team, ...patch, updatedAt: this.clock.now() };
+    if (!team) return null;
+    const edited = agents ? editAgents(team.agents, agents) : team.agents;
+    const updated = { ...team, ...edit, agents: edited, updatedAt: this.clock.now() };
     this.teams.set(id, updated);
-    return Promise.resolve(updated);
+    return showTeam(updated);
   }
 
   deleteTeam(organizationId: string, id: string): Promise<boolean> {
@@ -148,6 +156,10 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     const now = this.clock.now();
     return { id, organizationId, createdAt: now, updatedAt: now };
   }
+}
+
+function showTeam({ agents, ...team }: StoredTeam): Team {
+  return { ...team, agents: agents.map(showAgent) };
 }
 
 interface Owned {

@@ -1,18 +1,11 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type {
-  DeploymentView,
-  Page,
-  PageRequest,
-  RunArchive,
-  RunFilter,
-  ScheduleStore,
-  TeamStore,
-} from '@crewtab/domain/ports/management-store';
+import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
 import { isTerminal, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
+import type { InMemoryCatalog } from './in-memory-catalog';
 import { pageOf } from './pages';
 
 /** Runs and their conversations without a database, as the HTTP side sees them. Tests move the runs themselves. */
@@ -23,7 +16,7 @@ export class InMemoryRunArchive implements RunArchive {
   private readonly changed = new Listeners<string>();
 
   constructor(
-    private readonly catalog: Pick<TeamStore, 'getTeam'> & Pick<ScheduleStore, 'getSchedule'>,
+    private readonly catalog: Pick<InMemoryCatalog, 'teams' | 'getSchedule'>,
     private readonly clock: Clock,
   ) {}
 
@@ -61,7 +54,7 @@ export class InMemoryRunArchive implements RunArchive {
   async createManualRun(organizationId: string, scheduleId: string): Promise<Run | null> {
     const schedule = await this.catalog.getSchedule(organizationId, scheduleId);
     if (!schedule) return null;
-    const team = await this.catalog.getTeam(organizationId, schedule.teamId);
+    const team = this.catalog.teams.get(schedule.teamId);
     const { prompt, timeoutMs, teamId } = schedule;
     const plan = {
       teamName: team?.name ?? '',

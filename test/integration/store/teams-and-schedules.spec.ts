@@ -1,5 +1,6 @@
 import { ScheduleDueError } from '@crewtab/domain/ports/management-store';
 import { randomUUID } from 'node:crypto';
+import { AgentEditError, showAgent } from '@crewtab/domain/teams/edit-agents';
 import { AGENTS, FAR_FUTURE, StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
@@ -15,6 +16,7 @@ afterAll(() => fixture.dispose());
 
 const NEXT = { nextFireAt: FAR_FUTURE, followingFireAt: null };
 const NEVER = { nextFireAt: null, followingFireAt: null };
+const SHOWN = AGENTS.map(showAgent);
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
 
 describe('teams', () => {
@@ -25,6 +27,7 @@ describe('teams', () => {
     const team = await teams.createTeam(organizationId, newTeam);
     expect(team).toEqual({
       ...newTeam,
+      agents: SHOWN,
       id: expect.any(String) as string,
       organizationId,
       createdAt: expect.any(Date) as Date,
@@ -42,7 +45,7 @@ describe('teams', () => {
     expect(new Set(made.map(({ id }) => id))).toEqual(new Set([reservation.resourceId]));
     const renamed = await teams.updateTeam(organizationId, reservation.resourceId, { name: 'Renamed' });
     expect(await make()).toEqual(renamed);
-    expect(renamed?.agents).toEqual(AGENTS);
+    expect(renamed?.agents).toEqual(SHOWN);
     // No way to read what belongs to another organization.
     await expect(make(otherOrganizationId)).rejects.toMatchObject({ code: 'internal' });
     await idempotency.complete(organizationId, 'new team', { status: 201, body: null });
@@ -66,10 +69,32 @@ describe('teams', () => {
     const { teams } = fixture.store;
     const team = await teams.createTeam(organizationId, newTeam);
     const renamed = await teams.updateTeam(organizationId, team.id, { name: 'Support', description: null });
-    expect(renamed).toMatchObject({ name: 'Support', description: null, network: 'team', agents: AGENTS });
+    expect(renamed).toMatchObject({ name: 'Support', description: null, network: 'team', agents: SHOWN });
     const agents = [{ name: 'solo', role: 'leader', protocol: 'command', command: ['true'] }] as const;
     expect((await teams.updateTeam(organizationId, team.id, { agents }))?.agents).toEqual(agents);
     expect(renamed && renamed.updatedAt >= team.updatedAt).toBe(true);
+  });
+
+  it('keep the values of variables that an edit does not name, for the runs to come', async () => {
+    const { teams } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const [lead, writer] = SHOWN;
+    if (!lead || !writer) throw new Error('the fixture has two agents');
+    const agents = [{ ...lead, name: 'boss', previousName: 'lead', env: { ...lead.env, EXTRA: 'x' } }, writer];
+    const edited = await teams.updateTeam(organizationId, schedule.teamId, { agents });
+    expect(edited?.agents[0]?.env).toEqual({ TOKEN: { isSet: true }, EXTRA: { isSet: true } });
+    const run = await fixture.manualRun(organizationId, schedule.id);
+    expect(run.plan.agents[0]).toMatchObject({ name: 'boss', env: { TOKEN: 'top secret', EXTRA: 'x' } });
+  });
+
+  it('stay as they are when an edit keeps what is not set', async () => {
+    const { teams } = fixture.store;
+    const team = await teams.createTeam(organizationId, newTeam);
+    const [lead, writer] = SHOWN;
+    if (!lead || !writer) throw new Error('the fixture has two agents');
+    const agents = [lead, { ...writer, env: { NEVER_SET: { isSet: true } } }] as const;
+    await expect(teams.updateTeam(organizationId, team.id, { name: 'x', agents })).rejects.toThrow(AgentEditError);
+    expect(await teams.getTeam(organizationId, team.id)).toEqual(team);
   });
 
   it('are listed newest first, page by page, without a gap when new ones come', async () => {

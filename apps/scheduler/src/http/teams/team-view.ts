@@ -1,5 +1,5 @@
 import type { TeamView } from '@crewtab/api-contract/team-routes';
-import type { Agent, Team } from '@crewtab/domain/teams/team';
+import type { Team, TeamAgent } from '@crewtab/domain/teams/team';
 
 export function toTeamView(team: Team): TeamView {
   return {
@@ -13,7 +13,7 @@ export function toTeamView(team: Team): TeamView {
   };
 }
 
-function toAgentView(agent: Agent): TeamView['agents'][number] {
+function toAgentView(agent: TeamAgent): TeamView['agents'][number] {
   const { command, resources, env, ...rest } = agent;
   return {
     ...rest,

@@ -37,7 +37,9 @@ describe('POST /teams', () => {
       ],
     };
     const answer = await http.call('post', TEAMS).send(team).expect(201);
-    expect(answer.body).toMatchObject(team);
+    const [lead, ...others] = team.agents;
+    const shown = { ...lead, env: { TOKEN: { isSet: true }, _x1: { isSet: true } } };
+    expect(answer.body).toMatchObject({ ...team, agents: [shown, ...others] });
     expect(answer.headers.location).toBe(`${TEAMS}/${(answer.body as { id: string }).id}`);
     expect((await http.call('get', answer.headers.location ?? '')).body).toEqual(answer.body);
   });
@@ -91,6 +93,8 @@ describe('POST /teams', () => {
     ['an env name that begins with a digit', aTeam({ env: { '1A': 'x' } }), 'agents.0.env.1A'],
     ['an env value that is a number', aTeam({ env: { A: 1 } }), 'agents.0.env.A'],
     ['NUL in an env value', aTeam({ env: { A: 'x\0' } }), 'agents.0.env.A'],
+    ['a value that is to be kept in a new team', aTeam({ env: { A: { isSet: true } } }), 'agents.0.env.A'],
+    ['a former name in a new team', aTeam({ previousName: 'x' }), 'agents.0.previousName'],
     ['instructions of 50,001 characters', aTeam({ instructions: 'x'.repeat(50_001) }), 'agents.0.instructions'],
     ['an unknown permission', aTeam({ permissions: 'ask' }), 'agents.0.permissions'],
     ['no cpus', aTeam({ resources: { cpus: 0 } }), 'agents.0.resources.cpus'],
@@ -239,4 +243,112 @@ describe('one team', () => {
       expect((await http.call('get', `${TEAMS}/${id}`)).body).toMatchObject({ description: null });
     },
   );
+});
+
+describe("a member's key reads no value of env", () => {
+  const SECRET = 'sk-streng-geheim';
+  const lead = {
+    name: 'lead',
+    role: 'leader',
+    protocol: 'acp',
+    image: 'x',
+    env: { TOKEN: SECRET, REGION: SECRET, EMPTY: '' },
+  };
+  const writer = { name: 'writer', role: 'worker', protocol: 'acp', image: 'x', env: { KEY: SECRET } };
+  const shown = (...names: string[]) => Object.fromEntries(names.map((name) => [name, { isSet: true }]));
+  interface ShownTeam {
+    readonly id: string;
+    readonly agents: readonly Readonly<Record<string, unknown>>[];
+  }
+  let team: ShownTeam;
+  let path: string;
+
+  beforeEach(async () => {
+    team = (await http.call('post', TEAMS).send({ name: 'Sales', agents: [lead, writer] })).body as ShownTeam;
+    path = `${TEAMS}/${team.id}`;
+  });
+
+  const stored = () =>
+    Object.fromEntries((http.catalog.teams.get(team.id)?.agents ?? []).map(({ name, env }) => [name, env]));
+  const change = (...agents: readonly object[]) => http.call('patch', path, KEYS.member).send({ agents });
+
+  it.each(['admin', 'member'] as const)('in any answer to a key of an %s', async (role) => {
+    const key = KEYS[role];
+    const schedule = await http.call('post', '/api/v1/schedules', key).send(aSchedule(team.id)).expect(201);
+    const { id } = schedule.body as { id: string };
+    const run = await http.call('post', `/api/v1/schedules/${id}/trigger`, key).send({}).expect(202);
+    const runId = (run.body as { id: string }).id;
+    http.runs.change(runId, { status: 'cancelled', phase: 'finished' });
+    const answers = await Promise.all([
+      http.call('get', path, key).expect(200),
+      http.call('get', TEAMS, key).expect(200),
+      http
+        .call('patch', path, key)
+        .send({ agents: [lead, writer] })
+        .expect(200),
+      http.call('get', '/api/v1/runs', key).expect(200),
+      http.call('get', `/api/v1/runs/${runId}`, key).expect(200),
+      http.call('get', `/api/v1/runs/${runId}/events`, key).expect(200),
+      http.call('get', `/api/v1/schedules/${id}`, key).expect(200),
+    ]);
+    for (const { text } of [...answers, schedule, run]) expect(text).not.toContain(SECRET);
+    expect(answers[0].body).toMatchObject({
+      agents: [{ env: shown('TOKEN', 'REGION', 'EMPTY') }, { env: shown('KEY') }],
+    });
+    expect(JSON.stringify(http.logger.entries)).not.toContain(SECRET);
+  });
+
+  it('nor in the answer to a request that is refused, nor in the log', async () => {
+    const refused = await http
+      .call('post', TEAMS)
+      .send({ name: 'x', agents: [{ ...lead, env: { A: `${SECRET}\0`, 'B-': SECRET, C: [SECRET] } }] })
+      .expect(400);
+    expect(paths(refused.body)).toEqual(['agents.0.env.A', 'agents.0.env.B-', 'agents.0.env.C']);
+    expect(refused.text).not.toContain(SECRET);
+    expect(JSON.stringify(http.logger.entries)).not.toContain(SECRET);
+  });
+
+  it('and loses none by sending back what it was shown', async () => {
+    const before = stored();
+    const { agents } = (await http.call('get', path, KEYS.member)).body as ShownTeam;
+    expect((await change(...agents).expect(200)).body).toMatchObject({ agents });
+    expect(stored()).toEqual(before);
+  });
+
+  it('sets, deletes and keeps single variables; an agent without env keeps all of its own', async () => {
+    const env = { TOKEN: 'new', REGION: null, EMPTY: { isSet: true }, FRESH: 'x', NEVER_WAS: null };
+    const answer = await change({ ...lead, env }, { ...writer, env: undefined }).expect(200);
+    expect(answer.body).toMatchObject({ agents: [{ env: shown('TOKEN', 'EMPTY', 'FRESH') }, { env: shown('KEY') }] });
+    expect(stored()).toEqual({ lead: { TOKEN: 'new', EMPTY: '', FRESH: 'x' }, writer: { KEY: SECRET } });
+  });
+
+  it('renames an agent with its variables, and gives none to a new agent of the old name', async () => {
+    const renamed = { ...lead, name: 'boss', previousName: 'lead', env: undefined };
+    await change(renamed, { ...writer, name: 'lead', previousName: 'writer', env: shown('KEY') }).expect(200);
+    expect(stored()).toEqual({ boss: lead.env, lead: { KEY: SECRET } });
+    expect(JSON.stringify((await http.call('get', path)).body)).not.toContain('previousName');
+  });
+
+  it.each([
+    ['keep what is not set', [{ ...lead, env: { OTHER: { isSet: true } } }], 'agents.0.env.OTHER'],
+    ['set a variable to an object', [{ ...lead, env: { TOKEN: { isSet: false } } }], 'agents.0.env.TOKEN'],
+    ['rename what is not there', [{ ...lead, name: 'b', previousName: 'c' }], 'agents.0.previousName'],
+    [
+      'give the variables of one agent to two',
+      [
+        { ...lead, env: undefined },
+        { ...writer, name: 'spy', previousName: 'lead', env: undefined },
+      ],
+      'agents.1.previousName',
+    ],
+    [
+      'have more variables than an agent may have',
+      [{ ...lead, env: Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`N${n}`, 'x'])) }],
+      'agents.0.env',
+    ],
+  ])('cannot %s, and nothing changes then', async (_, agents, field) => {
+    const before = stored();
+    expect(paths((await change(...agents).expect(400)).body)).toEqual([field]);
+    expect(stored()).toEqual(before);
+  });
 });

@@ -7,10 +7,11 @@ import {
   updateTeam,
   type TeamView,
 } from '@crewtab/api-contract/team-routes';
+import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
-import { notFound } from '../server/problem';
+import { invalidInput, notFound } from '../server/problem';
 import { toTeamView } from './team-view';
 
 @Controller()
@@ -35,7 +36,12 @@ export class TeamsController {
 
   @Route(updateTeam)
   async update({ caller, params, body }: RouteInput<typeof updateTeam>): Promise<TeamView> {
-    return toTeamView(found('team', await this.deps.teams.updateTeam(caller.organizationId, params.id, body)));
+    try {
+      return toTeamView(found('team', await this.deps.teams.updateTeam(caller.organizationId, params.id, body)));
+    } catch (error) {
+      if (!(error instanceof AgentEditError)) throw error;
+      throw invalidInput(error.faults.map(({ path, message }) => ({ path: ['agents', ...path].join('.'), message })));
+    }
   }
 
   @Route(deleteTeam)
