@@ -71,7 +71,7 @@ class OurWorker {
     const config = {
       database: { url: stored.url },
       redis: { url: redisUrl },
-      encryptionKey: ENCRYPTION_KEY,
+      encryption: { current: ENCRYPTION_KEY, former: null },
       runtime: { kind: 'docker', dockerHost: '', dataDir: '' },
       agents: {
         handshakeTimeoutMs: 60_000,

@@ -35,7 +35,11 @@ export class BenchStore {
     const url = new URL(context.adminUrl);
     url.pathname = `/${name}`;
     await applyMigrations(url.href);
-    const store = await openStore({ databaseUrl: url.href, encryptionKey: ENCRYPTION_KEY, logger: silentLogger });
+    const store = await openStore({
+      databaseUrl: url.href,
+      encryption: { current: ENCRYPTION_KEY },
+      logger: silentLogger,
+    });
     const pool = new Pool({ connectionString: url.href, max: 2 });
     const made = await pool.query<{ id: string }>(`INSERT INTO organizations (name) VALUES ('bench') RETURNING id`);
     const organizationId = made.rows[0]?.id ?? '';

@@ -1,5 +1,6 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
+import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { readSettings, type Environment, type SettingValues } from './read-settings';
 import { checkTimeouts, type TimeoutSettings } from './timeouts';
 
@@ -10,8 +11,7 @@ export interface SchedulerConfig {
   readonly access: {
     /** Becomes the first admin key of an empty database; null: one is made. */
     readonly firstApiKey: string | null;
-    /** 32 bytes. */
-    readonly encryptionKey: Uint8Array;
+    readonly encryption: EncryptionKeys;
   };
   readonly timeouts: TimeoutSettings;
   /** How long a worker host may give no heartbeat before its runs are lost. */
@@ -32,7 +32,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     [
       'DATABASE_URL',
       'REDIS_URL',
-      'CREWTAB_ENCRYPTION_KEY',
+      ...ENCRYPTION_SETTINGS,
       'CREWTAB_API_KEY',
       'HOST',
       'PORT',
@@ -53,7 +53,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     http: { host: values.HOST, port: values.PORT },
     database: { url: values.DATABASE_URL },
     redis: { url: values.REDIS_URL },
-    access: { firstApiKey: values.CREWTAB_API_KEY, encryptionKey: values.CREWTAB_ENCRYPTION_KEY },
+    access: { firstApiKey: values.CREWTAB_API_KEY, encryption: encryptionOf(values) },
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
     retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },

@@ -29,7 +29,7 @@ describe('loadSchedulerConfig', () => {
       http: { host: '127.0.0.1', port: 3000 },
       database: { url: ENOUGH.DATABASE_URL },
       redis: { url: ENOUGH.REDIS_URL },
-      access: { firstApiKey: null, encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
+      access: { firstApiKey: null, encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
       hosts: { hostTimeoutMs: 300_000 },
       retention: { messages: null, runs: null, events: null },
@@ -55,7 +55,7 @@ describe('loadSchedulerConfig', () => {
     });
     expect(config).toMatchObject({
       http: { host: '0.0.0.0', port: 8080 },
-      access: { firstApiKey: 'k'.repeat(16), encryptionKey: new Uint8Array(Buffer.from(HEX_KEY, 'hex')) },
+      access: { firstApiKey: 'k'.repeat(16), encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },
       timeouts: { defaultMs: 5_400_000, maxMs: 5_400_000 },
       runtime: { kind: 'process' },
       bullBoard: { isWritable: true },

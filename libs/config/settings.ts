@@ -37,8 +37,17 @@ export const SETTINGS = {
     {
       description:
         "Encrypts the agents' environment variables in the database: 32 random bytes as hex or base64. Make one with `openssl rand -hex 32`. " +
-        'Keep it safe: without it, stored environments cannot be read, and changing it loses them. All processes need the same one.',
+        'Keep it safe: without it, stored environments cannot be read. All processes need the same one. To change it: docs/operations.md.',
       example: 'the output of: openssl rand -hex 32',
+      isSecret: true,
+    },
+    encryptionKey(),
+  ),
+  CREWTAB_FORMER_ENCRYPTION_KEY: optional(
+    {
+      description:
+        'A second key, for the time in which CREWTAB_ENCRYPTION_KEY is changed: opens what was encrypted with it, and encrypts nothing.',
+      example: 'the former CREWTAB_ENCRYPTION_KEY',
       isSecret: true,
     },
     encryptionKey(),

@@ -1,13 +1,13 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
+import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { readSettings, type Environment, type SettingValues } from './read-settings';
 
 export interface WorkerConfig {
   readonly database: { readonly url: string };
   readonly redis: { readonly url: string };
-  /** 32 bytes. */
-  readonly encryptionKey: Uint8Array;
+  readonly encryption: EncryptionKeys;
   readonly runtime: { readonly kind: RuntimeKind; readonly dockerHost: string; readonly dataDir: string };
   readonly agents: {
     readonly handshakeTimeoutMs: number;
@@ -45,7 +45,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
   const values = readSettings(environment, [
     'DATABASE_URL',
     'REDIS_URL',
-    'CREWTAB_ENCRYPTION_KEY',
+    ...ENCRYPTION_SETTINGS,
     'CREWTAB_RUNTIME',
     'DOCKER_HOST',
     'CREWTAB_DATA_DIR',
@@ -71,7 +71,7 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
   return {
     database: { url: values.DATABASE_URL },
     redis: { url: values.REDIS_URL },
-    encryptionKey: values.CREWTAB_ENCRYPTION_KEY,
+    encryption: encryptionOf(values),
     runtime: { kind: values.CREWTAB_RUNTIME, dockerHost: values.DOCKER_HOST, dataDir: values.CREWTAB_DATA_DIR },
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,

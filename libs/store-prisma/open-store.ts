@@ -18,7 +18,7 @@ import type { RunStore } from '@crewtab/domain/ports/run-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement, Notifications, RUN_CHANGED, RUN_CONTROL } from './database/database';
 import { RunChanges, PrismaRunEventLog } from './events/run-events';
-import { SecretBox } from './database/secret-box';
+import { CHECK_PLACE, CHECK_TEXT, isBound, SecretBox, type SecretKeys } from './database/secret-box';
 import { dueSchedules } from './firing/fire-due-schedules';
 import { jobSchedulers, plannedSchedules } from './firing/plan-schedules';
 import { PrismaClient } from './generated/client';
@@ -32,6 +32,7 @@ import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
 import { PrismaTeamStore } from './management/prisma-team-store';
+import { resealValues, type ResealReport, type SealedKind } from './management/reseal-values';
 import { PrismaDelegationStore } from './runs/prisma-delegation-store';
 import { runClaims } from './runs/run-claims';
 import { runConversation, runTransitions } from './runs/run-transitions';
@@ -39,8 +40,8 @@ import type { RunContext } from './runs/run-row';
 
 export interface StoreOptions {
   readonly databaseUrl: string;
-  /** 32 bytes, or their hex or base64 form. Agents' environments are sealed with it. */
-  readonly encryptionKey: Buffer | string;
+  /** Agents' environments are sealed with the current one. */
+  readonly encryption: SecretKeys;
   /** Connections at most, without the one for notifications. Default 10. */
   readonly poolSize?: number;
   readonly logger?: Logger;
@@ -58,6 +59,8 @@ export interface Store {
   readonly access: AccessStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
+  /** Seals all stored secrets with the current key and in the present form; see `resealValues`. */
+  reseal(onBatch: (kind: SealedKind, resealed: number) => void): Promise<ResealReport>;
   /** The database's clock: the one that every stored instant is of. */
   readonly time: TimeSource;
   /** Runs that are not terminal yet, by status, over all organizations; for metrics. */
@@ -69,8 +72,6 @@ export interface Store {
 }
 
 const DEFAULT_POOL_SIZE = 10;
-/** What the installation row seals; only that it can be opened matters. */
-const CHECK_TEXT = 'crewtab';
 
 const PING: Statement = { text: 'SELECT 1' };
 
@@ -95,8 +96,8 @@ const CLOCK: Statement = {
  * not answer, and `internal` when the encryption key is malformed or not this database's.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { databaseUrl, encryptionKey, poolSize = DEFAULT_POOL_SIZE, logger = null } = options;
-  const box = new SecretBox(encryptionKey);
+  const { databaseUrl, encryption, poolSize = DEFAULT_POOL_SIZE, logger = null } = options;
+  const box = new SecretBox(encryption);
   const pool = createPool(databaseUrl, poolSize, (error) =>
     logger?.warn({ error: error.message }, 'an idle connection to Postgres broke'),
   );
@@ -125,6 +126,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       access: new PrismaAccessStore(db, prisma),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
+      reseal: (onBatch) => resealValues(db, box, onBatch),
       time: { now: () => readTime(db) },
       countActiveRuns: () => countActiveRuns(db),
       ping: async () => void (await db.query(PING)),
@@ -155,14 +157,20 @@ function runStore(context: RunContext, notifications: Notifications, installatio
 async function readInstallation(db: Database, box: SecretBox): Promise<string> {
   const [existing] = await db.query<{ id: string; seal_check: string }>(READ);
   if (existing) {
-    box.open(existing.seal_check);
+    openCheck(box, existing.seal_check);
     return existing.id;
   }
-  await effect('postgres.installation.make', () => db.query(ENSURE, [box.seal(CHECK_TEXT)]));
+  await effect('postgres.installation.make', () => db.query(ENSURE, [box.seal(CHECK_TEXT, CHECK_PLACE)]));
   const [made] = await db.query<{ id: string; seal_check: string }>(READ);
   if (!made) throw new AppError('internal', 'the installation row vanished');
-  box.open(made.seal_check);
+  openCheck(box, made.seal_check);
   return made.id;
+}
+
+/** Once the check is bound to its place, everything is: `resealValues` does it last, and a new database begins so. */
+function openCheck(box: SecretBox, sealedCheck: string): void {
+  box.open(sealedCheck, CHECK_PLACE);
+  if (isBound(sealedCheck)) box.refuseUnbound();
 }
 
 async function countActiveRuns(db: Database): Promise<Record<'queued' | 'running', number>> {

@@ -54,7 +54,7 @@ export async function startScheduler(
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
   const opened = await openStore({
     databaseUrl: config.database.url,
-    encryptionKey: Buffer.from(config.access.encryptionKey),
+    encryption: config.access.encryption,
     logger,
   });
   const store = withStorePoints(opened);

@@ -42,7 +42,7 @@ export async function startWorker(
   await applyMigrations(config.database.url, { log: (line) => logger.info({}, line) });
   const opened = await openStore({
     databaseUrl: config.database.url,
-    encryptionKey: Buffer.from(config.encryptionKey),
+    encryption: config.encryption,
     logger,
   });
   const store = withStorePoints(opened);

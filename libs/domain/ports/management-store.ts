@@ -101,6 +101,7 @@ export interface ScheduleFilter {
   readonly status?: ScheduleStatus;
 }
 
+/** Runs come without the environments of their agents. */
 export interface RunArchive {
   /**
    * A manual run, or a rerun of an earlier one (whose prompt and agents as they were then are used again). Under

@@ -36,10 +36,15 @@ export function isTerminal(status: RunStatus): status is TerminalStatus {
 export interface RunPlan {
   readonly teamName: string;
   readonly network: TeamNetwork;
-  readonly agents: readonly Agent[];
+  readonly agents: readonly PlannedAgent[];
   readonly prompt: string;
   readonly timeoutMs: number;
 }
+
+export type PlannedAgent = Agent & {
+  /** Why `env` cannot be read; it is absent then, and the agent must not be started. */
+  readonly envFault?: Failure;
+};
 
 /** How a run ends, decided before its teardown begins. */
 export interface Outcome {

@@ -47,6 +47,23 @@ describe('a run on one worker', () => {
     });
   });
 
+  it('fails before anything is made when the environment of an agent cannot be read', async () => {
+    const world = new World();
+    const envFault = { code: 'environment_unreadable', message: 'lead: moved' } as const;
+    const lead = { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', envFault } as const;
+    const { id } = world.store.addRun({ plan: { agents: [lead] } });
+    const { holder, runtime } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({
+      status: 'failed',
+      outcome: { error: envFault },
+      prompt: { state: 'none' },
+    });
+    expect(runtime.callsOf('ensureAgent')).toBe(0);
+    await holder.stop();
+  });
+
   it('fails when an agent does not answer the handshake in time', async () => {
     const world = new World({ writer: {} });
     const { id } = world.store.addRun();

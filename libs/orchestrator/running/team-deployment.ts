@@ -12,7 +12,7 @@ import type {
 import type { ToolSession, ToolServer } from '@crewtab/domain/ports/tool-server';
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
-import type { Run, RunPlan } from '@crewtab/domain/runs/run';
+import type { PlannedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { backoffMs, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
@@ -68,7 +68,7 @@ export interface StartedAgent {
 export interface TeamDeployerOptions {
   readonly claim: Claim;
   readonly deployment: DeploymentSpec;
-  readonly agents: readonly { readonly agent: Agent; readonly spec: AgentSpec }[];
+  readonly agents: readonly { readonly agent: PlannedAgent; readonly spec: AgentSpec }[];
   readonly emit: (event: PartEvent | { readonly kind: 'started'; readonly started: StartedAgent }) => void;
 }
 
@@ -104,12 +104,20 @@ export class TeamDeployer {
 
   private async deployAll(): Promise<void> {
     try {
+      this.refuseUnreadable();
       await this.untilReachable(() => this.deps.runtime.prepare(this.options.deployment, this.callOptions(null)));
     } catch (error) {
       for (const { agent } of this.options.agents) this.fail(agent, error);
       return;
     }
     await Promise.all(this.options.agents.map(({ agent, spec }) => this.deployOne(agent, spec)));
+  }
+
+  /** Before anything is made: an agent without its variables would do something else than it was made for. */
+  private refuseUnreadable(): void {
+    for (const { agent } of this.options.agents) {
+      if (agent.envFault) throw new AppError(agent.envFault.code, agent.envFault.message);
+    }
   }
 
   private async deployOne(agent: Agent, spec: AgentSpec): Promise<void> {

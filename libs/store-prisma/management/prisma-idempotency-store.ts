@@ -1,7 +1,7 @@
 import type { IdempotencyReservation, IdempotencyStore, StoredAnswer } from '@crewtab/domain/ports/management-store';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Database, Statement } from '../database/database';
-import type { SecretBox } from '../database/secret-box';
+import type { SealedPlace, SecretBox } from '../database/secret-box';
 
 const KEPT = `interval '24 hours'`;
 /** An unanswered reservation of that age belongs to a process that died. */
@@ -52,6 +52,10 @@ const PURGE: Statement = {
 /** A process deletes old keys at its first reservation, and then at each so many. */
 const PURGE_EVERY = 100;
 
+export function answerPlace(organizationId: string, key: string): SealedPlace {
+  return ['answer', organizationId, key];
+}
+
 interface ReservedRow {
   readonly resource_id: string;
 }
@@ -62,7 +66,7 @@ interface KeyRow {
   readonly sealed_body: string | null;
 }
 
-/** Answers are sealed: the answer to a new team repeats its agents' environment. */
+/** Answers are sealed: those of earlier versions repeat environments. */
 export class PrismaIdempotencyStore implements IdempotencyStore {
   private reservations = 0;
 
@@ -77,23 +81,24 @@ export class PrismaIdempotencyStore implements IdempotencyStore {
       const [reserved] = await this.db.query<ReservedRow>(RESERVE, [organizationId, key, fingerprint]);
       if (reserved) return { state: 'new', resourceId: reserved.resource_id };
       const [row] = await this.db.query<KeyRow>(READ, [organizationId, key]);
-      if (row) return this.describe(row, fingerprint);
+      if (row) return this.describe(row, fingerprint, answerPlace(organizationId, key));
       // Abandoned in between: it is free again.
     }
   }
 
   async complete(organizationId: string, key: string, { status, body }: StoredAnswer): Promise<void> {
-    await this.db.query(COMPLETE, [organizationId, key, status, this.box.seal(JSON.stringify({ body }))]);
+    const sealed = this.box.seal(JSON.stringify({ body }), answerPlace(organizationId, key));
+    await this.db.query(COMPLETE, [organizationId, key, status, sealed]);
   }
 
   async abandon(organizationId: string, key: string, outcome: 'refused' | 'unknown'): Promise<void> {
     await this.db.query(outcome === 'refused' ? ABANDON : RELEASE, [organizationId, key]);
   }
 
-  private describe(row: KeyRow, fingerprint: string): IdempotencyReservation {
+  private describe(row: KeyRow, fingerprint: string, place: SealedPlace): IdempotencyReservation {
     if (row.fingerprint !== fingerprint) return { state: 'mismatch' };
     if (row.status_code === null || row.sealed_body === null) return { state: 'busy' };
-    const { body } = JSON.parse(this.box.open(row.sealed_body)) as { body?: unknown };
+    const { body } = JSON.parse(this.box.open(row.sealed_body, place)) as { body?: unknown };
     return { state: 'done', answer: { status: row.status_code, body } };
   }
 }

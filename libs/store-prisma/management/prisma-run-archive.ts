@@ -144,7 +144,7 @@ export class PrismaRunArchive implements RunArchive {
     const [row] = await this.context.db.query<RunRow>(REQUEST_CANCEL, [organizationId, runId]);
     if (row) {
       this.context.changes.touch(runId);
-      return { run: toRun(row, this.context.box), wasTerminal: false };
+      return { run: toRun(row, null), wasTerminal: false };
     }
     const run = await this.getRun(organizationId, runId);
     return run && { run, wasTerminal: true };
@@ -153,7 +153,7 @@ export class PrismaRunArchive implements RunArchive {
   async getRun(organizationId: string, id: string): Promise<Run | null> {
     if (!isId(id)) return null;
     const [row] = await this.context.db.query<RunRow>(GET_RUN, [organizationId, id]);
-    return row ? toRun(row, this.context.box) : null;
+    return row ? toRun(row, null) : null;
   }
 
   async listRuns(organizationId: string, filter: RunFilter, { limit, cursor }: PageRequest): Promise<Page<Run>> {
@@ -176,7 +176,7 @@ export class PrismaRunArchive implements RunArchive {
       rows,
       limit,
       ({ id, scheduled_for: at }) => ({ id, at }),
-      (row) => toRun(row, this.context.box),
+      (row) => toRun(row, null),
     );
   }
 
@@ -228,7 +228,7 @@ export class PrismaRunArchive implements RunArchive {
     sourceId: string,
     requestKey: string | null,
   ): Promise<Run | null> {
-    const { db, box, changes } = this.context;
+    const { db, changes } = this.context;
     try {
       const row = await db.transaction(async (session) => {
         const made = requestKey === null ? null : await madeBefore(session, organizationId, requestKey);
@@ -239,12 +239,12 @@ export class PrismaRunArchive implements RunArchive {
         return run;
       }, 'postgres.manual-run.commit');
       if (row) changes.touch(row.id);
-      return row ? toRun(row, box) : null;
+      return row ? toRun(row, null) : null;
     } catch (error) {
       // The same request came twice at the same moment, and the other transaction has just committed.
       if (!(error instanceof ViolationError) || error.violation.constraint !== ONE_RUN_PER_REQUEST) throw error;
       const [row] = await db.query<RunRow>(RUN_OF_REQUEST, [organizationId, requestKey]);
-      return row ? toRun(row, box) : null;
+      return row ? toRun(row, null) : null;
     }
   }
 }

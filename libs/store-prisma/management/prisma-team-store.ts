@@ -2,7 +2,7 @@ import { AppError } from '@crewtab/domain/errors';
 import type { NewTeam, Page, PageRequest, TeamEdit, TeamStore } from '@crewtab/domain/ports/management-store';
 import { AgentEditError, editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
-import { type SecretBox, openEnv, sealEnv } from '../database/secret-box';
+import { type AgentOwner, type SecretBox, openEnv, sealEnv } from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
 import { isId, storableJson, storableText } from '../database/database';
 import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
@@ -19,8 +19,11 @@ export class PrismaTeamStore implements TeamStore {
   ) {}
 
   async createTeam(organizationId: string, { agents, ...team }: NewTeam, id?: string): Promise<Team> {
-    const data = { ...storableTeam(team), organizationId, agents: { create: this.agentRows(agents) } };
-    return this.toTeam(await viaPrisma(id === undefined ? this.insert(data) : this.insertOnce({ ...data, id })));
+    // The agents' environments are sealed for their team, so it must have its id by then.
+    const teamId = id ?? (await this.newId());
+    const rows = this.agentRows({ organizationId, teamId }, agents);
+    const data = { ...storableTeam(team), organizationId, id: teamId, agents: { create: rows } };
+    return this.toTeam(await viaPrisma(id === undefined ? this.insert(data) : this.insertOnce(data)));
   }
 
   async listTeams(organizationId: string, { limit, cursor }: PageRequest): Promise<Page<Team>> {
@@ -60,7 +63,11 @@ export class PrismaTeamStore implements TeamStore {
         );
         await tx.agent.deleteMany({ where: { organizationId, teamId: id } });
         await tx.agent.createMany({
-          data: this.agentRows(edited).map((agent) => ({ ...agent, organizationId, teamId: id })),
+          data: this.agentRows({ organizationId, teamId: id }, edited).map((agent) => ({
+            ...agent,
+            organizationId,
+            teamId: id,
+          })),
         });
       }
       return tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
@@ -102,7 +109,16 @@ export class PrismaTeamStore implements TeamStore {
     });
   }
 
-  private agentRows(agents: readonly Agent[]): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
+  private async newId(): Promise<string> {
+    const [row] = await viaPrisma(this.prisma.$queryRaw<{ id: string }[]>`SELECT crewtab_uuid_v7() AS id`);
+    if (!row) throw new AppError('internal', 'Postgres made no id');
+    return row.id;
+  }
+
+  private agentRows(
+    owner: AgentOwner,
+    agents: readonly Agent[],
+  ): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
     return agents.map(
       ({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
         position: index + 1,
@@ -111,7 +127,7 @@ export class PrismaTeamStore implements TeamStore {
         protocol,
         image: textOrNull(image),
         command: jsonOrNull(command),
-        sealedEnv: sealEnv(this.box, env),
+        sealedEnv: sealEnv(this.box, owner, { name, env }),
         instructions: textOrNull(instructions),
         mode: textOrNull(mode),
         permissions: permissions ?? null,
@@ -126,6 +142,8 @@ export class PrismaTeamStore implements TeamStore {
 
   /** What was not given stays away, instead of being null. */
   private toAgent({
+    organizationId,
+    teamId,
     name,
     role,
     protocol,
@@ -143,7 +161,7 @@ export class PrismaTeamStore implements TeamStore {
       protocol,
       ...(image !== null && { image }),
       ...(command !== null && { command: command as string[] }),
-      ...(sealedEnv !== null && { env: openEnv(this.box, sealedEnv) }),
+      ...(sealedEnv !== null && { env: openEnv(this.box, { organizationId, teamId }, name, sealedEnv) }),
       ...(instructions !== null && { instructions }),
       ...(mode !== null && { mode }),
       ...(permissions !== null && { permissions }),

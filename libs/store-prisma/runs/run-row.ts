@@ -1,4 +1,4 @@
-import { ClaimLostError, type ErrorCode, type Failure } from '@crewtab/domain/errors';
+import { AppError, ClaimLostError, type ErrorCode, type Failure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
   isTerminal,
@@ -6,6 +6,7 @@ import {
   type Deployment,
   type NotRunReason,
   type Outcome,
+  type PlannedAgent,
   type PromptDelivery,
   type Run,
   type RunPhase,
@@ -17,7 +18,7 @@ import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { TeamNetwork, Agent } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../events/run-events';
-import { SecretBox, openEnv } from '../database/secret-box';
+import { openEnv, type AgentOwner, type SecretBox } from '../database/secret-box';
 
 /** What the statements on runs need. */
 export interface RunContext {
@@ -101,7 +102,8 @@ export function selectRun(from: { run: string; permits?: string; deployments?: s
     LEFT JOIN ${deployments} d ON d.run_id = r.id`;
 }
 
-export function toRun(row: RunRow, box: SecretBox): Run {
+/** @param box null: whoever asks starts no agents, and gets them without their environments */
+export function toRun(row: RunRow, box: SecretBox | null): Run {
   return {
     id: row.id,
     organizationId: row.organization_id,
@@ -115,7 +117,7 @@ export function toRun(row: RunRow, box: SecretBox): Run {
     plan: {
       teamName: row.team_name,
       network: row.network,
-      agents: row.agents.map((agent) => openAgent(box, agent)),
+      agents: agentsOf(row, box),
       prompt: row.prompt,
       timeoutMs: Number(row.timeout_ms),
     },
@@ -138,6 +140,11 @@ export function toRun(row: RunRow, box: SecretBox): Run {
       receipt: receiptOf(row),
     },
   };
+}
+
+function agentsOf({ organization_id: organizationId, team_id: teamId, agents }: RunRow, box: SecretBox | null) {
+  if (box) return agents.map((agent) => openAgent(box, { organizationId, teamId }, agent));
+  return agents.map(({ sealedEnv: _, ...agent }) => agent);
 }
 
 const LOAD: Statement = {
@@ -221,8 +228,15 @@ function failureOf(code: ErrorCode | null, message: string | null): Failure | nu
 /** An agent as it stands in a run's plan: its environment is sealed, everything else is readable. */
 export type StoredAgent = Omit<Agent, 'env'> & { readonly sealedEnv?: string };
 
-export function openAgent(box: SecretBox, { sealedEnv, ...agent }: StoredAgent): Agent {
-  return sealedEnv === undefined ? agent : { ...agent, env: openEnv(box, sealedEnv) };
+/** For a run: an environment that cannot be opened must not keep the rest of it from being read. */
+export function openAgent(box: SecretBox, owner: AgentOwner, { sealedEnv, ...agent }: StoredAgent): PlannedAgent {
+  if (sealedEnv === undefined) return agent;
+  try {
+    return { ...agent, env: openEnv(box, owner, agent.name, sealedEnv) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { ...agent, envFault: { code: 'environment_unreadable', message: `${agent.name}: ${error.message}` } };
+  }
 }
 
 /**

@@ -27,7 +27,7 @@ const apps: Store[] = [];
 
 beforeAll(async () => {
   fixture = await StoreFixture.create();
-  const options = { databaseUrl: fixture.databaseUrl, encryptionKey: ENCRYPTION_KEY };
+  const options = { databaseUrl: fixture.databaseUrl, encryption: { current: ENCRYPTION_KEY } };
   apps.push(fixture.store, await openStore(options), await openStore(options));
 });
 afterAll(async () => {

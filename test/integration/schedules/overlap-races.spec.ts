@@ -27,7 +27,7 @@ let other: Store;
 
 beforeAll(async () => {
   fixture = await StoreFixture.create();
-  other = await openStore({ databaseUrl: fixture.databaseUrl, encryptionKey: ENCRYPTION_KEY });
+  other = await openStore({ databaseUrl: fixture.databaseUrl, encryption: { current: ENCRYPTION_KEY } });
 });
 afterAll(async () => {
   await other.close();

@@ -110,7 +110,7 @@ it('what is going on now is found without reading history', async () => {
   await client.connect();
   // With few rows any plan reads them all; without that choice only what has no index does.
   await client.query(`ALTER DATABASE "${client.database ?? ''}" SET enable_seqscan = off`);
-  const store = await openStore({ databaseUrl: database.url, encryptionKey: ENCRYPTION_KEY });
+  const store = await openStore({ databaseUrl: database.url, encryption: { current: ENCRYPTION_KEY } });
   const sweeper = { lastIterationAgoMs: null, error: null };
   await store.hosts.noteScheduler({ id: 's', hostname: 'm', pid: 1, version: '1', sweeper });
   await store.hosts.endLostRuns('s', 60_000);

@@ -64,7 +64,7 @@ it('ends a statement that waits too long as unreachable, and the connection serv
   const { id } = await fixture.manualRun(schedule.organizationId, schedule.id);
   const impatient = await openStore({
     databaseUrl: `${fixture.databaseUrl}?options=-c%20lock_timeout%3D100`,
-    encryptionKey: ENCRYPTION_KEY,
+    encryption: { current: ENCRYPTION_KEY },
   });
   try {
     await fixture.whileLocked(id, async () => {
@@ -79,7 +79,10 @@ it('ends a statement that waits too long as unreachable, and the connection serv
 });
 
 it('says that Postgres does not answer, at the start and later', async () => {
-  const nowhere = openStore({ databaseUrl: 'postgresql://postgres@127.0.0.1:1/none', encryptionKey: ENCRYPTION_KEY });
+  const nowhere = openStore({
+    databaseUrl: 'postgresql://postgres@127.0.0.1:1/none',
+    encryption: { current: ENCRYPTION_KEY },
+  });
   await expect(nowhere).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
 });
 
@@ -88,7 +91,7 @@ it('gives up on a server that accepts and never answers', async () => {
   try {
     const opened = openStore({
       databaseUrl: `postgresql://postgres@127.0.0.1:${unresponsive.port}/none`,
-      encryptionKey: ENCRYPTION_KEY,
+      encryption: { current: ENCRYPTION_KEY },
     });
     await expect(opened).rejects.toMatchObject({ code: 'store_unreachable', retryable: true });
   } finally {
@@ -98,7 +101,7 @@ it('gives up on a server that accepts and never answers', async () => {
 
 it('calls from all its parts unreachable what they could not reach', async () => {
   const proxy = await CuttableProxy.start(fixture.databaseUrl);
-  const store = await openStore({ databaseUrl: proxy.url, encryptionKey: ENCRYPTION_KEY });
+  const store = await openStore({ databaseUrl: proxy.url, encryption: { current: ENCRYPTION_KEY } });
   const organizationId = await fixture.organization();
   try {
     await store.ping();
@@ -123,7 +126,7 @@ it('calls from all its parts unreachable what they could not reach', async () =>
 
 describe('the encryption key', () => {
   it('must be the one that the database was first used with', async () => {
-    const other = openStore({ databaseUrl: fixture.databaseUrl, encryptionKey: Buffer.alloc(32, 8) });
+    const other = openStore({ databaseUrl: fixture.databaseUrl, encryption: { current: Buffer.alloc(32, 8) } });
     await expect(other).rejects.toMatchObject({
       code: 'internal',
       retryable: false,
@@ -133,7 +136,7 @@ describe('the encryption key', () => {
     });
     const same = await openStore({
       databaseUrl: fixture.databaseUrl,
-      encryptionKey: ENCRYPTION_KEY.toString('base64'),
+      encryption: { current: ENCRYPTION_KEY.toString('base64') },
     });
     expect(await same.runs.installationId()).toBe(await fixture.store.runs.installationId());
     await same.close();
@@ -151,7 +154,7 @@ it('says in the log that a connection broke, without failing anything', async ()
     child: () => logger,
   };
   const proxy = await CuttableProxy.start(fixture.databaseUrl);
-  const store = await openStore({ databaseUrl: proxy.url, encryptionKey: ENCRYPTION_KEY, logger });
+  const store = await openStore({ databaseUrl: proxy.url, encryption: { current: ENCRYPTION_KEY }, logger });
   await store.ping();
   await proxy.stop();
   await eventually(() => Promise.resolve(warnings.includes('an idle connection to Postgres broke')));

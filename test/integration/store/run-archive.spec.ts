@@ -37,7 +37,7 @@ describe('manual runs', () => {
     const plan = {
       teamName: 'Marketing Team',
       network: 'egress',
-      agents: AGENTS,
+      agents: AGENTS.map(({ env: _, ...agent }) => agent),
       prompt: schedule.prompt,
       timeoutMs: 5_000,
     };

@@ -146,7 +146,7 @@ it('hides nothing of a dump that was restored elsewhere, numbered or not', async
   ids.push(await makeRun(writer), await makeRun(writer));
   await writer.end();
   const restored = await createTestDatabase();
-  const store = await openStore({ databaseUrl: restored.url, encryptionKey: ENCRYPTION_KEY });
+  const store = await openStore({ databaseUrl: restored.url, encryption: { current: ENCRYPTION_KEY } });
   const target = new Client({ connectionString: restored.url });
   await target.connect();
   try {

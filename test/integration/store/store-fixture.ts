@@ -40,7 +40,7 @@ export class StoreFixture {
 
   static async create(): Promise<StoreFixture> {
     const database = await createTestDatabase();
-    const store = await openStore({ databaseUrl: database.url, encryptionKey: ENCRYPTION_KEY });
+    const store = await openStore({ databaseUrl: database.url, encryption: { current: ENCRYPTION_KEY } });
     const pool = new Pool({ connectionString: database.url, max: 4 });
     const fixture = new StoreFixture(store, database.url, pool, () => database.drop());
     await installTrail((text) => fixture.sql(text));
@@ -129,6 +129,20 @@ export class StoreFixture {
     const run = await this.store.archive.createManualRun(organizationId, scheduleId);
     if (!run) throw new Error('no run was made');
     return run;
+  }
+
+  /** Does `work` in one transaction of its own, which it commits. */
+  async inTransaction(
+    work: (sql: (text: string, values: readonly unknown[]) => Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    const client = await this.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await work((text, values) => client.query(text, [...values]));
+      await client.query('COMMIT');
+    } finally {
+      client.release();
+    }
   }
 
   /** Holds the run's row in a transaction while `work` goes on. */

@@ -83,8 +83,9 @@ describe('teams', () => {
     const agents = [{ ...lead, name: 'boss', previousName: 'lead', env: { ...lead.env, EXTRA: 'x' } }, writer];
     const edited = await teams.updateTeam(organizationId, schedule.teamId, { agents });
     expect(edited?.agents[0]?.env).toEqual({ TOKEN: { isSet: true }, EXTRA: { isSet: true } });
-    const run = await fixture.manualRun(organizationId, schedule.id);
-    expect(run.plan.agents[0]).toMatchObject({ name: 'boss', env: { TOKEN: 'top secret', EXTRA: 'x' } });
+    const { id } = await fixture.manualRun(organizationId, schedule.id);
+    const run = await fixture.store.runs.claim(id, { workerId: 'w', host: 'h' });
+    expect(run?.plan.agents[0]).toMatchObject({ name: 'boss', env: { TOKEN: 'top secret', EXTRA: 'x' } });
   });
 
   it('stay as they are when an edit keeps what is not set', async () => {
@@ -127,8 +128,9 @@ describe('teams', () => {
 
   it('keep environments out of every column in plain text', async () => {
     const schedule = await fixture.schedule({ organizationId });
-    const run = await fixture.manualRun(organizationId, schedule.id);
-    expect(run.plan.agents).toEqual(AGENTS);
+    const { id } = await fixture.manualRun(organizationId, schedule.id);
+    const run = await fixture.store.runs.claim(id, { workerId: 'w', host: 'h' });
+    expect(run?.plan.agents).toEqual(AGENTS);
     const tables = ['teams', 'agents', 'schedule_runs'];
     for (const table of tables) {
       const [found] = await fixture.sql<{ rows: number }>(
