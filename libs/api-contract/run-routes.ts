@@ -120,10 +120,23 @@ export const messageView = z
     content: z
       .record(z.string(), z.unknown())
       .meta({ description: "{ text } for text, the protocol's own object otherwise." }),
+    truncated: z.literal(true).optional().meta({
+      description:
+        'In lists, of a message over 64 KiB: `content` is only { text } with the beginning of its text, or of the JSON of any other content.',
+    }),
   })
   .meta({ id: 'Message' });
 
 export type MessageView = z.input<typeof messageView>;
+
+const textSliceView = z
+  .object({
+    text: z.string(),
+    offset: z.int().meta({ description: 'Where the slice begins, in characters (Unicode code points).' }),
+    length: z.int().meta({ description: 'Of the whole text, in characters.' }),
+    nextOffset: z.int().nullable().meta({ description: 'Of the next slice; null behind the last one.' }),
+  })
+  .meta({ id: 'TextSlice' });
 
 /** A TeamDeployment as the API answers it. */
 export const deploymentView = z
@@ -157,6 +170,18 @@ const PATH = `${API_PATH}/runs` as const;
 const ONE = `${PATH}/:id` as const;
 const shared = { tag: 'Runs', role: 'member' } as const;
 const params = { id: idOf('run') };
+const messageParams = {
+  ...params,
+  seq: {
+    schema: z
+      .string()
+      .regex(/^[1-9]\d{0,9}$/)
+      .transform(Number)
+      .refine((number) => number <= MAX_SEQ),
+    resource: 'message',
+    isOwned: true,
+  },
+} as const;
 
 export const listRuns = defineRoute({
   ...shared,
@@ -210,8 +235,37 @@ export const listMessages = defineRoute({
   params,
   operationId: 'listMessages',
   summary: 'The conversation, oldest first',
+  description: [
+    'A page ends at 4 MiB, whatever `limit` says; `nextCursor` goes on. Of a message over 64 KiB it has the beginning (`truncated`):',
+    'get the whole by its seq, or its text in slices.',
+  ].join('\n'),
   query: messageListQuery,
   answer: { status: 200, description: 'A page of messages.', view: pageOf(messageView) },
+});
+
+export const getMessage = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/messages/:seq`,
+  params: messageParams,
+  operationId: 'getMessage',
+  summary: 'One message whole, where the list has only its beginning',
+  answer: { status: 200, description: 'The message.', view: messageView },
+});
+
+export const readMessageText = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/messages/:seq/text`,
+  params: messageParams,
+  operationId: 'readMessageText',
+  summary: 'The text of a message in slices, or the JSON of a message that is no text',
+  query: z.strictObject({
+    offset: countField(0, MAX_SEQ - 1)
+      .prefault('0')
+      .meta({ description: '`nextOffset` of the slice before.' }),
+  }),
+  answer: { status: 200, description: 'At most 1,048,576 characters.', view: textSliceView },
 });
 
 export const streamRun = defineRoute({
@@ -242,4 +296,14 @@ export const getDeployment = defineRoute({
   answer: { status: 200, description: 'The deployment with its agents.', view: deploymentView },
 });
 
-export const runRoutes = [listRuns, getRun, cancelRun, rerunRun, listMessages, streamRun, getDeployment] as const;
+export const runRoutes = [
+  listRuns,
+  getRun,
+  cancelRun,
+  rerunRun,
+  listMessages,
+  getMessage,
+  readMessageText,
+  streamRun,
+  getDeployment,
+] as const;

@@ -105,6 +105,8 @@ export const PORT_POINTS = {
     getRun: READS,
     listRuns: READS,
     listMessages: READS,
+    getMessage: READS,
+    readMessageText: READS,
     getDeployment: READS,
   } satisfies PointsOf<RunArchive>,
   'host-store': {

@@ -71,10 +71,16 @@ export class ApiClient {
     for (let cursor: string | null = '0'; cursor !== null;) {
       const request = { params: { id: runId }, query: { limit: 100, cursor } };
       const page: AnswerOf<Routes['GET /runs/:id/messages']> = await this.request('GET /runs/:id/messages', request);
-      messages.push(...page.items);
+      for (const message of page.items)
+        messages.push(message.truncated ? await this.message(runId, message.seq) : message);
       cursor = page.nextCursor;
     }
     return messages;
+  }
+
+  /** One message whole. */
+  message(runId: string, seq: number): Promise<Message> {
+    return this.request('GET /runs/:id/messages/:seq', { params: { id: runId, seq: String(seq) } });
   }
 
   /** Looks at the run until it is as wanted. @throws Error that shows the run as it was last seen. */

@@ -1,4 +1,4 @@
-import type { Message } from '../runs/message';
+import type { ListedMessage, Message } from '../runs/message';
 import type { Run, RunStatus, RunTrigger } from '../runs/run';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
 import type { AgentEdit } from '../teams/edit-agents';
@@ -121,9 +121,37 @@ export interface RunArchive {
   ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null>;
   getRun(organizationId: string, id: string): Promise<Run | null>;
   listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
-  /** Oldest first, `seq > after`. Null when the run is not there. */
-  listMessages(organizationId: string, runId: string, after: number, limit: number): Promise<Message[] | null>;
+  /** Oldest first, `seq > after`, as far as `MESSAGE_PAGE` allows. Null when the run is not there. */
+  listMessages(
+    organizationId: string,
+    runId: string,
+    after: number,
+    request: MessagePageRequest,
+  ): Promise<MessagePage | null>;
+  /** Whole. Null when the message or its run is not there. */
+  getMessage(organizationId: string, runId: string, seq: number): Promise<Message | null>;
+  /** A slice of what `isTruncated` shows the beginning of. Null when the message or its run is not there. */
+  readMessageText(organizationId: string, runId: string, seq: number, offset: number): Promise<TextSlice | null>;
   getDeployment(organizationId: string, id: string): Promise<DeploymentView | null>;
+}
+
+export interface MessagePageRequest {
+  readonly limit: number;
+  /** `beginnings`: those that are too large are truncated. */
+  readonly contents: 'whole' | 'beginnings';
+}
+
+export interface MessagePage {
+  readonly items: readonly ListedMessage[];
+  readonly hasMore: boolean;
+}
+
+/** In characters, which are Unicode code points. */
+export interface TextSlice {
+  readonly text: string;
+  readonly offset: number;
+  /** Of the whole text. */
+  readonly length: number;
 }
 
 export interface RunFilter {

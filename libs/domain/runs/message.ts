@@ -33,6 +33,24 @@ export interface Message extends DraftMessage {
   readonly seq: number;
 }
 
+/** A message as lists show it. */
+export interface ListedMessage extends Message {
+  /** Its content is only `{ text }` with the beginning of its text, or of the JSON of any other content. */
+  readonly isTruncated?: boolean;
+}
+
+/** How much of a conversation is read at a time, in bytes of JSON; a page has at least one message, however large. */
+export const MESSAGE_PAGE = {
+  /** What a page shows. */
+  shownBytes: 4 * 1024 ** 2,
+  /** What is read for it: more than is shown where messages are shown truncated. */
+  readBytes: 16 * 1024 ** 2,
+  /** A larger message is shown truncated, and so many characters of it. */
+  beginning: 64 * 1024,
+  /** Characters of one slice of a message's text. */
+  slice: 1024 ** 2,
+} as const;
+
 export function systemMessage(text: string, at: Date, agent: string | null = null): DraftMessage {
   return { agent, kind: 'system', content: { text }, at };
 }

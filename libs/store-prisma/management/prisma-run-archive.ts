@@ -1,5 +1,4 @@
 import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
-import type { Message, MessageContent } from '@crewtab/domain/runs/message';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, LOWEST_ID } from '../database/database';
@@ -7,6 +6,7 @@ import { TEAM_AGENTS_JSON, type StoredAgent, selectRun, toRun, type RunContext, 
 import { viaPrisma } from '../database/store-errors';
 import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
+import { conversationPages } from '../runs/conversation-pages';
 import { decodeCursor, toPage, type Position } from './keyset';
 
 /** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */
@@ -119,10 +119,19 @@ const WITH_RUN = {
 } as const;
 
 export class PrismaRunArchive implements RunArchive {
+  readonly listMessages: RunArchive['listMessages'];
+  readonly getMessage: RunArchive['getMessage'];
+  readonly readMessageText: RunArchive['readMessageText'];
+
   constructor(
     private readonly context: RunContext,
     private readonly prisma: PrismaClient,
-  ) {}
+  ) {
+    const pages = conversationPages(context.db);
+    this.listMessages = pages.listMessages;
+    this.getMessage = pages.getMessage;
+    this.readMessageText = pages.readMessageText;
+  }
 
   async createManualRun(
     organizationId: string,
@@ -180,20 +189,6 @@ export class PrismaRunArchive implements RunArchive {
     );
   }
 
-  async listMessages(organizationId: string, runId: string, after: number, limit: number): Promise<Message[] | null> {
-    if (!isId(runId)) return null;
-    const where = { organizationId, runId, seq: { gt: after } };
-    const rows = await viaPrisma(this.prisma.message.findMany({ where, orderBy: { seq: 'asc' }, take: limit }));
-    if (rows.length === 0 && !(await this.hasRun(organizationId, runId))) return null;
-    return rows.map(({ seq, at, agent, kind, content }) => ({
-      seq,
-      at,
-      agent,
-      kind,
-      content: content as MessageContent,
-    }));
-  }
-
   async getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
     if (!isId(id)) return null;
     const row = await viaPrisma(
@@ -214,10 +209,6 @@ export class PrismaRunArchive implements RunArchive {
       readyAt: agent.readyAt,
     }));
     return { id, runId, teamId: run.teamId, name, host, runtime, createdAt, removedAt: run.teardownVerifiedAt, agents };
-  }
-
-  private async hasRun(organizationId: string, runId: string): Promise<boolean> {
-    return (await viaPrisma(this.prisma.scheduleRun.count({ where: { id: runId, organizationId } }))) > 0;
   }
 
   /** @param sourceId what `insert` copies from: the schedule, or the earlier run */

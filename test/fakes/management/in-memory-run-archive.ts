@@ -1,7 +1,16 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
+import type {
+  DeploymentView,
+  MessagePage,
+  MessagePageRequest,
+  Page,
+  PageRequest,
+  RunArchive,
+  RunFilter,
+  TextSlice,
+} from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
-import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
+import { MESSAGE_PAGE, type DraftMessage, type ListedMessage, type Message } from '@crewtab/domain/runs/message';
 import { isTerminal, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
@@ -104,9 +113,38 @@ export class InMemoryRunArchive implements RunArchive {
     return Promise.resolve(pageOf(matching, page));
   }
 
-  async listMessages(organizationId: string, runId: string, after: number, limit: number): Promise<Message[] | null> {
+  async listMessages(
+    organizationId: string,
+    runId: string,
+    after: number,
+    { limit, contents }: MessagePageRequest,
+  ): Promise<MessagePage | null> {
     if (!(await this.getRun(organizationId, runId))) return null;
-    return (this.messages.get(runId) ?? []).filter((message) => message.seq > after).slice(0, limit);
+    const behind = (this.messages.get(runId) ?? []).filter((message) => message.seq > after);
+    const items: ListedMessage[] = [];
+    let [readBytes, shownBytes] = [0, 0];
+    for (const message of behind.slice(0, limit)) {
+      const listed = contents === 'whole' ? message : beginningOf(message);
+      readBytes += JSON.stringify(message.content).length;
+      shownBytes += JSON.stringify(listed.content).length;
+      const isFull = readBytes > MESSAGE_PAGE.readBytes || shownBytes > MESSAGE_PAGE.shownBytes;
+      if (isFull && items.length > 0) break;
+      items.push(listed);
+    }
+    return { items, hasMore: items.length < behind.length };
+  }
+
+  async getMessage(organizationId: string, runId: string, seq: number): Promise<Message | null> {
+    if (!(await this.getRun(organizationId, runId))) return null;
+    return this.messages.get(runId)?.[seq - 1] ?? null;
+  }
+
+  async readMessageText(organizationId: string, runId: string, seq: number, offset: number): Promise<TextSlice | null> {
+    const message = await this.getMessage(organizationId, runId, seq);
+    if (!message) return null;
+    const characters = [...textOf(message)];
+    const text = characters.slice(offset, offset + MESSAGE_PAGE.slice).join('');
+    return { text, offset, length: characters.length };
   }
 
   getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
@@ -117,6 +155,17 @@ export class InMemoryRunArchive implements RunArchive {
   private start(run: Pick<Run, 'organizationId' | 'scheduleId' | 'teamId' | 'plan'>, trigger: RunTrigger): Run {
     return this.addRun({ ...run, trigger, scheduledFor: this.clock.now(), status: 'queued', phase: 'queued' });
   }
+}
+
+function beginningOf(message: Message): ListedMessage {
+  if (JSON.stringify(message.content).length <= MESSAGE_PAGE.beginning) return message;
+  const text = [...textOf(message)].slice(0, MESSAGE_PAGE.beginning).join('');
+  return { ...message, content: { text }, isTruncated: true };
+}
+
+function textOf({ content }: Message): string {
+  const { text, ...rest } = content;
+  return typeof text === 'string' && Object.keys(rest).length === 0 ? text : JSON.stringify(content);
 }
 
 function matches(run: Run, filter: RunFilter): boolean {

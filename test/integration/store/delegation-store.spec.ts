@@ -25,6 +25,8 @@ delegationStoreContract('PrismaDelegationStore', async () => {
       await fixture.expireLease(runId);
       return take('second');
     },
-    messages: async () => (await store.archive.listMessages(schedule.organizationId, runId, 0, 100)) ?? [],
+    messages: async () =>
+      (await store.archive.listMessages(schedule.organizationId, runId, 0, { limit: 100, contents: 'whole' }))?.items ??
+      [],
   };
 });

@@ -209,8 +209,12 @@ describe('old conversations', () => {
     const [old, young] = [await addRun({ age: 50 }), await addRun({ age: 47 })];
     expect(await deleteOlderThan(48, 'messages')).toMatchObject({ runs: 0, messages: 2 });
     expect((await remaining()).sort()).toEqual([old, young].sort());
-    expect(await fixture.store.archive.listMessages(organizationId, old, 0, 10)).toEqual([]);
-    expect(await fixture.store.archive.listMessages(organizationId, young, 0, 10)).toHaveLength(2);
+    expect(
+      (await fixture.store.archive.listMessages(organizationId, old, 0, { limit: 10, contents: 'whole' }))?.items,
+    ).toEqual([]);
+    expect(
+      (await fixture.store.archive.listMessages(organizationId, young, 0, { limit: 10, contents: 'whole' }))?.items,
+    ).toHaveLength(2);
     expect(await fixture.sql('SELECT run_id FROM delegations')).toEqual([{ run_id: young }]);
   });
 });

@@ -90,13 +90,13 @@ describe('manual runs', () => {
     expect(await archive.createRerun(otherOrganizationId, run.id)).toBeNull();
     expect(await archive.getRun(otherOrganizationId, run.id)).toBeNull();
     expect(await archive.requestCancel(otherOrganizationId, run.id)).toBeNull();
-    expect(await archive.listMessages(otherOrganizationId, run.id, 0, 10)).toBeNull();
+    expect(await archive.listMessages(otherOrganizationId, run.id, 0, { limit: 10, contents: 'whole' })).toBeNull();
     for (const id of [UNKNOWN, 'not an id']) {
       expect(await archive.createManualRun(organizationId, id)).toBeNull();
       expect(await archive.createRerun(organizationId, id)).toBeNull();
       expect(await archive.getRun(organizationId, id)).toBeNull();
       expect(await archive.requestCancel(organizationId, id)).toBeNull();
-      expect(await archive.listMessages(organizationId, id, 0, 10)).toBeNull();
+      expect(await archive.listMessages(organizationId, id, 0, { limit: 10, contents: 'whole' })).toBeNull();
       expect(await archive.getDeployment(organizationId, id)).toBeNull();
     }
   });
@@ -214,17 +214,69 @@ describe('the conversation and the deployment', () => {
     const { archive, runs } = fixture.store;
     const schedule = await fixture.schedule({ organizationId });
     const { id } = await fixture.manualRun(organizationId, schedule.id);
-    expect(await archive.listMessages(organizationId, id, 0, 10)).toEqual([]);
+    expect((await archive.listMessages(organizationId, id, 0, { limit: 10, contents: 'whole' }))?.items).toEqual([]);
     const claim = await begin(id);
     const at = new Date('2026-01-01T00:00:00.123Z');
     await runs.appendMessages(
       claim,
       ['a', 'b', 'c'].map((text) => ({ agent: 'lead', kind: 'agent_message', content: { text }, at })),
     );
-    expect(await archive.listMessages(organizationId, id, 1, 1)).toEqual([
+    expect((await archive.listMessages(organizationId, id, 1, { limit: 1, contents: 'whole' }))?.items).toEqual([
       { seq: 2, agent: 'lead', kind: 'agent_message', content: { text: 'b' }, at },
     ]);
-    expect(await archive.listMessages(organizationId, id, 3, 10)).toEqual([]);
+    expect((await archive.listMessages(organizationId, id, 3, { limit: 10, contents: 'whole' }))?.items).toEqual([]);
+  });
+
+  it('are read in pages that end at 4 MiB, whole or with beginnings, and one by one', async () => {
+    const { archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const { id } = await fixture.manualRun(organizationId, schedule.id);
+    const claim = await begin(id);
+    const at = new Date('2026-01-01T00:00:00.123Z');
+    const contents: Readonly<Record<string, unknown>>[] = [
+      { text: 'short "quoted"\n' },
+      { text: '🦀é'.repeat(500_000) },
+      { text: 'x'.repeat(2 * 1024 ** 2), more: [1] },
+      { toolCall: { output: 'y'.repeat(1024 ** 2) } },
+      { text: 'z'.repeat(17 * 1024 ** 2) },
+      { text: 'last' },
+    ];
+    for (const content of contents) await runs.appendMessages(claim, [{ agent: 'lead', kind: 'other', content, at }]);
+    const read = async (after: number, how: 'whole' | 'beginnings') => {
+      const page = await archive.listMessages(organizationId, id, after, { limit: 10, contents: how });
+      return { seqs: page?.items.map(({ seq }) => seq), hasMore: page?.hasMore };
+    };
+    expect(await read(0, 'whole')).toEqual({ seqs: [1, 2], hasMore: true });
+    expect(await read(2, 'whole')).toEqual({ seqs: [3, 4], hasMore: true });
+    expect(await read(4, 'whole')).toEqual({ seqs: [5], hasMore: true });
+    expect(await read(0, 'beginnings')).toEqual({ seqs: [1, 2, 3, 4], hasMore: true });
+    expect(await read(4, 'beginnings')).toEqual({ seqs: [5], hasMore: true });
+    expect(await read(5, 'beginnings')).toEqual({ seqs: [6], hasMore: false });
+
+    const page = await archive.listMessages(organizationId, id, 0, { limit: 4, contents: 'beginnings' });
+    const [, text, object, other] = page?.items ?? [];
+    expect(text).toMatchObject({ seq: 2, isTruncated: true, content: { text: '🦀é'.repeat(32_768) } });
+    expect([object?.isTruncated, Object.keys(object?.content ?? {})]).toEqual([true, ['text']]);
+    expect(object?.content['text']).toMatch(/^\{"more": \[1\], "text": "xxx/);
+    expect(other?.content['text']).toMatch(/^\{"toolCall": \{"output": "yyy/);
+
+    for (const [index, content] of contents.entries()) {
+      expect((await archive.getMessage(organizationId, id, index + 1))?.content).toEqual(content);
+    }
+    const large = String(contents[4]?.['text']);
+    for (const offset of [0, 1024 ** 2, large.length - 5, large.length]) {
+      const text = large.slice(offset, offset + 1024 ** 2);
+      expect(await archive.readMessageText(organizationId, id, 5, offset)).toEqual({
+        text,
+        offset,
+        length: large.length,
+      });
+    }
+    const crabs = await archive.readMessageText(organizationId, id, 2, 999_999);
+    expect(crabs).toEqual({ text: 'é', offset: 999_999, length: 1_000_000 });
+    expect(await archive.getMessage(organizationId, id, 7)).toBeNull();
+    expect(await archive.getMessage(otherOrganizationId, id, 1)).toBeNull();
+    expect(await archive.readMessageText(otherOrganizationId, id, 1, 0)).toBeNull();
   });
 
   it('keep text that Postgres cannot store, but for the characters themselves', async () => {
@@ -235,7 +287,8 @@ describe('the conversation and the deployment', () => {
     const claim = await begin(run.id);
     const content = { text: 'a\0b \ud800 c \udfff d 🙂 \\u0000', 'k\0ey': ['\ud83d'] };
     await runs.appendMessages(claim, [{ agent: 'lead', kind: 'other', content, at: new Date() }]);
-    const [message] = (await archive.listMessages(organizationId, run.id, 0, 1)) ?? [];
+    const [message] =
+      (await archive.listMessages(organizationId, run.id, 0, { limit: 1, contents: 'whole' }))?.items ?? [];
     expect(message?.content).toEqual({ text: 'a\uFFFDb \uFFFD c \uFFFD d 🙂 \\u0000', 'k\uFFFDey': ['\uFFFD'] });
     await runs.conclude(claim, {
       status: 'failed',
@@ -253,7 +306,8 @@ describe('the conversation and the deployment', () => {
     const claim = await begin((await fixture.manualRun(organizationId, schedule.id)).id);
     const text = 'x"\\\n'.repeat(2 * 1024 * 1024);
     await runs.appendMessages(claim, [{ agent: 'lead', kind: 'agent_message', content: { text }, at: new Date() }]);
-    const [message] = (await archive.listMessages(organizationId, claim.runId, 0, 1)) ?? [];
+    const [message] =
+      (await archive.listMessages(organizationId, claim.runId, 0, { limit: 1, contents: 'whole' }))?.items ?? [];
     expect(message?.content['text'] === text).toBe(true);
   });
 

@@ -25,7 +25,8 @@ export async function runStoreSubject(fixture: StoreFixture): Promise<RunStoreSu
     expireLease: (runId) => fixture.expireLease(runId),
     passDeadline: (...wish) => passDeadline(fixture, ...wish),
     requestCancel: async (runId) => void (await archive.requestCancel(organizationId, runId)),
-    messages: async (runId) => (await archive.listMessages(organizationId, runId, 0, 1_000)) ?? [],
+    messages: async (runId) =>
+      (await archive.listMessages(organizationId, runId, 0, { limit: 1_000, contents: 'whole' }))?.items ?? [],
     close: () => Promise.resolve(),
   };
 }

@@ -27,10 +27,11 @@ async function makeResources(): Promise<Readonly<Record<string, string>>> {
   const team = await make('/teams', aTeam());
   const schedule = await make('/schedules', aSchedule(await make('/teams', aTeam())));
   const run = await make(`/schedules/${schedule}/trigger`, {});
+  http.runs.say(run, { kind: 'agent_message', content: { text: 'words' } });
   const deployment = { id: NO_ID, runId: run, teamId: team, name: 'd', host: 'h', runtime: 'docker', agents: [] };
   const instants = { createdAt: new Date(0), removedAt: null };
   http.runs.deployments.set(NO_ID, { ...deployment, ...instants, organizationId: ORGANIZATION });
-  return { team, schedule, run, deployment: NO_ID, host: 'host-1' };
+  return { team, schedule, run, message: '1', deployment: NO_ID, host: 'host-1' };
 }
 
 /** The host of a worker that sent a heartbeat and then no more. */

@@ -104,6 +104,7 @@ it('names each view once and refers to it', () => {
       'System',
       'Team',
       'TeamDeployment',
+      'TextSlice',
     ]),
   );
   expect(JSON.stringify(document)).not.toContain('$defs');

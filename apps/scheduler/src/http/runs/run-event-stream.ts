@@ -1,13 +1,13 @@
 import { END_MARK } from '@crewtab/api-contract/run-routes';
+import type { Message } from '@crewtab/domain/runs/message';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { HttpDeps } from '../http-deps';
 import type { News } from '../streams/live-streams';
 import type { SseWriter } from '../streams/sse-writer';
 import { toMessageView, toRunView } from './run-view';
 
+/** Messages that are held in memory at a time; their bytes are limited by the store. */
 const MAX_PAGE = 100;
-/** About how much of a conversation is held in memory at a time; single messages may be larger. */
-const PAGE_BYTES = 4 * 1024 ** 2;
 
 export interface StreamPosition {
   readonly organizationId: string;
@@ -24,7 +24,6 @@ export interface StreamPosition {
 export class RunEventStream {
   private lastSeq: number;
   private lastRun = '';
-  private pageSize = MAX_PAGE;
 
   constructor(
     private readonly deps: Pick<HttpDeps, 'runs'>,
@@ -61,29 +60,19 @@ export class RunEventStream {
 
   private async sendMessages(): Promise<void> {
     const { organizationId, runId } = this.position;
-    for (;;) {
-      const messages = (await this.deps.runs.listMessages(organizationId, runId, this.lastSeq, this.pageSize)) ?? [];
-      const isLast = messages.length < this.pageSize;
-      let bytes = 0;
-      for (const message of messages) {
+    for (let hasMore = true; hasMore;) {
+      const request = { limit: MAX_PAGE, contents: 'whole' } as const;
+      const page = await this.deps.runs.listMessages(organizationId, runId, this.lastSeq, request);
+      for (const message of page?.items ?? []) {
         if (this.writer.isClosed) return;
-        bytes += await this.sendMessage(message);
+        await this.sendMessage(message);
       }
-      this.fitPage(messages.length, bytes);
-      if (isLast) return;
+      hasMore = page?.hasMore ?? false;
     }
   }
 
-  private async sendMessage(message: Parameters<typeof toMessageView>[0]): Promise<number> {
-    const bytes = await this.writer.send('message', String(message.seq), toMessageView(message));
+  private async sendMessage(message: Message): Promise<void> {
+    await this.writer.send('message', String(message.seq), toMessageView(message));
     this.lastSeq = message.seq;
-    return bytes;
-  }
-
-  /** Pages get small where messages are large. */
-  private fitPage(messages: number, bytes: number): void {
-    if (messages === 0) return;
-    const fitting = Math.floor((PAGE_BYTES * messages) / Math.max(1, bytes));
-    this.pageSize = Math.min(MAX_PAGE, Math.max(1, fitting));
   }
 }

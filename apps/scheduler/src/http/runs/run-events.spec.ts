@@ -179,9 +179,10 @@ it('sends a heartbeat after 15 s without news, and finds what no notification to
   const client = await connect();
   await client.take(1);
   await until(() => http.clock.pendingTimers > 0);
-  jest
-    .spyOn(http.runs, 'listMessages')
-    .mockResolvedValueOnce([{ seq: 1, agent: null, kind: 'system', content: { text: 'overlooked' }, at: new Date(0) }]);
+  jest.spyOn(http.runs, 'listMessages').mockResolvedValueOnce({
+    items: [{ seq: 1, agent: null, kind: 'system', content: { text: 'overlooked' }, at: new Date(0) }],
+    hasMore: false,
+  });
   await http.clock.advance(15_000);
   expect(text(await client.next())).toBe('overlooked');
   expect(client.comments).toEqual([': alive']);

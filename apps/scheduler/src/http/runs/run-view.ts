@@ -2,7 +2,7 @@ import type { DeploymentAnswer, MessageView, RunView } from '@crewtab/api-contra
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
 import type { DeploymentView } from '@crewtab/domain/ports/management-store';
-import type { Message } from '@crewtab/domain/runs/message';
+import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 
 export function toRunView(run: Run): RunView {
@@ -30,13 +30,14 @@ export function toRunView(run: Run): RunView {
   };
 }
 
-export function toMessageView(message: Message): MessageView {
+export function toMessageView(message: ListedMessage): MessageView {
   return {
     seq: message.seq,
     at: message.at.toISOString(),
     agent: message.agent,
     kind: message.kind,
     content: message.content,
+    ...(message.isTruncated && { truncated: true }),
   };
 }
 

@@ -193,6 +193,84 @@ describe('messages', () => {
     });
   });
 
+  const MEBIBYTE = 1024 ** 2;
+  const say = (runId: string, content: Readonly<Record<string, unknown>>) =>
+    http.runs.say(runId, { kind: 'other', content });
+  interface MessagePage {
+    readonly items: readonly {
+      readonly seq: number;
+      readonly content: { readonly text?: string };
+      readonly truncated?: true;
+    }[];
+    readonly nextCursor: string | null;
+  }
+  const page = async (runId: string, query: string) =>
+    http.call('get', `${RUNS}/${runId}/messages?${query}`).expect(200);
+
+  it('of an agent that writes 100 of 1 MB come in pages of at most 4 MiB, and none is lost', async () => {
+    const run = addRun();
+    for (let n = 0; n < 100; n++) say(run.id, { text: 'x'.repeat(MEBIBYTE) });
+    const seen: number[] = [];
+    for (let cursor: string | null = '0'; cursor !== null;) {
+      const answer = await page(run.id, `limit=100&cursor=${cursor}`);
+      expect(answer.text.length).toBeLessThan(4.2 * MEBIBYTE);
+      const { items, nextCursor } = answer.body as MessagePage;
+      seen.push(...items.map(({ seq }) => seq));
+      cursor = nextCursor;
+    }
+    expect(seen).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+  });
+
+  it('over 64 KiB have their beginning in lists, and are whole by themselves and in slices', async () => {
+    const run = addRun();
+    const text = '🦀é'.repeat(900_000);
+    say(run.id, { text });
+    say(run.id, { text: 'short' });
+    const { items } = (await page(run.id, 'limit=10')).body as MessagePage;
+    expect(items.map(({ seq, truncated }) => [seq, truncated])).toEqual([
+      [1, true],
+      [2, undefined],
+    ]);
+    expect(items[0]?.content).toEqual({ text: '🦀é'.repeat(32_768) });
+    const path = `${RUNS}/${run.id}/messages/1`;
+    expect((await http.call('get', path).expect(200)).body).toMatchObject({ seq: 1, content: { text } });
+    let read = '';
+    for (let offset: number | null = 0; offset !== null;) {
+      const answer = await http.call('get', `${path}/text?offset=${offset}`).expect(200);
+      const slice = answer.body as { text: string; length: number; nextOffset: number | null };
+      expect(slice.length).toBe(1_800_000);
+      read += slice.text;
+      offset = slice.nextOffset;
+    }
+    expect(read === text).toBe(true);
+    expect((await http.call('get', `${path}/text?offset=1800000`).expect(200)).body).toEqual({
+      text: '',
+      offset: 1_800_000,
+      length: 1_800_000,
+      nextOffset: null,
+    });
+  });
+
+  it('of other contents have the beginning of their JSON', async () => {
+    const run = addRun();
+    const content = { toolCall: { output: 'x'.repeat(100_000) } };
+    say(run.id, content);
+    const { items } = (await page(run.id, 'limit=10')).body as MessagePage;
+    expect(items).toMatchObject([{ truncated: true, content: { text: JSON.stringify(content).slice(0, 65_536) } }]);
+    const whole = await http.call('get', `${RUNS}/${run.id}/messages/1/text`).expect(200);
+    expect(JSON.parse((whole.body as { text: string }).text)).toEqual(content);
+  });
+
+  it.each(['/messages/2', '/messages/0', '/messages/x', '/messages/2147483648', '/messages/2/text'])(
+    'are not there: %s',
+    async (path) => {
+      const run = addRun();
+      say(run.id, { text: 'only one' });
+      await http.call('get', `${RUNS}/${run.id}${path}`).expect(404);
+      await http.call('get', `${RUNS}/${run.id}/messages/1`, KEYS.other).expect(404);
+    },
+  );
+
   it.each([
     ['after=-1', 'after'],
     ['after=x', 'after'],

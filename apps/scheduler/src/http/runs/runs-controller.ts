@@ -3,12 +3,15 @@ import type { Response } from 'express';
 import {
   cancelRun,
   getDeployment,
+  getMessage,
   getRun,
   listMessages,
   listRuns,
+  readMessageText,
   rerunRun,
   streamRun,
   type DeploymentAnswer,
+  type MessageView,
   type RunView,
 } from '@crewtab/api-contract/run-routes';
 import type { Run } from '@crewtab/domain/runs/run';
@@ -57,11 +60,26 @@ export class RunsController {
   async messages(input: RouteInput<typeof listMessages>): Promise<RouteAnswer<typeof listMessages>> {
     const { after, cursor, limit } = input.query;
     const { organizationId } = input.caller;
-    const from = cursor ?? after ?? 0;
-    const messages = found('run', await this.deps.runs.listMessages(organizationId, input.params.id, from, limit + 1));
-    const items = messages.slice(0, limit);
+    const request = { limit, contents: 'beginnings' } as const;
+    const page = await this.deps.runs.listMessages(organizationId, input.params.id, cursor ?? after ?? 0, request);
+    const { items, hasMore } = found('run', page);
     const last = items.at(-1);
-    return { items: items.map(toMessageView), nextCursor: messages.length > limit && last ? String(last.seq) : null };
+    return { items: items.map(toMessageView), nextCursor: hasMore && last ? String(last.seq) : null };
+  }
+
+  @Route(getMessage)
+  async message({ caller, params }: RouteInput<typeof getMessage>): Promise<MessageView> {
+    const message = await this.deps.runs.getMessage(caller.organizationId, params.id, params.seq);
+    return toMessageView(found('message', message));
+  }
+
+  @Route(readMessageText)
+  async messageText(input: RouteInput<typeof readMessageText>): Promise<RouteAnswer<typeof readMessageText>> {
+    const { caller, params, query } = input;
+    const read = await this.deps.runs.readMessageText(caller.organizationId, params.id, params.seq, query.offset);
+    const { text, offset, length } = found('message', read);
+    const end = offset + [...text].length;
+    return { text, offset, length, nextOffset: end < length && end > offset ? end : null };
   }
 
   /** Server-sent events. A browser that reconnects sends `Last-Event-ID` with the old URL, so the header wins over `after`. */

@@ -35,14 +35,9 @@ export class SseWriter {
     await this.write(`retry: ${RETRY_MS}\n\n`);
   }
 
-  /**
-   * Resolves when the client may be sent more. JSON has no line breaks, so one `data:` line holds it.
-   * @returns about how many bytes that was
-   */
-  async send(event: string, id: string, data: unknown): Promise<number> {
-    const chunk = `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
-    await this.write(chunk);
-    return chunk.length;
+  /** Resolves when the client may be sent more. JSON has no line breaks, so one `data:` line holds it. */
+  send(event: string, id: string, data: unknown): Promise<void> {
+    return this.write(`event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
   /** A line that clients ignore: tells proxies, and us, that the connection lives. */

@@ -1,0 +1,106 @@
+import type { MessagePage, MessagePageRequest, RunArchive, TextSlice } from '@crewtab/domain/ports/management-store';
+import { MESSAGE_PAGE, type Message, type MessageContent, type MessageKind } from '@crewtab/domain/runs/message';
+import type { Database, Statement } from '../database/database';
+import { isId } from '../database/database';
+
+/**
+ * What a truncated message shows the beginning of: its text, or the JSON of any other content. Decompresses the content of
+ * a text once: a mention of `m.content` is a decompression each.
+ */
+const TEXT_OF = `(SELECT CASE WHEN count(*) = 1 AND bool_and(field.key = 'text' AND jsonb_typeof(field.value) = 'string')
+    THEN max(field.value #>> '{}') ELSE m.content::text END FROM jsonb_each(m.content) AS field)`;
+
+/** Larger than any content. */
+const NO_LIMIT = 2_147_483_647;
+
+/** @param condition of the one message */
+const measured = (condition: string): string => `
+  SELECT sized.seq, sized.read, CASE WHEN sized.read > $5 THEN left((SELECT ${TEXT_OF} FROM messages m
+      WHERE m.run_id = $2 AND m.seq = sized.seq), $5) END AS beginning
+  FROM (
+    SELECT m.seq, octet_length(m.content::text) AS read FROM messages m
+    WHERE m.organization_id = $1 AND m.run_id = $2 AND ${condition} ORDER BY m.seq LIMIT 1 OFFSET 0) AS sized`;
+const SHOWN = 'COALESCE(octet_length(to_json(next.beginning)::text), next.read)';
+
+/** Goes from message to message and stops where the page is full: what lies behind is not read, however large it is. */
+const LIST: Statement = {
+  name: 'conversation_list',
+  text: `WITH RECURSIVE page AS (
+      SELECT next.seq, next.beginning, 1 AS items, next.read::int8 AS read, ${SHOWN}::int8 AS shown FROM (${measured('m.seq > $3')}) AS next
+      UNION ALL
+      SELECT next.seq, next.beginning, page.items + 1, page.read + next.read, page.shown + ${SHOWN}
+      FROM page CROSS JOIN LATERAL (${measured('m.seq > page.seq')}) AS next
+      WHERE page.items < $4 AND page.read + next.read <= $6 AND page.shown + ${SHOWN} <= $7)
+    SELECT r.last_seq, m.seq, m.at, m.agent, m.kind, page.beginning, CASE WHEN page.beginning IS NULL THEN m.content END AS content
+    FROM schedule_runs r
+    LEFT JOIN page ON true
+    LEFT JOIN messages m ON m.run_id = r.id AND m.seq = page.seq
+    WHERE r.organization_id = $1 AND r.id = $2 ORDER BY page.seq`,
+};
+
+const GET: Statement = {
+  name: 'conversation_get',
+  text: `SELECT m.seq, m.at, m.agent, m.kind, m.content FROM messages m
+    WHERE m.organization_id = $1 AND m.run_id = $2 AND m.seq = $3`,
+};
+
+const READ_TEXT: Statement = {
+  name: 'conversation_read_text',
+  text: `SELECT substr(whole.text, $4::int + 1, $5) AS text, length(whole.text) AS length
+    FROM (SELECT ${TEXT_OF} AS text FROM messages m WHERE m.organization_id = $1 AND m.run_id = $2 AND m.seq = $3 OFFSET 0) AS whole`,
+};
+
+interface MessageRow {
+  readonly seq: number;
+  readonly at: Date;
+  readonly agent: string | null;
+  readonly kind: MessageKind;
+  readonly content: MessageContent;
+}
+
+/** A run without messages has one row without any. */
+type ListedRow = { readonly last_seq: number; readonly beginning: string | null } & (
+  MessageRow | { readonly seq: null }
+);
+
+/** What the API reads of conversations: in pages and slices, whatever an agent has written. */
+export function conversationPages(db: Database): Pick<RunArchive, 'listMessages' | 'getMessage' | 'readMessageText'> {
+  return {
+    async listMessages(organizationId, runId, after, request): Promise<MessagePage | null> {
+      if (!isId(runId)) return null;
+      const rows = await db.query<ListedRow>(LIST, [organizationId, runId, after, ...boundsOf(request)]);
+      const [first] = rows;
+      if (!first) return null;
+      const items = rows.flatMap((row) => (row.seq === null ? [] : [toListed(row, row.beginning)]));
+      const last = items.at(-1);
+      return { items, hasMore: last !== undefined && last.seq < first.last_seq };
+    },
+
+    async getMessage(organizationId, runId, seq): Promise<Message | null> {
+      if (!isId(runId)) return null;
+      const [row] = await db.query<MessageRow>(GET, [organizationId, runId, seq]);
+      return row ? toMessage(row, row.content) : null;
+    },
+
+    async readMessageText(organizationId, runId, seq, offset): Promise<TextSlice | null> {
+      if (!isId(runId)) return null;
+      const values = [organizationId, runId, seq, offset, MESSAGE_PAGE.slice];
+      const [row] = await db.query<{ text: string; length: number }>(READ_TEXT, values);
+      return row ? { ...row, offset } : null;
+    },
+  };
+}
+
+function boundsOf({ limit, contents }: MessagePageRequest): readonly number[] {
+  const { beginning, readBytes, shownBytes } = MESSAGE_PAGE;
+  return [limit, contents === 'whole' ? NO_LIMIT : beginning, readBytes, shownBytes];
+}
+
+function toListed(row: MessageRow, beginning: string | null): MessagePage['items'][number] {
+  if (beginning === null) return toMessage(row, row.content);
+  return { ...toMessage(row, { text: beginning }), isTruncated: true };
+}
+
+function toMessage({ seq, at, agent, kind }: MessageRow, content: MessageContent): Message {
+  return { seq, at, agent, kind, content };
+}
