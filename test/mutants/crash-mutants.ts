@@ -33,8 +33,8 @@ export const CRASH_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/runtime-process',
-        search: 'const left = await removeFolders(folders, label);',
-        replace: 'const left = label === null ? await removeFolders(folders, label) : null;',
+        search: 'const left = await removeFolders(folders, installationId, runId);',
+        replace: 'const left = wasThere ? null : await removeFolders(folders, installationId, runId);',
       },
     ],
     caughtBy: sweepOf('run-store.conclude:after'),
