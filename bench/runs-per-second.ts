@@ -72,7 +72,7 @@ class OurWorker {
       database: { url: stored.url },
       redis: { url: redisUrl },
       encryption: { current: ENCRYPTION_KEY, former: null },
-      runtime: { kind: 'docker', dockerHost: '', dataDir: '' },
+      runtime: { kind: 'docker', dockerHost: '', dataDir: '', onlyCommand: null },
       agents: {
         handshakeTimeoutMs: 60_000,
         stopGraceMs: 5_000,

@@ -9,6 +9,8 @@ export const API_PATH = '/api/v1';
 export interface ContractSettings {
   /** Decides whether agents need an image or a command. */
   readonly runtime: RuntimeKind;
+  /** The only command that agents may have; null: any. */
+  readonly onlyCommand: readonly string[] | null;
   readonly defaultTimeoutMs: number;
   readonly maxTimeoutMs: number;
 }

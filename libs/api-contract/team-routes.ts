@@ -97,7 +97,7 @@ const editedFields = agentFields.extend({
 });
 
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
-function teamSchemas({ runtime }: ContractSettings) {
+function teamSchemas({ runtime, onlyCommand }: ContractSettings) {
   const need = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (
     value: { readonly image?: unknown; readonly command?: unknown },
@@ -106,6 +106,8 @@ function teamSchemas({ runtime }: ContractSettings) {
     if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
       context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
     }
+    if (runtime === 'process' && onlyCommand !== null && !isSame(value.command, onlyCommand))
+      context.addIssue({ code: 'custom', path: ['command'], message: NOT_ISOLATED });
   };
   const fields = {
     name: line(1, LIMITS.teamNameLength),
@@ -136,6 +138,13 @@ function agentsOf<A extends z.ZodType<{ readonly name: string; readonly role: st
     .superRefine(checkTogether, {
       when: ({ value }) => Array.isArray(value) && value.every((member) => isObject({ value: member as unknown })),
     });
+}
+
+const NOT_ISOLATED =
+  "would run without isolation, which only the demo's may here: start Docker, or start Crewtab with CREWTAB_RUNTIME=process";
+
+function isSame(command: unknown, only: readonly string[]): boolean {
+  return Array.isArray(command) && command.length === only.length && only.every((word, at) => word === command[at]);
 }
 
 function isObject({ value }: { value: unknown }): boolean {

@@ -1,4 +1,5 @@
-import { readSettings, type Environment, type SettingValues } from './read-settings';
+import { processEnvironment, type Environment } from './process-environment';
+import { readSettings, type SettingValues } from './read-settings';
 
 /** What seals stored secrets. */
 export interface EncryptionKeys {
@@ -21,7 +22,7 @@ export interface ResealConfig {
 }
 
 /** What `npm run reseal` needs. @throws ConfigError that lists every bad setting. */
-export function loadResealConfig(environment: Environment = process.env): ResealConfig {
+export function loadResealConfig(environment: Environment = processEnvironment()): ResealConfig {
   const values = readSettings(environment, ['DATABASE_URL', ...ENCRYPTION_SETTINGS]);
   return { database: { url: values.DATABASE_URL }, encryption: encryptionOf(values) };
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { processEnvironment, type Environment } from './process-environment';
 import { SETTINGS, type SettingName, type SettingValue } from './settings';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface SettingProblem {
   readonly name: SettingName;
@@ -43,7 +42,7 @@ export function readSettings<N extends SettingName>(
 }
 
 /** One sentence for each variable that is read under the name it had in an earlier version. */
-export function describeFormerNames(environment: Environment = process.env): string[] {
+export function describeFormerNames(environment: Environment = processEnvironment()): string[] {
   const settings = Object.entries<{ readonly formerName: string | null }>(SETTINGS);
   return settings.flatMap(([name, { formerName }]) =>
     formerName !== null && environment[formerName]?.trim()

@@ -1,7 +1,8 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
-import { readSettings, type Environment, type SettingValues } from './read-settings';
+import { processEnvironment, type Environment } from './process-environment';
+import { readSettings, type SettingValues } from './read-settings';
 import { checkTimeouts, type TimeoutSettings } from './timeouts';
 
 export interface SchedulerConfig {
@@ -18,7 +19,8 @@ export interface SchedulerConfig {
   readonly hosts: { readonly hostTimeoutMs: number };
   /** How long history is kept after a run ended, and events after they were written, ms; null: for ever. */
   readonly retention: Readonly<Record<'messages' | 'runs' | 'events', number | null>>;
-  readonly runtime: { readonly kind: RuntimeKind };
+  /** `onlyCommand`: of agents that run without isolation; null: any. */
+  readonly runtime: { readonly kind: RuntimeKind; readonly onlyCommand: readonly string[] | null };
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
   readonly failpoint: FailpointOrder | null;
@@ -26,7 +28,7 @@ export interface SchedulerConfig {
 }
 
 /** What the scheduler app needs. @throws ConfigError that lists every bad setting. */
-export function loadSchedulerConfig(environment: Environment = process.env): SchedulerConfig {
+export function loadSchedulerConfig(environment: Environment = processEnvironment()): SchedulerConfig {
   const values = readSettings(
     environment,
     [
@@ -44,6 +46,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
       'RETENTION_RUNS',
       'RETENTION_EVENTS',
       'CREWTAB_RUNTIME',
+      'CREWTAB_PROCESS_COMMAND',
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
     ],
@@ -57,7 +60,7 @@ export function loadSchedulerConfig(environment: Environment = process.env): Sch
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
     retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },
-    runtime: { kind: values.CREWTAB_RUNTIME },
+    runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },

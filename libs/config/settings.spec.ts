@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { renderEnvExample } from './env-example';
-import { ConfigError, describeFormerNames, type Environment } from './read-settings';
+import type { Environment } from './process-environment';
+import { ConfigError, describeFormerNames } from './read-settings';
 import { loadSchedulerConfig } from './scheduler-config';
 import { SETTINGS } from './settings';
 import { loadWorkerConfig } from './worker-config';
@@ -33,7 +34,7 @@ describe('loadSchedulerConfig', () => {
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
       hosts: { hostTimeoutMs: 300_000 },
       retention: { messages: null, runs: null, events: null },
-      runtime: { kind: 'docker' },
+      runtime: { kind: 'docker', onlyCommand: null },
       bullBoard: { isWritable: false },
       failpoint: null,
       log: { level: 'info' },

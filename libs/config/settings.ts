@@ -1,6 +1,17 @@
 import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { optional, required, withDefault } from './setting';
-import { bytes, duration, encryptionKey, failpoint, flag, matching, oneOf, url, wholeNumber } from './values';
+import {
+  bytes,
+  commandLine,
+  duration,
+  encryptionKey,
+  failpoint,
+  flag,
+  matching,
+  oneOf,
+  url,
+  wholeNumber,
+} from './values';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -146,6 +157,15 @@ export const SETTINGS = {
     },
     'docker',
     oneOf(RUNTIME_KINDS),
+  ),
+  CREWTAB_PROCESS_COMMAND: optional(
+    {
+      description:
+        'Under the runtime `process`: the only command that agents may have, as a JSON list; runs of others fail as `isolation_required`. ' +
+        '`npm start` sets it to that of its demo where no container engine answers and CREWTAB_RUNTIME is not set. Not set: any command.',
+      example: '["node","/opt/agent.js"]',
+    },
+    commandLine(),
   ),
   DOCKER_HOST: withDefault(
     {

@@ -71,6 +71,20 @@ export function matching(pattern: RegExp, problem: string): z.ZodType<string, st
   return reader<string>((text) => (pattern.test(text) ? { value: text } : { problem }));
 }
 
+/** A program and its arguments, as a JSON list of texts. */
+export function commandLine(): z.ZodType<readonly string[], string> {
+  return reader<readonly string[]>((text) => {
+    const problem = 'must be a JSON list of texts, with a program at its beginning';
+    try {
+      const value: unknown = JSON.parse(text);
+      const isCommand = Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string');
+      return isCommand ? { value } : { problem };
+    } catch {
+      return { problem };
+    }
+  });
+}
+
 /** `kill <point> [hit]`, `stop <point> [hit]`, `record <file>` or `follow <file>`. */
 export function failpoint(): z.ZodType<FailpointOrder, string> {
   return reader<FailpointOrder>((text) => {

@@ -2,13 +2,20 @@ import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
-import { readSettings, type Environment, type SettingValues } from './read-settings';
+import { processEnvironment, type Environment } from './process-environment';
+import { readSettings, type SettingValues } from './read-settings';
 
 export interface WorkerConfig {
   readonly database: { readonly url: string };
   readonly redis: { readonly url: string };
   readonly encryption: EncryptionKeys;
-  readonly runtime: { readonly kind: RuntimeKind; readonly dockerHost: string; readonly dataDir: string };
+  readonly runtime: {
+    readonly kind: RuntimeKind;
+    readonly dockerHost: string;
+    readonly dataDir: string;
+    /** Of agents that run without isolation; null: any. */
+    readonly onlyCommand: readonly string[] | null;
+  };
   readonly agents: {
     readonly handshakeTimeoutMs: number;
     /** Between SIGTERM and SIGKILL. */
@@ -41,12 +48,13 @@ export interface WorkerConfig {
 }
 
 /** What a worker needs. @throws ConfigError that lists every bad setting. */
-export function loadWorkerConfig(environment: Environment = process.env): WorkerConfig {
+export function loadWorkerConfig(environment: Environment = processEnvironment()): WorkerConfig {
   const values = readSettings(environment, [
     'DATABASE_URL',
     'REDIS_URL',
     ...ENCRYPTION_SETTINGS,
     'CREWTAB_RUNTIME',
+    'CREWTAB_PROCESS_COMMAND',
     'DOCKER_HOST',
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
@@ -72,7 +80,12 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
     database: { url: values.DATABASE_URL },
     redis: { url: values.REDIS_URL },
     encryption: encryptionOf(values),
-    runtime: { kind: values.CREWTAB_RUNTIME, dockerHost: values.DOCKER_HOST, dataDir: values.CREWTAB_DATA_DIR },
+    runtime: {
+      kind: values.CREWTAB_RUNTIME,
+      dockerHost: values.DOCKER_HOST,
+      dataDir: values.CREWTAB_DATA_DIR,
+      onlyCommand: values.CREWTAB_PROCESS_COMMAND,
+    },
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,
@@ -99,6 +112,6 @@ export function loadWorkerConfig(environment: Environment = process.env): Worker
 }
 
 /** For the worker's health check, which must not need all of the worker's settings. @throws ConfigError */
-export function loadAliveFile(environment: Environment = process.env): string | null {
+export function loadAliveFile(environment: Environment = processEnvironment()): string | null {
   return readSettings(environment, ['CREWTAB_ALIVE_FILE']).CREWTAB_ALIVE_FILE;
 }

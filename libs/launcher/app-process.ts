@@ -3,17 +3,23 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
+import { SECRETS_DESCRIPTOR } from '../config/process-environment';
 import { LocalServiceError } from '../local-services/service-error';
 
 /** An app that does not end within this after SIGTERM is killed, ms; it ends itself sooner than that. */
 const STOP_LIMIT_MS = 12_000;
 const SHOWN_LINES = 15;
+/** After stdin, stdout, stderr and the channel of the watchdog. */
+const SECRETS_FD = 4;
 
 export interface AppOptions {
   readonly name: 'scheduler' | 'worker';
   /** The compiled program. */
   readonly program: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Settings that are handed over by a pipe, and are not in its environment: the system shows that to other processes. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly logDir: string;
   /** How long it may take to say that it is ready, ms. */
   readonly readyWithinMs: number;
@@ -49,11 +55,15 @@ export class AppProcess {
       process.execPath,
       ['--enable-source-maps', '--require', join(__dirname, 'parent-watchdog.js'), options.program],
       {
-        env: options.env,
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: environmentOf(options),
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
         detached: true,
       },
     );
+    const pipe = child.stdio[SECRETS_FD] as Writable;
+    // An app that ends before it has read them says why in its log.
+    pipe.on('error', () => undefined);
+    pipe.end(JSON.stringify(options.secrets));
     let markReady: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => (markReady = resolve));
     const app = new AppProcess(options, child, join(options.logDir, `${options.name}.log`), markReady);
@@ -107,4 +117,9 @@ export class AppProcess {
     const words = this.lines.length > 0 ? `${message}; its last lines:\n    ${this.lines.join('\n    ')}` : message;
     return new LocalServiceError(words, `its whole log is in ${this.logFile}`);
   }
+}
+
+function environmentOf({ env, secrets }: AppOptions): NodeJS.ProcessEnv {
+  const open = Object.entries(env).filter(([name]) => !(name in secrets));
+  return { ...Object.fromEntries(open), [SECRETS_DESCRIPTOR]: String(SECRETS_FD) };
 }

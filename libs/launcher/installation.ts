@@ -5,7 +5,10 @@ import { requireFreePort } from '../local-services/free-port';
 import { startPostgres } from '../local-services/postgres';
 import { startRedis } from '../local-services/redis';
 import { LocalServiceError } from '../local-services/service-error';
+import type { Setting } from '../config/setting';
+import { SETTINGS } from '../config/settings';
 import { AppProcess } from './app-process';
+import { demoCommand } from './demo-program';
 import { findDockerEngine, type DockerEngine } from './docker-engine';
 import { redisContainers } from './redis-container';
 import { keptSecret, makeApiKey, makeEncryptionKey } from './secrets';
@@ -70,7 +73,7 @@ export async function startInstallation(
   const host = env['HOST'] || '127.0.0.1';
   await prepareDataFolder(dataDir);
   await requireFreePort(port, 'PORT', host);
-  const engine = await chooseRuntime(env, terminal);
+  const { isDemoOnly, ...engine } = await chooseRuntime(env, terminal);
   const [databaseUrl, redisUrl] = await startServices(env, dataDir, started, terminal);
   const apiKey = env['CREWTAB_API_KEY'] || (await keptSecret(dataDir, 'api-key', makeApiKey));
   const encryptionKey =
@@ -86,14 +89,21 @@ export async function startInstallation(
     CREWTAB_RUNTIME: engine.runtime,
     CREWTAB_DATA_DIR: dataDir,
     ...(engine.dockerHost ? { DOCKER_HOST: engine.dockerHost } : {}),
+    ...(isDemoOnly ? { CREWTAB_PROCESS_COMMAND: JSON.stringify((await demoCommand()).command) } : {}),
   };
+  const secrets = Object.fromEntries(
+    Object.entries(appEnv).flatMap(([name, value]) => (value && SECRET_NAMES.has(name) ? [[name, value]] : [])),
+  );
   const logDir = join(dataDir, 'logs');
   const apps: AppProcess[] = [];
   for (const name of ['scheduler', 'worker'] as const) {
     terminal.step(`starting the ${name}`);
     const program = join(BUILD_DIR, 'apps', name, 'src/main.js');
     apps.push(
-      await started.add(name, AppProcess.start({ name, program, env: appEnv, logDir, readyWithinMs: READY_WITHIN_MS })),
+      await started.add(
+        name,
+        AppProcess.start({ name, program, env: appEnv, secrets, logDir, readyWithinMs: READY_WITHIN_MS }),
+      ),
     );
   }
   const crashed = new Promise<never>((_, reject) => apps.forEach((app) => app.onCrash(reject)));
@@ -123,7 +133,11 @@ async function startServices(
   return [databaseUrl, redisUrl];
 }
 
-async function chooseRuntime(env: NodeJS.ProcessEnv, terminal: Terminal): Promise<ChosenRuntime> {
+/** `isDemoOnly`: without an engine, and without the user's word that agents may run without isolation. */
+async function chooseRuntime(
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
+): Promise<ChosenRuntime & { readonly isDemoOnly: boolean }> {
   const wanted = env['CREWTAB_RUNTIME'] ?? '';
   const named = RUNTIME_KINDS.find((kind) => kind === wanted);
   if (wanted !== '' && !named) {
@@ -133,8 +147,9 @@ async function chooseRuntime(env: NodeJS.ProcessEnv, terminal: Terminal): Promis
     );
   }
   const chosen = named === 'process' ? PROCESS : await lookForDocker(env, named === 'docker', terminal);
-  if (!RUNTIMES[chosen.runtime].isIsolated) terminal.warn(NO_ISOLATION);
-  return chosen;
+  const isDemoOnly = !RUNTIMES[chosen.runtime].isIsolated && named === undefined;
+  if (!RUNTIMES[chosen.runtime].isIsolated) terminal.warn(isDemoOnly ? DEMO_ONLY : NO_ISOLATION);
+  return { ...chosen, isDemoOnly };
 }
 
 /** The process runtime where no engine answers and none is required. */
@@ -160,6 +175,12 @@ const PROCESS: ChosenRuntime = { runtime: 'process', dockerHost: null };
 
 const NO_ISOLATION =
   'agents run as child processes of this machine: they are NOT isolated, and can read and change what you can. Fine for the demo; use Docker for agents that you do not trust.';
+const DEMO_ONLY =
+  'agents would run as child processes of this machine, NOT isolated: only the demo may. Start Docker, or set CREWTAB_RUNTIME=process if agents may read and change what you can.';
+/** What other processes of this user must not find in the environment of an app. */
+const SECRET_NAMES = new Set(
+  Object.entries<Setting>(SETTINGS).flatMap(([name, { isSecret }]) => (isSecret ? [name] : [])),
+);
 
 function parsePort(text: string | undefined): number {
   const port = text ? Number(text) : 3000;

@@ -29,6 +29,8 @@ export interface AgentStarterOptions {
   readonly searchPath: string;
   /** LANG of the agents. */
   readonly locale: string;
+  /** The only command that may be started; null: any. */
+  readonly onlyCommand: readonly string[] | null;
   /** An agent that no worker has ended ends this long after its deadline, ms. */
   readonly orphanGraceMs: number;
 }
@@ -52,7 +54,7 @@ export class AgentStarter {
 
   /**
    * @param limitMs how long it may run; without a worker it ends a grace later
-   * @throws AppError `create_failed` without a command, `start_failed` in the operating system's words
+   * @throws AppError `create_failed` without a command, `isolation_required` with one that may not run here, `start_failed` in the operating system's words
    */
   async ensure(deployment: DeploymentSpec, agent: AgentSpec, limitMs: number): Promise<void> {
     const command = agent.command ?? [];
@@ -62,6 +64,7 @@ export class AgentStarter {
         `agent "${agent.name}" has no command, and the process runtime has no images to take one from`,
       );
     }
+    this.requireAllowed(agent.name, command);
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
     await this.folders.appear(agentDir, fillAgentDir);
     const state = new AgentState(agentDir);
@@ -105,6 +108,14 @@ export class AgentStarter {
       signal.close();
       await log.close();
     }
+  }
+
+  private requireAllowed(agent: string, command: readonly string[]): void {
+    const { onlyCommand } = this.options;
+    if (onlyCommand === null) return;
+    if (command.length === onlyCommand.length && command.every((word, at) => word === onlyCommand[at])) return;
+    const message = `agent "${agent}" would run as a plain process of this machine, which only the demo may here`;
+    throw new AppError('isolation_required', message);
   }
 
   private orderFor(deployment: DeploymentSpec, agent: AgentSpec, command: readonly string[], limitMs: number): Order {

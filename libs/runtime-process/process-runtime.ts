@@ -40,6 +40,8 @@ export interface ProcessRuntimeOptions {
   readonly locale?: string;
   /** How long an agent may take nothing of what is written to it, ms. Default 60 s. */
   readonly inputTimeoutMs?: number;
+  /** The only command that agents may have; null or left out: any. */
+  readonly onlyCommand?: readonly string[] | null;
   /** How long after its deadline an agent that no worker has ended is ended by its supervisor, ms. */
   readonly orphanGraceMs?: number;
 }
@@ -60,9 +62,9 @@ export class ProcessRuntime implements Runtime {
   private readonly openOnes = new Set<Subscription>();
 
   constructor(private readonly options: ProcessRuntimeOptions) {
-    const { rootDir, searchPath, locale = 'C.UTF-8', orphanGraceMs = 60_000 } = options;
+    const { rootDir, searchPath, locale = 'C.UTF-8', orphanGraceMs = 60_000, onlyCommand = null } = options;
     this.folders = new RunFolders(rootDir);
-    this.starter = new AgentStarter(this.folders, { searchPath, locale, orphanGraceMs });
+    this.starter = new AgentStarter(this.folders, { searchPath, locale, orphanGraceMs, onlyCommand });
   }
 
   identify(): Promise<HostIdentity> {

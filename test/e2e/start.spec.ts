@@ -1,41 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import { rm, stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { findFreePort } from '../../libs/local-services/free-port';
 import { describeWithDocker, dockerEngine, dockerHost } from '../kit/services/docker';
 import { makeServiceFolder } from '../kit/services/test-services';
 import { eventually } from '../kit/wait-for';
-
-const PROJECT = resolve(__dirname, '../..');
-const START_LIMIT_MS = 120_000;
-
-/** `npm start` as a user runs it, with a data folder and port of its own. */
-class Start {
-  output = '';
-  private readonly child: ChildProcess;
-  readonly exited: Promise<number | null>;
-
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn(process.execPath, ['scripts/start.mjs', ...args], {
-      cwd: PROJECT,
-      env: { ...process.env, ...env },
-      stdio: 'pipe',
-    });
-    for (const stream of [this.child.stdout, this.child.stderr])
-      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-    this.exited = new Promise((done) => this.child.once('close', done));
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
-  }
-
-  async saw(words: string): Promise<void> {
-    await eventually(() => expect(this.output).toContain(words), { timeoutMs: START_LIMIT_MS });
-  }
-}
+import { processesOf, Start } from './support/npm-start';
 
 describe('npm start', () => {
   let folder: string;
@@ -119,13 +90,4 @@ describeWithDocker('npm start with an engine', () => {
 async function containersNamed(name: string): Promise<unknown[]> {
   const filters = encodeURIComponent(JSON.stringify({ name: [name] }));
   return JSON.parse(await dockerEngine().call({ path: `/containers/json?all=1&filters=${filters}` })) as unknown[];
-}
-
-/** Command lines that name the folder: servers, apps, agents and their supervisors. */
-async function processesOf(folder: string): Promise<string[]> {
-  const child = spawn('ps', ['-eo', 'args'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  let text = '';
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  await new Promise((done) => child.once('close', done));
-  return text.split('\n').filter((line) => line.includes(folder));
 }

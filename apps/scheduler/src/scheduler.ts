@@ -199,6 +199,7 @@ function wireHttp(
     settings: {
       version,
       runtime: config.runtime.kind,
+      onlyCommand: config.runtime.onlyCommand,
       defaultTimeoutMs: config.timeouts.defaultMs,
       maxTimeoutMs: config.timeouts.maxMs,
       isBullBoardWritable: config.bullBoard.isWritable,

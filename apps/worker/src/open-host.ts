@@ -29,11 +29,12 @@ const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Log
       logger,
       ...(hostName ? { hostName } : {}),
     }),
-  process: ({ hostName, runtime: { dataDir }, searchPath, agents: { inputTimeoutMs } }) =>
+  process: ({ hostName, runtime: { dataDir, onlyCommand }, searchPath, agents: { inputTimeoutMs } }) =>
     new ProcessRuntime({
       rootDir: join(resolve(dataDir), 'processes'),
       searchPath,
       inputTimeoutMs,
+      onlyCommand,
       ...(hostName ? { hostName } : {}),
     }),
 };

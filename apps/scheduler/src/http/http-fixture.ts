@@ -27,6 +27,7 @@ export const OTHER_ORGANIZATION = 'organization-two';
 export const SETTINGS: HttpSettings = {
   version: '1.2.3-test',
   runtime: 'docker',
+  onlyCommand: null,
   defaultTimeoutMs: 3_600_000,
   maxTimeoutMs: 86_400_000,
   isBullBoardWritable: false,
