@@ -5,6 +5,7 @@ import { processesOf, Start } from '../e2e/support/npm-start';
 import { ApiClient, saidIn, type AgentInput } from '../kit/client';
 import { makeServiceFolder } from '../kit/services/test-services';
 import { eventually } from '../kit/wait-for';
+import { program } from './support/hostile-run';
 
 const AGENT = join(__dirname, '../../dist/images/demo-agent/demo-agent.js');
 const NO_ENGINE = { DOCKER_HOST: 'unix:///no/engine/here.sock' };
@@ -40,7 +41,18 @@ describe('npm start without isolation', () => {
 
   it('shows an agent no secret in the environment of any process', async () => {
     const api = await running({ CREWTAB_RUNTIME: 'process' });
-    const prompt = 'shell cat /proc/[0-9]*/environ 2>/dev/null | tr "\\\\0" "\\\\n"';
+    // Other processes of this machine, such as this test, may have secrets of their own.
+    const prompt = program((load) => {
+      const fs = load('node:fs') as typeof import('node:fs');
+      for (const pid of fs.readdirSync('/proc').filter((name) => Number(name) > 0)) {
+        try {
+          const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').replaceAll('\0', '\n');
+          if (environment.includes('CREWTAB_SECRETS_FD=')) console.log(environment);
+        } catch {
+          // Ended meanwhile.
+        }
+      }
+    });
     const agent = { name: 'lead', role: 'leader', protocol: 'acp', command: ['node', AGENT] } as unknown as AgentInput;
     const team = await api.createTeam({ name: 'Curious', agents: [agent] });
     const { id } = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
