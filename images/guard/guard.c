@@ -1,7 +1,7 @@
 /*
  * Keeps what an agent says where its container engine cannot lose it, and ends the agent at its deadline.
  *
- *   guard FOLDER SECONDS PROGRAM [ARGUMENT...]
+ *   guard FOLDER SECONDS BYTES PROGRAM [ARGUMENT...]
  *
  * Runs PROGRAM with its own stdin, and with stdout and stderr in two pipes. What comes out is written as records, first to
  * FOLDER/output and then to the guard's own stdout, which is the container's log:
@@ -17,7 +17,8 @@
  * Nothing is held back but the beginning of a character that is not complete, since a log would replace its halves. When
  * PROGRAM has ended by itself and all that it said is in the file, FOLDER/ended has its exit code. A program that was told to
  * end, perhaps by an engine that shuts down, did not end by itself: its exit code is no word about its work. After SECONDS all
- * ends with 137.
+ * ends with 137, and so does a PROGRAM whose records come to more than BYTES: nothing of it is written beyond that, and a last
+ * line of stderr says so. Nobody else may be there to stop it before the disk is full. 0 BYTES: as much as it likes.
  *
  * It is the container's first process, which nothing inside can kill or stop, and takes care of processes whose parents are
  * gone. The program runs as the same user, and may spoil what is kept in FOLDER; into the guard itself, its memory and its
@@ -62,6 +63,8 @@ static int kept = -1;                   /* the file; -1 where nothing is kept (a
 static int is_log_open = 1;
 static int was_told_to_end = 0;
 static unsigned long long position = 0; /* of the next record */
+static unsigned long long most = 0;     /* bytes of records; 0: any */
+static int is_over = 0;                 /* the program has gone beyond them */
 static char batch[BATCH_BYTES];         /* records that are written together */
 static size_t batched = 0;
 
@@ -114,7 +117,23 @@ static size_t unfinished(const char *bytes, size_t length) {
   return 0;
 }
 
+/* True where nothing more of the program is written. */
+static int is_too_much(void) {
+  if (!is_over && most > 0 && position > most) {
+    static const char words[] = "crewtab guard: ended the agent, whose output had become too large";
+    is_over = 1;
+    kill(program, SIGKILL);
+    record('e', words, sizeof words - 1);
+    write_batch();
+  }
+  return is_over;
+}
+
 static void pass_on(struct stream *from, int is_last) {
+  if (is_too_much()) {
+    from->used = 0;
+    return;
+  }
   char *next = from->bytes, *end = from->bytes + from->used, *newline;
   while ((newline = memchr(next, '\n', (size_t)(end - next)))) {
     record(from->whole, next, (size_t)(newline - next));
@@ -218,7 +237,7 @@ static void say_end(const char *folder, int code) {
   int length = snprintf(text, sizeof text, "%d", code);
   snprintf(path, sizeof path, "%s/ended", folder);
   /* Before the last record, which may have to wait for an engine that is away. */
-  int is_proof = is_all_kept() && !was_told_to_end;
+  int is_proof = is_all_kept() && !was_told_to_end && !is_over;
   int ended = is_proof ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
   if (ended >= 0 && write_all(ended, text, (size_t)length) < 0) unlink(path);
   record('x', text, (size_t)length);
@@ -226,8 +245,8 @@ static void say_end(const char *folder, int code) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 4) {
-    fprintf(stderr, "usage: guard FOLDER SECONDS PROGRAM [ARGUMENT...]\n");
+  if (count < 5) {
+    fprintf(stderr, "usage: guard FOLDER SECONDS BYTES PROGRAM [ARGUMENT...]\n");
     return OWN_FAULT;
   }
   /* Its files in /proc belong to root then, and no process of its own user may trace it. The program gets this back. */
@@ -253,7 +272,7 @@ int main(int count, char **arguments) {
   open_streams(out, err);
   program = fork();
   if (program < 0) die("fork");
-  if (program == 0) run(arguments + 3, out, err, &before);
+  if (program == 0) run(arguments + 4, out, err, &before);
   close(out[1]);
   close(err[1]);
   /* The program alone is to read the input, so that the writer is told once the program no longer does. */
@@ -264,6 +283,7 @@ int main(int count, char **arguments) {
   signal(SIGXFSZ, SIG_IGN);
   signal(SIGALRM, on_deadline);
   alarm((unsigned)strtoul(arguments[2], NULL, 10));
+  most = strtoull(arguments[3], NULL, 10);
 
   static struct stream stdout_of = {.whole = 'o', .piece = 'O'}, stderr_of = {.whole = 'e', .piece = 'E'};
   stdout_of.fd = out[0];

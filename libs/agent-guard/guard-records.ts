@@ -84,9 +84,15 @@ export const KEPT_OUTPUT = `${GUARD_FOLDER}/output`;
 /** The exit code of the agent, once all that it said is kept. */
 export const KEPT_END = `${GUARD_FOLDER}/ended`;
 
-/** The command that starts an agent under the guard, which ends it after so many seconds. */
-export function guardedCommand(command: readonly string[], endsAfterSeconds: number): string[] {
-  return [GUARD_PROGRAM, GUARD_FOLDER, String(endsAfterSeconds), ...command];
+export interface GuardLimits {
+  readonly endsAfterSeconds: number;
+  /** Of all records; 0: any. */
+  readonly mostBytes: number;
+}
+
+/** The command that starts an agent under the guard, which ends it beyond either limit. */
+export function guardedCommand(command: readonly string[], { endsAfterSeconds, mostBytes }: GuardLimits): string[] {
+  return [GUARD_PROGRAM, GUARD_FOLDER, String(endsAfterSeconds), String(mostBytes), ...command];
 }
 
 /** The exit code in the text of KEPT_END. Null where the guard was killed, or had no disk space to write it. */

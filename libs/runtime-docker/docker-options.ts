@@ -30,6 +30,8 @@ export interface DockerRuntimeOptions {
   readonly deadlineGraceMs?: number;
   /** For agents that ask for nothing themselves. */
   readonly defaultResources?: Partial<ResourceDefaults>;
+  /** The most output of one agent that a run may have. Default 100 MiB. */
+  readonly outputLimitBytes?: number;
   /** Is told what recovery does. */
   readonly logger?: Logger;
   /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */
@@ -50,6 +52,7 @@ export interface DockerSettings {
   readonly deadlineGraceMs: number;
   readonly defaultResources: ResourceDefaults;
   readonly guardFolder: string | null;
+  readonly outputLimitBytes: number;
 }
 
 /** The shared workspace and working directory of every agent. */
@@ -70,6 +73,7 @@ export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
     egressNetwork: options.egressNetwork ?? 'crewtab-egress',
     deadlineGraceMs: options.deadlineGraceMs ?? 60_000,
     defaultResources: { ...RESOURCES, ...options.defaultResources },
+    outputLimitBytes: options.outputLimitBytes ?? 100 * 1024 * 1024,
     guardFolder: options.guardFolder === undefined ? GUARD_FOLDER : options.guardFolder,
   };
 }

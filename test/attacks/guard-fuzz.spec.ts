@@ -37,7 +37,7 @@ describe('the guard, sanitized', () => {
       writeFileSync(join(folder, 'out'), out);
       writeFileSync(join(folder, 'err'), err);
       const script = `cat "$0/out" & cat "$0/err" >&2; wait; exit 7`;
-      const ended = spawnSync(guard, [folder, '60', 'sh', '-c', script, folder], {
+      const ended = spawnSync(guard, [folder, '60', '0', 'sh', '-c', script, folder], {
         env: ENVIRONMENT,
         maxBuffer: 64 * 1024 * 1024,
       });

@@ -26,6 +26,7 @@ const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Log
     new DockerRuntime({
       dockerHost,
       limits: { writeMs: agents.inputTimeoutMs },
+      outputLimitBytes: agents.outputLimitBytes,
       logger,
       ...(hostName ? { hostName } : {}),
     }),

@@ -60,7 +60,7 @@ export type Launch =
   | { readonly kind: 'limited'; readonly endsAfterSeconds: number; readonly hasGuard: boolean }
   | { readonly kind: 'bare' };
 
-type ContainerSettings = Pick<DockerSettings, 'defaultResources' | 'egressNetwork'>;
+type ContainerSettings = Pick<DockerSettings, 'defaultResources' | 'egressNetwork' | 'outputLimitBytes'>;
 
 /**
  * The create call of one agent's container.
@@ -75,7 +75,7 @@ export function containerSpec(
   settings: ContainerSettings,
   launch: Launch,
 ): Docker.ContainerCreateOptions {
-  const argv = argvOf(commandOf(agent, facts), facts, launch);
+  const argv = argvOf(commandOf(agent, facts), facts, launch, settings);
   return {
     name: containerName(deployment, agent),
     Image: agent.image ?? '',
@@ -96,12 +96,25 @@ export function containerSpec(
   };
 }
 
-function argvOf(command: readonly string[], facts: ImageFacts, launch: Launch): string[] {
+function argvOf(
+  command: readonly string[],
+  facts: ImageFacts,
+  launch: Launch,
+  { outputLimitBytes }: ContainerSettings,
+): string[] {
   if (launch.kind === 'bare' || command.length === 0) return [...command];
-  if (launch.hasGuard) return guardedCommand(command, launch.endsAfterSeconds);
+  if (launch.hasGuard) {
+    const { endsAfterSeconds } = launch;
+    return guardedCommand(command, { endsAfterSeconds, mostBytes: KEPT_TIMES * outputLimitBytes });
+  }
   if (facts.timeoutPath === null) return [...command];
   return [facts.timeoutPath, '-s', 'KILL', String(launch.endsAfterSeconds), ...command];
 }
+
+/** How many times the limit of an agent's output its guard keeps, whose records are longer than what they say. */
+const KEPT_TIMES = 4;
+/** The same for the engine's log, which adds a time and a name to each record: the wall for what nobody reads. */
+const LOG_TIMES = 8;
 
 function hostConfig(
   deployment: DeploymentSpec,
@@ -109,15 +122,15 @@ function hostConfig(
   settings: ContainerSettings,
   launch: Launch,
 ): Docker.HostConfig {
-  const defaults = settings.defaultResources;
+  const { defaultResources: defaults, outputLimitBytes } = settings;
   const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
   if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
   return {
     // The guard is the first process itself, which a signal from inside does not end.
     Init: launch.kind === 'limited' && !launch.hasGuard,
-    // json-file without rotation (a size never reached, since an engine-wide default would fill the gap): rotation loses
-    // lines that were not yet read, and the driver `local` eats newlines after long lines.
-    LogConfig: { Type: 'json-file', Config: { 'max-size': '1000g' } },
+    // json-file, since the driver `local` eats newlines after long lines. Beyond the size it begins again and loses what was
+    // there: by then the run has had too much output, or its guard has ended the agent.
+    LogConfig: { Type: 'json-file', Config: { 'max-size': `${LOG_TIMES * outputLimitBytes}b` } },
     NetworkMode: networkModeOf(deployment, settings.egressNetwork),
     Mounts: mounts(deployment, agent),
     CapDrop: ['ALL'],

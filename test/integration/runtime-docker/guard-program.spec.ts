@@ -28,12 +28,16 @@ describeWithGuard('the guard', () => {
     await rm(folder, { recursive: true });
   });
 
-  function start(command: readonly string[], { endsAfterSeconds = 60, under = [] as readonly string[] } = {}) {
+  function start(
+    command: readonly string[],
+    { endsAfterSeconds = 60, mostBytes = 0, under = [] as readonly string[] } = {},
+  ) {
     const [program = '', ...words] = [
       ...under,
       guardOfThisMachine() ?? '',
       folder,
       String(endsAfterSeconds),
+      String(mostBytes),
       ...command,
     ];
     const guard = spawn(program, words);
@@ -208,6 +212,17 @@ describeWithGuard('the guard', () => {
     await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('ends a program whose records come to too much, says so, and keeps no more than that', async () => {
+    for (const flood of ['yes ""', 'yes', 'yes >&2', 'while :; do echo x; done']) {
+      const { code, log } = await endOf(start(sh(`trap "" TERM; ${flood}; sleep 600`), { mostBytes: 100_000 }));
+      expect(code).toBe(137);
+      expect(said(log)).toMatchObject({ isWhole: true });
+      expect(said(log).stderr).toMatch(/crewtab guard: ended the agent, whose output had become too large\n$/);
+      expect((await kept()).length).toBeLessThan(500_000);
+      await expect(keptCode()).rejects.toMatchObject({ code: 'ENOENT' });
+    }
+  });
+
   it('says what it cannot run, with the exit codes of a shell', async () => {
     const missing = await endOf(start(['/no/such/program']));
     expect([missing.code, said(missing.log).stderr]).toEqual([
@@ -223,7 +238,7 @@ describeWithGuard('the guard', () => {
 
   it('runs the program all the same where it can keep nothing', async () => {
     const nowhere = join(folder, 'no', 'folder');
-    const guard = spawn(guardOfThisMachine() ?? '', [nowhere, '60', ...sh('echo fine')]);
+    const guard = spawn(guardOfThisMachine() ?? '', [nowhere, '60', '0', ...sh('echo fine')]);
     started.push(guard);
     const { code, log } = await endOf(guard);
     expect([code, said(log)]).toEqual([0, { stdout: 'fine\n', stderr: '', isWhole: true }]);
