@@ -72,6 +72,7 @@ class OurWorker {
       database: { url: stored.url },
       redis: { url: redisUrl },
       encryption: { current: ENCRYPTION_KEY, former: null },
+      diskLimitBytes: 1e12,
       runtime: { kind: 'docker', dockerHost: '', dataDir: '', onlyCommand: null },
       agents: {
         handshakeTimeoutMs: 60_000,

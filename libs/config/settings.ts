@@ -301,6 +301,15 @@ export const SETTINGS = {
     '200000',
     wholeNumber(1_000, 10_000_000),
   ),
+  RUN_DISK_LIMIT: withDefault(
+    {
+      description:
+        "The most disk of its host that a run may take: what its agents change in their containers' file systems, and its workspace. It is " +
+        'looked at every 10 s, so that a run may be over it by what it writes until then; the run ends as failed. Bytes with a unit (512m, 20g).',
+    },
+    '20g',
+    bytes(MEBIBYTE, 'at least 1m'),
+  ),
   TEARDOWN_LIMIT: withDefault(
     {
       description:

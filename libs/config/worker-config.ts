@@ -28,6 +28,8 @@ export interface WorkerConfig {
   };
   /** Messages that a run may have. */
   readonly messageLimit: number;
+  /** Of the host's disk, for one run. */
+  readonly diskLimitBytes: number;
   /** How long its claims hold without renewal, ms. */
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
@@ -72,6 +74,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'AGENT_JSON_DEPTH_LIMIT',
     'AGENT_JSON_VALUES_LIMIT',
     'RUN_MESSAGE_LIMIT',
+    'RUN_DISK_LIMIT',
     'TEARDOWN_LIMIT',
     'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
@@ -99,6 +102,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
       },
     },
     messageLimit: values.RUN_MESSAGE_LIMIT,
+    diskLimitBytes: values.RUN_DISK_LIMIT,
     leaseMs: values.WORKER_LEASE,
     teardownLimitMs: values.TEARDOWN_LIMIT,
     concurrency: values.WORKER_CONCURRENCY,

@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   batch_limit: 'An agent put more messages into one line than Crewtab takes.',
   json_limit: 'An agent wrote JSON that is nested deeper, or has more values, than Crewtab reads.',
   message_limit: 'The run has more messages than a run may have.',
+  disk_limit: "A run took more of its host's disk than it may.",
   protocol_error: 'An agent broke the protocol.',
   // Ending
   timeout: 'The deadline passed.',

@@ -147,6 +147,7 @@ export const PORT_POINTS = {
     watch: LISTENS,
     teardown: 'effect',
     list: READS,
+    measureDisk: READS,
     close: RELEASES,
   } satisfies PointsOf<Runtime>,
   'agent-channel': {

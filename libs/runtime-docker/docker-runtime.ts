@@ -35,6 +35,7 @@ import { inspectAgent } from './output/guarded-output';
 import { Networks } from './resources/networks';
 import { belongsToRun, findResources, groupByRun, isHalfMade, runLabels, tearDown } from './resources/run-resources';
 import { runProgram } from './agents/run-program';
+import { measureDisk } from './resources/disk-usage';
 import { WorkspaceFiles } from './resources/workspace-files';
 import { AppError } from '@crewtab/domain/errors';
 
@@ -140,6 +141,10 @@ export class DockerRuntime implements Runtime {
 
   async list(installationId: string): Promise<RunResources[]> {
     return groupByRun(await findResources(this.engine, installationId), Date.now());
+  }
+
+  measureDisk(installationId: string): Promise<ReadonlyMap<string, number> | null> {
+    return measureDisk(this.engine, installationId);
   }
 
   close(): Promise<void> {

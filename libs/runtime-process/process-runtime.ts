@@ -136,6 +136,11 @@ export class ProcessRuntime implements Runtime {
     return translated('engine_error', () => this.folders.list(installationId));
   }
 
+  /** Files of this machine have no limit here: nothing is measured. */
+  measureDisk(): Promise<ReadonlyMap<string, number>> {
+    return Promise.resolve(new Map());
+  }
+
   close(): Promise<void> {
     for (const each of [...this.openOnes]) each.close();
     return Promise.resolve();

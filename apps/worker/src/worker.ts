@@ -7,6 +7,7 @@ import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-feed';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
+import { DiskWatch } from '@crewtab/orchestrator/running/disk-watch';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
 import { OneAtATime, StoreClock, SystemClock } from '@crewtab/orchestrator/timing';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
@@ -98,6 +99,7 @@ export async function startWorker(
     () => aliveFile?.touch(),
     (): boolean => presence.mayClaim,
   );
+  const disk = new DiskWatch({ store: store.runs, runtime, holder, clock, logger }, config.diskLimitBytes);
   const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, clock, logger });
   const presence: HostPresence = new HostPresence(
     { hosts: store.hosts, store: store.runs, runtime, toolServer, reaper, clock, logger },
@@ -142,6 +144,7 @@ export async function startWorker(
   processors.runs.setHasCapacity(holder.hasCapacity);
   aliveFile?.touch();
   reaper.start();
+  disk.start();
   const metrics = config.metrics && (await reportMetrics(config.metrics, { events: store.events, clock, logger }));
   logger.info(
     { worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency },
@@ -152,6 +155,7 @@ export async function startWorker(
       logger.info({}, 'worker stops: handing its runs over');
       processors.runs.setHasCapacity(false);
       await metrics?.stop();
+      await disk.stop();
       await holder.stop();
       await reaper.stop();
       await presence.stop();

@@ -83,6 +83,13 @@ export interface Runtime {
   /** Everything on this host with the installation's label, by run. */
   list(installationId: string): Promise<RunResources[]>;
 
+  /**
+   * Bytes of disk that runs of the installation take by now: what their agents changed in their own file systems, and
+   * their workspaces. Runs of which the engine does not tell are left out. May take the engine many seconds; null where
+   * another such question is under way.
+   */
+  measureDisk(installationId: string): Promise<ReadonlyMap<string, number> | null>;
+
   /** Closes sockets and subscriptions; containers go on. */
   close(): Promise<void>;
 }

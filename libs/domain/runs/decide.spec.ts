@@ -33,6 +33,8 @@ const tearingDown = someRun({
 const cancelRequested = { cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const;
 const overdue = { deadlineAt: NOW };
 
+const DISK = { code: 'disk_limit', message: 'too much' } as const;
+
 describe('decide', () => {
   const table: [string, Run, Observation, string][] = [
     ['a queued run begins', queued, seen(), 'begin'],
@@ -214,6 +216,7 @@ describe('decide', () => {
       seen({ lead: { dialogue: dialogue('ready', DONE) }, outputFailure: FLOOD }),
       'conclude line_limit',
     ],
+    ['monitoring: the run takes too much disk', monitoring, { ...seen(), diskFailure: DISK }, 'conclude disk_limit'],
     ['monitoring: the deadline passes', { ...monitoring, ...overdue }, seen(), 'conclude timeout'],
     [
       'monitoring: cancelled',

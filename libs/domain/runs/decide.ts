@@ -170,6 +170,7 @@ function succeeded(run: Run, observation: Observation): Decision | null {
 }
 
 function findDeployFailure(observation: Observation, now: Date): Failure | null {
+  if (observation.diskFailure) return observation.diskFailure;
   for (const agent of observation.agents) {
     const handshake = agent.dialogue?.handshake;
     if (agent.deploy.status === 'failed') return agent.deploy.failure;
@@ -188,6 +189,7 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
 /** A failure of any agent once all were ready. Its turn's own words come before the bare end of its process. */
 function findAgentFailure(observation: Observation): Failure | null {
   if (observation.outputFailure) return observation.outputFailure;
+  if (observation.diskFailure) return observation.diskFailure;
   for (const agent of observation.agents) {
     if (agent.role === 'leader') {
       const failure = findTurnFailure(agent);

@@ -16,6 +16,8 @@ export interface Observation {
    * before the worker looked may be the end of the work, and must not lose against a deadline that passed meanwhile.
    */
   readonly catchingUpUntil?: Date | null;
+  /** Set once the run takes more of its host's disk than it may. */
+  readonly diskFailure?: Failure | null;
   /** Earliest next attempt after a failed teardown; null = at once. */
   readonly nextTeardownAt: Date | null;
   /** When an attempt of this very worker to tear down first failed; null = none has. */

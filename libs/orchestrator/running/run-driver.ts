@@ -60,6 +60,13 @@ export class RunDriver {
     this.held.team.noteEnded(agent);
   }
 
+  /** The run takes too much of its host's disk. */
+  noteDiskFailure(failure: Failure): void {
+    if (this.held.team.diskFailure) return;
+    this.held.team.diskFailure = failure;
+    this.wakeUp.wake();
+  }
+
   /** How long the step under way has not come back, ms. */
   get stepForMs(): number {
     return this.stepBeganAtMs === null ? 0 : this.deps.clock.monotonicMs() - this.stepBeganAtMs;

@@ -1,3 +1,4 @@
+import type { Failure } from '@crewtab/domain/errors';
 import { type Claim, type WorkerIdentity, DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { EndedAgent, Subscription } from '@crewtab/domain/ports/runtime';
 import type { Run } from '@crewtab/domain/runs/run';
@@ -75,6 +76,11 @@ export class RunHolder {
 
   get heldRunIds(): string[] {
     return [...this.held.keys()];
+  }
+
+  /** Ends a run that takes too much of its host's disk. Nothing happens where it is not held any more. */
+  noteDiskFailure(runId: string, failure: Failure): void {
+    this.held.get(runId)?.driver.noteDiskFailure(failure);
   }
 
   get hasCapacity(): boolean {

@@ -1,3 +1,4 @@
+import type { Failure } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { DialogueOptions } from '@crewtab/domain/ports/agent-protocol';
 import type { Claim } from '@crewtab/domain/ports/run-store';
@@ -35,6 +36,8 @@ const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
 /** The living side of a held run: its deployer and one session per agent. Answers `observe()`. */
 export class TeamSession {
   promptWrite: PromptWrite;
+  /** See `Observation`. */
+  diskFailure: Failure | null = null;
   private readonly sessions = new AgentSessions();
   private readonly ready = new Set<string>();
   private readonly handshakeDeadlines = new Map<string, Date>();
@@ -133,6 +136,7 @@ export class TeamSession {
       promptWrite: this.promptWrite,
       outputFailure: this.output.failure,
       openDelegations: this.delegations.openCount,
+      diskFailure: this.diskFailure,
       catchingUpUntil: this.options.isAdopted ? this.catchingUpUntil(held.run) : null,
       nextTeardownAt: held.nextTeardownAt,
       teardownFailedAt: held.teardownFailedAt,

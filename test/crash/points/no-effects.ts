@@ -75,7 +75,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   },
   {
     module: /^dockerode$/,
-    calls: /^(info|version|inspect|logs|getEvents|getArchive|infoArchive|list\w+|wait)$/,
+    calls: /^(info|version|df|inspect|logs|getEvents|getArchive|infoArchive|list\w+|wait)$/,
     because: 'only reads',
   },
   {

@@ -27,6 +27,8 @@ export interface FakeEngineOptions {
 export class FakeEngine {
   readonly agents: FakeAgent[] = [];
   readonly shared: FakeShared[] = [];
+  /** By run: see `Runtime.measureDisk`. */
+  readonly diskBytes = new Map<string, number>();
   /** Workspaces, by `<run>/<path>`. */
   readonly files: Map<string, FakeFile>;
   /** Images that cannot be found or pulled. */

@@ -38,7 +38,8 @@ export type FakeOperation =
   | 'readFiles'
   | 'runProgram'
   | 'teardown'
-  | 'list';
+  | 'list'
+  | 'measureDisk';
 
 /**
  * The Runtime port in memory. Agents are `FakeProgram`s chosen by `programFor`; `faults` makes the next call of an
@@ -159,6 +160,10 @@ export class FakeRuntime implements Runtime {
 
   list(installationId: string): Promise<RunResources[]> {
     return this.run('list', installationId, () => this.engine.resourcesByRun(installationId));
+  }
+
+  measureDisk(installationId: string): Promise<ReadonlyMap<string, number> | null> {
+    return this.run('measureDisk', installationId, () => this.engine.diskBytes);
   }
 
   close(): Promise<void> {

@@ -1,0 +1,79 @@
+import { existsSync, statSync } from 'node:fs';
+import { Crewtab } from '../e2e/support/crewtab';
+import { saidIn } from '../kit/client';
+import { describeWithDocker, dockerEngine } from '../kit/services/docker';
+import { eventually } from '../kit/wait-for';
+import { endRun, startRun } from './support/hostile-run';
+
+const MEBIBYTE = 1024 ** 2;
+const LIMIT = '1m';
+/** Of the guard's file: four times the limit, and what was read when it was passed. */
+const KEPT_MOST = 5 * MEBIBYTE;
+/** Of the engine's log: eight times the limit, and a record. */
+const LOG_MOST = 9 * MEBIBYTE;
+
+jest.setTimeout(180_000);
+
+interface Container {
+  readonly Id: string;
+  readonly SizeRw?: number;
+  readonly LogPath?: string;
+  readonly State: { readonly Running: boolean };
+}
+
+describeWithDocker('a run that writes the disk full', () => {
+  let crewtab: Crewtab;
+
+  beforeAll(async () => {
+    crewtab = await Crewtab.start({ workerEnv: { AGENT_OUTPUT_LIMIT: LIMIT, RUN_DISK_LIMIT: '64m' } });
+  });
+
+  afterAll(() => (crewtab as Crewtab | undefined)?.stop());
+
+  const look = async (name: string): Promise<Container> =>
+    JSON.parse(await dockerEngine().call({ path: `/containers/${name}/json?size=1` })) as Container;
+
+  it.each(['/workspace/x', '/home/agent/x'])(
+    'by a file, %s: it ends as disk_limit, and another goes on',
+    async (path) => {
+      const harmless = startRun(crewtab, 'work 15s\nanswer well').then((run) => endRun(crewtab, run));
+      const fill = `shell head -c ${100 * MEBIBYTE} /dev/zero > ${path}`;
+      const { run } = await endRun(crewtab, await startRun(crewtab, `${fill}\nhang`));
+      expect(run).toMatchObject({
+        status: 'failed',
+        error: { code: 'disk_limit' },
+        teardown: { containers: 2, volumes: 1 },
+      });
+      expect((await harmless).run).toMatchObject({ status: 'success', error: null });
+    },
+  );
+
+  it('by its output, while no worker is there: it is ended, and takes no more than what is stated', async () => {
+    const { api } = crewtab;
+    const run = await startRun(crewtab, 'answer begun\nwork 5s\nflood 50MB');
+    await api.untilRun(run.id, async () => saidIn(await api.messages(run.id)).includes('begun'));
+    for (const worker of crewtab.workers) {
+      worker.kill('SIGKILL');
+      await worker.exited;
+    }
+    const { agents } = await api.deployment(run.teamDeploymentId ?? (await api.run(run.id)).teamDeploymentId ?? '');
+    const container = agents.find(({ name }) => name === 'lead')?.container ?? '';
+    const ended = await eventually(
+      async () => {
+        const found = await look(container);
+        return found.State.Running ? false : found;
+      },
+      { timeoutMs: 60_000, intervalMs: 500 },
+    );
+    expect(ended.SizeRw).toBeLessThan(KEPT_MOST);
+    // The engine may be on another machine.
+    if (existsSync(ended.LogPath ?? '')) expect(statSync(ended.LogPath ?? '').size).toBeLessThan(LOG_MOST);
+    await crewtab.startWorker();
+    const { status, error } = await api.untilFinished(run.id);
+    expect({ status, code: error?.code }).toEqual({
+      status: 'failed',
+      code: expect.stringMatching(/^(agent_killed|output_limit)$/) as string,
+    });
+    expect(error?.message).toMatch(/output/);
+  });
+});
