@@ -44,6 +44,9 @@ const HAPPENINGS = [
   'failed teardown_failed',
   'failed host_lost',
   'failed output_lost',
+  'failed line_limit',
+  'failed batch_limit',
+  'failed message_limit',
 ];
 
 /** From here on, a batch must have seen each kind of fault, operation and outcome; otherwise it has proved less than it says. */

@@ -3,7 +3,7 @@ import { promptTurnId } from '@crewtab/domain/runs/decide';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
 import type { ScheduleScript } from './history-plan';
 import { dueInstants, type BookedSchedule, type ScheduleBook } from './schedule-book';
-import type { AgentRecord } from './sim-agents';
+import { isHostile, type AgentRecord } from './sim-agents';
 import type { World } from './world';
 
 /** What the checks need to know of what befell a history. */
@@ -84,6 +84,9 @@ export class FinalChecks {
       for (const [turn, times] of this.recordOf(run, name)?.turns ?? [])
         if (times > 1) this.world.violations.add('I5', run.id, `${name} got ${turn} ${times} times`);
     if (run.status !== 'success') return;
+    for (const { name } of agents)
+      if (this.recordOf(run, name)?.exceeded)
+        this.world.violations.add('I6', run.id, `success, though ${name} went beyond a limit of its output`);
     const leader = agents.find(({ role }) => role === 'leader');
     const record = leader && this.recordOf(run, leader.name);
     const wasPrompted = record?.turns.has(promptTurnId(run.id)) || record?.turns.has('prompt');
@@ -135,6 +138,15 @@ export class FinalChecks {
       return;
     }
     if (code === 'output_lost' && agents.some(({ name }) => this.befallen.unseenEnds.has(`${run.id}/${name}`))) return;
+    const exceeded = agents.flatMap(({ name }) => this.recordOf(run, name)?.exceeded ?? []);
+    const isForeseen =
+      this.befallen.isUndisturbed && agents.every(({ conduct }) => conduct === 'works' || isHostile(conduct));
+    if (isForeseen && exceeded.length > 0 && !exceeded.includes(code))
+      this.world.violations.add(
+        'I13',
+        run.id,
+        `an agent went beyond ${exceeded.join(', ')}, but it failed with ${code}`,
+      );
     const isHealthy = agents.every(({ conduct }) => conduct === 'works') && !this.befallen.harmedRuns.has(run.id);
     if (!isHealthy || this.isExcused(code)) return;
     this.world.violations.add(

@@ -60,8 +60,11 @@ export type TimedEvent =
   | { readonly kind: 'unknownZone' }
   | { readonly kind: 'edit'; readonly schedule: number; readonly everyMinutes: number };
 
+/** Midway through its turn, an agent goes beyond a limit of its output, and says nothing more. */
+export type HostileConduct = 'writesLongLine' | 'writesLargeBatch' | 'writesManyMessages';
+
 export type AgentConduct =
-  'works' | 'errs' | 'refuses' | 'hangs' | 'isMute' | 'exitsEarly' | 'exitsMidway' | 'cannotStart';
+  HostileConduct | 'works' | 'errs' | 'refuses' | 'hangs' | 'isMute' | 'exitsEarly' | 'exitsMidway' | 'cannotStart';
 
 /** How an agent of the simulated world behaves. */
 export interface AgentScript {

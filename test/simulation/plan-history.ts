@@ -2,6 +2,7 @@ import {
   WORKERS,
   type AgentConduct,
   type AgentScript,
+  type HostileConduct,
   type HistoryPlan,
   type PlanItem,
   type ScheduleScript,
@@ -35,7 +36,7 @@ export function planHistory(seed: number): HistoryPlan {
     capacity: random.int(2, 8),
     slowCalls: random.pick([0, 0.1, 0.3]),
     chaosMs,
-    schedules,
+    schedules: schedules.map((schedule, index) => withHostileAgents(seed, index, schedule)),
     items: [
       ...Array.from({ length: faults }, () => planCallFault(random, planLike)).flat(),
       ...Array.from({ length: events }, () => planEvent(random, chaosMs, hosts, schedules.length)),
@@ -61,6 +62,17 @@ function planSchedule(random: SeededRandom): ScheduleScript {
   };
 }
 
+/** Some agents that would hang do worse. Drawn from numbers of their own, so that seeds keep the rest of their history. */
+function withHostileAgents(seed: number, index: number, schedule: ScheduleScript): ScheduleScript {
+  const random = SeededRandom.named(`hostile agents of schedule ${index} of ${seed}`);
+  const agents = schedule.agents.map((agent) => {
+    if (agent.conduct !== 'hangs' || random.isTrue(0.4)) return agent;
+    const conduct = random.pick<HostileConduct>(['writesLongLine', 'writesLargeBatch', 'writesManyMessages']);
+    return { ...agent, conduct: agent.protocol === 'acp' ? conduct : 'writesLongLine' };
+  });
+  return { ...schedule, agents };
+}
+
 function planAgent(
   random: SeededRandom,
   name: string,
@@ -68,7 +80,7 @@ function planAgent(
   protocol: AgentScript['protocol'],
   teammates: number,
 ): AgentScript {
-  const conduct = random.weighted<AgentConduct>({
+  const conduct = random.weighted<Exclude<AgentConduct, HostileConduct>>({
     works: 80,
     errs: 3,
     refuses: 2,

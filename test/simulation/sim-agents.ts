@@ -1,5 +1,7 @@
 import type { FakeAgentIo, FakeProgram } from '../fakes/runtime/fake-agent';
-import type { AgentScript } from './history-plan';
+import type { ErrorCode } from '@crewtab/domain/errors';
+import type { AgentScript, HostileConduct } from './history-plan';
+import { SIMULATED_LIMITS } from './simulated-limits';
 
 /** What really happened at one agent of one run, written down outside of the product. */
 export interface AgentRecord {
@@ -9,6 +11,8 @@ export interface AgentRecord {
   /** All message text that it said, in order. */
   said: string;
   firstWorkAtMs: number | null;
+  /** How its run must end once it went beyond a limit. */
+  exceeded: ErrorCode | null;
 }
 
 export interface AgentWorld {
@@ -83,6 +87,7 @@ abstract class WorkingAgent {
       if (this.isCancelled) return this.finish(io, turn, 'cancelled');
       if (script.conduct === 'hangs' && done >= 1) return;
       if (script.conduct === 'exitsMidway' && done >= 1) return io.exit(3);
+      if (isHostile(script.conduct) && done >= 1) return this.exceed(io, script.conduct);
       if (done >= script.chunks) return this.finish(io, turn);
       this.utter(io);
       const goOn = (): void => this.step(io, turn, done + 1);
@@ -92,6 +97,13 @@ abstract class WorkingAgent {
       const call = { id: `${turn.id}/${done}`, agent: script.name, to };
       this.world.delegate(io, call, goOn);
     });
+  }
+
+  private exceed(io: FakeAgentIo, conduct: HostileConduct): void {
+    const { code, write } = HOSTILITIES[conduct];
+    this.recordOf(io).exceeded = code;
+    this.world.note(`agent ${io.deployment.name}/${this.script.name}`, conduct);
+    write(io);
   }
 
   private utter(io: FakeAgentIo): void {
@@ -209,6 +221,23 @@ class PlainAgent extends WorkingAgent {
     io.emit('out of ideas', 'stderr');
     io.exit(1);
   }
+}
+
+const { longestLineBytes, messageLimit, json } = SIMULATED_LIMITS;
+
+const HOSTILITIES: Readonly<Record<HostileConduct, { readonly code: ErrorCode; write(io: FakeAgentIo): void }>> = {
+  writesLongLine: { code: 'line_limit', write: (io) => io.emit('x'.repeat(longestLineBytes + 1)) },
+  writesLargeBatch: { code: 'batch_limit', write: (io) => io.emit(`[${'{},'.repeat(json.batchEntries)}{}]`) },
+  writesManyMessages: {
+    code: 'message_limit',
+    write: (io) => {
+      for (let count = 0; count <= messageLimit; count++) io.emit('{}');
+    },
+  },
+};
+
+export function isHostile(conduct: AgentScript['conduct']): conduct is HostileConduct {
+  return conduct in HOSTILITIES;
 }
 
 function send(io: FakeAgentIo, message: object): void {

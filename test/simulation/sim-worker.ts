@@ -11,6 +11,7 @@ import { gated, gatedDelegations, gatedRuntime, gatedRunStore } from './gated-po
 import { hostName, openProcess, wireFiring, type Identity } from './process-wiring';
 import { STEP_LIMIT_MS, type SimProcess } from './sim-process';
 import type { Consumer } from './sim-redis';
+import { SIMULATED_LIMITS } from './simulated-limits';
 import type { World } from './world';
 
 /** In real workers it is a minute; short, so that some of what resists does so for longer, ms. */
@@ -54,14 +55,20 @@ export class SimWorker implements Consumer {
       {
         store,
         runtime,
-        protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
+        protocols: { acp: new AcpProtocol({ limits: SIMULATED_LIMITS.json }), command: new CommandProtocol() },
         queue: this.firing.queue,
         delegations: gatedDelegations(process, world.delegations, watch),
         toolServer,
         largeLines: new OneAtATime(),
         clock: this.clock,
         logger,
-        options: { ...DEFAULT_ENGINE_OPTIONS, stepLimitMs: STEP_LIMIT_MS, teardownLimitMs: TEARDOWN_PATIENCE_MS },
+        options: {
+          ...DEFAULT_ENGINE_OPTIONS,
+          stepLimitMs: STEP_LIMIT_MS,
+          teardownLimitMs: TEARDOWN_PATIENCE_MS,
+          longestLineBytes: SIMULATED_LIMITS.longestLineBytes,
+          messageLimit: SIMULATED_LIMITS.messageLimit,
+        },
       },
       worker,
       world.plan.capacity,

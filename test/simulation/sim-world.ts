@@ -120,7 +120,7 @@ export class SimWorld implements World, AgentWorld {
     const key = `${runId}/${agent}`;
     const known = this.records.get(key);
     if (known) return known;
-    const made: AgentRecord = { agent, turns: new Map(), said: '', firstWorkAtMs: null };
+    const made: AgentRecord = { agent, turns: new Map(), said: '', firstWorkAtMs: null, exceeded: null };
     this.records.set(key, made);
     return made;
   }
