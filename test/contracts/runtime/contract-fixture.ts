@@ -113,8 +113,8 @@ export class ContractFixture {
     return (await runtime.ensureAgent(deployment, agent, deployOptions())).handle;
   }
 
-  async read(handle: string, runtime = this.runtime): Promise<LineReader> {
-    const channel = await runtime.open(handle);
+  async read(handle: string, runtime = this.runtime, longestLineBytes?: number): Promise<LineReader> {
+    const channel = await runtime.open(handle, longestLineBytes);
     this.channels.push(channel);
     return new LineReader(channel);
   }

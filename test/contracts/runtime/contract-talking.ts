@@ -82,6 +82,17 @@ export function describeTalking(current: () => ContractFixture): void {
       expect(reader.lines).toHaveLength(2);
     }, 120_000);
 
+    it('passes over a line beyond the limit, and counts it as one', async () => {
+      const fixture = current();
+      const { handle } = await fixture.started({ does: 'longLine', bytes: LONG_LINE_BYTES });
+      const limited = await fixture.read(handle, fixture.runtime, LONG_LINE_BYTES - 1);
+      await limited.toEnd();
+      expect(limited.lines).toEqual([
+        { stream: 'stdout', index: 0, text: '', isTooLong: true },
+        { stream: 'stdout', index: 1, text: 'after' },
+      ]);
+    }, 120_000);
+
     it('keeps stdout and stderr apart, each with its own count', async () => {
       const fixture = current();
       const { handle } = await fixture.started({ does: 'bothStreams' });
