@@ -9,6 +9,7 @@ import { fireLagIdle } from './fire-lag-idle';
 import { fireLagMany } from './fire-lag-many';
 import { fireLagSingle } from './fire-lag-single';
 import { lists } from './lists';
+import { noisyNeighbour } from './noisy-neighbour';
 import { runOverhead } from './run-overhead';
 import { runsPerSecond } from './runs-per-second';
 
@@ -19,6 +20,7 @@ const BENCHES: readonly Bench[] = [
   bytesPerSchedule,
   runOverhead,
   runsPerSecond,
+  noisyNeighbour,
   coldTeam,
   lists,
 ];

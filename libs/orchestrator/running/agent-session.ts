@@ -28,6 +28,8 @@ export interface AgentSessionDeps {
 const LARGE_LINE_CHARS = 256 * 1024;
 /** After so many lines in one go all else in the worker has its turn. */
 const LINES_AT_ONCE = 4_096;
+/** After a full batch, ms: storing it may take as long as Postgres is away. */
+const LONGEST_PAUSE_MS = 250;
 
 export interface AgentSessionOptions {
   readonly claim: Claim;
@@ -291,8 +293,17 @@ export class AgentSession {
       await this.recorder.flush();
       this.publish(session);
     } else if (this.recorder.isFull) {
-      await this.recorder.flush();
+      await this.storeFullBatch();
     }
+  }
+
+  /** An agent that writes faster than it can be stored leaves half of the time to the other runs. */
+  private async storeFullBatch(): Promise<void> {
+    const { clock } = this.deps;
+    const beganAtMs = clock.monotonicMs();
+    await this.recorder.flush();
+    const pauseMs = Math.min(clock.monotonicMs() - beganAtMs, LONGEST_PAUSE_MS);
+    if (pauseMs > 0) await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
   }
 
   /**

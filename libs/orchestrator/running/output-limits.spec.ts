@@ -64,7 +64,7 @@ describe('an agent that goes beyond a limit of its output', () => {
 
   it('with many messages ends its run, after one batch beyond the limit at most', async () => {
     const flood = (io: FakeAgentIo): void => {
-      for (let count = 0; count < 20_000; count++) io.emit(`ask q${count}`);
+      for (let count = 0; count < 20_000; count++) io.emit(`note n${count}`);
     };
     const { world, runId } = await runOf(flood, { messageLimit: 2_000 });
     expect(world.store.read(runId).outcome?.error).toEqual({
@@ -91,17 +91,19 @@ describe('a rate of output', () => {
     const lines = 10_000;
     const world = new World({
       lead: obedient((line, io) => {
-        for (let count = 0; count < lines; count++) io.emit(`ask q${count}`);
+        for (let count = 0; count < lines; count++) io.emit(`note n${count}`);
         io.emit(`done ${line.split(' ')[1] ?? ''} fine`);
       }),
     });
     const appendMessages = world.store.appendMessages.bind(world.store);
     const sizes: number[] = [];
+    const beganAtMs: number[] = [];
     let underWay = 0;
     jest.spyOn(world.store, 'appendMessages').mockImplementation(async (claim, messages, cursor) => {
       underWay += 1;
       expect(underWay).toBe(1);
       sizes.push(messages.length);
+      beganAtMs.push(world.clock.monotonicMs());
       await new Promise<void>((resolve) => world.clock.after(10, resolve));
       return appendMessages(claim, messages, cursor).finally(() => (underWay -= 1));
     });
@@ -109,7 +111,12 @@ describe('a rate of output', () => {
     await world.eventually(() => world.store.read(runId).phase === 'finished');
     expect(world.store.read(runId).status).toBe('success');
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(lines);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(FLUSH_AT_MESSAGES);
+    expect(Math.max(...sizes)).toBe(FLUSH_AT_MESSAGES);
+    // Each takes 10 ms, and as long after it the others of the worker have their turn.
+    const full = beganAtMs.filter((_, index) => sizes[index] === FLUSH_AT_MESSAGES);
+    expect(full.length).toBeGreaterThan(15);
+    const apart = full.slice(1).map((at, index) => at - (full[index] ?? 0));
+    expect(Math.min(...apart)).toBeGreaterThanOrEqual(20);
     await holder.stop();
   });
 });

@@ -12,7 +12,8 @@ import type { DraftMessage } from '@crewtab/domain/runs/message';
 
 /**
  * The smallest protocol that keeps the port's contract, for tests of the engine. The agent says `ready`, `say TEXT`,
- * `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told `hello`, `turn ID TEXT` and `cancel`.
+ * `note ID` (which joins no other message), `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told
+ * `hello`, `turn ID TEXT` and `cancel`.
  */
 export class LineProtocol implements AgentProtocol {
   readonly name = 'acp';
@@ -50,6 +51,7 @@ class LineSession implements ProtocolSession {
       this.asked.push(id);
       return this.work([{ agent: this.agent, kind: 'permission', content: { id }, at }], [{ data: `answer ${id}\n` }]);
     }
+    if (verb === 'note') return this.work([{ agent: this.agent, kind: 'other', content: { id }, at }]);
     if (verb === 'done') this.turns.set(id, { status: 'done', text: rest.join(' ') });
     if (verb === 'fail')
       this.turns.set(id, { status: 'failed', failure: { code: 'agent_error', message: rest.join(' ') } });
