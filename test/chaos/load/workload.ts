@@ -52,6 +52,15 @@ export const WORKS: readonly Work[] = [
   work('flood', 'solo', 'flood 400KB\nanswer done', '45s', 1),
   work('error', 'solo', 'stream 3\nerror it did not work', '45s', 1),
   work('crash', 'solo', 'stream 3\ncrash', '45s', 1),
+  // Hostile: more than a worker reads, from the agent itself, and from its shell behind its back.
+  work('long-line', 'solo', 'stream 3\nline 17MB\nanswer done', '45s', 1),
+  work(
+    'large-batch',
+    'solo',
+    'stream 3\nshell (echo -n [; yes 1, | head -n 2000 | paste -sd " ") > /proc/$PPID/fd/1\nwork 5s\nanswer done',
+    '45s',
+    1,
+  ),
 ];
 
 function work(name: string, team: string, prompt: string, timeout: string, weight: number): Work {

@@ -3,10 +3,13 @@ import type { Evidence, RunRow } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
 
+/** Prompts of the workload that make an agent write more than a worker reads. */
+const GOES_BEYOND_A_LIMIT = /^(line 17MB|shell .*\/fd\/1)$/m;
+
 /**
  * I6: for every `success`, the agent itself recorded the prompt (prompts.jsonl), the permit was confirmed, and the
  * conversation holds what the leader said, the stored result being the end of it. No check can tell whether the text
- * is a good answer.
+ * is a good answer. A run whose agent went beyond a limit of its output is none.
  */
 export function checkSuccessIsAnswered({ prompts, tables }: Evidence): CheckResult {
   const findings = new Findings();
@@ -18,6 +21,7 @@ export function checkSuccessIsAnswered({ prompts, tables }: Evidence): CheckResu
   for (const run of tables.runs.filter(({ status }) => status === 'success')) {
     findings.count();
     const fail = (facts: string): void => findings.violate(`run ${run.id}`, `success, but ${facts}`, run.finishedAt);
+    if (GOES_BEYOND_A_LIMIT.test(run.prompt)) fail('its agent went beyond a limit of its output');
     if (!sent.has(run.id)) fail('its permit was never confirmed as sent');
     if (!prompted.has(run.id)) {
       if (canNameItsRun(run) || hasHostnames) fail('no agent recorded its prompt');
