@@ -15,6 +15,7 @@ const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = {
   idempotency_mismatch: 409,
   idempotency_in_progress: 409,
   payload_too_large: 413,
+  rate_limited: 429,
   unsupported_media_type: 415,
   not_ready: 503,
   store_unreachable: 503,

@@ -89,7 +89,7 @@ export function isRepeatable(route: Route): boolean {
 /** Everything that a route may be refused with, but `internal`. */
 export function errorCodesOf(route: Route): Set<ErrorCode> {
   if (route.role === 'public') return new Set(route.errors);
-  const codes = new Set<ErrorCode>(['unauthorized', 'store_unreachable', ...(route.errors ?? [])]);
+  const codes = new Set<ErrorCode>(['unauthorized', 'rate_limited', 'store_unreachable', ...(route.errors ?? [])]);
   if (route.role === 'admin') codes.add('forbidden');
   if (route.query ?? route.body ?? route.headers) codes.add('invalid_request');
   // A path whose percent-encoding is broken is no path.

@@ -89,7 +89,9 @@ export const getMetrics = defineRoute({
   path: '/metrics',
   operationId: 'getMetrics',
   summary: 'Metrics for Prometheus',
+  description: 'Gathered at most once a second. Where METRICS_KEY is set, it comes as a bearer token.',
   answer: { status: 200, description: "Prometheus' text format.", contentType: 'text/plain' },
+  errors: ['unauthorized', 'rate_limited'],
 });
 
 export const getHome = defineRoute({
@@ -106,6 +108,7 @@ export const getOpenApi = defineRoute({
   operationId: 'getOpenApi',
   summary: 'This document',
   answer: { status: 200, description: 'OpenAPI 3.1.', contentType: 'application/json' },
+  errors: ['rate_limited'],
 });
 
 export const serviceRoutes = [getConfig, getHealth, getReadiness, getMetrics, getHome, getOpenApi] as const;

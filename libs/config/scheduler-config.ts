@@ -7,6 +7,14 @@ import { checkTimeouts, type TimeoutSettings } from './timeouts';
 
 export interface SchedulerConfig {
   readonly http: { readonly host: string; readonly port: number };
+  /** Against clients that ask too much, or for what is not theirs. */
+  readonly protection: {
+    /** Per minute, but for streams, which are open at the same time. */
+    readonly limits: Readonly<Record<'requests' | 'failures' | 'streams', number>>;
+    readonly trustedProxies: readonly string[];
+    /** For readers of /metrics; null: none is asked for. */
+    readonly metricsKey: string | null;
+  };
   readonly database: { readonly url: string };
   readonly redis: { readonly url: string };
   readonly access: {
@@ -38,6 +46,11 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       'CREWTAB_API_KEY',
       'HOST',
       'PORT',
+      'TRUSTED_PROXIES',
+      'API_REQUEST_LIMIT',
+      'API_FAILURE_LIMIT',
+      'API_STREAM_LIMIT',
+      'METRICS_KEY',
       'CREWTAB_BULLBOARD_WRITABLE',
       'SCHEDULE_TIMEOUT',
       'SCHEDULE_TIMEOUT_MAX',
@@ -54,6 +67,15 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
   );
   return {
     http: { host: values.HOST, port: values.PORT },
+    protection: {
+      limits: {
+        requests: values.API_REQUEST_LIMIT,
+        failures: values.API_FAILURE_LIMIT,
+        streams: values.API_STREAM_LIMIT,
+      },
+      trustedProxies: values.TRUSTED_PROXIES ?? [],
+      metricsKey: values.METRICS_KEY,
+    },
     database: { url: values.DATABASE_URL },
     redis: { url: values.REDIS_URL },
     access: { firstApiKey: values.CREWTAB_API_KEY, encryption: encryptionOf(values) },

@@ -28,6 +28,7 @@ describe('loadSchedulerConfig', () => {
   it('needs only what has no default', () => {
     expect(loadSchedulerConfig(ENOUGH)).toEqual({
       http: { host: '127.0.0.1', port: 3000 },
+      protection: { limits: { requests: 6_000, failures: 60, streams: 100 }, trustedProxies: [], metricsKey: null },
       database: { url: ENOUGH.DATABASE_URL },
       redis: { url: ENOUGH.REDIS_URL },
       access: { firstApiKey: null, encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },
@@ -46,6 +47,7 @@ describe('loadSchedulerConfig', () => {
       ...ENOUGH,
       HOST: '0.0.0.0',
       PORT: ' 8080 ',
+      TRUSTED_PROXIES: 'loopback, 10.0.0.0/8,2001:db8::1',
       CREWTAB_API_KEY: 'k'.repeat(16),
       CREWTAB_ENCRYPTION_KEY: Buffer.from(HEX_KEY, 'hex').toString('base64'),
       SCHEDULE_TIMEOUT: '90m',
@@ -56,6 +58,7 @@ describe('loadSchedulerConfig', () => {
     });
     expect(config).toMatchObject({
       http: { host: '0.0.0.0', port: 8080 },
+      protection: { trustedProxies: ['loopback', '10.0.0.0/8', '2001:db8::1'] },
       access: { firstApiKey: 'k'.repeat(16), encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },
       timeouts: { defaultMs: 5_400_000, maxMs: 5_400_000 },
       runtime: { kind: 'process' },
@@ -110,6 +113,8 @@ describe('loadSchedulerConfig', () => {
     ['CREWTAB_API_KEY', 'geheim'],
     ['CREWTAB_API_KEY', 'geheim geheim geheim'],
     ['CREWTAB_ENCRYPTION_KEY', 'geheim'],
+    ['METRICS_KEY', 'geheim'],
+    ['CREWTAB_FORMER_ENCRYPTION_KEY', 'geheim'],
     ['CREWTAB_ENCRYPTION_KEY', '00'.repeat(32)],
     ['CREWTAB_ENCRYPTION_KEY', 'ab'.repeat(31)],
   ])('refuses a bad %s without showing it', (name, value) => {
@@ -122,6 +127,10 @@ describe('loadSchedulerConfig', () => {
     ['PORT', '3000x'],
     ['PORT', '-1'],
     ['HOST', 'a b'],
+    ['TRUSTED_PROXIES', 'loopback, everybody'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', 'true'],
+    ['API_REQUEST_LIMIT', '0'],
     ['CREWTAB_BULLBOARD_WRITABLE', 'yes please'],
     ['SCHEDULE_TIMEOUT', '1 hour'],
     ['SCHEDULE_TIMEOUT_MAX', '9000h'],

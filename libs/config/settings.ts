@@ -1,6 +1,7 @@
 import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { optional, required, withDefault } from './setting';
 import {
+  addressList,
   bytes,
   commandLine,
   duration,
@@ -23,6 +24,13 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** An API key shorter than this could be guessed. */
 export const MIN_API_KEY_LENGTH = 16;
+
+function secretText() {
+  return matching(
+    new RegExp(`^[\\x21-\\x7e]{${MIN_API_KEY_LENGTH},200}$`),
+    `must be ${MIN_API_KEY_LENGTH} to 200 printable ASCII characters without spaces`,
+  );
+}
 
 /** Every setting of Crewtab, in the order of .env.example. */
 export const SETTINGS = {
@@ -71,10 +79,7 @@ export const SETTINGS = {
       example: 'the output of: openssl rand -base64 24',
       isSecret: true,
     },
-    matching(
-      new RegExp(`^[\\x21-\\x7e]{${MIN_API_KEY_LENGTH},200}$`),
-      `must be ${MIN_API_KEY_LENGTH} to 200 printable ASCII characters without spaces`,
-    ),
+    secretText(),
   ),
   HOST: withDefault(
     {
@@ -90,6 +95,48 @@ export const SETTINGS = {
     { description: 'Port that the scheduler listens on; 0 takes a free one.' },
     '3000',
     wholeNumber(0, 65_535),
+  ),
+  TRUSTED_PROXIES: optional(
+    {
+      description:
+        'Proxies in front of the scheduler whose X-Forwarded-For is believed: addresses, networks (10.0.0.0/8) or the names loopback, ' +
+        'linklocal, uniquelocal, separated by commas. Not set: none, and all clients of a proxy count as one address. ' +
+        'Danger: clients that reach the scheduler from such an address choose the address that they are counted under.',
+      example: 'loopback',
+    },
+    addressList(),
+  ),
+  API_REQUEST_LIMIT: withDefault(
+    {
+      description:
+        'Requests a minute that a scheduler process answers to one API key, and without a key to one address. More are answered with 429.',
+    },
+    '6000',
+    wholeNumber(60, 1_000_000_000),
+  ),
+  API_FAILURE_LIMIT: withDefault(
+    {
+      description:
+        'API keys a minute that one address may try and that are none. More are answered with 429 without a look into the database; ' +
+        'keys that were valid before go on working.',
+    },
+    '60',
+    wholeNumber(1, 1_000_000_000),
+  ),
+  API_STREAM_LIMIT: withDefault(
+    { description: 'Event streams of one API key that a scheduler process keeps open at the same time.' },
+    '100',
+    wholeNumber(1, 100_000),
+  ),
+  METRICS_KEY: optional(
+    {
+      description:
+        'What a reader of /metrics must send as a bearer token, to schedulers and to workers with WORKER_METRICS_PORT; at least ' +
+        `${MIN_API_KEY_LENGTH} characters. Not set: everybody may read them, which the next version will not allow.`,
+      example: 'the output of: openssl rand -base64 24',
+      isSecret: true,
+    },
+    secretText(),
   ),
   CREWTAB_BULLBOARD_WRITABLE: withDefault(
     {
@@ -221,7 +268,7 @@ export const SETTINGS = {
     {
       description:
         'Port on which the worker answers GET /metrics, on the address of HOST; 0 takes a free one. Not set: none. ' +
-        'Danger: it asks for no key. Workers that have it share the events of runs with the schedulers, so scrape them all.',
+        'Danger: without METRICS_KEY it asks for no key. Workers that have it share the events of runs with the schedulers, so scrape them all.',
       example: '9464',
     },
     wholeNumber(0, 65_535),

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration } from '@crewtab/domain/durations';
 import { parseCrashOrder, type FailpointOrder } from '@crewtab/domain/failpoint';
@@ -86,6 +87,25 @@ export function commandLine(): z.ZodType<readonly string[], string> {
 }
 
 /** `kill <point> [hit]`, `stop <point> [hit]`, `record <file>` or `follow <file>`. */
+/** As Express's `trust proxy` takes them: addresses, networks, and three names. */
+export function addressList(): z.ZodType<readonly string[], string> {
+  return reader<readonly string[]>((text) => {
+    const entries = text.split(',').map((entry) => entry.trim());
+    const wrong = entries.find((entry) => !PROXY_NAMES.includes(entry) && !isNetwork(entry));
+    if (wrong === undefined) return { value: entries };
+    return { problem: `must be a list of addresses, networks, or ${PROXY_NAMES.join(', ')}; "${wrong}" is none` };
+  });
+}
+
+const PROXY_NAMES: readonly string[] = ['loopback', 'linklocal', 'uniquelocal'];
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
 export function failpoint(): z.ZodType<FailpointOrder, string> {
   return reader<FailpointOrder>((text) => {
     const [, action, file = ''] = /^(record|follow) +(\S+)$/.exec(text) ?? [];

@@ -41,7 +41,7 @@ export interface WorkerConfig {
   /** Touched while the worker can renew its leases; null: none. */
   readonly aliveFile: string | null;
   /** Where it answers GET /metrics; null: nowhere. */
-  readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly metrics: { readonly host: string; readonly port: number; readonly key: string | null } | null;
   /** PATH, for agents that are child processes. */
   readonly searchPath: string;
   /** For tests of crashes; null: none. */
@@ -65,6 +65,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'CREWTAB_ALIVE_FILE',
     'HOST',
     'WORKER_METRICS_PORT',
+    'METRICS_KEY',
     'AGENT_HANDSHAKE_TIMEOUT',
     'AGENT_INPUT_TIMEOUT',
     'AGENT_STOP_GRACE',
@@ -108,7 +109,10 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,
-    metrics: values.WORKER_METRICS_PORT === null ? null : { host: values.HOST, port: values.WORKER_METRICS_PORT },
+    metrics:
+      values.WORKER_METRICS_PORT === null
+        ? null
+        : { host: values.HOST, port: values.WORKER_METRICS_PORT, key: values.METRICS_KEY },
     searchPath: environment['PATH'] ?? '/usr/bin:/bin',
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },

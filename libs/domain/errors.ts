@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   team_in_use: 'The team is used by schedules and cannot be deleted.',
   idempotency_mismatch: 'The same Idempotency-Key came with another body.',
   idempotency_in_progress: 'A request with the same Idempotency-Key is still being answered.',
+  rate_limited: 'Too many requests, unknown keys or open event streams.',
   payload_too_large: 'The body is over 1 MB.',
   unsupported_media_type: 'The body is not JSON.',
   not_ready: 'Postgres or Redis cannot be reached.',

@@ -23,7 +23,9 @@ const SECRET_FIELDS = [
   'Authorization',
   'cookie',
   'apiKey',
+  'encryption',
   'encryptionKey',
+  'metricsKey',
   'password',
   'secret',
 ];

@@ -35,6 +35,9 @@ export interface StartedScheduler {
   readonly api: ApiClient;
 }
 
+/** One key asks here for everything that happens at once, as fast as it can. */
+const WITHOUT_LIMITS = { API_REQUEST_LIMIT: '1000000000', API_STREAM_LIMIT: '100000' };
+
 /**
  * The processes of one installation, which the tests start, stop and kill as an operator's supervisor does. Its database, its
  * Redis and its container engine belong to the group of tests that uses it.
@@ -104,7 +107,7 @@ export class Installation {
       CREWTAB_ENCRYPTION_KEY: this.encryptionKey,
       CREWTAB_DATA_DIR: dataDir,
       LOG_LEVEL: 'info',
-      ...(app === 'scheduler' ? { CREWTAB_API_KEY: this.apiKey } : { AGENT_STOP_GRACE: '1s' }),
+      ...(app === 'scheduler' ? { CREWTAB_API_KEY: this.apiKey, ...WITHOUT_LIMITS } : { AGENT_STOP_GRACE: '1s' }),
       ...(app === 'worker' && dockerHost !== null ? { DOCKER_HOST: dockerHost } : {}),
     };
   }

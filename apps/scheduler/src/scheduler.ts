@@ -204,6 +204,7 @@ function wireHttp(
       maxTimeoutMs: config.timeouts.maxMs,
       isBullBoardWritable: config.bullBoard.isWritable,
     },
+    protection: config.protection,
     metrics,
     readiness: readinessChecks(store, queues, firing.jobSchedulers),
     bullBoardQueues: [queues.ticks, queues.runs].map(

@@ -14,6 +14,7 @@ import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Metrics } from '@crewtab/observability/metrics';
+import type { RequestLimitSettings } from './access/request-limits';
 
 /** Everything that the HTTP side stands on. */
 export interface HttpDeps {
@@ -35,9 +36,19 @@ export interface HttpDeps {
   readonly fireBeforeEdit: (scheduleId: string, isEnding: boolean) => Promise<boolean>;
   readonly settings: HttpSettings;
   readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'httpRequest' | 'runLost' | 'rowsDeleted' | 'runEvent'>;
+  readonly protection: HttpProtection;
   readonly readiness: readonly ReadinessCheck[];
   /** What Bull Board shows, already set read-only (or not). */
   readonly bullBoardQueues: readonly BaseAdapter[];
+}
+
+/** Against clients that ask too much, or for what is not theirs. */
+export interface HttpProtection {
+  readonly limits: RequestLimitSettings;
+  /** Addresses, networks or names that Express knows; empty: nothing that stands in front is believed. */
+  readonly trustedProxies: readonly string[];
+  /** What readers of `/metrics` must show; null: nothing. */
+  readonly metricsKey: string | null;
 }
 
 export interface HttpSettings extends ContractSettings {

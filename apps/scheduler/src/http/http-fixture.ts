@@ -13,7 +13,7 @@ import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { checkAnswer } from '@test/kit/check-answer';
 import { hashApiKey } from './access/api-key';
 import { configureHttp, httpControllers, httpProviders } from './http';
-import { HTTP_DEPS, type HttpDeps, type HttpSettings, type ReadinessCheck } from './http-deps';
+import { HTTP_DEPS, type HttpDeps, type HttpProtection, type HttpSettings, type ReadinessCheck } from './http-deps';
 
 /** Keys of the fixture: two organizations, and a key in the first that is no admin. */
 export const KEYS = {
@@ -32,6 +32,20 @@ export const SETTINGS: HttpSettings = {
   maxTimeoutMs: 86_400_000,
   isBullBoardWritable: false,
 };
+
+/** Limits that no test meets by accident. */
+const UNPROTECTED: HttpProtection = {
+  limits: { requests: 1_000_000, failures: 1_000_000, streams: 10_000 },
+  trustedProxies: [],
+  metricsKey: null,
+};
+
+interface HttpOptions {
+  readonly settings?: Partial<HttpSettings>;
+  readonly protection?: Partial<HttpProtection>;
+  readonly readiness?: readonly ReadinessCheck[];
+  readonly deps?: Partial<HttpDeps>;
+}
 
 export class RecordingQueue {
   readonly offered: string[] = [];
@@ -71,9 +85,7 @@ export interface HttpFixture {
 }
 
 /** The whole HTTP side over fakes, behind a real server on a loopback port. Close `app` in the end. */
-export async function startHttp(
-  options: { settings?: Partial<HttpSettings>; readiness?: readonly ReadinessCheck[]; deps?: Partial<HttpDeps> } = {},
-): Promise<HttpFixture> {
+export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture> {
   const clock = new FakeClock();
   const catalog = new InMemoryCatalog(clock);
   const runs = new InMemoryRunArchive(catalog, clock);
@@ -108,6 +120,7 @@ export async function startHttp(
       return Promise.resolve(true);
     },
     settings: { ...SETTINGS, ...options.settings },
+    protection: { ...UNPROTECTED, ...options.protection },
     metrics: createMetrics('test'),
     readiness: options.readiness ?? [],
     bullBoardQueues: [],

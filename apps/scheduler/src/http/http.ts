@@ -4,7 +4,9 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { API_PATH } from '@crewtab/api-contract/route';
 import { Authenticator } from './access/authenticator';
-import { requireAdmin, requireApiKey } from './access/require-api-key';
+import { RequestLimits } from './access/request-limits';
+import { limitAddresses, requireAdmin, requireApiKey } from './access/require-api-key';
+import { warnOfUntrustedProxy } from './access/untrusted-proxy';
 import { bullBoard, QUEUES_PATH } from './bull-board';
 import { ConfigController } from './config/config-controller';
 import { checkContract } from './contract/check-contract';
@@ -44,6 +46,11 @@ export const httpControllers: readonly Type[] = [
 
 /** For the app module's `providers`, beside HTTP_DEPS. */
 export const httpProviders: readonly Provider[] = [
+  {
+    provide: RequestLimits,
+    useFactory: (deps: HttpDeps) => new RequestLimits(deps.protection.limits),
+    inject: [HTTP_DEPS],
+  },
   { provide: RunEvents, useFactory: (deps: HttpDeps) => new RunEvents(deps), inject: [HTTP_DEPS] },
   {
     provide: OrganizationEvents,
@@ -59,17 +66,22 @@ export const httpProviders: readonly Provider[] = [
  */
 export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void {
   checkContract(httpControllers);
-  const authenticator = new Authenticator(deps.access, deps.clock);
+  const limits = app.get(RequestLimits);
+  const access = { limits, authenticator: new Authenticator(deps.access, deps.clock, limits) };
+  const { trustedProxies } = deps.protection;
+  app.set('trust proxy', trustedProxies.length > 0 ? [...trustedProxies] : false);
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use(requestLog(deps));
   app.use(securityHeaders());
-  app.use(QUEUES_PATH, requireAdmin(authenticator), ...bullBoard(deps));
+  if (trustedProxies.length === 0) app.use(warnOfUntrustedProxy(deps.logger));
+  app.use(['/metrics', '/api/docs', '/api/openapi.json'], limitAddresses(limits));
+  app.use(QUEUES_PATH, requireAdmin(access), ...bullBoard(deps));
   SwaggerModule.setup('api/docs', app, buildOpenApiDocument(deps.settings) as unknown as OpenAPIObject, {
     raw: false,
     customSiteTitle: 'Crewtab API',
   });
-  app.use(API_PATH, requireApiKey(authenticator), ...jsonBody());
+  app.use(API_PATH, requireApiKey(access), ...jsonBody());
   app.useGlobalFilters(new ProblemFilter(deps.logger, allowedMethods));
   app.useGlobalGuards(new RoleGuard());
   app.useGlobalInterceptors(

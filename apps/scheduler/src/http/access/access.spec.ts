@@ -1,8 +1,11 @@
+import type { AppError } from '@crewtab/domain/errors';
+import type { RequestRefused } from '../server/problem';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess } from '@test/fakes/management/in-memory-access';
 import { generateApiKey, hashApiKey } from './api-key';
 import { Authenticator } from './authenticator';
 import { ensureFirstKey } from './first-key';
+import { networkOf, RequestLimits } from './request-limits';
 
 describe('generateApiKey', () => {
   it('makes keys of 32 random characters, each another one', () => {
@@ -18,32 +21,103 @@ describe('Authenticator', () => {
   let clock: FakeClock;
   let authenticator: Authenticator;
 
+  const identify = (key: string, address = '10.0.0.1') => authenticator.identify(key, address);
+
   beforeEach(() => {
     access = new InMemoryAccess();
     clock = new FakeClock();
-    authenticator = new Authenticator(access, clock);
+    authenticator = new Authenticator(access, clock, new RequestLimits({ requests: 100, failures: 3, streams: 2 }));
     access.keys.set(hashApiKey('key'), principal);
   });
 
   it('trusts a key that was found for 5 s, and no longer', async () => {
-    expect(await authenticator.identify('key')).toEqual(principal);
+    expect(await identify('key')).toEqual(principal);
     access.keys.clear();
     await clock.advance(4_999);
-    expect(await authenticator.identify('key')).toEqual(principal);
+    expect(await identify('key')).toEqual(principal);
     await clock.advance(1);
-    expect(await authenticator.identify('key')).toBeNull();
+    expect(await identify('key')).toBeNull();
   });
 
   it('asks again for a key that was not there, so that a new one works at once', async () => {
-    expect(await authenticator.identify('new')).toBeNull();
+    expect(await identify('new')).toBeNull();
     access.keys.set(hashApiKey('new'), principal);
-    expect(await authenticator.identify('new')).toEqual(principal);
+    expect(await identify('new')).toEqual(principal);
+  });
+
+  it('looks up no more unknown keys of an address than the limit, however many come at once', async () => {
+    const asked = Array.from({ length: 50 }, (_, n) => identify(`guess ${n}`).catch((error: AppError) => error.code));
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer === null)).toHaveLength(3);
+    expect(answers.filter((answer) => answer === 'rate_limited')).toHaveLength(47);
+    expect(access.lookUps).toBe(3);
+    expect(await identify('guess', '10.0.0.2')).toBeNull();
+  });
+
+  it('locks no key out that was valid before, though its trust has ended', async () => {
+    await identify('key');
+    for (let n = 0; n < 3; n++) await identify(`guess ${n}`);
+    await clock.advance(5_000);
+    expect(await identify('key')).toEqual(principal);
+    await expect(identify('guess')).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
+  it('counts neither valid keys nor a database that is away as failures', async () => {
+    for (let n = 0; n < 20; n++) {
+      access.keys.set(hashApiKey(`new ${n}`), principal);
+      expect(await identify(`new ${n}`)).toEqual(principal);
+    }
+    jest.spyOn(access, 'findKey').mockRejectedValue(new Error('away'));
+    for (let n = 0; n < 20; n++) await expect(identify(`other ${n}`)).rejects.toThrow('away');
+  });
+
+  it('asks once for a key that many requests bring at the same moment', async () => {
+    const answers = await Promise.all(Array.from({ length: 100 }, () => identify('key')));
+    expect(answers).toEqual(answers.map(() => principal));
+    expect(access.lookUps).toBe(1);
   });
 
   it('does not ask for what cannot be a key', async () => {
-    expect(await authenticator.identify('')).toBeNull();
-    expect(await authenticator.identify('x'.repeat(1_001))).toBeNull();
+    expect(await identify('')).toBeNull();
+    expect(await identify('x'.repeat(1_001))).toBeNull();
     expect(access.lookUps).toBe(0);
+  });
+});
+
+describe('RequestLimits', () => {
+  it.each([
+    ['10.1.2.3', '10.1.2.3'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0db8:1:2::1', '2001:db8:1:2::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['gone', 'gone'],
+  ])('counts %s as %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
+  });
+
+  it('says when to come again', async () => {
+    const limits = new RequestLimits({ requests: 2, failures: 1, streams: 1 });
+    await limits.countRequest('a');
+    await limits.countRequest('a');
+    const refused = await limits.countRequest('a').catch((error: RequestRefused) => error);
+    expect(refused).toMatchObject({ code: 'rate_limited' });
+    expect(Number(refused?.headers['Retry-After'])).toBeGreaterThan(0);
+    expect(Number(refused?.headers['Retry-After'])).toBeLessThanOrEqual(60);
+    await limits.countRequest('b');
+  });
+
+  it('counts streams until they are closed, once each', () => {
+    const limits = new RequestLimits({ requests: 1, failures: 1, streams: 2 });
+    const close = limits.openStream('k');
+    limits.openStream('k');
+    expect(() => limits.openStream('k')).toThrow('more than 2 open event streams');
+    limits.openStream('other');
+    close();
+    close();
+    limits.openStream('k');
+    expect(() => limits.openStream('k')).toThrow('more than 2 open event streams');
   });
 });
 

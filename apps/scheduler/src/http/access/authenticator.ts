@@ -1,6 +1,7 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { AccessStore, ApiPrincipal } from '@crewtab/domain/ports/management-store';
 import { hashApiKey } from './api-key';
+import type { RequestLimits } from './request-limits';
 
 /** How long a key that was found is trusted without asking again; a revoked key works at most this much longer. */
 const TRUST_MS = 5_000;
@@ -13,24 +14,57 @@ interface Trusted {
   readonly untilMs: number;
 }
 
-/** Says who a key belongs to. Keys that are unknown are asked for each time, so that a new key works at once. */
+/**
+ * Says who a key belongs to. A key that was valid the last time is looked up whatever else comes from its address, so that
+ * guesses behind the same proxy lock nobody out; others are looked up each time, so that a new key works at once, but
+ * only as often as the limit of failures allows.
+ */
 export class Authenticator {
   private readonly trusted = new Map<string, Trusted>();
+  private readonly lookUps = new Map<string, Promise<ApiPrincipal | null>>();
 
   constructor(
     private readonly access: Pick<AccessStore, 'findKey'>,
     private readonly clock: Clock,
+    private readonly limits: Pick<RequestLimits, 'countAttempt' | 'forgive'>,
   ) {}
 
-  /** Null for a key that is unknown or revoked. */
-  async identify(key: string): Promise<ApiPrincipal | null> {
-    if (key === '' || key.length > MAX_KEY_LENGTH) return null;
+  /** Null for a key that is unknown or revoked. Throws `rate_limited` when the address has tried too many of those. */
+  async identify(key: string, address: string): Promise<ApiPrincipal | null> {
+    if (key === '' || key.length > MAX_KEY_LENGTH) {
+      await this.limits.countAttempt(address);
+      return null;
+    }
     const hash = hashApiKey(key);
     const known = this.trusted.get(hash);
     if (known && this.clock.monotonicMs() < known.untilMs) return known.principal;
-    this.trusted.delete(hash);
+    return this.lookUp(hash, () => (known ? this.find(hash) : this.tryOut(hash, address)));
+  }
+
+  /** Requests that come with the same key at the same moment share one query. */
+  private lookUp(hash: string, find: () => Promise<ApiPrincipal | null>): Promise<ApiPrincipal | null> {
+    const shared = this.lookUps.get(hash) ?? find().finally(() => this.lookUps.delete(hash));
+    this.lookUps.set(hash, shared);
+    return shared;
+  }
+
+  /** A database that does not answer is no failure of the client's. */
+  private async tryOut(hash: string, address: string): Promise<ApiPrincipal | null> {
+    await this.limits.countAttempt(address);
+    let isFailure = false;
+    try {
+      const principal = await this.find(hash);
+      isFailure = principal === null;
+      return principal;
+    } finally {
+      if (!isFailure) await this.limits.forgive(address);
+    }
+  }
+
+  private async find(hash: string): Promise<ApiPrincipal | null> {
     const principal = await this.access.findKey(hash);
     if (principal) this.trust(hash, principal);
+    else this.trusted.delete(hash);
     return principal;
   }
 

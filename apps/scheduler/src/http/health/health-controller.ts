@@ -1,19 +1,28 @@
 import { Controller, Header, Inject, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { getHealth, getMetrics, getReadiness } from '@crewtab/api-contract/service-routes';
+import { MetricsPage } from '@crewtab/observability/metrics-page';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import type { HttpRequest } from '../server/http-request';
 import { RequestRefused, toProblem } from '../server/problem';
 import { sendProblem } from '../server/problem-filter';
-import { checkReadiness } from './check-readiness';
+import { ReadinessProbe } from './check-readiness';
 
-/** For machines that look after this process. Without authentication, since they hold no key; nothing here is secret. */
+type HealthDeps = Pick<HttpDeps, 'readiness' | 'clock' | 'logger' | 'metrics' | 'protection' | 'settings'>;
+
+/** For machines that look after this process. Without an API key, since they hold none; nothing here is secret. */
 @Controller()
 export class HealthController {
-  constructor(
-    @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'readiness' | 'clock' | 'metrics' | 'settings'>,
-  ) {}
+  private readonly readiness: ReadinessProbe;
+  private readonly page: MetricsPage;
+  private isOpenPageSaid = false;
+
+  constructor(@Inject(HTTP_DEPS) private readonly deps: HealthDeps) {
+    const { metrics, clock, protection } = deps;
+    this.readiness = new ReadinessProbe(deps);
+    this.page = new MetricsPage(metrics, protection.metricsKey, () => clock.monotonicMs());
+  }
 
   /** The process answers: that is all it says. */
   @Route(getHealth)
@@ -29,7 +38,7 @@ export class HealthController {
     @Req() request: HttpRequest,
     @Res() response: Response,
   ): Promise<void> {
-    const { isReady, checks } = await checkReadiness(this.deps.readiness, this.deps.clock);
+    const { isReady, checks } = await this.readiness.ask();
     response.setHeader('Cache-Control', 'no-store');
     if (isReady) {
       response.json({ status: 'ok', checks } satisfies RouteAnswer<typeof getReadiness>);
@@ -41,8 +50,23 @@ export class HealthController {
   }
 
   @Route(getMetrics)
-  async metrics(_input: RouteInput<typeof getMetrics>, @Res() response: Response): Promise<void> {
-    const text = await this.deps.metrics.text();
-    response.set({ 'Content-Type': this.deps.metrics.contentType, 'Cache-Control': 'no-store' }).send(text);
+  async metrics(
+    _input: RouteInput<typeof getMetrics>,
+    @Req() request: HttpRequest,
+    @Res() response: Response,
+  ): Promise<void> {
+    if (!this.page.admits(request.get('authorization'))) {
+      const headers = { 'WWW-Authenticate': 'Bearer realm="crewtab metrics"' };
+      throw new RequestRefused('unauthorized', 'send METRICS_KEY as a bearer token', { headers });
+    }
+    if (this.page.isOpen) this.sayThatItIsOpen();
+    const text = await this.page.read();
+    response.set({ 'Content-Type': this.page.contentType, 'Cache-Control': 'no-store' }).send(text);
+  }
+
+  private sayThatItIsOpen(): void {
+    if (this.isOpenPageSaid) return;
+    this.isOpenPageSaid = true;
+    this.deps.logger.warn({}, '/metrics is read without a key: set METRICS_KEY, which the next version will ask for');
   }
 }

@@ -77,14 +77,14 @@ it('describes errors, authentication, queries and idempotency of an operation', 
     'until',
   ]);
   expect(list.parameters.every((parameter) => parameter.in === 'query' && !parameter.required)).toBe(true);
-  expect(Object.keys(list.responses)).toEqual(['200', '400', '401', '503']);
+  expect(Object.keys(list.responses)).toEqual(['200', '400', '401', '429', '503']);
   expect(list.security).toEqual([{ apiKey: [] }]);
   const trigger = document.paths['/api/v1/schedules/{id}/trigger']?.post as {
     parameters: { name: string }[];
     responses: object;
   };
   expect(trigger.parameters.map((parameter) => parameter.name)).toEqual(['id', 'Idempotency-Key']);
-  expect(Object.keys(trigger.responses)).toEqual(['202', '400', '401', '404', '409', '413', '415', '503']);
+  expect(Object.keys(trigger.responses)).toEqual(['202', '400', '401', '404', '409', '413', '415', '429', '503']);
   expect(document.paths['/healthz']?.get).toMatchObject({ security: [] });
 });
 

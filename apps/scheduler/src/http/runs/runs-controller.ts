@@ -15,6 +15,7 @@ import {
   type RunView,
 } from '@crewtab/api-contract/run-routes';
 import type { Run } from '@crewtab/domain/runs/run';
+import { RequestLimits } from '../access/request-limits';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -28,6 +29,7 @@ export class RunsController {
   constructor(
     @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'runs' | 'queue' | 'logger'>,
     private readonly events: RunEvents,
+    private readonly limits: RequestLimits,
   ) {}
 
   @Route(listRuns)
@@ -97,7 +99,12 @@ export class RunsController {
       return;
     }
     const after = resumed?.seq ?? query.after;
-    await this.events.stream({ organizationId, runId: params.id, after }, response);
+    const end = this.limits.openStream(caller.keyId);
+    try {
+      await this.events.stream({ organizationId, runId: params.id, after }, response);
+    } finally {
+      end();
+    }
   }
 
   @Route(getDeployment)

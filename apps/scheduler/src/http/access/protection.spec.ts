@@ -1,0 +1,147 @@
+import type { AddressInfo } from 'node:net';
+import request from 'supertest';
+import { ORGANIZATION, KEYS, startHttp, type HttpFixture } from '../http-fixture';
+import type { HttpProtection } from '../http-deps';
+
+const V1 = '/api/v1';
+const LIMITS = { requests: 10_000, failures: 1_000, streams: 1_000 };
+
+let http: HttpFixture;
+afterEach(() => http.app.close());
+
+const start = async (protection: Partial<HttpProtection>) => (http = await startHttp({ protection }));
+const guess = (n: number, headers: Readonly<Record<string, string>> = {}) =>
+  request(http.server)
+    .get(`${V1}/teams`)
+    .set({ Authorization: `Bearer guess-${n}`, ...headers });
+
+/** With the usual body, and the time to wait. */
+function expectRateLimited(answer: request.Response): void {
+  expect(answer.status).toBe(429);
+  expect(answer.headers['content-type']).toContain('application/problem+json');
+  expect(answer.body).toMatchObject({ status: 429, code: 'rate_limited', requestId: expect.any(String) as string });
+  expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+}
+
+describe('650 bad keys a second', () => {
+  it('cost no query each, and lock no key out that is in use', async () => {
+    await start({ limits: { ...LIMITS, failures: 5 } });
+    await http.call('get', `${V1}/teams`).expect(200);
+    const before = http.access.lookUps;
+    const answers = await Promise.all(Array.from({ length: 650 }, (_, n) => guess(n)));
+    expect(http.access.lookUps - before).toBe(5);
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(5);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(645);
+    expectRateLimited(refused[0] as request.Response);
+    await http.clock.advance(10_000);
+    await http.call('get', `${V1}/teams`).expect(200);
+    expect((await request(http.server).get('/queues').auth('me', 'guess')).status).toBe(429);
+  });
+
+  it('count for the client that a trusted proxy names, and for the proxy itself when it is not trusted', async () => {
+    await start({ limits: { ...LIMITS, failures: 1 }, trustedProxies: ['loopback'] });
+    await guess(1, { 'X-Forwarded-For': '10.0.0.1' }).expect(401);
+    expectRateLimited(await guess(2, { 'X-Forwarded-For': '10.0.0.1' }));
+    await guess(3, { 'X-Forwarded-For': '10.0.0.2' }).expect(401);
+    // What the client itself wrote in front is not believed.
+    expectRateLimited(await guess(4, { 'X-Forwarded-For': '10.9.9.9, 10.0.0.1' }));
+    await http.app.close();
+
+    await start({ limits: { ...LIMITS, failures: 1 } });
+    await guess(1, { 'X-Forwarded-For': '10.0.0.1' }).expect(401);
+    expectRateLimited(await guess(2, { 'X-Forwarded-For': '10.0.0.2' }));
+    const warnings = http.logger.messages('warn').filter((line) => line.includes('TRUSTED_PROXIES'));
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('requests', () => {
+  it('are limited for each key, whatever another one does from the same address', async () => {
+    await start({ limits: { ...LIMITS, requests: 3 } });
+    for (let n = 0; n < 3; n++) await http.call('get', `${V1}/teams`, KEYS.member).expect(200);
+    expectRateLimited(await http.call('get', `${V1}/teams`, KEYS.member));
+    await http.call('get', `${V1}/teams`, KEYS.admin).expect(200);
+  });
+
+  it('without a key are limited for their address; liveness and readiness are not', async () => {
+    await start({ limits: { ...LIMITS, requests: 2 } });
+    for (let n = 0; n < 2; n++) await http.call('get', '/metrics', null).expect(200);
+    for (const path of ['/metrics', '/api/openapi.json', '/api/docs', `${V1}/teams`]) {
+      expectRateLimited(await request(http.server).get(path));
+    }
+    for (let n = 0; n < 5; n++) {
+      await request(http.server).get('/healthz').expect(200);
+      await request(http.server).get('/readyz').expect(200);
+    }
+    await http.call('get', `${V1}/teams`).expect(200);
+  });
+});
+
+describe('1,000 event streams of one key', () => {
+  it('are refused beyond the limit, until one is closed', async () => {
+    await start({ limits: { ...LIMITS, requests: 100_000, streams: 10 } });
+    const run = http.runs.addRun({ organizationId: ORGANIZATION, status: 'running', phase: 'monitoring' });
+    const { port } = http.server.address() as AddressInfo;
+    const open = async (path: string, key: string = KEYS.member) => {
+      const abort = new AbortController();
+      const headers = { Authorization: `Bearer ${key}` };
+      const { status } = await fetch(`http://127.0.0.1:${port}${V1}${path}`, { headers, signal: abort.signal });
+      return { status, close: () => abort.abort() };
+    };
+    const streams = await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) => open(n % 2 === 0 ? '/events' : `/runs/${run.id}/events`)),
+    );
+    expect(streams.filter(({ status }) => status === 200)).toHaveLength(10);
+    expect(streams.filter(({ status }) => status === 429)).toHaveLength(990);
+    expectRateLimited(await http.call('get', `${V1}/events`, KEYS.member));
+    const others = await open('/events', KEYS.admin);
+    expect(others.status).toBe(200);
+    streams.find(({ status }) => status === 200)?.close();
+    for (let tries = 0; tries < 100; tries++) {
+      const again = await open('/events');
+      streams.push(again);
+      if (again.status === 200) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(streams.at(-1)?.status).toBe(200);
+    for (const stream of [...streams, others]) stream.close();
+  });
+});
+
+describe('40 readers of /metrics', () => {
+  it('are answered from one gathering a second', async () => {
+    await start({});
+    let gatherings = 0;
+    await http.app.close();
+    http = await startHttp({
+      deps: {
+        metrics: {
+          contentType: 'text/plain',
+          text: () => Promise.resolve(`gathered ${++gatherings}`),
+          httpRequest: () => undefined,
+          runLost: () => undefined,
+          rowsDeleted: () => undefined,
+          runEvent: () => undefined,
+        },
+      },
+    });
+    const read = async () => (await http.call('get', '/metrics', null).expect(200)).text;
+    expect(new Set(await Promise.all(Array.from({ length: 40 }, read)))).toEqual(new Set(['gathered 1']));
+    await http.clock.advance(1_000);
+    expect(await read()).toBe('gathered 2');
+  });
+
+  it('need the key where one is set; a reader without one is told of once in the log where none is', async () => {
+    await start({ metricsKey: 'a-key-for-metrics' });
+    const read = (authorization: string) => request(http.server).get('/metrics').set('Authorization', authorization);
+    expect((await http.call('get', '/metrics', null).expect(401)).headers['www-authenticate']).toMatch(/^Bearer /);
+    for (const wrong of ['Bearer another-key', 'Basic YTpi', `Bearer ${KEYS.admin}`]) await read(wrong).expect(401);
+    await read('Bearer a-key-for-metrics').expect(200);
+    await http.app.close();
+    await start({});
+    await http.call('get', '/metrics', null).expect(200);
+    await http.call('get', '/metrics', null).expect(200);
+    expect(http.logger.messages('warn').filter((line) => line.includes('METRICS_KEY'))).toHaveLength(1);
+  });
+});
