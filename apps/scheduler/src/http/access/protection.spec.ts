@@ -86,8 +86,9 @@ describe('1,000 event streams of one key', () => {
     const open = async (path: string, key: string = KEYS.member) => {
       const abort = new AbortController();
       const headers = { Authorization: `Bearer ${key}` };
-      const { status } = await fetch(`http://127.0.0.1:${port}${V1}${path}`, { headers, signal: abort.signal });
-      return { status, close: () => abort.abort() };
+      const response = await fetch(`http://127.0.0.1:${port}${V1}${path}`, { headers, signal: abort.signal });
+      // Held on to, since a response that is garbage is closed.
+      return { response, status: response.status, close: () => abort.abort() };
     };
     const streams = await Promise.all(
       Array.from({ length: 1_000 }, (_, n) => open(n % 2 === 0 ? '/events' : `/runs/${run.id}/events`)),
