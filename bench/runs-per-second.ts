@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_JSON_LIMITS, LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
+import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
@@ -83,6 +84,7 @@ class OurWorker {
         jsonLimits: DEFAULT_JSON_LIMITS,
       },
       messageLimit: 1_000,
+      agentPolicy: NO_POLICY,
       teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: CONCURRENCY,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '@crewtab/domain/errors';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
+import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 
 /** Where the REST API lives. */
 export const API_PATH = '/api/v1';
@@ -11,6 +12,8 @@ export interface ContractSettings {
   readonly runtime: RuntimeKind;
   /** The only command that agents may have; null: any. */
   readonly onlyCommand: readonly string[] | null;
+  /** What agents may ask for. */
+  readonly agentPolicy: AgentPolicy;
   readonly defaultTimeoutMs: number;
   readonly maxTimeoutMs: number;
 }

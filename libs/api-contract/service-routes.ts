@@ -43,6 +43,9 @@ const configView = z
     limits: z
       .record(z.string(), z.number())
       .meta({ description: 'Bounds by name; …Length in characters, …Ms in milliseconds, …Bytes in bytes.' }),
+    agentImages: z
+      .object({ patterns: z.array(z.string()).nullable(), needsDigest: z.boolean() })
+      .meta({ description: 'Which images agents may have: patterns (null: any), and whether they need a digest.' }),
     timezones: z.array(z.string()),
   })
   .meta({ id: 'Config' });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
-import { parseMemorySize } from '@crewtab/domain/teams/team';
+import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
+import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
 import { idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
@@ -97,12 +98,16 @@ const editedFields = agentFields.extend({
 });
 
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
-function teamSchemas({ runtime, onlyCommand }: ContractSettings) {
+function teamSchemas({ runtime, onlyCommand, agentPolicy }: ContractSettings) {
   const need = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (
     value: { readonly image?: unknown; readonly command?: unknown },
     context: z.core.$RefinementCtx,
   ): void => {
+    if (!context.issues.some(isOfPolicy)) {
+      for (const fault of findPolicyFaults(value as Agent, agentPolicy))
+        context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
+    }
     if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
       context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
     }
@@ -128,6 +133,11 @@ function teamSchemas({ runtime, onlyCommand }: ContractSettings) {
       .strictObject({ ...fields, agents: agentsOf(editedFields.superRefine(checkNeed, { when: isObject })) })
       .partial(),
   };
+}
+
+/** The value has not the form that the policy is about. */
+function isOfPolicy({ path }: { readonly path?: readonly PropertyKey[] }): boolean {
+  return path?.[0] === 'image' || path?.[0] === 'resources';
 }
 
 function agentsOf<A extends z.ZodType<{ readonly name: string; readonly role: string }>>(agent: A) {

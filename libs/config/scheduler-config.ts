@@ -1,5 +1,7 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
+import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
+import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { processEnvironment, type Environment } from './process-environment';
 import { readSettings, type SettingValues } from './read-settings';
@@ -29,6 +31,8 @@ export interface SchedulerConfig {
   readonly retention: Readonly<Record<'messages' | 'runs' | 'events', number | null>>;
   /** `onlyCommand`: of agents that run without isolation; null: any. */
   readonly runtime: { readonly kind: RuntimeKind; readonly onlyCommand: readonly string[] | null };
+  /** What agents may ask for. */
+  readonly agentPolicy: AgentPolicy;
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
   readonly failpoint: FailpointOrder | null;
@@ -58,8 +62,8 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       'RETENTION_MESSAGES',
       'RETENTION_RUNS',
       'RETENTION_EVENTS',
-      'CREWTAB_RUNTIME',
       'CREWTAB_PROCESS_COMMAND',
+      ...AGENT_POLICY_SETTINGS,
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
     ],
@@ -83,6 +87,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
     retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },
     runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
+    agentPolicy: agentPolicyOf(values),
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },

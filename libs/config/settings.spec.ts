@@ -1,3 +1,4 @@
+import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { readFileSync } from 'node:fs';
 import { renderEnvExample } from './env-example';
 import type { Environment } from './process-environment';
@@ -36,6 +37,7 @@ describe('loadSchedulerConfig', () => {
       hosts: { hostTimeoutMs: 300_000 },
       retention: { messages: null, runs: null, events: null },
       runtime: { kind: 'docker', onlyCommand: null },
+      agentPolicy: NO_POLICY,
       bullBoard: { isWritable: false },
       failpoint: null,
       log: { level: 'info' },
@@ -131,6 +133,12 @@ describe('loadSchedulerConfig', () => {
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
     ['TRUSTED_PROXIES', 'true'],
     ['API_REQUEST_LIMIT', '0'],
+    ['AGENT_MEMORY_MAX', '5m'],
+    ['AGENT_CPUS_MAX', '0'],
+    ['AGENT_PIDS_MAX', '0.5'],
+    ['AGENT_IMAGES', 'a b'],
+    ['AGENT_IMAGES', 'agent,'],
+    ['AGENT_IMAGE_DIGESTS', 'sometimes'],
     ['CREWTAB_BULLBOARD_WRITABLE', 'yes please'],
     ['SCHEDULE_TIMEOUT', '1 hour'],
     ['SCHEDULE_TIMEOUT_MAX', '9000h'],
@@ -140,6 +148,28 @@ describe('loadSchedulerConfig', () => {
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadSchedulerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);
+  });
+});
+
+describe('limits of agents', () => {
+  const limits = {
+    AGENT_MEMORY_MAX: '8g',
+    AGENT_CPUS_MAX: '2.5',
+    AGENT_PIDS_MAX: '1024',
+    AGENT_IMAGES: 'ghcr.io/acme/*, agent',
+    AGENT_IMAGE_DIGESTS: 'true',
+  };
+  const ceilings = { memoryBytes: 8 * 1024 ** 3, cpus: 2.5, pids: 1_024 };
+
+  it('are the same for schedulers and workers', () => {
+    const policy = { ...ceilings, images: ['ghcr.io/acme/*', 'agent'], needsDigest: true };
+    expect(loadSchedulerConfig({ ...ENOUGH, ...limits }).agentPolicy).toEqual(policy);
+    expect(loadWorkerConfig({ ...ENOUGH, ...limits }).agentPolicy).toEqual(policy);
+  });
+
+  it('say nothing of images under a runtime without any', () => {
+    const policy = { ...ceilings, images: null, needsDigest: false };
+    expect(loadWorkerConfig({ ...ENOUGH, ...limits, CREWTAB_RUNTIME: 'process' }).agentPolicy).toEqual(policy);
   });
 });
 

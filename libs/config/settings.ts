@@ -4,10 +4,12 @@ import {
   addressList,
   bytes,
   commandLine,
+  decimal,
   duration,
   encryptionKey,
   failpoint,
   flag,
+  imagePatterns,
   matching,
   oneOf,
   url,
@@ -356,6 +358,43 @@ export const SETTINGS = {
     },
     '20g',
     bytes(MEBIBYTE, 'at least 1m'),
+  ),
+  AGENT_MEMORY_MAX: optional(
+    {
+      description:
+        'The most memory that one agent may ask for, in bytes with a unit (8g). Not set: what the API takes, 4t. Schedulers and workers ' +
+        'need the same: the API refuses more, and a worker fails runs of teams that were made before.',
+      example: '8g',
+    },
+    bytes(6 * MEBIBYTE, 'at least 6m'),
+  ),
+  AGENT_CPUS_MAX: optional(
+    { description: 'The most CPUs that one agent may ask for. Not set: 256. As AGENT_MEMORY_MAX.', example: '4' },
+    decimal(0.01, 256),
+  ),
+  AGENT_PIDS_MAX: optional(
+    {
+      description: 'The most processes and threads that one agent may ask for. Not set: 4194304. As AGENT_MEMORY_MAX.',
+      example: '1024',
+    },
+    wholeNumber(1, 4_194_304),
+  ),
+  AGENT_IMAGES: optional(
+    {
+      description:
+        "Images that agents may have (runtime docker), separated by commas: names with * for a part of a path's segment and ** for any part, " +
+        'with or without a tag or digest. Not set: any. As AGENT_MEMORY_MAX.',
+      example: 'ghcr.io/example/*,registry.example.org:5000/agents/**',
+    },
+    imagePatterns(),
+  ),
+  AGENT_IMAGE_DIGESTS: withDefault(
+    {
+      description:
+        'Whether an image must be named with its digest (name@sha256:…), so that nothing else can come under its name. As AGENT_MEMORY_MAX.',
+    },
+    'false',
+    flag(),
   ),
   TEARDOWN_LIMIT: withDefault(
     {

@@ -42,6 +42,22 @@ export function wholeNumber(min: number, max: number): z.ZodType<number, string>
   });
 }
 
+export function decimal(min: number, max: number): z.ZodType<number, string> {
+  return reader<number>((text) => {
+    const value = /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? { value } : { problem: `must be a number from ${min} to ${max}` };
+  });
+}
+
+/** Names of images with `*`, separated by commas. */
+export function imagePatterns(): z.ZodType<readonly string[], string> {
+  return reader<readonly string[]>((text) => {
+    const patterns = text.split(',').map((pattern) => pattern.trim());
+    const wrong = patterns.find((pattern) => !/^[A-Za-z0-9*][A-Za-z0-9._/:@*-]*$/.test(pattern));
+    return wrong === undefined ? { value: patterns } : { problem: `must be a list of images; "${wrong}" is none` };
+  });
+}
+
 export function flag(): z.ZodType<boolean, string> {
   return reader<boolean>((text) => {
     if (text === 'true' || text === '1') return { value: true };

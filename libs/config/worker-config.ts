@@ -1,6 +1,8 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
+import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
+import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { processEnvironment, type Environment } from './process-environment';
 import { readSettings, type SettingValues } from './read-settings';
@@ -16,6 +18,8 @@ export interface WorkerConfig {
     /** Of agents that run without isolation; null: any. */
     readonly onlyCommand: readonly string[] | null;
   };
+  /** What agents may ask for. */
+  readonly agentPolicy: AgentPolicy;
   readonly agents: {
     readonly handshakeTimeoutMs: number;
     /** Between SIGTERM and SIGKILL. */
@@ -55,8 +59,8 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'DATABASE_URL',
     'REDIS_URL',
     ...ENCRYPTION_SETTINGS,
-    'CREWTAB_RUNTIME',
     'CREWTAB_PROCESS_COMMAND',
+    ...AGENT_POLICY_SETTINGS,
     'DOCKER_HOST',
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
@@ -90,6 +94,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
       dataDir: values.CREWTAB_DATA_DIR,
       onlyCommand: values.CREWTAB_PROCESS_COMMAND,
     },
+    agentPolicy: agentPolicyOf(values),
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '@crewtab/domain/ports/logger';
+import { NO_POLICY, type AgentPolicy } from '@crewtab/domain/teams/agent-policy';
+import { formatMemorySize, parseMemorySize } from '@crewtab/domain/teams/team';
 
 /** How long single calls may take, in ms. A limit that passes is `engine_unreachable`. */
 export interface CallLimits {
@@ -32,6 +34,8 @@ export interface DockerRuntimeOptions {
   readonly defaultResources?: Partial<ResourceDefaults>;
   /** The most output of one agent that a run may have. Default 100 MiB. */
   readonly outputLimitBytes?: number;
+  /** Where a default is over one of these, it is the ceiling instead; null: none. */
+  readonly ceilings?: Pick<AgentPolicy, 'cpus' | 'memoryBytes' | 'pids'>;
   /** Is told what recovery does. */
   readonly logger?: Logger;
   /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */
@@ -72,8 +76,19 @@ export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
     subnetBase: options.subnetBase ?? '10.213.0.0/16',
     egressNetwork: options.egressNetwork ?? 'crewtab-egress',
     deadlineGraceMs: options.deadlineGraceMs ?? 60_000,
-    defaultResources: { ...RESOURCES, ...options.defaultResources },
     outputLimitBytes: options.outputLimitBytes ?? 100 * 1024 * 1024,
+    defaultResources: withinCeilings({ ...RESOURCES, ...options.defaultResources }, options.ceilings ?? NO_POLICY),
     guardFolder: options.guardFolder === undefined ? GUARD_FOLDER : options.guardFolder,
+  };
+}
+
+function withinCeilings(defaults: ResourceDefaults, ceilings: Pick<AgentPolicy, 'cpus' | 'memoryBytes' | 'pids'>) {
+  const memory = parseMemorySize(defaults.memory);
+  const { cpus, memoryBytes, pids } = ceilings;
+  const isMemoryOver = memory.ok && memoryBytes !== null && memory.bytes > memoryBytes;
+  return {
+    cpus: Math.min(defaults.cpus, cpus ?? Infinity),
+    memory: isMemoryOver ? formatMemorySize(memoryBytes) : defaults.memory,
+    pids: Math.min(defaults.pids, pids ?? Infinity),
   };
 }

@@ -200,6 +200,7 @@ function wireHttp(
       version,
       runtime: config.runtime.kind,
       onlyCommand: config.runtime.onlyCommand,
+      agentPolicy: config.agentPolicy,
       defaultTimeoutMs: config.timeouts.defaultMs,
       maxTimeoutMs: config.timeouts.maxMs,
       isBullBoardWritable: config.bullBoard.isWritable,

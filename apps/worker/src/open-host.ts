@@ -22,11 +22,12 @@ export interface Host {
 
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
 const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Logger) => Runtime>> = {
-  docker: ({ hostName, runtime: { dockerHost }, agents }, logger) =>
+  docker: ({ hostName, runtime: { dockerHost }, agents, agentPolicy }, logger) =>
     new DockerRuntime({
       dockerHost,
       limits: { writeMs: agents.inputTimeoutMs },
       outputLimitBytes: agents.outputLimitBytes,
+      ceilings: agentPolicy,
       logger,
       ...(hostName ? { hostName } : {}),
     }),

@@ -66,6 +66,7 @@ export async function startWorker(
     logger,
     options: {
       ...DEFAULT_ENGINE_OPTIONS,
+      agentPolicy: config.agentPolicy,
       handshakeTimeoutMs: config.agents.handshakeTimeoutMs,
       stopGraceMs: config.agents.stopGraceMs,
       teardownLimitMs: config.teardownLimitMs,

@@ -8,6 +8,7 @@ import type { Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { RunPolicy } from '@crewtab/domain/runs/decide';
 import { LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
+import { NO_POLICY, type AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
 import type { OneAtATime } from '../timing';
 
@@ -28,6 +29,8 @@ export interface OrchestratorDeps {
 }
 
 export interface OrchestratorOptions extends RunPolicy {
+  /** What agents may ask for. */
+  readonly agentPolicy: AgentPolicy;
   /** From an agent's start to its answered handshake, ms. */
   readonly handshakeTimeoutMs: number;
   /** After adopting a run whose prompt was permitted but not confirmed: how long to look for proof of delivery, ms. */
@@ -47,6 +50,7 @@ export interface OrchestratorOptions extends RunPolicy {
 export const DEFAULT_ENGINE_OPTIONS: OrchestratorOptions = {
   stopGraceMs: 5_000,
   teardownLimitMs: 60_000,
+  agentPolicy: NO_POLICY,
   handshakeTimeoutMs: 60_000,
   evidenceMs: 5_000,
   outputLimit: 100 * 1024 * 1024,

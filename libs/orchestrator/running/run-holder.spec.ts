@@ -1,4 +1,5 @@
 import { AppError } from '@crewtab/domain/errors';
+import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { obedient, World } from './spec-support';
 
@@ -60,6 +61,24 @@ describe('a run on one worker', () => {
       outcome: { error: envFault },
       prompt: { state: 'none' },
     });
+    expect(runtime.callsOf('ensureAgent')).toBe(0);
+    await holder.stop();
+  });
+
+  it.each([
+    ['too much memory', { resources: { memory: '4t' } }, 'lead: resources.memory must be at most 1g'],
+    ['an image of another registry', { image: 'evil.example/agent' }, 'lead: image is not among the images'],
+  ])('fails before anything is made when a team from before asks for %s', async (_what, fields, words) => {
+    const policy = { ...NO_POLICY, memoryBytes: 1024 ** 3, images: ['agent'] };
+    const world = new World({}, { agentPolicy: policy });
+    const lead = { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', ...fields } as const;
+    const { id } = world.store.addRun({ plan: { agents: [lead] } });
+    const { holder, runtime } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    const { status, outcome } = world.store.read(id);
+    expect([status, outcome?.error?.code]).toEqual(['failed', 'not_allowed']);
+    expect(outcome?.error?.message).toContain(words);
     expect(runtime.callsOf('ensureAgent')).toBe(0);
     await holder.stop();
   });

@@ -13,6 +13,7 @@ import type { ToolSession, ToolServer } from '@crewtab/domain/ports/tool-server'
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { PlannedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
+import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { backoffMs, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
@@ -104,7 +105,7 @@ export class TeamDeployer {
 
   private async deployAll(): Promise<void> {
     try {
-      this.refuseUnreadable();
+      this.refuseUnfit();
       await this.untilReachable(() => this.deps.runtime.prepare(this.options.deployment, this.callOptions(null)));
     } catch (error) {
       for (const { agent } of this.options.agents) this.fail(agent, error);
@@ -114,9 +115,11 @@ export class TeamDeployer {
   }
 
   /** Before anything is made: an agent without its variables would do something else than it was made for. */
-  private refuseUnreadable(): void {
+  private refuseUnfit(): void {
     for (const { agent } of this.options.agents) {
       if (agent.envFault) throw new AppError(agent.envFault.code, agent.envFault.message);
+      const [fault] = findPolicyFaults(agent, this.deps.options.agentPolicy);
+      if (fault) throw new AppError('not_allowed', `${agent.name}: ${fault.path.join('.')} ${fault.message}`);
     }
   }
 

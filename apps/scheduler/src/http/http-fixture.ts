@@ -3,6 +3,7 @@ import { Test } from '@nestjs/testing';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import request, { type Test as SuperTest } from 'supertest';
 import { createMetrics } from '@crewtab/observability/metrics';
+import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
@@ -28,6 +29,7 @@ export const SETTINGS: HttpSettings = {
   version: '1.2.3-test',
   runtime: 'docker',
   onlyCommand: null,
+  agentPolicy: NO_POLICY,
   defaultTimeoutMs: 3_600_000,
   maxTimeoutMs: 86_400_000,
   isBullBoardWritable: false,

@@ -4,6 +4,7 @@ import { CATCH_UP_POLICIES, OVERLAP_POLICIES, SCHEDULE_DEFAULTS } from '@crewtab
 import { getConfig, NETWORKS, PROTOCOLS } from '@crewtab/api-contract/service-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import { RUNTIME_KINDS, RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
+import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { Route, type RouteAnswer } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 
@@ -13,7 +14,7 @@ export class ConfigController {
 
   @Route(getConfig)
   get(): RouteAnswer<typeof getConfig> {
-    const { version, runtime, defaultTimeoutMs, maxTimeoutMs } = this.deps.settings;
+    const { version, runtime, agentPolicy, defaultTimeoutMs, maxTimeoutMs } = this.deps.settings;
     const { catchUpWindowMs, ...defaults } = SCHEDULE_DEFAULTS;
     const { isIsolated, networks, limits, buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
     return {
@@ -34,9 +35,19 @@ export class ConfigController {
         timeout: formatDuration(defaultTimeoutMs),
         catchUpWindow: formatDuration(catchUpWindowMs),
       },
-      limits: LIMITS,
+      limits: limitsUnder(agentPolicy),
+      agentImages: { patterns: agentPolicy.images && [...agentPolicy.images], needsDigest: agentPolicy.needsDigest },
       // UTC is a zone like any other, but Intl leaves it out of its list.
       timezones: ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')],
     };
   }
+}
+
+function limitsUnder({ cpus, memoryBytes, pids }: AgentPolicy): Record<string, number> {
+  return {
+    ...LIMITS,
+    maxCpus: Math.min(LIMITS.maxCpus, cpus ?? Infinity),
+    maxMemoryBytes: Math.min(LIMITS.maxMemoryBytes, memoryBytes ?? Infinity),
+    maxPids: Math.min(LIMITS.maxPids, pids ?? Infinity),
+  };
 }

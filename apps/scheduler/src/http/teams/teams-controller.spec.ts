@@ -169,6 +169,56 @@ describe('under the process runtime', () => {
   });
 });
 
+describe('an agent that asks for more than the operator allows', () => {
+  const agentPolicy = {
+    memoryBytes: 1024 ** 3,
+    cpus: 2,
+    pids: 512,
+    images: ['agent', 'ghcr.io/acme/*'],
+    needsDigest: false,
+  };
+  const refusals: [string, Readonly<Record<string, unknown>>, string[]][] = [
+    ['4t of memory', { resources: { memory: '4t' } }, ['agents.0.resources.memory']],
+    ['256 CPUs', { resources: { cpus: 256 } }, ['agents.0.resources.cpus']],
+    ['4,000,000 processes', { resources: { pids: 4_000_000 } }, ['agents.0.resources.pids']],
+    ['an image of any registry', { image: 'evil.example/agent' }, ['agents.0.image']],
+    [
+      'all at once',
+      { image: 'x', resources: { cpus: 3, pids: 513 } },
+      ['agents.0.resources.cpus', 'agents.0.resources.pids', 'agents.0.image'],
+    ],
+    [
+      'what has not even the form',
+      { image: 'a b', resources: { cpus: 'x' } },
+      ['agents.0.image', 'agents.0.resources.cpus'],
+    ],
+  ];
+  let strict: HttpFixture;
+  beforeAll(async () => (strict = await startHttp({ settings: { agentPolicy } })));
+  afterAll(() => strict.app.close());
+
+  it.each(refusals)('is refused at the field: %s', async (_, fields, expected) => {
+    const created = await strict.call('post', TEAMS).send(aTeam(fields)).expect(400);
+    expect(paths(created.body)).toEqual(expected);
+    expect(strict.catalog.teams.size).toBe(0);
+    const allowed = await strict.call('post', TEAMS).send(aTeam({ resources: { memory: '1g', cpus: 2, pids: 512 } }));
+    const { id } = allowed.body as { id: string };
+    const patched = await strict
+      .call('patch', `${TEAMS}/${id}`)
+      .send({ agents: aTeam(fields).agents })
+      .expect(400);
+    expect(paths(patched.body)).toEqual(expected);
+    await strict.call('delete', `${TEAMS}/${id}`).expect(204);
+  });
+
+  it('finds the ceilings in the configuration', async () => {
+    expect((await strict.call('get', '/api/v1/config').expect(200)).body).toMatchObject({
+      limits: { maxCpus: 2, maxMemoryBytes: 1024 ** 3, maxPids: 512 },
+      agentImages: { patterns: ['agent', 'ghcr.io/acme/*'], needsDigest: false },
+    });
+  });
+});
+
 describe('GET /teams', () => {
   it('pages newest first', async () => {
     for (const name of ['one', 'two', 'three']) await http.call('post', TEAMS).send({ ...aTeam(), name });
