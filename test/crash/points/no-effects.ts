@@ -16,7 +16,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
       /^(readFile|readFileSync|readdir|readdirSync|readlink|realpath|stat|lstat|existsSync|isDirectory|isFile|isSymbolicLink|read|watch|on)$/,
     because: 'only reads, or watches',
   },
-  { module: /^fs(\/promises)?$/, calls: /^close$/, because: 'releases what dies with this process anyway' },
+  { module: /^fs(\/promises)?$/, calls: /^(close|closeSync)$/, because: 'releases what dies with this process anyway' },
   {
     module: /^fs(\/promises)?$/,
     calls: /^(open|isFIFO)$/,

@@ -29,6 +29,7 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'runtime.putFiles': 'no part of a run calls it yet',
   'runtime.readFiles': 'no part of a run calls it yet',
   'runtime.runProgram': 'no part of a run calls it yet',
+  'runtime.measureDisk': 'asked beside the runs, by the worker app; a look without an answer is followed by the next',
   'runtime.workspacePath': 'answers at once, without the engine',
   'runtime.toolsPath': 'answers at once, without the engine',
   'runtime.close': 'releases what dies with the process anyway',
