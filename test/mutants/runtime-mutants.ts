@@ -135,6 +135,44 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'tools-folder-writable',
+    breaks:
+      'An agent replaces what its worker reads in the folder that they share, and holds up every run of the host.',
+    edits: [
+      {
+        within: 'libs/runtime-docker',
+        search: 'Target: TOOLS_DIR, ReadOnly: true }',
+        replace: 'Target: TOOLS_DIR }',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/runtime-docker/container-settings.spec.ts',
+      tests: 'read-only',
+    },
+  },
+  {
+    name: 'caller-names-itself',
+    breaks: 'A call in the name of nobody gives the leader a turn with the text of an attacker.',
+    edits: [
+      {
+        within: 'libs/tool-server',
+        search: 'const answerAs: Answer = (call) => answer({ ...call, agent });',
+        replace: 'const answerAs: Answer = (call) => answer({ agent, ...call });',
+      },
+      {
+        within: 'libs/tool-server',
+        search: 'call: { id, tool, arguments:',
+        replace: 'call: { ...(value as object), id, tool, arguments:',
+      },
+    ],
+    caughtBy: {
+      layer: 'integration',
+      specs: 'test/integration/tool-server/unix-tool-server.spec.ts',
+      tests: 'knows the caller',
+    },
+  },
+  {
     name: 'bridge-rewritten-in-place',
     breaks:
       "A worker that was stopped and died while it wrote the program of the team's tools leaves it empty for the one that has taken over, and the run fails (I13).",

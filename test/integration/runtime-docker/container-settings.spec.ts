@@ -69,6 +69,22 @@ describeWithDocker('a container of an agent', () => {
     });
   }, 60_000);
 
+  it('sees the folder of its tools read-only', async () => {
+    const made = await setUp();
+    const folder = await mkdtemp(join(tmpdir(), 'crewtab-tools-'));
+    try {
+      await chmod(folder, 0o777);
+      await writeFile(join(folder, 'bridge'), 'the bridge\n');
+      const tools = { kind: 'unix-socket', hostFolder: folder } as const;
+      const script = 'cat /run/crewtab/bridge; echo x > /run/crewtab/x; echo x >> /run/crewtab/bridge; exit 0';
+      const lines = await outputOf(made, script, { tools });
+      expect(lines[0]).toBe('the bridge');
+      expect(lines.filter((line) => /read-only file system/i.test(line))).toHaveLength(2);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 60_000);
+
   it('is no user of whom the image says too little to tell that it is not root', async () => {
     // Users are looked up in /etc/passwd, and a link is not followed.
     const made = await setUp({ passwd: NOBODY, linksPasswd: true, changes: ['USER nobody'] });
