@@ -56,6 +56,42 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     caughtBy: unit(`${RUNNING}/team-delegations.spec.ts`),
   },
   {
+    name: 'long-line-is-held',
+    breaks: 'A line without an end takes the memory of the worker that reads it.',
+    edits: [
+      {
+        within: 'libs/domain',
+        search: 'this.pendingBytes + end - from > this.longestLineBytes',
+        replace: 'this.pendingBytes + end - from > Infinity',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/agent-output.spec.ts'),
+  },
+  {
+    name: 'batch-is-parsed',
+    breaks: 'A line of a million messages stops the worker, and all of its runs.',
+    edits: [
+      {
+        within: 'libs/protocol-acp',
+        search: "if (check.is === 'beyond') return",
+        replace: "if (check.is === 'beyond' && line === '') return",
+      },
+    ],
+    caughtBy: unit('libs/protocol-acp/acp-conversation.spec.ts'),
+  },
+  {
+    name: 'adopter-counts-messages-anew',
+    breaks: 'A run may have as many messages again after each adoption.',
+    edits: [
+      {
+        within: 'libs/orchestrator',
+        search: 'new RunOutput(deps.options, run.messageCount,',
+        replace: 'new RunOutput(deps.options, 0 * run.messageCount,',
+      },
+    ],
+    caughtBy: unit(`${RUNNING}/output-limits.spec.ts`),
+  },
+  {
     name: 'teardown-error-is-swallowed',
     breaks: 'What the engine could not remove is not looked at: the run is finished, and its container stands (I8).',
     edits: [
