@@ -1,4 +1,5 @@
 import type { ToolCall } from '@crewtab/domain/ports/tool-server';
+import { checkJson, DEFAULT_JSON_LIMITS } from '@crewtab/domain/runs/output-limits';
 
 export type ParsedTeamCall =
   | { readonly ok: true; readonly call: Omit<ToolCall, 'agent'> }
@@ -22,7 +23,9 @@ export function parseTeamCall(line: string): ParsedTeamCall {
   return { ok: true, call: { id, tool, arguments: isObject ? (given as Record<string, unknown>) : {} } };
 }
 
+/** Null as well for JSON beyond the limits, which parsing would cost too much. */
 function parseJson(line: string): unknown {
+  if (checkJson(line, DEFAULT_JSON_LIMITS).is !== 'within_limits') return null;
   try {
     return JSON.parse(line);
   } catch {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { WORKS } from '../chaos/load/workload';
 import { Crewtab } from '../e2e/support/crewtab';
 import { saidIn, type AgentInput, type Run } from '../kit/client';
 import { describeWithDocker } from '../kit/services/docker';
@@ -81,6 +82,17 @@ describeWithDocker('the output of a hostile agent', () => {
     const [worker] = crewtab.workers;
     await expectUnharmed(worker);
     expect(await storedMessages(crewtab, runs)).toBeLessThan(20_000 + 2_000 + 100);
+  });
+
+  it.each([
+    ['long-line', 'line_limit'],
+    ['large-batch', 'batch_limit'],
+  ])('ends its run as the chaos plays it: %s', async (name, code) => {
+    crewtab = await start();
+    const prompt = WORKS.find((work) => work.name === name)?.prompt ?? '';
+    const run = await crewtab.api.untilFinished((await trigger({}, prompt)).id);
+    expect(run).toMatchObject({ status: 'failed', error: { code } });
+    expect(saidIn(await crewtab.api.messages(run.id))).toContain('chunk 3');
   });
 
   it('ends the run at the worker that adopts it, which lives', async () => {
