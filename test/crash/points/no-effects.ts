@@ -36,6 +36,13 @@ const NO_EFFECTS: readonly NoEffect[] = [
     because: 'a part of one removal, whose point has the name that its caller gave',
   },
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
+  { module: /^net$/, calls: /^isIP(v6)?$/, because: 'looks at a text' },
+  {
+    module: /^rate-limiter-flexible$/,
+    calls: /./,
+    in: /http\/access\/request-limits\.ts$/,
+    because: 'counts in the memory of this process',
+  },
   {
     module: /^(net|http|stream|events|child_process)$/,
     calls:
