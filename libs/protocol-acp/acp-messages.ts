@@ -41,15 +41,10 @@ export function parseLine(line: string, limits = DEFAULT_JSON_LIMITS): Incoming[
   if (text === '') return [];
   // Most noise is recognized without the cost of an exception.
   if (!/^[[{]/.test(text)) return parseBehindNoise(line, limits);
-  const check = checkJson(text, limits);
-  if (check.is === 'beyond') return [{ type: 'beyond', code: check.code, words: check.words }];
-  if (check.is === 'no_json') return parseBehindNoise(line, limits);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return parseBehindNoise(line, limits);
-  }
+  const found = readJson(text, limits);
+  if (found === null) return parseBehindNoise(line, limits);
+  if ('beyond' in found) return [found.beyond];
+  const { value } = found;
   return Array.isArray(value) ? value.map(classify) : [classify(value)];
 }
 
@@ -67,22 +62,26 @@ function parseBehindNoise(line: string, limits: JsonLimits): Incoming[] {
   if (!line.trimEnd().endsWith('}')) return [noise];
   const beginnings = line.slice(1, LONGEST_NOISE).matchAll(/\{"(?:jsonrpc|id|method|result|error|params)"/g);
   for (const { index } of [...beginnings].slice(0, MOST_TRIES)) {
-    const found = parseWhole(line.slice(index + 1), limits);
-    if (found.type !== 'noise' && found.type !== 'stray')
-      return [{ type: 'noise', text: line.slice(0, index + 1) }, found];
+    const found = readJson(line.slice(index + 1), limits);
+    if (found === null) continue;
+    const incoming = 'beyond' in found ? found.beyond : classify(found.value);
+    if (incoming.type !== 'stray') return [{ type: 'noise', text: line.slice(0, index + 1) }, incoming];
   }
   return [noise];
 }
 
-function parseWhole(text: string, limits: JsonLimits): Incoming {
-  const noise: Incoming = { type: 'noise', text };
+/** Null for what is no JSON. What goes beyond the limits is not parsed. */
+function readJson(
+  text: string,
+  limits: JsonLimits,
+): { readonly value: unknown } | { readonly beyond: Incoming } | null {
   const check = checkJson(text, limits);
-  if (check.is === 'beyond') return { type: 'beyond', code: check.code, words: check.words };
-  if (check.is === 'no_json') return noise;
+  if (check.is === 'beyond') return { beyond: { type: 'beyond', code: check.code, words: check.words } };
+  if (check.is === 'no_json') return null;
   try {
-    return classify(JSON.parse(text));
+    return { value: JSON.parse(text) as unknown };
   } catch {
-    return noise;
+    return null;
   }
 }
 

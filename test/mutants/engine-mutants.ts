@@ -74,7 +74,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
       {
         within: 'libs/protocol-acp',
         search: "if (check.is === 'beyond') return",
-        replace: "if (check.is === 'beyond' && line === '') return",
+        replace: "if (check.is === 'beyond' && text === '') return",
       },
     ],
     caughtBy: unit('libs/protocol-acp/acp-conversation.spec.ts'),
