@@ -310,7 +310,7 @@ export const SETTINGS = {
     {
       description:
         'The longest line of output that an agent may write; a longer one is never held, and ends the run as failed (line_limit). Bytes ' +
-        'with a unit. Danger: a worker needs twice as much memory for each agent that writes such lines, and 20 times as much for the one ' +
+        'with a unit. Danger: a worker needs four times as much memory for each agent that writes such lines, and 20 times as much for the one ' +
         'that it is reading.',
     },
     '16m',
