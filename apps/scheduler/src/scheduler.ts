@@ -75,7 +75,7 @@ export async function startScheduler(
   });
   const firing = app.get<Firing>(FIRING);
   configureHttp(app, app.get<HttpDeps>(HTTP_DEPS));
-  await ensureFirstKey({ access: store.access, configuredKey: config.access.firstApiKey, print: printKey });
+  await ensureFirstKey({ access: store.access, configuredKey: config.access.firstApiKey, print: printKey, logger });
   await app.listen(config.http.port, config.http.host);
   const watch = await store.fires.onScheduleChanged(() => reconcile(firing.jobSchedulers, logger));
   await firing.timer.start();

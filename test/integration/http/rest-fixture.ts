@@ -4,6 +4,7 @@ import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/h
 import type { HttpDeps } from '../../../apps/scheduler/src/http/http-deps';
 import { fireBeforeEdit } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { SystemClock } from '@crewtab/orchestrator/timing';
+import { silentLogger } from '@test/fakes/silent-logger';
 import { firingDeps } from '../schedules/firing-deps';
 import { StoreFixture } from '../store/store-fixture';
 
@@ -17,7 +18,12 @@ export interface RestFixture {
 export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixture> {
   const stored = await StoreFixture.create();
   const { store } = stored;
-  await ensureFirstKey({ access: store.access, configuredKey: KEYS.admin, print: () => undefined });
+  await ensureFirstKey({
+    access: store.access,
+    configuredKey: KEYS.admin,
+    print: () => undefined,
+    logger: silentLogger,
+  });
   const other = await stored.organization();
   await stored.sql(`INSERT INTO api_keys (organization_id, name, role, key_hash) VALUES ($1, 'other', 'admin', $2)`, [
     other,

@@ -2,6 +2,7 @@ import type { AppError } from '@crewtab/domain/errors';
 import type { RequestRefused } from '../server/problem';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess } from '@test/fakes/management/in-memory-access';
+import { RecordingLogger } from '@test/fakes/recording-logger';
 import { generateApiKey, hashApiKey } from './api-key';
 import { Authenticator } from './authenticator';
 import { ensureFirstKey } from './first-key';
@@ -122,10 +123,13 @@ describe('RequestLimits', () => {
 });
 
 describe('ensureFirstKey', () => {
+  const logger = new RecordingLogger();
+  beforeEach(() => void (logger.entries.length = 0));
+
   it('takes the configured key and prints nothing', async () => {
     const access = new InMemoryAccess();
     const print = jest.fn();
-    await ensureFirstKey({ access, configuredKey: 'configured-key-long-enough', print });
+    await ensureFirstKey({ access, configuredKey: 'configured-key-long-enough', print, logger });
     expect(await access.findKey(hashApiKey('configured-key-long-enough'))).toMatchObject({ role: 'admin' });
     expect(print).not.toHaveBeenCalled();
   });
@@ -133,7 +137,7 @@ describe('ensureFirstKey', () => {
   it('makes one and prints it once, however many processes start', async () => {
     const access = new InMemoryAccess();
     const printed: string[] = [];
-    const start = () => ensureFirstKey({ access, configuredKey: null, print: (key) => printed.push(key) });
+    const start = () => ensureFirstKey({ access, configuredKey: null, print: (key) => printed.push(key), logger });
     await Promise.all([start(), start(), start()]);
     await start();
     expect(printed).toHaveLength(1);
@@ -142,8 +146,20 @@ describe('ensureFirstKey', () => {
 
   it('changes nothing once there is a key', async () => {
     const access = new InMemoryAccess();
-    await ensureFirstKey({ access, configuredKey: 'the-first-key-of-all', print: jest.fn() });
-    await ensureFirstKey({ access, configuredKey: 'another-key-later-on', print: jest.fn() });
+    await ensureFirstKey({ access, configuredKey: 'the-first-key-of-all', print: jest.fn(), logger });
+    await ensureFirstKey({ access, configuredKey: 'another-key-later-on', print: jest.fn(), logger });
     expect(await access.findKey(hashApiKey('another-key-later-on'))).toBeNull();
+  });
+
+  it('says in the log that CREWTAB_API_KEY is not a key of the database, without showing it', async () => {
+    const access = new InMemoryAccess();
+    const start = (configuredKey: string | null) => ensureFirstKey({ access, configuredKey, print: jest.fn(), logger });
+    await start('the-first-key-of-all');
+    await start('the-first-key-of-all');
+    await start(null);
+    expect(logger.entries).toEqual([]);
+    await start('another-key-later-on');
+    expect(logger.messages('warn')).toEqual([expect.stringContaining('CREWTAB_API_KEY is not a key of this database')]);
+    expect(JSON.stringify(logger.entries)).not.toContain('another-key-later-on');
   });
 });
