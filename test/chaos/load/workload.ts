@@ -26,6 +26,9 @@ export const TEAMS: readonly TeamTemplate[] = [
   { name: 'plain', network: 'none', hasMate: false, protocol: 'command' },
 ];
 
+/** Into the stdout of the agent that began the shell. */
+const WRITE_BATCH = `node -e "require('fs').writeFileSync('/proc/'+process.argv[1]+'/fd/1','['+'1,'.repeat(2000)+'1]'+String.fromCharCode(10))" $PPID`;
+
 /**
  * Mostly short. What a run says is numbered, so that a gap or a double shows; nothing takes longer than its timeout of
  * at most 45 s, so that all can be over soon after the end.
@@ -54,13 +57,7 @@ export const WORKS: readonly Work[] = [
   work('crash', 'solo', 'stream 3\ncrash', '45s', 1),
   // Hostile: more than a worker reads, from the agent itself, and from its shell behind its back.
   work('long-line', 'solo', 'stream 3\nline 17MB\nanswer done', '45s', 1),
-  work(
-    'large-batch',
-    'solo',
-    'stream 3\nshell (echo -n [; yes 1, | head -n 2000 | paste -sd " ") > /proc/$PPID/fd/1\nwork 5s\nanswer done',
-    '45s',
-    1,
-  ),
+  work('large-batch', 'solo', `stream 3\nshell ${WRITE_BATCH}\nwork 5s\nanswer done`, '45s', 1),
 ];
 
 function work(name: string, team: string, prompt: string, timeout: string, weight: number): Work {

@@ -4,7 +4,7 @@ import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
 
 /** Prompts of the workload that make an agent write more than a worker reads. */
-const GOES_BEYOND_A_LIMIT = /^(line 17MB|shell .*\/fd\/1)$/m;
+const GOES_BEYOND_A_LIMIT = /^(line 17MB|shell .*\/fd\/1\b.*)$/m;
 
 /**
  * I6: for every `success`, the agent itself recorded the prompt (prompts.jsonl), the permit was confirmed, and the
