@@ -1,13 +1,7 @@
 import { END_MARK } from '@crewtab/api-contract/run-routes';
-import type { Message } from '@crewtab/domain/runs/message';
-import type { Run } from '@crewtab/domain/runs/run';
-import type { HttpDeps } from '../http-deps';
 import type { News } from '../streams/live-streams';
-import type { SseWriter } from '../streams/sse-writer';
-import { toMessageView, toRunView } from './run-view';
-
-/** Messages that are held in memory at a time; their bytes are limited by the store. */
-const MAX_PAGE = 100;
+import { encodeEvent, type SseWriter } from '../streams/sse-writer';
+import type { ReadRun, RunReads } from './run-reads';
 
 export interface StreamPosition {
   readonly organizationId: string;
@@ -26,7 +20,7 @@ export class RunEventStream {
   private lastRun = '';
 
   constructor(
-    private readonly deps: Pick<HttpDeps, 'runs'>,
+    private readonly reads: RunReads,
     private readonly position: StreamPosition,
     private readonly writer: SseWriter,
     private readonly news: News,
@@ -38,41 +32,36 @@ export class RunEventStream {
   async run(): Promise<void> {
     while (!this.writer.isClosed) {
       this.news.take();
-      const run = await this.deps.runs.getRun(this.position.organizationId, this.position.runId);
-      if (!run) return;
+      const read = await this.reads.run(this.position.organizationId, this.position.runId);
+      if (!read) return;
       // Read before the messages: a run that is finished gets no more of them, so these are all.
-      const isOver = run.phase === 'finished';
-      if (!isOver) await this.sendRun(run, '');
+      const isOver = read.run.phase === 'finished';
+      if (!isOver) await this.sendRun(read, '');
       await this.sendMessages();
-      if (isOver) return this.sendRun(run, END_MARK);
+      if (isOver) return this.sendRun(read, END_MARK);
       await this.news.wait();
     }
   }
 
   /** Its id is the seq before it, so that a client that resumes from it misses no message. */
-  private async sendRun(run: Run, mark: string): Promise<void> {
+  private async sendRun({ run, json }: ReadRun, mark: string): Promise<void> {
     const { status, phase, cancelRequestedAt, teardown } = run;
     const state = JSON.stringify([status, phase, cancelRequestedAt, teardown.failedAttempts, teardown.receipt]);
     if (state === this.lastRun) return;
     this.lastRun = state;
-    await this.writer.send('run', `${this.lastSeq}${mark}`, toRunView(run));
+    await this.writer.sendEncoded(encodeEvent('run', `${this.lastSeq}${mark}`, json));
   }
 
   private async sendMessages(): Promise<void> {
     const { organizationId, runId } = this.position;
     for (let hasMore = true; hasMore;) {
-      const request = { limit: MAX_PAGE, contents: 'whole' } as const;
-      const page = await this.deps.runs.listMessages(organizationId, runId, this.lastSeq, request);
-      for (const message of page?.items ?? []) {
+      const page = await this.reads.messages(organizationId, runId, this.lastSeq);
+      for (const { seq, chunk } of page.messages) {
         if (this.writer.isClosed) return;
-        await this.sendMessage(message);
+        await this.writer.sendEncoded(chunk);
+        this.lastSeq = seq;
       }
-      hasMore = page?.hasMore ?? false;
+      hasMore = page.hasMore;
     }
-  }
-
-  private async sendMessage(message: Message): Promise<void> {
-    await this.writer.send('message', String(message.seq), toMessageView(message));
-    this.lastSeq = message.seq;
   }
 }

@@ -64,8 +64,8 @@ class StuckResponse extends EventEmitter {
 
   flushHeaders(): void {}
 
-  write(chunk: string): boolean {
-    this.lines.push(chunk.split('\n')[0] ?? '');
+  write(chunk: string | Buffer): boolean {
+    this.lines.push(String(chunk).split('\n')[0] ?? '');
     return false;
   }
 
@@ -173,6 +173,20 @@ it('sends several viewers the same', async () => {
   finish();
   const [first, second] = await Promise.all(both.map((client) => client.rest()));
   expect(summary(first ?? [])).toEqual(summary(second ?? []));
+});
+
+it('reads and encodes once for all readers of a run that stand at the same place', async () => {
+  const readers = await Promise.all(Array.from({ length: 40 }, () => connect()));
+  await Promise.all(readers.map((reader) => reader.take(1)));
+  await until(() => http.clock.pendingTimers === 40);
+  const [messages, runs] = [jest.spyOn(http.runs, 'listMessages'), jest.spyOn(http.runs, 'getRun')];
+  say('one', 'two');
+  finish();
+  const received = await Promise.all(readers.map((reader) => reader.rest()));
+  for (const events of received) expect(summary(events)).toEqual(['message 1', 'message 2', 'run 2.end']);
+  // The fake looks the run up itself for each list of messages.
+  expect(messages.mock.calls.length).toBeLessThanOrEqual(4);
+  expect(runs.mock.calls.length).toBeLessThanOrEqual(8);
 });
 
 it('sends a heartbeat after 15 s without news, and finds what no notification told', async () => {

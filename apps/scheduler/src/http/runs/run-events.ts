@@ -3,13 +3,16 @@ import type { Response } from 'express';
 import type { HttpDeps } from '../http-deps';
 import { ChangeHub } from '../streams/change-hub';
 import { LiveStreams } from '../streams/live-streams';
+import { RunReads } from './run-reads';
 import { RunEventStream, type StreamPosition } from './run-event-stream';
 
 /** All live views of runs of this process. When it shuts down they are ended, so that their clients go to another one. */
 export class RunEvents implements OnModuleDestroy {
   private readonly streams: LiveStreams<string>;
+  private readonly reads: RunReads;
 
-  constructor(private readonly deps: Pick<HttpDeps, 'runs' | 'clock' | 'logger' | 'runChanges'>) {
+  constructor(deps: Pick<HttpDeps, 'runs' | 'clock' | 'logger' | 'runChanges'>) {
+    this.reads = new RunReads(deps);
     this.streams = new LiveStreams(deps, new ChangeHub((tell) => deps.runChanges.onRunChanged(tell)));
   }
 
@@ -22,7 +25,7 @@ export class RunEvents implements OnModuleDestroy {
   stream(position: StreamPosition, response: Response): Promise<void> {
     const { runId } = position;
     return this.streams.serve(response, { key: runId, about: { runId } }, (writer, news) =>
-      new RunEventStream(this.deps, position, writer, news).run(),
+      new RunEventStream(this.reads, position, writer, news).run(),
     );
   }
 
