@@ -1,6 +1,5 @@
 import { applyMigrations, findMigrationsDir, readMigrations } from '@crewtab/store-prisma/database/migrate';
-import { openStore } from '@crewtab/store-prisma/open-store';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,30 +44,6 @@ it('brings an empty database to the schema, and then has nothing to do', async (
   expect(said).toEqual(names.map((name) => `applying migration ${name}`));
   expect(await applyMigrations(database.url, { migrationsDir })).toEqual([]);
   expect(await sql('SELECT count(*)::int AS runs FROM schedule_runs')).toEqual([{ runs: 0 }]);
-});
-
-it('needs no superuser, nor does the store', async () => {
-  const role = `plain_${randomBytes(6).toString('hex')}`;
-  const name = new URL(database.url).pathname.slice(1);
-  await sql(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD 'secret'`);
-  await sql(`ALTER DATABASE ${name} OWNER TO ${role}`);
-  const url = new URL(database.url);
-  url.username = role;
-  url.password = 'secret';
-  try {
-    await applyMigrations(url.href, { migrationsDir });
-    const store = await openStore({ databaseUrl: url.href, encryption: { current: Buffer.alloc(32, 3) } });
-    await store.access.createFirstKey('a'.repeat(64), 'first');
-    const { organizationId = '' } = (await store.access.findKey('a'.repeat(64))) ?? {};
-    const agents = [{ name: 'lead', role: 'leader', protocol: 'command', command: ['x'], env: { A: 'b' } }] as const;
-    await store.teams.createTeam(organizationId, { name: 'x', description: null, network: 'none', agents });
-    expect((await store.reseal(() => undefined)).unreadable).toEqual([]);
-    await store.close();
-  } finally {
-    await sql(`ALTER DATABASE ${name} OWNER TO CURRENT_USER`);
-    await sql(`REASSIGN OWNED BY ${role} TO CURRENT_USER`);
-    await sql(`DROP ROLE ${role}`);
-  }
 });
 
 it('writes its history as the Prisma CLI does', async () => {
