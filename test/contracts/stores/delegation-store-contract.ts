@@ -63,12 +63,10 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
 
     it('knows no task that was never opened', async () => {
       const { store, claim } = await setup();
-      for (const ask of [
-        store.readDelegation(claim, 'x'),
-        store.permitDelegation(claim, 'x'),
-        store.answerDelegation(claim, 'x', { text: '' }),
-      ])
-        await expect(ask).rejects.toMatchObject({ code: 'not_found' });
+      const isUnknown = { code: 'not_found' };
+      await expect(store.readDelegation(claim, 'x')).rejects.toMatchObject(isUnknown);
+      await expect(store.permitDelegation(claim, 'x')).rejects.toMatchObject(isUnknown);
+      await expect(store.answerDelegation(claim, 'x', { text: '' })).rejects.toMatchObject(isUnknown);
     });
 
     it('takes nothing from a lost claim', async () => {

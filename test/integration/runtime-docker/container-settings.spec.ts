@@ -75,6 +75,7 @@ describeWithDocker('a container of an agent', () => {
     try {
       await chmod(folder, 0o777);
       await writeFile(join(folder, 'bridge'), 'the bridge\n');
+      await chmod(join(folder, 'bridge'), 0o666);
       const tools = { kind: 'unix-socket', hostFolder: folder } as const;
       const script = 'cat /run/crewtab/bridge; echo x > /run/crewtab/x; echo x >> /run/crewtab/bridge; exit 0';
       const lines = await outputOf(made, script, { tools });
