@@ -27,6 +27,9 @@ const esmOnly = [
   'iterare',
   'uid',
   '@agentclientprotocol',
+  'proxy-chain',
+  'socks-proxy-agent',
+  'agent-base',
 ];
 
 const shared = {

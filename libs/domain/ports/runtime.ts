@@ -118,6 +118,13 @@ export interface NetworkEndpoint {
   readonly kind: TeamNetwork;
 }
 
+/** No network but the run's egress proxy. */
+export interface AllowlistEndpoint {
+  readonly kind: 'allowlist';
+  /** On the worker's host, with the proxy's socket in it. */
+  readonly hostFolder: string;
+}
+
 /** How an agent reaches its team's tools, as the tool server offers them; the runtime makes it so. */
 export interface ToolEndpoint {
   readonly kind: 'unix-socket';

@@ -49,6 +49,19 @@ const NO_EFFECTS: readonly NoEffect[] = [
       /^(on|once|off|pause|isPaused|resume|unref|removeListener|createServer|address|close|close\w+Connections|destroy|destroySoon)$/,
     because: 'listeners and sockets of this process, gone with it',
   },
+  { module: /^net$/, calls: /^isIP$/, because: 'only computes' },
+  {
+    module: /./,
+    calls: /^(resolve[46]|callback)$/,
+    in: /egress-proxy\/resolve-host\.ts$/,
+    because: 'asks a name server, or hands an answer on inside of this process',
+  },
+  {
+    module: /^(net|http)$/,
+    calls: /^prependListener$/,
+    in: /egress-proxy\/forward-proxy\.ts$/,
+    because: 'a listener of this process, gone with it',
+  },
   { module: /^https?$/, calls: /^new Agent$/, because: 'a pool of connections of this process, empty as yet' },
   {
     module: /^stream$/,

@@ -1,0 +1,157 @@
+import { Agent, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HostRefusal, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import { type PrepareRequestFunctionResult, RequestError, Server } from 'proxy-chain';
+import type { DestinationRules } from './destination-rules';
+import { pinnedLookup } from './resolve-host';
+
+export interface TrafficLimits {
+  /** Of one run at the same time. */
+  readonly connections: number;
+  /** Both ways together, of one run under one worker. */
+  readonly bytes: number;
+}
+
+/** For metrics: told of every request, and of bytes as they are counted. */
+export interface TrafficObserver {
+  onRequest(verdict: 'allowed' | 'refused'): void;
+  onBytes(count: number): void;
+}
+
+export interface ForwardProxyOptions {
+  readonly rules: DestinationRules;
+  readonly upstreamProxy: string | null;
+  readonly limits: TrafficLimits;
+  readonly observe: TrafficObserver;
+  readonly logger: Logger;
+  readonly onNotice: (notice: NetworkNotice) => void;
+}
+
+/** How often bytes of open connections are counted, ms: what passes in between may go beyond the limit. */
+const COUNT_EVERY_MS = 250;
+
+const WORDS: Readonly<Record<HostRefusal, string>> = {
+  not_listed: "is not among the hosts of the team's network",
+  not_public: 'has no public address',
+  unresolved: 'has no address',
+};
+
+/**
+ * The forward proxy of one run, CONNECT and plain HTTP: proxy-chain, which asks here before each request. Every connection
+ * goes to an address that was checked for it; none is kept for a later request.
+ */
+export class ForwardProxy {
+  private readonly proxy: Server;
+  private readonly oneTimeAgent = new Agent({ keepAlive: false });
+  private readonly meter: NodeJS.Timeout;
+  /** Of each open connection, as counted last. */
+  private readonly counted = new Map<number, number>();
+  private total = 0;
+
+  constructor(private readonly options: ForwardProxyOptions) {
+    const proxy = new Server({
+      authRealm: 'Crewtab',
+      prepareRequestFunction: ({ request, hostname, port, isHttp }) => this.prepare(request, hostname, port, isHttp),
+    });
+    this.proxy = proxy;
+    const { server } = this;
+    server.maxConnections = options.limits.connections;
+    // An upload may take as long as it takes.
+    server.requestTimeout = 0;
+    server.prependListener('connection', nameUnixPeer);
+    server.on('drop', () => options.onNotice({ kind: 'limit', limit: 'connections' }));
+    proxy.on('connectionClosed', ({ connectionId }: { connectionId: number }) => {
+      this.count(connectionId);
+      this.counted.delete(connectionId);
+    });
+    proxy.on('requestFailed', ({ error }: { error: Error }) =>
+      options.logger.debug({ error: error.message }, 'egress proxy: a request failed'),
+    );
+    this.meter = setInterval(() => this.countAll(), COUNT_EVERY_MS).unref();
+  }
+
+  /** Not listening yet. */
+  get server(): HttpServer {
+    return this.proxy.server;
+  }
+
+  close(): void {
+    clearInterval(this.meter);
+    this.server.close();
+    this.proxy.closeConnections();
+    this.countAll();
+    this.oneTimeAgent.destroy();
+  }
+
+  private async prepare(
+    request: IncomingMessage,
+    hostname: string,
+    port: number,
+    isHttp: boolean,
+  ): Promise<PrepareRequestFunctionResult> {
+    const { rules, upstreamProxy, observe, onNotice } = this.options;
+    if (this.isSpent) {
+      onNotice({ kind: 'limit', limit: 'bytes' });
+      throw new RequestError('The run has used up what it may transfer over the network', 403);
+    }
+    if (!isHttp && request.url?.toLowerCase() !== `${hostname}:${port}`.toLowerCase())
+      throw new RequestError('CONNECT takes host:port and nothing else', 400);
+    const verdict = await rules.judge(hostname, port);
+    observe.onRequest(verdict.isAllowed ? 'allowed' : 'refused');
+    if (!verdict.isAllowed) {
+      onNotice({ kind: 'refused', host: hostname, port, reason: verdict.reason });
+      throw new RequestError(`${hostname}:${port} ${WORDS[verdict.reason]}`, 403);
+    }
+    onNotice({ kind: 'allowed', host: hostname, port });
+    if (isHttp) normalize(request);
+    const { addresses } = verdict;
+    return {
+      upstreamProxyUrl: upstreamProxy,
+      httpAgent: this.oneTimeAgent,
+      // With an upstream proxy it is that one's address which is looked up.
+      ...(addresses !== null && upstreamProxy === null ? { dnsLookup: pinnedLookup(addresses) as never } : {}),
+    };
+  }
+
+  private get isSpent(): boolean {
+    return this.total >= this.options.limits.bytes;
+  }
+
+  private countAll(): void {
+    for (const connectionId of this.proxy.getConnectionIds()) this.count(connectionId);
+    if (!this.isSpent || this.proxy.connections.size === 0) return;
+    this.options.onNotice({ kind: 'limit', limit: 'bytes' });
+    this.proxy.closeConnections();
+  }
+
+  private count(connectionId: number): void {
+    const stats = this.proxy.getConnectionStats(connectionId);
+    if (!stats) return;
+    const bytes = stats.srcRxBytes + stats.srcTxBytes;
+    const more = bytes - (this.counted.get(connectionId) ?? 0);
+    this.counted.set(connectionId, bytes);
+    this.total += more;
+    if (more > 0) this.options.observe.onBytes(more);
+  }
+}
+
+/** proxy-chain drops connections of which it knows no peer, and those of a unix socket have none. */
+function nameUnixPeer(socket: Socket): void {
+  Object.defineProperty(socket, 'remoteAddress', { value: 'unix' });
+}
+
+/**
+ * What is sent on is what was judged: no second reading of an odd URL by an upstream proxy, and no `Host` of another name
+ * on a plain request (RFC 9112, section 3.2.2).
+ */
+function normalize(request: IncomingMessage): void {
+  const url = new URL(request.url ?? '');
+  request.url = url.href;
+  const rest: string[] = [];
+  for (let at = 0; at < request.rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = request.rawHeaders.slice(at, at + 2);
+    if (name.toLowerCase() !== 'host') rest.push(name, value);
+  }
+  request.rawHeaders = ['Host', url.host, ...rest];
+}

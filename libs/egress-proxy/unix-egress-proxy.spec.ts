@@ -1,0 +1,329 @@
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import {
+  connect,
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EgressSession, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import { silentLogger } from '@test/fakes/silent-logger';
+import { eventually } from '@test/kit/wait-for';
+import { PROXY_SOCKET } from './run-socket';
+import { UnixEgressProxy, type UnixEgressProxyOptions } from './unix-egress-proxy';
+
+const RUN = '0190a4f2-7c7e-7b6a-9b1d-3f9a1c55e001';
+const OTHER_RUN = '0190a4f2-7c7e-7b6a-9b1d-3f9a1c55e002';
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+describe('the egress proxy of a run', () => {
+  let rootDir = '';
+  let target: Server;
+  let echo: TcpServer;
+  let port = 0;
+  let echoPort = 0;
+  const heard: { readonly path: string; readonly host: string }[] = [];
+  const sessions: EgressSession[] = [];
+  const sockets: Socket[] = [];
+  const counts = { allowed: 0, refused: 0, bytes: 0 };
+  /** What the names of these tests lead to, the next answer first. */
+  const names = new Map<string, string[][]>();
+
+  beforeEach(async () => {
+    rootDir = await mkdtemp(join(tmpdir(), 'egress-'));
+    target = createServer((asked, answer) => {
+      heard.push({ path: asked.url ?? '', host: asked.headers.host ?? '' });
+      asked.resume().on('end', () => answer.end(asked.url?.startsWith('/large') ? 'x'.repeat(300_000) : 'hello'));
+    });
+    echo = createTcpServer((socket) => socket.on('error', () => undefined).pipe(socket));
+    await Promise.all([
+      once(target.listen(0, '127.0.0.1'), 'listening'),
+      once(echo.listen(0, '127.0.0.1'), 'listening'),
+    ]);
+    port = (target.address() as AddressInfo).port;
+    echoPort = (echo.address() as AddressInfo).port;
+  });
+
+  afterEach(async () => {
+    for (const session of sessions.splice(0)) session.close();
+    for (const socket of sockets.splice(0)) socket.destroy();
+    target.closeAllConnections();
+    target.close();
+    echo.close();
+    await Promise.all([once(target, 'close'), once(echo, 'close')]);
+    await rm(rootDir, { recursive: true });
+    heard.length = 0;
+    names.clear();
+    Object.assign(counts, { allowed: 0, refused: 0, bytes: 0 });
+  });
+
+  function proxy(options: Partial<UnixEgressProxyOptions> = {}): UnixEgressProxy {
+    return new UnixEgressProxy({
+      rootDir,
+      limits: { connections: 20, bytes: 10_000_000 },
+      allowedCidrs: [],
+      upstreamProxy: null,
+      logger: silentLogger,
+      observe: {
+        onRequest: (verdict) => void counts[verdict]++,
+        onBytes: (count) => void (counts.bytes += count),
+      },
+      resolveHost: async (name) => {
+        const answers = names.get(name) ?? [];
+        return (answers.length > 1 ? answers.shift() : answers[0]) ?? [];
+      },
+      ...options,
+    });
+  }
+
+  /** A run whose agents may reach the loopback address, as an operator may allow it, under these names. */
+  async function open(hosts: readonly string[], options: Partial<UnixEgressProxyOptions> = {}) {
+    const notices: NetworkNotice[] = [];
+    const session = await proxy({ allowedCidrs: ['127.0.0.1/32'], ...options }).open(RUN, hosts, (notice) =>
+      notices.push(notice),
+    );
+    sessions.push(session);
+    return { notices, session, path: join(session.endpoint.hostFolder, PROXY_SOCKET) };
+  }
+
+  async function get(socketPath: string, url: string, headers: Record<string, string> = {}): Promise<Reply> {
+    const asked = request({ socketPath, path: url, headers: { host: new URL(url).host, ...headers }, agent: false });
+    asked.end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    return { status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
+  }
+
+  /** Asks for a tunnel, word for word. */
+  async function tunnel(socketPath: string, authority: string): Promise<{ head: string; socket: Socket }> {
+    const socket = connect(socketPath);
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+    const [head] = (await once(socket, 'data')) as [Buffer];
+    return { head: head.toString(), socket };
+  }
+
+  it('leads plain requests and tunnels to listed hosts, and tells of each host once', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path, notices } = await open([`api.example:${port}`, `api.example:${echoPort}`]);
+    expect(await get(path, `http://api.example:${port}/a`)).toEqual({ status: 200, text: 'hello' });
+    expect(await get(path, `http://api.example:${port}/b`)).toEqual({ status: 200, text: 'hello' });
+    expect(heard.map((each) => each.path)).toEqual(['/a', '/b']);
+    const { head, socket } = await tunnel(path, `api.example:${echoPort}`);
+    expect(head).toContain('HTTP/1.1 200');
+    socket.write('through');
+    expect(String((await once(socket, 'data'))[0])).toBe('through');
+    expect(notices).toEqual([
+      { kind: 'allowed', host: 'api.example', port },
+      { kind: 'allowed', host: 'api.example', port: echoPort },
+    ]);
+    expect(counts).toMatchObject({ allowed: 3, refused: 0 });
+  });
+
+  it.each([
+    ['a host that is not listed', 'other.example', 'not_listed'],
+    ['a listed host at another port', 'api.example', 'not_listed'],
+    ['an address instead of its name', '127.0.0.1', 'not_listed'],
+  ] as const)('refuses %s', async (_case, host, reason) => {
+    names.set('other.example', [['127.0.0.1']]);
+    const { path, notices } = await open(['api.example:9']);
+    const { status, text } = await get(path, `http://${host}:${port}/`);
+    expect([status, text]).toEqual([403, expect.stringContaining('not among the hosts')]);
+    expect((await tunnel(path, `${host}:${port}`)).head).toContain('HTTP/1.1 403');
+    expect(notices).toEqual([{ kind: 'refused', host, port, reason }]);
+    expect(heard).toEqual([]);
+    expect(counts).toMatchObject({ allowed: 0, refused: 2 });
+  });
+
+  it.each([
+    ['a name of a private address', ['10.0.0.5']],
+    ['a name of the loopback address', ['127.0.0.1']],
+    ['a name of the metadata service', ['169.254.169.254']],
+    ['a name of addresses that are all not public', ['::1', '192.168.0.1', '::ffff:127.0.0.1']],
+  ])('refuses %s, listed or not', async (_case, addresses) => {
+    names.set('inside.example', [addresses]);
+    const { path, notices } = await open(['*', `*:${port}`], { allowedCidrs: [] });
+    expect((await get(path, `http://inside.example:${port}/`)).status).toBe(403);
+    expect((await tunnel(path, `inside.example:${port}`)).head).toContain('HTTP/1.1 403');
+    expect(notices).toEqual([{ kind: 'refused', host: 'inside.example', port, reason: 'not_public' }]);
+    expect(heard).toEqual([]);
+  });
+
+  it.each([
+    '127.0.0.1',
+    '127.1',
+    '2130706433',
+    '0x7f000001',
+    '0177.0.0.1',
+    '[::1]',
+    '[::ffff:7f00:1]',
+    'localhost',
+    '127.0.0.1.',
+  ])('finds no way to the host as %s', async (host) => {
+    const { path } = await open(['*', `*:${port}`], { allowedCidrs: [] });
+    expect((await tunnel(path, `${host}:${port}`)).head).toContain('HTTP/1.1 403');
+    expect((await get(path, `http://${host}:${port}/`)).status).toBe(403);
+    expect(heard).toEqual([]);
+  });
+
+  it('judges a name anew at every connection, and connects to what it judged', async () => {
+    // The first answer is checked and used; what the name leads to afterwards is nothing that a connection asks for.
+    names.set('rebound.example', [['127.0.0.1'], ['127.0.0.2']]);
+    const { path } = await open([`rebound.example:${port}`]);
+    expect((await get(path, `http://rebound.example:${port}/`)).status).toBe(200);
+    expect((await get(path, `http://rebound.example:${port}/`)).status).toBe(403);
+    expect(heard).toHaveLength(1);
+  });
+
+  it('connects to the public ones among the addresses of a name only', async () => {
+    names.set('mixed.example', [['127.0.0.2', '127.0.0.1', '::1']]);
+    const { path } = await open([`mixed.example:${port}`]);
+    expect((await get(path, `http://mixed.example:${port}/`)).status).toBe(200);
+  });
+
+  it('says that a name has no address', async () => {
+    const { path, notices } = await open([`gone.example:${port}`]);
+    expect(await get(path, `http://gone.example:${port}/`)).toEqual({
+      status: 403,
+      text: `gone.example:${port} has no address`,
+    });
+    expect(notices).toEqual([{ kind: 'refused', host: 'gone.example', port, reason: 'unresolved' }]);
+  });
+
+  it('sends the host that was asked for, whatever the header says', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path } = await open([`api.example:${port}`]);
+    await get(path, `http://api.example:${port}/`, { host: 'other.example' });
+    expect(heard).toEqual([{ path: '/', host: `api.example:${port}` }]);
+  });
+
+  it.each([
+    'api.example:9@other.example:9',
+    'api.example',
+    'api.example:9/path',
+    'api.example:09',
+    ':9',
+    'api.example:port',
+  ])('is not misled by the target %s', async (target) => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path } = await open(['api.example:9']);
+    expect((await tunnel(path, target)).head).toMatch(/^HTTP\/1\.1 40[03]/);
+  });
+
+  it('has no more connections than it may, and tells so once', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path, notices } = await open([`api.example:${echoPort}`], { limits: { connections: 2, bytes: 1_000_000 } });
+    const first = await tunnel(path, `api.example:${echoPort}`);
+    await tunnel(path, `api.example:${echoPort}`);
+    for (let extra = 0; extra < 2; extra++) {
+      const refused = connect(path);
+      refused.on('error', () => undefined).resume();
+      await once(refused, 'close');
+    }
+    expect(notices.slice(1)).toEqual([{ kind: 'limit', limit: 'connections' }]);
+    first.socket.destroy();
+    await eventually(async () => {
+      const reply = await tunnel(path, `api.example:${echoPort}`).catch(() => null);
+      return reply?.head.includes('200') ?? false;
+    });
+  });
+
+  it('breaks connections at the limit of bytes, and refuses new ones', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path, notices } = await open([`api.example:${port}`, `api.example:${echoPort}`], {
+      limits: { connections: 5, bytes: 250_000 },
+    });
+    const { socket } = await tunnel(path, `api.example:${echoPort}`);
+    await get(path, `http://api.example:${port}/large`);
+    await once(socket.resume(), 'close');
+    const refused = await get(path, `http://api.example:${port}/`);
+    expect([refused.status, refused.text]).toEqual([403, expect.stringContaining('used up')]);
+    expect(notices.at(-1)).toEqual({ kind: 'limit', limit: 'bytes' });
+    expect(counts.bytes).toBeGreaterThan(300_000);
+  });
+
+  it('tells of a bounded number of hosts', async () => {
+    const { path, notices } = await open([]);
+    for (let at = 0; at < 520; at++) await get(path, `http://h${at}.example/`);
+    expect(notices).toHaveLength(501);
+    expect(notices.at(-1)).toEqual({ kind: 'limit', limit: 'notices' });
+    expect(counts.refused).toBe(520);
+  });
+
+  it('asks nobody for names behind an upstream proxy, which gets what was judged', async () => {
+    const asked: string[] = [];
+    const upstream = createServer((from, answer) => {
+      asked.push(`${from.method} ${from.url}`);
+      answer.end('from upstream');
+    });
+    upstream.on('connect', (from, socket: Socket) => {
+      asked.push(`CONNECT ${from.url}`);
+      sockets.push(socket);
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    });
+    await once(upstream.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { path } = await open(['*', '*:8443'], {
+        allowedCidrs: [],
+        upstreamProxy: `http://user:word@127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+        resolveHost: () => Promise.reject(new Error('asked for a name')),
+      });
+      expect(await get(path, 'http://API.example/x\\y')).toEqual({ status: 200, text: 'from upstream' });
+      expect((await tunnel(path, 'api.example:8443')).head).toContain('200');
+      expect((await get(path, 'http://10.0.0.1/')).status).toBe(403);
+      expect(asked).toEqual(['GET http://api.example/x/y', 'CONNECT api.example:8443']);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      upstream.close();
+    }
+  });
+
+  it('is followed by the next server of the run, whose socket its own end leaves alone', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const earlier = await open([`api.example:${port}`]);
+    const { path, session } = await open([`api.example:${port}`]);
+    expect(session.endpoint).toEqual(earlier.session.endpoint);
+    earlier.session.close();
+    expect((await get(path, `http://api.example:${port}/`)).status).toBe(200);
+  });
+
+  it('puts its link back where a worker that was stopped has put its own', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path } = await open([`api.example:${port}`]);
+    const late = await open([]);
+    late.session.close();
+    await eventually(async () => (await get(path, `http://api.example:${port}/`).catch(() => null))?.status === 200);
+  });
+
+  it('breaks its connections when it is closed', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const { path, session } = await open([`api.example:${echoPort}`]);
+    const { socket } = await tunnel(path, `api.example:${echoPort}`);
+    session.close();
+    await once(socket, 'close');
+  });
+
+  it('knows the runs of this host by their folders, which agents may look into and others not', async () => {
+    const one = proxy();
+    expect(await one.list()).toEqual([]);
+    for (const runId of [RUN, OTHER_RUN]) sessions.push(await one.open(runId, [], () => undefined));
+    expect((await one.list()).sort()).toEqual([RUN, OTHER_RUN]);
+    expect((await stat(rootDir)).mode & 0o077).toBe(0);
+    const folder = sessions[0]?.endpoint.hostFolder ?? '';
+    expect((await stat(folder)).mode & 0o777).toBe(0o755);
+    expect((await readdir(folder)).sort()).toEqual([expect.stringMatching(/^[0-9a-f]{8}\.sock$/), PROXY_SOCKET]);
+    await one.remove(RUN);
+    await one.remove(RUN);
+    expect(await one.list()).toEqual([OTHER_RUN]);
+  });
+});
