@@ -13,7 +13,16 @@ export function describeWithGuard(name: string, define: () => void): void {
 
 /** The program that this machine can run; null where the build has none. */
 export function guardOfThisMachine(): string | null {
+  return programOfThisMachine('guard');
+}
+
+/** As above, of the program that leads out of a container without a network. */
+export function forwarderOfThisMachine(): string | null {
+  return programOfThisMachine('forwarder');
+}
+
+function programOfThisMachine(name: 'guard' | 'forwarder'): string | null {
   const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as string] ?? process.arch;
-  const program = `${GUARD_FOLDER}/guard-${architecture}`;
+  const program = `${GUARD_FOLDER}/${name}-${architecture}`;
   return existsSync(program) ? program : null;
 }
