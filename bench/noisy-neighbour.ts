@@ -79,6 +79,7 @@ class OneWorker {
         queue: { offerRuns: () => Promise.resolve(), wakeHost: () => Promise.resolve() },
         delegations: stored.store.delegations,
         toolServer: null,
+        egressProxy: null,
         largeLines: new OneAtATime(),
         clock,
         logger: silentLogger,

@@ -7,6 +7,7 @@ import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
+import { FakeEgressProxy } from '@test/fakes/runtime/fake-egress-proxy';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { silentLogger } from '@test/fakes/silent-logger';
 import { Queue, Worker } from 'bullmq';
@@ -89,6 +90,7 @@ class OurWorker {
       leaseMs: 10_000,
       concurrency: CONCURRENCY,
       hostName: null,
+      network: { allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } },
       aliveFile: null,
       metrics: null,
       searchPath: '',
@@ -99,6 +101,7 @@ class OurWorker {
       runtime: new FakeRuntime({ programFor: () => answeringAgent() }),
       protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
       toolServer: new FakeToolServer(),
+      egressProxy: new FakeEgressProxy(),
     };
     const worker = await startWorker(config, workplace, silentLogger);
     const queue = BullmqRunQueue.open(queueSettings({ redisUrl, logger: silentLogger }));

@@ -54,6 +54,7 @@ export class OurRuns {
       delegations: stored.store.delegations,
       toolServer: null,
       largeLines: new OneAtATime(),
+      egressProxy: null,
       clock: new SystemClock(),
       logger: silentLogger,
       options: DEFAULT_ENGINE_OPTIONS,

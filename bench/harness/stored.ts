@@ -46,7 +46,7 @@ export class BenchStore {
     const team = await store.teams.createTeam(organizationId, {
       name: 'Bench Team',
       description: null,
-      network: 'egress',
+      network: { mode: 'none', hosts: [] },
       agents,
     });
     const drop = (): Promise<void> => asAdmin(context, `DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);

@@ -101,12 +101,16 @@ export function keptExitCode(text: string): number | null {
 }
 
 /**
- * The guard of a build, for one architecture as container engines name it (`amd64`, `arm64`). Null where there is none.
- * @param folder with `guard-<architecture>` files
+ * A program of a build, for one architecture as container engines name it (`amd64`, `arm64`). Null where there is none.
+ * @param folder with `<name>-<architecture>` files
  */
-export async function readGuardProgram(folder: string, architecture: string): Promise<Buffer | null> {
+export async function readGuardProgram(
+  folder: string,
+  name: 'guard' | 'forwarder',
+  architecture: string,
+): Promise<Buffer | null> {
   try {
-    return await readFile(join(folder, `guard-${architecture}`));
+    return await readFile(join(folder, `${name}-${architecture}`));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

@@ -4,6 +4,8 @@ import { MAX_VARIABLES } from '@crewtab/domain/teams/edit-agents';
 export const LIMITS = {
   teamNameLength: 63,
   teamDescriptionLength: 1_000,
+  networkHosts: 200,
+  networkHostLength: 300,
   agentsPerTeam: 50,
   agentNameLength: 63,
   instructionsLength: 50_000,

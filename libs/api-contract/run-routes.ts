@@ -102,6 +102,9 @@ export const runView = z
       })
       .nullable()
       .meta({ description: 'What was removed, with its proof; null until then.' }),
+    warnings: z
+      .array(failureView)
+      .meta({ description: 'What a reader should know of the run whatever its status: network_open.' }),
     teardownFailure: failureView
       .extend({ attempts: z.int() })
       .nullable()

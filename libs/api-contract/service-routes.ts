@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { LIMITED_RESOURCES, RUNTIME_KINDS } from '@crewtab/domain/runtimes';
+import { NETWORK_MODES } from '@crewtab/domain/teams/network';
 import { API_PATH, defineRoute } from './route';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
 
 export const PROTOCOLS = ['acp', 'command'] as const;
-export const NETWORKS = ['egress', 'team', 'none'] as const;
 
 /** What a form needs to know. */
 const configView = z
@@ -21,7 +21,7 @@ const configView = z
     runtimeCapabilities: z
       .object({
         isIsolated: z.boolean(),
-        networks: z.array(z.enum(NETWORKS)),
+        networks: z.array(z.enum(NETWORK_MODES)),
         limits: z.array(z.enum(LIMITED_RESOURCES)),
         buildsImages: z.boolean(),
       })
@@ -29,7 +29,9 @@ const configView = z
         description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',
       }),
     protocols: z.array(z.enum(PROTOCOLS)),
-    networks: z.array(z.enum(NETWORKS)),
+    networks: z
+      .array(z.enum(NETWORK_MODES))
+      .meta({ description: 'Modes that a new team may have; open under docker only where the operator allows it.' }),
     overlapPolicies: z.array(z.enum(OVERLAP_POLICIES)),
     catchUpPolicies: z.array(z.enum(CATCH_UP_POLICIES)),
     scheduleDefaults: z.object({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
+import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
 import { idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
@@ -97,8 +98,50 @@ const editedFields = agentFields.extend({
     }),
 });
 
+const host = z
+  .string()
+  .max(LIMITS.networkHostLength)
+  .superRefine((value, context) => {
+    const parsed = parseHostPattern(value);
+    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.message });
+  });
+
+const networkFields = z.strictObject({
+  mode: z.enum(NETWORK_MODES).meta({
+    description:
+      'none: nothing. allowlist: the hosts of the list through the egress proxy, nothing else. open: whatever the host reaches; blocks nothing.',
+  }),
+  hosts: z.array(host).max(LIMITS.networkHosts).default([]).meta({
+    description:
+      'Of allowlist: api.example.com, *.github.com, registry.example.org:5000, or * for every public host. Ports 80 and 443 unless one is named.',
+  }),
+});
+
+/** What version 0.1 took, and this version is the last to take. */
+type FormerNetwork = 'egress' | 'team' | 'none';
+type GivenNetwork = z.input<typeof networkFields>;
+
+function networkOf(given: FormerNetwork | GivenNetwork): GivenNetwork {
+  if (given === 'none') return { mode: 'none' };
+  return given === 'egress' || given === 'team' ? { mode: 'open' } : given;
+}
+
+function networkSchema({ runtime }: ContractSettings) {
+  const kept: readonly NetworkMode[] = RUNTIMES[runtime].networks;
+  const network = networkFields.superRefine(({ mode, hosts }, context) => {
+    if (!kept.includes(mode)) {
+      const message = `the ${runtime} runtime cannot keep agents from the network: it takes ${kept.join(' or ')} only`;
+      context.addIssue({ code: 'custom', path: ['mode'], message });
+    }
+    if (hosts.length > 0 && mode !== 'allowlist')
+      context.addIssue({ code: 'custom', path: ['hosts'], message: `belongs to the mode allowlist, not to ${mode}` });
+  });
+  return z.preprocess(networkOf, network);
+}
+
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
-function teamSchemas({ runtime, onlyCommand, agentPolicy }: ContractSettings) {
+function teamSchemas(settings: ContractSettings) {
+  const { runtime, onlyCommand, agentPolicy } = settings;
   const need = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (
     value: { readonly image?: unknown; readonly command?: unknown },
@@ -117,16 +160,13 @@ function teamSchemas({ runtime, onlyCommand, agentPolicy }: ContractSettings) {
   const fields = {
     name: line(1, LIMITS.teamNameLength),
     description: text(0, LIMITS.teamDescriptionLength).nullable(),
-    network: z.enum(['egress', 'team', 'none']).meta({
-      description:
-        "egress: the host's shared bridge, no traffic between containers; team: a private bridge for the run; none: no network.",
-    }),
+    network: networkSchema(settings),
   };
   return {
     create: z.strictObject({
       ...fields,
       description: fields.description.default(null),
-      network: fields.network.default('egress'),
+      network: fields.network.default({ mode: RUNTIMES[runtime].networks[0], hosts: [] }),
       agents: agentsOf(agentFields.superRefine(checkNeed, { when: isObject })),
     }),
     patch: z
@@ -204,7 +244,7 @@ export const teamView = z
     id: z.string(),
     name: z.string(),
     description: z.string().nullable(),
-    network: z.enum(['egress', 'team', 'none']),
+    network: z.object({ mode: z.enum(NETWORK_MODES), hosts: z.array(z.string()) }),
     agents: z.array(agentView),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
@@ -216,6 +256,7 @@ export type TeamView = z.input<typeof teamView>;
 const TEAM_EXAMPLE = {
   name: 'Marketing team',
   description: 'Writes the weekly report',
+  network: { mode: 'allowlist', hosts: ['api.anthropic.com', '*.github.com'] },
   agents: [
     {
       name: 'lead',

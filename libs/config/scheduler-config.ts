@@ -33,6 +33,7 @@ export interface SchedulerConfig {
   readonly runtime: { readonly kind: RuntimeKind; readonly onlyCommand: readonly string[] | null };
   /** What agents may ask for. */
   readonly agentPolicy: AgentPolicy;
+  readonly network: { readonly isOpenAllowed: boolean };
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
   readonly failpoint: FailpointOrder | null;
@@ -64,6 +65,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       'RETENTION_EVENTS',
       'CREWTAB_PROCESS_COMMAND',
       ...AGENT_POLICY_SETTINGS,
+      'NETWORK_OPEN_ALLOWED',
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
     ],
@@ -88,6 +90,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
     retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },
     runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
     agentPolicy: agentPolicyOf(values),
+    network: { isOpenAllowed: values.NETWORK_OPEN_ALLOWED },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },

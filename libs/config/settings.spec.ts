@@ -38,6 +38,7 @@ describe('loadSchedulerConfig', () => {
       retention: { messages: null, runs: null, events: null },
       runtime: { kind: 'docker', onlyCommand: null },
       agentPolicy: NO_POLICY,
+      network: { isOpenAllowed: false },
       bullBoard: { isWritable: false },
       failpoint: null,
       log: { level: 'info' },
@@ -55,6 +56,7 @@ describe('loadSchedulerConfig', () => {
       SCHEDULE_TIMEOUT: '90m',
       SCHEDULE_TIMEOUT_MAX: '90m',
       CREWTAB_RUNTIME: 'process',
+      NETWORK_OPEN_ALLOWED: 'true',
       CREWTAB_BULLBOARD_WRITABLE: 'true',
       LOG_LEVEL: 'debug',
     });
@@ -64,6 +66,7 @@ describe('loadSchedulerConfig', () => {
       access: { firstApiKey: 'k'.repeat(16), encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },
       timeouts: { defaultMs: 5_400_000, maxMs: 5_400_000 },
       runtime: { kind: 'process' },
+      network: { isOpenAllowed: true },
       bullBoard: { isWritable: true },
       log: { level: 'debug' },
     });
@@ -208,11 +211,17 @@ describe('loadWorkerConfig', () => {
         jsonLimits: { batchEntries: 1_000, depth: 64, values: 100_000 },
       },
       messageLimit: 200_000,
+      network: { allowedCidrs: [], upstreamProxy: null, limits: { connections: 256, bytes: 10 * 1024 ** 3 } },
       teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: 10,
       hostName: null,
     });
+  });
+
+  it('reads ranges of addresses', () => {
+    const { network } = loadWorkerConfig({ ...ENOUGH, NETWORK_ALLOWED_CIDRS: '10.1.2.0/24, fd12::/64' });
+    expect(network.allowedCidrs).toEqual(['10.1.2.0/24', 'fd12::/64']);
   });
 
   it.each([
@@ -232,6 +241,12 @@ describe('loadWorkerConfig', () => {
     ['AGENT_JSON_DEPTH_LIMIT', '1000'],
     ['AGENT_JSON_VALUES_LIMIT', '10'],
     ['RUN_MESSAGE_LIMIT', '10'],
+    ['NETWORK_ALLOWED_CIDRS', '10.0.0.0'],
+    ['NETWORK_ALLOWED_CIDRS', '10.0.0.0/33'],
+    ['NETWORK_ALLOWED_CIDRS', 'fd00::/64,,10.0.0.0/8'],
+    ['NETWORK_UPSTREAM_PROXY', 'proxy.example.com:3128'],
+    ['NETWORK_CONNECTION_LIMIT', '0'],
+    ['NETWORK_TRAFFIC_LIMIT', '1k'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadWorkerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);

@@ -3,6 +3,7 @@ import { optional, required, withDefault } from './setting';
 import {
   addressList,
   bytes,
+  cidrs,
   commandLine,
   decimal,
   duration,
@@ -395,6 +396,48 @@ export const SETTINGS = {
     },
     'false',
     flag(),
+  ),
+  NETWORK_OPEN_ALLOWED: withDefault(
+    {
+      description:
+        'Whether new teams may have the network mode `open` under the docker runtime. Danger: it blocks nothing; their agents reach whatever ' +
+        "the engine's bridge leads to: this machine's services, its local network, a cloud's metadata service.",
+    },
+    'false',
+    flag(),
+  ),
+  NETWORK_ALLOWED_CIDRS: withDefault(
+    {
+      description:
+        'Addresses that agents may reach although they are not public, as CIDRs with commas between them (10.1.2.0/24,fd12::/64); a team must ' +
+        'list their hosts all the same. Danger: whatever listens there can be asked by agents.',
+    },
+    '',
+    cidrs(),
+  ),
+  NETWORK_UPSTREAM_PROXY: optional(
+    {
+      description:
+        "A proxy that the workers' egress proxy sends all connections through (http://, https:// or socks5h://, with user:password@ where it wants " +
+        'them). It resolves the names then, so it alone can refuse those that lead to private addresses.',
+      example: 'http://proxy.example.com:3128',
+      isSecret: true,
+    },
+    url(['http', 'https', 'socks5h']),
+  ),
+  NETWORK_CONNECTION_LIMIT: withDefault(
+    { description: "Connections that a run's agents may have open through the egress proxy at the same time." },
+    '256',
+    wholeNumber(1, 10_000),
+  ),
+  NETWORK_TRAFFIC_LIMIT: withDefault(
+    {
+      description:
+        "What a run's agents may send and receive through the egress proxy, both together; beyond it their connections are broken, and the run " +
+        'goes on. Counted anew by a worker that takes the run over. Bytes with a unit (500m, 10g).',
+    },
+    '10g',
+    bytes(MEBIBYTE, 'at least 1m'),
   ),
   TEARDOWN_LIMIT: withDefault(
     {

@@ -84,6 +84,20 @@ export function bytes(minBytes: number, range: string): z.ZodType<number, string
   });
 }
 
+/** CIDRs with commas between them; none where it is empty. */
+export function cidrs(): z.ZodType<readonly string[], string> {
+  return reader<readonly string[]>((text) => {
+    const given = text === '' ? [] : text.split(',').map((part) => part.trim());
+    const wrong = given.find((cidr) => !isCidr(cidr));
+    return wrong === undefined ? { value: given } : { problem: `has "${wrong}", which is no CIDR like 10.1.2.0/24` };
+  });
+}
+
+function isCidr(text: string): boolean {
+  const [, address = '', bits = ''] = /^([^/%]+)\/(\d{1,3})$/.exec(text) ?? [];
+  return isIP(address) > 0 && Number(bits) <= (isIP(address) === 4 ? 32 : 128);
+}
+
 export function matching(pattern: RegExp, problem: string): z.ZodType<string, string> {
   return reader<string>((text) => (pattern.test(text) ? { value: text } : { problem }));
 }

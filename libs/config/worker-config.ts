@@ -34,6 +34,12 @@ export interface WorkerConfig {
   readonly messageLimit: number;
   /** Of the host's disk, for one run. */
   readonly diskLimitBytes: number;
+  /** Of agents that reach listed hosts only. */
+  readonly network: {
+    readonly allowedCidrs: readonly string[];
+    readonly upstreamProxy: string | null;
+    readonly limits: { readonly connections: number; readonly bytes: number };
+  };
   /** How long its claims hold without renewal, ms. */
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
@@ -80,6 +86,10 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'AGENT_JSON_VALUES_LIMIT',
     'RUN_MESSAGE_LIMIT',
     'RUN_DISK_LIMIT',
+    'NETWORK_ALLOWED_CIDRS',
+    'NETWORK_UPSTREAM_PROXY',
+    'NETWORK_CONNECTION_LIMIT',
+    'NETWORK_TRAFFIC_LIMIT',
     'TEARDOWN_LIMIT',
     'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
@@ -109,6 +119,11 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     },
     messageLimit: values.RUN_MESSAGE_LIMIT,
     diskLimitBytes: values.RUN_DISK_LIMIT,
+    network: {
+      allowedCidrs: values.NETWORK_ALLOWED_CIDRS,
+      upstreamProxy: values.NETWORK_UPSTREAM_PROXY,
+      limits: { connections: values.NETWORK_CONNECTION_LIMIT, bytes: values.NETWORK_TRAFFIC_LIMIT },
+    },
     leaseMs: values.WORKER_LEASE,
     teardownLimitMs: values.TEARDOWN_LIMIT,
     concurrency: values.WORKER_CONCURRENCY,

@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   start_failed: 'The engine or the operating system could not start the agent.',
   name_conflict: 'A container of that name exists that does not belong to this run.',
   isolation_required: 'The agent would run without isolation, which the operator has not chosen.',
+  guard_missing: 'The build lacks a program for the engine that the network of the team needs.',
   handshake_timeout: 'An agent did not answer the handshake in time.',
   handshake_failed: 'An agent answered the handshake with an error.',
   // Prompting

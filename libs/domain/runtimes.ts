@@ -1,4 +1,4 @@
-import type { TeamNetwork } from './teams/team';
+import type { NetworkMode } from './teams/network';
 
 export const LIMITED_RESOURCES = ['cpus', 'memory', 'pids'] as const;
 
@@ -6,8 +6,8 @@ export const LIMITED_RESOURCES = ['cpus', 'memory', 'pids'] as const;
 export interface RuntimeCapabilities {
   /** False where agents see the host and have the worker's rights. */
   readonly isIsolated: boolean;
-  /** Networks of a team that are kept to; under every other one an agent has the host's. */
-  readonly networks: readonly TeamNetwork[];
+  /** Networks of a team that are kept to, the one of a team that says nothing first; a new team may have no other. */
+  readonly networks: readonly [NetworkMode, ...NetworkMode[]];
   /** Limits of an agent that are enforced. */
   readonly limits: readonly (typeof LIMITED_RESOURCES)[number][];
   /** Images can be made on the host itself. */
@@ -20,13 +20,19 @@ export interface RuntimeCapabilities {
 export const RUNTIMES = {
   docker: {
     isIsolated: true,
-    networks: ['egress', 'team', 'none'],
+    networks: ['allowlist', 'none', 'open'],
     limits: LIMITED_RESOURCES,
     buildsImages: true,
     agentNeeds: 'image',
   },
-  process: { isIsolated: false, networks: [], limits: [], buildsImages: false, agentNeeds: 'command' },
+  process: { isIsolated: false, networks: ['open'], limits: [], buildsImages: false, agentNeeds: 'command' },
 } as const satisfies Readonly<Record<string, RuntimeCapabilities>>;
+
+/** False where agents have the host's network whatever their team asked for. */
+export function isNetworkKept(runtime: RuntimeKind, mode: NetworkMode): boolean {
+  const { networks }: RuntimeCapabilities = RUNTIMES[runtime];
+  return networks.includes(mode);
+}
 
 export type RuntimeKind = keyof typeof RUNTIMES;
 

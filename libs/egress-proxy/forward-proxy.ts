@@ -13,17 +13,12 @@ export interface TrafficLimits {
   readonly bytes: number;
 }
 
-/** For metrics: told of every request, and of bytes as they are counted. */
-export interface TrafficObserver {
-  onRequest(verdict: 'allowed' | 'refused'): void;
-  onBytes(count: number): void;
-}
-
 export interface ForwardProxyOptions {
   readonly rules: DestinationRules;
   readonly upstreamProxy: string | null;
   readonly limits: TrafficLimits;
-  readonly observe: TrafficObserver;
+  /** Of all runs: counted on. */
+  readonly traffic: { allowed: number; refused: number; bytes: number };
   readonly logger: Logger;
   readonly onNotice: (notice: NetworkNotice) => void;
 }
@@ -90,7 +85,7 @@ export class ForwardProxy {
     port: number,
     isHttp: boolean,
   ): Promise<PrepareRequestFunctionResult> {
-    const { rules, upstreamProxy, observe, onNotice } = this.options;
+    const { rules, upstreamProxy, traffic, onNotice } = this.options;
     if (this.isSpent) {
       onNotice({ kind: 'limit', limit: 'bytes' });
       throw new RequestError('The run has used up what it may transfer over the network', 403);
@@ -98,7 +93,7 @@ export class ForwardProxy {
     if (!isHttp && request.url?.toLowerCase() !== `${hostname}:${port}`.toLowerCase())
       throw new RequestError('CONNECT takes host:port and nothing else', 400);
     const verdict = await rules.judge(hostname, port);
-    observe.onRequest(verdict.isAllowed ? 'allowed' : 'refused');
+    traffic[verdict.isAllowed ? 'allowed' : 'refused']++;
     if (!verdict.isAllowed) {
       onNotice({ kind: 'refused', host: hostname, port, reason: verdict.reason });
       throw new RequestError(`${hostname}:${port} ${WORDS[verdict.reason]}`, 403);
@@ -132,7 +127,7 @@ export class ForwardProxy {
     const more = bytes - (this.counted.get(connectionId) ?? 0);
     this.counted.set(connectionId, bytes);
     this.total += more;
-    if (more > 0) this.options.observe.onBytes(more);
+    this.options.traffic.bytes += more;
   }
 }
 

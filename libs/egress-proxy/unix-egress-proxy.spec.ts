@@ -33,7 +33,7 @@ describe('the egress proxy of a run', () => {
   const heard: { readonly path: string; readonly host: string }[] = [];
   const sessions: EgressSession[] = [];
   const sockets: Socket[] = [];
-  const counts = { allowed: 0, refused: 0, bytes: 0 };
+  let counts = { allowed: 0, refused: 0, bytes: 0 };
   /** What the names of these tests lead to, the next answer first. */
   const names = new Map<string, string[][]>();
 
@@ -62,26 +62,23 @@ describe('the egress proxy of a run', () => {
     await rm(rootDir, { recursive: true });
     heard.length = 0;
     names.clear();
-    Object.assign(counts, { allowed: 0, refused: 0, bytes: 0 });
   });
 
   function proxy(options: Partial<UnixEgressProxyOptions> = {}): UnixEgressProxy {
-    return new UnixEgressProxy({
+    const made = new UnixEgressProxy({
       rootDir,
       limits: { connections: 20, bytes: 10_000_000 },
       allowedCidrs: [],
       upstreamProxy: null,
       logger: silentLogger,
-      observe: {
-        onRequest: (verdict) => void counts[verdict]++,
-        onBytes: (count) => void (counts.bytes += count),
-      },
       resolveHost: async (name) => {
         const answers = names.get(name) ?? [];
         return (answers.length > 1 ? answers.shift() : answers[0]) ?? [];
       },
       ...options,
     });
+    counts = made.traffic;
+    return made;
   }
 
   /** A run whose agents may reach the loopback address, as an operator may allow it, under these names. */

@@ -3,10 +3,10 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 import { translated } from '@crewtab/domain/system-errors';
 import { parseHostPattern, type HostPattern } from '@crewtab/domain/teams/network';
 import { DestinationRules } from './destination-rules';
-import { ForwardProxy, type TrafficLimits, type TrafficObserver } from './forward-proxy';
+import { ForwardProxy, type TrafficLimits } from './forward-proxy';
 import { parseCidr } from './public-address';
 import { dnsResolver, type ResolveHost } from './resolve-host';
-import { RunSockets } from './run-socket';
+import { PROXY_SOCKET, RunSockets } from './run-socket';
 
 export interface UnixEgressProxyOptions {
   /** Where the runs' folders are made; must be the same path for the container engine. */
@@ -17,7 +17,6 @@ export interface UnixEgressProxyOptions {
   /** `http(s)://` or `socks5://`: all connections go through it, and it resolves the names; null: there is none. */
   readonly upstreamProxy: string | null;
   readonly logger: Logger;
-  readonly observe: TrafficObserver;
   /** Default: the machine's name servers. */
   readonly resolveHost?: ResolveHost;
 }
@@ -27,6 +26,7 @@ const MOST_NOTICES = 500;
 
 /** One forward proxy per run, at a unix socket in a folder that the run's containers see. */
 export class UnixEgressProxy implements EgressProxy {
+  readonly traffic = { allowed: 0, refused: 0, bytes: 0 };
   private readonly sockets: RunSockets;
   private readonly resolveHost: ResolveHost;
 
@@ -52,20 +52,20 @@ export class UnixEgressProxy implements EgressProxy {
     hosts: readonly string[],
     onNotice: (notice: NetworkNotice) => void,
   ): Promise<EgressSession> {
-    const { allowedCidrs, upstreamProxy, limits, observe, logger } = this.options;
+    const { allowedCidrs, upstreamProxy, limits, logger } = this.options;
     const rules = new DestinationRules({
       patterns: hosts.map(patternOf),
       allowedCidrs: allowedCidrs.map(parseCidr),
       resolveHost: upstreamProxy === null ? this.resolveHost : null,
     });
     const tell = oncePerNotice(onNotice);
-    const proxy = new ForwardProxy({ rules, upstreamProxy, limits, observe, logger, onNotice: tell });
+    const proxy = new ForwardProxy({ rules, upstreamProxy, limits, logger, traffic: this.traffic, onNotice: tell });
     try {
       const endRepair = await this.sockets.listen(runId, proxy.server);
       // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.
       proxy.server.on('error', (error) => logger.warn({ runId, error: error.message }, 'egress proxy'));
       return {
-        endpoint: { kind: 'allowlist', hostFolder: this.sockets.folderOf(runId) },
+        endpoint: { kind: 'allowlist', hostFolder: this.sockets.folderOf(runId), socketName: PROXY_SOCKET },
         close: () => {
           endRepair();
           proxy.close();

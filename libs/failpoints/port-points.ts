@@ -1,4 +1,5 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
+import type { EgressProxy, EgressSession } from '@crewtab/domain/ports/egress-proxy';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type {
@@ -170,6 +171,14 @@ export const PORT_POINTS = {
     list: READS,
     remove: 'effect',
   } satisfies PointsOf<ToolServer>,
+  'egress-proxy': {
+    open: 'effect',
+    list: READS,
+    remove: 'effect',
+  } satisfies PointsOf<EgressProxy>,
+  'egress-session': {
+    close: RELEASES,
+  } satisfies PointsOf<EgressSession>,
   'tool-session': {
     serverAt: { none: 'only answers' },
     close: RELEASES,

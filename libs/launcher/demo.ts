@@ -27,6 +27,8 @@ export async function createDemo(api: ApiClient, program: DemoAgentProgram): Pro
       name: 'Demo team',
       description:
         'Two demo agents that need no model: the lead writes a report on a sample repository, the analyst counts.',
+      // The demo needs none, and no runtime but that of containers can keep agents from one.
+      ...(program.image === undefined ? {} : { network: { mode: 'none' as const } }),
       agents: demoAgents(program),
     },
   });

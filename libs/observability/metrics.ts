@@ -1,3 +1,4 @@
+import type { NetworkTraffic } from '@crewtab/domain/ports/egress-proxy';
 import type { SystemState } from '@crewtab/domain/ports/host-store';
 import type { RunEvent } from '@crewtab/domain/runs/run-event';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -18,6 +19,8 @@ export interface Metrics {
   watchActiveRuns(read: () => Promise<Readonly<Record<string, number>>>): void;
   /** Hosts, workers, schedulers and what is owed, read once at every scrape. */
   watchSystem(read: () => Promise<SystemState>): void;
+  /** What went through this process's egress proxy since it began, read at every scrape. */
+  watchNetwork(read: () => NetworkTraffic): void;
   /** A run was ended because its worker does not come back. */
   runLost(): void;
   /** Rows of old history were deleted, because a retention is set. */
@@ -44,6 +47,7 @@ export function createMetrics(processName: string): Metrics {
     text: () => registry.metrics(),
     runEvent: runMetrics(registry),
     ...counters(registry),
+    watchNetwork: (read) => networkMetrics(registry, read),
     ...watchedMetrics(registry),
     ...httpMetrics(registry),
   };
@@ -65,6 +69,31 @@ function counters(registry: Registry): Pick<Metrics, 'runLost' | 'rowsDeleted'> 
     runLost: () => lost.inc(),
     rowsDeleted: (kind, rows) => deleted.inc({ kind }, rows),
   };
+}
+
+/** Counted elsewhere, and read at a scrape. */
+function networkMetrics(registry: Registry, read: () => NetworkTraffic): void {
+  new Counter({
+    name: 'crewtab_network_requests_total',
+    help: 'Requests of agents to the egress proxy, by verdict.',
+    labelNames: ['verdict'],
+    registers: [registry],
+    collect() {
+      const { allowed, refused } = read();
+      this.reset();
+      this.inc({ verdict: 'allowed' }, allowed);
+      this.inc({ verdict: 'refused' }, refused);
+    },
+  });
+  new Counter({
+    name: 'crewtab_network_bytes_total',
+    help: 'What agents sent and received through the egress proxy, bytes.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read().bytes);
+    },
+  });
 }
 
 type WatchedMetrics = Pick<Metrics, 'watchQueueDepth' | 'watchActiveRuns' | 'watchSystem'>;

@@ -63,6 +63,8 @@ export interface DockerSettings {
 export const WORKSPACE_DIR = '/workspace';
 /** Where the folder of a team's tools is mounted. */
 export const TOOLS_DIR = '/run/crewtab';
+/** Where the folder of a run's egress proxy is mounted. */
+export const NETWORK_DIR = '/run/crewtab-network';
 /** The guards of the build, one for each architecture that it was compiled for. */
 const GUARD_FOLDER = join(__dirname, '../../images/guard');
 const LIMITS: CallLimits = { readMs: 15_000, mutateMs: 60_000, stallMs: 120_000, writeMs: 60_000 };

@@ -71,7 +71,7 @@ export class DockerRuntime implements Runtime {
   async identify(): Promise<HostIdentity> {
     try {
       const info = (await this.engine.read('info', () => this.engine.docker.info())) as EngineInfo;
-      const isUnguarded = (await this.guards.program()) === null;
+      const isUnguarded = (await this.guards.guard()) === null;
       const id = this.options.hostName ?? (info.ID || info.Name);
       return {
         id: id.replace(/[^A-Za-z0-9_-]/g, '-'),
@@ -125,8 +125,8 @@ export class DockerRuntime implements Runtime {
   }
 
   runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
-    const { engine, factsBook, networks, settings } = this;
-    return runProgram({ engine, factsBook, networks, settings }, deployment, program, signal);
+    const { engine, factsBook, guards, networks, settings } = this;
+    return runProgram({ engine, factsBook, guards, networks, settings }, deployment, program, signal);
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {

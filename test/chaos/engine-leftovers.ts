@@ -12,7 +12,7 @@ export interface EngineLeftovers {
   readonly containers: readonly Resource[];
   readonly networks: readonly Resource[];
   readonly volumes: readonly Resource[];
-  /** Under the workers' data folder: sockets of teams, which belong to runs too. */
+  /** Under the workers' data folder: sockets of teams and of egress proxies, which belong to runs too. */
   readonly files: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export async function listLeftovers(engine: DockerHttp, dataDir: string): Promis
     containers: containers.map(({ Id, Names, Labels }) => resource((Names[0] ?? '').replace(/^\//, ''), Id, Labels)),
     networks: networks.map(({ Id, Name, Labels }) => resource(Name, Id, Labels)),
     volumes: (volumes.Volumes ?? []).map(({ Name, Labels }) => resource(Name, Name, Labels)),
-    files: (await readdir(join(dataDir, 'team')).catch(() => [])).map((name) => `team/${name}`),
+    files: (await Promise.all(['team', 'net'].map((folder) => filesOf(dataDir, folder)))).flat(),
   };
 }
 
@@ -37,6 +37,10 @@ export function ofRuns({ containers, networks, volumes }: EngineLeftovers, insta
   return [...containers, ...networks, ...volumes]
     .filter(({ labels }) => labels['crewtab.installation'] === installationId && labels['crewtab.run'] !== undefined)
     .map(({ name }) => name);
+}
+
+async function filesOf(dataDir: string, folder: string): Promise<string[]> {
+  return (await readdir(join(dataDir, folder)).catch(() => [])).map((name) => `${folder}/${name}`);
 }
 
 function resource(name: string, id: string, labels: Labels): Resource {

@@ -107,6 +107,8 @@ export class Installation {
       CREWTAB_ENCRYPTION_KEY: this.encryptionKey,
       CREWTAB_DATA_DIR: dataDir,
       LOG_LEVEL: 'info',
+      // For what teams of version 0.1 have.
+      NETWORK_OPEN_ALLOWED: 'true',
       ...(app === 'scheduler' ? { CREWTAB_API_KEY: this.apiKey, ...WITHOUT_LIMITS } : { AGENT_STOP_GRACE: '1s' }),
       ...(app === 'worker' && dockerHost !== null ? { DOCKER_HOST: dockerHost } : {}),
     };

@@ -245,7 +245,7 @@ export class Faults {
       name: `${ORPHAN}${this.orphans}`,
       epoch: 1,
       deadlineAt: time.now(),
-      network: { kind: 'egress' as const },
+      network: { kind: 'open' as const, hasOwnBridge: false },
       agents: [],
     };
     this.world.engines[host]?.createAgent(deployment, agent).start();

@@ -58,7 +58,13 @@ export class ScheduleBook implements ScheduleControl {
     const script = this.scriptOfSchedule(scheduleId);
     if (!script) return {};
     const agents = script.agents.map(({ name, role, protocol }) => ({ name, role, protocol, image: 'sim' }));
-    return { teamName: TEAM, network: 'team', agents, prompt: PROMPT, timeoutMs: script.timeoutMs };
+    return {
+      teamName: TEAM,
+      network: { mode: 'none', hosts: [] },
+      agents,
+      prompt: PROMPT,
+      timeoutMs: script.timeoutMs,
+    };
   }
 
   /** What the API does. Refused while the database cannot be reached. */

@@ -60,6 +60,7 @@ export class SimWorker implements Consumer {
         delegations: gatedDelegations(process, world.delegations, watch),
         toolServer,
         largeLines: new OneAtATime(),
+        egressProxy: null,
         clock: this.clock,
         logger,
         options: {
@@ -77,9 +78,18 @@ export class SimWorker implements Consumer {
       () => this.presence.mayClaim,
     );
     const { clock } = this;
-    this.reaper = new OrphanReaper({ store, runtime, toolServer, clock, logger });
+    this.reaper = new OrphanReaper({ store, runtime, toolServer, egressProxy: null, clock, logger });
     this.presence = new HostPresence(
-      { hosts: gated(process, 'store', world.hosts), store, runtime, toolServer, reaper: this.reaper, clock, logger },
+      {
+        hosts: gated(process, 'store', world.hosts),
+        store,
+        runtime,
+        toolServer,
+        egressProxy: null,
+        reaper: this.reaper,
+        clock,
+        logger,
+      },
       {
         worker,
         about: {

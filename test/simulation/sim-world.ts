@@ -160,7 +160,7 @@ function placeDecoys(engine: FakeEngine, installationId: string): FakeAgent[] {
     const shared = {
       epoch: 1,
       deadlineAt: engine.clock.now(),
-      network: { kind: 'egress' },
+      network: { kind: 'open', hasOwnBridge: false },
       agents: [],
     } as const;
     const agent = {

@@ -204,6 +204,7 @@ function wireHttp(
       defaultTimeoutMs: config.timeouts.defaultMs,
       maxTimeoutMs: config.timeouts.maxMs,
       isBullBoardWritable: config.bullBoard.isWritable,
+      isOpenNetworkAllowed: config.network.isOpenAllowed,
     },
     protection: config.protection,
     metrics,

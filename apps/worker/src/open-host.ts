@@ -1,11 +1,13 @@
 import { join, resolve } from 'node:path';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
+import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { withPoints, withRuntimePoints } from '@crewtab/failpoints/with-points';
+import { UnixEgressProxy } from '@crewtab/egress-proxy/unix-egress-proxy';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
@@ -18,6 +20,7 @@ export interface Host {
   readonly runtime: Runtime;
   readonly protocols: OrchestratorDeps['protocols'];
   readonly toolServer: ToolServer;
+  readonly egressProxy: EgressProxy;
 }
 
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
@@ -45,9 +48,11 @@ export async function openHost(config: WorkerConfig, logger: Logger): Promise<Ho
   const { kind, dataDir } = config.runtime;
   const bridgeSource = await readBridgeProgram();
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
+  const egressProxy = new UnixEgressProxy({ rootDir: join(resolve(dataDir), 'net'), ...config.network, logger });
   return {
     runtime: withRuntimePoints(FACTORIES[kind](config, logger)),
     protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
     toolServer: withPoints('tool-server', toolServer),
+    egressProxy: withPoints('egress-proxy', egressProxy),
   };
 }

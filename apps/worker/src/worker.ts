@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
+import type { NetworkTraffic } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
@@ -36,7 +37,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, toolServer }: Host,
+  { runtime, protocols, toolServer, egressProxy }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -62,6 +63,7 @@ export async function startWorker(
     delegations: store.delegations,
     toolServer,
     largeLines: new OneAtATime(),
+    egressProxy,
     clock,
     logger,
     options: {
@@ -101,9 +103,9 @@ export async function startWorker(
     (): boolean => presence.mayClaim,
   );
   const disk = new DiskWatch({ store: store.runs, runtime, holder, clock, logger }, config.diskLimitBytes);
-  const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, clock, logger });
+  const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, egressProxy, clock, logger });
   const presence: HostPresence = new HostPresence(
-    { hosts: store.hosts, store: store.runs, runtime, toolServer, reaper, clock, logger },
+    { hosts: store.hosts, store: store.runs, runtime, toolServer, egressProxy, reaper, clock, logger },
     {
       worker,
       about: {
@@ -146,7 +148,9 @@ export async function startWorker(
   aliveFile?.touch();
   reaper.start();
   disk.start();
-  const metrics = config.metrics && (await reportMetrics(config.metrics, { events: store.events, clock, logger }));
+  const metrics =
+    config.metrics &&
+    (await reportMetrics(config.metrics, { events: store.events, clock, logger }, egressProxy.traffic));
   logger.info(
     { worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency },
     'worker ready',
@@ -172,8 +176,10 @@ export async function startWorker(
 async function reportMetrics(
   address: NonNullable<WorkerConfig['metrics']>,
   deps: Omit<FeedDeps, 'onEvents'>,
+  traffic: NetworkTraffic,
 ): Promise<{ stop(): Promise<void> }> {
   const metrics = createMetrics('worker');
+  metrics.watchNetwork(() => traffic);
   const server = await MetricsServer.listen(address, metrics, deps.logger);
   const feed = new RunEventFeed({ ...deps, onEvents: (events) => events.forEach((event) => metrics.runEvent(event)) });
   await feed.start();

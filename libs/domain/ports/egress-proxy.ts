@@ -5,6 +5,9 @@ import type { AllowlistEndpoint } from './runtime';
  * runtime shows to the run's containers. It resolves names itself, and decides anew at every connection.
  */
 export interface EgressProxy {
+  /** What went through it since this process began; the numbers move. */
+  readonly traffic: NetworkTraffic;
+
   /**
    * Begins to serve a run; takes the place of an earlier server (of a worker that is gone) for the same run. Connections of
    * that one are broken.
@@ -16,6 +19,14 @@ export interface EgressProxy {
   list(): Promise<string[]>;
   /** Removes what a run has on this host. Idempotent. */
   remove(runId: string): Promise<void>;
+}
+
+export interface NetworkTraffic {
+  /** Requests, each of them to be judged: connections and, on a connection of plain HTTP, every one. */
+  readonly allowed: number;
+  readonly refused: number;
+  /** Both ways together. */
+  readonly bytes: number;
 }
 
 export interface EgressSession {

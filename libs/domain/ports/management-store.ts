@@ -2,7 +2,8 @@ import type { ListedMessage, Message } from '../runs/message';
 import type { Run, RunStatus, RunTrigger } from '../runs/run';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
 import type { AgentEdit } from '../teams/edit-agents';
-import type { Agent, Team, TeamNetwork } from '../teams/team';
+import type { TeamNetwork } from '../teams/network';
+import type { Agent, Team } from '../teams/team';
 
 /**
  * What the REST API reads and writes. Every method says which organization; what belongs to another one is simply not

@@ -1,5 +1,5 @@
 import type { RuntimeKind } from '../runtimes';
-import type { AgentResources, TeamNetwork } from '../teams/team';
+import type { AgentResources } from '../teams/team';
 
 /**
  * Where teams run. Every call is idempotent, each question that it asks the engine has a time limit inside the adapter, and
@@ -113,16 +113,22 @@ export interface DeploymentSpec {
   readonly agents: readonly AgentSpec[];
 }
 
-/** How a deployment's agents reach the network: as their team asked. */
-export interface NetworkEndpoint {
-  readonly kind: TeamNetwork;
+/** How a deployment's agents reach the network; the runtime makes it so. */
+export type NetworkEndpoint = { readonly kind: 'none' } | OpenEndpoint | AllowlistEndpoint;
+
+/** As the host does. */
+export interface OpenEndpoint {
+  readonly kind: 'open';
+  /** False: the agents of all teams of the host share one, and cannot reach each other. */
+  readonly hasOwnBridge: boolean;
 }
 
 /** No network but the run's egress proxy. */
 export interface AllowlistEndpoint {
   readonly kind: 'allowlist';
-  /** On the worker's host, with the proxy's socket in it. */
+  /** On the worker's host, with the proxy's socket in it: the folder and not the socket, which each worker makes anew. */
   readonly hostFolder: string;
+  readonly socketName: string;
 }
 
 /** How an agent reaches its team's tools, as the tool server offers them; the runtime makes it so. */

@@ -30,7 +30,7 @@ export function someRun(patch: Partial<Run> = {}): Run {
     phase: 'deploying',
     plan: {
       teamName: 'Marketing team',
-      network: 'egress',
+      network: { mode: 'none', hosts: [] },
       agents: [
         { name: 'lead', role: 'leader', protocol: 'acp' },
         { name: 'writer', role: 'worker', protocol: 'acp' },

@@ -10,6 +10,7 @@ export const MESSAGE_KINDS = [
   'permission',
   'delegation',
   'stderr',
+  'network',
   'system',
   'other',
 ] as const;

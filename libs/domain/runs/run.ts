@@ -1,5 +1,6 @@
 import type { Failure } from '../errors';
-import type { Agent, TeamNetwork } from '../teams/team';
+import type { TeamNetwork } from '../teams/network';
+import type { Agent } from '../teams/team';
 
 /**
  * | status | meaning | how it is left |

@@ -1,3 +1,18 @@
+/**
+ * What a team's agents reach. `none`: nothing. `allowlist`: the listed hosts, through Crewtab's egress proxy, and nothing
+ * else. `open`: whatever the host's network reaches; blocks nothing.
+ */
+export const NETWORK_MODES = ['none', 'allowlist', 'open'] as const;
+export type NetworkMode = (typeof NETWORK_MODES)[number];
+
+export interface TeamNetwork {
+  readonly mode: NetworkMode;
+  /** Patterns of `allowlist` that `parseHostPattern` takes; empty in the other modes. */
+  readonly hosts: readonly string[];
+  /** Of `open`, where the team was given the network `team` of version 0.1: the run has a bridge of its own, not the host's. */
+  readonly hasOwnBridge?: true;
+}
+
 /** What a pattern without a port means. Others must be named, so that `*` is no leave to send mail or to reach databases. */
 export const DEFAULT_PORTS: readonly number[] = [80, 443];
 

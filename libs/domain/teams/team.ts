@@ -1,3 +1,5 @@
+import type { TeamNetwork } from './network';
+
 /** One member of a team, as the API takes it. */
 export interface Agent {
   /** Unique in the team; 1–63 characters `[a-z0-9-]`, since container names are made of it. */
@@ -30,12 +32,6 @@ export interface AgentResources {
   /** Most processes and threads. */
   readonly pids?: number;
 }
-
-/**
- * How a team's containers see the network: `egress` = the host's shared bridge, no traffic between containers;
- * `team` = a private bridge for this run; `none` = no network.
- */
-export type TeamNetwork = 'egress' | 'team' | 'none';
 
 /** Stands for the value of a variable wherever agents are shown, and in an edit keeps the value that is stored. */
 export interface KeptValue {

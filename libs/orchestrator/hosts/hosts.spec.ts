@@ -25,9 +25,9 @@ class HostWorld extends World {
   present() {
     const { holder, runtime, identity } = this.worker(10, undefined, undefined, () => presence.mayClaim);
     const { store, toolServer, clock, logger, hosts } = this;
-    const reaper = new OrphanReaper({ store, runtime, toolServer, clock, logger });
+    const reaper = new OrphanReaper({ store, runtime, toolServer, egressProxy: null, clock, logger });
     const presence: HostPresence = new HostPresence(
-      { hosts, store, runtime, toolServer, reaper, clock, logger },
+      { hosts, store, runtime, toolServer, egressProxy: null, reaper, clock, logger },
       {
         worker: identity,
         about: {

@@ -1,5 +1,6 @@
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import { FakeClock, settle } from '@test/fakes/fake-clock';
+import { FakeEgressProxy } from '@test/fakes/runtime/fake-egress-proxy';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
@@ -14,8 +15,9 @@ function makeWorld() {
   const store = new InMemoryRunStore(clock);
   const runtime = new FakeRuntime({ clock });
   const logger = new RecordingLogger();
-  const reaper = new OrphanReaper({ store, runtime, toolServer: new FakeToolServer(), clock, logger });
-  return { clock, store, runtime, logger, reaper };
+  const egressProxy = new FakeEgressProxy();
+  const reaper = new OrphanReaper({ store, runtime, toolServer: new FakeToolServer(), egressProxy, clock, logger });
+  return { clock, store, runtime, egressProxy, logger, reaper };
 }
 
 type World = ReturnType<typeof makeWorld>;
@@ -37,7 +39,7 @@ async function deploy({ store, runtime, clock }: World, runId: string, installat
     name: `team-run-${runId.slice(-6)}`,
     epoch: 1,
     deadlineAt: new Date(clock.now().getTime() + 3_600_000),
-    network: { kind: 'egress' },
+    network: { kind: 'open', hasOwnBridge: false },
     agents: [agent],
   };
   const options = { signal: new AbortController().signal, onProgress: () => undefined };

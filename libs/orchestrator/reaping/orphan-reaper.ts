@@ -2,6 +2,7 @@ import { AppError, errorMessage } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { ResourceCounts, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
 import { answerWithin, Loop } from '../timing';
@@ -51,6 +52,8 @@ export class OrphanReaper {
       readonly runtime: Pick<Runtime, 'list' | 'teardown'>;
       /** Null where leaders get no team tools. */
       readonly toolServer: Pick<ToolServer, 'list' | 'remove'> | null;
+      /** Null where agents reach no listed hosts. */
+      readonly egressProxy: Pick<EgressProxy, 'list' | 'remove'> | null;
       readonly clock: Clock;
       readonly logger: Logger;
     },
@@ -123,7 +126,8 @@ export class OrphanReaper {
     const { clock } = this.deps;
     try {
       const report = await this.reap();
-      await this.clearToolServer();
+      const { toolServer, egressProxy } = this.deps;
+      for (const owner of [toolServer, egressProxy]) if (owner !== null) await this.clearFolders(owner);
       this.lastIterationAt = clock.now();
       const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
       this.findings = {
@@ -140,12 +144,11 @@ export class OrphanReaper {
   }
 
   /** Socket folders of runs that are over; those of unknown runs stay, since nothing tells how old they are. */
-  private async clearToolServer(): Promise<void> {
-    const { toolServer, store } = this.deps;
-    const runIds = (await toolServer?.list()) ?? [];
+  private async clearFolders(owner: Pick<ToolServer | EgressProxy, 'list' | 'remove'>): Promise<void> {
+    const runIds = await owner.list();
     if (runIds.length === 0) return;
-    const known = await store.lookUp(runIds);
-    for (const runId of runIds) if (known.get(runId)?.isFinished) await toolServer?.remove(runId);
+    const known = await this.deps.store.lookUp(runIds);
+    for (const runId of runIds) if (known.get(runId)?.isFinished) await owner.remove(runId);
   }
 
   private async iterate(): Promise<void> {

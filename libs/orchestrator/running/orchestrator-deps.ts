@@ -1,6 +1,7 @@
 import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
+import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
@@ -23,6 +24,8 @@ export interface OrchestratorDeps {
   readonly toolServer: ToolServer | null;
   /** Of all runs that this worker holds: what a large line costs, it costs once at a time. */
   readonly largeLines: OneAtATime;
+  /** Null: agents that may reach listed hosts reach none. */
+  readonly egressProxy: EgressProxy | null;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: OrchestratorOptions;

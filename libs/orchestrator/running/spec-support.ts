@@ -4,6 +4,7 @@ import { FakeClock, settle } from '@test/fakes/fake-clock';
 import { LineProtocol } from '@test/fakes/protocol/line-protocol';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
+import { FakeEgressProxy } from '@test/fakes/runtime/fake-egress-proxy';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
 import { FakeEngine } from '@test/fakes/runtime/fake-engine';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
@@ -36,6 +37,7 @@ export class World {
   readonly queue = new RecordingQueue();
   readonly delegations = new InMemoryDelegationStore(this.store);
   readonly toolServer = new FakeToolServer();
+  readonly egressProxy = new FakeEgressProxy();
   readonly logger = new RecordingLogger();
   /** Every turn that reached an agent, in order: the count of prompts at the agent. */
   readonly turnsSeen: string[] = [];
@@ -69,6 +71,7 @@ export class World {
       delegations: this.delegations,
       toolServer: this.toolServer,
       largeLines: new OneAtATime(),
+      egressProxy: this.egressProxy,
       clock: this.clock,
       logger: this.logger,
       options: { ...DEFAULT_ENGINE_OPTIONS, ...this.options },

@@ -19,7 +19,7 @@ function attempt(teardown: () => Promise<TeardownReport>, removeFolder?: () => P
     removedFolders.push(runId);
     return removeFolder?.() ?? Promise.resolve();
   };
-  const deps = { clock, runtime: { teardown }, toolServer: { remove } };
+  const deps = { clock, runtime: { teardown }, toolServer: { remove }, egressProxy: null };
   return { clock, removal: removeRun(deps, 'installation', 'run', graceMs), removedFolders };
 }
 

@@ -6,9 +6,11 @@ import type {
   DeploymentSpec,
   DeployOptions,
   Leftover,
+  NetworkEndpoint,
   ResourceCounts,
   Runtime,
 } from '@crewtab/domain/ports/runtime';
+import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { ToolSession, ToolServer } from '@crewtab/domain/ports/tool-server';
 import { systemMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
@@ -21,7 +23,12 @@ import type { OrchestratorDeps } from './orchestrator-deps';
 import type { Clock } from '@crewtab/domain/ports/clock';
 
 /** What the runtime is asked to make for a run; the same at every call, so that get-or-create finds it again. */
-export function deploymentSpec(run: Run, installationId: string, agents: readonly AgentSpec[]): DeploymentSpec {
+export function deploymentSpec(
+  run: Run,
+  installationId: string,
+  agents: readonly AgentSpec[],
+  network: NetworkEndpoint,
+): DeploymentSpec {
   if (!run.deployment || !run.deadlineAt) throw new Error(`run ${run.id} has not begun`);
   return {
     installationId,
@@ -29,7 +36,7 @@ export function deploymentSpec(run: Run, installationId: string, agents: readonl
     name: run.deployment.name,
     epoch: run.epoch,
     deadlineAt: run.deadlineAt,
-    network: { kind: run.plan.network },
+    network,
     agents,
   };
 }
@@ -197,14 +204,16 @@ export interface RemovalDeps {
   readonly runtime: Pick<Runtime, 'teardown'>;
   /** Null where leaders get no team tools. */
   readonly toolServer: Pick<ToolServer, 'remove'> | null;
+  /** Null where agents reach no listed hosts. */
+  readonly egressProxy: Pick<EgressProxy, 'remove'> | null;
   readonly clock: Clock;
 }
 
 /** What one attempt to remove a run came to. */
 export type Removal =
-  /** The engine was asked again and shows nothing with the run's label; the folder of its tool session is gone too. */
+  /** The engine was asked again and shows nothing with the run's label; the folders of its tools and of its way out are gone too. */
   | { readonly kind: 'clean'; readonly removed: ResourceCounts }
-  /** The engine still shows something, or the folder of the tool session could not be removed. */
+  /** The engine still shows something, or one of the folders could not be removed. */
   | {
       readonly kind: 'leftover';
       readonly removed: ResourceCounts;
@@ -235,7 +244,7 @@ export async function removeRun(
 }
 
 async function remove(
-  { runtime, toolServer }: RemovalDeps,
+  { runtime, toolServer, egressProxy }: RemovalDeps,
   installationId: string,
   runId: string,
   graceMs: number,
@@ -247,6 +256,11 @@ async function remove(
     await toolServer?.remove(runId);
   } catch (error) {
     return leftover(removed, [{ kind: 'directory', name: 'of the tool session', reason: errorMessage(error) }]);
+  }
+  try {
+    await egressProxy?.remove(runId);
+  } catch (error) {
+    return leftover(removed, [{ kind: 'directory', name: 'of the egress proxy', reason: errorMessage(error) }]);
   }
   return { kind: 'clean', removed };
 }

@@ -10,6 +10,7 @@ import type { Agent } from '@crewtab/domain/teams/team';
 import { AgentSession, type Emit } from './agent-session';
 import { AgentSessions, TeamDelegations } from './team-delegations';
 import type { OrchestratorDeps } from './orchestrator-deps';
+import { RunNetwork } from './run-network';
 import {
   agentSpec,
   deploymentSpec,
@@ -49,6 +50,7 @@ export class TeamSession {
   private hasResumed = false;
   private readonly delegations: TeamDelegations;
   private readonly output: RunOutput;
+  private readonly network: RunNetwork;
   private readonly takenAt: number;
 
   constructor(
@@ -70,6 +72,9 @@ export class TeamSession {
       output: this.output,
       emit: options.emit,
     });
+    this.network = new RunNetwork(deps, (message) =>
+      this.save(async () => void (await deps.store.appendMessages(options.claim, [message]))),
+    );
     this.promptWrite = wasPermitted ? { status: 'not_ours', evidenceUntil } : { status: 'idle' };
   }
 
@@ -77,6 +82,7 @@ export class TeamSession {
   async connect(run: Run): Promise<void> {
     if (this.isReleased || (run.phase !== 'prompting' && run.phase !== 'monitoring')) return;
     await this.openToolSession(run);
+    await this.network.open(run);
     this.openSessions(run);
     if (this.hasResumed) return;
     this.hasResumed = true;
@@ -112,6 +118,7 @@ export class TeamSession {
   /** Begins to make (or adopt) the team's containers, in the background. */
   async deploy(run: Run): Promise<void> {
     await this.openToolSession(run);
+    const network = await this.network.open(run);
     const agents = run.plan.agents.map((agent) => ({
       agent,
       spec: agentSpec(agent, this.deps.protocols, this.toolSession),
@@ -122,6 +129,7 @@ export class TeamSession {
         run,
         this.options.installationId,
         agents.map(({ spec }) => spec),
+        network,
       ),
       agents,
       emit: (event) => (event.kind === 'started' ? this.onStarted(run, event.started) : this.options.emit(event)),
@@ -174,6 +182,7 @@ export class TeamSession {
     this.isReleased = true;
     this.delegations.close();
     this.toolSession?.close();
+    this.network.close();
     for (const session of this.sessions.all) session.close();
     void this.deployer?.stop();
   }

@@ -15,6 +15,7 @@ import {
   workspaceEntry,
   type Launch,
   type GuardPrograms,
+  type OurPrograms,
 } from './container-spec';
 import type { DockerSettings } from '../docker-options';
 import {
@@ -39,8 +40,7 @@ interface Order {
   readonly deployment: DeploymentSpec;
   readonly agent: AgentSpec;
   readonly facts: ImageFacts;
-  /** The program; null where the container has none. */
-  readonly guard: Buffer | null;
+  readonly programs: OurPrograms;
   readonly options: MutationOptions & { readonly signal: AbortSignal };
   /** See `DeployOptions`. */
   readonly now: () => Date;
@@ -67,9 +67,12 @@ export class AgentDeployer {
   async ensure(deployment: DeploymentSpec, agent: AgentSpec, { signal, now }: DeployOptions): Promise<AgentUnit> {
     if (agent.image === null) throw new AppError('image_not_found', `agent "${agent.name}" has no image`);
     const facts = await this.factsBook.of(agent.image, deployment, signal);
-    const guard = await this.guards.program();
+    const programs = {
+      guard: await this.guards.guard(),
+      forwarder: await this.guards.forwarderFor(deployment.network),
+    };
     const options = { priority: 'deploy', signal } as const;
-    const order: Order = { deployment, agent, facts, guard, options, now: now ?? machineNow };
+    const order: Order = { deployment, agent, facts, programs, options, now: now ?? machineNow };
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const id = (await this.createAndStart(order)) ?? (await this.adopt(order));
       if (id !== null) return { handle: id, container: containerName(deployment, agent) };
@@ -82,7 +85,7 @@ export class AgentDeployer {
   /** Null where the name is taken, or where the container was removed before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
     const endsAfterSeconds = deadlineSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
-    const hasGuard = order.guard !== null;
+    const hasGuard = order.programs.guard !== null;
     const container = await this.create(order, { kind: 'limited', endsAfterSeconds, hasGuard });
     return container && this.complete(order, container);
   }
@@ -147,8 +150,8 @@ export class AgentDeployer {
    * Puts the agent's files and folders into its container, and makes the workspace writable. The latter once a run, and not
    * where the team's only image has the workspace: a new volume takes over what the image has in its place.
    */
-  private async furnish({ deployment, facts, guard, options }: Order, container: Docker.Container): Promise<void> {
-    const own = containerFiles(facts, guard);
+  private async furnish({ deployment, facts, programs, options }: Order, container: Docker.Container): Promise<void> {
+    const own = containerFiles(facts, programs);
     const put = async (entries: readonly TarEntry[]): Promise<void> => {
       if (entries.length > 0) await putInto(this.engine, container, entries, options.signal);
     };

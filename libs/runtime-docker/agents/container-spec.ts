@@ -1,9 +1,10 @@
 import { AppError } from '@crewtab/domain/errors';
-import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec, NetworkEndpoint } from '@crewtab/domain/ports/runtime';
 import { parseMemorySize } from '@crewtab/domain/teams/team';
 import type Docker from 'dockerode';
 import type { TarEntry } from './containers';
-import { TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../docker-options';
+import { NETWORK_DIR, TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../docker-options';
+import { FORWARDER_PROGRAM, forwardedCommand, proxyEnvironment } from '@crewtab/agent-guard/forwarder';
 import { guardedCommand, GUARD_FOLDER, GUARD_PROGRAM, readGuardProgram } from '@crewtab/agent-guard/guard-records';
 import { LABELS, runLabels, WORKSPACE_SUFFIX } from '../resources/run-resources';
 import { networkModeOf } from '../resources/networks';
@@ -75,12 +76,15 @@ export function containerSpec(
   settings: ContainerSettings,
   launch: Launch,
 ): Docker.ContainerCreateOptions {
-  const argv = argvOf(commandOf(agent, facts), facts, launch, settings);
+  const { network } = deployment;
+  const limited = argvOf(commandOf(agent, facts), facts, launch, settings);
+  const isForwarded = network.kind === 'allowlist' && launch.kind === 'limited' && limited.length > 0;
+  const argv = isForwarded ? forwardedCommand(limited, NETWORK_DIR, network) : limited;
   return {
     name: containerName(deployment, agent),
     Image: agent.image ?? '',
     ...(argv.length > 0 ? { Entrypoint: argv.slice(0, 1), Cmd: argv.slice(1) } : {}),
-    Env: Object.entries(environment(agent, facts)).map(([key, value]) => `${key}=${value}`),
+    Env: Object.entries(environment(deployment, agent, facts)).map(([key, value]) => `${key}=${value}`),
     Labels: { ...runLabels(deployment), [LABELS.agent]: agent.name },
     WorkingDir: WORKSPACE_DIR,
     ...(facts.user.runAs === null ? {} : { User: facts.user.runAs }),
@@ -149,14 +153,24 @@ export function workspaceMount(deployment: DeploymentSpec): Docker.MountSettings
 }
 
 function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSettings[] {
-  const workspace = workspaceMount(deployment);
-  if (agent.tools === null) return [workspace];
+  const { network } = deployment;
+  const mounts: Docker.MountSettings[] = [workspaceMount(deployment)];
   // To connect to a socket takes the right to write to it, and not to the mount.
-  return [workspace, { Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR, ReadOnly: true }];
+  if (agent.tools !== null)
+    mounts.push({ Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR, ReadOnly: true });
+  if (network.kind === 'allowlist')
+    mounts.push({ Type: 'bind', Source: network.hostFolder, Target: NETWORK_DIR, ReadOnly: true });
+  return mounts;
 }
 
-function environment(agent: AgentSpec, facts: ImageFacts): Record<string, string> {
-  return facts.user.madeHome === null ? { ...agent.env } : { HOME: facts.user.madeHome, ...agent.env };
+/** What the agent was given has the last word. */
+function environment({ network }: DeploymentSpec, agent: AgentSpec, facts: ImageFacts): Record<string, string> {
+  const { madeHome } = facts.user;
+  return {
+    ...(network.kind === 'allowlist' ? proxyEnvironment() : {}),
+    ...(madeHome === null ? {} : { HOME: madeHome }),
+    ...agent.env,
+  };
 }
 
 /** The workspace as it must be where an image does not bring it: writable for every member, whatever its user. */
@@ -164,12 +178,12 @@ export function workspaceEntry({ user: { uid, gid } }: ImageFacts): TarEntry {
   return { path: WORKSPACE_DIR, mode: 0o777, uid, gid, content: null };
 }
 
-/** What is put into the container before its start: the guard, the agent's files, and places of its own to write to. */
-export function containerFiles(facts: ImageFacts, guard: Buffer | null): TarEntry[] {
+/** What is put into the container before its start: our programs, and places of its own to write to. */
+export function containerFiles(facts: ImageFacts, programs: OurPrograms): TarEntry[] {
   const { uid, gid, madeHome } = facts.user;
   const own = { uid, gid };
   return [
-    ...(guard === null ? [] : guardFiles(guard, facts)),
+    ...programFiles(programs, facts),
     ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
     ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
   ];
@@ -198,12 +212,18 @@ export function programCandidates(program: string, agent: AgentSpec, facts: Imag
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Those that a container is to have; null where it has none. */
+export interface OurPrograms {
+  readonly guard: Buffer | null;
+  readonly forwarder: Buffer | null;
+}
+
 /**
- * The guard (images/guard/guard.c) as it is needed on one engine: a program that runs an agent, keeps its output in a file of
- * its container, and ends it at its deadline.
+ * The programs of images/guard as they are needed on one engine: the guard, which runs an agent, keeps its output in a file of
+ * its container, and ends it at its deadline; and the forwarder, which leads out of a container without a network.
  */
 export class GuardPrograms {
-  private found: Promise<Buffer | null> | null = null;
+  private found: Promise<OurPrograms & { readonly architecture: string }> | null = null;
 
   /** @param folder with `guard-<architecture>` files; null where no container is to have one */
   constructor(
@@ -212,7 +232,19 @@ export class GuardPrograms {
   ) {}
 
   /** For the engine's architecture; null where the build has none for it. */
-  program(): Promise<Buffer | null> {
+  async guard(): Promise<Buffer | null> {
+    return (await this.all()).guard;
+  }
+
+  /** The forwarder where the network needs it. @throws `guard_missing` where the build has none for the engine */
+  async forwarderFor({ kind }: NetworkEndpoint): Promise<Buffer | null> {
+    if (kind !== 'allowlist') return null;
+    const { forwarder, architecture } = await this.all();
+    if (forwarder === null) throw new AppError('guard_missing', missing(architecture));
+    return forwarder;
+  }
+
+  private all(): NonNullable<typeof this.found> {
     this.found ??= this.find().catch((error: unknown) => {
       this.found = null;
       throw error;
@@ -220,25 +252,38 @@ export class GuardPrograms {
     return this.found;
   }
 
-  private async find(): Promise<Buffer | null> {
-    if (this.folder === null) return null;
+  private async find(): NonNullable<typeof this.found> {
+    const { folder } = this;
     const { Os: os, Arch: architecture } = await this.engine.read('version', () => this.engine.docker.version());
-    if (os !== 'linux') return null;
-    return readGuardProgram(this.folder, architecture);
+    if (folder === null || os !== 'linux')
+      return { guard: null, forwarder: null, architecture: `${os} ${architecture}` };
+    const [guard, forwarder] = await Promise.all(
+      (['guard', 'forwarder'] as const).map((name) => readGuardProgram(folder, name, architecture)),
+    );
+    return { guard: guard ?? null, forwarder: forwarder ?? null, architecture };
   }
 }
 
-/** What must be put into a container before the guard can start in it. */
-export function guardFiles(program: Buffer, { user: { uid, gid } }: ImageFacts): TarEntry[] {
-  return [
-    // An image whose user is not the one that we took it for must be able to start the guard at least.
-    { path: GUARD_FOLDER, mode: 0o711, uid, gid, content: null },
-    { path: GUARD_PROGRAM, mode: 0o755, uid: 0, gid: 0, content: program },
-  ];
+function missing(architecture: string): string {
+  return (
+    `agents that reach listed hosts only need a program that this build lacks for the engine's architecture (${architecture}): ` +
+    'install a C compiler (Debian: apt-get install musl-tools) and run `npm run build` on such a machine, or use the published image'
+  );
 }
 
-export function isGuarded({ Path: program }: Docker.ContainerInspectInfo): boolean {
-  return program === GUARD_PROGRAM;
+/** In a folder where the guard can keep what it is told. */
+function programFiles({ guard, forwarder }: OurPrograms, { user: { uid, gid } }: ImageFacts): TarEntry[] {
+  const program = (path: string, content: Buffer): TarEntry => ({ path, mode: 0o755, uid: 0, gid: 0, content });
+  const programs = [
+    ...(guard === null ? [] : [program(GUARD_PROGRAM, guard)]),
+    ...(forwarder === null ? [] : [program(FORWARDER_PROGRAM, forwarder)]),
+  ];
+  // An image whose user is not the one that we took it for must be able to start the programs at least.
+  return programs.length === 0 ? [] : [{ path: GUARD_FOLDER, mode: 0o711, uid, gid, content: null }, ...programs];
+}
+
+export function isGuarded({ Path: program, Args: words }: Docker.ContainerInspectInfo): boolean {
+  return program === GUARD_PROGRAM || (program === FORWARDER_PROGRAM && words.includes(GUARD_PROGRAM));
 }
 
 /** Not root: Claude Code, for one, refuses its unattended mode to root. */

@@ -5,7 +5,7 @@ import { OutputTail } from '@crewtab/domain/runs/output-tail';
 import type Docker from 'dockerode';
 import { putInto, inspectProcess, requestLog } from './containers';
 import { PlainOutput } from '../output/plain-output';
-import { containerFiles, containerSpec } from './container-spec';
+import { containerFiles, containerSpec, type GuardPrograms } from './container-spec';
 import type { DockerSettings } from '../docker-options';
 import { type EngineClient, EngineRefusal, isRefusal, toAppError, aborted } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
@@ -19,6 +19,7 @@ const ORPHAN_GRACE_MS = 30_000;
 interface ProgramDeps {
   readonly engine: EngineClient;
   readonly factsBook: ImageFactsBook;
+  readonly guards: GuardPrograms;
   readonly networks: Networks;
   readonly settings: DockerSettings;
 }
@@ -48,7 +49,7 @@ export async function runProgram(
 }
 
 async function create(
-  { engine, factsBook, settings }: ProgramDeps,
+  { engine, factsBook, guards, settings }: ProgramDeps,
   deployment: DeploymentSpec,
   { name, image, command, env, resources, timeLimitMs }: ProgramSpec,
   signal: AbortSignal,
@@ -56,6 +57,7 @@ async function create(
   if (image === null) throw new AppError('image_not_found', `program "${name}" has no image`);
   await factsBook.prepare(image, deployment, { signal, onProgress: () => undefined });
   const facts = await factsBook.of(image, deployment, signal);
+  const forwarder = await guards.forwarderFor(deployment.network);
   const unique = `${name}-${randomBytes(4).toString('hex')}`;
   const agent = { name: unique, image, command, env, resources, stdin: 'once', tools: null } as const;
   const endsAfterSeconds = Math.ceil((timeLimitMs + ORPHAN_GRACE_MS) / 1_000);
@@ -74,7 +76,7 @@ async function create(
       { priority: 'deploy', signal },
       (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
     );
-    const files = [...workspaceEntries(deployment, facts), ...containerFiles(facts, null)];
+    const files = [...workspaceEntries(deployment, facts), ...containerFiles(facts, { guard: null, forwarder })];
     if (files.length > 0) await putInto(engine, container, files, signal);
     return container;
   } catch (error) {

@@ -15,10 +15,11 @@ export function networkModeOf(deployment: DeploymentSpec, egressNetwork: string)
   switch (deployment.network.kind) {
     case 'none':
       return 'none';
-    case 'egress':
-      return egressNetwork;
-    case 'team':
-      return deployment.name;
+    case 'allowlist':
+      // The way out is the forwarder's socket.
+      return 'none';
+    case 'open':
+      return deployment.network.hasOwnBridge ? deployment.name : egressNetwork;
   }
 }
 
@@ -42,10 +43,10 @@ export class Networks {
    * taken, since teardowns free some.
    */
   async ensure(deployment: DeploymentSpec, signal: AbortSignal): Promise<void> {
-    if (deployment.network.kind === 'none') return;
+    if (deployment.network.kind !== 'open') return;
     const options: MutationOptions = { priority: 'deploy', signal };
-    if (deployment.network.kind === 'egress') await this.ensureEgress(options);
-    else await this.ensureTeam(deployment, options);
+    if (deployment.network.hasOwnBridge) await this.ensureTeam(deployment, options);
+    else await this.ensureEgress(options);
   }
 
   /** Traffic between containers is off. It belongs to the host and is never removed. */

@@ -1,11 +1,13 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { NewTeam, Page, PageRequest, TeamEdit, TeamStore } from '@crewtab/domain/ports/management-store';
 import { AgentEditError, editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
+import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
 import { type AgentOwner, type SecretBox, openEnv, sealEnv } from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
 import { isId, storableJson, storableText } from '../database/database';
 import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
+import { networkOf } from '../runs/run-row';
 import { decodeCursor, toPage } from './keyset';
 
 type TeamWithAgents = TeamRow & { readonly agents: readonly AgentRow[] };
@@ -18,11 +20,12 @@ export class PrismaTeamStore implements TeamStore {
     private readonly box: SecretBox,
   ) {}
 
-  async createTeam(organizationId: string, { agents, ...team }: NewTeam, id?: string): Promise<Team> {
+  async createTeam(organizationId: string, { agents, network, ...team }: NewTeam, id?: string): Promise<Team> {
     // The agents' environments are sealed for their team, so it must have its id by then.
     const teamId = id ?? (await this.newId());
     const rows = this.agentRows({ organizationId, teamId }, agents);
-    const data = { ...storableTeam(team), organizationId, id: teamId, agents: { create: rows } };
+    const columns = { ...storableTeam(team), ...networkColumns(network), organizationId };
+    const data = { ...columns, id: teamId, agents: { create: rows } };
     return this.toTeam(await viaPrisma(id === undefined ? this.insert(data) : this.insertOnce(data)));
   }
 
@@ -46,13 +49,14 @@ export class PrismaTeamStore implements TeamStore {
     return row && this.toTeam(row);
   }
 
-  async updateTeam(organizationId: string, id: string, { agents, ...edit }: TeamEdit): Promise<Team | null> {
+  async updateTeam(organizationId: string, id: string, { agents, network, ...edit }: TeamEdit): Promise<Team | null> {
     if (!isId(id)) return null;
+    const columns = { ...storableTeam(edit), ...(network && networkColumns(network)) };
     const replace = this.prisma.$transaction(async (tx) => {
       // Locks the team's row first, so that two edits take turns.
       const { count } = await tx.team.updateMany({
         where: { id, organizationId },
-        data: { ...storableTeam(edit), updatedAt: new Date() },
+        data: { ...columns, updatedAt: new Date() },
       });
       if (count === 0) return null;
       if (agents) {
@@ -136,8 +140,12 @@ export class PrismaTeamStore implements TeamStore {
     );
   }
 
-  private toTeam({ agents, ...team }: TeamWithAgents): Team {
-    return { ...team, agents: agents.map((row) => showAgent(this.toAgent(row))) };
+  private toTeam({ agents, network, networkHosts, ...team }: TeamWithAgents): Team {
+    return {
+      ...team,
+      network: networkOf(network, networkHosts),
+      agents: agents.map((row) => showAgent(this.toAgent(row))),
+    };
   }
 
   /** What was not given stays away, instead of being null. */
@@ -180,8 +188,12 @@ async function holdUnanswered(tx: Prisma.TransactionClient, resourceId: string):
   return held.length > 0;
 }
 
-function storableTeam<T extends Partial<Omit<NewTeam, 'agents'>>>(team: T): T {
+function storableTeam<T extends Partial<Omit<NewTeam, 'agents' | 'network'>>>(team: T): T {
   return JSON.parse(storableJson(team)) as T;
+}
+
+function networkColumns({ mode, hosts, hasOwnBridge }: TeamNetwork): Pick<TeamRow, 'network' | 'networkHosts'> {
+  return { network: hasOwnBridge ? 'team' : mode, networkHosts: [...hosts] };
 }
 
 function textOrNull(text: string | undefined): string | null {

@@ -15,7 +15,8 @@ import {
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
-import type { TeamNetwork, Agent } from '@crewtab/domain/teams/team';
+import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
+import type { Agent } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../events/run-events';
 import { openEnv, type AgentOwner, type SecretBox } from '../database/secret-box';
@@ -39,7 +40,8 @@ export interface RunRow {
   readonly status: RunStatus;
   readonly phase: RunPhase;
   readonly team_name: string;
-  readonly network: TeamNetwork;
+  readonly network: StoredNetwork;
+  readonly network_hosts: readonly string[];
   readonly prompt: string;
   /** int8, which pg hands over as text. */
   readonly timeout_ms: string;
@@ -102,7 +104,15 @@ export function selectRun(from: { run: string; permits?: string; deployments?: s
     LEFT JOIN ${deployments} d ON d.run_id = r.id`;
 }
 
-/** @param box null: whoever asks starts no agents, and gets them without their environments */
+/** Version 0.1 had the host's shared bridge (`egress`) or one of the run's own (`team`): nothing was blocked. */
+export type StoredNetwork = NetworkMode | 'egress' | 'team';
+
+export function networkOf(stored: StoredNetwork, hosts: readonly string[]): TeamNetwork {
+  if (stored === 'team') return { mode: 'open', hosts, hasOwnBridge: true };
+  return { mode: stored === 'egress' ? 'open' : stored, hosts };
+}
+
+/** @param box null: the reader starts no agents, and gets them without their environments */
 export function toRun(row: RunRow, box: SecretBox | null): Run {
   return {
     id: row.id,
@@ -116,7 +126,7 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     phase: row.phase,
     plan: {
       teamName: row.team_name,
-      network: row.network,
+      network: networkOf(row.network, row.network_hosts),
       agents: agentsOf(row, box),
       prompt: row.prompt,
       timeoutMs: Number(row.timeout_ms),

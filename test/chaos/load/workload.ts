@@ -3,7 +3,7 @@ import { RECORD_FILE } from '../record-mount';
 /** What the client asks for: teams, and schedules on them that each do one kind of work. */
 export interface TeamTemplate {
   readonly name: string;
-  readonly network: 'egress' | 'team' | 'none';
+  readonly network: { readonly mode: 'none' | 'allowlist' | 'open'; readonly hosts?: readonly string[] };
   readonly hasMate: boolean;
   readonly protocol: 'acp' | 'command';
 }
@@ -19,11 +19,11 @@ export interface Work {
 }
 
 export const TEAMS: readonly TeamTemplate[] = [
-  { name: 'solo', network: 'none', hasMate: false, protocol: 'acp' },
-  { name: 'bridged', network: 'egress', hasMate: false, protocol: 'acp' },
-  { name: 'private', network: 'team', hasMate: false, protocol: 'acp' },
-  { name: 'duo', network: 'none', hasMate: true, protocol: 'acp' },
-  { name: 'plain', network: 'none', hasMate: false, protocol: 'command' },
+  { name: 'solo', network: { mode: 'none' }, hasMate: false, protocol: 'acp' },
+  { name: 'bridged', network: { mode: 'open' }, hasMate: false, protocol: 'acp' },
+  { name: 'private', network: { mode: 'allowlist', hosts: ['*'] }, hasMate: false, protocol: 'acp' },
+  { name: 'duo', network: { mode: 'none' }, hasMate: true, protocol: 'acp' },
+  { name: 'plain', network: { mode: 'none' }, hasMate: false, protocol: 'command' },
 ];
 
 /** Into the stdout of the agent that began the shell. */

@@ -26,13 +26,14 @@ export async function leftoversOfRun(runId: string, dataDir: string): Promise<st
 }
 
 async function filesOfRun(runId: string, dataDir: string): Promise<string[]> {
-  const toolServer = runId.replaceAll('-', '').slice(-16);
-  const folders = ['processes/runs', 'processes/exits', 'team'];
+  const egressProxy = runId.replaceAll('-', '');
+  const toolServer = egressProxy.slice(-16);
+  const folders = ['processes/runs', 'processes/exits', 'team', 'net'];
   const found = await Promise.all(
     folders.map(async (folder) => {
       const names = await readdir(join(dataDir, folder), { recursive: folder === 'processes/exits' }).catch(none);
       return names
-        .filter((name) => name.includes(runId) || name === toolServer)
+        .filter((name) => name.includes(runId) || name === toolServer || name === egressProxy)
         .map((name) => `file ${folder}/${name}`);
     }),
   );

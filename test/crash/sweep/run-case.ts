@@ -56,15 +56,15 @@ async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<b
 
 /** @param env added to what the agents have */
 export async function startRun(
-  { agents, network, prompt, name }: Scenario,
-  { api, materials }: Stand,
+  { agents, hasOwnBridge = false, prompt, name }: Scenario,
+  { api, cell, materials }: Stand,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Run> {
   const team = await api.createTeam({
     name: 'Crash',
     agents: agents(materials).map((agent) => ({ ...agent, env: { ...agent.env, ...env } })),
-    ...(network === undefined ? {} : { network }),
   });
+  if (hasOwnBridge) await cell.sql(`UPDATE teams SET network = 'team' WHERE id = $1`, [team.id]);
   const schedule = await api.createSchedule({ teamId: team.id, name, prompt, cron: '0 0 1 1 *' });
   return api.trigger(schedule.id);
 }

@@ -39,7 +39,8 @@ export interface Scenario {
   readonly name: string;
   readonly place: Place;
   readonly agents: (materials: Materials) => readonly TeamAgent[];
-  readonly network?: 'team';
+  /** True: as a team of version 0.1, whose run has a bridge of its own. */
+  readonly hasOwnBridge?: boolean;
   readonly prompt: string;
   /** Of the armed worker. */
   readonly env?: (materials: Materials) => Environment;
@@ -98,13 +99,13 @@ export const SCENARIOS: readonly Scenario[] = [
     prompts: 1,
   },
   {
-    name: 'a team in a network of its own',
+    name: 'a team with a bridge of its own',
     place: 'docker',
     agents: ({ image, secondImage }) => [
       { ...lead, image },
       { ...mate, image: secondImage },
     ],
-    network: 'team',
+    hasOwnBridge: true,
     prompt: `answer ${HEARD}\ndelegate mate: answer done`,
     ends: /^success$/,
     prompts: 1,

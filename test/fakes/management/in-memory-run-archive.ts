@@ -67,7 +67,7 @@ export class InMemoryRunArchive implements RunArchive {
     const { prompt, timeoutMs, teamId } = schedule;
     const plan = {
       teamName: team?.name ?? '',
-      network: team?.network ?? 'egress',
+      network: team?.network ?? { mode: 'none', hosts: [] },
       agents: team?.agents ?? [],
       prompt,
       timeoutMs,

@@ -19,7 +19,7 @@ runtimeContract('FakeRuntime', { oom: true }, () => {
     anotherWorker: () => new FakeRuntime(engine),
     program: (behaviour) => ({ image: 'fake', command: [JSON.stringify(behaviour)] }),
     agentKind: 'container',
-    network: { kind: 'egress' },
+    network: { kind: 'open', hasOwnBridge: false },
     lookAlike: () => null,
   };
 });
@@ -39,7 +39,7 @@ const DEPLOYMENT: DeploymentSpec = {
   name: 'team-run-1',
   epoch: 1,
   deadlineAt: new Date('2026-01-05T10:00:00Z'),
-  network: { kind: 'team' },
+  network: { kind: 'open', hasOwnBridge: true },
   agents: [AGENT],
 };
 const deploy = async (runtime: FakeRuntime): Promise<string> =>

@@ -71,7 +71,8 @@ export class FakeRuntime implements Runtime {
   prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
     const effect = (): void => {
       for (const { image } of deployment.agents) if (image !== null) this.requireImage(image);
-      if (deployment.network.kind === 'team') this.engine.createShared('network', deployment.name, deployment);
+      if (deployment.network.kind === 'open' && deployment.network.hasOwnBridge)
+        this.engine.createShared('network', deployment.name, deployment);
       this.engine.createShared('volume', `${deployment.name}-workspace`, deployment);
     };
     return this.run('prepare', deployment.name, effect, options.signal);

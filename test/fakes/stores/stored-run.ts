@@ -24,7 +24,7 @@ export type RunSeed = Partial<Omit<Run, 'plan'>> & {
 
 const DEFAULT_PLAN: RunPlan = {
   teamName: 'Marketing Team',
-  network: 'egress',
+  network: { mode: 'none', hosts: [] },
   agents: [
     { name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test', command: ['agent'] },
     { name: 'writer', role: 'worker', protocol: 'acp', image: 'agent:test', command: ['agent'] },

@@ -41,9 +41,10 @@ describe('teams', () => {
         resources: { cpus: 0.25 },
       },
     ];
-    const team = await createTeam({ agents, description: '🦀 ü', network: 'none' });
+    const network = { mode: 'allowlist', hosts: ['api.example.com', '*.example.org:5000'] } as const;
+    const team = await createTeam({ agents, description: '🦀 ü', network });
     const shown = agents.map((agent) => ({ ...agent, env: { TOKEN: { isSet: true } } }));
-    expect(team).toMatchObject({ agents: shown, description: '🦀 ü', network: 'none' });
+    expect(team).toMatchObject({ agents: shown, description: '🦀 ü', network });
     expect((await call('get', `${V1}/teams/${team.id}`).expect(200)).body).toEqual(team);
     const rows = await rest.stored.sql<{ row: unknown }>('SELECT row_to_json(agents) AS row FROM agents');
     expect(JSON.stringify(rows)).not.toContain('streng-geheim');

@@ -77,13 +77,13 @@ describeWithDocker('a connection to the engine that breaks', () => {
   }, 60_000);
 
   it.each([
-    ['volume', /^POST \/volumes\/create/, 'none'],
-    ['network', /^POST \/networks\/create/, 'team'],
+    ['volume', /^POST \/volumes\/create/, { kind: 'none' }],
+    ['network', /^POST \/networks\/create/, { kind: 'open', hasOwnBridge: true }],
   ] as const)(
     'loses the reply to the creation of the %s: preparing again finds it',
     async (_, requestLine, network) => {
       const { fixture, runtime } = lab;
-      const deployment = fixture.deployment({ network: { kind: network } });
+      const deployment = fixture.deployment({ network });
       proxy.loseReplyTo(requestLine);
       const prepare = (): Promise<void> =>
         runtime.prepare(deployment, { signal: new AbortController().signal, onProgress: () => undefined });

@@ -163,13 +163,13 @@ describeWithDocker('a container of an agent', () => {
 
   it('has no network as a program that asks for none, and limits all the same', async () => {
     const { fixture } = await setUp();
-    const deployment = await fixture.prepared({ network: { kind: 'egress' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: false } });
     const script = 'ls /sys/class/net; id -u; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null';
     const program = { ...fixture.program({ does: 'echo' }), command: ['sh', '-c', script], resources: { pids: 33 } };
     const { signal } = new AbortController();
     const { output } = await fixture.runtime.runProgram(deployment, program, signal);
     expect(output.trim().split('\n')).toEqual(['lo', '1000', '33']);
-    const open = { ...program, network: { kind: 'egress' } as const };
+    const open = { ...program, network: { kind: 'open', hasOwnBridge: false } as const };
     expect((await fixture.runtime.runProgram(deployment, open, signal)).output).toContain('eth0');
   }, 60_000);
 

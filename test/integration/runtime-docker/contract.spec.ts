@@ -23,7 +23,7 @@ function describeContract(name: string, guardFolder: string | null): void {
       anotherWorker: make,
       program: (behaviour) => ({ image, command: shellCommand(behaviour) }),
       agentKind: 'container',
-      network: { kind: 'egress' },
+      network: { kind: 'open', hasOwnBridge: false },
       lookAlike: (deploymentName) => makeLookAlike(image, deploymentName),
     };
   });

@@ -22,7 +22,7 @@ describeWithDocker('networks of teams', () => {
 
   it('gives a team a private /28 of its own and takes it away with the run', async () => {
     const { fixture, docker, runtime } = await setUp();
-    const deployment = await fixture.prepared({ network: { kind: 'team' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } });
     await fixture.runtime.prepare(deployment, deployOptions());
     const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
     const { NetworkSettings: settings } = await docker.getContainer(handle).inspect();
@@ -43,7 +43,7 @@ describeWithDocker('networks of teams', () => {
   it('gives many teams at once subnets that do not overlap', async () => {
     const { fixture, docker } = await setUp();
     const deployments = await Promise.all(
-      Array.from({ length: 8 }, () => fixture.prepared({ network: { kind: 'team' } })),
+      Array.from({ length: 8 }, () => fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } })),
     );
     const networks = await docker.listNetworks({
       filters: { label: [`crewtab.installation=${fixture.installationId}`] },
@@ -55,7 +55,7 @@ describeWithDocker('networks of teams', () => {
   it('waits, rather than fails, when no subnet is free', async () => {
     // A /20 is the shared network's alone: nothing is left for teams.
     const { fixture } = await setUp({ subnetBase: '10.198.0.0/20' });
-    await expect(fixture.prepared({ network: { kind: 'team' } })).rejects.toMatchObject({
+    await expect(fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } })).rejects.toMatchObject({
       code: 'create_failed',
       retryable: true,
     });
@@ -63,7 +63,7 @@ describeWithDocker('networks of teams', () => {
 
   it('joins one network, though a worker that lost the run makes it a second time', async () => {
     const { fixture, docker, runtime } = await setUp();
-    const deployment = await fixture.prepared({ network: { kind: 'team' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } });
     const first = await fixture.ensure(deployment, fixture.agent('first', { does: 'echo' }));
     await makeTwin(docker, deployment.name);
     const second = await fixture.ensure(deployment, fixture.agent('second', { does: 'echo' }));
@@ -74,7 +74,7 @@ describeWithDocker('networks of teams', () => {
 
   it('keeps the one of two networks in which an agent is already, though the other is older', async () => {
     const { fixture, docker } = await setUp();
-    const deployment = await fixture.prepared({ network: { kind: 'team' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } });
     const first = await fixture.ensure(deployment, fixture.agent('first', { does: 'echo' }));
     const twin = await makeTwin(docker, deployment.name);
     const [older] = await networkIdsOf(docker, first);
@@ -89,9 +89,9 @@ describeWithDocker('networks of teams', () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker, runtime } = await setUp({ egressNetwork });
     try {
-      await fixture.prepared({ network: { kind: 'egress' } });
+      await fixture.prepared({ network: { kind: 'open', hasOwnBridge: false } });
       await makeTwin(docker, egressNetwork);
-      const deployment = await fixture.prepared({ network: { kind: 'egress' } });
+      const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: false } });
       expect(await named(docker, egressNetwork)).toHaveLength(1);
       const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
       expect(await runtime.inspect(handle)).toEqual({ status: 'running' });
@@ -105,9 +105,9 @@ describeWithDocker('networks of teams', () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker } = await setUp({ egressNetwork });
     try {
-      await fixture.prepared({ network: { kind: 'egress' } });
+      await fixture.prepared({ network: { kind: 'open', hasOwnBridge: false } });
       const foreign = await makeTwin(docker, egressNetwork, {});
-      await fixture.prepared({ network: { kind: 'egress' } });
+      await fixture.prepared({ network: { kind: 'open', hasOwnBridge: false } });
       expect((await named(docker, egressNetwork)).map(({ Id }) => Id)).toContain(foreign);
     } finally {
       for (const { Id } of await named(docker, egressNetwork)) await docker.getNetwork(Id).remove();
@@ -119,7 +119,7 @@ describeWithDocker('networks of teams', () => {
     const { fixture, docker } = await setUp({ egressNetwork });
     try {
       const other = await fixture.anotherWorker();
-      const deployment = fixture.deployment({ network: { kind: 'egress' } });
+      const deployment = fixture.deployment({ network: { kind: 'open', hasOwnBridge: false } });
       await Promise.all([
         fixture.runtime.prepare(deployment, deployOptions()),
         other.prepare(deployment, deployOptions()),
@@ -141,7 +141,7 @@ describeWithDocker('networks of teams', () => {
   it('repairs a shared network that was removed between preparation and start', async () => {
     const egressNetwork = `crewtab-test-egress-${randomUUID().slice(0, 8)}`;
     const { fixture, docker, runtime } = await setUp({ egressNetwork });
-    const deployment = await fixture.prepared({ network: { kind: 'egress' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: false } });
     await docker.getNetwork(egressNetwork).remove();
     try {
       const handle = await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));

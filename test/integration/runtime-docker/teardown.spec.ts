@@ -13,7 +13,7 @@ describeWithDocker('tearing down', () => {
   it('reports what resists in the words of the engine, and removes it once it can', async () => {
     lab = await openLab();
     const { fixture, docker, runtime, image } = lab;
-    const deployment = await fixture.prepared({ network: { kind: 'team' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } });
     await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
     const squatter = await docker.createContainer({
       Image: image,
@@ -63,7 +63,7 @@ describeWithDocker('tearing down', () => {
     lab = await openLab();
     const { fixture, runtime } = lab;
     const other = await fixture.anotherWorker();
-    const deployment = await fixture.prepared({ network: { kind: 'team' } });
+    const deployment = await fixture.prepared({ network: { kind: 'open', hasOwnBridge: true } });
     await Promise.all(
       ['a', 'b', 'c'].map((name) => fixture.ensure(deployment, fixture.agent(name, { does: 'ignoreSigterm' }))),
     );

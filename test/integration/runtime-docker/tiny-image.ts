@@ -14,6 +14,8 @@ const TOOLS = ['cat', 'env', 'head', 'id', 'ls', 'seq', 'sh', 'sleep', 'tail', '
 
 export interface TinyImageOptions {
   readonly without?: readonly string[];
+  /** Tools of this machine that it does not have otherwise. */
+  readonly with?: readonly string[];
   /** Dockerfile instructions. */
   readonly changes?: readonly string[];
   readonly passwd?: string;
@@ -37,7 +39,7 @@ export function tinyImage(runtime: DockerRuntime, options: TinyImageOptions = {}
 const made = new Map<string, Promise<string>>();
 
 async function ensureImage(runtime: DockerRuntime, options: TinyImageOptions): Promise<string> {
-  const files = await collect(TOOLS.filter((tool) => !options.without?.includes(tool)));
+  const files = await collect([...TOOLS, ...(options.with ?? [])].filter((tool) => !options.without?.includes(tool)));
   const digest = createHash('sha256').update(
     JSON.stringify([options, [...files.keys()], [...files.values()].map((bytes) => bytes.length)]),
   );

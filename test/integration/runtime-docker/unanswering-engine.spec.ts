@@ -22,7 +22,7 @@ const DEPLOYMENT: DeploymentSpec = {
   name: 'team-run-1',
   epoch: 1,
   deadlineAt: new Date(Date.now() + 60_000),
-  network: { kind: 'egress' },
+  network: { kind: 'open', hasOwnBridge: false },
   agents: [AGENT],
 };
 

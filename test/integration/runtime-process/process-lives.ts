@@ -34,7 +34,7 @@ export class ProcessLives {
       name: `team-run-${runId.slice(-6)}`,
       epoch: 1,
       deadlineAt: new Date(Date.now() + 600_000),
-      network: { kind: 'egress' },
+      network: { kind: 'open', hasOwnBridge: false },
       agents: [],
       ...overrides,
     };

@@ -14,7 +14,7 @@ runtimeContract('ProcessRuntime', { oom: false }, async () => {
     anotherWorker: make,
     program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
     agentKind: 'process',
-    network: { kind: 'egress' },
+    network: { kind: 'open', hasOwnBridge: false },
     lookAlike: async (deploymentName) => {
       const path = join(rootDir, 'runs', `${deploymentName}-other`);
       await mkdir(path, { recursive: true });
@@ -41,7 +41,7 @@ describe('ProcessRuntime that may run one command only', () => {
       name: 'one-run-1',
       epoch: 1,
       deadlineAt: new Date(Date.now() + 60_000),
-      network: { kind: 'egress' },
+      network: { kind: 'open', hasOwnBridge: false },
       agents: [],
     } as const;
     const start = (command: readonly string[] | null): Promise<unknown> =>

@@ -49,7 +49,7 @@ describe('ProcessRuntime, whose folders an agent has spoiled', () => {
       name: `spoiled-run-${runId.slice(-6)}`,
       epoch: 1,
       deadlineAt: new Date(Date.now() + 60_000),
-      network: { kind: 'egress' },
+      network: { kind: 'open', hasOwnBridge: false },
       agents: [agent],
     };
     deployed.push(deployment);

@@ -19,7 +19,7 @@ describe('an agent that does not read its input', () => {
       anotherWorker: make,
       program: (behaviour) => ({ image: null, command: shellCommand(behaviour) }),
       agentKind: 'process',
-      network: { kind: 'egress' },
+      network: { kind: 'open', hasOwnBridge: false },
       lookAlike: () => null,
       dispose: () => rm(rootDir, { recursive: true }),
     });

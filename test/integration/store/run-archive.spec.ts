@@ -36,7 +36,7 @@ describe('manual runs', () => {
     });
     const plan = {
       teamName: 'Marketing Team',
-      network: 'egress',
+      network: { mode: 'none', hosts: [] },
       agents: AGENTS.map(({ env: _, ...agent }) => agent),
       prompt: schedule.prompt,
       timeoutMs: 5_000,

@@ -83,7 +83,7 @@ export class StoreFixture {
     const team = await this.store.teams.createTeam(organizationId, {
       name: 'Marketing Team',
       description: null,
-      network: 'egress',
+      network: { mode: 'none', hosts: [] },
       agents,
     });
     return team.id;

@@ -20,7 +20,12 @@ const SHOWN = AGENTS.map(showAgent);
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
 
 describe('teams', () => {
-  const newTeam = { name: 'Sales', description: 'sells', network: 'team', agents: AGENTS } as const;
+  const newTeam = {
+    name: 'Sales',
+    description: 'sells',
+    network: { mode: 'allowlist', hosts: ['api.example.com', '*.example.org:5000'] },
+    agents: AGENTS,
+  } as const;
 
   it('come back as they were given', async () => {
     const { teams } = fixture.store;
@@ -69,7 +74,7 @@ describe('teams', () => {
     const { teams } = fixture.store;
     const team = await teams.createTeam(organizationId, newTeam);
     const renamed = await teams.updateTeam(organizationId, team.id, { name: 'Support', description: null });
-    expect(renamed).toMatchObject({ name: 'Support', description: null, network: 'team', agents: SHOWN });
+    expect(renamed).toMatchObject({ name: 'Support', description: null, network: newTeam.network, agents: SHOWN });
     const agents = [{ name: 'solo', role: 'leader', protocol: 'command', command: ['true'] }] as const;
     expect((await teams.updateTeam(organizationId, team.id, { agents }))?.agents).toEqual(agents);
     expect(renamed && renamed.updatedAt >= team.updatedAt).toBe(true);

@@ -52,6 +52,8 @@ export interface HttpProtection {
 }
 
 export interface HttpSettings extends ContractSettings {
+  /** Under a runtime that could keep agents from the network. */
+  readonly isOpenNetworkAllowed: boolean;
   /** Of Crewtab. */
   readonly version: string;
   readonly isBullBoardWritable: boolean;

@@ -33,6 +33,7 @@ export const SETTINGS: HttpSettings = {
   defaultTimeoutMs: 3_600_000,
   maxTimeoutMs: 86_400_000,
   isBullBoardWritable: false,
+  isOpenNetworkAllowed: false,
 };
 
 /** Limits that no test meets by accident. */

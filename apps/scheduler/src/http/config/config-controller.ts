@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { LIMITS } from '@crewtab/api-contract/limits';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, SCHEDULE_DEFAULTS } from '@crewtab/api-contract/schedule-routes';
-import { getConfig, NETWORKS, PROTOCOLS } from '@crewtab/api-contract/service-routes';
+import { getConfig, PROTOCOLS } from '@crewtab/api-contract/service-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import { RUNTIME_KINDS, RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
@@ -14,7 +14,7 @@ export class ConfigController {
 
   @Route(getConfig)
   get(): RouteAnswer<typeof getConfig> {
-    const { version, runtime, agentPolicy, defaultTimeoutMs, maxTimeoutMs } = this.deps.settings;
+    const { version, runtime, agentPolicy, defaultTimeoutMs, maxTimeoutMs, isOpenNetworkAllowed } = this.deps.settings;
     const { catchUpWindowMs, ...defaults } = SCHEDULE_DEFAULTS;
     const { isIsolated, networks, limits, buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
     return {
@@ -27,7 +27,7 @@ export class ConfigController {
       runtimes: [...RUNTIME_KINDS],
       runtimeCapabilities: { isIsolated, networks: [...networks], limits: [...limits], buildsImages },
       protocols: [...PROTOCOLS],
-      networks: [...NETWORKS],
+      networks: networks.filter((mode) => mode !== 'open' || isOpenNetworkAllowed || !isIsolated),
       overlapPolicies: [...OVERLAP_POLICIES],
       catchUpPolicies: [...CATCH_UP_POLICIES],
       scheduleDefaults: {

@@ -6,7 +6,7 @@ const team = {
   id: 't',
   name: 'x',
   description: null,
-  network: 'egress',
+  network: { mode: 'none', hosts: [] },
   agents: [{ name: 'a', role: 'leader', protocol: 'acp', resources: { cpus: 1 } }],
   createdAt: '2026-01-05T09:00:00.000Z',
   updatedAt: '2026-01-05T09:00:00.000Z',

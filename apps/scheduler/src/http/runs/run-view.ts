@@ -26,6 +26,7 @@ export function toRunView(run: Run): RunView {
     finishedAt: run.finishedAt?.toISOString() ?? null,
     cancelRequestedAt: run.cancelRequestedAt?.toISOString() ?? null,
     teamDeploymentId: run.deployment?.id ?? null,
+    warnings: warningsOf(run),
     ...teardownOf(run),
   };
 }
@@ -63,6 +64,16 @@ export function toDeploymentView(deployment: DeploymentView): DeploymentAnswer {
       readyAt: agent.readyAt?.toISOString() ?? null,
     })),
   };
+}
+
+const NETWORK_OPEN = {
+  code: 'network_open',
+  message: "The network of this run's agents is open: they reach whatever their host reaches, and nothing is blocked.",
+};
+
+function warningsOf({ plan, status }: Run): RunView['warnings'] {
+  const isNotRun = status === 'skipped' || status === 'missed';
+  return plan.network.mode === 'open' && !isNotRun ? [NETWORK_OPEN] : [];
 }
 
 function errorOf(run: Run): RunView['error'] {

@@ -6,7 +6,7 @@ export function toTeamView(team: Team): TeamView {
     id: team.id,
     name: team.name,
     description: team.description,
-    network: team.network,
+    network: { mode: team.network.mode, hosts: [...team.network.hosts] },
     agents: team.agents.map(toAgentView),
     createdAt: team.createdAt.toISOString(),
     updatedAt: team.updatedAt.toISOString(),

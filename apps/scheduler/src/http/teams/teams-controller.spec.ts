@@ -19,7 +19,7 @@ describe('POST /teams', () => {
     const team = {
       name: 'Marketing team',
       description: 'Writes reports',
-      network: 'none',
+      network: { mode: 'allowlist', hosts: ['api.example.com', '*.github.com', 'registry.example.org:5000', '*'] },
       agents: [
         {
           name: 'lead',
@@ -46,7 +46,15 @@ describe('POST /teams', () => {
 
   it('fills in what may be left out', async () => {
     const answer = await http.call('post', TEAMS).send(aTeam()).expect(201);
-    expect(answer.body).toMatchObject({ description: null, network: 'egress' });
+    expect(answer.body).toMatchObject({ description: null, network: { mode: 'allowlist', hosts: [] } });
+  });
+
+  it('takes "none" as version 0.1 wrote it', async () => {
+    const answer = await http
+      .call('post', TEAMS)
+      .send({ ...aTeam(), network: 'none' })
+      .expect(201);
+    expect(answer.body).toMatchObject({ network: { mode: 'none', hosts: [] } });
   });
 
   const worker = { name: 'w', role: 'worker', protocol: 'acp', image: 'x' };
@@ -62,6 +70,20 @@ describe('POST /teams', () => {
     ['half a surrogate pair', { ...aTeam(), description: '\ud800' }, 'description'],
     ['a description of 1,001 characters', { ...aTeam(), description: 'x'.repeat(1_001) }, 'description'],
     ['an unknown network', { ...aTeam(), network: 'host' }, 'network'],
+    ['an unknown mode of network', { ...aTeam(), network: { mode: 'host' } }, 'network.mode'],
+    ['an open network without leave', { ...aTeam(), network: { mode: 'open' } }, 'network.mode'],
+    ['the open network of version 0.1 without leave', { ...aTeam(), network: 'egress' }, 'network.mode'],
+    [
+      'hosts of a network that is none',
+      { ...aTeam(), network: { mode: 'none', hosts: ['a.example'] } },
+      'network.hosts',
+    ],
+    ['a host that is a URL', { ...aTeam(), network: { mode: 'allowlist', hosts: ['https://a'] } }, 'network.hosts.0'],
+    [
+      '201 hosts',
+      { ...aTeam(), network: { mode: 'allowlist', hosts: Array.from({ length: 201 }, (_, at) => `h${at}.example`) } },
+      'network.hosts',
+    ],
     ['an unknown field', { ...aTeam(), colour: 'red' }, 'colour'],
     ['no agents', { name: 'x' }, 'agents'],
     ['an empty list of agents', { name: 'x', agents: [] }, 'agents'],

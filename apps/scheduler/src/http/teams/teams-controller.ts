@@ -8,6 +8,8 @@ import {
   type TeamView,
 } from '@crewtab/api-contract/team-routes';
 import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
+import { RUNTIMES } from '@crewtab/domain/runtimes';
+import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -16,10 +18,11 @@ import { toTeamView } from './team-view';
 
 @Controller()
 export class TeamsController {
-  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams'>) {}
+  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams' | 'settings'>) {}
 
   @Route(createTeam)
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
+    if (!this.mayHave(body.network)) throw openRefused();
     return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
 
@@ -36,6 +39,11 @@ export class TeamsController {
 
   @Route(updateTeam)
   async update({ caller, params, body }: RouteInput<typeof updateTeam>): Promise<TeamView> {
+    if (body.network !== undefined && !this.mayHave(body.network)) {
+      const present = found('team', await this.deps.teams.getTeam(caller.organizationId, params.id));
+      // What it has already it may keep: a team of an earlier version, or one that is sent back as it was read.
+      if (present.network.mode !== 'open') throw openRefused();
+    }
     try {
       return toTeamView(found('team', await this.deps.teams.updateTeam(caller.organizationId, params.id, body)));
     } catch (error) {
@@ -49,4 +57,15 @@ export class TeamsController {
     const isDeleted = await this.deps.teams.deleteTeam(caller.organizationId, params.id);
     if (!isDeleted) throw notFound('team');
   }
+
+  /** Where agents could be kept from the network, an open one is the operator's to allow. */
+  private mayHave({ mode }: TeamNetwork): boolean {
+    const { runtime, isOpenNetworkAllowed } = this.deps.settings;
+    return mode !== 'open' || isOpenNetworkAllowed || !RUNTIMES[runtime].isIsolated;
+  }
+}
+
+function openRefused(): Error {
+  const message = 'an open network is not allowed here: list hosts, or ask the operator for NETWORK_OPEN_ALLOWED';
+  return invalidInput([{ path: 'network.mode', message }]);
 }
