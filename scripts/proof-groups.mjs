@@ -42,6 +42,7 @@ const PRODUCT = [
     'libs/runtime-process/**',
     'libs/protocol-*/**',
     'libs/tool-server/**',
+    'libs/egress-proxy/**',
     'libs/config/**',
     'libs/observability/**',
   ],
@@ -142,6 +143,15 @@ export const PROOF_GROUPS = [
     usually: '2 min',
     shows: /^Tests: /,
     whole: () => e2e('hosts.spec.ts'),
+    ci: { minutes: 1 },
+  },
+  {
+    name: 'attacks',
+    proves: 'an agent that does its worst harms its own run only, and reaches what its team lists only',
+    files: [...RUNS, ...DOCKER, 'libs/egress-proxy/**', 'test/attacks/**', 'test/kit/**', 'test/support/**'],
+    usually: '1 min',
+    shows: /^Tests: /,
+    whole: () => ({ script: 'test:attacks', isSuite: true }),
     ci: { minutes: 1 },
   },
   {

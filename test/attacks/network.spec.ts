@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
+
+import type { DeploymentSpec, NetworkEndpoint } from '@crewtab/domain/ports/runtime';
+import { openLab, type DockerLab } from '../integration/runtime-docker/docker-lab';
+import { demoImage } from '../kit/services/demo-image';
+import { describeWithDocker } from '../kit/services/docker';
+import { ADDRESSES, makeHostileNetwork, NAMES, SERVICES, type HostileNetwork } from './support/hostile-network';
+
+type Way = 'direct' | 'tunnel' | 'plain' | 'udp' | 'name';
+interface Attempt {
+  readonly way: Way;
+  readonly host: string;
+  readonly port: number;
+}
+type Outcome = Attempt & { readonly result: string };
+
+/** Runs in the container: each attempt once, with what became of it. `reached` is what every server says. */
+const PROBE = `
+const net = require('node:net'), dgram = require('node:dgram'), dns = require('node:dns');
+const bracket = (host) => host.includes(':') ? '[' + host + ']' : host;
+const attempt = ({ way, host, port }) => new Promise((done) => {
+  setTimeout(() => done('silence'), 8000);
+  if (way === 'name') return new dns.promises.Resolver().resolve4(host).then(() => done('reached'), (e) => done(e.code));
+  if (way === 'udp') {
+    const socket = dgram.createSocket('udp4').on('error', (e) => done(e.code)).on('message', () => done('reached'));
+    return socket.send(Buffer.from('0001010000010000000000000100', 'hex'), port, host, (e) => e && done(e.code));
+  }
+  const at = bracket(host) + ':' + port;
+  const socket = way === 'direct' ? net.connect(port, host) : net.connect(3128, '127.0.0.1');
+  let text = '', isAsked = way !== 'tunnel';
+  socket.on('error', (e) => done(e.code)).on('close', () => done(text.split('\\r\\n')[0] || 'closed'));
+  socket.on('data', (data) => {
+    text += data;
+    if (text.includes('reached')) done('reached');
+    if (!isAsked && text.includes(' 200 ')) { isAsked = true; socket.write('hello'); }
+  });
+  if (way === 'tunnel') socket.write('CONNECT ' + at + ' HTTP/1.1\\r\\nHost: ' + at + '\\r\\n\\r\\n');
+  if (way === 'plain') socket.write('GET http://' + at + '/ HTTP/1.1\\r\\nHost: ' + at + '\\r\\nConnection: close\\r\\n\\r\\n');
+  if (way === 'direct') socket.on('connect', () => socket.write('hello'));
+});
+(async () => {
+  const all = JSON.parse(process.env.ATTEMPTS);
+  const results = [];
+  // In turn: a name's next answer is the next attempt's.
+  for (const each of all) results.push({ ...each, result: await attempt(each) });
+  console.log(JSON.stringify(results));
+  process.exit(0);
+})();
+`;
+
+describeWithDocker('the network of an agent that may reach listed hosts', () => {
+  let lab: DockerLab;
+  let image: string;
+  let network: HostileNetwork | null = null;
+  let onMachine: Server;
+  let machinePort = 0;
+
+  beforeAll(async () => {
+    image = await demoImage();
+    lab = await openLab();
+    // On every address of the machine whose engine it is, the bridges' gateways among them.
+    onMachine = createServer((socket) => socket.on('error', () => undefined).end('reached'));
+    await new Promise<void>((resolve) => onMachine.listen(0, '0.0.0.0', resolve));
+    machinePort = (onMachine.address() as AddressInfo).port;
+    // That it stands is what makes it mean something when an agent does not reach it.
+    for (const address of ownAddresses()) await once(connect(machinePort, address), 'data');
+  }, 120_000);
+
+  afterEach(async () => {
+    await network?.close();
+    network = null;
+  }, 30_000);
+
+  afterAll(async () => {
+    onMachine.close();
+    await lab.fixture.dispose();
+  }, 60_000);
+
+  async function from(deployment: DeploymentSpec, endpoint: NetworkEndpoint, attempts: readonly Attempt[]) {
+    const program = {
+      ...lab.fixture.program({ does: 'echo' }),
+      image,
+      command: ['node', '-e', PROBE],
+      env: { ATTEMPTS: JSON.stringify(attempts) },
+      network: endpoint,
+      timeLimitMs: 120_000,
+    };
+    const { output, exitCode } = await lab.runtime.runProgram(deployment, program, new AbortController().signal);
+    if (exitCode !== 0) throw new Error(`the probe ended with ${exitCode}: ${output}`);
+    return JSON.parse(output) as Outcome[];
+  }
+
+  const each = (ways: readonly Way[], hosts: readonly string[], ports: readonly number[]): Attempt[] =>
+    ways.flatMap((way) => hosts.flatMap((host) => ports.map((port) => ({ way, host, port }))));
+  const reachedOf = (outcomes: readonly Outcome[]): string[] =>
+    outcomes.filter(({ result }) => result === 'reached').map(({ way, host, port }) => `${way} ${host}:${port}`);
+  const ownAddresses = (): string[] =>
+    Object.values(networkInterfaces()).flatMap((all) =>
+      (all ?? []).flatMap(({ address, family, internal }) => (family === 'IPv4' && !internal ? [address] : [])),
+    );
+
+  it('leads to what is listed, and to no host, service, metadata address or other name by any way', async () => {
+    const deployment = await lab.fixture.prepared();
+    // The worst list that a team can have, as far as addresses go: any host, on the ports of all services.
+    const hosts = ['listed.example', '*:5432', '*:6379', '*:3000', 'loopback.example', 'metadata.example'];
+    hosts.push('lan.example', 'worker-host.example', 'rebinding.example', ADDRESSES.metadata, ADDRESSES.lan);
+    network = await makeHostileNetwork(deployment.runId, hosts);
+    const services = Object.values(SERVICES);
+    const attempts = [
+      ...each(['direct'], [...ownAddresses(), '127.0.0.1', '::1'], [machinePort]),
+      ...each(['direct'], Object.values(ADDRESSES), [80, ...services]),
+      ...each(['direct'], ['127.0.0.1', '::1'], services),
+      ...each(['udp'], [ADDRESSES.nameServer], [53]),
+      ...each(['name'], ['listed.example'], [0]),
+      ...each(['tunnel', 'plain'], ['unlisted.example', ADDRESSES.unlisted, ADDRESSES.listed], [80, 443]),
+      ...each(['tunnel', 'plain'], ['metadata.example', 'lan.example', ADDRESSES.metadata, ADDRESSES.lan], [80]),
+      ...each(['tunnel', 'plain'], ['loopback.example', 'worker-host.example'], [80, ...services]),
+      ...each(['tunnel', 'plain'], ['127.0.0.1', '::1', '::ffff:7f00:1', '127.1', '2130706433', 'localhost'], services),
+      ...each(['tunnel', 'plain'], [ADDRESSES.workerHost, ADDRESSES.cgnatMetadata, '0.0.0.0'], services),
+      ...each(['tunnel'], ownAddresses(), [machinePort]),
+    ];
+    const outcomes = await from(deployment, network.endpoint, attempts);
+    expect(outcomes).toHaveLength(attempts.length);
+    expect(reachedOf(outcomes)).toEqual([]);
+    expect(network.reached).toEqual([]);
+    // Refused and not only unanswered, so that an agent knows at once.
+    expect(outcomes.filter(({ result }) => result === 'silence')).toEqual([]);
+
+    const wanted = each(['tunnel', 'plain'], ['listed.example'], [80, 443]);
+    expect(reachedOf(await from(deployment, network.endpoint, wanted))).toHaveLength(wanted.length);
+    expect(new Set(network.reached)).toEqual(new Set([`${ADDRESSES.listed}:80`, `${ADDRESSES.listed}:443`]));
+    expect(network.notices).toContainEqual({ kind: 'allowed', host: 'listed.example', port: 443 });
+    expect(network.notices).toContainEqual({
+      kind: 'refused',
+      host: 'metadata.example',
+      port: 80,
+      reason: 'not_public',
+    });
+  }, 180_000);
+
+  it('does not follow a name that leads elsewhere from one connection to the next', async () => {
+    const deployment = await lab.fixture.prepared();
+    network = await makeHostileNetwork(deployment.runId, ['rebinding.example', 'rebinding.example:5432']);
+    const twice = [...each(['plain'], ['rebinding.example'], [80]), ...each(['plain'], ['rebinding.example'], [5432])];
+    const [first, second] = await from(deployment, network.endpoint, twice);
+    expect(NAMES['rebinding.example']).toHaveLength(2);
+    expect([first?.result, second?.result]).toEqual(['reached', 'HTTP/1.1 403 Forbidden']);
+    expect(network.reached).toEqual([`${ADDRESSES.listed}:80`]);
+  }, 120_000);
+
+  it('leads to every public host where the list is "*", and to nothing else', async () => {
+    const deployment = await lab.fixture.prepared();
+    network = await makeHostileNetwork(deployment.runId, ['*', '*:5432', '*:6379', '*:3000']);
+    const names = Object.keys(NAMES).filter((name) => name !== 'rebinding.example');
+    const outcomes = await from(deployment, network.endpoint, [
+      ...each(['tunnel'], names, [80, ...Object.values(SERVICES)]),
+      ...each(['tunnel'], Object.values(ADDRESSES), [80]),
+    ]);
+    const reached = [...new Set(outcomes.filter(({ result }) => result === 'reached').map(({ host }) => host))];
+    expect(reached.sort()).toEqual([ADDRESSES.listed, ADDRESSES.unlisted, 'listed.example', 'unlisted.example'].sort());
+    expect(new Set(network.reached)).toEqual(new Set([`${ADDRESSES.listed}:80`, `${ADDRESSES.unlisted}:80`]));
+  }, 120_000);
+
+  it('leads nowhere where it is none', async () => {
+    const deployment = await lab.fixture.prepared();
+    const attempts = each(['direct', 'udp'], [...ownAddresses(), '127.0.0.1', ADDRESSES.metadata], [machinePort, 53]);
+    const outcomes = await from(deployment, { kind: 'none' }, attempts);
+    expect(reachedOf(outcomes)).toEqual([]);
+  }, 120_000);
+});
