@@ -12,8 +12,9 @@ const TRIES = 2;
  * names which nobody answers would hold up everything else. Hence /etc/hosts has no say.
  */
 export function dnsResolver(): ResolveHost {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
   return async (name) => {
+    // Anew each time: it reads the machine's settings once, and keeps no answers of earlier questions.
+    const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
   };

@@ -68,6 +68,15 @@ describe('the reaper', () => {
     expect(world.runtime.engine.agents).toHaveLength(0);
   });
 
+  it('removes the folders of the egress proxy of runs that are over, and of no other', async () => {
+    const world = makeWorld();
+    const [over, active] = [world.store.addRun(), world.store.addRun()];
+    world.store.requestCancel(over.id);
+    for (const runId of [over.id, active.id, UNKNOWN_RUN]) await world.egressProxy.open(runId, [], () => undefined);
+    await world.reaper.reapHost();
+    expect(await world.egressProxy.list()).toEqual([active.id, UNKNOWN_RUN]);
+  });
+
   it('leaves alone what belongs to a run that is not finished, or to another installation', async () => {
     const world = makeWorld();
     const { id } = world.store.addRun();

@@ -41,6 +41,21 @@ describe('teams', () => {
     expect(await teams.getTeam(organizationId, team.id)).toEqual(team);
   });
 
+  it('of version 0.1 are open, and keep the bridge of their own through edits of something else', async () => {
+    const { teams } = fixture.store;
+    const { id } = await teams.createTeam(organizationId, { ...newTeam, network: { mode: 'open', hosts: [] } });
+    const networkAfter = async (stored: string): Promise<unknown> => {
+      await fixture.sql(`UPDATE teams SET network = $2::team_network WHERE id = $1`, [id, stored]);
+      return (await teams.updateTeam(organizationId, id, { name: 'Renamed' }))?.network;
+    };
+    expect(await networkAfter('egress')).toEqual({ mode: 'open', hosts: [] });
+    expect(await networkAfter('team')).toEqual({ mode: 'open', hosts: [], hasOwnBridge: true });
+    const network = { mode: 'none', hosts: [] } as const;
+    expect((await teams.updateTeam(organizationId, id, { network }))?.network).toEqual(network);
+    const hosts = fixture.sql(`UPDATE teams SET network_hosts = '{a.example}' WHERE id = $1`, [id]);
+    await expect(hosts).rejects.toMatchObject({ constraint: 'teams_hosts_belong_to_allowlist' });
+  });
+
   it('are made once for one reservation, also at once, after an edit, and by an attempt that comes too late', async () => {
     const { teams, idempotency } = fixture.store;
     const reservation = await idempotency.reserve(organizationId, 'new team', 'body');

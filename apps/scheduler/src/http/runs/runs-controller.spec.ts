@@ -51,7 +51,16 @@ describe('GET /runs/:id', () => {
         givenUp: null,
       },
       teardownFailure: null,
+      warnings: [],
     });
+  });
+
+  it('warns of an open network, unless nothing was run', async () => {
+    const plan = { ...addRun().plan, network: { mode: 'open', hosts: [] } } as const;
+    const warningsOf = async (seed: Parameters<typeof addRun>[0]): Promise<unknown> =>
+      ((await http.call('get', `${RUNS}/${addRun(seed).id}`).expect(200)).body as { warnings: unknown }).warnings;
+    expect(await warningsOf({ plan })).toEqual([expect.objectContaining({ code: 'network_open' })]);
+    expect(await warningsOf({ plan, status: 'skipped', phase: 'finished', finishedAt: new Date() })).toEqual([]);
   });
 
   it('shows why a run failed and that its teardown does not get on', async () => {

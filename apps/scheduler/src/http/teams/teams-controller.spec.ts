@@ -1,4 +1,4 @@
-import { aSchedule, aTeam, KEYS, NO_ID, startHttp, type HttpFixture } from '../http-fixture';
+import { aSchedule, aTeam, KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
 
 const TEAMS = '/api/v1/teams';
 
@@ -6,6 +6,12 @@ let http: HttpFixture;
 beforeAll(async () => (http = await startHttp()));
 beforeEach(() => http.reset());
 afterAll(() => http.app.close());
+
+const stored = {
+  name: 'Stored',
+  description: null,
+  agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'x' }],
+} as const;
 
 interface Refusal {
   readonly code: string;
@@ -55,6 +61,57 @@ describe('POST /teams', () => {
       .send({ ...aTeam(), network: 'none' })
       .expect(201);
     expect(answer.body).toMatchObject({ network: { mode: 'none', hosts: [] } });
+  });
+
+  describe('with an open network', () => {
+    const open = { mode: 'open', hosts: [] };
+
+    it('is taken where the operator allows it, also as version 0.1 wrote it', async () => {
+      const lenient = await startHttp({ settings: { isOpenNetworkAllowed: true } });
+      try {
+        for (const network of [open, { mode: 'open' }, 'egress', 'team']) {
+          const answer = await lenient
+            .call('post', TEAMS)
+            .send({ ...aTeam(), network })
+            .expect(201);
+          expect(answer.body).toMatchObject({ network: open });
+        }
+        const { body } = await lenient.call('get', '/api/v1/config').expect(200);
+        expect(body).toMatchObject({ networks: ['allowlist', 'none', 'open'] });
+      } finally {
+        await lenient.app.close();
+      }
+    });
+
+    it('is all that the process runtime takes, and what it gives to a team that says nothing', async () => {
+      const bare = await startHttp({ settings: { runtime: 'process' } });
+      const team = aTeam({ image: undefined, command: ['true'] });
+      try {
+        expect((await bare.call('post', TEAMS).send(team).expect(201)).body).toMatchObject({ network: open });
+        for (const network of [{ mode: 'none' }, { mode: 'allowlist', hosts: ['a.example'] }, 'none']) {
+          const answer = await bare
+            .call('post', TEAMS)
+            .send({ ...team, network })
+            .expect(400);
+          expect(paths(answer.body)).toEqual(['network.mode']);
+        }
+        expect((await bare.call('get', '/api/v1/config')).body).toMatchObject({ networks: ['open'] });
+      } finally {
+        await bare.app.close();
+      }
+    });
+
+    it('stays with a team that has it, is not given to another one, and can be left', async () => {
+      const { id } = await http.catalog.createTeam(ORGANIZATION, { ...stored, network: { mode: 'open', hosts: [] } });
+      const path = `${TEAMS}/${id}`;
+      await http.call('patch', path).send({ network: open, name: 'Renamed' }).expect(200);
+      await http
+        .call('patch', path)
+        .send({ network: { mode: 'none' } })
+        .expect(200);
+      const refused = await http.call('patch', path).send({ network: open }).expect(400);
+      expect(paths(refused.body)).toEqual(['network.mode']);
+    });
   });
 
   const worker = { name: 'w', role: 'worker', protocol: 'acp', image: 'x' };
