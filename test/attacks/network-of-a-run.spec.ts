@@ -1,0 +1,39 @@
+import type { Message } from '../kit/client';
+import { Crewtab } from '../e2e/support/crewtab';
+import { describeWithDocker } from '../kit/services/docker';
+
+jest.setTimeout(180_000);
+
+/** One request through the proxy of the environment, in one line of a prompt: prints the status of the answer. */
+const ask = (host: string): string =>
+  `shell node -e 'const p = new URL(process.env.HTTP_PROXY); require("http").get({ host: p.hostname, port: p.port, path: "http://${host}/" }, (r) => console.log("status " + r.statusCode))'`;
+
+const networkOf = (messages: readonly Message[]): unknown[] =>
+  messages.filter(({ kind }) => kind === 'network').map(({ content }) => content);
+
+describeWithDocker('the network of a run', () => {
+  it('refuses what is not listed, tells it, and goes on so with the worker that adopts the run', async () => {
+    const crewtab = await Crewtab.start({ workers: 2 });
+    try {
+      const { api } = crewtab;
+      const network = { mode: 'allowlist' as const, hosts: ['listed.example'] };
+      const team = await api.createTeam({ name: 'Prisoners', network, agents: [crewtab.leader()] });
+      const prompt = [ask('first.example'), 'work 2s', ask('second.example'), 'answer done'].join('\n');
+      const schedule = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
+      const { id } = await api.trigger(schedule.id);
+      await api.untilRun(id, async () => networkOf(await api.messages(id)).length > 0);
+      // The agent's next request finds no worker, and waits in its container for the next one.
+      (await crewtab.workerOf(id)).kill('SIGKILL');
+      const run = await api.untilFinished(id);
+      expect(run).toMatchObject({ status: 'success', warnings: [] });
+      const messages = await api.messages(id);
+      const refused = (host: string) => ({ kind: 'refused', host, port: 80, reason: 'not_listed' });
+      expect(networkOf(messages)).toMatchObject([refused('first.example'), refused('second.example')]);
+      const said = messages.filter(({ kind }) => kind === 'agent_message').map(({ content }) => content.text);
+      expect(said.join('').match(/status \d+/g)).toEqual(['status 403', 'status 403']);
+      expect(await crewtab.leftovers()).toEqual([]);
+    } finally {
+      await crewtab.stop();
+    }
+  });
+});
