@@ -133,7 +133,15 @@ export const PROOF_GROUPS = [
     ci: {
       minutes: 6,
       part: () =>
-        attacks('folder.spec.ts', 'team.spec.ts', 'user.spec.ts', 'guard.spec.ts', 'calls.spec.ts', 'output.spec.ts'),
+        attacks(
+          'folder.spec.ts',
+          'team.spec.ts',
+          'user.spec.ts',
+          'guard.spec.ts',
+          'calls.spec.ts',
+          'output.spec.ts',
+          'network.spec.ts',
+        ),
     },
   },
   {
@@ -143,15 +151,6 @@ export const PROOF_GROUPS = [
     usually: '2 min',
     shows: /^Tests: /,
     whole: () => e2e('hosts.spec.ts'),
-    ci: { minutes: 1 },
-  },
-  {
-    name: 'attacks',
-    proves: 'an agent that does its worst harms its own run only, and reaches what its team lists only',
-    files: [...RUNS, ...DOCKER, 'libs/egress-proxy/**', 'test/attacks/**', 'test/kit/**', 'test/support/**'],
-    usually: '1 min',
-    shows: /^Tests: /,
-    whole: () => ({ script: 'test:attacks', isSuite: true }),
     ci: { minutes: 1 },
   },
   {
