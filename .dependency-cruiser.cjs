@@ -128,6 +128,13 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
+      name: 'web-imports-client-only',
+      severity: 'error',
+      comment: "The browser's pages speak through the typed client; of the contract and the domain they have only types.",
+      from: { path: '^apps/web/', pathNot: spec },
+      to: { path: '^(libs|images|test)/', pathNot: '^libs/api-client/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'libraries-import-no-apps',
       severity: 'error',
       from: { path: '^(libs|images)/' },
@@ -159,7 +166,8 @@ module.exports = {
       name: 'no-dev-packages-in-production',
       severity: 'error',
       comment: 'A server is installed without development dependencies. Types are gone by then.',
-      from: { path: '^(apps|libs)/', pathNot: [spec] },
+      // The web pages are bundled by the build.
+      from: { path: '^(apps|libs)/', pathNot: ['^apps/web/', spec] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm'], pathNot: 'node_modules/@types/' },
     },
     {
@@ -180,11 +188,11 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: ['node_modules'] },
-    exclude: { path: ['^dist/', '^apps/web/', '^libs/store-prisma/generated/.*'] },
+    exclude: { path: ['^dist/', '^libs/store-prisma/generated/.*'] },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],
-      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
     },
   },
 };

@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 /** Where settings may be read from the environment: one place in the product, and the programs around it. */
@@ -23,7 +24,6 @@ export default defineConfig(
       '.crewtab/',
       'libs/store-prisma/generated/',
       'images/demo-agent/sample-repo/',
-      'apps/web/',
     ],
   },
   js.configs.recommended,
@@ -68,7 +68,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -111,6 +111,11 @@ export default defineConfig(
         },
       ],
     },
+  },
+  {
+    files: ['apps/web/src/**/*.tsx'],
+    plugins: { 'react-hooks': reactHooks },
+    rules: { 'react-hooks/rules-of-hooks': 'error', 'react-hooks/exhaustive-deps': 'error' },
   },
   {
     files: ['**/*.spec.ts', 'test/**/*.ts', 'test/fakes/**/*.ts'],

@@ -79,6 +79,8 @@ module.exports = {
         'test/odd-agent',
       ).map((path) => `<rootDir>/${path}`),
       testMatch: ['**/*.spec.ts'],
+      // Vitest's: npm run test:web.
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/apps/web/'],
     },
     withServices('integration'),
     withServices('e2e'),

@@ -99,14 +99,6 @@ export const getMetrics = defineRoute({
   errors: ['unauthorized', 'rate_limited'],
 });
 
-export const getHome = defineRoute({
-  ...shared,
-  path: '/',
-  operationId: 'getHome',
-  summary: 'A page with links',
-  answer: { status: 200, description: 'HTML.', contentType: 'text/html' },
-});
-
 export const getOpenApi = defineRoute({
   ...shared,
   path: '/api/openapi.json',
@@ -116,4 +108,4 @@ export const getOpenApi = defineRoute({
   errors: ['rate_limited'],
 });
 
-export const serviceRoutes = [getConfig, getHealth, getReadiness, getMetrics, getHome, getOpenApi] as const;
+export const serviceRoutes = [getConfig, getHealth, getReadiness, getMetrics, getOpenApi] as const;

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ensureGuard } from './build-guard.mjs';
+import { ensureWebBuilt } from './build-web.mjs';
 import { digest, projectFolder, readIfThere, SetupError } from './project.mjs';
 import { runQuietly } from './run-command.mjs';
 
@@ -16,14 +17,19 @@ const CLIENT = 'libs/store-prisma/generated';
 const CLIENT_STAMP = `${CLIENT}/.crewtab-schema`;
 
 /**
- * Compiles the TypeScript to dist/ (`dist/apps/scheduler/src/main.js` and so on) and the guard of agents' containers, after
- * generating Prisma's client when the schema has changed. Does nothing when no source has changed since the last time.
+ * Compiles the TypeScript to dist/ (`dist/apps/scheduler/src/main.js` and so on), the guard of agents' containers and the
+ * web pages (dist/apps/web), after generating Prisma's client when the schema has changed. Does nothing when no source has changed since the last time.
  * @param {{ log: (line: string) => void }} options where progress goes, line by line
  * @throws {SetupError} with the compiler's words
  */
 export async function ensureBuilt({ log }) {
   await ensureClient({ log });
   ensureGuard({ log });
+  await ensureAppsBuilt({ log });
+  await ensureWebBuilt({ log });
+}
+
+async function ensureAppsBuilt({ log }) {
   const wanted = digest(...inputs());
   if (readIfThere(join(projectFolder, BUILD_STAMP)) === wanted) return;
   const startedAt = Date.now();

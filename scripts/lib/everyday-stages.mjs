@@ -19,6 +19,7 @@ export function everydayStages(commit) {
     { title: 'Dependency rules', script: 'deps' },
     { title: 'Unused code', script: 'unused' },
     { title: 'Unit tests', script: 'test:unit', isSuite: true },
+    { title: 'Unit tests of the web pages', script: 'test:web' },
     {
       title: `Simulator (${HISTORIES.toLocaleString('en')} histories)`,
       script: 'simulate',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
 import type { Clock } from '@crewtab/domain/ports/clock';
@@ -30,7 +31,11 @@ import { AppModule, FIRING, type SchedulerQueues } from './app.module';
 import { ensureFirstKey } from './http/access/first-key';
 import { configureHttp } from './http/http';
 import { HTTP_DEPS, type HttpDeps } from './http/http-deps';
+import { readWebFiles } from './http/web/web-files';
 import { readinessChecks } from './readiness';
+
+/** Beside this app in dist/. */
+const WEB_FOLDER = join(__dirname, '../../web');
 
 export interface RunningScheduler {
   readonly url: string;
@@ -208,6 +213,7 @@ function wireHttp(
     },
     protection: config.protection,
     metrics,
+    webFiles: readWebFiles(WEB_FOLDER),
     readiness: readinessChecks(store, queues, firing.jobSchedulers),
     bullBoardQueues: [queues.ticks, queues.runs].map(
       (queue) => new BullMQAdapter(queue, { readOnlyMode: !config.bullBoard.isWritable }),

@@ -15,6 +15,7 @@ import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Metrics } from '@crewtab/observability/metrics';
 import type { RequestLimitSettings } from './access/request-limits';
+import type { WebFiles } from './web/web-files';
 
 /** Everything that the HTTP side stands on. */
 export interface HttpDeps {
@@ -40,6 +41,8 @@ export interface HttpDeps {
   readonly readiness: readonly ReadinessCheck[];
   /** What Bull Board shows, already set read-only (or not). */
   readonly bullBoardQueues: readonly BaseAdapter[];
+  /** The browser's pages; empty where they were not built. */
+  readonly webFiles: WebFiles;
 }
 
 /** Against clients that ask too much, or for what is not theirs. */

@@ -127,6 +127,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     metrics: createMetrics('test'),
     readiness: options.readiness ?? [],
     bullBoardQueues: [],
+    webFiles: new Map(),
     ...options.deps,
   };
   const module = await Test.createTestingModule({

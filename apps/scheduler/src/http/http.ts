@@ -15,9 +15,9 @@ import { RouteInputInterceptor } from './contract/route-input';
 import { EventsController } from './events/events-controller';
 import { OrganizationEvents } from './events/organization-events';
 import { HealthController } from './health/health-controller';
-import { HomeController } from './health/home-controller';
 import { HTTP_DEPS, type HttpDeps } from './http-deps';
 import { allowedMethods } from './openapi/allowed-methods';
+import { OpenApiController } from './openapi/openapi-controller';
 import { buildOpenApiDocument } from './openapi/openapi-document';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
@@ -31,6 +31,7 @@ import { requestLog } from './server/request-log';
 import { securityHeaders } from './server/security-headers';
 import { SystemController } from './system/system-controller';
 import { TeamsController } from './teams/teams-controller';
+import { webPages } from './web/web-pages';
 
 /** For the app module's `controllers`. */
 export const httpControllers: readonly Type[] = [
@@ -41,7 +42,7 @@ export const httpControllers: readonly Type[] = [
   ConfigController,
   SystemController,
   HealthController,
-  HomeController,
+  OpenApiController,
 ];
 
 /** For the app module's `providers`, beside HTTP_DEPS. */
@@ -76,6 +77,7 @@ export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void
   app.use(securityHeaders());
   if (trustedProxies.length === 0) app.use(warnOfUntrustedProxy(deps.logger));
   app.use(['/metrics', '/api/docs', '/api/openapi.json'], limitAddresses(limits));
+  app.use(webPages(deps.webFiles));
   app.use(QUEUES_PATH, requireAdmin(access), ...bullBoard(deps));
   SwaggerModule.setup('api/docs', app, buildOpenApiDocument(deps.settings) as unknown as OpenAPIObject, {
     raw: false,

@@ -79,10 +79,3 @@ it('answers /metrics with the metrics of the process, as text', async () => {
   expect(answer.headers['content-type']).toContain('text/plain');
   expect(answer.text).toContain('process_cpu_seconds_total');
 });
-
-it('has a front page with links and the version', async () => {
-  http = await startHttp({ settings: { version: '1.0.0<x>' } });
-  const answer = await request(http.server).get('/').expect(200).expect('Content-Type', 'text/html; charset=utf-8');
-  expect(answer.text).toContain('Version 1.0.0&#60;x&#62;');
-  for (const link of ['/api/docs', '/queues', '/readyz', '/metrics']) expect(answer.text).toContain(`href="${link}"`);
-});

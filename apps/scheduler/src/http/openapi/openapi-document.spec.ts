@@ -139,7 +139,6 @@ describe('allowedMethods', () => {
     ['/api/v1/teams/x', ['GET', 'HEAD', 'PATCH', 'DELETE']],
     ['/api/v1/runs/x/cancel', ['POST']],
     ['/api/openapi.json', ['GET', 'HEAD']],
-    ['/', ['GET', 'HEAD']],
     ['/api/v1/teams/x/y', []],
     ['/api/openapi-json', []],
   ])('knows %s', (path, methods) => {
