@@ -63,6 +63,19 @@ it('sends parameters, query, key and body, and gives the answer', async () => {
   expect(JSON.parse(seen[1]?.body ?? '')).toEqual(body);
 });
 
+it('sends the token of a session with what changes something, and no key', async () => {
+  const { port } = server.address() as AddressInfo;
+  const page = createApiClient({ baseUrl: `http://127.0.0.1:${port}`, csrfToken: () => 'token' });
+  answers = [json(200, {}), over];
+  await page.request('GET /session');
+  await page.request('DELETE /session');
+  const sent = seen.map(({ headers }) => [headers.authorization, headers['x-csrf-token']]);
+  expect(sent).toEqual([
+    [undefined, undefined],
+    [undefined, 'token'],
+  ]);
+});
+
 it('throws the problem when it is refused, and tells when to ask again', async () => {
   const errors = [{ path: 'name', message: 'is required' }];
   answers = [

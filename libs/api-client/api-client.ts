@@ -9,7 +9,10 @@ const RECONNECT_MS = 500;
 export interface ApiClientOptions {
   /** `http://127.0.0.1:3000`; '' for the page's own server. */
   readonly baseUrl: string;
-  readonly apiKey: string;
+  /** Left out in a page, where the cookie of its session goes along by itself. */
+  readonly apiKey?: string;
+  /** Of the session, for requests that change something; null: none. */
+  readonly csrfToken?: () => string | null;
   /** Default: the global one. */
   readonly fetch?: typeof fetch;
 }
@@ -53,14 +56,19 @@ interface AnyRequest extends CallOptions, StreamOptions {
   readonly body?: unknown;
 }
 
-export function createApiClient({ baseUrl, apiKey, fetch: send = fetch }: ApiClientOptions): ApiClient {
+export function createApiClient({ baseUrl, apiKey, csrfToken, fetch: send = fetch }: ApiClientOptions): ApiClient {
+  const credentials = (method: string): Record<string, string> => {
+    if (apiKey !== undefined) return { authorization: `Bearer ${apiKey}` };
+    const token = method === 'GET' ? null : (csrfToken?.() ?? null);
+    return token === null ? {} : { 'x-csrf-token': token };
+  };
   const ask = async (route: string, request: AnyRequest): Promise<Response> => {
     const [method = '', path = ''] = route.split(' ');
     const { body, signal, idempotencyKey, lastEventId } = request;
     const response = await send(`${baseUrl}/api/v1${fill(path, request)}`, {
       method,
       headers: {
-        authorization: `Bearer ${apiKey}`,
+        ...credentials(method),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),

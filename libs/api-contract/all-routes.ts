@@ -2,6 +2,7 @@ import { eventRoutes } from './event-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
 import { serviceRoutes } from './service-routes';
+import { sessionRoutes } from './session-routes';
 import { systemRoutes } from './system-routes';
 import { teamRoutes } from './team-routes';
 
@@ -12,5 +13,6 @@ export const allRoutes = [
   ...runRoutes,
   ...eventRoutes,
   ...systemRoutes,
+  ...sessionRoutes,
   ...serviceRoutes,
 ] as const;

@@ -45,6 +45,8 @@ export interface Route {
   readonly description?: string;
   /** Who may ask: everybody without a key, every key, or only keys of admins. */
   readonly role: 'public' | 'member' | 'admin';
+  /** The public route below the base path, which takes credentials in its body. */
+  readonly opensSession?: true;
   readonly params?: Readonly<Record<string, PathParam>>;
   readonly query?: SchemaSource;
   readonly headers?: z.ZodObject;
@@ -93,7 +95,8 @@ export function isRepeatable(route: Route): boolean {
 export function errorCodesOf(route: Route): Set<ErrorCode> {
   if (route.role === 'public') return new Set(route.errors);
   const codes = new Set<ErrorCode>(['unauthorized', 'rate_limited', 'store_unreachable', ...(route.errors ?? [])]);
-  if (route.role === 'admin') codes.add('forbidden');
+  // Everything but GET needs the token of a session that it comes with.
+  if (route.role === 'admin' || route.method !== 'get') codes.add('forbidden');
   if (route.query ?? route.body ?? route.headers) codes.add('invalid_request');
   // A path whose percent-encoding is broken is no path.
   if (route.params) codes.add('not_found').add('invalid_request');

@@ -34,6 +34,8 @@ export interface SchedulerConfig {
   /** What agents may ask for. */
   readonly agentPolicy: AgentPolicy;
   readonly network: { readonly isOpenAllowed: boolean };
+  /** How long a browser stays logged in, ms: unused, and at most. */
+  readonly sessions: { readonly idleMs: number; readonly limitMs: number };
   readonly bullBoard: { readonly isWritable: boolean };
   /** For tests of crashes; null: none. */
   readonly failpoint: FailpointOrder | null;
@@ -56,6 +58,8 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       'API_FAILURE_LIMIT',
       'API_STREAM_LIMIT',
       'METRICS_KEY',
+      'SESSION_IDLE_LIMIT',
+      'SESSION_LIMIT',
       'CREWTAB_BULLBOARD_WRITABLE',
       'SCHEDULE_TIMEOUT',
       'SCHEDULE_TIMEOUT_MAX',
@@ -91,6 +95,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
     runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
     agentPolicy: agentPolicyOf(values),
     network: { isOpenAllowed: values.NETWORK_OPEN_ALLOWED },
+    sessions: { idleMs: values.SESSION_IDLE_LIMIT, limitMs: values.SESSION_LIMIT },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },

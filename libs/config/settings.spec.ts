@@ -39,6 +39,7 @@ describe('loadSchedulerConfig', () => {
       runtime: { kind: 'docker', onlyCommand: null },
       agentPolicy: NO_POLICY,
       network: { isOpenAllowed: false },
+      sessions: { idleMs: 86_400_000, limitMs: 604_800_000 },
       bullBoard: { isWritable: false },
       failpoint: null,
       log: { level: 'info' },
@@ -67,6 +68,7 @@ describe('loadSchedulerConfig', () => {
       timeouts: { defaultMs: 5_400_000, maxMs: 5_400_000 },
       runtime: { kind: 'process' },
       network: { isOpenAllowed: true },
+      sessions: { idleMs: 86_400_000, limitMs: 604_800_000 },
       bullBoard: { isWritable: true },
       log: { level: 'debug' },
     });

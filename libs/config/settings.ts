@@ -112,7 +112,8 @@ export const SETTINGS = {
   API_REQUEST_LIMIT: withDefault(
     {
       description:
-        'Requests a minute that a scheduler process answers to one API key, and without a key to one address. More are answered with 429.',
+        'Requests a minute that a scheduler process answers to one API key, its browser sessions included, and without a key to one address. ' +
+        'More are answered with 429.',
     },
     '6000',
     wholeNumber(60, 1_000_000_000),
@@ -120,8 +121,8 @@ export const SETTINGS = {
   API_FAILURE_LIMIT: withDefault(
     {
       description:
-        'API keys a minute that one address may try and that are none. More are answered with 429 without a look into the database; ' +
-        'keys that were valid before go on working.',
+        'API keys, sessions and log-in codes a minute that one address may try and that are none. More are answered with 429 without a look ' +
+        'into the database; keys and sessions that were valid before go on working.',
     },
     '60',
     wholeNumber(1, 1_000_000_000),
@@ -140,6 +141,23 @@ export const SETTINGS = {
       isSecret: true,
     },
     secretText(),
+  ),
+  SESSION_IDLE_LIMIT: withDefault(
+    {
+      description:
+        'How long a browser stays logged in without asking for anything. A Go duration. Danger: where it is long, who finds an open ' +
+        'browser can do what its key allows.',
+    },
+    '24h',
+    duration(60 * SECOND_MS, 30 * 24 * HOUR_MS, 'at least 1m and at most 720h'),
+  ),
+  SESSION_LIMIT: withDefault(
+    {
+      description:
+        'How long a browser stays logged in at most, however much it is used; of sessions that begin from now on. A Go duration.',
+    },
+    '168h',
+    duration(60 * SECOND_MS, YEAR_MS, 'at least 1m and at most 8760h'),
   ),
   CREWTAB_BULLBOARD_WRITABLE: withDefault(
     {

@@ -13,6 +13,7 @@ import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
 
@@ -126,6 +127,15 @@ export const PORT_POINTS = {
     createFirstKey: 'effect',
     hasAnyKey: READS,
   } satisfies PointsOf<AccessStore>,
+  'session-store': {
+    createSession: 'effect',
+    useSession: { none: 'reads, and notes at most once a minute that the session was used: the next use notes it' },
+    listSessions: READS,
+    endSession: 'effect',
+    endAllSessions: 'effect',
+    createCode: 'effect',
+    redeemCode: 'effect',
+  } satisfies PointsOf<SessionStore>,
   'idempotency-store': {
     reserve: 'effect',
     complete: 'effect',

@@ -13,6 +13,7 @@ const PORT_OF_PART = {
   schedules: 'schedule-store',
   archive: 'run-archive',
   access: 'access-store',
+  sessions: 'session-store',
   idempotency: 'idempotency-store',
   retention: 'retention-store',
 } as const satisfies Record<string, PortName>;

@@ -60,7 +60,7 @@ class LocalStart {
       terminal.step('stopping everything');
       return outcome === 'success' ? 0 : 1;
     }
-    this.showDoors(installation);
+    await this.showDoors(api, installation);
     return this.untilInterrupted(installation.crashed);
   }
 
@@ -83,7 +83,7 @@ class LocalStart {
       : demoCommand();
   }
 
-  private showDoors({ url, apiKey, dataDir }: Installation): void {
+  private async showDoors(api: ApiClient, { url, apiKey, dataDir }: Installation): Promise<void> {
     const { terminal } = this;
     const door = (name: string, address: string, words = ''): void =>
       terminal.line(
@@ -91,6 +91,8 @@ class LocalStart {
       );
     terminal.line();
     terminal.done('Crewtab is running');
+    const { code } = await api.request('POST /session/codes');
+    door('Page', `${url}/#code=${code}`, 'logs you in once, within ten minutes; later with the key below');
     door('API', `${url}/api/docs`, 'authorize with the key below');
     door('Queues', `${url}/queues`, 'any user name, the key as the password');
     door('Health', `${url}/readyz`);

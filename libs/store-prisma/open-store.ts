@@ -15,6 +15,7 @@ import type {
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement, Notifications, RUN_CHANGED, RUN_CONTROL } from './database/database';
 import { RunChanges, PrismaRunEventLog } from './events/run-events';
@@ -30,6 +31,7 @@ import { PrismaAccessStore } from './management/prisma-access-store';
 import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
 import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
+import { PrismaSessionStore } from './management/prisma-session-store';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
 import { PrismaTeamStore } from './management/prisma-team-store';
 import { resealValues, type ResealReport, type SealedKind } from './management/reseal-values';
@@ -57,6 +59,7 @@ export interface Store {
   readonly schedules: ScheduleStore;
   readonly archive: RunArchive;
   readonly access: AccessStore;
+  readonly sessions: SessionStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
   /** Seals all stored secrets with the current key and in the present form; see `resealValues`. */
@@ -124,6 +127,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       schedules: new PrismaScheduleStore(db),
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
+      sessions: new PrismaSessionStore(db),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
       reseal: (onBatch) => resealValues(db, box, onBatch),

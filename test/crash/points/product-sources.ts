@@ -7,6 +7,7 @@ const ROOTS = ['apps', 'libs'];
 
 /** Apps and libs that neither a scheduler nor a worker runs, and what they are instead; whatever else there is, is looked at. */
 export const NOT_THE_PRODUCT: Readonly<Record<string, string>> = {
+  'apps/web': 'runs in browsers; a scheduler only sends its files',
   'libs/api-client': 'what clients of the API speak: no scheduler and no worker runs it',
   'libs/launcher': 'runs `npm start`: it starts a scheduler and a worker, and is no part of either',
   'libs/local-services':

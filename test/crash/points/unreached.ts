@@ -1,5 +1,7 @@
 const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite plays it";
 
+const LOG_IN = 'no part of a run: one statement, after which a browser is logged in or out, or asks again';
+
 /** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.image.pull:after':
@@ -28,6 +30,11 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'tools.spoiled.remove':
     'only where an agent of an earlier version spoiled its folder; the tests of the tool server and test/attacks play it',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',
+  'session-store.createCode': LOG_IN,
+  'session-store.createSession': LOG_IN,
+  'session-store.endAllSessions': LOG_IN,
+  'session-store.endSession': LOG_IN,
+  'session-store.redeemCode': LOG_IN,
   'retention-store.deleteHistory':
     'deletes only where a retention is set and runs are older than an hour; one transaction, and a repetition finds less to delete',
 };

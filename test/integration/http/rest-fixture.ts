@@ -35,6 +35,7 @@ export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixtu
       schedules: store.schedules,
       runs: store.archive,
       access: store.access,
+      sessions: store.sessions,
       idempotency: store.idempotency,
       runChanges: store.runs,
       clock: new SystemClock(),

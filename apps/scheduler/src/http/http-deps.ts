@@ -13,8 +13,10 @@ import type {
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { Metrics } from '@crewtab/observability/metrics';
 import type { RequestLimitSettings } from './access/request-limits';
+import type { SessionLimits } from './access/session-access';
 import type { WebFiles } from './web/web-files';
 
 /** Everything that the HTTP side stands on. */
@@ -23,6 +25,7 @@ export interface HttpDeps {
   readonly schedules: ScheduleStore;
   readonly runs: RunArchive;
   readonly access: AccessStore;
+  readonly sessions: SessionStore;
   readonly idempotency: IdempotencyStore;
   readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;
   readonly runChanges: Pick<RunStore, 'onRunChanged'>;
@@ -54,7 +57,7 @@ export interface HttpProtection {
   readonly metricsKey: string | null;
 }
 
-export interface HttpSettings extends ContractSettings {
+export interface HttpSettings extends ContractSettings, SessionLimits {
   /** Under a runtime that could keep agents from the network. */
   readonly isOpenNetworkAllowed: boolean;
   /** Of Crewtab. */

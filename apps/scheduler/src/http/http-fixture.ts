@@ -6,6 +6,7 @@ import { createMetrics } from '@crewtab/observability/metrics';
 import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
+import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive';
 import { RecordingLogger } from '@test/fakes/recording-logger';
@@ -34,6 +35,8 @@ export const SETTINGS: HttpSettings = {
   maxTimeoutMs: 86_400_000,
   isBullBoardWritable: false,
   isOpenNetworkAllowed: false,
+  sessionIdleMs: 3_600_000,
+  sessionLimitMs: 86_400_000,
 };
 
 /** Limits that no test meets by accident. */
@@ -73,6 +76,7 @@ export interface HttpFixture {
   readonly catalog: InMemoryCatalog;
   readonly runs: InMemoryRunArchive;
   readonly access: InMemoryAccess;
+  readonly sessions: InMemorySessions;
   readonly idempotency: InMemoryIdempotency;
   readonly hosts: InMemoryHostStore;
   /** The runs that `hosts` knows of. */
@@ -103,12 +107,14 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   access.keys.set(hashApiKey(KEYS.admin), { keyId: 'k1', organizationId: ORGANIZATION, role: 'admin' });
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
+  const sessions = new InMemorySessions(access, clock);
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
     teams: catalog,
     schedules: catalog,
     runs,
     access,
+    sessions,
     idempotency,
     hosts,
     runChanges: runs,
@@ -169,6 +175,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     catalog,
     runs,
     access,
+    sessions,
     idempotency,
     hosts,
     hostRuns,

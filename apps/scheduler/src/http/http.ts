@@ -5,7 +5,8 @@ import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { API_PATH } from '@crewtab/api-contract/route';
 import { Authenticator } from './access/authenticator';
 import { RequestLimits } from './access/request-limits';
-import { limitAddresses, requireAdmin, requireApiKey } from './access/require-api-key';
+import { limitAddresses, requireAdmin, requireCaller } from './access/require-caller';
+import { SessionAccess } from './access/session-access';
 import { warnOfUntrustedProxy } from './access/untrusted-proxy';
 import { bullBoard, QUEUES_PATH } from './bull-board';
 import { ConfigController } from './config/config-controller';
@@ -29,6 +30,7 @@ import { LocationInterceptor } from './server/location-interceptor';
 import { ProblemFilter } from './server/problem-filter';
 import { requestLog } from './server/request-log';
 import { securityHeaders } from './server/security-headers';
+import { SessionController } from './session/session-controller';
 import { SystemController } from './system/system-controller';
 import { TeamsController } from './teams/teams-controller';
 import { webPages } from './web/web-pages';
@@ -41,6 +43,7 @@ export const httpControllers: readonly Type[] = [
   EventsController,
   ConfigController,
   SystemController,
+  SessionController,
   HealthController,
   OpenApiController,
 ];
@@ -58,6 +61,17 @@ export const httpProviders: readonly Provider[] = [
     useFactory: (deps: HttpDeps) => new OrganizationEvents(deps),
     inject: [HTTP_DEPS],
   },
+  {
+    provide: Authenticator,
+    useFactory: ({ access, clock }: HttpDeps, limits: RequestLimits) => new Authenticator(access, clock, limits),
+    inject: [HTTP_DEPS, RequestLimits],
+  },
+  {
+    provide: SessionAccess,
+    useFactory: ({ sessions, settings }: HttpDeps, limits: RequestLimits) =>
+      new SessionAccess(sessions, settings, limits),
+    inject: [HTTP_DEPS, RequestLimits],
+  },
   { provide: Connections, useFactory: (host: HttpAdapterHost) => new Connections(host), inject: [HttpAdapterHost] },
 ];
 
@@ -68,7 +82,7 @@ export const httpProviders: readonly Provider[] = [
 export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void {
   checkContract(httpControllers);
   const limits = app.get(RequestLimits);
-  const access = { limits, authenticator: new Authenticator(deps.access, deps.clock, limits) };
+  const access = { limits, authenticator: app.get(Authenticator), sessions: app.get(SessionAccess) };
   const { trustedProxies } = deps.protection;
   app.set('trust proxy', trustedProxies.length > 0 ? [...trustedProxies] : false);
   app.disable('x-powered-by');
@@ -83,7 +97,7 @@ export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void
     raw: false,
     customSiteTitle: 'Crewtab API',
   });
-  app.use(API_PATH, requireApiKey(access), ...jsonBody());
+  app.use(API_PATH, requireCaller(access), ...jsonBody());
   app.useGlobalFilters(new ProblemFilter(deps.logger, allowedMethods));
   app.useGlobalGuards(new RoleGuard());
   app.useGlobalInterceptors(

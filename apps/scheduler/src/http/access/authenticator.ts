@@ -26,7 +26,7 @@ export class Authenticator {
   constructor(
     private readonly access: Pick<AccessStore, 'findKey'>,
     private readonly clock: Clock,
-    private readonly limits: Pick<RequestLimits, 'countAttempt' | 'forgive'>,
+    private readonly limits: Pick<RequestLimits, 'countAttempt' | 'tryOut'>,
   ) {}
 
   /** Null for a key that is unknown or revoked. Throws `rate_limited` when the address has tried too many of those. */
@@ -38,7 +38,7 @@ export class Authenticator {
     const hash = hashApiKey(key);
     const known = this.trusted.get(hash);
     if (known && this.clock.monotonicMs() < known.untilMs) return known.principal;
-    return this.lookUp(hash, () => (known ? this.find(hash) : this.tryOut(hash, address)));
+    return this.lookUp(hash, () => (known ? this.find(hash) : this.limits.tryOut(address, () => this.find(hash))));
   }
 
   /** Requests that come with the same key at the same moment share one query. */
@@ -46,19 +46,6 @@ export class Authenticator {
     const shared = this.lookUps.get(hash) ?? find().finally(() => this.lookUps.delete(hash));
     this.lookUps.set(hash, shared);
     return shared;
-  }
-
-  /** A database that does not answer is no failure of the client's. */
-  private async tryOut(hash: string, address: string): Promise<ApiPrincipal | null> {
-    await this.limits.countAttempt(address);
-    let isFailure = false;
-    try {
-      const principal = await this.find(hash);
-      isFailure = principal === null;
-      return principal;
-    } finally {
-      if (!isFailure) await this.limits.forgive(address);
-    }
   }
 
   private async find(hash: string): Promise<ApiPrincipal | null> {

@@ -78,6 +78,84 @@ describe('requests', () => {
   });
 });
 
+describe('a browser that is logged in', () => {
+  const logIn = async (key: string = KEYS.member): Promise<string> => {
+    const answer = await http.call('post', `${V1}/session`, null).send({ apiKey: key }).expect(200);
+    return (answer.headers['set-cookie'] as unknown as string[])[0]?.split(';')[0] ?? '';
+  };
+  const ask = (cookie: string, path = `${V1}/teams`) => http.call('get', path, null).set('Cookie', cookie);
+  const forge = (cookie: string, n: number) => `${cookie.split('=')[0]}=${String(n).padStart(43, '0')}`;
+
+  it('shares the requests of its key, those that are refused for its token included', async () => {
+    await start({ limits: { ...LIMITS, requests: 3 } });
+    const cookie = await logIn();
+    await ask(cookie).expect(200);
+    await http.call('get', `${V1}/teams`, KEYS.member).expect(200);
+    await http.call('delete', `${V1}/session`, null).set('Cookie', cookie).expect(403);
+    expectRateLimited(await ask(cookie));
+    expectRateLimited(await http.call('get', `${V1}/teams`, KEYS.member));
+    await http.call('get', `${V1}/teams`, KEYS.admin).expect(200);
+  });
+
+  it('shares the event streams of its key', async () => {
+    await start({ limits: { ...LIMITS, streams: 1 } });
+    const cookie = await logIn();
+    const { port } = http.server.address() as AddressInfo;
+    const abort = new AbortController();
+    const headers = { Authorization: `Bearer ${KEYS.member}` };
+    const open = await fetch(`http://127.0.0.1:${port}${V1}/events`, { headers, signal: abort.signal });
+    expect(open.status).toBe(200);
+    expectRateLimited(await ask(cookie, `${V1}/events`));
+    abort.abort();
+  });
+
+  it('is not locked out by what else comes from its address: keys, codes and tokens that are none', async () => {
+    await start({ limits: { ...LIMITS, failures: 3 } });
+    const [cookie, admin] = [await logIn(), await logIn(KEYS.admin)];
+    await http.call('post', `${V1}/session`, null).send({ apiKey: 'guess' }).expect(401);
+    await http.call('post', `${V1}/session`, null).send({ code: 'guess' }).expect(401);
+    await ask(forge(cookie, 1)).expect(401);
+    const [useSession, redeemCode] = [jest.spyOn(http.sessions, 'useSession'), jest.spyOn(http.sessions, 'redeemCode')];
+    const before = http.access.lookUps;
+    for (const credentials of [{ apiKey: 'another' }, { code: 'another' }])
+      expectRateLimited(await http.call('post', `${V1}/session`, null).send(credentials));
+    for (let n = 2; n < 20; n++) expectRateLimited(await ask(forge(cookie, n)));
+    expect((await request(http.server).get('/queues').set('Cookie', forge(cookie, 20))).status).toBe(429);
+    expect([useSession.mock.calls.length, redeemCode.mock.calls.length, http.access.lookUps - before]).toEqual([
+      0, 0, 0,
+    ]);
+    await ask(cookie).expect(200);
+    await request(http.server).get('/queues').set('Cookie', admin).expect(200);
+  });
+
+  it('that comes with many requests after a restart counts no failure, nor does one that logs in', async () => {
+    await start({ limits: { ...LIMITS, failures: 1 } });
+    const first = http;
+    const cookie = await logIn();
+    try {
+      http = await startHttp({
+        protection: { limits: { ...LIMITS, failures: 1 } },
+        deps: { sessions: first.sessions, access: first.access },
+      });
+      const { port } = first.server.address() as AddressInfo;
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ask(cookie).set('Host', `127.0.0.1:${port}`)));
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      for (const key of [KEYS.admin, KEYS.member, KEYS.other]) await logIn(key);
+      await http.call('post', `${V1}/session`, null).send({ apiKey: 'guess' }).expect(401);
+    } finally {
+      await first.app.close();
+    }
+  });
+
+  it('counts its log-ins for its address', async () => {
+    await start({ limits: { ...LIMITS, requests: 2 } });
+    await logIn();
+    await http.call('post', `${V1}/session`, null).send({}).expect(400);
+    expectRateLimited(await http.call('post', `${V1}/session`, null).send({ apiKey: KEYS.member }));
+    await http.call('get', `${V1}/teams`, KEYS.member).expect(200);
+  });
+});
+
 describe('1,000 event streams of one key', () => {
   it('are refused beyond the limit, until one is closed', async () => {
     await start({ limits: { ...LIMITS, requests: 100_000, streams: 10 } });

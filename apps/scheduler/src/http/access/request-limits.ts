@@ -4,9 +4,9 @@ import { RequestRefused } from '../server/problem';
 
 /** What one client may ask of one scheduler process. */
 export interface RequestLimitSettings {
-  /** Requests a minute of one API key, and of one address without a key. */
+  /** Requests a minute of one API key, its sessions included, and of one address without a key. */
   readonly requests: number;
-  /** Keys a minute that one address may try and that are none. */
+  /** Keys, sessions and codes a minute that one address may try and that are none. */
   readonly failures: number;
   /** Event streams of one API key that are open at the same time. */
   readonly streams: number;
@@ -36,16 +36,25 @@ export class RequestLimits {
   }
 
   /**
-   * Counts a key that was not seen before as a failure until `forgive` says that it is none: so however many come at the
-   * same moment, no more than the limit are looked up.
+   * Counts a failure. What was not seen before counts as one before it is looked up, see `tryOut`: so however many come at
+   * the same moment, no more than the limit are looked up.
    */
   async countAttempt(address: string): Promise<void> {
-    const words = `more than ${this.settings.failures} unknown API keys a minute from this address`;
+    const words = `more than ${this.settings.failures} unknown API keys or sessions a minute from this address`;
     await consume(this.failures, networkOf(address), words);
   }
 
-  async forgive(address: string): Promise<void> {
-    await this.failures.reward(networkOf(address), 1);
+  /** As `countAttempt`, with what is tried: null from `find` is the failure. A database that does not answer is none of the client's. */
+  async tryOut<T>(address: string, find: () => Promise<T | null>): Promise<T | null> {
+    await this.countAttempt(address);
+    let isFailure = false;
+    try {
+      const found = await find();
+      isFailure = found === null;
+      return found;
+    } finally {
+      if (!isFailure) await this.failures.reward(networkOf(address), 1);
+    }
   }
 
   /** @returns what to call when the stream is over */

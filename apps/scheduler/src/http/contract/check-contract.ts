@@ -38,13 +38,15 @@ function handlersOf({ prototype }: Type): { readonly name: string; readonly meth
   );
 }
 
-function faultsOf({ operationId, path, params = {}, role }: Contract): string[] {
+function faultsOf({ operationId, path, params = {}, role, opensSession }: Contract): string[] {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
   const named = Object.keys(params);
   return [
     ...(inPath.join() === named.join() ? [] : [`${operationId} has other parameters than its path`]),
-    // Keys are checked for everything below this path and for nothing else.
-    ...((role === 'public') === path.startsWith(`${API_PATH}/`) ? [`${operationId} stands at the wrong path`] : []),
+    // Keys are checked for everything below this path, save where a session begins, and for nothing else.
+    ...((role === 'public' && !opensSession) === path.startsWith(`${API_PATH}/`)
+      ? [`${operationId} stands at the wrong path`]
+      : []),
   ];
 }
 

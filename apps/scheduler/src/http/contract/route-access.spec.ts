@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { allRoutes } from '@crewtab/api-contract/all-routes';
 import { accessOf, renderRoutesPage, type RouteAccess } from '@crewtab/api-contract/route-access';
 import type { Route } from '@crewtab/api-contract/route';
+import { hashApiKey } from '../access/api-key';
 import { aSchedule, aTeam, KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
 
 const KEY_OF: Readonly<Record<keyof RouteAccess, string | null>> = {
@@ -21,8 +22,8 @@ async function make(path: string, body: object, key: string = KEYS.admin): Promi
   return (made as { id: string }).id;
 }
 
-/** One of each resource, all of the first organization; no schedule uses the team. By the names that paths' parameters have. */
-async function makeResources(): Promise<Readonly<Record<string, string>>> {
+/** One of each resource, all of the first organization, the session of the asking key; no schedule uses the team. By the names that paths' parameters have. */
+async function makeResources(key: string | null): Promise<Readonly<Record<string, string>>> {
   http.reset();
   const team = await make('/teams', aTeam());
   const schedule = await make('/schedules', aSchedule(await make('/teams', aTeam())));
@@ -31,7 +32,10 @@ async function makeResources(): Promise<Readonly<Record<string, string>>> {
   const deployment = { id: NO_ID, runId: run, teamId: team, name: 'd', host: 'h', runtime: 'docker', agents: [] };
   const instants = { createdAt: new Date(0), removedAt: null };
   http.runs.deployments.set(NO_ID, { ...deployment, ...instants, organizationId: ORGANIZATION });
-  return { team, schedule, run, message: '1', deployment: NO_ID, host: 'host-1' };
+  const { keyId } = http.access.keys.get(hashApiKey(key === KEYS.member ? key : KEYS.admin)) ?? { keyId: '' };
+  const hash = { tokenHash: 'hash', client: 'browser', limitMs: 60_000 };
+  const session = await http.sessions.createSession({ keyId, ...hash });
+  return { team, schedule, run, message: '1', session: session.id, deployment: NO_ID, host: 'host-1' };
 }
 
 /** The host of a worker that sent a heartbeat and then no more. */
@@ -55,15 +59,17 @@ async function statusOfStream(path: string, key: string | null): Promise<number>
 }
 
 async function ask(route: Route, key: string | null): Promise<number> {
-  const ids = await makeResources();
+  const ids = await makeResources(key);
   // Its live view has an end.
   if (route.answer.events) await http.call('post', `/api/v1/runs/${ids.run}/cancel`).expect(202);
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => ids[route.params?.[name]?.resource ?? ''] ?? '');
   const search = route.operationId === 'previewCron' ? '?cron=@daily' : '';
   const isOfTeam = route.operationId === 'createSchedule';
-  const body = isOfTeam
-    ? aSchedule(await make('/teams', aTeam(), teamOwner(key)))
-    : (route.body?.example as object | undefined);
+  const body = route.opensSession
+    ? { apiKey: KEYS.member }
+    : isOfTeam
+      ? aSchedule(await make('/teams', aTeam(), teamOwner(key)))
+      : (route.body?.example as object | undefined);
   if (route.operationId === 'streamEvents') return statusOfStream(path, key);
   const request = http.call(route.method, `${path}${search}`, key);
   const { status } = await (body === undefined ? request : request.send(body));
