@@ -11,7 +11,7 @@ const readersOfTheEnvironment = [
   'scripts/**',
   'test/**',
   'bench/**',
-  '**/*.config.{ts,cjs,mjs}',
+  '**/*.config.{ts,cjs,mjs,mts}',
   '**/*.spec.ts',
 ];
 
@@ -68,7 +68,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.{ts,tsx}'],
+    files: ['**/*.{ts,tsx,mts}'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -130,7 +130,7 @@ export default defineConfig(
   },
   {
     // The tools that read these files ask for a default export.
-    files: ['**/*.config.{ts,cjs,mjs}', 'test/support/global-*.ts'],
+    files: ['**/*.config.{ts,cjs,mjs,mts}', 'test/support/global-*.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );

@@ -99,7 +99,7 @@ async function* streamEvents(
     try {
       const response = await ask(route, { ...request, lastEventId });
       if (response.status === 204 || !response.body) return;
-      for await (const event of readServerEvents(response.body)) {
+      for await (const event of readServerEvents(chunksOf(response.body))) {
         lastEventId = event.id ?? lastEventId;
         hasMoved = true;
         yield event;
@@ -110,6 +110,16 @@ async function* streamEvents(
     }
     // A stream that ended by itself is asked for once more at once: 204 is its real end.
     if (!hasMoved) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+  }
+}
+
+/** Not every browser lets a stream be iterated. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    reader.cancel().catch(() => undefined);
   }
 }
 

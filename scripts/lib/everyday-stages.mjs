@@ -1,8 +1,16 @@
 /** Histories that every `npm test` plays, besides the known seeds. */
 const HISTORIES = 2_000;
 
-/** End-to-end specs of a run's life, and of one whose agent is hostile; the others belong to groups of `npm run proof`. */
-export const EVERYDAY_E2E = ['life-of-a-run.spec.ts', 'life-of-a-run-queued.spec.ts', 'hostile-agent.spec.ts'];
+/**
+ * End-to-end specs of a run's life, as the API and as a browser sees it, and of one whose agent is hostile; the others belong
+ * to groups of `npm run proof`.
+ */
+export const EVERYDAY_E2E = [
+  'life-of-a-run.spec.ts',
+  'life-of-a-run-queued.spec.ts',
+  'hostile-agent.spec.ts',
+  'web.spec.ts',
+];
 
 /**
  * What `npm test` runs: what a change usually breaks, within ten minutes on two idle cores.

@@ -1,0 +1,19 @@
+import { createApiClient } from '@crewtab/api-client/api-client';
+import type { AnswerOf, Routes } from '@crewtab/api-client/route-types';
+
+/** The token of the session that this page has; null before a person is logged in. */
+let csrfToken: string | null = null;
+
+export function setCsrfToken(token: string | null): void {
+  csrfToken = token;
+}
+
+/** The API of the server that the page came from; the browser sends the cookie of the session along. */
+export const api = createApiClient({ baseUrl: '', csrfToken: () => csrfToken });
+
+export type Run = AnswerOf<Routes['GET /runs/:id']>;
+export type Schedule = AnswerOf<Routes['GET /schedules/:id']>;
+export type Message = AnswerOf<Routes['GET /runs/:id/messages']>['items'][number];
+export type Deployment = AnswerOf<Routes['GET /deployments/:id']>;
+export type Caller = AnswerOf<Routes['GET /session']>;
+export type Session = AnswerOf<Routes['GET /sessions']>['items'][number];

@@ -1,0 +1,151 @@
+import { ApiProblem } from '@crewtab/api-client/api-problem';
+import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import type { RunStatus, RunTrigger } from '../status/status-words';
+import { api, setCsrfToken, type Caller } from './client';
+
+const CALLER = ['caller'] as const;
+/** Notes in this browser that there may be a session, so that who has none is not told of a refusal. No secret. */
+const SESSION_MARK = 'crewtab.session';
+const PAGE = 50;
+/** How many schedules a page shows; later pages of the API are read as far as that. */
+const MAX_SCHEDULES = 500;
+
+/** Answers stay until the event stream says that they changed, so nothing asks again by itself. */
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: { staleTime: Infinity, refetchOnWindowFocus: false, refetchOnReconnect: false, retry: isWorthRetrying },
+  },
+  queryCache: new QueryCache({
+    onError: (error) => {
+      if (isLoggedOut(error)) setCaller(null);
+    },
+  }),
+});
+
+export function isLoggedOut(error: unknown): boolean {
+  return error instanceof ApiProblem && error.status === 401;
+}
+
+/** A server that does not answer, or asks for a moment; a refusal stays one. */
+function isWorthRetrying(failures: number, error: Error): boolean {
+  return failures < 3 && (!(error instanceof ApiProblem) || error.status >= 500);
+}
+
+/** Null: nobody is logged in. */
+export const callerQuery = queryOptions({
+  queryKey: CALLER,
+  queryFn: async (): Promise<Caller | null> => {
+    if (localStorage.getItem(SESSION_MARK) === null) return null;
+    try {
+      const caller = await api.request('GET /session');
+      setCsrfToken(caller.csrfToken);
+      return caller;
+    } catch (error) {
+      if (!isLoggedOut(error)) throw error;
+      localStorage.removeItem(SESSION_MARK);
+      return null;
+    }
+  },
+});
+
+export function setCaller(caller: Caller | null): void {
+  setCsrfToken(caller?.csrfToken ?? null);
+  if (caller === null) localStorage.removeItem(SESSION_MARK);
+  else localStorage.setItem(SESSION_MARK, 'yes');
+  if (caller === null) queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== CALLER[0] });
+  queryClient.setQueryData(CALLER, caller);
+}
+
+/** What a list of runs shows; each field stands in the address. */
+export interface RunFilter {
+  readonly status?: RunStatus;
+  readonly trigger?: RunTrigger;
+  readonly schedule?: string;
+  readonly within?: Within;
+}
+
+export const WITHIN_MS = { '24h': 86_400_000, '7d': 7 * 86_400_000, '30d': 30 * 86_400_000 } as const;
+export type Within = keyof typeof WITHIN_MS;
+
+export const runsQuery = (filter: RunFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['runs', filter],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) => {
+      const { status, trigger, schedule, within } = filter;
+      const query = {
+        ...{ limit: PAGE, status, trigger },
+        ...(within && { since: new Date(Date.now() - WITHIN_MS[within]).toISOString() }),
+        ...(pageParam !== null && { cursor: pageParam }),
+      };
+      return schedule === undefined
+        ? api.request('GET /runs', { query, signal })
+        : api.request('GET /schedules/:id/runs', { params: { id: schedule }, query, signal });
+    },
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+
+/** The newest runs of a schedule. */
+export const latestRunsQuery = (schedule: string) =>
+  queryOptions({
+    queryKey: ['runs', 'latest', schedule],
+    queryFn: async ({ signal }) =>
+      (await api.request('GET /schedules/:id/runs', { params: { id: schedule }, query: { limit: 20 }, signal })).items,
+  });
+
+export const runQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['run', id],
+    queryFn: ({ signal }) => api.request('GET /runs/:id', { params: { id }, signal }),
+  });
+
+export const deploymentQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['deployment', id],
+    queryFn: ({ signal }) => api.request('GET /deployments/:id', { params: { id }, signal }),
+  });
+
+export const schedulesQuery = queryOptions({
+  queryKey: ['schedules'],
+  queryFn: async ({ signal }) => {
+    const items = [];
+    let cursor: string | null = null;
+    do {
+      const query: { limit: number; cursor?: string } = { limit: 100, ...(cursor !== null && { cursor }) };
+      const page: Awaited<ReturnType<typeof listSchedules>> = await listSchedules(query, signal);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null && items.length < MAX_SCHEDULES);
+    return { items, hasMore: cursor !== null };
+  },
+});
+
+function listSchedules(query: { limit: number; cursor?: string }, signal: AbortSignal) {
+  return api.request('GET /schedules', { query, signal });
+}
+
+export const scheduleQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['schedule', id],
+    queryFn: ({ signal }) => api.request('GET /schedules/:id', { params: { id }, signal }),
+    initialData: () => queryClient.getQueryData(schedulesQuery.queryKey)?.items.find((schedule) => schedule.id === id),
+  });
+
+/** What a cron expression means, in words; the same for all schedules that have it. */
+export const cronWordsQuery = (cron: string, timezone: string) =>
+  queryOptions({
+    queryKey: ['cron-words', cron, timezone],
+    queryFn: async ({ signal }) =>
+      (await api.request('GET /schedules/preview', { query: { cron, timezone, count: 1 }, signal })).description,
+    gcTime: Infinity,
+  });
+
+export const sessionsQuery = queryOptions({
+  queryKey: ['sessions'],
+  queryFn: async ({ signal }) => (await api.request('GET /sessions', { signal })).items,
+});
+
+export const configQuery = queryOptions({
+  queryKey: ['config'],
+  queryFn: ({ signal }) => api.request('GET /config', { signal }),
+});

@@ -1,0 +1,61 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router';
+import { WITHIN_MS, type RunFilter, type Within } from '../api/queries';
+import { NowPage } from '../pages/now/now-page';
+import { RunsPage } from '../pages/runs/runs-page';
+import { SchedulesPage } from '../pages/schedules/schedules-page';
+import { SettingsPage } from '../pages/settings/settings-page';
+import { STATUSES, TRIGGERS } from '../status/status-words';
+import { Root } from './root';
+import { Page } from './shell';
+
+const root = createRootRoute({ component: Root, notFoundComponent: NotFound });
+const getParentRoute = () => root;
+
+const routes = [
+  createRoute({ getParentRoute, path: '/', component: NowPage }),
+  createRoute({ getParentRoute, path: '/runs', component: RunsPage, validateSearch: readRunFilter }),
+  // With Markdown and the virtual list, which no other page needs.
+  createRoute({
+    getParentRoute,
+    path: '/runs/$runId',
+    component: lazyRouteComponent(() => import('../pages/run/run-page'), 'RunPage'),
+  }),
+  createRoute({ getParentRoute, path: '/schedules', component: SchedulesPage }),
+  createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
+] as const;
+
+export const router = createRouter({ routeTree: root.addChildren(routes), scrollRestoration: true });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+/** What an address says that this page does not know is left out. */
+function readRunFilter(search: Readonly<Record<string, unknown>>): RunFilter {
+  const status = STATUSES.find((one) => one === search['status']);
+  const trigger = TRIGGERS.find((one) => one === search['trigger']);
+  const within = (Object.keys(WITHIN_MS) as Within[]).find((one) => one === search['within']);
+  const { schedule } = search;
+  return {
+    ...(status && { status }),
+    ...(trigger && { trigger }),
+    ...(within && { within }),
+    ...(typeof schedule === 'string' && { schedule }),
+  };
+}
+
+function NotFound() {
+  return (
+    <Page title="Nothing here">
+      <p className="p-6">
+        There is no page at this address.{' '}
+        <Link to="/" className="underline">
+          Now
+        </Link>{' '}
+        has what is going on.
+      </p>
+    </Page>
+  );
+}

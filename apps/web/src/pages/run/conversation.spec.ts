@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import type { Message } from '../../api/client';
+import { Conversation } from './conversation';
+
+let seq = 0;
+function message(kind: Message['kind'], content: Message['content'], agent: string | null = 'lead'): Message {
+  seq += 1;
+  return { seq, at: `2026-11-30T12:00:${String(seq % 60).padStart(2, '0')}.000Z`, agent, kind, content };
+}
+const says = (text: string, agent = 'lead') => message('agent_message', { text }, agent);
+
+function fold(...messages: Message[]) {
+  const conversation = new Conversation();
+  conversation.add(messages);
+  return conversation.entries;
+}
+
+it('joins what an agent says in pieces, also while another one speaks', () => {
+  const entries = fold(says('one '), says('ONE ', 'analyst'), says('two'), says('TWO', 'analyst'));
+  expect(entries).toMatchObject([
+    { kind: 'says', text: 'one two', place: { agent: 'lead' } },
+    { kind: 'says', text: 'ONE TWO', place: { agent: 'analyst' } },
+  ]);
+});
+
+it('begins anew after a thought, a tool or a plan', () => {
+  const entries = fold(
+    says('a'),
+    message('agent_thought', { text: 'hm' }),
+    says('b'),
+    message('plan', { entries: [] }),
+    says('c'),
+  );
+  expect(entries.map(({ kind }) => kind)).toEqual(['says', 'thinks', 'says', 'plan', 'says']);
+});
+
+it('makes one card of a tool call, its progress and its result', () => {
+  const text = (words: string) => [{ type: 'content', content: { type: 'text', text: words } }];
+  const entries = fold(
+    message('tool_call', { toolCallId: '1', title: 'search', kind: 'search', status: 'pending', rawInput: { q: 'x' } }),
+    message('tool_call', { toolCallId: '1', status: 'in_progress', content: text('first') }),
+    message('tool_call', { toolCallId: '1', title: 'of another agent' }, 'analyst'),
+    message('tool_result', { toolCallId: '1', status: 'completed', content: text('second') }),
+  );
+  expect(entries).toMatchObject([
+    { kind: 'tool', title: 'search', state: 'completed', input: { q: 'x' }, output: 'first\nsecond' },
+    { kind: 'tool', title: 'of another agent', state: 'open', endedAt: null },
+  ]);
+});
+
+it('puts the answer of a delegation beside its task', () => {
+  const entries = fold(
+    message('delegation', { id: 'd', to: 'analyst', task: 'count' }),
+    message('delegation', { id: 'd', to: 'lead', text: '13 files' }, 'analyst'),
+  );
+  expect(entries).toMatchObject([{ kind: 'delegation', to: 'analyst', task: 'count', answer: '13 files' }]);
+});
+
+it('takes each message once, and keeps rows that did not change', () => {
+  const conversation = new Conversation();
+  const [first, second] = [says('a'), says('b', 'analyst')];
+  conversation.add([first, second]);
+  const before = conversation.entries;
+  conversation.add([first, second, says('c', 'analyst')]);
+  expect(conversation.entries).toHaveLength(2);
+  expect(conversation.entries[0]).toBe(before[0]);
+  expect(conversation.entries[1]).toMatchObject({ text: 'bc' });
+  expect(before[1]).toMatchObject({ text: 'b' });
+});
+
+it('keeps kinds that it does not know', () => {
+  expect(fold(message('permission', { outcome: 'allow' }))).toMatchObject([{ kind: 'other', name: 'permission' }]);
+});

@@ -1,0 +1,249 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { CircleSlash, RotateCcw } from 'lucide-react';
+import { api, type Deployment, type Run } from '../../api/client';
+import { deploymentQuery, queryClient, runQuery } from '../../api/queries';
+import { Page } from '../../app/shell';
+import { ActionButton } from '../../parts/action-button';
+import { ConfirmButton } from '../../parts/confirm-button';
+import { Panel, Waiting } from '../../parts/panel';
+import { ProblemNote } from '../../parts/problem-note';
+import { ScheduleName, useScheduleName } from '../../parts/schedule-name';
+import { ShortId } from '../../parts/short-id';
+import { StatusLabel } from '../../status/status-shape';
+import { TRIGGER_WORDS } from '../../status/status-words';
+import { formatInstant } from '../../time/format-time';
+import { Instant, Span } from '../../time/instant';
+import { ADVICE } from '../../words/advice';
+import { AgentText } from './agent-text';
+import { ConversationView } from './conversation-view';
+import { PhaseStrip } from './phase-strip';
+import { useRunStream } from './use-run-stream';
+
+/** One run: its answer first, and the conversation from which it came. */
+export function RunPage() {
+  const { runId } = useParams({ from: '/runs/$runId' });
+  const { data: run, error, refetch } = useQuery(runQuery(runId));
+  if (error)
+    return (
+      <Page title="Run" crumbs={<Crumb />}>
+        <div className="p-6">
+          <ProblemNote error={error} onRetry={() => void refetch()} />
+        </div>
+      </Page>
+    );
+  if (!run)
+    return (
+      <Page title="Run" crumbs={<Crumb />}>
+        <Waiting />
+      </Page>
+    );
+  return <KnownRun key={run.id} run={run} />;
+}
+
+function Crumb() {
+  return (
+    <>
+      <Link to="/runs" className="text-soft hover:text-ink">
+        Runs
+      </Link>
+      <span className="text-soft" aria-hidden>
+        /
+      </span>
+    </>
+  );
+}
+
+function KnownRun({ run }: { readonly run: Run }) {
+  const stream = useRunStream(run.id);
+  const { data: deployment } = useQuery({
+    ...deploymentQuery(run.teamDeploymentId ?? ''),
+    enabled: run.teamDeploymentId !== null,
+  });
+  const name = useScheduleName(run.scheduleId);
+  const isOver = run.phase === 'finished';
+  const last = stream.entries.at(-1);
+  const lastAt = last ? (('endedAt' in last ? last.endedAt : null) ?? last.place.at) : null;
+  return (
+    <Page
+      crumbs={<Crumb />}
+      title={
+        <>
+          <title>{`${run.status}: ${name} · Crewtab`}</title>
+          <ScheduleName id={run.scheduleId} />
+        </>
+      }
+      actions={<Actions run={run} />}
+    >
+      <div className="flex flex-col wide:h-full">
+        <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 pt-3 rail:px-6">
+          <StatusLabel status={run.status} />
+          {run.error && <code className="font-mono text-xs">{run.error.code}</code>}
+          {run.startedAt && (
+            <span>
+              <Span from={run.startedAt} to={run.finishedAt} />
+            </span>
+          )}
+          <span className="text-soft">
+            {TRIGGER_WORDS[run.trigger]}, <Instant at={run.scheduledFor} />
+          </span>
+          <ShortId id={run.id} />
+        </div>
+        <PhaseStrip run={run} deployment={deployment} lastMessageAt={lastAt} />
+        <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 rail:px-6 wide:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
+          <div className="flex min-h-0 flex-col gap-4 wide:overflow-y-auto">
+            <Answer run={run} />
+            <Panel title="Prompt">
+              <pre dir="auto" className="max-h-60 overflow-auto px-4 py-3 font-sans whitespace-pre-wrap">
+                {run.prompt}
+              </pre>
+            </Panel>
+            <Facts run={run} deployment={deployment} />
+          </div>
+          <Panel
+            title="Conversation"
+            note={isOver ? undefined : 'live'}
+            className={`flex h-[70vh] flex-col wide:h-auto ${isOver ? '' : 'max-wide:-order-1'}`}
+          >
+            <div className="min-h-0 flex-1">
+              <ConversationView stream={stream} start={run.startedAt ?? run.scheduledFor} isOver={isOver} />
+            </div>
+          </Panel>
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function Actions({ run }: { readonly run: Run }) {
+  const navigate = useNavigate();
+  const params = { id: run.id };
+  const canCancel = (run.status === 'queued' || run.status === 'running') && run.phase !== 'tearing_down';
+  const cancel = async (): Promise<void> => {
+    const answer = await api.request('POST /runs/:id/cancel', { params, idempotencyKey: crypto.randomUUID() });
+    queryClient.setQueryData(runQuery(run.id).queryKey, answer);
+  };
+  const rerun = async (): Promise<void> => {
+    const { id } = await api.request('POST /runs/:id/rerun', { params, idempotencyKey: crypto.randomUUID() });
+    await navigate({ to: '/runs/$runId', params: { runId: id } });
+  };
+  if (run.cancelRequestedAt !== null && canCancel) return <span className="text-soft">ending …</span>;
+  return canCancel ? (
+    <ConfirmButton
+      act={cancel}
+      icon={<CircleSlash className="size-4" aria-hidden />}
+      title="Cancel this run?"
+      words="Its agents are asked to stop, then everything that was made for it is removed. What was said so far stays."
+      confirm="Cancel the run"
+    >
+      Cancel
+    </ConfirmButton>
+  ) : (
+    <ActionButton act={rerun} icon={<RotateCcw className="size-4" aria-hidden />}>
+      Rerun
+    </ActionButton>
+  );
+}
+
+/** What a person came for: the result, or why there is none and what to do. */
+function Answer({ run }: { readonly run: Run }) {
+  const advice = run.error ? ADVICE[run.error.code] : undefined;
+  return (
+    <>
+      {run.error && (
+        <Panel title={run.status === 'failed' || run.status === 'timeout' ? 'What went wrong' : 'Why it ended'}>
+          <div className="flex flex-col gap-2 px-4 py-3">
+            {advice && <p className="font-medium">{advice.meaning}</p>}
+            <p dir="auto" className="font-mono text-xs [overflow-wrap:anywhere]">
+              {run.error.message}
+            </p>
+            {advice && (
+              <p className="text-soft">
+                <span className="font-medium text-ink">What to do:</span> {advice.advice}
+              </p>
+            )}
+          </div>
+        </Panel>
+      )}
+      {run.result !== null && (
+        <Panel title="Result">
+          <div className="px-4 py-3">
+            <AgentText text={run.result} />
+          </div>
+        </Panel>
+      )}
+    </>
+  );
+}
+
+function Facts({ run, deployment }: { readonly run: Run; readonly deployment: Deployment | undefined }) {
+  const rows: (readonly [string, React.ReactNode])[] = [
+    ['Team', <bdi key="team">{run.teamName}</bdi>],
+    ['Due', formatInstant(new Date(run.scheduledFor))],
+    ['Started', run.startedAt === null ? 'never' : formatInstant(new Date(run.startedAt))],
+    ['Ended', run.finishedAt === null ? 'not yet' : formatInstant(new Date(run.finishedAt))],
+    ['Timeout', run.timeout],
+    ...(deployment
+      ? ([
+          [
+            'Host',
+            <code key="host" className="font-mono text-xs">
+              {deployment.host}
+            </code>,
+          ],
+          ...deployment.agents.map(
+            (agent) =>
+              [
+                agent.name,
+                <span key={agent.name} className="[overflow-wrap:anywhere]">
+                  {agent.role}, {agent.protocol}
+                  {agent.image && `, ${agent.image}`}
+                </span>,
+              ] as const,
+          ),
+        ] as const)
+      : []),
+    ['Removed', <Receipt key="receipt" run={run} />],
+  ];
+  return (
+    <Panel title="Facts">
+      <dl className="grid grid-cols-[96px_1fr] gap-y-1.5 px-4 py-3">
+        {rows.map(([name, value]) => (
+          <div key={name} className="contents">
+            <dt className="truncate text-soft">{name}</dt>
+            <dd className="min-w-0">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}
+
+/** `2 processes`, `1 directory`. */
+function countOf(count: number, kind: string): string {
+  if (count === 1) return `1 ${kind}`;
+  const plural = kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : kind.endsWith('s') ? `${kind}es` : `${kind}s`;
+  return `${count} ${plural}`;
+}
+
+/** The proof that nothing of the run is left. */
+function Receipt({ run: { teardown, teardownFailure, startedAt } }: { readonly run: Run }) {
+  if (teardown) {
+    const counts = Object.entries(teardown.removed).map(([kind, count]) => countOf(count, kind));
+    const removed = counts.length === 0 ? 'nothing to remove' : counts.join(', ');
+    if (teardown.givenUp)
+      return <span className="text-timeout">given up by {teardown.givenUp.by}: its host is gone</span>;
+    return (
+      <>
+        {removed}; verified clean {teardown.verifiedAt && <Instant at={teardown.verifiedAt} />}
+      </>
+    );
+  }
+  if (teardownFailure)
+    return (
+      <span className="text-failed">
+        failed {teardownFailure.attempts} times: {teardownFailure.message}
+      </span>
+    );
+  return <>{startedAt === null ? 'nothing was made' : 'not yet'}</>;
+}

@@ -1,0 +1,69 @@
+import { Link } from '@tanstack/react-router';
+import type { Run } from '../api/client';
+import { StatusShape } from '../status/status-shape';
+import { PHASE_WORDS, TRIGGER_WORDS } from '../status/status-words';
+import { Instant, Span } from '../time/instant';
+import { ScheduleName } from './schedule-name';
+
+/** Runs, one line each, or two where there is little room; every line leads to its run. */
+export function RunList({ runs, isNarrow = false }: { readonly runs: readonly Run[]; readonly isNarrow?: boolean }) {
+  return (
+    <ul>
+      {runs.map((run) => (
+        <li key={run.id}>
+          <RunRow run={run} isNarrow={isNarrow} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function RunRow({ run, isNarrow }: { readonly run: Run; readonly isNarrow: boolean }) {
+  const inWide = isNarrow ? 'hidden' : 'max-wide:hidden';
+  return (
+    <Link
+      to="/runs/$runId"
+      params={{ runId: run.id }}
+      data-row=""
+      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 border-b border-line px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : 'rail:px-6 wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_88px_96px]'}`}
+    >
+      <StatusShape status={run.status} />
+      <span className="min-w-0 truncate font-medium">
+        <ScheduleName id={run.scheduleId} />
+      </span>
+      <span
+        className={`min-w-0 truncate text-soft ${isNarrow ? 'order-last col-span-2 col-start-2' : 'max-wide:order-last max-wide:col-span-2 max-wide:col-start-2'}`}
+      >
+        <bdi>{describeRun(run)}</bdi>
+      </span>
+      <span className={`text-soft ${inWide}`}>{TRIGGER_WORDS[run.trigger]}</span>
+      <span className={`text-right ${inWide}`}>
+        {run.startedAt && <Span from={run.startedAt} to={run.finishedAt} />}
+      </span>
+      <span className="text-right text-soft">
+        <Instant at={run.scheduledFor} />
+      </span>
+    </Link>
+  );
+}
+
+/** What a reader wants of a run at first: why it ended so, what it says, where it stands. */
+export function describeRun(run: Run): string {
+  if (run.error) return `${run.error.code}: ${run.error.message}`;
+  if (run.result !== null) return firstLine(run.result);
+  return PHASE_WORDS[run.phase];
+}
+
+/** Of Markdown, without its marks. */
+function firstLine(text: string): string {
+  const line = text
+    .slice(0, 2_000)
+    .split('\n')
+    .find((one) => one.trim() !== '');
+  return (
+    line
+      ?.replace(/^[#>*\-\s]+/, '')
+      .replaceAll(/[`*_]{1,2}/g, '')
+      .slice(0, 300) ?? ''
+  );
+}

@@ -1,0 +1,159 @@
+/** What each code of a run's error means, and what to do: the words of docs/errors.md, which a test compares. */
+export const ADVICE: Readonly<Record<string, { readonly meaning: string; readonly advice: string }>> = {
+  overlap_skipped: {
+    meaning: 'Another run of the schedule was active, and its overlap policy is skip.',
+    advice: 'Nothing, if that is what you want; otherwise choose allow or queue, or a shorter timeout.',
+  },
+  missed: {
+    meaning: 'No scheduler was running to fire it in time, and the catch-up policy did not ask for it afterwards.',
+    advice: 'Look why no scheduler was running; choose catchUp latest or all to have such occurrences run.',
+  },
+  cancelled: {
+    meaning: 'A person cancelled the run.',
+    advice: 'Nothing.',
+  },
+  replaced: {
+    meaning: 'A newer run of the schedule took its place (overlap policy replace).',
+    advice: 'Nothing; if runs rarely finish, fire less often.',
+  },
+  environment_unreadable: {
+    meaning:
+      'The stored environment of an agent could not be opened: the encryption key is another one, or the sealed value was altered or moved to another agent in the database.',
+    advice:
+      "Start with the former key as CREWTAB_FORMER_ENCRYPTION_KEY; otherwise set the agent's variables again, and find out who writes to the database.",
+  },
+  not_allowed: {
+    meaning:
+      'An agent asks for more memory, CPUs or processes than the operator allows, or for an image that is not allowed. Teams that were made before a limit was set fail so.',
+    advice:
+      'Change the agent: PATCH says which field it is. The limits are AGENT_MEMORY_MAX, AGENT_CPUS_MAX, AGENT_PIDS_MAX, AGENT_IMAGES and AGENT_IMAGE_DIGESTS.',
+  },
+  image_not_found: {
+    meaning: 'The image is neither on the host nor in a registry that the engine can reach.',
+    advice: "Check its name and tag; docker pull it on the worker's host.",
+  },
+  image_pull_failed: {
+    meaning: 'The engine could not pull the image.',
+    advice: "The message is the engine's own: often a missing login or a full disk.",
+  },
+  create_failed: {
+    meaning: 'The engine refused to create the container, network or volume.',
+    advice: "The message is the engine's own: often resources that the host does not have.",
+  },
+  start_failed: {
+    meaning: 'The engine or the operating system could not start the agent.',
+    advice: 'Check that the image has the command, and that it may be executed.',
+  },
+  isolation_required: {
+    meaning:
+      'The agent would run as a plain process, without isolation, and only the demo may: npm start found no container engine.',
+    advice: 'Start Docker; or, for agents that you trust with your account, start with CREWTAB_RUNTIME=process.',
+  },
+  name_conflict: {
+    meaning:
+      "A container of the run's name exists that does not belong to the run. Crewtab never touches what it did not make.",
+    advice: 'Rename or remove that container.',
+  },
+  handshake_timeout: {
+    meaning: "An agent was started but did not answer the protocol's handshake in time.",
+    advice: 'Look at its stderr messages; check protocol; raise AGENT_HANDSHAKE_TIMEOUT for slow images.',
+  },
+  handshake_failed: {
+    meaning: 'An agent answered the handshake with an error.',
+    advice: "The message is the agent's own: often missing credentials in env, or a mode that it does not have.",
+  },
+  prompt_failed: {
+    meaning: 'The prompt could not be sent.',
+    advice:
+      "Look at the leader's last messages: it was ending, or it does not read its input (AGENT_INPUT_TIMEOUT; the engine takes some hundred kilobytes all the same, so that a leader which never reads a short prompt ends as timeout).",
+  },
+  delivery_unconfirmed: {
+    meaning:
+      'A crash left open whether the prompt had been delivered. A prompt is never sent twice, so the run was ended.',
+    advice: "Rerun it, if the agent's work may be done again.",
+  },
+  agent_error: {
+    meaning: 'The agent reported an error.',
+    advice: "The message is the agent's own.",
+  },
+  agent_refused: {
+    meaning: 'The agent refused to go on.',
+    advice: "Change the prompt or the agent's instructions.",
+  },
+  agent_limit: {
+    meaning: 'The agent stopped at a limit of its own, of tokens or requests.',
+    advice: "Raise that limit in the agent's settings, or ask for less.",
+  },
+  agent_cancelled: {
+    meaning: 'The agent says that its turn was cancelled, though Crewtab did not ask for it.',
+    advice: 'Look at the conversation for why; often something inside the container stopped it.',
+  },
+  agent_exited: {
+    meaning: 'An agent ended before its work was done.',
+    advice: 'The exit code is in the message; look at its stderr messages.',
+  },
+  agent_killed: {
+    meaning: 'An agent was killed by a signal, not by Crewtab.',
+    advice: "Look in the host's log. Exit code 137 alone does not say that memory ran out.",
+  },
+  out_of_memory: {
+    meaning: 'The engine reports that an agent ran out of memory.',
+    advice: "Raise the agent's resources.memory.",
+  },
+  agent_vanished: {
+    meaning: "An agent's container is gone, removed by another program or a person.",
+    advice: 'Find what removes containers on that host (a prune job, a person).',
+  },
+  output_lost: {
+    meaning:
+      "An agent ended while the container engine was down or restarting, and the end of its output is lost: it was killed together with its guard, or it had none. So it is unknown whether a plain program's answer is whole, whatever its exit code.",
+    advice: 'Look at what the agent did; rerun the run, if its work may be done again.',
+  },
+  output_limit: {
+    meaning: 'An agent wrote more output than a run may store.',
+    advice:
+      'Make it less talkative, or raise AGENT_OUTPUT_LIMIT. Tasks that it delegates, and its answers to tasks, count too.',
+  },
+  line_limit: {
+    meaning:
+      'An agent wrote a line that is longer than AGENT_LINE_LIMIT (16m). It is not stored; what came before it is.',
+    advice: 'Have large things written to files of the workspace.',
+  },
+  batch_limit: {
+    meaning:
+      'An ACP agent put more messages into one line than AGENT_BATCH_LIMIT (1,000). None of that line is stored.',
+    advice: "Update the agent's image; no known agent does this.",
+  },
+  json_limit: {
+    meaning:
+      'An ACP agent wrote a line of JSON that is nested deeper than AGENT_JSON_DEPTH_LIMIT (64), or has more values than AGENT_JSON_VALUES_LIMIT (100,000). It is not stored.',
+    advice: "Look at what the agent's tools put into their results; raise the limit if that is as it should be.",
+  },
+  message_limit: {
+    meaning: 'The run has more messages than RUN_MESSAGE_LIMIT (200,000).',
+    advice: 'Make the team less talkative, or split the work between runs.',
+  },
+  disk_limit: {
+    meaning:
+      "The agents' changes to their file systems and the workspace of the run have more bytes than RUN_DISK_LIMIT.",
+    advice: 'See what the agents write, in the conversation; raise RUN_DISK_LIMIT where the work needs it.',
+  },
+  protocol_error: {
+    meaning: 'An agent broke the protocol.',
+    advice: "Check protocol, and update the agent's image.",
+  },
+  timeout: {
+    meaning: 'The deadline passed; the team was force-stopped, or is as soon as a worker of its host can.',
+    advice: 'Give the schedule a longer timeout, or ask for less.',
+  },
+  teardown_failed: {
+    meaning:
+      'The engine could not remove what was made for the run within TEARDOWN_LIMIT, or until the stop grace after the deadline was over. Crewtab keeps trying until the engine is clean.',
+    advice: "teardownFailure on the run has the engine's words; repair the engine.",
+  },
+  host_lost: {
+    meaning: "The host of the run was unresponsive beyond HOST_UNRESPONSIVE_LIMIT, or at the run's deadline.",
+    advice:
+      'Bring the host back: what is left there is removed before it takes work. If it is gone for good, decommission it: operations. Rerun the run, if its work may be done again.',
+  },
+};
