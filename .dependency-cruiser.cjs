@@ -130,7 +130,8 @@ module.exports = {
     {
       name: 'web-imports-client-only',
       severity: 'error',
-      comment: "The browser's pages speak through the typed client; of the contract and the domain they have only types.",
+      comment:
+        "The browser's pages speak through the typed client; of the contract and the domain they have only types.",
       from: { path: '^apps/web/', pathNot: spec },
       to: { path: '^(libs|images|test)/', pathNot: '^libs/api-client/', dependencyTypesNot: ['type-only'] },
     },

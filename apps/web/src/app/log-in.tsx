@@ -38,6 +38,8 @@ export function LogIn() {
         <img src="/favicon.svg" alt="" className="size-10" />
         <h1 className="mt-4 text-lg font-semibold">Crewtab</h1>
         <p className="mt-1 text-soft">A crontab for crews of AI agents.</p>
+        {/* For password managers, which keep a name with each key. */}
+        <input type="text" name="username" autoComplete="username" value="crewtab" readOnly hidden />
         <label htmlFor={keyId} className="mt-8 block font-medium">
           API key
         </label>

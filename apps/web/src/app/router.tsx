@@ -49,7 +49,7 @@ function readRunFilter(search: Readonly<Record<string, unknown>>): RunFilter {
 function NotFound() {
   return (
     <Page title="Nothing here">
-      <p className="p-6">
+      <p className="p-4 rail:p-6">
         There is no page at this address.{' '}
         <Link to="/" className="underline">
           Now

@@ -79,8 +79,10 @@ export function Page({
   return (
     <>
       <header className="flex min-h-14 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 rail:px-6">
-        {crumbs}
-        <h1 className="min-w-0 truncate text-base font-semibold">{title}</h1>
+        <div className="flex min-w-0 flex-1 items-center gap-3">
+          {crumbs && <span className="flex gap-3 max-rail:hidden">{crumbs}</span>}
+          <h1 className="min-w-0 truncate text-base font-semibold">{title}</h1>
+        </div>
         <div className="ml-auto flex flex-wrap items-center gap-3">
           {actions}
           <LiveNote />

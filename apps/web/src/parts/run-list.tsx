@@ -10,7 +10,7 @@ export function RunList({ runs, isNarrow = false }: { readonly runs: readonly Ru
   return (
     <ul>
       {runs.map((run) => (
-        <li key={run.id}>
+        <li key={run.id} className={`border-b border-line ${isNarrow ? 'last:border-b-0' : ''}`}>
           <RunRow run={run} isNarrow={isNarrow} />
         </li>
       ))}
@@ -25,7 +25,7 @@ function RunRow({ run, isNarrow }: { readonly run: Run; readonly isNarrow: boole
       to="/runs/$runId"
       params={{ runId: run.id }}
       data-row=""
-      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 border-b border-line px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : 'rail:px-6 wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_88px_96px]'}`}
+      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : 'rail:px-6 wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_88px_96px]'}`}
     >
       <StatusShape status={run.status} />
       <span className="min-w-0 truncate font-medium">

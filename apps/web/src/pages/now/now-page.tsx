@@ -13,6 +13,7 @@ import { useNow } from '../../time/use-now';
 import { needsPerson } from './needs-person';
 
 const DAY = { within: '24h' } as const;
+const COLUMN = 'min-w-0 max-wide:contents wide:flex wide:flex-col wide:gap-4';
 /** How many schedules that failed are looked into. */
 const MAX_LOOKED_INTO = 20;
 
@@ -20,11 +21,16 @@ const MAX_LOOKED_INTO = 20;
 export function NowPage() {
   return (
     <Page title="Now">
-      <div className="grid items-start gap-4 p-4 rail:p-6 wide:grid-cols-2">
-        <NeedsYou />
-        <Running />
-        <LastDay />
-        <NextDay />
+      {/* Two columns, or one in the order of what is urgent. */}
+      <div className="flex flex-col gap-4 p-4 rail:p-6 wide:grid wide:grid-cols-2 wide:items-start">
+        <div className={COLUMN}>
+          <NeedsYou />
+          <LastDay />
+        </div>
+        <div className={COLUMN}>
+          <Running />
+          <NextDay />
+        </div>
       </div>
     </Page>
   );
@@ -44,7 +50,7 @@ function NeedsYou() {
   const count = broken.length + runs.length;
   const problem = error ?? missed.error;
   return (
-    <Panel title="Needs you" note={count === 0 ? undefined : count}>
+    <Panel className="order-1" title="Needs you" note={count === 0 ? undefined : count}>
       {problem && (
         <div className="p-4">
           <ProblemNote error={problem} onRetry={() => void refetch()} />
@@ -77,7 +83,7 @@ function Running() {
   const runs = [running, queued].flatMap(({ data }) => data?.pages.flatMap(({ items }) => items) ?? []);
   const isKnown = running.data !== undefined && queued.data !== undefined;
   return (
-    <Panel title="Running" note={runs.length === 0 ? undefined : runs.length}>
+    <Panel className="order-2" title="Running" note={runs.length === 0 ? undefined : runs.length}>
       {error && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void Promise.all([running.refetch(), queued.refetch()])} />
@@ -98,7 +104,7 @@ function LastDay() {
   const runs = data?.pages.flatMap(({ items }) => items) ?? [];
   const over = runs.filter(({ status }) => status !== 'running' && status !== 'queued');
   return (
-    <Panel title="Last 24 hours" note={<Counts runs={runs} hasMore={hasNextPage} />}>
+    <Panel className="order-3" title="Last 24 hours" note={<Counts runs={runs} hasMore={hasNextPage} />}>
       {error && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void refetch()} />
@@ -147,7 +153,7 @@ function NextDay() {
     .filter(({ at }) => Date.parse(at) - now.getTime() < WITHIN_MS['24h'])
     .sort((one, other) => (one.at < other.at ? -1 : 1));
   return (
-    <Panel title="Next 24 hours" note={due.length === 0 ? undefined : `${due.length} schedules`}>
+    <Panel className="order-4" title="Next 24 hours" note={due.length === 0 ? undefined : `${due.length} schedules`}>
       {error && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void refetch()} />
@@ -157,11 +163,11 @@ function NextDay() {
       {data && due.length === 0 && <Empty>No schedule is due in the next 24 hours.</Empty>}
       <ul>
         {due.slice(0, SHOWN).map(({ schedule, at }) => (
-          <li key={schedule.id}>
+          <li key={schedule.id} className="border-b border-line last:border-b-0">
             <Link
               to="/schedules"
               data-row=""
-              className="grid grid-cols-[16px_1fr] items-center gap-x-3 border-b border-line px-4 py-2 hover:bg-hover rail:grid-cols-[16px_1fr_auto]"
+              className="grid grid-cols-[16px_1fr] items-center gap-x-3 px-4 py-2 hover:bg-hover rail:grid-cols-[16px_1fr_auto]"
             >
               <StatusShape status="queued" isNamed />
               <bdi className="truncate font-medium">{schedule.name}</bdi>

@@ -9,8 +9,11 @@ interface Stretch {
   readonly from: string;
   /** Null: it lasts. */
   readonly to: string | null;
-  readonly isFailed?: boolean;
+  /** How the run ended in it, where that was not well. */
+  readonly end?: string | undefined;
 }
+
+const ENDS: Readonly<Record<string, string>> = { failed: 'bg-failed', timeout: 'bg-timeout' };
 
 /** How a run spent its time, from its due instant on: each part at least wide enough to be read. */
 export function PhaseStrip({
@@ -36,7 +39,7 @@ export function PhaseStrip({
           title={`${stretch.words}\n${formatInstant(new Date(stretch.from))}`}
         >
           <div
-            className={`h-2 rounded-xs ${stretch.to === null ? 'animate-breathe bg-running' : stretch.isFailed ? 'bg-failed' : 'bg-idle/50'}`}
+            className={`h-2 rounded-xs ${stretch.to === null ? 'animate-breathe bg-running' : (ENDS[stretch.end ?? ''] ?? 'bg-idle/50')}`}
           />
           <div className="mt-1 truncate text-xs text-soft">
             {stretch.name}{' '}
@@ -61,14 +64,13 @@ function stretchesOf(run: Run, deployment: Deployment | undefined, lastMessageAt
   const isOver = phase === 'tearing_down' || phase === 'finished';
   const worked = readyAt !== null && lastMessageAt !== null && lastMessageAt > readyAt ? lastMessageAt : readyAt;
   const decidedAt = worked ?? startedAt;
-  const isFailed = run.status === 'failed' || run.status === 'timeout';
   const removedAt = run.teardown?.verifiedAt ?? finishedAt;
   return [
     { name: 'queued', words: PHASE_WORDS.queued, from: scheduledFor, to: startedAt },
     {
       ...{ name: 'deploying', words: PHASE_WORDS.deploying, from: startedAt },
       to: readyAt ?? (isOver ? decidedAt : null),
-      isFailed: isFailed && readyAt === null,
+      end: readyAt === null ? run.status : undefined,
     },
     ...(readyAt === null
       ? []
@@ -76,7 +78,7 @@ function stretchesOf(run: Run, deployment: Deployment | undefined, lastMessageAt
           {
             ...{ name: 'working', words: PHASE_WORDS.monitoring, from: readyAt },
             to: isOver ? decidedAt : null,
-            isFailed,
+            end: run.status,
           },
         ]),
     ...(isOver

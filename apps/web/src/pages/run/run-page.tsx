@@ -78,7 +78,7 @@ function KnownRun({ run }: { readonly run: Run }) {
       <div className="flex flex-col wide:h-full">
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 pt-3 rail:px-6">
           <StatusLabel status={run.status} />
-          {run.error && <code className="font-mono text-xs">{run.error.code}</code>}
+          {run.error && run.error.code !== run.status && <code className="font-mono text-xs">{run.error.code}</code>}
           {run.startedAt && (
             <span>
               <Span from={run.startedAt} to={run.finishedAt} />
@@ -91,10 +91,13 @@ function KnownRun({ run }: { readonly run: Run }) {
         </div>
         <PhaseStrip run={run} deployment={deployment} lastMessageAt={lastAt} />
         <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 rail:px-6 wide:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
-          <div className="flex min-h-0 flex-col gap-4 wide:overflow-y-auto">
+          <div className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto">
             <Answer run={run} />
             <Panel title="Prompt">
-              <pre dir="auto" className="max-h-60 overflow-auto px-4 py-3 font-sans whitespace-pre-wrap">
+              <pre
+                dir="auto"
+                className="max-h-60 overflow-auto px-4 py-3 font-sans [overflow-wrap:anywhere] whitespace-pre-wrap"
+              >
                 {run.prompt}
               </pre>
             </Panel>
