@@ -12,7 +12,7 @@ export function Panel({
 }) {
   return (
     <section className={`min-w-0 rounded-md border border-line bg-surface ${className}`}>
-      <header className="flex items-baseline gap-2 border-b border-line px-4 py-2.5">
+      <header className="flex items-center gap-2 border-b border-line px-4 py-2.5">
         <h2 className="font-semibold whitespace-nowrap">{title}</h2>
         {note !== undefined && <span className="text-soft">{note}</span>}
       </header>

@@ -153,7 +153,11 @@ function NextDay() {
     .filter(({ at }) => Date.parse(at) - now.getTime() < WITHIN_MS['24h'])
     .sort((one, other) => (one.at < other.at ? -1 : 1));
   return (
-    <Panel className="order-4" title="Next 24 hours" note={due.length === 0 ? undefined : `${due.length} schedules`}>
+    <Panel
+      className="order-4"
+      title="Next 24 hours"
+      note={due.length === 0 ? undefined : due.length === 1 ? '1 schedule' : `${due.length} schedules`}
+    >
       {error && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void refetch()} />

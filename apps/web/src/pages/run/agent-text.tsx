@@ -9,7 +9,7 @@ const SHOWN_LIMIT = 65_536;
 
 const PLUGINS = [remarkGfm];
 
-/** Text of strangers: no image is loaded, no link is followed without its address being seen. */
+/** Text of strangers: HTML in it stays text, no image is loaded, no link is followed without its address being seen. */
 const COMPONENTS: Components = {
   img: ({ alt, src }) => (
     <span className="text-soft">
@@ -33,7 +33,7 @@ export const AgentText = memo(function AgentText({ text }: { readonly text: stri
   if (text.length > MARKDOWN_LIMIT) return <PlainText text={text} />;
   return (
     <div className="prose" dir="auto">
-      <Markdown remarkPlugins={PLUGINS} components={COMPONENTS} skipHtml>
+      <Markdown remarkPlugins={PLUGINS} components={COMPONENTS}>
         {text}
       </Markdown>
     </div>
