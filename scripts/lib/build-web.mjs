@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { digest, projectFolder, readIfThere, SetupError } from './project.mjs';
 import { runQuietly } from './run-command.mjs';
 
@@ -8,6 +9,12 @@ const SOURCE = 'apps/web';
 /** What the pages bundle of the rest; of the contract they have only types, which change nothing in a bundle. */
 const BUNDLED = ['libs/api-client'];
 const STAMP = 'dist/.crewtab-web';
+const SCRIPTS = 'dist/apps/web/assets';
+/** What a browser may have to load, in kB of compressed script: for the shell with Now, and for a run's page beside it. */
+const BUDGETS = [
+  { what: 'the shell and Now', chunk: /^index-.*\.js$/, kilobytes: 250 },
+  { what: "a run's page", chunk: /^run-page-.*\.js$/, kilobytes: 130 },
+];
 
 /**
  * Bundles the browser's pages to dist/apps/web. Does nothing when no source of them has changed since the last time.
@@ -25,8 +32,24 @@ export async function ensureWebBuilt({ log }) {
     ...{ log, what: 'Bundling the web pages' },
   });
   if (code !== 0) throw new SetupError(`Bundling the web pages failed (exit code ${code}):\n${output.trim()}`);
+  checkBudgets();
   writeFileSync(join(projectFolder, STAMP), wanted);
   log(`Bundled in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+}
+
+/** @throws {SetupError} that says what has become too large, or has no chunk of its own any more */
+function checkBudgets() {
+  const files = readdirSync(join(projectFolder, SCRIPTS)).filter((name) => name.endsWith('.js'));
+  for (const { what, chunk, kilobytes } of BUDGETS) {
+    const own = files.filter((name) => chunk.test(name));
+    const size = own.reduce((sum, name) => sum + gzipSync(readFileSync(join(projectFolder, SCRIPTS, name))).length, 0);
+    if (own.length === 0)
+      throw new SetupError(`The web pages have no script for ${what}: see BUDGETS in build-web.mjs`);
+    if (size > kilobytes * 1_000)
+      throw new SetupError(
+        `The script for ${what} is ${Math.ceil(size / 1_000)} kB compressed, over its ${kilobytes} kB`,
+      );
+  }
 }
 
 function inputs() {

@@ -1,5 +1,5 @@
 import { ApiProblem } from '@crewtab/api-client/api-problem';
-import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
 import type { RunStatus, RunTrigger } from '../status/status-words';
 import { api, setCsrfToken, type Caller } from './client';
 
@@ -15,12 +15,14 @@ export const queryClient = new QueryClient({
   defaultOptions: {
     queries: { staleTime: Infinity, refetchOnWindowFocus: false, refetchOnReconnect: false, retry: isWorthRetrying },
   },
-  queryCache: new QueryCache({
-    onError: (error) => {
-      if (isLoggedOut(error)) setCaller(null);
-    },
-  }),
+  queryCache: new QueryCache({ onError: leaveWhenLoggedOut }),
+  mutationCache: new MutationCache({ onError: leaveWhenLoggedOut }),
 });
+
+/** The session is over, or was ended elsewhere. */
+function leaveWhenLoggedOut(error: Error): void {
+  if (isLoggedOut(error)) setCaller(null);
+}
 
 export function isLoggedOut(error: unknown): boolean {
   return error instanceof ApiProblem && error.status === 401;

@@ -6,6 +6,10 @@ import { ProblemNote } from '../../parts/problem-note';
 import { EntryRow } from './entry-row';
 import type { RunStream } from './use-run-stream';
 
+const COMPONENTS = {
+  List: (props: React.ComponentProps<'div'>) => <div {...props} role="feed" aria-label="Conversation" />,
+};
+
 /** The conversation of a run: only the rows on the screen exist. It follows the end until a person scrolls up. */
 export function ConversationView({
   stream: { entries, error, isComplete },
@@ -30,9 +34,10 @@ export function ConversationView({
       <Empty>{isComplete || isOver ? 'Nothing was said.' : 'Nothing was said yet.'}</Empty>
     );
   return (
-    <div className="relative h-full" role="feed" aria-label="Conversation" aria-busy={!isOver}>
+    <div className="relative h-full">
       <Virtuoso
         ref={list}
+        components={COMPONENTS}
         className="h-full"
         data={entries}
         computeItemKey={(_, entry) => entry.place.seq}
