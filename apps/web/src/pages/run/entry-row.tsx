@@ -192,7 +192,11 @@ function Card({
         <bdi className="min-w-0 flex-1 truncate font-mono text-soft">{summary}</bdi>
         <span className="flex shrink-0 gap-2">{note}</span>
       </button>
-      {isOpen && body && <div className="max-h-80 overflow-auto border-t border-line px-3 py-2">{body()}</div>}
+      {isOpen && body && (
+        <div tabIndex={0} className="max-h-80 overflow-auto border-t border-line px-3 py-2">
+          {body()}
+        </div>
+      )}
     </div>
   );
 }

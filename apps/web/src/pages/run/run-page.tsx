@@ -91,11 +91,18 @@ function KnownRun({ run }: { readonly run: Run }) {
         </div>
         <PhaseStrip run={run} deployment={deployment} lastMessageAt={lastAt} />
         <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 rail:px-6 wide:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
-          <div className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto">
+          {/* What scrolls can be reached by the keyboard. */}
+          <div
+            role="region"
+            aria-label="Answer and facts"
+            tabIndex={0}
+            className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto"
+          >
             <Answer run={run} />
             <Panel title="Prompt">
               <pre
                 dir="auto"
+                tabIndex={0}
                 className="max-h-60 overflow-auto px-4 py-3 font-sans [overflow-wrap:anywhere] whitespace-pre-wrap"
               >
                 {run.prompt}
