@@ -58,6 +58,12 @@ export const ADVICE: Readonly<Record<string, { readonly meaning: string; readonl
     meaning: "An agent was started but did not answer the protocol's handshake in time.",
     advice: 'Look at its stderr messages; check protocol; raise AGENT_HANDSHAKE_TIMEOUT for slow images.',
   },
+  guard_missing: {
+    meaning:
+      "The build lacks a program for the engine's architecture without which agents cannot reach listed hosts only (network.md).",
+    advice:
+      'Build Crewtab where a C compiler is (Debian: apt-get install musl-tools, then npm run build) on a machine of the engine\'s architecture, or use the image; or give the team network: { "mode": "none" }.',
+  },
   handshake_failed: {
     meaning: 'An agent answered the handshake with an error.',
     advice: "The message is the agent's own: often missing credentials in env, or a mode that it does not have.",
