@@ -28,7 +28,7 @@ export async function listLeftovers(engine: DockerHttp, dataDir: string): Promis
     containers: containers.map(({ Id, Names, Labels }) => resource((Names[0] ?? '').replace(/^\//, ''), Id, Labels)),
     networks: networks.map(({ Id, Name, Labels }) => resource(Name, Id, Labels)),
     volumes: (volumes.Volumes ?? []).map(({ Name, Labels }) => resource(Name, Name, Labels)),
-    files: (await Promise.all(['team', 'net'].map((folder) => filesOf(dataDir, folder)))).flat(),
+    files: (await Promise.all(['team', 'team/runs', 'net'].map((folder) => filesOf(dataDir, folder)))).flat(),
   };
 }
 
@@ -40,7 +40,9 @@ export function ofRuns({ containers, networks, volumes }: EngineLeftovers, insta
 }
 
 async function filesOf(dataDir: string, folder: string): Promise<string[]> {
-  return (await readdir(join(dataDir, folder)).catch(() => [])).map((name) => `${folder}/${name}`);
+  const paths = (await readdir(join(dataDir, folder)).catch(() => [])).map((name) => `${folder}/${name}`);
+  // Stays, as the folders of all runs do; what is in it is of single runs.
+  return paths.filter((path) => path !== 'team/runs');
 }
 
 function resource(name: string, id: string, labels: Labels): Resource {

@@ -28,7 +28,7 @@ export async function leftoversOfRun(runId: string, dataDir: string): Promise<st
 async function filesOfRun(runId: string, dataDir: string): Promise<string[]> {
   const egressProxy = runId.replaceAll('-', '');
   const toolServer = egressProxy.slice(-16);
-  const folders = ['processes/runs', 'processes/exits', 'team', 'net'];
+  const folders = ['processes/runs', 'processes/exits', 'team', 'team/runs', 'net'];
   const found = await Promise.all(
     folders.map(async (folder) => {
       const names = await readdir(join(dataDir, folder), { recursive: folder === 'processes/exits' }).catch(none);
