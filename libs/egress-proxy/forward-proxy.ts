@@ -105,6 +105,7 @@ export class ForwardProxy {
       upstreamProxyUrl: upstreamProxy,
       httpAgent: this.oneTimeAgent,
       // With an upstream proxy it is that one's address which is looked up.
+      // Its type has all ways to call `dns.lookup`; it is called in one.
       ...(addresses !== null && upstreamProxy === null ? { dnsLookup: pinnedLookup(addresses) as never } : {}),
     };
   }

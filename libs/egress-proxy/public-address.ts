@@ -23,6 +23,7 @@ export function mayReach(address: string, allowed: readonly Cidr[], own = ownAdd
   if (!ipaddr.isValid(address)) return false;
   // An IPv4 address in IPv6's clothes is connected to as IPv4, and judged as that.
   const parsed = ipaddr.process(address);
+  // The types do not see that both are of one kind by then.
   if (allowed.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match([range, bits] as never)))
     return true;
   if (parsed.range() !== 'unicast' || PLATFORM_ADDRESSES.has(parsed.toString())) return false;

@@ -1,3 +1,4 @@
+import { frame } from '../output/log-frame.spec-support';
 import fc from 'fast-check';
 import type Docker from 'dockerode';
 import { processOf, LogFrameDecoder } from './containers';
@@ -46,14 +47,6 @@ describe('processOf', () => {
     expect(processOf(state(given))).toEqual(expected);
   });
 });
-
-function frame(kind: number, payload: string | Buffer): Buffer {
-  const bytes = Buffer.from(payload);
-  const header = Buffer.alloc(8);
-  header.writeUInt8(kind, 0);
-  header.writeUInt32BE(bytes.length, 4);
-  return Buffer.concat([header, bytes]);
-}
 
 function decode(chunks: readonly Buffer[]): { stdout: string; stderr: string; isAtBoundary: boolean } {
   const decoder = new LogFrameDecoder();

@@ -1,12 +1,5 @@
+import { frame } from './log-frame.spec-support';
 import { LogLines } from './plain-output';
-
-function frame(kind: number, payload: string | Buffer): Buffer {
-  const bytes = Buffer.from(payload);
-  const header = Buffer.alloc(8);
-  header.writeUInt8(kind, 0);
-  header.writeUInt32BE(bytes.length, 4);
-  return Buffer.concat([header, bytes]);
-}
 
 describe('LogLines', () => {
   it('goes on in a second reading of the log where the first one ended too early', () => {

@@ -45,6 +45,7 @@ describeWithDocker('an agent that may reach listed hosts', () => {
   /** Bash speaks TCP by itself, and an image of a few tools has nothing else that does. */
   const hasForwarder = forwarderOfThisMachine() !== null;
 
+  // Without a C compiler there is no forwarder, and a deployment is refused as guard_missing: another test has that.
   (hasForwarder ? it : it.skip)(
     'has a loopback port that leads to the socket, the usual variables, and is under its guard all the same',
     async () => {

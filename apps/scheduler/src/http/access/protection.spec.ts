@@ -81,6 +81,7 @@ describe('requests', () => {
 describe('a browser that is logged in', () => {
   const logIn = async (key: string = KEYS.member): Promise<string> => {
     const answer = await http.call('post', `${V1}/session`, null).send({ apiKey: key }).expect(200);
+    // Typed as one text; it is a list.
     return (answer.headers['set-cookie'] as unknown as string[])[0]?.split(';')[0] ?? '';
   };
   const ask = (cookie: string, path = `${V1}/teams`) => http.call('get', path, null).set('Cookie', cookie);

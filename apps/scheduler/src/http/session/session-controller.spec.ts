@@ -26,6 +26,7 @@ function cookieOf(answer: Response): string {
 }
 
 function setCookie(answer: Response): string {
+  // Typed as one text; it is a list.
   return (answer.headers['set-cookie'] as unknown as string[] | undefined)?.[0] ?? '';
 }
 
