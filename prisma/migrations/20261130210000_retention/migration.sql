@@ -78,7 +78,6 @@ $$;
 CREATE FUNCTION "crewtab_delete_history"("kind" text, "min_age" interval, "most" int, "after" uuid)
     RETURNS TABLE ("deleted_runs" int, "deleted_messages" int, "reached" uuid)
     LANGUAGE plpgsql VOLATILE
-    SET "crewtab.deletes_history" = 'on'
     AS $$
 DECLARE
     cutoff CONSTANT timestamptz := now() - min_age;

@@ -9,7 +9,6 @@ CREATE TRIGGER "a_history_guard" BEFORE DELETE ON "run_events" FOR EACH ROW EXEC
 CREATE FUNCTION "crewtab_delete_run_events"("min_age" interval, "most" int, "after" bigint)
     RETURNS TABLE ("deleted_events" int, "reached" bigint)
     LANGUAGE plpgsql VOLATILE
-    SET "crewtab.deletes_history" = 'on'
     AS $$
 DECLARE
     cutoff CONSTANT timestamptz := now() - min_age;

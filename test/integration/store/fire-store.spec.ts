@@ -1,10 +1,11 @@
 import { fireStoreContract } from '../../contracts/stores/fire-store-contract';
 import { StoreFixture } from './store-fixture';
+import { createOwnedDatabase } from '../../kit/services/database';
 
 let fixture: StoreFixture;
 
 beforeAll(async () => {
-  fixture = await StoreFixture.create();
+  fixture = await StoreFixture.create(await createOwnedDatabase());
 });
 afterAll(() => fixture.dispose());
 

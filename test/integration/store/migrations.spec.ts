@@ -46,6 +46,17 @@ it('brings an empty database to the schema, and then has nothing to do', async (
   expect(await sql('SELECT count(*)::int AS runs FROM schedule_runs')).toEqual([{ runs: 0 }]);
 });
 
+it('goes on from the text that a migration had before it needed no superuser', async () => {
+  await applyMigrations(database.url, { migrationsDir });
+  const former = '3c269bd4b330d820d178ce929258c0d82bc3c7066713c08a07f491101594f992';
+  const claim = (name: string) =>
+    sql(`UPDATE _prisma_migrations SET checksum = '${former}' WHERE migration_name = '${name}'`);
+  await claim('20261130210000_retention');
+  expect(await applyMigrations(database.url, { migrationsDir })).toEqual([]);
+  await claim('20261130220000_event_retention');
+  await expect(applyMigrations(database.url, { migrationsDir })).rejects.toMatchObject({ code: 'internal' });
+});
+
 it('writes its history as the Prisma CLI does', async () => {
   await applyMigrations(database.url, { migrationsDir });
   const [first] = await readMigrations(migrationsDir);

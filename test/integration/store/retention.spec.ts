@@ -3,6 +3,7 @@ import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retent
 import { SystemClock } from '@crewtab/orchestrator/timing';
 import { silentLogger } from '@test/fakes/silent-logger';
 import { StoreFixture } from './store-fixture';
+import { createOwnedDatabase } from '../../kit/services/database';
 
 let fixture: StoreFixture;
 let organizationId: string;
@@ -10,8 +11,9 @@ let scheduleId: string;
 
 const HOUR_MS = 3_600_000;
 
+/** By a role that compose's would be: what deletes history must need no superuser. */
 beforeAll(async () => {
-  fixture = await StoreFixture.create();
+  fixture = await StoreFixture.create(await createOwnedDatabase());
 });
 beforeEach(async () => {
   await fixture.empty();
@@ -295,6 +297,22 @@ describe('without the function', () => {
     const id = await addRun({ age: 100 });
     const script = `BEGIN; SELECT crewtab_delete_history('runs', interval '2 hours', 10, '${id}'); DELETE FROM messages; COMMIT`;
     await expect(fixture.sql(script)).rejects.toEqual(refused);
+  });
+
+  it('is its setting gone after it failed, in the same transaction', async () => {
+    await addRun({ age: 100 });
+    const script = `DO $$ BEGIN
+        BEGIN PERFORM crewtab_delete_history('nonsense', interval '2 hours', 10, NULL); EXCEPTION WHEN OTHERS THEN NULL; END;
+        DELETE FROM messages;
+      END $$`;
+    await expect(fixture.sql(script)).rejects.toEqual(refused);
+  });
+
+  it('is not deleted by the inner function, when it is called by itself', async () => {
+    await addRun({ age: 100 });
+    await addRun({ age: 1 });
+    const call = `SELECT crewtab_delete_guarded_history('runs', interval '2 hours', 10, '00000000-0000-0000-0000-000000000000')`;
+    await expect(fixture.sql(call)).rejects.toEqual(refused);
   });
 
   it('even with its setting, a run that is not over stays', async () => {

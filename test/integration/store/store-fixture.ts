@@ -5,7 +5,7 @@ import type { Agent } from '@crewtab/domain/teams/team';
 import { createHash, randomUUID } from 'node:crypto';
 import { Pool, type QueryResultRow } from 'pg';
 import { findUntoldChanges, installTrail } from './event-trail';
-import { createTestDatabase } from '../../kit/services/database';
+import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
 
 export const ENCRYPTION_KEY = Buffer.alloc(32, 7);
 export const FAR_FUTURE = new Date('2099-01-01T00:00:00Z');
@@ -38,8 +38,9 @@ export class StoreFixture {
     private readonly drop: () => Promise<void>,
   ) {}
 
-  static async create(): Promise<StoreFixture> {
-    const database = await createTestDatabase();
+  /** @param database default: one that the servers' superuser owns */
+  static async create(database?: TestDatabase): Promise<StoreFixture> {
+    database ??= await createTestDatabase();
     const store = await openStore({ databaseUrl: database.url, encryption: { current: ENCRYPTION_KEY } });
     const pool = new Pool({ connectionString: database.url, max: 4 });
     const fixture = new StoreFixture(store, database.url, pool, () => database.drop());

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { applyMigrations, findMigrationsDir, readMigrations } from '@crewtab/store-prisma/database/migrate';
 import { Client, escapeIdentifier } from 'pg';
 import { eventually } from '../wait-for';
@@ -32,6 +33,27 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   const name = `crewtab_test_${randomBytes(6).toString('hex')}`;
   await asAdmin((admin) => admin.query(`CREATE DATABASE ${escapeIdentifier(name)}`));
   return { name, url: urlOf(name), drop: () => dropDatabase(name) };
+}
+
+/** With the present schema, made and used by a role that only owns it: the one that compose makes. */
+export async function createOwnedDatabase(): Promise<TestDatabase> {
+  const name = `crewtab_test_${randomBytes(6).toString('hex')}`;
+  const script = await readFile('deploy/compose/create-database.sh', 'utf8');
+  const statements = script.match(/^(CREATE|GRANT|REVOKE) .*;$/gm) ?? [];
+  await asAdmin(async (admin) => {
+    for (const statement of statements) {
+      await admin.query(statement.replaceAll('crewtab', name).replace(`:'password'`, `'${name}'`));
+    }
+  });
+  const url = new URL(urlOf(name));
+  url.username = name;
+  url.password = name;
+  await applyMigrations(url.href);
+  const drop = async (): Promise<void> => {
+    await dropDatabase(name);
+    await asAdmin((admin) => admin.query(`DROP ROLE ${escapeIdentifier(name)}`));
+  };
+  return { name, url: url.href, drop };
 }
 
 async function ensureTemplate(admin: Client): Promise<string> {
