@@ -19,6 +19,7 @@ const routes = [
     getParentRoute,
     path: '/runs/$runId',
     component: lazyRouteComponent(() => import('../pages/run/run-page'), 'RunPage'),
+    validateSearch: readRunView,
   }),
   createRoute({ getParentRoute, path: '/schedules', component: SchedulesPage }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
@@ -43,6 +44,22 @@ function readRunFilter(search: Readonly<Record<string, unknown>>): RunFilter {
     ...(trigger && { trigger }),
     ...(within && { within }),
     ...(typeof schedule === 'string' && { schedule }),
+  };
+}
+
+/** What of a run's conversation is shown, and the row that a link leads to. */
+interface RunViewSearch {
+  readonly at?: number;
+  readonly level?: 'words' | 'work' | 'all';
+  readonly agent?: string;
+}
+
+function readRunView(search: Readonly<Record<string, unknown>>): RunViewSearch {
+  const { at, level, agent } = search;
+  return {
+    ...(typeof at === 'number' && Number.isInteger(at) && at > 0 && { at }),
+    ...((level === 'words' || level === 'work' || level === 'all') && { level }),
+    ...(typeof agent === 'string' && { agent }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import Markdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
+import { TerminalText } from './terminal-text';
 
 /** Longer Markdown takes tens of milliseconds to render, so it is shown as it was written. */
 const MARKDOWN_LIMIT = 16_384;
@@ -41,10 +42,11 @@ export const AgentText = memo(function AgentText({ text }: { readonly text: stri
 });
 
 /** Text as it is, its beginning where it is very long. */
-export function PlainText({ text }: { readonly text: string }) {
+export function PlainText({ text, isTerminal = false }: { readonly text: string; readonly isTerminal?: boolean }) {
+  const shown = text.slice(0, SHOWN_LIMIT);
   return (
     <pre dir="auto" className="font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
-      {text.slice(0, SHOWN_LIMIT)}
+      {isTerminal ? <TerminalText text={shown} /> : shown}
       {text.length > SHOWN_LIMIT && (
         <span className="text-soft">
           {'\n'}… {(text.length - SHOWN_LIMIT).toLocaleString()} more characters; the API has them all

@@ -69,5 +69,39 @@ it('takes each message once, and keeps rows that did not change', () => {
 });
 
 it('keeps kinds that it does not know', () => {
-  expect(fold(message('permission', { outcome: 'allow' }))).toMatchObject([{ kind: 'other', name: 'permission' }]);
+  expect(fold(message('other', { words: 'new' }))).toMatchObject([{ kind: 'other', name: 'other' }]);
+});
+
+it('shows files that a tool changed, and what a shell wrote piece by piece', () => {
+  const diff = { type: 'diff', path: 'a.txt', oldText: 'one', newText: 'two' };
+  const piece = (data: string) => ({ toolCallId: '1', _meta: { terminal_output_delta: { data, terminal_id: 't' } } });
+  const entries = fold(
+    message('tool_call', { toolCallId: '1', title: 'sh', content: [diff] }),
+    message('tool_result', piece('compi')),
+    message('tool_result', piece('led\n')),
+  );
+  expect(entries).toMatchObject([
+    { output: 'compiled\n', diffs: [{ path: 'a.txt', before: 'one', after: 'two' }], state: 'open' },
+  ]);
+});
+
+it('says what an agent asked leave for and what it was answered', () => {
+  const request = { toolCall: { title: 'delete x' }, options: [] };
+  expect(
+    fold(
+      message('permission', { request, option: { name: 'Allow once' }, decision: 'allowed' }),
+      message('permission', { odd: true }),
+    ),
+  ).toMatchObject([
+    { kind: 'permission', title: 'delete x', option: 'Allow once', decision: 'allowed' },
+    { kind: 'permission', title: 'a permission', option: '', decision: 'cancelled' },
+  ]);
+});
+
+it('tells a task that came to nothing from one that was answered', () => {
+  const entries = fold(
+    message('delegation', { id: 'd', to: 'analyst', task: 'count' }),
+    message('delegation', { id: 'd', error: 'it went away' }, 'analyst'),
+  );
+  expect(entries).toMatchObject([{ answer: 'it went away', isFailed: true }]);
 });

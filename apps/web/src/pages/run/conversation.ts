@@ -1,4 +1,5 @@
 import type { Message } from '../../api/client';
+import { joinOutput, objectOf, readToolOutput, wordOf, type Content, type Diff } from './tool-output';
 
 /** What stands as one row of a conversation: text that came in pieces, or a call with its answer. */
 export type Entry =
@@ -6,6 +7,8 @@ export type Entry =
   | ToolEntry
   | PlanEntry
   | DelegationEntry
+  | PermissionEntry
+  | NetworkEntry
   | { readonly kind: 'other'; readonly name: string; readonly content: unknown; readonly place: Place };
 
 interface TextEntry {
@@ -22,6 +25,7 @@ export interface ToolEntry {
   readonly state: 'open' | 'completed' | 'failed';
   readonly input: unknown;
   readonly output: string;
+  readonly diffs: readonly Diff[];
   readonly endedAt: string | null;
   readonly place: Place;
 }
@@ -37,12 +41,33 @@ export interface DelegationEntry {
   readonly to: string;
   readonly task: string;
   readonly answer: string | null;
+  /** The answer says why there is none. */
+  readonly isFailed: boolean;
   readonly endedAt: string | null;
   readonly place: Place;
 }
 
+/** A question of an agent that Crewtab answered at once. */
+export interface PermissionEntry {
+  readonly kind: 'permission';
+  readonly title: string;
+  readonly decision: 'allowed' | 'denied' | 'cancelled';
+  /** The answer that was chosen, in the agent's words. */
+  readonly option: string;
+  readonly request: unknown;
+  readonly place: Place;
+}
+
+/** What the run's way out of its containers says of a host. */
+export interface NetworkEntry {
+  readonly kind: 'network';
+  readonly text: string;
+  readonly isRefused: boolean;
+  readonly place: Place;
+}
+
 /** Where in the conversation it begins, and whose it is. */
-interface Place {
+export interface Place {
   readonly seq: number;
   readonly at: string;
   readonly agent: string | null;
@@ -90,6 +115,9 @@ export class Conversation {
     if (kind === 'tool_call' || kind === 'tool_result') this.takeTool(content, place);
     else if (kind === 'plan') this.takePlan(content, place);
     else if (kind === 'delegation') this.takeDelegation(content, place);
+    else if (kind === 'permission') this.push(permissionOf(content, place));
+    else if (kind === 'network')
+      this.push({ kind, text: textOf(content), isRefused: content['kind'] !== 'allowed', place });
     else this.push({ kind: 'other', name: kind, content, place });
   }
 
@@ -107,7 +135,7 @@ export class Conversation {
     const known = before?.kind === 'tool' ? before : null;
     const status = wordOf(content['status']);
     const isOver = status === 'completed' || status === 'failed';
-    const output = outputOf(content);
+    const output = readToolOutput(content);
     const entry: ToolEntry = {
       kind: 'tool',
       title: wordOf(content['title']) || known?.title || 'tool',
@@ -115,6 +143,7 @@ export class Conversation {
       state: isOver ? status : (known?.state ?? 'open'),
       input: content['rawInput'] ?? known?.input,
       output: joinOutput(known?.output ?? '', output),
+      diffs: output.diffs.length > 0 ? output.diffs : (known?.diffs ?? []),
       endedAt: isOver ? place.at : (known?.endedAt ?? null),
       place: known?.place ?? place,
     };
@@ -138,7 +167,12 @@ export class Conversation {
     const at = this.open.get(key);
     const before = at === undefined ? undefined : this.rows[at];
     if (before?.kind === 'delegation')
-      this.put(key, at, { ...before, answer: textOf(content) || wordOf(content['error']), endedAt: place.at });
+      this.put(key, at, {
+        ...before,
+        answer: textOf(content) || wordOf(content['error']),
+        isFailed: 'error' in content,
+        endedAt: place.at,
+      });
     else {
       const task = wordOf(content['task']) || textOf(content);
       this.put(key, undefined, {
@@ -146,6 +180,7 @@ export class Conversation {
         to: wordOf(content['to']),
         task,
         answer: null,
+        isFailed: false,
         endedAt: null,
         place,
       });
@@ -162,31 +197,20 @@ export class Conversation {
   }
 }
 
-type Content = Readonly<Record<string, unknown>>;
-
 function textOf(content: Content): string {
   return wordOf(content['text']);
 }
 
-function wordOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-/** The texts and diffs that a tool reports, one under the other. */
-function outputOf(content: Content): string {
-  const blocks = Array.isArray(content['content']) ? (content['content'] as Content[]) : [];
-  return blocks
-    .map((block) => {
-      if (block['type'] === 'diff') return `${wordOf(block['path'])}\n${wordOf(block['newText'])}`;
-      const inner = block['content'] as Content | undefined;
-      return wordOf(inner?.['text']);
-    })
-    .filter((text) => text !== '')
-    .join('\n');
-}
-
-/** Some tools repeat what they reported before, some report only what is new. */
-function joinOutput(before: string, next: string): string {
-  if (before === '' || next.startsWith(before)) return next || before;
-  return next === '' ? before : `${before}\n${next}`;
+/** A decision without a known word is shown as none. */
+function permissionOf(content: Content, place: Place): PermissionEntry {
+  const request = objectOf(content['request']);
+  const decision = wordOf(content['decision']);
+  return {
+    kind: 'permission',
+    title: wordOf(objectOf(request['toolCall'])['title']) || 'a permission',
+    decision: decision === 'allowed' || decision === 'denied' ? decision : 'cancelled',
+    option: wordOf(objectOf(content['option'])['name']),
+    request,
+    place,
+  };
 }

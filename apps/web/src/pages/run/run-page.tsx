@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { CircleSlash, RotateCcw } from 'lucide-react';
 import { api, type Deployment, type Run } from '../../api/client';
 import { deploymentQuery, queryClient, runQuery } from '../../api/queries';
@@ -16,7 +16,9 @@ import { formatInstant } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
 import { ADVICE } from '../../words/advice';
 import { AgentText } from './agent-text';
+import type { ConversationFilter } from './conversation-filter';
 import { ConversationView } from './conversation-view';
+import { LanesView } from './lanes-view';
 import { PhaseStrip } from './phase-strip';
 import { useRunStream } from './use-run-stream';
 
@@ -62,6 +64,15 @@ function KnownRun({ run }: { readonly run: Run }) {
   });
   const name = useScheduleName(run.scheduleId);
   const isOver = run.phase === 'finished';
+  const search = useSearch({ from: '/runs/$runId' });
+  const navigate = useNavigate({ from: '/runs/$runId' });
+  const filter = { level: search.level ?? 'work', agent: search.agent ?? null } as const;
+  const choose = (at: number): void => void navigate({ search: (before) => ({ ...before, at }), replace: true });
+  const setFilter = ({ level, agent }: ConversationFilter): void => {
+    const agentPart = agent === null ? {} : { agent };
+    const atPart = search.at === undefined ? {} : { at: search.at };
+    void navigate({ search: { ...atPart, ...agentPart, level }, replace: true });
+  };
   const last = stream.entries.at(-1);
   const lastAt = last ? (('endedAt' in last ? last.endedAt : null) ?? last.place.at) : null;
   return (
@@ -90,6 +101,9 @@ function KnownRun({ run }: { readonly run: Run }) {
           <ShortId id={run.id} />
         </div>
         <PhaseStrip run={run} deployment={deployment} lastMessageAt={lastAt} />
+        {run.startedAt && (
+          <LanesView entries={stream.entries} start={run.startedAt} end={run.finishedAt} onChoose={choose} />
+        )}
         <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 rail:px-6 wide:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
           {/* What scrolls can be reached by the keyboard. */}
           <div
@@ -116,7 +130,15 @@ function KnownRun({ run }: { readonly run: Run }) {
             className={`flex h-[70vh] flex-col wide:h-auto ${isOver ? '' : 'max-wide:-order-1'}`}
           >
             <div className="min-h-0 flex-1">
-              <ConversationView stream={stream} start={run.startedAt ?? run.scheduledFor} isOver={isOver} />
+              <ConversationView
+                stream={stream}
+                start={run.startedAt ?? run.scheduledFor}
+                isOver={isOver}
+                filter={filter}
+                onFilter={setFilter}
+                chosen={search.at ?? null}
+                onChoose={choose}
+              />
             </div>
           </Panel>
         </div>

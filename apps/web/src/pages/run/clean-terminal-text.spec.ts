@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { cleanTerminalText } from './clean-terminal-text';
+
+const ESC = '\u001b';
+
+it.each([
+  ['keeps colours', `${ESC}[31mred${ESC}[0m`, `${ESC}[31mred${ESC}[0m`],
+  ['takes cursor moves and clearing out', `one${ESC}[2J${ESC}[1;1Htwo${ESC}[K`, 'onetwo'],
+  ['takes titles and links out', `${ESC}]0;evil\u0007a${ESC}]8;;http://x${ESC}\\b`, 'ab'],
+  ['takes a string without an end out', `a${ESC}]0;never ends`, 'a'],
+  ['takes bells and backspaces out', 'a\u0007b\u0008c', 'abc'],
+  ['shows what a line had at last', ' 10 %\r 50 %\r100 %\ndone\r\n', '100 %\ndone\n'],
+  ['keeps a line that ends in a carriage return', 'working\r', 'working'],
+])('%s', (_, text, shown) => {
+  expect(cleanTerminalText(text)).toBe(shown);
+});

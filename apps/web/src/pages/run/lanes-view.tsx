@@ -1,0 +1,116 @@
+import { useMemo } from 'react';
+import { formatSpan } from '../../time/format-time';
+import { useNow } from '../../time/use-now';
+import type { DelegationEntry, Entry } from './conversation';
+import { lanesOf } from './lanes';
+
+const LANE_PX = 26;
+const BAR_PX = 10;
+
+/**
+ * Who worked when, and who gave tasks to whom. Bars are seen through the conversation, so a lane without one is an agent
+ * that said nothing. A click leads to what was said then.
+ */
+export function LanesView({
+  entries,
+  start,
+  end,
+  onChoose,
+}: {
+  readonly entries: readonly Entry[];
+  readonly start: string;
+  /** Null: it goes on. */
+  readonly end: string | null;
+  readonly onChoose: (seq: number) => void;
+}) {
+  const now = useNow();
+  const from = Date.parse(start);
+  const last = entries.at(-1)?.place.at;
+  const to = Math.max(from + 1, end === null ? now.getTime() : Date.parse(end), last ? Date.parse(last) : 0);
+  const lanes = useMemo(() => lanesOf(entries, { from, to }), [entries, from, to]);
+  const tasks = useMemo(() => entries.filter((entry) => entry.kind === 'delegation'), [entries]);
+  if (lanes.length < 2) return null;
+  const rowOf = new Map(lanes.map(({ agent }, row) => [agent, row]));
+  const place = (at: number): string => `${(((at - from) / (to - from)) * 100).toFixed(3)}%`;
+  const width = (stretch: { from: number; to: number }): string =>
+    `max(3px, ${(((stretch.to - stretch.from) / (to - from)) * 100).toFixed(3)}%)`;
+  const chooseAt = (agent: string, at: number): void => {
+    const own = entries.filter((entry) => entry.place.agent === agent);
+    const seq = (own.find((entry) => Date.parse(entry.place.at) >= at) ?? own.at(-1))?.place.seq;
+    if (seq !== undefined) onChoose(seq);
+  };
+  return (
+    <div className="grid grid-cols-[96px_minmax(0,1fr)] px-4 pb-2 rail:px-6">
+      <div>
+        {lanes.map(({ agent }) => (
+          <div key={agent} className="truncate pr-2 text-xs leading-[26px]">
+            <bdi>{agent}</bdi>
+          </div>
+        ))}
+      </div>
+      <div className="relative" style={{ height: lanes.length * LANE_PX }}>
+        {lanes.map(({ agent, busy }, row) =>
+          busy.map((stretch, index) => (
+            <button
+              key={`${agent} ${index}`}
+              type="button"
+              tabIndex={index === 0 ? 0 : -1}
+              aria-label={`${agent} at work from +${formatSpan(stretch.from - from)} for ${formatSpan(stretch.to - stretch.from)}`}
+              title={`${agent}: +${formatSpan(stretch.from - from)}, ${formatSpan(stretch.to - stretch.from)}`}
+              onClick={() => chooseAt(agent, stretch.from)}
+              className="absolute rounded-xs bg-idle/60 hover:bg-accent"
+              style={{
+                left: place(stretch.from),
+                width: width(stretch),
+                top: row * LANE_PX + (LANE_PX - BAR_PX) / 2,
+                height: BAR_PX,
+              }}
+            />
+          )),
+        )}
+        {tasks.map((task) => (
+          <TaskArrow key={task.place.seq} task={task} rowOf={rowOf} place={place} to={to} onChoose={onChoose} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** A line down to the teammate's lane where the task was given, and up again where it was answered. */
+function TaskArrow({
+  task,
+  rowOf,
+  place,
+  to,
+  onChoose,
+}: {
+  readonly task: DelegationEntry;
+  readonly rowOf: ReadonlyMap<string, number>;
+  readonly place: (at: number) => string;
+  readonly to: number;
+  readonly onChoose: (seq: number) => void;
+}) {
+  const giver = rowOf.get(task.place.agent ?? '') ?? 0;
+  const taker = rowOf.get(task.to);
+  if (taker === undefined || taker === giver) return null;
+  const top = Math.min(giver, taker) * LANE_PX + LANE_PX / 2;
+  const height = Math.abs(taker - giver) * LANE_PX;
+  const from = Date.parse(task.place.at);
+  const until = task.endedAt === null ? to : Date.parse(task.endedAt);
+  const color = task.isFailed ? 'border-failed' : 'border-accent';
+  return (
+    <button
+      type="button"
+      tabIndex={-1}
+      aria-label={`task for ${task.to}: ${task.task.slice(0, 80)}`}
+      title={`⇢ ${task.to}, ${formatSpan(until - from)}\n${task.task.slice(0, 200)}`}
+      onClick={() => onChoose(task.place.seq)}
+      className={`pointer-events-none absolute border-l ${task.endedAt === null ? '' : 'border-r'} ${color}`}
+      style={{ left: place(from), width: `calc(${place(until)} - ${place(from)})`, top, height }}
+    >
+      <span
+        className={`pointer-events-auto absolute -left-1 ${taker > giver ? '-bottom-1' : '-top-1'} size-2 rounded-full bg-accent`}
+      />
+    </button>
+  );
+}

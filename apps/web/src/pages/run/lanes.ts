@@ -1,0 +1,38 @@
+import type { Entry } from './conversation';
+
+/** A stretch of time, ms since the epoch. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Lane {
+  readonly agent: string;
+  /** When it was seen at work, in order, none touching the next. */
+  readonly busy: readonly Stretch[];
+}
+
+/** Signs of life that are closer to each other than this share of the run are one stretch. */
+const JOIN_SHARE = 0.02;
+
+/**
+ * When each agent was at work, as far as the conversation tells: between what it says or does, tools included. Lanes
+ * stand in the order in which the agents came.
+ */
+export function lanesOf(entries: readonly Entry[], { from, to }: Stretch): readonly Lane[] {
+  const gap = (to - from) * JOIN_SHARE;
+  const lanes = new Map<string, { from: number; to: number }[]>();
+  for (const entry of entries) {
+    const { agent } = entry.place;
+    if (agent === null || entry.kind === 'prompt') continue;
+    const begin = Date.parse(entry.place.at);
+    const isOpen = entry.kind === 'tool' && entry.state === 'open';
+    const end = entry.kind === 'tool' && entry.endedAt !== null ? Date.parse(entry.endedAt) : isOpen ? to : begin;
+    const busy = lanes.get(agent) ?? [];
+    lanes.set(agent, busy);
+    const last = busy.at(-1);
+    if (last && begin - last.to <= gap) last.to = Math.max(last.to, end);
+    else busy.push({ from: begin, to: end });
+  }
+  return [...lanes].map(([agent, busy]) => ({ agent, busy }));
+}
