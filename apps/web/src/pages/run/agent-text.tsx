@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import Markdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
+import { stripTerminalCodes } from './clean-terminal-text';
 import { TerminalText } from './terminal-text';
 
 /** Longer Markdown takes tens of milliseconds to render, so it is shown as it was written. */
@@ -35,7 +36,7 @@ export const AgentText = memo(function AgentText({ text }: { readonly text: stri
   return (
     <div className="prose" dir="auto">
       <Markdown remarkPlugins={PLUGINS} components={COMPONENTS}>
-        {text}
+        {stripTerminalCodes(text)}
       </Markdown>
     </div>
   );
@@ -46,7 +47,7 @@ export function PlainText({ text, isTerminal = false }: { readonly text: string;
   const shown = text.slice(0, SHOWN_LIMIT);
   return (
     <pre dir="auto" className="font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
-      {isTerminal ? <TerminalText text={shown} /> : shown}
+      {isTerminal ? <TerminalText text={shown} /> : stripTerminalCodes(shown)}
       {text.length > SHOWN_LIMIT && (
         <span className="text-soft">
           {'\n'}… {(text.length - SHOWN_LIMIT).toLocaleString()} more characters; the API has them all

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { cleanTerminalText } from './clean-terminal-text';
+import { cleanTerminalText, stripTerminalCodes } from './clean-terminal-text';
 
 const ESC = '\u001b';
 
@@ -13,4 +13,9 @@ it.each([
   ['keeps a line that ends in a carriage return', 'working\r', 'working'],
 ])('%s', (_, text, shown) => {
   expect(cleanTerminalText(text)).toBe(shown);
+});
+
+it('leaves no code where no colours are shown', () => {
+  expect(stripTerminalCodes(`${ESC}[1;31mred${ESC}[0m${ESC}[2K plain${ESC}`)).toBe('red plain');
+  expect(stripTerminalCodes('a\rb')).toBe('a\rb');
 });

@@ -28,3 +28,11 @@ export function cleanTerminalText(text: string): string {
     .map((line) => line.slice(line.lastIndexOf('\r', line.length - 2) + 1).replaceAll('\r', ''))
     .join('\n');
 }
+
+// eslint-disable-next-line no-control-regex -- colours begin with escape
+const COLOR = /\u001b\[[\d;:]*m|\u001b/g;
+
+/** Text without any of a terminal's codes, its colours too. */
+export function stripTerminalCodes(text: string): string {
+  return text.includes('\u001b') ? cleanTerminalText(text).replaceAll(COLOR, '') : text;
+}

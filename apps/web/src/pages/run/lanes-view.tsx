@@ -72,6 +72,10 @@ export function LanesView({
           <TaskArrow key={task.place.seq} task={task} rowOf={rowOf} place={place} to={to} onChoose={onChoose} />
         ))}
       </div>
+      <div className="col-start-2 flex justify-between border-t border-line pt-0.5 text-xs text-soft" aria-hidden>
+        <span>+0</span>
+        <span>+{formatSpan(to - from)}</span>
+      </div>
     </div>
   );
 }
