@@ -35,6 +35,7 @@ describe('team bridge', () => {
     await server.goDown();
     const { tools } = await (await connect()).listTools();
     expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate']);
+    for (const { _meta } of tools) expect(_meta).toEqual({ 'anthropic/alwaysLoad': true });
   });
 
   it('forwards calls with the name of its agent and returns the text', async () => {

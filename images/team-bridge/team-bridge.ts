@@ -20,15 +20,20 @@ import { TeamSocket } from './team-socket';
 /** How often a client that asked for progress hears that the call is still going on. */
 const PROGRESS_MS = 10_000;
 
+/** Claude Code hides the tools of MCP servers behind a search for them, except those that say this. */
+const _meta = { 'anthropic/alwaysLoad': true };
+
 const TOOLS: Tool[] = [
   {
     name: 'list_teammates',
+    _meta,
     description:
       'Lists the other members of your team: their names, roles and what they are for. Call it before you delegate for the first time.',
     inputSchema: { type: 'object', properties: {}, additionalProperties: false },
   },
   {
     name: 'delegate',
+    _meta,
     description:
       'Gives a task to one teammate and waits for the answer, which is returned as text. It may take many minutes. The teammate does not see ' +
       'your conversation, so say everything that the task needs. Files in the shared workspace are visible to both of you. Calls to different ' +

@@ -7,12 +7,11 @@ import type {
 } from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
+import { TEAM_SERVER_NAME } from '@crewtab/domain/teams/teammates';
 import { cut, isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './acp-messages';
 
 const PROTOCOL_VERSION = 1;
 const AUTH_REQUIRED = -32000;
-/** The name under which agents show the team's tools. */
-const TEAM_SERVER_NAME = 'crewtab-team';
 
 export interface HandshakeOptions {
   readonly dialogue: DialogueOptions;

@@ -12,12 +12,12 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
       {
         within: 'libs/orchestrator',
         search: 'const isOurs = await deps.store.permitPrompt(claim, {',
-        replace: `if (team.promptWrite.status === 'idle') await team.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt });
+        replace: `if (team.promptWrite.status === 'idle') await team.startTurn(leader.name, { id: promptTurnId(run.id), text });
   const isOurs = await deps.store.permitPrompt(claim, {`,
       },
       {
         within: 'libs/orchestrator',
-        search: 'team.startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt }).then(',
+        search: 'team.startTurn(leader.name, { id: promptTurnId(run.id), text }).then(',
         replace: 'Promise.resolve().then(',
       },
     ],

@@ -21,7 +21,7 @@ describe('the outcome of a run', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished');
     expect(world.store.read(id).status).toBe('timeout');
     expect(world.store.messages(id).map(({ kind, content }) => `${kind}: ${String(content['text'])}`)).toEqual([
-      'prompt: Write a report.',
+      expect.stringMatching(/^prompt: Write a report\.\n/),
       'agent_message: at it',
       'agent_message: almost there',
       expect.stringContaining('system: '),

@@ -1,14 +1,16 @@
 import { AppError, ClaimLostError, toFailure, assertNever, type Failure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision, promptTurnId } from '@crewtab/domain/runs/decide';
-import { isTerminal, type Run, deploymentName, type Outcome } from '@crewtab/domain/runs/run';
+import { isTerminal, type Run, type RunPlan, deploymentName, type Outcome } from '@crewtab/domain/runs/run';
 import { backoffMs, WakeUp, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { TeamSession } from './team-session';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { endMessage, systemMessage } from '@crewtab/domain/runs/message';
-import { type Removal, removeRun, TEARDOWN_LIMIT_MS } from './team-deployment';
+import type { Agent } from '@crewtab/domain/teams/team';
+import { withTeammates } from '@crewtab/domain/teams/teammates';
+import { needsToolSession, type Removal, removeRun, TEARDOWN_LIMIT_MS } from './team-deployment';
 
 /** Why a driver stopped: the run is finished, it was released on purpose, or another worker has it. */
 export type DriveEnd = 'finished' | 'released' | 'lost';
@@ -254,10 +256,11 @@ export async function sendPrompt(deps: OrchestratorDeps, held: HeldRun): Promise
   const at = deps.clock.now();
   const leader = run.plan.agents.find((agent) => agent.role === 'leader');
   if (!leader) throw new Error('the plan has no leader');
+  const text = promptText(deps, run.plan, leader);
   const isOurs = await deps.store.permitPrompt(claim, {
     agent: leader.name,
     kind: 'prompt',
-    content: { text: run.plan.prompt },
+    content: { text },
     at,
   });
   held.run = { ...held.run, phase: 'prompting', prompt: { state: 'permitted', permittedAt: at } };
@@ -268,12 +271,17 @@ export async function sendPrompt(deps: OrchestratorDeps, held: HeldRun): Promise
   }
   team.promptWrite = { status: 'writing' };
   team
-    .startTurn(leader.name, { id: promptTurnId(run.id), text: run.plan.prompt })
+    .startTurn(leader.name, { id: promptTurnId(run.id), text })
     .then(
       () => (team.promptWrite = { status: 'written' }),
       (error: unknown) => (team.promptWrite = { status: 'failed', failure: notSent(error) }),
     )
     .finally(() => held.wake());
+}
+
+/** What the leader is told, and the conversation shows: the prompt, with its teammates where it can reach them. */
+function promptText({ toolServer }: OrchestratorDeps, plan: RunPlan, leader: Agent): string {
+  return toolServer && needsToolSession(plan) ? withTeammates(plan.prompt, plan.agents, leader.name) : plan.prompt;
 }
 
 /** Whatever kept the prompt from being written, it is not tried again: a part of it may have arrived. */

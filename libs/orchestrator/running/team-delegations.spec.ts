@@ -1,3 +1,4 @@
+import type { Agent } from '@crewtab/domain/teams/team';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { obedient, World } from './spec-support';
 
@@ -23,6 +24,40 @@ function delegate(
 ): { id: string; agent: string; tool: string; arguments: Record<string, unknown> } {
   return { id, agent: 'lead', tool: 'delegate', arguments: { agent, task } };
 }
+
+describe('the prompt of a leader', () => {
+  const agent = { name: 'lead', role: 'leader', protocol: 'acp' } as const;
+  const promptOf = async (agents: readonly Agent[]): Promise<{ text: unknown; told: string | undefined }> => {
+    const world = new World({ lead: obedient() });
+    const { id } = world.store.addRun({ plan: { agents } });
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    await holder.stop();
+    const prompt = world.store.messages(id).find(({ kind }) => kind === 'prompt');
+    return { text: prompt?.content['text'], told: world.turnsSeen[0] };
+  };
+
+  it('says who its teammates are, and stands in the conversation as it was sent', async () => {
+    const mate = { name: 'writer', role: 'worker', protocol: 'acp', instructions: 'You write.' } as const;
+    const { text, told } = await promptOf([agent, mate]);
+    expect(text).toContain('\n- writer: You write.\n');
+    expect(told).toContain(String(text).split('\n')[0]);
+  });
+
+  it.each([
+    ['alone', [agent]],
+    [
+      'without tools',
+      [
+        { ...agent, protocol: 'command' as const },
+        { ...agent, name: 'w', role: 'worker' as const },
+      ],
+    ],
+  ])('that is %s has only the words of its user', async (_what, agents) => {
+    expect((await promptOf(agents)).text).toBe('Write a report.');
+  });
+});
 
 describe('delegating', () => {
   it('gives the task to the teammate and its answer to the leader, both in the conversation', async () => {

@@ -12,6 +12,7 @@ import {
   type KnownDelegation,
 } from '@crewtab/domain/runs/delegation';
 import type { Agent } from '@crewtab/domain/teams/team';
+import { teammatesOf } from '@crewtab/domain/teams/teammates';
 import { retrying } from '../timing';
 import { type Emit, AgentSession } from './agent-session';
 import type { RunOutput } from './run-output';
@@ -31,9 +32,6 @@ export interface TeamDelegationsOptions {
 
 /** What is kept of a task: its texts are in the store, and are read when they are needed. */
 type Task = Pick<KnownDelegation, 'id' | 'from' | 'to' | 'isPermitted' | 'isAnswered'>;
-
-/** Longest part of a teammate's instructions that `list_teammates` shows, characters. */
-const SHOWN_INSTRUCTIONS = 300;
 
 /**
  * What the leader's tools do. A teammate works on one task at a time; further ones wait. Every task and answer is in the
@@ -83,7 +81,7 @@ export class TeamDelegations {
   async handle(call: ToolCall): Promise<ToolAnswer> {
     switch (call.tool) {
       case 'list_teammates':
-        return { text: JSON.stringify(this.teammatesOf(call.agent), null, 2) };
+        return { text: JSON.stringify(teammatesOf(this.options.agents, call.agent), null, 2) };
       case 'delegate':
         return this.delegate(call);
       default:
@@ -101,19 +99,9 @@ export class TeamDelegations {
     this.watchers.clear();
   }
 
-  private teammatesOf(agent: string): { name: string; role: string; instructions?: string }[] {
-    return this.options.agents
-      .filter(({ name }) => name !== agent)
-      .map(({ name, role, instructions }) => ({
-        name,
-        role,
-        ...(instructions ? { instructions: instructions.slice(0, SHOWN_INSTRUCTIONS) } : {}),
-      }));
-  }
-
   private async delegate(call: ToolCall): Promise<ToolAnswer> {
     const { agent: to, task } = call.arguments;
-    const teammates = this.teammatesOf(call.agent).map(({ name }) => name);
+    const teammates = teammatesOf(this.options.agents, call.agent).map(({ name }) => name);
     if (typeof to !== 'string' || !teammates.includes(to)) {
       return { error: `"agent" must be one of your teammates: ${teammates.join(', ') || '(you have none)'}` };
     }
