@@ -87,6 +87,35 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     caughtBy: simulator,
   },
   {
+    name: 'limit-hides-behind-an-end',
+    breaks: 'An agent that goes beyond a limit and then ends, or is done, ends its run as if it had not (I6, I13).',
+    edits: [
+      {
+        within: 'libs/domain',
+        search: 'return outputFailure ?? diskFailure ?? null;',
+        replace: 'return (outputFailure && diskFailure) ?? null;',
+      },
+    ],
+    caughtBy: simulator,
+  },
+  {
+    name: 'way-out-outlives-its-run',
+    breaks: "The folder of a run's egress proxy stays when the run is removed (I8).",
+    edits: [
+      {
+        within: 'libs/orchestrator',
+        search: 'await egressProxy?.remove(runId);',
+        replace: 'await egressProxy?.list();',
+      },
+      {
+        within: 'libs/orchestrator',
+        search: 'for (const owner of [toolServer, egressProxy]) if (owner !== null)',
+        replace: 'for (const owner of [toolServer]) if (owner !== null)',
+      },
+    ],
+    caughtBy: simulator,
+  },
+  {
     name: 'exit-code-is-believed-unseen',
     breaks: 'A plain program that ended while its engine was down is a success without its last words (I6, I14).',
     edits: [

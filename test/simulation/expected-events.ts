@@ -46,7 +46,11 @@ const HAPPENINGS = [
   'failed output_lost',
   'failed line_limit',
   'failed batch_limit',
+  'failed json_limit',
   'failed message_limit',
+  'failed output_limit',
+  'failed disk_limit',
+  'connection served',
 ];
 
 /** From here on, a batch must have seen each kind of fault, operation and outcome; otherwise it has proved less than it says. */

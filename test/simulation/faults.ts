@@ -22,6 +22,7 @@ const REACHED_BY: Readonly<Record<Port, Outage['of'] | null>> = {
   queue: 'redis',
   jobSchedulers: 'redis',
   toolServer: null,
+  egressProxy: null,
 };
 /** How many removals a resisting resource survives: more than are tried in any history. */
 const EVER = 1_000_000;

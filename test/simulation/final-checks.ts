@@ -1,9 +1,10 @@
 import type { ErrorCode } from '@crewtab/domain/errors';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
-import type { ScheduleScript } from './history-plan';
+import type { AgentScript, ScheduleScript } from './history-plan';
 import { dueInstants, type BookedSchedule, type ScheduleBook } from './schedule-book';
-import { isHostile, type AgentRecord } from './sim-agents';
+import { isHostile } from './hostile-agents';
+import type { AgentRecord } from './sim-agents';
 import type { World } from './world';
 
 /** What the checks need to know of what befell a history. */
@@ -32,6 +33,7 @@ export class FinalChecks {
       this.checkEnd(run);
       this.checkPrompts(run, script);
       this.checkConversation(run, script);
+      this.checkLimits(run, script);
       if (run.status === 'failed') this.checkHealth(run, script);
       this.world.tally.add(`status ${run.status}`);
     }
@@ -84,10 +86,9 @@ export class FinalChecks {
       for (const [turn, times] of this.recordOf(run, name)?.turns ?? [])
         if (times > 1) this.world.violations.add('I5', run.id, `${name} got ${turn} ${times} times`);
     if (run.status !== 'success') return;
-    for (const { name } of agents)
-      if (this.recordOf(run, name)?.exceeded)
-        this.world.violations.add('I6', run.id, `success, though ${name} went beyond a limit of its output`);
     const leader = agents.find(({ role }) => role === 'leader');
+    // What an agent says of itself is believed: one that says that it is done is.
+    if (leader && isLiar(leader)) return;
     const record = leader && this.recordOf(run, leader.name);
     const wasPrompted = record?.turns.has(promptTurnId(run.id)) || record?.turns.has('prompt');
     if (!wasPrompted) this.world.violations.add('I6', run.id, 'success, but the leader was never prompted');
@@ -120,7 +121,7 @@ export class FinalChecks {
       const isGivenUp = messages.some(
         (one) => one.agent === name && one.kind === 'delegation' && 'error' in one.content,
       );
-      const isOwedWhole = run.status === 'success' && !isGivenUp;
+      const isOwedWhole = run.status === 'success' && !isGivenUp && !agents.some(isLiar);
       const isRight = isOwedWhole ? said === stored : said.startsWith(stored);
       if (!isRight) this.world.violations.add('I14', run.id, `${name} said "${said}", stored is "${stored}"`);
     }
@@ -138,22 +139,30 @@ export class FinalChecks {
       return;
     }
     if (code === 'output_lost' && agents.some(({ name }) => this.befallen.unseenEnds.has(`${run.id}/${name}`))) return;
-    const exceeded = agents.flatMap(({ name }) => this.recordOf(run, name)?.exceeded ?? []);
-    const isForeseen =
-      this.befallen.isUndisturbed && agents.every(({ conduct }) => conduct === 'works' || isHostile(conduct));
-    if (isForeseen && exceeded.length > 0 && !exceeded.includes(code))
-      this.world.violations.add(
-        'I13',
-        run.id,
-        `an agent went beyond ${exceeded.join(', ')}, but it failed with ${code}`,
-      );
-    const isHealthy = agents.every(({ conduct }) => conduct === 'works') && !this.befallen.harmedRuns.has(run.id);
-    if (!isHealthy || this.isExcused(code)) return;
+    const isForeseen = agents.every(({ conduct }) => conduct === 'works' || isHostile(conduct));
+    if (!isForeseen || this.befallen.harmedRuns.has(run.id) || this.isExcused(code)) return;
+    const codes = agents.flatMap(({ name }) => this.recordOf(run, name)?.exceeded?.codes ?? []);
+    if (codes.includes(code)) return;
+    const conduct = codes.length > 0 ? `its agents went beyond ${codes.join(', ')}` : 'its agents are healthy';
     this.world.violations.add(
       'I13',
       run.id,
-      `its agents are healthy, but it failed with ${code}: ${run.outcome?.error?.message ?? ''}`,
+      `${conduct}, but it failed with ${code}: ${run.outcome?.error?.message ?? ''}`,
     );
+  }
+
+  /** An agent that goes beyond a limit ends its run, and soon where nothing is in the way. */
+  private checkLimits(run: Run, { agents }: ScheduleScript): void {
+    for (const { name } of agents) {
+      const exceeded = this.recordOf(run, name)?.exceeded;
+      if (!exceeded) continue;
+      if (run.status === 'success')
+        this.world.violations.add('I6', run.id, `success, though ${name} went beyond ${exceeded.codes.join(', ')}`);
+      const atMs = exceeded.atMs + this.world.plan.startAt;
+      const isOwedSoon = this.befallen.isUndisturbed && run.status === 'timeout' && isNoticedSoon(exceeded.codes);
+      if (isOwedSoon && (run.deadlineAt?.getTime() ?? 0) > atMs + NOTICED_WITHIN_MS)
+        this.world.violations.add('I13', run.id, `timeout, though ${name} went beyond a limit long before`);
+    }
   }
 
   private checkSilence({ id, host, finishedAt }: Run): void {
@@ -186,10 +195,21 @@ const NEVER = new Set<ErrorCode>([
   'claim_lost',
   'protocol_error',
 ]);
+/** By an undisturbed worker, ms: it measures the disk every ten seconds. */
+const NOTICED_WITHIN_MS = 15_000;
 /** No host is lost that was heard of within so long, ms. */
 const LOST_AFTER_MS = 20_000;
 /** A healthy run may end so when its engine did not do its part. */
 const ENGINE_MAY_CAUSE = new Set<ErrorCode>(['prompt_failed', 'teardown_failed', 'handshake_timeout']);
+
+/** Where there are several, they are come to by many small steps. */
+function isNoticedSoon(codes: readonly ErrorCode[]): boolean {
+  return codes.length === 1;
+}
+
+function isLiar({ conduct }: AgentScript): boolean {
+  return conduct === 'answersUnasked';
+}
 
 /** Plain programs end each piece with a newline. */
 function squeezed(text: string): string {

@@ -1,4 +1,5 @@
 import type { CatchUpPolicy, OverlapPolicy } from '@crewtab/domain/schedules/schedule';
+import type { NetworkMode } from '@crewtab/domain/teams/network';
 import type { AgentProtocolName, AgentRole } from '@crewtab/domain/teams/team';
 
 /** Workers of a history; the places of processes after theirs are those of scheduler apps. */
@@ -60,11 +61,37 @@ export type TimedEvent =
   | { readonly kind: 'unknownZone' }
   | { readonly kind: 'edit'; readonly schedule: number; readonly everyMinutes: number };
 
-/** Midway through its turn, an agent goes beyond a limit of its output, and says nothing more. */
-export type HostileConduct = 'writesLongLine' | 'writesLargeBatch' | 'writesManyMessages';
+/** What an agent does to what its run stands on; most of it goes beyond a limit. */
+export type HostileConduct =
+  | 'writesLongLine'
+  | 'writesLargeBatch'
+  | 'writesDeepJson'
+  | 'writesManyMessages'
+  | 'writesMuch'
+  | 'writesWithoutEnd'
+  | 'fillsDisk'
+  | 'delegatesLargeTasks'
+  | 'delegatesManyTasks'
+  | 'asksForManyHosts';
 
 export type AgentConduct =
-  HostileConduct | 'works' | 'errs' | 'refuses' | 'hangs' | 'isMute' | 'exitsEarly' | 'exitsMidway' | 'cannotStart';
+  | HostileConduct
+  | 'works'
+  | 'errs'
+  | 'refuses'
+  | 'hangs'
+  | 'isMute'
+  | 'exitsEarly'
+  | 'exitsMidway'
+  | 'cannotStart'
+  /** Works, but answers requests before it got them. */
+  | 'answersUnasked';
+
+/** Of teams whose network is an allow-list. */
+export const LISTED_HOSTS = ['api.example.com', 'git.example.com'];
+
+/** What a hostile agent does next, to hide what it did. */
+export type Afterwards = 'hangs' | 'exits' | 'answers';
 
 /** How an agent of the simulated world behaves. */
 export interface AgentScript {
@@ -72,12 +99,17 @@ export interface AgentScript {
   readonly role: AgentRole;
   readonly protocol: AgentProtocolName;
   readonly conduct: AgentConduct;
+  /** Of a hostile one: as soon as it is up, not midway through its turn. */
+  readonly strikesEarly: boolean;
+  readonly afterwards: Afterwards;
   readonly bootMs: number;
   readonly chunks: number;
   readonly chunkMs: number;
   /** Tasks that a leader gives to its teammates. */
   readonly delegations: number;
   readonly asksPermission: boolean;
+  /** That it connects to, one at each step of its work. */
+  readonly hosts: readonly string[];
   /** Does not end at SIGTERM. */
   readonly isStubborn: boolean;
 }
@@ -88,6 +120,7 @@ export interface ScheduleScript {
   readonly catchUp: CatchUpPolicy;
   readonly catchUpWindowMs: number;
   readonly timeoutMs: number;
+  readonly network: NetworkMode;
   readonly agents: readonly AgentScript[];
 }
 

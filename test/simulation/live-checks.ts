@@ -43,7 +43,10 @@ export class LiveChecks {
     for (const [host, engine] of this.world.engines.entries()) {
       for (const agent of engine.agents) this.checkLeftover(agent.deployment, agent, agent.containerName, now);
       for (const resource of engine.shared) this.checkLeftover(resource, resource, resource.name, now);
-      for (const runId of this.world.toolServers[host]?.folders ?? []) this.checkFolder(runId, now);
+      for (const runId of this.world.toolServers[host]?.folders ?? [])
+        this.checkFolder(runId, "its tools' folder", now);
+      for (const runId of this.world.egressProxies[host]?.folders ?? [])
+        this.checkFolder(runId, "its way out's folder", now);
     }
     for (const decoy of this.decoys)
       if (!decoy.isRunning || decoy.stdin !== '') this.world.violations.add('I9', decoy.containerName, 'was touched');
@@ -136,12 +139,12 @@ export class LiveChecks {
     else this.world.violations.add('I9', name, 'bears the label, but there is no such run');
   }
 
-  private checkFolder(runId: string, now: number): void {
+  private checkFolder(runId: string, name: string, now: number): void {
     const run = this.last.get(runId);
     if (!run || run.phase !== 'finished' || !run.finishedAt) return;
     const verifiedAt = run.teardown.receipt?.verifiedAt?.getTime() ?? 0;
     const since = Math.max(run.finishedAt.getTime(), verifiedAt, this.calmSinceMs() + this.world.plan.startAt);
-    if (now - since > LEFTOVER_AFTER_MS) this.world.violations.add('I8', run.id, 'its socket folder is still there');
+    if (now - since > LEFTOVER_AFTER_MS) this.world.violations.add('I8', run.id, `${name} is still there`);
   }
 }
 

@@ -55,6 +55,7 @@ export const CALLS: Readonly<Record<string, number>> = {
   'runtime.open': 10,
   'runtime.teardown': 6,
   'runtime.list': 20,
+  'runtime.measureDisk': 10,
   'channel.write': 30,
   'channel.endInput': 2,
   'channel.read': 40,
@@ -67,6 +68,9 @@ export const CALLS: Readonly<Record<string, number>> = {
   'toolServer.open': 2,
   'toolServer.list': 20,
   'toolServer.remove': 5,
+  'egressProxy.open': 3,
+  'egressProxy.list': 20,
+  'egressProxy.remove': 5,
 };
 /** The moments at which most can go wrong get more than their share. */
 const DELICATE = [
@@ -121,6 +125,7 @@ const WATCHED = [
   'store.finish',
   'runtime.teardown',
   'runtime.list',
+  'runtime.measureDisk',
 ];
 
 /** At the delicate moments; of all other calls, each fault is as likely as the next. */
@@ -170,7 +175,7 @@ function isPossible(call: string, fault: CallFault): boolean {
   // Bytes in a stream are not doubled: TCP and pipes see to that.
   if (call.startsWith('channel.') && fault === 'double') return false;
   // What a process does in a folder of its own host is not asked twice, and is not on its way once it has failed.
-  if (call.startsWith('toolServer.') && (fault === 'double' || fault === 'late')) return false;
+  if (/^(toolServer|egressProxy)\./.test(call) && (fault === 'double' || fault === 'late')) return false;
   // A lock of a session ends with its connection: its answer cannot be lost alone, come too late or come twice.
   if (call === 'fires.withSingleWriter' && ['lose', 'late', 'double'].includes(fault)) return false;
   return fault !== 'never' || WATCHED.includes(call);

@@ -1,4 +1,6 @@
+import type { NetworkMode } from '@crewtab/domain/teams/network';
 import {
+  LISTED_HOSTS,
   WORKERS,
   type AgentConduct,
   type AgentScript,
@@ -36,7 +38,12 @@ export function planHistory(seed: number): HistoryPlan {
     capacity: random.int(2, 8),
     slowCalls: random.pick([0, 0.1, 0.3]),
     chaosMs,
-    schedules: schedules.map((schedule, index) => withHostileAgents(seed, index, schedule)),
+    schedules: schedules.map((schedule, index) =>
+      withNetwork(
+        SeededRandom.named(`network of schedule ${index} of ${seed}`),
+        withHostileAgents(SeededRandom.named(`hostile agents of schedule ${index} of ${seed}`), schedule),
+      ),
+    ),
     items: [
       ...Array.from({ length: faults }, () => planCallFault(random, planLike)).flat(),
       ...Array.from({ length: events }, () => planEvent(random, chaosMs, hosts, schedules.length)),
@@ -58,19 +65,54 @@ function planSchedule(random: SeededRandom): ScheduleScript {
     catchUp: random.pick(['none', 'latest', 'all']),
     catchUpWindowMs: random.pick([120_000, 3_600_000]),
     timeoutMs: random.pick([20_000, 45_000, 90_000]),
+    network: 'none',
     agents: [leader, ...workers],
   };
 }
 
-/** Some agents that would hang do worse. Drawn from numbers of their own, so that seeds keep the rest of their history. */
-function withHostileAgents(seed: number, index: number, schedule: ScheduleScript): ScheduleScript {
-  const random = SeededRandom.named(`hostile agents of schedule ${index} of ${seed}`);
-  const agents = schedule.agents.map((agent) => {
-    if (agent.conduct !== 'hangs' || random.isTrue(0.4)) return agent;
-    const conduct = random.pick<HostileConduct>(['writesLongLine', 'writesLargeBatch', 'writesManyMessages']);
-    return { ...agent, conduct: agent.protocol === 'acp' ? conduct : 'writesLongLine' };
+/** Most agents that would hang do worse, and a few that would work. Drawn beside the rest, so that seeds keep what else they had. */
+function withHostileAgents(random: SeededRandom, schedule: ScheduleScript): ScheduleScript {
+  const agents = schedule.agents.map((agent): AgentScript => {
+    const share = agent.conduct === 'hangs' ? 0.6 : agent.conduct === 'works' ? 0.05 : 0;
+    return random.isTrue(share) ? withHostility(random, agent, schedule.agents.length > 1) : agent;
   });
   return { ...schedule, agents };
+}
+
+function withHostility(random: SeededRandom, agent: AgentScript, hasTeam: boolean): AgentScript {
+  const isAcp = agent.protocol === 'acp';
+  const hasTools = isAcp && hasTeam && agent.role === 'leader';
+  const conduct = random.pick<AgentConduct>([
+    ...ATTACKS_OF_ALL,
+    ...(isAcp ? ATTACKS_BY_ACP : []),
+    ...(hasTools ? ATTACKS_BY_TOOLS : []),
+  ]);
+  // What is looked at now and then, or takes its time, is not hidden by an end.
+  const isAtOnce = conduct.startsWith('writes') && conduct !== 'writesWithoutEnd';
+  const strikesEarly = isAtOnce && random.isTrue(0.3);
+  return {
+    ...agent,
+    conduct,
+    strikesEarly,
+    afterwards: isAtOnce ? random.pick(['hangs', 'exits', 'answers']) : 'hangs',
+  };
+}
+
+const ATTACKS_OF_ALL: readonly HostileConduct[] = ['writesLongLine', 'writesMuch', 'fillsDisk', 'asksForManyHosts'];
+const ATTACKS_BY_ACP: readonly AgentConduct[] = [
+  'writesLargeBatch',
+  'writesDeepJson',
+  'writesManyMessages',
+  'writesWithoutEnd',
+  'answersUnasked',
+];
+const ATTACKS_BY_TOOLS: readonly HostileConduct[] = ['delegatesLargeTasks', 'delegatesManyTasks'];
+
+/** Half of the teams have a network, and agents that use it. */
+function withNetwork(random: SeededRandom, schedule: ScheduleScript): ScheduleScript {
+  const network = random.weighted<NetworkMode>({ none: 5, allowlist: 4, open: 1 });
+  const hosts = random.pick([[], LISTED_HOSTS, [...LISTED_HOSTS, 'elsewhere.example.com']]);
+  return { ...schedule, network, agents: schedule.agents.map((agent) => ({ ...agent, hosts })) };
 }
 
 function planAgent(
@@ -80,7 +122,7 @@ function planAgent(
   protocol: AgentScript['protocol'],
   teammates: number,
 ): AgentScript {
-  const conduct = random.weighted<Exclude<AgentConduct, HostileConduct>>({
+  const conduct = random.weighted<Exclude<AgentConduct, HostileConduct | 'answersUnasked'>>({
     works: 80,
     errs: 3,
     refuses: 2,
@@ -95,11 +137,14 @@ function planAgent(
     role,
     protocol,
     conduct,
+    strikesEarly: false,
+    afterwards: 'hangs',
     bootMs: random.int(0, 3_000),
     chunks: random.int(1, 6),
     chunkMs: random.pick([10, 300, 2_000, 6_000]),
     delegations: teammates === 0 ? 0 : random.int(0, 2),
     asksPermission: protocol === 'acp' && random.isTrue(0.3),
+    hosts: [],
     isStubborn: random.isTrue(0.3),
   };
 }

@@ -2,7 +2,7 @@ import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
 import { planBeforeEdit } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import type { RunPlan } from '@crewtab/domain/runs/run';
-import type { ScheduleScript } from './history-plan';
+import { LISTED_HOSTS, type ScheduleScript } from './history-plan';
 import { isCutForAll, type ScheduleControl, type ScheduleEvent, type World } from './world';
 
 const MINUTE_MS = 60_000;
@@ -60,7 +60,7 @@ export class ScheduleBook implements ScheduleControl {
     const agents = script.agents.map(({ name, role, protocol }) => ({ name, role, protocol, image: 'sim' }));
     return {
       teamName: TEAM,
-      network: { mode: 'none', hosts: [] },
+      network: { mode: script.network, hosts: script.network === 'allowlist' ? LISTED_HOSTS : [] },
       agents,
       prompt: PROMPT,
       timeoutMs: script.timeoutMs,

@@ -1,7 +1,7 @@
 import type { FakeAgentIo, FakeProgram } from '../fakes/runtime/fake-agent';
 import type { ErrorCode } from '@crewtab/domain/errors';
 import type { AgentScript, HostileConduct } from './history-plan';
-import { SIMULATED_LIMITS } from './simulated-limits';
+import { isHostile, strike, UNASKED_ANSWERS, type HostileReach } from './hostile-agents';
 
 /** What really happened at one agent of one run, written down outside of the product. */
 export interface AgentRecord {
@@ -11,8 +11,8 @@ export interface AgentRecord {
   /** All message text that it said, in order. */
   said: string;
   firstWorkAtMs: number | null;
-  /** How its run must end once it went beyond a limit. */
-  exceeded: ErrorCode | null;
+  /** When it went beyond a limit, and with which codes its run may end for it; null where it did not. */
+  exceeded: { readonly atMs: number; readonly codes: readonly ErrorCode[] } | null;
 }
 
 export interface AgentWorld {
@@ -20,7 +20,17 @@ export interface AgentWorld {
   record(runId: string, agent: string): AgentRecord;
   note(who: string, text: string): void;
   /** A tool call of the leader, asked again until it is answered; `answered` is called at most once. */
-  delegate(io: FakeAgentIo, call: { id: string; agent: string; to: string }, answered: () => void): void;
+  delegate(io: FakeAgentIo, call: DelegateCall, answered: () => void): void;
+  /** Through the run's egress proxy; nothing comes back. */
+  connect(io: FakeAgentIo, host: string): void;
+  fillDisk(io: FakeAgentIo, bytes: number): void;
+}
+
+export interface DelegateCall {
+  readonly id: string;
+  readonly agent: string;
+  readonly to: string;
+  readonly task?: string;
 }
 
 interface Turn {
@@ -87,9 +97,11 @@ abstract class WorkingAgent {
       if (this.isCancelled) return this.finish(io, turn, 'cancelled');
       if (script.conduct === 'hangs' && done >= 1) return;
       if (script.conduct === 'exitsMidway' && done >= 1) return io.exit(3);
-      if (isHostile(script.conduct) && done >= 1) return this.exceed(io, script.conduct);
+      if (isHostile(script.conduct) && done >= 1) return this.attack(io, script.conduct, turn);
       if (done >= script.chunks) return this.finish(io, turn);
       this.utter(io);
+      const host = script.hosts[done % script.hosts.length];
+      if (host !== undefined) this.world.connect(io, host);
       const goOn = (): void => this.step(io, turn, done + 1);
       if (done === 0 && script.asksPermission) return this.askPermission(io, goOn);
       const to = done < script.delegations ? this.teammates[done % this.teammates.length] : undefined;
@@ -99,11 +111,26 @@ abstract class WorkingAgent {
     });
   }
 
-  private exceed(io: FakeAgentIo, conduct: HostileConduct): void {
-    const { code, write } = HOSTILITIES[conduct];
-    this.recordOf(io).exceeded = code;
-    this.world.note(`agent ${io.deployment.name}/${this.script.name}`, conduct);
-    write(io);
+  /** Also before any turn, of one that strikes early. */
+  protected attack(io: FakeAgentIo, conduct: HostileConduct, turn: Turn | null): void {
+    const { script, world, teammates } = this;
+    world.note(`agent ${io.deployment.name}/${script.name}`, conduct);
+    const reach: HostileReach = {
+      io,
+      teammates: script.role === 'leader' ? teammates : [],
+      delegate: (call) => world.delegate(io, { agent: script.name, ...call }, () => undefined),
+      connect: (host) => world.connect(io, host),
+      fillDisk: (bytes) => world.fillDisk(io, bytes),
+    };
+    const codes = strike(conduct, reach);
+    if (codes.length > 0) this.recordOf(io).exceeded ??= { atMs: world.nowMs(), codes };
+    if (script.afterwards === 'exits') io.exit(0);
+    if (script.afterwards === 'answers') turn?.end('end_turn');
+  }
+
+  protected attackEarly(io: FakeAgentIo): void {
+    const { conduct, bootMs, strikesEarly } = this.script;
+    if (strikesEarly && isHostile(conduct)) io.after(bootMs, () => this.attack(io, conduct, null));
   }
 
   private utter(io: FakeAgentIo): void {
@@ -153,6 +180,7 @@ class AcpAgent extends WorkingAgent {
 
   private start(io: FakeAgentIo): void {
     if (this.script.conduct === 'exitsEarly') io.after(this.script.bootMs, () => io.exit(1));
+    this.attackEarly(io);
   }
 
   private hear(line: string, io: FakeAgentIo): void {
@@ -166,7 +194,7 @@ class AcpAgent extends WorkingAgent {
     if (id === undefined) return void (method === 'session/cancel' && this.cancel(io));
     if (method === 'initialize')
       io.after(this.script.bootMs, () => send(io, { id, result: { protocolVersion: 1, agentCapabilities: {} } }));
-    else if (method === 'session/new') send(io, { id, result: { sessionId: 's' } });
+    else if (method === 'session/new') this.beginSession(io, id);
     else if (method === 'session/prompt')
       this.take(io, {
         id: params?._meta?.crewtab.turn ?? '',
@@ -174,6 +202,11 @@ class AcpAgent extends WorkingAgent {
         end: (stopReason) => send(io, { id, result: { stopReason } }),
       });
     else if (method === undefined && id === 'permission') this.permit();
+  }
+
+  private beginSession(io: FakeAgentIo, id: number | string): void {
+    send(io, { id, result: { sessionId: 's' } });
+    if (this.script.conduct === 'answersUnasked') for (const answer of UNASKED_ANSWERS) send(io, answer);
   }
 
   private permit(): void {
@@ -195,6 +228,7 @@ class PlainAgent extends WorkingAgent {
     return {
       onStart: (io) => {
         if (this.script.conduct === 'exitsEarly') io.after(this.script.bootMs, () => io.exit(1));
+        this.attackEarly(io);
       },
       onLine: (_line, io) => {
         const record = this.recordOf(io);
@@ -221,23 +255,6 @@ class PlainAgent extends WorkingAgent {
     io.emit('out of ideas', 'stderr');
     io.exit(1);
   }
-}
-
-const { longestLineBytes, messageLimit, json } = SIMULATED_LIMITS;
-
-const HOSTILITIES: Readonly<Record<HostileConduct, { readonly code: ErrorCode; write(io: FakeAgentIo): void }>> = {
-  writesLongLine: { code: 'line_limit', write: (io) => io.emit('x'.repeat(longestLineBytes + 1)) },
-  writesLargeBatch: { code: 'batch_limit', write: (io) => io.emit(`[${'{},'.repeat(json.batchEntries)}{}]`) },
-  writesManyMessages: {
-    code: 'message_limit',
-    write: (io) => {
-      for (let count = 0; count <= messageLimit; count++) io.emit('{}');
-    },
-  },
-};
-
-export function isHostile(conduct: AgentScript['conduct']): conduct is HostileConduct {
-  return conduct in HOSTILITIES;
 }
 
 function send(io: FakeAgentIo, message: object): void {

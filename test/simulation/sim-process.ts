@@ -5,7 +5,17 @@ import { SeededRandom } from '../kit/random';
 import type { VirtualTime } from './virtual-time';
 
 /** What a process can reach outside of itself. */
-export type Port = 'store' | 'fires' | 'delegations' | 'runtime' | 'channel' | 'queue' | 'jobSchedulers' | 'toolServer';
+export type Port =
+  | 'store'
+  | 'fires'
+  | 'delegations'
+  | 'runtime'
+  | 'channel'
+  | 'queue'
+  | 'jobSchedulers'
+  /** The two that are folders of the process's own host. */
+  | 'toolServer'
+  | 'egressProxy';
 
 export interface PlannedCallFault {
   readonly fault: CallFault;
@@ -204,7 +214,8 @@ function never<T>(): Promise<T> {
 }
 
 function unreachable(port: Port): Error {
-  if (port === 'toolServer') return new AppError('start_failed', 'EMFILE: too many open files', { retryable: true });
+  if (port === 'toolServer' || port === 'egressProxy')
+    return new AppError('start_failed', 'EMFILE: too many open files', { retryable: true });
   if (port === 'queue' || port === 'jobSchedulers') return new Error('Redis did not answer');
   const isEngine = port === 'runtime' || port === 'channel';
   return new AppError(isEngine ? 'engine_unreachable' : 'store_unreachable', `no answer (${port})`, {

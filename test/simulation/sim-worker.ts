@@ -1,6 +1,7 @@
 import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
+import { DiskWatch } from '@crewtab/orchestrator/running/disk-watch';
 import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { RunHolder, type TakeResult } from '@crewtab/orchestrator/running/run-holder';
 import { OneAtATime, StoreClock } from '@crewtab/orchestrator/timing';
@@ -27,6 +28,7 @@ export class SimWorker implements Consumer {
   private readonly clock: StoreClock;
   private readonly runtime: FakeRuntime;
   private readonly holder: RunHolder;
+  private readonly disk: DiskWatch;
   private readonly reaper: OrphanReaper;
   private readonly presence: HostPresence;
   /** What the queue was last told: no run is offered to a worker without capacity. */
@@ -39,7 +41,8 @@ export class SimWorker implements Consumer {
     const { process } = this;
     const engine = world.engines[host];
     const toolServers = world.toolServers[host];
-    if (!engine || !toolServers) throw new RangeError(`no host ${host}`);
+    const egressProxies = world.egressProxies[host];
+    if (!engine || !toolServers || !egressProxies) throw new RangeError(`no host ${host}`);
     const logger = world.timeline.loggerOf(process.name);
     const isStoreCut = (): boolean => world.isCut(process, 'store');
     const watch = world.watchClaims(process.name);
@@ -49,6 +52,7 @@ export class SimWorker implements Consumer {
     process.whenGone(() => void this.runtime.close());
     const runtime = gatedRuntime(process, this.runtime, () => world.isCut(process, 'runtime'));
     const toolServer = toolServers.for(process);
+    const egressProxy = egressProxies.for(process);
     const worker = { workerId: process.name, host: this.host };
     this.firing = wireFiring(world, process, this.clock, store);
     this.holder = new RunHolder(
@@ -60,7 +64,7 @@ export class SimWorker implements Consumer {
         delegations: gatedDelegations(process, world.delegations, watch),
         toolServer,
         largeLines: new OneAtATime(),
-        egressProxy: null,
+        egressProxy,
         clock: this.clock,
         logger,
         options: {
@@ -68,6 +72,7 @@ export class SimWorker implements Consumer {
           stepLimitMs: STEP_LIMIT_MS,
           teardownLimitMs: TEARDOWN_PATIENCE_MS,
           longestLineBytes: SIMULATED_LIMITS.longestLineBytes,
+          outputLimit: SIMULATED_LIMITS.outputLimit,
           messageLimit: SIMULATED_LIMITS.messageLimit,
         },
       },
@@ -77,15 +82,16 @@ export class SimWorker implements Consumer {
       undefined,
       () => this.presence.mayClaim,
     );
-    const { clock } = this;
-    this.reaper = new OrphanReaper({ store, runtime, toolServer, egressProxy: null, clock, logger });
+    const { clock, holder } = this;
+    this.disk = new DiskWatch({ store, runtime, holder, clock, logger }, SIMULATED_LIMITS.diskBytes);
+    this.reaper = new OrphanReaper({ store, runtime, toolServer, egressProxy, clock, logger });
     this.presence = new HostPresence(
       {
         hosts: gated(process, 'store', world.hosts),
         store,
         runtime,
         toolServer,
-        egressProxy: null,
+        egressProxy,
         reaper: this.reaper,
         clock,
         logger,
@@ -111,6 +117,7 @@ export class SimWorker implements Consumer {
     await this.holder.start();
     this.isConsuming = true;
     this.reportedCapacity = this.holder.hasCapacity;
+    this.disk.start();
     this.reaper.start();
     this.process.hasStarted = true;
   }
@@ -118,6 +125,7 @@ export class SimWorker implements Consumer {
   async stop(): Promise<void> {
     this.isStopping = true;
     await this.holder.stop();
+    await this.disk.stop();
     await this.reaper.stop();
     await this.presence.stop();
     await this.clock.stop();

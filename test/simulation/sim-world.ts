@@ -12,7 +12,8 @@ import type { HistoryPlan } from './history-plan';
 import { LiveChecks } from './live-checks';
 import { Processes } from './processes';
 import { ScheduleBook } from './schedule-book';
-import { agentProgram, type AgentRecord, type AgentWorld } from './sim-agents';
+import { agentProgram, type AgentRecord, type AgentWorld, type DelegateCall } from './sim-agents';
+import { SimEgressProxy } from './sim-egress-proxy';
 import type { PlannedCallFault, Port, SimProcess } from './sim-process';
 import { SimRedis } from './sim-redis';
 import { SimToolServer } from './sim-tool-server';
@@ -39,6 +40,7 @@ export class SimWorld implements World, AgentWorld {
   readonly redis: SimRedis;
   readonly engines: readonly FakeEngine[];
   readonly toolServers: readonly SimToolServer[];
+  readonly egressProxies: readonly SimEgressProxy[];
   readonly schedules: ScheduleBook;
   readonly processes: Processes;
   readonly faults: Faults;
@@ -63,6 +65,7 @@ export class SimWorld implements World, AgentWorld {
     const hosts = Array.from({ length: plan.hosts });
     this.engines = hosts.map(() => new FakeEngine({ clock: this.time, programFor: (...of) => this.programFor(...of) }));
     this.toolServers = hosts.map(() => new SimToolServer());
+    this.egressProxies = hosts.map(() => new SimEgressProxy());
     this.redis = new SimRedis(this.time, () => this.processes.consumers(), plan.seed);
     this.processes = new Processes(this);
     this.faults = new Faults(this);
@@ -126,16 +129,30 @@ export class SimWorld implements World, AgentWorld {
   }
 
   /** As the bridge in the container does: the same call again until it is answered. */
-  delegate(io: FakeAgentIo, call: { id: string; agent: string; to: string }, answered: () => void): void {
-    const host = this.engines.findIndex((engine) => engine.agents.some((one) => one === io));
-    const { id, agent, to } = call;
-    const toolCall = { id, agent, tool: 'delegate', arguments: { agent: to, task: `help with ${id}` } };
+  delegate(io: FakeAgentIo, call: DelegateCall, answered: () => void): void {
+    const toolServer = this.toolServers[this.hostOf(io)];
+    const { id, agent, to, task = `help with ${id}` } = call;
+    const toolCall = { id, agent, tool: 'delegate', arguments: { agent: to, task } };
     const attempt = (): void => {
       const again = (): void => io.after(BRIDGE_RETRY_MS, attempt);
-      this.toolServers[host]?.call(io.deployment.runId, toolCall, answered, again);
+      toolServer?.call(io.deployment.runId, toolCall, answered, again);
     };
     this.tally.add('delegation');
     attempt();
+  }
+
+  connect(io: FakeAgentIo, host: string): void {
+    if (io.deployment.network.kind !== 'allowlist') return;
+    const isServed = this.egressProxies[this.hostOf(io)]?.connect(io.deployment.runId, host) ?? false;
+    this.tally.add(isServed ? 'connection served' : 'connection broken');
+  }
+
+  fillDisk(io: FakeAgentIo, bytes: number): void {
+    this.engines[this.hostOf(io)]?.diskBytes.set(io.deployment.runId, bytes);
+  }
+
+  private hostOf(io: FakeAgentIo): number {
+    return this.engines.findIndex((engine) => engine.agents.some((one) => one === io));
   }
 
   private programFor(agent: AgentSpec, { runId, installationId }: DeploymentSpec): FakeProgram {

@@ -6,6 +6,7 @@ import type { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
 import type { ClaimWatch } from './gated-ports';
 import type { HistoryPlan, ScheduleScript, TimedEvent } from './history-plan';
 import type { AgentRecord } from './sim-agents';
+import type { SimEgressProxy } from './sim-egress-proxy';
 import type { Port, ProcessWorld, SimProcess } from './sim-process';
 import type { Consumer, SimRedis } from './sim-redis';
 import type { SimToolServer } from './sim-tool-server';
@@ -28,6 +29,7 @@ export interface World extends ProcessWorld {
   readonly redis: SimRedis;
   readonly engines: readonly FakeEngine[];
   readonly toolServers: readonly SimToolServer[];
+  readonly egressProxies: readonly SimEgressProxy[];
   readonly processes: ProcessControl;
   readonly schedules: ScheduleControl;
   readonly records: ReadonlyMap<string, AgentRecord>;

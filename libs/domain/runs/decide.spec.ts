@@ -211,6 +211,12 @@ describe('decide', () => {
     ['monitoring: an idle worker ends well', monitoring, seen({ writer: { ended: WELL } }), 'wait 3600000'],
     ['deploying: an agent floods', deploying, seen({ outputFailure: FLOOD }), 'conclude line_limit'],
     [
+      'deploying: an agent floods, and ends',
+      deploying,
+      seen({ writer: { ended: WELL }, outputFailure: FLOOD }),
+      'conclude line_limit',
+    ],
+    [
       'monitoring: an agent floods, after the work is done',
       monitoring,
       seen({ lead: { dialogue: dialogue('ready', DONE) }, outputFailure: FLOOD }),

@@ -169,8 +169,14 @@ function succeeded(run: Run, observation: Observation): Decision | null {
   return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error: null } };
 }
 
+/** Comes before how an agent ended: one that went beyond a limit may hide that by its end. */
+function findLimitPassed({ outputFailure, diskFailure }: Observation): Failure | null {
+  return outputFailure ?? diskFailure ?? null;
+}
+
 function findDeployFailure(observation: Observation, now: Date): Failure | null {
-  if (observation.diskFailure) return observation.diskFailure;
+  const limit = findLimitPassed(observation);
+  if (limit) return limit;
   for (const agent of observation.agents) {
     const handshake = agent.dialogue?.handshake;
     if (agent.deploy.status === 'failed') return agent.deploy.failure;
@@ -183,13 +189,13 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
       };
     }
   }
-  return observation.outputFailure;
+  return null;
 }
 
 /** A failure of any agent once all were ready. Its turn's own words come before the bare end of its process. */
 function findAgentFailure(observation: Observation): Failure | null {
-  if (observation.outputFailure) return observation.outputFailure;
-  if (observation.diskFailure) return observation.diskFailure;
+  const limit = findLimitPassed(observation);
+  if (limit) return limit;
   for (const agent of observation.agents) {
     if (agent.role === 'leader') {
       const failure = findTurnFailure(agent);

@@ -13,6 +13,7 @@ const PORTS = {
   'run-queue': 'queue',
   'job-schedulers': 'jobSchedulers',
   'tool-server': 'toolServer',
+  'egress-proxy': 'egressProxy',
 } as const;
 /** No process crashes at it, so it has no points; it can fail and hang like every question to the database. */
 const TIME: Readonly<Record<keyof TimeSource, string>> = { now: 'store.now' };
@@ -29,7 +30,6 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'runtime.putFiles': 'no part of a run calls it yet',
   'runtime.readFiles': 'no part of a run calls it yet',
   'runtime.runProgram': 'no part of a run calls it yet',
-  'runtime.measureDisk': 'asked beside the runs, by the worker app; a look without an answer is followed by the next',
   'runtime.workspacePath': 'answers at once, without the engine',
   'runtime.toolsPath': 'answers at once, without the engine',
   'runtime.close': 'releases what dies with the process anyway',

@@ -88,8 +88,9 @@ export class FakeEngine {
       return;
     }
     takeOut(this.shared, resource);
-    if (resource.kind === 'volume')
-      for (const path of this.files.keys()) if (path.startsWith(`${resource.runId}/`)) this.files.delete(path);
+    if (resource.kind !== 'volume') return;
+    this.diskBytes.delete(resource.runId);
+    for (const path of this.files.keys()) if (path.startsWith(`${resource.runId}/`)) this.files.delete(path);
   }
 
   /** True where the resource survives this attempt; counts the attempt. */
