@@ -77,6 +77,7 @@ module.exports = {
         'test/crash/points',
         'test/mutants',
         'test/odd-agent',
+        'test/real-agents/model-server',
       ).map((path) => `<rootDir>/${path}`),
       testMatch: ['**/*.spec.ts'],
       // Vitest's: npm run test:web.
