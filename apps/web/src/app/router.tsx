@@ -11,6 +11,8 @@ import { Page } from './shell';
 const root = createRootRoute({ component: Root, notFoundComponent: NotFound });
 const getParentRoute = () => root;
 
+const helpPage = lazyRouteComponent(() => import('../pages/help/help-page'), 'HelpPage');
+
 const routes = [
   createRoute({ getParentRoute, path: '/', component: NowPage }),
   createRoute({ getParentRoute, path: '/runs', component: RunsPage, validateSearch: readRunFilter }),
@@ -23,6 +25,8 @@ const routes = [
   }),
   createRoute({ getParentRoute, path: '/schedules', component: SchedulesPage }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
+  createRoute({ getParentRoute, path: '/help', component: helpPage }),
+  createRoute({ getParentRoute, path: '/help/$code', component: helpPage }),
 ] as const;
 
 export const router = createRouter({ routeTree: root.addChildren(routes), scrollRestoration: true });

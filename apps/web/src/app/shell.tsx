@@ -1,14 +1,29 @@
+import { Menu } from '@base-ui/react/menu';
 import { Link, Outlet } from '@tanstack/react-router';
-import { Activity, CalendarClock, ListTree, Settings } from 'lucide-react';
+import { Activity, CalendarClock, CircleHelp, Ellipsis, ListTree, Settings } from 'lucide-react';
 import { useLiveAnswers } from '../api/live';
 import { LiveNote } from './live-note';
 import { Shortcuts } from './shortcuts';
 
-const PLACES = [
+interface PlaceOf {
+  readonly to: '/' | '/runs' | '/schedules' | '/help' | '/settings';
+  readonly name: string;
+  readonly Icon: typeof Activity;
+}
+
+/** The rail's, from above. */
+const PLACES: readonly PlaceOf[] = [
   { to: '/', name: 'Now', Icon: Activity },
   { to: '/runs', name: 'Runs', Icon: ListTree },
   { to: '/schedules', name: 'Schedules', Icon: CalendarClock },
-] as const;
+];
+/** At the rail's foot. */
+const FOOT: readonly PlaceOf[] = [
+  { to: '/help', name: 'Help', Icon: CircleHelp },
+  { to: '/settings', name: 'Settings', Icon: Settings },
+];
+/** How many places the bar of a phone has beside More. */
+const IN_BAR = 4;
 
 /** What stands around every page: a rail at the left, below 600 px a bar at the bottom. */
 export function Shell() {
@@ -29,12 +44,15 @@ export function Shell() {
           <img src="/favicon.svg" alt="" className="size-6" />
           <span className="font-semibold max-wide:hidden">Crewtab</span>
         </div>
-        {PLACES.map((place) => (
-          <Place key={place.to} {...place} />
+        {PLACES.map((place, at) => (
+          <Place key={place.to} {...place} isInBar={at < IN_BAR} />
         ))}
-        <div className="rail:mt-auto max-rail:contents">
-          <Place to="/settings" name="Settings" Icon={Settings} />
+        <div className="rail:mt-auto max-rail:hidden">
+          {FOOT.map((place) => (
+            <Place key={place.to} {...place} isInBar={false} />
+          ))}
         </div>
+        <More places={[...PLACES.slice(IN_BAR), ...FOOT]} />
       </nav>
       <div id="page" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
         <Outlet />
@@ -44,22 +62,48 @@ export function Shell() {
   );
 }
 
-type PlaceProps = {
-  readonly to: (typeof PLACES)[number]['to'] | '/settings';
-  readonly name: string;
-  readonly Icon: typeof Activity;
-};
+const IN_BAR_LOOK =
+  'max-rail:h-14 max-rail:flex-1 max-rail:flex-col max-rail:justify-center max-rail:gap-0.5 max-rail:text-xs';
 
-function Place({ to, name, Icon }: PlaceProps) {
+function Place({ to, name, Icon, isInBar }: PlaceOf & { readonly isInBar: boolean }) {
   return (
     <Link
       to={to}
+      title={name}
       activeOptions={{ exact: to === '/', includeSearch: false }}
-      className="group flex items-center gap-2.5 rounded-md px-2 text-soft hover:bg-hover hover:text-ink max-rail:h-14 max-rail:flex-1 max-rail:flex-col max-rail:justify-center max-rail:gap-0.5 max-rail:text-xs rail:h-9 rail:px-3 data-[status=active]:font-medium data-[status=active]:text-ink rail:data-[status=active]:bg-hover"
+      className={`group flex items-center gap-2.5 rounded-md px-2 text-soft hover:bg-hover hover:text-ink ${isInBar ? IN_BAR_LOOK : 'max-rail:hidden'} rail:h-9 rail:px-3 data-[status=active]:font-medium data-[status=active]:text-ink rail:data-[status=active]:bg-hover`}
     >
       <Icon className="size-4 shrink-0" aria-hidden />
       <span className="rail:max-wide:sr-only">{name}</span>
     </Link>
+  );
+}
+
+/** The places that the bar of a phone has no room for. */
+function More({ places }: { readonly places: readonly PlaceOf[] }) {
+  return (
+    <Menu.Root>
+      <Menu.Trigger className={`flex items-center rounded-md px-2 text-soft rail:hidden ${IN_BAR_LOOK}`}>
+        <Ellipsis className="size-4 shrink-0" aria-hidden />
+        More
+      </Menu.Trigger>
+      <Menu.Portal>
+        <Menu.Positioner side="top" align="end" sideOffset={4} className="z-20">
+          <Menu.Popup className="min-w-44 rounded-md border border-line bg-surface py-1 shadow-overlay outline-none">
+            {places.map(({ to, name, Icon }) => (
+              <Menu.Item
+                key={to}
+                render={<Link to={to} />}
+                className="flex h-11 items-center gap-2.5 px-4 outline-none data-highlighted:bg-hover"
+              >
+                <Icon className="size-4 shrink-0 text-soft" aria-hidden />
+                {name}
+              </Menu.Item>
+            ))}
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
   );
 }
 

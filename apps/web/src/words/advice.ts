@@ -1,5 +1,10 @@
+export interface Advice {
+  readonly meaning: string;
+  readonly advice: string;
+}
+
 /** What each code of a run's error means, and what to do: the words of docs/errors.md, which a test compares. */
-export const ADVICE: Readonly<Record<string, { readonly meaning: string; readonly advice: string }>> = {
+export const ADVICE: Readonly<Record<string, Advice>> = {
   overlap_skipped: {
     meaning: 'Another run of the schedule was active, and its overlap policy is skip.',
     advice: 'Nothing, if that is what you want; otherwise choose allow or queue, or a shorter timeout.',

@@ -6,12 +6,13 @@ import { deploymentQuery, queryClient, runQuery } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { ActionButton } from '../../parts/action-button';
 import { ConfirmButton } from '../../parts/confirm-button';
+import { HelpMark } from '../../parts/help-mark';
 import { Panel, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { ScheduleName, useScheduleName } from '../../parts/schedule-name';
 import { ShortId } from '../../parts/short-id';
 import { StatusLabel } from '../../status/status-shape';
-import { TRIGGER_WORDS } from '../../status/status-words';
+import { STATUS_WORDS, TRIGGER_WORDS } from '../../status/status-words';
 import { formatInstant } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
 import { ADVICE } from '../../words/advice';
@@ -90,6 +91,7 @@ function KnownRun({ run }: { readonly run: Run }) {
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 pt-3 rail:px-6">
           <StatusLabel status={run.status} />
           {run.error && run.error.code !== run.status && <code className="font-mono text-xs">{run.error.code}</code>}
+          <HelpMark code={run.error?.code ?? run.status} sentence={STATUS_WORDS[run.status]} />
           {run.startedAt && (
             <span>
               <Span from={run.startedAt} to={run.finishedAt} />
