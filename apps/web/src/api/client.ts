@@ -17,3 +17,4 @@ export type Message = AnswerOf<Routes['GET /runs/:id/messages']>['items'][number
 export type Deployment = AnswerOf<Routes['GET /deployments/:id']>;
 export type Caller = AnswerOf<Routes['GET /session']>;
 export type Session = AnswerOf<Routes['GET /sessions']>['items'][number];
+export type Team = AnswerOf<Routes['GET /teams/:id']>;

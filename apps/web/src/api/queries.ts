@@ -1,7 +1,7 @@
 import { ApiProblem } from '@crewtab/api-client/api-problem';
 import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
 import type { RunStatus, RunTrigger } from '../status/status-words';
-import { api, setCsrfToken, type Caller } from './client';
+import { api, setCsrfToken, type Caller, type Team } from './client';
 
 const CALLER = ['caller'] as const;
 /** Notes in this browser that there may be a session, so that who has none is not told of a refusal. No secret. */
@@ -9,6 +9,7 @@ const SESSION_MARK = 'crewtab.session';
 const PAGE = 50;
 /** How many schedules a page shows; later pages of the API are read as far as that. */
 const MAX_SCHEDULES = 500;
+const MAX_TEAMS = 500;
 
 /** Answers stay until the event stream says that they changed, so nothing asks again by itself. */
 export const queryClient = new QueryClient({
@@ -151,3 +152,34 @@ export const configQuery = queryOptions({
   queryKey: ['config'],
   queryFn: ({ signal }) => api.request('GET /config', { signal }),
 });
+
+export const teamsQuery = queryOptions({
+  queryKey: ['teams'],
+  queryFn: async ({ signal }) => {
+    const items: Team[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: { limit: number; cursor?: string } = { limit: 100, ...(cursor !== null && { cursor }) };
+      const page: Awaited<ReturnType<typeof listTeams>> = await listTeams(query, signal);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null && items.length < MAX_TEAMS);
+    return { items, hasMore: cursor !== null };
+  },
+});
+
+function listTeams(query: { limit: number; cursor?: string }, signal: AbortSignal) {
+  return api.request('GET /teams', { query, signal });
+}
+
+export const teamQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['team', id],
+    queryFn: ({ signal }) => api.request('GET /teams/:id', { params: { id }, signal }),
+    initialData: () => queryClient.getQueryData(teamsQuery.queryKey)?.items.find((team) => team.id === id),
+  });
+
+/** A team was made, changed or deleted by this page. */
+export function forgetTeams(): Promise<unknown> {
+  return Promise.all(['teams', 'team'].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
+}

@@ -4,6 +4,7 @@ import { NowPage } from '../pages/now/now-page';
 import { RunsPage } from '../pages/runs/runs-page';
 import { SchedulesPage } from '../pages/schedules/schedules-page';
 import { SettingsPage } from '../pages/settings/settings-page';
+import { TeamsPage } from '../pages/teams/teams-page';
 import { STATUSES, TRIGGERS } from '../status/status-words';
 import { Root } from './root';
 import { Page } from './shell';
@@ -24,6 +25,22 @@ const routes = [
     validateSearch: readRunView,
   }),
   createRoute({ getParentRoute, path: '/schedules', component: SchedulesPage }),
+  createRoute({ getParentRoute, path: '/teams', component: TeamsPage }),
+  createRoute({
+    getParentRoute,
+    path: '/teams/new',
+    component: lazyRouteComponent(() => import('../pages/teams/edit-team-page'), 'NewTeamPage'),
+  }),
+  createRoute({
+    getParentRoute,
+    path: '/teams/$teamId',
+    component: lazyRouteComponent(() => import('../pages/teams/team-page'), 'TeamPage'),
+  }),
+  createRoute({
+    getParentRoute,
+    path: '/teams/$teamId/edit',
+    component: lazyRouteComponent(() => import('../pages/teams/edit-team-page'), 'EditTeamPage'),
+  }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
   createRoute({ getParentRoute, path: '/help', component: helpPage }),
   createRoute({ getParentRoute, path: '/help/$code', component: helpPage }),

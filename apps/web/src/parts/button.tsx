@@ -1,4 +1,4 @@
-const LOOKS = {
+export const BUTTON_LOOKS = {
   plain: 'border border-line bg-surface hover:bg-hover text-ink',
   primary: 'bg-ink text-on-ink hover:opacity-90',
   danger: 'border border-line bg-surface text-failed hover:bg-failed-soft',
@@ -12,6 +12,6 @@ export function Button({
   look = 'plain',
   className = '',
   ...rest
-}: React.ComponentProps<'button'> & { readonly look?: keyof typeof LOOKS }) {
-  return <button type="button" {...rest} className={`${BUTTON} ${LOOKS[look]} ${className}`} />;
+}: React.ComponentProps<'button'> & { readonly look?: keyof typeof BUTTON_LOOKS }) {
+  return <button type="button" {...rest} className={`${BUTTON} ${BUTTON_LOOKS[look]} ${className}`} />;
 }

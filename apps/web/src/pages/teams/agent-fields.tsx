@@ -1,0 +1,188 @@
+import { useQuery } from '@tanstack/react-query';
+import { Trash2 } from 'lucide-react';
+import { configQuery } from '../../api/queries';
+import { Button } from '../../parts/button';
+import { Field, INPUT } from '../../parts/field';
+import type { AgentDraft } from './team-draft';
+import { VariableFields } from './variable-fields';
+
+const MONO = `${INPUT} font-mono text-xs leading-5`;
+
+interface Props {
+  readonly agent: AgentDraft;
+  readonly faultAt: (path: string) => string | undefined;
+  readonly set: (change: Partial<AgentDraft>) => void;
+  readonly onRemove?: () => void;
+}
+
+/** The fields of one agent. */
+export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
+  const { data: config } = useQuery(configQuery);
+  const needsCommand = config?.runtime === 'process';
+  const hasLimits = (config?.runtimeCapabilities.limits.length ?? 1) > 0;
+  return (
+    <fieldset className="min-w-0 rounded-md border border-line bg-surface">
+      <legend className="sr-only">Agent {agent.name}</legend>
+      <div className="flex items-center gap-2 border-b border-line px-4 py-2">
+        <span className="min-w-0 truncate font-semibold">
+          <bdi>{agent.name || 'an agent without a name'}</bdi>{' '}
+          <span className="font-normal text-soft">{agent.role === 'leader' ? 'leads' : 'works'}</span>
+        </span>
+        {onRemove && (
+          <Button look="bare" className="ml-auto" onClick={onRemove} aria-label={`Take ${agent.name} out`}>
+            <Trash2 className="size-4" aria-hidden /> Take out
+          </Button>
+        )}
+      </div>
+      <div className="grid gap-4 p-4 rail:grid-cols-3">
+        <Field label="Agent's name" error={faultAt('name')} hint="a-z, 0-9 and -">
+          {(control) => (
+            <input
+              {...control}
+              className={INPUT}
+              value={agent.name}
+              onChange={({ target }) => set({ name: target.value })}
+            />
+          )}
+        </Field>
+        <Field label="Role" error={faultAt('role')} hint="one agent leads: it gets the prompt">
+          {(control) => (
+            <select
+              {...control}
+              className={INPUT}
+              value={agent.role}
+              onChange={({ target }) => set({ role: target.value as AgentDraft['role'] })}
+            >
+              <option value="leader">leader</option>
+              <option value="worker">worker</option>
+            </select>
+          )}
+        </Field>
+        <Field label="Protocol" error={faultAt('protocol')} hint="acp: a dialogue. command: one answer">
+          {(control) => (
+            <select
+              {...control}
+              className={INPUT}
+              value={agent.protocol}
+              onChange={({ target }) => set({ protocol: target.value as AgentDraft['protocol'] })}
+            >
+              {(config?.protocols ?? [agent.protocol]).map((one) => (
+                <option key={one} value={one}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        {!needsCommand && (
+          <Field label="Image" error={faultAt('image')} className="rail:col-span-3">
+            {(control) => (
+              <input
+                {...control}
+                className={MONO}
+                spellCheck={false}
+                placeholder="ghcr.io/example/agent:1"
+                value={agent.image}
+                onChange={({ target }) => set({ image: target.value })}
+              />
+            )}
+          </Field>
+        )}
+        <Field
+          label="Instructions"
+          error={faultAt('instructions')}
+          hint="Given to the agent before the prompt."
+          className="rail:col-span-3"
+        >
+          {(control) => (
+            <textarea
+              {...control}
+              rows={3}
+              className={INPUT}
+              value={agent.instructions}
+              onChange={({ target }) => set({ instructions: target.value })}
+            />
+          )}
+        </Field>
+        <VariableFields env={agent.env} set={(env) => set({ env })} faultAt={(name) => faultAt(`env.${name}`)} />
+        <details className="rail:col-span-3" open={needsCommand || hasFault(faultAt)}>
+          <summary className="cursor-pointer text-soft">Command, limits and permissions</summary>
+          <div className="mt-3 grid gap-4 rail:grid-cols-3">
+            <Field
+              label="Command"
+              error={faultAt('command') ?? faultAt('command.0')}
+              hint={`One argument a line. ${needsCommand ? 'Required here, where agents are processes.' : 'Replaces what the image starts.'}`}
+              className="rail:col-span-3"
+            >
+              {(control) => (
+                <textarea
+                  {...control}
+                  rows={2}
+                  className={MONO}
+                  spellCheck={false}
+                  value={agent.command}
+                  onChange={({ target }) => set({ command: target.value })}
+                />
+              )}
+            </Field>
+            {hasLimits && <Limits {...{ agent, faultAt, set }} />}
+            <Field label="Permissions" error={faultAt('permissions')} hint="the answer when the agent asks">
+              {(control) => (
+                <select
+                  {...control}
+                  className={INPUT}
+                  value={agent.permissions}
+                  onChange={({ target }) => set({ permissions: target.value as AgentDraft['permissions'] })}
+                >
+                  <option value="">
+                    {typeof agent.stored?.permissions === 'object' ? 'by its rules' : 'allow (default)'}
+                  </option>
+                  <option value="allow">allow</option>
+                  <option value="deny">deny</option>
+                </select>
+              )}
+            </Field>
+            <Field label="Mode" error={faultAt('mode')} hint="the ACP session mode to set">
+              {(control) => (
+                <input
+                  {...control}
+                  className={INPUT}
+                  value={agent.mode}
+                  onChange={({ target }) => set({ mode: target.value })}
+                />
+              )}
+            </Field>
+          </div>
+        </details>
+      </div>
+    </fieldset>
+  );
+}
+
+const LIMITS = [
+  ['cpus', 'CPUs', '0.5'],
+  ['memory', 'Memory', '512m'],
+  ['pids', 'Processes', '256'],
+] as const;
+
+function Limits({ agent, faultAt, set }: Omit<Props, 'onRemove'>) {
+  return LIMITS.map(([field, label, example]) => (
+    <Field key={field} label={label} error={faultAt(`resources.${field}`)} hint="at most; empty: as the engine has it">
+      {(control) => (
+        <input
+          {...control}
+          className={INPUT}
+          placeholder={example}
+          value={agent[field]}
+          onChange={({ target }) => set({ [field]: target.value })}
+        />
+      )}
+    </Field>
+  ));
+}
+
+/** Whether what is folded has a fault that must be seen. */
+function hasFault(faultAt: Props['faultAt']): boolean {
+  const folded = ['command', 'command.0', 'permissions', 'mode', ...LIMITS.map(([field]) => `resources.${field}`)];
+  return folded.some((path) => faultAt(path) !== undefined);
+}

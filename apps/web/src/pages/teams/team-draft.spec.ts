@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import type { Team } from '../../api/client';
+import { bodyOf, draftOf, editOf, newTeam, readCommand, writeCommand } from './team-draft';
+
+const team: Team = {
+  ...{ id: 't', name: 'Crew', description: null, createdAt: '', updatedAt: '' },
+  network: { mode: 'allowlist', hosts: ['a.example'] },
+  agents: [
+    {
+      ...{ name: 'lead', role: 'leader', protocol: 'acp', image: 'x:1', permissions: 'deny' },
+      env: { KEY: { isSet: true }, OLD: { isSet: true } },
+      resources: { cpus: 0.5, memory: '1g' },
+    },
+    { name: 'help', role: 'worker', protocol: 'command', command: ['run', '--once'] },
+  ],
+};
+
+it('sends nothing of a team that was not touched, and only what was', () => {
+  expect(editOf(team, draftOf(team))).toEqual({});
+  expect(editOf(team, { ...draftOf(team), name: 'Crew 2' })).toEqual({ name: 'Crew 2' });
+  expect(editOf(team, { ...draftOf(team), network: 'none' })).toEqual({ network: { mode: 'none' } });
+});
+
+it('keeps, sets and deletes variables, and says the name that an agent had', () => {
+  const draft = draftOf(team);
+  const [lead, help] = draft.agents;
+  const env = [
+    { name: 'KEY', state: 'kept', value: '', wasStored: true },
+    { name: 'OLD', state: 'deleted', value: '', wasStored: true },
+    { name: 'NEW', state: 'set', value: 'secret', wasStored: false },
+    { name: '', state: 'set', value: '', wasStored: false },
+  ] as const;
+  const { agents } = editOf(team, { ...draft, agents: [{ ...lead!, name: 'boss', memory: '', env }, help!] });
+  expect(agents).toEqual([
+    {
+      ...{ name: 'boss', previousName: 'lead', role: 'leader', protocol: 'acp', image: 'x:1', permissions: 'deny' },
+      env: { KEY: { isSet: true }, OLD: null, NEW: 'secret' },
+      resources: { cpus: 0.5 },
+    },
+    { name: 'help', role: 'worker', protocol: 'command', command: ['run', '--once'] },
+  ]);
+});
+
+it('makes a team of what was filled in', () => {
+  const draft = newTeam('allowlist');
+  const [lead] = draft.agents;
+  const agents = [{ ...lead!, image: ' x:1 ', cpus: 'two' }];
+  expect(bodyOf({ ...draft, name: 'Crew', hosts: 'a.example\n\n b.example ', agents })).toEqual({
+    name: 'Crew',
+    network: { mode: 'allowlist', hosts: ['a.example', 'b.example'] },
+    agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'x:1', resources: { cpus: 'two' } }],
+  });
+});
+
+it.each([[['a', '--b=c d']], [['sh', '-c', 'one\ntwo']], [['x', '']], [['[', '1']], [[]]])(
+  'reads the command %j as it wrote it',
+  (args) => expect(readCommand(writeCommand(args))).toEqual(args),
+);

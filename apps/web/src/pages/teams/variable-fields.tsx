@@ -1,0 +1,98 @@
+import { Plus, Undo2, X } from 'lucide-react';
+import { Button } from '../../parts/button';
+import { INPUT } from '../../parts/field';
+import type { VariableDraft } from './team-draft';
+
+/** The variables of an agent: values go in and never come out, so a stored one is kept, replaced or deleted. */
+export function VariableFields({
+  env,
+  set,
+  faultAt,
+}: {
+  readonly env: readonly VariableDraft[];
+  readonly set: (env: readonly VariableDraft[]) => void;
+  readonly faultAt: (name: string) => string | undefined;
+}) {
+  const change = (at: number, fields: Partial<VariableDraft>): void =>
+    set(env.map((one, index) => (index === at ? { ...one, ...fields } : one)));
+  return (
+    <fieldset className="min-w-0 rail:col-span-3">
+      <legend className="mb-1 font-medium">Variables</legend>
+      <ul className="flex flex-col gap-2">
+        {env.map((variable, at) => (
+          <li key={at} className="grid grid-cols-[minmax(0,2fr)_minmax(0,3fr)_auto] items-center gap-2">
+            <input
+              aria-label="Name of a variable"
+              className={`${INPUT} font-mono text-xs leading-5`}
+              spellCheck={false}
+              value={variable.name}
+              readOnly={variable.wasStored}
+              onChange={({ target }) => change(at, { name: target.value })}
+            />
+            <Value variable={variable} set={(fields) => change(at, fields)} />
+            <Act
+              variable={variable}
+              set={(fields) => change(at, fields)}
+              onRemove={() => set(env.filter((_, index) => index !== at))}
+            />
+            {faultAt(variable.name) !== undefined && (
+              <p className="col-span-3 text-xs text-failed">{faultAt(variable.name)}</p>
+            )}
+          </li>
+        ))}
+      </ul>
+      <Button
+        look="bare"
+        className="-ml-3 mt-1"
+        onClick={() => set([...env, { name: '', state: 'set', value: '', wasStored: false }])}
+      >
+        <Plus className="size-4" aria-hidden /> Add a variable
+      </Button>
+    </fieldset>
+  );
+}
+
+interface PartProps {
+  readonly variable: VariableDraft;
+  readonly set: (fields: Partial<VariableDraft>) => void;
+}
+
+function Value({ variable: { name, state, value }, set }: PartProps) {
+  if (state === 'set')
+    return (
+      <input
+        aria-label={`Value of ${name || 'the variable'}`}
+        type="password"
+        autoComplete="off"
+        className={INPUT}
+        value={value}
+        onChange={({ target }) => set({ value: target.value })}
+      />
+    );
+  return <span className="truncate text-soft">{state === 'kept' ? 'is set, and stays' : 'is deleted on saving'}</span>;
+}
+
+function Act({ variable: { name, state, wasStored }, set, onRemove }: PartProps & { readonly onRemove: () => void }) {
+  if (!wasStored)
+    return (
+      <Button look="bare" aria-label={`Take ${name || 'the variable'} out`} onClick={onRemove}>
+        <X className="size-4" aria-hidden />
+      </Button>
+    );
+  if (state !== 'kept')
+    return (
+      <Button look="bare" onClick={() => set({ state: 'kept', value: '' })}>
+        <Undo2 className="size-4" aria-hidden /> Keep
+      </Button>
+    );
+  return (
+    <span className="flex">
+      <Button look="bare" aria-label={`Replace ${name}`} onClick={() => set({ state: 'set' })}>
+        Replace
+      </Button>
+      <Button look="bare" aria-label={`Delete ${name}`} onClick={() => set({ state: 'deleted' })}>
+        <X className="size-4" aria-hidden />
+      </Button>
+    </span>
+  );
+}
