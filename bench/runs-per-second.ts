@@ -80,6 +80,7 @@ class OurWorker {
         handshakeTimeoutMs: 60_000,
         stopGraceMs: 5_000,
         inputTimeoutMs: 60_000,
+        teamAnswerMs: 240_000,
         outputLimitBytes: 1_000_000,
         longestLineBytes: LONGEST_LINE_BYTES,
         jsonLimits: DEFAULT_JSON_LIMITS,

@@ -7,13 +7,18 @@ import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 export interface TeamTools {
   /** @returns the teammates in words, as the worker wrote them. */
   listTeammates(): Promise<string>;
-  /** Resolves with the teammate's answer, however long it takes; rejects with its failure. */
-  delegate(agent: string, task: string): Promise<string>;
+  /**
+   * Resolves with the teammate's answer, however long it takes; rejects with its failure.
+   * @param onHandle told each answer that only says that the task goes on
+   */
+  delegate(agent: string, task: string, onHandle: (text: string) => Promise<void>): Promise<string>;
 }
 
 /** How long a server may take for its first answer. */
 const INITIALIZE_LIMIT_MS = 30_000;
-/** The longest timer there is: a delegated task takes what it takes, and the SDK would give up after a minute. */
+/** In the worker's answer to a call that would take too long (libs/orchestrator/running/team-tools.ts). */
+const HANDLE = /has not finished this task yet\. Its handle is (\S+)\n/;
+/** The longest timer there is: how long a call takes is the worker's setting, and the SDK would give up after a minute. */
 const CALL_LIMIT_MS = 2 ** 31 - 1;
 
 /** Starts the MCP server that was handed over and checks that it is the team's. */
@@ -25,12 +30,26 @@ export async function connectTeamTools(servers: readonly McpServerStdio[]): Prom
     if (names.includes('list_teammates') && names.includes('delegate')) {
       return {
         listTeammates: () => callTool(client, 'list_teammates', {}),
-        delegate: (agent, task) => callTool(client, 'delegate', { agent, task }),
+        delegate: (agent, task, onHandle) => delegate(client, agent, task, onHandle),
       };
     }
     await client.close();
   }
   throw new Error('none of the MCP servers has the tools of a team');
+}
+
+async function delegate(
+  client: Client,
+  agent: string,
+  task: string,
+  onHandle: (text: string) => Promise<void>,
+): Promise<string> {
+  for (let answer = await callTool(client, 'delegate', { agent, task }); ;) {
+    const handle = HANDLE.exec(answer)?.[1];
+    if (handle === undefined) return answer;
+    await onHandle(answer);
+    answer = await callTool(client, 'wait', { handle });
+  }
 }
 
 /** Starts the server as a child with this process's environment; its stderr is this one's. */

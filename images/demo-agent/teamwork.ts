@@ -37,8 +37,8 @@ export async function join(turn: Turn): Promise<void> {
 /** One delegation as a tool call. Rejects with the teammate's failure. */
 export async function askTeammate(turn: Turn, agent: string, task: string): Promise<string> {
   const team = await teamOf(turn);
-  return turn.useTool({ title: `delegate to ${agent}`, kind: 'other', input: { agent, task } }, () =>
-    turn.orCancelled(team.delegate(agent, task)),
+  return turn.useTool({ title: `delegate to ${agent}`, kind: 'other', input: { agent, task } }, (progress) =>
+    turn.orCancelled(team.delegate(agent, task, progress)),
   );
 }
 

@@ -34,7 +34,7 @@ describe('team bridge', () => {
   it('lists its tools without the socket', async () => {
     await server.goDown();
     const { tools } = await (await connect()).listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate']);
+    expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate', 'wait', 'result']);
     for (const { _meta } of tools) expect(_meta).toEqual({ 'anthropic/alwaysLoad': true });
   });
 
@@ -49,12 +49,14 @@ describe('team bridge', () => {
         agent: 'lead',
         tool: 'list_teammates',
         arguments: {},
+        waitedMs: expect.any(Number) as number,
       },
       {
         id: expect.stringMatching(/^lead-[0-9a-f]{16}-2$/) as string,
         agent: 'lead',
         tool: 'delegate',
         arguments: { agent: 'anna', task: 'dig' },
+        waitedMs: expect.any(Number) as number,
       },
     ]);
   });
@@ -95,7 +97,7 @@ describe('team bridge', () => {
     const bridge = await connect();
     const call = callTool(bridge, 'list_teammates', {});
     // Answered from the bridge itself while the call is waiting.
-    expect((await bridge.listTools()).tools).toHaveLength(2);
+    expect((await bridge.listTools()).tools).toHaveLength(4);
     await server.listen();
     expect(await call).toBe('done');
     expect(server.calls).toHaveLength(1);
@@ -114,6 +116,29 @@ describe('team bridge', () => {
     await server.listen();
     expect(await call).toBe('at last');
     expect(new Set(idsOf(server)).size).toBe(1);
+  });
+
+  it('says with a call that is sent again how long it has waited', async () => {
+    server.answer = () => null;
+    const call = callTool(await connect(), 'wait', { handle: 'h1' });
+    await server.untilCalls(1);
+    await server.goDown();
+    server.answer = () => ({ text: 'done' });
+    await server.listen();
+    await call;
+    const [first, second] = server.calls.map(({ waitedMs }) => waitedMs);
+    expect(second).toBeGreaterThan(first ?? Infinity);
+  });
+
+  it('tells a client that asked for progress that a call is going on, and no other', async () => {
+    const bridge = await connect();
+    server.answer = () => ({ text: 'done' });
+    const told: unknown[] = [];
+    const task = { name: 'delegate', arguments: { agent: 'anna', task: 'dig' } };
+    await bridge.callTool(task);
+    expect(told).toEqual([]);
+    await bridge.callTool(task, undefined, { onprogress: (progress) => told.push(progress) });
+    expect(told).toEqual([{ progress: 1, message: 'delegate is going on' }]);
   });
 
   it('sends a call that its client has cancelled to no other worker', async () => {
@@ -154,6 +179,22 @@ describe('team bridge', () => {
     const without = spawnSync(process.execPath, [teamBridge], { input: '', env: {}, encoding: 'utf8' });
     expect(without.status).toBe(2);
     expect(without.stderr).toContain('CREWTAB_TEAM_SOCKET');
+  });
+
+  it('serves the demo agent with a task that takes longer than a call may', async () => {
+    const { demoAgent } = await compileAgent();
+    const handle = { text: 'anna has not finished this task yet. Its handle is h1\nCall wait.' };
+    server.answer = ({ tool }) => (tool === 'delegate' || server.calls.length < 3 ? handle : { text: 'swam' });
+    const agent = AcpClient.start(process.execPath, [demoAgent]);
+    await agent.handshake({ mcpServers: [await server.mcpServer('lead')] });
+    await agent.prompt('delegate anna: swim');
+    expect(agent.text()).toBe('anna says: swam');
+    const called = server.calls.map(({ tool, arguments: args }) => [tool, args]);
+    expect(called.slice(1)).toEqual([
+      ['wait', { handle: 'h1' }],
+      ['wait', { handle: 'h1' }],
+    ]);
+    await agent.close();
   });
 
   it('serves the demo agent: teammates, delegations one after the other and side by side', async () => {

@@ -23,6 +23,13 @@ const PROGRESS_MS = 10_000;
 /** Claude Code hides the tools of MCP servers behind a search for them, except those that say this. */
 const _meta = { 'anthropic/alwaysLoad': true };
 
+const SECONDS = {
+  type: 'number',
+  minimum: 0,
+  description: 'How long to wait for the answer at most. Without it, as long as one call may take (a few minutes).',
+};
+const HANDLE = { type: 'string', minLength: 1, description: 'The handle as delegate returned it.' };
+
 const TOOLS: Tool[] = [
   {
     name: 'list_teammates',
@@ -35,9 +42,10 @@ const TOOLS: Tool[] = [
     name: 'delegate',
     _meta,
     description:
-      'Gives a task to one teammate and waits for the answer, which is returned as text. It may take many minutes. The teammate does not see ' +
-      'your conversation, so say everything that the task needs. Files in the shared workspace are visible to both of you. Calls to different ' +
-      'teammates may be made at the same time.',
+      'Gives a task to one teammate and waits for the answer, which is returned as text. What takes longer than a few minutes is answered with a ' +
+      'handle; call wait with it until the answer is there. The teammate does not see your conversation, so say everything that the task needs. ' +
+      'Files in the shared workspace are visible to both of you. Several tasks may be open at the same time: give seconds 0 to get the handle at ' +
+      'once. The same task for the same teammate, while it is under way, is not given twice.',
     inputSchema: {
       type: 'object',
       properties: {
@@ -47,10 +55,30 @@ const TOOLS: Tool[] = [
           minLength: 1,
           description: 'The whole task in words, with the form of the answer that you want.',
         },
+        seconds: SECONDS,
       },
       required: ['agent', 'task'],
       additionalProperties: false,
     },
+  },
+  {
+    name: 'wait',
+    _meta,
+    description:
+      'Waits for the answer to a task that delegate answered with a handle. Returns the answer, or the handle again when the task takes longer.',
+    inputSchema: {
+      type: 'object',
+      properties: { handle: HANDLE, seconds: SECONDS },
+      required: ['handle'],
+      additionalProperties: false,
+    },
+  },
+  {
+    name: 'result',
+    _meta,
+    description:
+      'Looks for the answer to a task without waiting. Without a handle it lists your tasks: their handles, who has them, and whether they are answered.',
+    inputSchema: { type: 'object', properties: { handle: HANDLE }, additionalProperties: false },
   },
 ];
 
@@ -62,7 +90,8 @@ function teamServer(team: TeamSocket): Server {
     { name: 'crewtab-team', title: 'Crewtab team', version: '1.0.0' },
     {
       capabilities: { tools: {} },
-      instructions: 'You lead a team of agents. list_teammates shows who they are, delegate gives one of them a task.',
+      instructions:
+        'You lead a team of agents. list_teammates shows who they are, delegate gives one of them a task, wait and result follow what takes longer.',
     },
   );
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS }));
@@ -95,10 +124,12 @@ function startProgress(tool: string, { _meta, signal, sendNotification }: Extra)
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return () => undefined;
   let progress = 0;
-  const timer = setInterval(() => {
-    const params = { progressToken, progress: ++progress, message: `${tool} is still going on` };
+  const tell = (): void => {
+    const params = { progressToken, progress: ++progress, message: `${tool} is going on` };
     void sendNotification({ method: 'notifications/progress', params });
-  }, PROGRESS_MS);
+  };
+  tell();
+  const timer = setInterval(tell, PROGRESS_MS);
   const stop = (): void => clearInterval(timer);
   signal.addEventListener('abort', stop, { once: true });
   return stop;

@@ -6,7 +6,9 @@ import { readLines } from './lines';
 export type Answer = { readonly text: string; readonly isError: boolean };
 type Json = Readonly<Record<string, unknown>>;
 interface Call {
-  readonly line: string;
+  /** The call as a line, without its end. */
+  readonly begun: string;
+  readonly askedAtMs: number;
   settle(answer: Answer): void;
 }
 
@@ -14,13 +16,15 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 1_000;
 /** The worker takes no longer call. */
 const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
+/** `,"waitedMs":…}` and the newline. */
+const LONGEST_END_BYTES = 64;
 
 /**
  * Calls to the worker that survive its absence. Connects when there is a call to send, stays connected, and connects
  * again only while a call is unanswered.
  *
- * One JSON object a line: `{ id, agent, tool, arguments }` there, `{ id, result: { text } }` or `{ id, error: { message } }`
- * back. The worker may be restarted or replaced at any moment: every unanswered call is sent again *with the same id*, for
+ * One JSON object a line: `{ id, agent, tool, arguments, waitedMs }` there, `{ id, result: { text } }` or
+ * `{ id, error: { message } }` back; `waitedMs` is for a worker that hears it later, since agents give up on slow tools. The worker may be restarted or replaced at any moment: every unanswered call is sent again *with the same id*, for
  * as long as it takes, so that the agent sees only a slow tool. The worker must treat an id that it knows as the same call.
  */
 export class TeamSocket {
@@ -41,15 +45,16 @@ export class TeamSocket {
   call(tool: string, args: Json, signal: AbortSignal): Promise<Answer> {
     // Unique in the run, since no two bridges share a nonce.
     const id = `${this.agent}-${this.nonce}-${++this.count}`;
-    const line = `${JSON.stringify({ id, agent: this.agent, tool, arguments: args })}\n`;
-    if (Buffer.byteLength(line) > LONGEST_CALL_BYTES) {
+    const begun = JSON.stringify({ id, agent: this.agent, tool, arguments: args }).slice(0, -1);
+    if (Buffer.byteLength(begun) > LONGEST_CALL_BYTES - LONGEST_END_BYTES) {
       const text = `too long: a call has at most ${LONGEST_CALL_BYTES} bytes. Put it into a file of the shared workspace.`;
       return Promise.resolve({ text, isError: true });
     }
     return new Promise((settle) => {
-      this.unanswered.set(id, { line, settle });
+      const call = { begun, askedAtMs: performance.now(), settle };
+      this.unanswered.set(id, call);
       signal.addEventListener('abort', () => this.unanswered.delete(id), { once: true });
-      if (this.isReady) this.socket?.write(line);
+      if (this.isReady) this.socket?.write(lineOf(call));
       else this.connect();
     });
   }
@@ -61,7 +66,7 @@ export class TeamSocket {
     let reason = 'the other side closed it';
     socket.on('connect', () => {
       this.isReady = true;
-      for (const { line } of this.unanswered.values()) socket.write(line);
+      for (const call of this.unanswered.values()) socket.write(lineOf(call));
     });
     readLines(socket, (line) => this.receive(line));
     socket.on('error', (error) => (reason = error.message));
@@ -94,6 +99,10 @@ export class TeamSocket {
     const result = message['result'] as { text?: string } | undefined;
     call.settle(error ? { text: String(error.message), isError: true } : { text: result?.text ?? '', isError: false });
   }
+}
+
+function lineOf({ begun, askedAtMs }: Call): string {
+  return `${begun},"waitedMs":${Math.round(performance.now() - askedAtMs)}}\n`;
 }
 
 function parseObject(line: string): Json | null {

@@ -308,6 +308,15 @@ export const SETTINGS = {
     '60s',
     duration(SECOND_MS, HOUR_MS, 'at least 1s and at most 1h'),
   ),
+  TEAM_ANSWER_LIMIT: withDefault(
+    {
+      description:
+        "How long a call of a team's tool (delegate, wait) may take before it answers with a handle in place of the result. Agents' " +
+        'programs give a tool up after a time of their own: Codex after 5m, others after 1m unless they follow progress. A Go duration.',
+    },
+    '4m',
+    duration(SECOND_MS, HOUR_MS, 'at least 1s and at most 1h'),
+  ),
   AGENT_STOP_GRACE: withDefault(
     {
       description:

@@ -22,6 +22,8 @@ export interface WorkerConfig {
   readonly agentPolicy: AgentPolicy;
   readonly agents: {
     readonly handshakeTimeoutMs: number;
+    /** For one call of a team's tool. */
+    readonly teamAnswerMs: number;
     /** Between SIGTERM and SIGKILL. */
     readonly stopGraceMs: number;
     /** For one write to an agent that does not read. */
@@ -78,6 +80,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'METRICS_KEY',
     'AGENT_HANDSHAKE_TIMEOUT',
     'AGENT_INPUT_TIMEOUT',
+    'TEAM_ANSWER_LIMIT',
     'AGENT_STOP_GRACE',
     'AGENT_OUTPUT_LIMIT',
     'AGENT_LINE_LIMIT',
@@ -108,6 +111,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,
+      teamAnswerMs: values.TEAM_ANSWER_LIMIT,
       stopGraceMs: values.AGENT_STOP_GRACE,
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
       longestLineBytes: values.AGENT_LINE_LIMIT,

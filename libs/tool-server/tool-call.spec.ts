@@ -8,6 +8,16 @@ describe('parseTeamCall', () => {
   });
 
   it.each([
+    [4_500, { waitedMs: 4_500 }],
+    [-1, {}],
+    ['long', {}],
+  ])('takes %p for how long a call has waited as %p', (waitedMs, expected) => {
+    const { waitedMs: _, ...plain } = { waitedMs, id: 'c1', tool: 'delegate', arguments: call.arguments };
+    const parsed = parseTeamCall(JSON.stringify({ ...call, waitedMs }));
+    expect(parsed).toEqual({ ok: true, call: { ...plain, ...expected } });
+  });
+
+  it.each([
     [
       'millions of values',
       JSON.stringify({ ...call, arguments: { task: Array.from({ length: 200_000 }, () => ({})) } }),

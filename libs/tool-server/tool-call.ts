@@ -15,12 +15,14 @@ const LONGEST_ID = 200;
 export function parseTeamCall(line: string): ParsedTeamCall {
   const value = parseJson(line);
   if (typeof value !== 'object' || value === null) return { ok: false, id: null, message: 'not a JSON object' };
-  const { id, tool, arguments: given } = value as Record<string, unknown>;
+  const { id, tool, arguments: given, waitedMs } = value as Record<string, unknown>;
   if (typeof id !== 'string' || id === '' || id.length > LONGEST_ID)
     return { ok: false, id: null, message: '"id" must be a short text' };
   if (typeof tool !== 'string') return { ok: false, id, message: '"tool" must be a text' };
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
-  return { ok: true, call: { id, tool, arguments: isObject ? (given as Record<string, unknown>) : {} } };
+  const args = isObject ? (given as Record<string, unknown>) : {};
+  const waited = typeof waitedMs === 'number' && waitedMs > 0 ? { waitedMs } : {};
+  return { ok: true, call: { id, tool, arguments: args, ...waited } };
 }
 
 /** Null as well for JSON beyond the limits, which parsing would cost too much. */

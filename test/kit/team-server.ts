@@ -12,6 +12,7 @@ export interface ToolCall {
   readonly agent: string;
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
+  readonly waitedMs: number;
 }
 
 export type ToolAnswer = { readonly text: string } | { readonly error: string };

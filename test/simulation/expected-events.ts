@@ -38,6 +38,7 @@ const HAPPENINGS = [
   'stale write refused',
   'orphan reaped',
   'delegation',
+  'handle',
   'manual run',
   'due at an edit',
   'failed delivery_unconfirmed',

@@ -95,7 +95,8 @@ export function isHostile(conduct: AgentConduct): conduct is HostileConduct {
 function delegateAll({ teammates, delegate }: HostileReach, chars: number): void {
   for (let count = 0; count < TASKS; count++) {
     const to = teammates[count % teammates.length];
-    if (to !== undefined) delegate({ id: `hostile/${count}`, to, task: 'x'.repeat(chars) });
+    // In words of its own: the same again would join the one under way.
+    if (to !== undefined) delegate({ id: `hostile/${count}`, to, task: `${count}`.padEnd(chars, 'x') });
   }
 }
 

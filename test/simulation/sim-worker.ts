@@ -17,6 +17,8 @@ import type { World } from './world';
 
 /** In real workers it is a minute; short, so that some of what resists does so for longer, ms. */
 const TEARDOWN_PATIENCE_MS = 15_000;
+/** Shorter than many turns, so that tasks are followed by their handles. */
+const TEAM_ANSWER_MS = 3_000;
 
 /** A worker made of the product's own parts, wired as apps/worker wires them. */
 export class SimWorker implements Consumer {
@@ -71,6 +73,7 @@ export class SimWorker implements Consumer {
           ...DEFAULT_ENGINE_OPTIONS,
           stepLimitMs: STEP_LIMIT_MS,
           teardownLimitMs: TEARDOWN_PATIENCE_MS,
+          teamAnswerMs: TEAM_ANSWER_MS,
           longestLineBytes: SIMULATED_LIMITS.longestLineBytes,
           outputLimit: SIMULATED_LIMITS.outputLimit,
           messageLimit: SIMULATED_LIMITS.messageLimit,

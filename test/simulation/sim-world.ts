@@ -1,5 +1,6 @@
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import type { FakeAgent, FakeAgentIo, FakeProgram } from '../fakes/runtime/fake-agent';
 import { FakeEngine } from '../fakes/runtime/fake-engine';
 import { InMemoryDelegationStore } from '../fakes/stores/in-memory-delegation-store';
@@ -25,6 +26,8 @@ import { WitnessedHosts } from './witnessed-hosts';
 import type { World } from './world';
 
 const BRIDGE_RETRY_MS = 1_000;
+/** In the answer to a call that took too long: see libs/orchestrator/running/team-tools.ts. */
+const HANDLE = /Its handle is (\S+)/;
 
 /** One simulated installation: a database, Redis, engines with their agents, and the processes of the product. */
 export class SimWorld implements World, AgentWorld {
@@ -128,16 +131,29 @@ export class SimWorld implements World, AgentWorld {
     return made;
   }
 
-  /** As the bridge in the container does: the same call again until it is answered. */
+  /** Follows a handle until there is an answer, as agents are told to. */
   delegate(io: FakeAgentIo, call: DelegateCall, answered: () => void): void {
-    const toolServer = this.toolServers[this.hostOf(io)];
     const { id, agent, to, task = `help with ${id}` } = call;
-    const toolCall = { id, agent, tool: 'delegate', arguments: { agent: to, task } };
-    const attempt = (): void => {
-      const again = (): void => io.after(BRIDGE_RETRY_MS, attempt);
-      toolServer?.call(io.deployment.runId, toolCall, answered, again);
+    let waits = 0;
+    const hear = (answer: ToolAnswer): void => {
+      const handle = 'text' in answer ? HANDLE.exec(answer.text)?.[1] : undefined;
+      if (handle === undefined) return answered();
+      this.tally.add('handle');
+      this.callTool(io, { id: `${id}/wait-${++waits}`, agent, tool: 'wait', arguments: { handle } }, hear);
     };
     this.tally.add('delegation');
+    this.callTool(io, { id, agent, tool: 'delegate', arguments: { agent: to, task } }, hear);
+  }
+
+  /** As the bridge in the container does: the same call again until it is answered. */
+  private callTool(io: FakeAgentIo, call: ToolCall, answered: (answer: ToolAnswer) => void): void {
+    const toolServer = this.toolServers[this.hostOf(io)];
+    const begunAtMs = this.nowMs();
+    const attempt = (): void => {
+      const again = (): void => io.after(BRIDGE_RETRY_MS, attempt);
+      const waitedMs = this.nowMs() - begunAtMs;
+      toolServer?.call(io.deployment.runId, { ...call, waitedMs }, answered, again);
+    };
     attempt();
   }
 

@@ -70,6 +70,7 @@ export async function startWorker(
       ...DEFAULT_ENGINE_OPTIONS,
       agentPolicy: config.agentPolicy,
       handshakeTimeoutMs: config.agents.handshakeTimeoutMs,
+      teamAnswerMs: config.agents.teamAnswerMs,
       stopGraceMs: config.agents.stopGraceMs,
       teardownLimitMs: config.teardownLimitMs,
       outputLimit: config.agents.outputLimitBytes,

@@ -6,7 +6,12 @@ import type { Claim } from './run-store';
  * and throws as RunStore's do.
  */
 export interface DelegationStore {
-  /** Records a task together with its `delegation` message; an id that is known is answered as it stands. */
+  /**
+   * Records a task together with its `delegation` message. An id that is known is answered as it stands. One that is new, but
+   * asks the same of the same agent in the same words as a task without an answer, joins that task: it is a call of it from
+   * then on. Calls of one claim must not overlap: two at once do not see each other.
+   * @returns the task, whose id is another one where the call has joined it
+   */
   openDelegation(claim: Claim, task: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>): Promise<Delegation>;
   /** One-shot, as RunStore.permitPrompt: true when the permit belongs to this claim's epoch. */
   permitDelegation(claim: Claim, id: string): Promise<boolean>;

@@ -34,6 +34,8 @@ export interface ToolCall {
   readonly agent: string;
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
+  /** How long it has waited for workers that are gone, ms, by its own word; 0 where it says nothing of that. */
+  readonly waitedMs?: number;
 }
 
 export type ToolAnswer = { readonly text: string } | { readonly error: string };

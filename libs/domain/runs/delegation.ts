@@ -1,4 +1,7 @@
-/** A task that the leader gave to a teammate. Told apart by an id that the leader's tool call carries (idempotency key). */
+/**
+ * A task that the leader gave to a teammate. Told apart by an id that the leader's tool call carries (idempotency key); it is
+ * also the handle by which the leader asks for the answer.
+ */
 export interface Delegation {
   readonly id: string;
   readonly from: string;
@@ -8,10 +11,12 @@ export interface Delegation {
   readonly answer: DelegationAnswer | null;
   /** True once a worker was permitted to write it to the teammate: like the prompt, it is never written twice. */
   readonly isPermitted: boolean;
+  /** Ids of later calls that asked the same while it was under way; the newest MOST_JOINED_CALLS. */
+  readonly joinedCalls: readonly string[];
 }
 
 /** What a worker that adopts a run must know of each task; the texts stay in the store. */
-export interface KnownDelegation extends Pick<Delegation, 'id' | 'from' | 'to' | 'isPermitted'> {
+export interface KnownDelegation extends Pick<Delegation, 'id' | 'from' | 'to' | 'isPermitted' | 'joinedCalls'> {
   readonly isAnswered: boolean;
   readonly taskChars: number;
   /** 0 without an answer. */
@@ -22,6 +27,9 @@ export interface KnownDelegation extends Pick<Delegation, 'id' | 'from' | 'to' |
 export const LONGEST_TASK_CHARS = 1024 * 1024;
 /** Tasks of a run that may wait for their answer at the same time. */
 export const MOST_OPEN_TASKS = 64;
+/** Tasks of a run in all. A teammate can delegate nothing itself, so this bounds the work of a team. */
+export const MOST_TASKS = 1_000;
+export const MOST_JOINED_CALLS = 64;
 
 export type DelegationAnswer = { readonly text: string } | { readonly error: string };
 

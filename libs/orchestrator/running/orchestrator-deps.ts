@@ -38,6 +38,8 @@ export interface OrchestratorOptions extends RunPolicy {
   readonly handshakeTimeoutMs: number;
   /** After adopting a run whose prompt was permitted but not confirmed: how long to look for proof of delivery, ms. */
   readonly evidenceMs: number;
+  /** How long a call of a team's tool may take before it answers with a handle, ms: less than agents' programs wait for a tool. */
+  readonly teamAnswerMs: number;
   /** Characters of output that one agent may write in a run. */
   readonly outputLimit: number;
   /** Of one line of output, bytes. */
@@ -56,6 +58,7 @@ export const DEFAULT_ENGINE_OPTIONS: OrchestratorOptions = {
   agentPolicy: NO_POLICY,
   handshakeTimeoutMs: 60_000,
   evidenceMs: 5_000,
+  teamAnswerMs: 240_000,
   outputLimit: 100 * 1024 * 1024,
   longestLineBytes: LONGEST_LINE_BYTES,
   messageLimit: 200_000,

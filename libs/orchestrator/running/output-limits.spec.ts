@@ -172,7 +172,9 @@ describe('delegating without end', () => {
     const world = new World({ lead: obedient(QUIET), writer: obedient(QUIET) });
     const { runId, holder } = await begin(world);
     await world.eventually(() => world.store.read(runId).phase === 'monitoring');
-    const answers = Array.from({ length: 200 }, (_, index) => world.toolServer.call(runId, call(`c${index}`, 'x')));
+    const answers = Array.from({ length: 200 }, (_, index) =>
+      world.toolServer.call(runId, call(`c${index}`, `x${index}`)),
+    );
     const refused = await Promise.all(answers.slice(MOST_OPEN_TASKS));
     for (const answer of refused)
       expect(answer).toEqual({ error: expect.stringContaining('64 tasks are open') as string });
@@ -184,7 +186,7 @@ describe('delegating without end', () => {
     const last = world.toolServer.call(runId, call('last', 'y'));
     await world.eventually(() => world.store.messages(runId).some(({ content }) => content['id'] === 'last'));
     // The same call again, and its answer from the store.
-    await expect(world.toolServer.call(runId, call('c0', 'x'))).resolves.toEqual({ text: 'seven' });
+    await expect(world.toolServer.call(runId, call('c0', 'x0'))).resolves.toEqual({ text: 'seven' });
     expect(world.store.read(runId).status).toBe('running');
     void last;
     await holder.stop();

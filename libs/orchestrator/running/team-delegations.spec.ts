@@ -1,4 +1,7 @@
 import type { Agent } from '@crewtab/domain/teams/team';
+import type { ToolCall } from '@crewtab/domain/ports/tool-server';
+import { MOST_TASKS } from '@crewtab/domain/runs/delegation';
+import { settle } from '@test/fakes/fake-clock';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { obedient, World } from './spec-support';
 
@@ -146,5 +149,143 @@ describe('delegating', () => {
     await expect(again).resolves.toEqual({ text: 'there you are' });
     expect(world.turnsSeen.filter((turn) => turn.includes('delegate:c1'))).toHaveLength(1);
     await Promise.all([first.holder.stop(), second.holder.stop()]);
+  });
+});
+
+describe('a task that takes longer than a call may', () => {
+  const ANSWER_MS = 240_000;
+  const call = (id: string, tool: string, args: Record<string, unknown>, waitedMs = 0): ToolCall => ({
+    id,
+    agent: 'lead',
+    tool,
+    arguments: args,
+    waitedMs,
+  });
+  const done = (world: World, id: string, text: string): void =>
+    world.engine.agents.find(({ agent }) => agent.name === 'writer')?.emit(`done delegate:${id} ${text}`);
+  const isBegun = (world: World, id: string) => (): boolean =>
+    world.turnsSeen.some((turn) => turn.startsWith(`turn delegate:${id} `));
+  const handleOf = (id: string): object => ({ text: expect.stringContaining(`Its handle is ${id}\n`) as string });
+
+  it('is answered with a handle after four minutes, and by wait and result later', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient(idle) });
+    const given = world.toolServer.call(runId, delegate('c1', 'long work'));
+    await world.until(isBegun(world, 'c1'));
+    await world.clock.advance(ANSWER_MS - 1);
+    const isAnswered = jest.fn();
+    void given.then(isAnswered);
+    await settle();
+    expect(isAnswered).not.toHaveBeenCalled();
+    await world.clock.advance(1);
+    await expect(given).resolves.toEqual(handleOf('c1'));
+
+    await expect(world.toolServer.call(runId, call('r1', 'result', { handle: 'c1' }))).resolves.toEqual(handleOf('c1'));
+    const waiting = world.toolServer.call(runId, call('w1', 'wait', { handle: 'c1' }));
+    await world.clock.advance(ANSWER_MS);
+    await expect(waiting).resolves.toEqual(handleOf('c1'));
+    const again = world.toolServer.call(runId, call('w2', 'wait', { handle: 'c1', seconds: 100 }));
+    done(world, 'c1', 'at last');
+    await expect(again).resolves.toEqual({ text: 'at last' });
+    await expect(world.toolServer.call(runId, call('r2', 'result', { handle: 'c1' }))).resolves.toEqual({
+      text: 'at last',
+    });
+    await first.holder.stop();
+  });
+
+  it('is one of several, which the leader need not wait for', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient(idle) });
+    for (const id of ['c1', 'c2']) {
+      const args = { agent: 'writer', task: `task ${id}`, seconds: 0 };
+      await expect(world.toolServer.call(runId, call(id, 'delegate', args))).resolves.toEqual(handleOf(id));
+    }
+    await world.until(isBegun(world, 'c1'));
+    done(world, 'c1', 'one');
+    await world.until(isBegun(world, 'c2'));
+    await expect(world.toolServer.call(runId, call('r', 'result', {}))).resolves.toEqual({
+      text: JSON.stringify(
+        [
+          { handle: 'c1', agent: 'writer', isAnswered: true },
+          { handle: 'c2', agent: 'writer', isAnswered: false },
+        ],
+        null,
+        2,
+      ),
+    });
+    await first.holder.stop();
+  });
+
+  it('is given once when it is asked for again while it is under way, and anew after its answer', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient(idle) });
+    const both = [delegate('c1', 'count'), delegate('c2', 'count')].map((one) => world.toolServer.call(runId, one));
+    await world.until(isBegun(world, 'c1'));
+    await expect(
+      world.toolServer.call(runId, call('c3', 'delegate', { agent: 'writer', task: 'count', seconds: 0 })),
+    ).resolves.toEqual(handleOf('c1'));
+    done(world, 'c1', 'seven');
+    await expect(Promise.all(both)).resolves.toEqual([{ text: 'seven' }, { text: 'seven' }]);
+    await expect(world.toolServer.call(runId, delegate('c3', 'count'))).resolves.toEqual({ text: 'seven' });
+    expect(world.turnsSeen.filter((turn) => turn.includes('delegate:'))).toHaveLength(1);
+    void world.toolServer.call(runId, delegate('c4', 'count'));
+    await world.until(isBegun(world, 'c4'));
+    await first.holder.stop();
+  });
+
+  it('keeps its handle, and the calls that joined it, when its worker dies', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient((_line, io) => io.emit('say on it')) });
+    const args = { agent: 'writer', task: 'long work', seconds: 0 };
+    await world.toolServer.call(runId, call('c1', 'delegate', args));
+    await world.toolServer.call(runId, call('c2', 'delegate', args));
+    await world.eventually(() => world.store.messages(runId).some(({ content }) => content['text'] === 'on it'));
+    first.runtime.breakConnections();
+    world.store.expireLease(runId);
+    const second = world.worker();
+    await second.holder.start();
+    await world.until(() => second.runtime.callsOf('open') === 2);
+    // What the leader has waited for the dead worker is a part of the four minutes.
+    const cut = world.toolServer.call(runId, call('w1', 'wait', { handle: 'c1' }, ANSWER_MS - 10_000));
+    await world.clock.advance(10_000);
+    await expect(cut).resolves.toEqual(handleOf('c1'));
+    const waiting = world.toolServer.call(runId, call('w2', 'wait', { handle: 'c1' }));
+    done(world, 'c1', 'there you are');
+    await expect(waiting).resolves.toEqual({ text: 'there you are' });
+    await expect(world.toolServer.call(runId, call('c2', 'delegate', args))).resolves.toEqual({
+      text: 'there you are',
+    });
+    expect(world.turnsSeen.filter((turn) => turn.includes('delegate:'))).toHaveLength(1);
+    await Promise.all([first.holder.stop(), second.holder.stop()]);
+  });
+
+  it.each([
+    ['a handle that was never given', 'wait', { handle: 'x' }, /"handle" must be one .*: c1 \(writer\)$/],
+    ['no handle', 'wait', {}, /"handle" must be one/],
+    ['a handle that is no text', 'result', { handle: 7 }, /"handle" must be one/],
+    ['no number of seconds', 'wait', { handle: 'c1', seconds: 'soon' }, /"seconds" must be a number from 0 to 240/],
+    ['less than no seconds', 'delegate', { agent: 'writer', task: 'x', seconds: -1 }, /"seconds" must be/],
+    ['a tool that there is not', 'sleep', {}, /there are list_teammates, delegate, wait, result/],
+  ])('tells the leader of %s', async (_what, tool, args, says) => {
+    const { world, runId, first } = await atWork({ writer: obedient(idle) });
+    await world.toolServer.call(runId, call('c1', 'delegate', { agent: 'writer', task: 'y', seconds: 0 }));
+    await expect(world.toolServer.call(runId, call('q', tool, args))).resolves.toEqual({
+      error: expect.stringMatching(says) as string,
+    });
+    await first.holder.stop();
+  });
+
+  it('leaves no timer behind once the worker has let the run go', async () => {
+    const { world, runId, first } = await atWork({ writer: obedient(idle) });
+    void world.toolServer.call(runId, delegate('c1', 'long work'));
+    await world.until(isBegun(world, 'c1'));
+    const before = world.clock.pendingTimers;
+    await first.holder.stop();
+    expect(world.clock.pendingTimers).toBeLessThan(before);
+  });
+
+  it('is the last of a thousand', async () => {
+    const { world, runId, first } = await atWork({});
+    for (let count = 0; count < MOST_TASKS; count++) await world.toolServer.call(runId, delegate(`c${count}`, 'x'));
+    await expect(world.toolServer.call(runId, delegate('more', 'x'))).resolves.toEqual({
+      error: expect.stringContaining('at most 1000 tasks') as string,
+    });
+    await first.holder.stop();
   });
 });

@@ -2,17 +2,16 @@ import { AppError, ClaimLostError, errorMessage } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import {
   charsOfAnswer,
   delegationTurnId,
   LONGEST_TASK_CHARS,
   MOST_OPEN_TASKS,
+  MOST_TASKS,
+  type Delegation,
   type DelegationAnswer,
   type KnownDelegation,
 } from '@crewtab/domain/runs/delegation';
-import type { Agent } from '@crewtab/domain/teams/team';
-import { teammatesOf } from '@crewtab/domain/teams/teammates';
 import { retrying } from '../timing';
 import { type Emit, AgentSession } from './agent-session';
 import type { RunOutput } from './run-output';
@@ -21,7 +20,6 @@ export interface TeamDelegationsOptions {
   readonly store: DelegationStore;
   readonly clock: Clock;
   readonly claim: Claim;
-  readonly agents: readonly Agent[];
   /** How long an adopted task may show no sign of having arrived, ms. */
   readonly evidenceMs: number;
   readonly sessions: AgentSessions;
@@ -31,20 +29,28 @@ export interface TeamDelegationsOptions {
 }
 
 /** What is kept of a task: its texts are in the store, and are read when they are needed. */
-type Task = Pick<KnownDelegation, 'id' | 'from' | 'to' | 'isPermitted' | 'isAnswered'>;
+export type Task = Pick<KnownDelegation, 'id' | 'from' | 'to' | 'isPermitted' | 'isAnswered' | 'joinedCalls'>;
+
+/** A task, or why it is not taken: the caller may try again, and the run goes on. */
+export type Opened = { readonly task: Task } | { readonly refusal: string };
+
+type Listener = (answer: DelegationAnswer | null) => void;
+type Asked = Pick<Delegation, 'id' | 'from' | 'to' | 'task'>;
 
 /**
- * What the leader's tools do. A teammate works on one task at a time; further ones wait. Every task and answer is in the
- * call table and in the conversation, so that a worker that adopts the run answers the calls of the one before it.
+ * The tasks of a run's team. A teammate works on one at a time; further ones wait. Every task and answer is in the call table
+ * and in the conversation, so that a worker that adopts the run answers the calls of the one before it.
  */
 export class TeamDelegations {
   private readonly known = new Map<string, Task>();
-  /** Ids of calls that are just being opened. */
-  private readonly opening = new Set<string>();
-  /** Of open tasks. */
-  private readonly answers = new Map<string, Promise<DelegationAnswer>>();
+  /** Opens go one after the other: only then does a call find the one that it joins. */
+  private opening: Promise<unknown> = Promise.resolve();
+  private readonly underWay = new Set<string>();
+  /** Calls that wait for an answer, by task. */
+  private readonly listeners = new Map<string, Set<Listener>>();
   private readonly queues = new Map<string, Promise<unknown>>();
   private readonly watchers = new Set<() => void>();
+  private isResumed = false;
   private isClosed = false;
 
   constructor(private readonly options: TeamDelegationsOptions) {}
@@ -61,6 +67,11 @@ export class TeamDelegations {
       .map(({ id }) => delegationTurnId(id));
   }
 
+  /** What an agent has delegated, oldest first. */
+  tasksOf(agent: string): Task[] {
+    return [...this.known.values()].filter(({ from }) => from === agent);
+  }
+
   /** After adoption: knows again what was delegated. `resume` must follow once the sessions are open. */
   async restore(): Promise<void> {
     const { store, claim, output } = this.options;
@@ -71,22 +82,39 @@ export class TeamDelegations {
     }
   }
 
-  /** Goes on with what was not answered. */
+  /** Begins (or goes on with) what has no answer. Before this no teammate can be reached. */
   resume(): void {
-    for (const task of this.known.values())
-      if (!task.isAnswered) this.answerOf(task).catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
+    this.isResumed = true;
+    for (const task of this.known.values()) this.begin(task);
   }
 
-  /** Answers one tool call; never throws but for a lost claim. */
-  async handle(call: ToolCall): Promise<ToolAnswer> {
-    switch (call.tool) {
-      case 'list_teammates':
-        return { text: JSON.stringify(teammatesOf(this.options.agents, call.agent), null, 2) };
-      case 'delegate':
-        return this.delegate(call);
-      default:
-        return { error: `there is no tool "${call.tool}"; there are list_teammates and delegate` };
-    }
+  /**
+   * Takes a task for a teammate. A call that is known, or that asks what is under way already, leads to that task and gives
+   * nothing a second time.
+   */
+  open(asked: Asked): Promise<Opened> {
+    const known = this.taskOfCall(asked.id);
+    if (known) return Promise.resolve({ task: known });
+    const opened = this.opening.then(() => this.openNext(asked));
+    this.opening = opened.catch(() => undefined);
+    return opened;
+  }
+
+  /** Null when there is no answer after `ms`. Stays pending once this is closed: the next worker is asked again. */
+  async answerWithin(id: string, ms: number): Promise<DelegationAnswer | null> {
+    if (this.known.get(id)?.isAnswered) return this.storedAnswer(id);
+    if (ms <= 0) return null;
+    return new Promise((resolve) => {
+      const listeners = this.listeners.get(id) ?? new Set();
+      this.listeners.set(id, listeners);
+      const finish = (answer: DelegationAnswer | null): void => {
+        cancel();
+        listeners.delete(finish);
+        if (!this.isClosed) resolve(answer);
+      };
+      listeners.add(finish);
+      const cancel = this.options.clock.after(ms, () => finish(null));
+    });
   }
 
   /** Something about an agent changed: those who wait for a turn look again. */
@@ -97,78 +125,69 @@ export class TeamDelegations {
   close(): void {
     this.isClosed = true;
     this.watchers.clear();
+    for (const listeners of this.listeners.values()) for (const listener of listeners) listener(null);
   }
 
-  private async delegate(call: ToolCall): Promise<ToolAnswer> {
-    const { agent: to, task } = call.arguments;
-    const teammates = teammatesOf(this.options.agents, call.agent).map(({ name }) => name);
-    if (typeof to !== 'string' || !teammates.includes(to)) {
-      return { error: `"agent" must be one of your teammates: ${teammates.join(', ') || '(you have none)'}` };
-    }
-    if (typeof task !== 'string' || task.trim() === '') return { error: '"task" must say what the teammate shall do' };
-    const known = this.known.get(call.id);
-    if (known) return this.answerOf(known);
-    const refusal = this.refusalOf(task);
-    if (refusal !== null) return { error: refusal };
-    this.opening.add(call.id);
-    try {
-      return this.answerOf(await this.open({ id: call.id, from: call.agent, to, task }));
-    } finally {
-      this.opening.delete(call.id);
-    }
+  private async openNext(asked: Asked): Promise<Opened> {
+    const known = this.taskOfCall(asked.id);
+    if (known) return { task: known };
+    const refusal = this.refusalOf(asked.task);
+    if (refusal !== null) return { refusal };
+    const { store, claim, output, emit } = this.options;
+    const { joinedCalls, ...opened } = await this.retrying(() => store.openDelegation(claim, asked));
+    const { id, from, to, isPermitted, answer } = opened;
+    const before = this.known.get(id);
+    const task = { ...(before ?? { id, from, to, isPermitted, isAnswered: answer !== null }), joinedCalls };
+    this.known.set(id, task);
+    if (before) return { task };
+    output.noteStored(1);
+    output.noteDelegated(from, asked.task.length);
+    this.begin(task);
+    emit({ kind: 'changed' });
+    return { task };
   }
 
-  /** Why a task is not taken; the caller may try again, and the run goes on. */
+  private taskOfCall(callId: string): Task | null {
+    const tasks = [...this.known.values()];
+    return tasks.find(({ id, joinedCalls }) => id === callId || joinedCalls.includes(callId)) ?? null;
+  }
+
   private refusalOf(task: string): string | null {
     if (task.length > LONGEST_TASK_CHARS)
       return `"task" has ${task.length} characters, and may have ${LONGEST_TASK_CHARS}: put the rest into a file of the shared workspace`;
-    if (this.openCount + this.opening.size >= MOST_OPEN_TASKS)
+    if (this.openCount >= MOST_OPEN_TASKS)
       return `${MOST_OPEN_TASKS} tasks are open, which is the most: wait for one of their answers before you delegate more`;
+    if (this.known.size >= MOST_TASKS) return `a run has at most ${MOST_TASKS} tasks, and this one has had them`;
     return null;
   }
 
-  private async open(asked: { readonly id: string; from: string; to: string; task: string }): Promise<Task> {
-    const { store, claim, output } = this.options;
-    const { id, from, to, isPermitted, answer } = await this.retrying(() => store.openDelegation(claim, asked));
-    // The same call may have been opened twice at the same time.
-    const known = this.known.get(id);
-    if (known) return known;
-    const task = { id, from, to, isPermitted, isAnswered: answer !== null };
-    this.known.set(id, task);
-    output.noteStored(1);
-    output.noteDelegated(from, asked.task.length);
-    this.options.emit({ kind: 'changed' });
-    return task;
-  }
-
-  private answerOf(task: Task): Promise<DelegationAnswer> {
-    if (task.isAnswered) return this.storedAnswer(task);
-    const underWay = this.answers.get(task.id);
-    if (underWay) return underWay;
+  private begin(task: Task): void {
+    if (!this.isResumed || task.isAnswered || this.underWay.has(task.id)) return;
+    this.underWay.add(task.id);
     const before = this.queues.get(task.to) ?? Promise.resolve();
-    const answer = before.then(() => this.perform(task));
-    this.answers.set(task.id, answer);
+    const work = before.then(() => this.perform(task));
     const done = (): void => undefined;
-    this.queues.set(task.to, answer.then(done, done));
-    return answer;
+    this.queues.set(task.to, work.then(done, done));
+    work.catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
   }
 
-  private async storedAnswer({ id }: Task): Promise<DelegationAnswer> {
+  private async storedAnswer(id: string): Promise<DelegationAnswer> {
     const { store, claim } = this.options;
     const { answer } = await this.retrying(() => store.readDelegation(claim, id));
     return answer ?? { error: 'the answer is lost' };
   }
 
-  private async perform(task: Task): Promise<DelegationAnswer> {
+  private async perform(task: Task): Promise<void> {
     const answer = await this.work(task);
     const { store, claim, output } = this.options;
     const kept = await this.retrying(() => store.answerDelegation(claim, task.id, answer));
-    this.known.set(task.id, { ...task, isAnswered: true });
-    this.answers.delete(task.id);
+    this.known.set(task.id, { ...(this.known.get(task.id) ?? task), isAnswered: true });
+    this.underWay.delete(task.id);
     output.noteStored(1);
     output.noteDelegated(task.to, charsOfAnswer(kept));
+    for (const listener of this.listeners.get(task.id) ?? []) listener(kept);
+    this.listeners.delete(task.id);
     this.options.emit({ kind: 'changed' });
-    return kept;
   }
 
   private async work(task: Task): Promise<DelegationAnswer> {

@@ -20,6 +20,7 @@ import {
   TeamDeployer,
 } from './team-deployment';
 import { RunOutput } from './run-output';
+import { TeamTools } from './team-tools';
 import { answerWithin, retrying } from '../timing';
 
 export interface TeamSessionOptions {
@@ -49,6 +50,7 @@ export class TeamSession {
   private hasOpenedTools = false;
   private hasResumed = false;
   private readonly delegations: TeamDelegations;
+  private readonly tools: TeamTools;
   private readonly output: RunOutput;
   private readonly network: RunNetwork;
   private readonly takenAt: number;
@@ -66,12 +68,13 @@ export class TeamSession {
       store: deps.delegations,
       clock: deps.clock,
       claim: options.claim,
-      agents: run.plan.agents,
       evidenceMs: deps.options.evidenceMs,
       sessions: this.sessions,
       output: this.output,
       emit: options.emit,
     });
+    const { delegations } = this;
+    this.tools = new TeamTools({ agents: run.plan.agents, delegations, answerMs: deps.options.teamAnswerMs });
     this.network = new RunNetwork(deps, (message) =>
       this.save(async () => void (await deps.store.appendMessages(options.claim, [message]))),
     );
@@ -198,7 +201,7 @@ export class TeamSession {
 
   /** Holds nothing of the call while it waits: a task may be a megabyte, and its answer an hour away. */
   private answer(call: ToolCall): Promise<ToolAnswer> {
-    return this.delegations.handle(call).catch((error: unknown) => {
+    return this.tools.handle(call).catch((error: unknown) => {
       this.options.emit({ kind: 'failed', error });
       throw error;
     });

@@ -1,7 +1,12 @@
 import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { Delegation, DelegationAnswer, KnownDelegation } from '@crewtab/domain/runs/delegation';
+import {
+  MOST_JOINED_CALLS,
+  type Delegation,
+  type DelegationAnswer,
+  type KnownDelegation,
+} from '@crewtab/domain/runs/delegation';
 import { type Statement, storableJson } from '../database/database';
 import { HELD } from './run-transitions';
 import type { RunContext } from './run-row';
@@ -13,9 +18,10 @@ interface DelegationRow {
   readonly task: string;
   readonly permit_epoch: number | null;
   readonly answer: DelegationAnswer | null;
+  readonly joined_calls: string[];
 }
 
-interface KnownRow extends Pick<DelegationRow, 'id' | 'from_agent' | 'to_agent' | 'permit_epoch'> {
+interface KnownRow extends Pick<DelegationRow, 'id' | 'from_agent' | 'to_agent' | 'permit_epoch' | 'joined_calls'> {
   readonly is_answered: boolean;
   readonly task_chars: number;
   readonly answer_chars: number;
@@ -36,12 +42,23 @@ const SAY = (changed: string, agent: string, content: string): string => `
 const OPEN: Statement = {
   name: 'delegation_open',
   text: `WITH ${HELD},
+    known AS (
+      SELECT d.id FROM delegations d JOIN held ON held.id = d.run_id WHERE d.id = $3 OR $3 = ANY (d.joined_calls)),
+    same AS (
+      SELECT d.id FROM delegations d JOIN held ON held.id = d.run_id
+      WHERE d.answer IS NULL AND d.from_agent = $4 AND d.to_agent = $5 AND d.task = $6 AND NOT EXISTS (SELECT FROM known)
+      ORDER BY d.opened_at, d.id LIMIT 1),
+    joined AS (
+      UPDATE delegations d SET joined_calls = d.joined_calls[greatest(1, cardinality(d.joined_calls) - ${MOST_JOINED_CALLS - 2}):] || $3
+      FROM held, same WHERE d.run_id = held.id AND d.id = same.id RETURNING d.id),
     opened AS (
       INSERT INTO delegations (organization_id, run_id, id, from_agent, to_agent, task, opened_at)
       SELECT r.organization_id, r.id, $3, $4, $5, $6, clock_timestamp() FROM schedule_runs r JOIN held ON held.id = r.id
+      WHERE NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM same)
       ON CONFLICT (run_id, id) DO NOTHING RETURNING *),
     ${SAY('opened', '$4', '$7::jsonb')}
-    SELECT id FROM opened`,
+    SELECT id, true AS is_new FROM opened
+    UNION ALL SELECT id, false FROM joined UNION ALL SELECT id, false FROM known`,
 };
 
 const PERMIT: Statement = {
@@ -69,7 +86,7 @@ const READ: Statement = {
 
 const LIST: Statement = {
   name: 'delegation_list',
-  text: `SELECT d.id, d.from_agent, d.to_agent, d.permit_epoch, d.answer IS NOT NULL AS is_answered, char_length(d.task) AS task_chars,
+  text: `SELECT d.id, d.from_agent, d.to_agent, d.permit_epoch, d.joined_calls, d.answer IS NOT NULL AS is_answered, char_length(d.task) AS task_chars,
       COALESCE(char_length(COALESCE(d.answer ->> 'text', d.answer ->> 'error')), 0) AS answer_chars
     FROM schedule_runs r LEFT JOIN delegations d ON d.run_id = r.id WHERE r.id = $1 AND r.epoch = $2 ORDER BY d.opened_at, d.id`,
 };
@@ -83,10 +100,10 @@ export class PrismaDelegationStore implements DelegationStore {
     { id, from, to, task }: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>,
   ): Promise<Delegation> {
     const values = [claim.runId, claim.epoch, id, from, to, task, storableJson({ id, to, task })];
-    const [opened] = await this.context.db.query(OPEN, values);
-    if (!opened) return this.readDelegation(claim, id);
+    const [opened] = await this.context.db.query<{ id: string; is_new: boolean }>(OPEN, values);
+    if (!opened?.is_new) return this.readDelegation(claim, opened?.id ?? id);
     this.context.changes.touch(claim.runId);
-    return { id, from, to, task, answer: null, isPermitted: false };
+    return { id, from, to, task, answer: null, isPermitted: false, joinedCalls: [] };
   }
 
   async permitDelegation(claim: Claim, id: string): Promise<boolean> {
@@ -121,7 +138,7 @@ export class PrismaDelegationStore implements DelegationStore {
 
 function toDelegation(row: DelegationRow): Delegation {
   const { id, from_agent: from, to_agent: to, task, answer } = row;
-  return { id, from, to, task, answer, isPermitted: row.permit_epoch !== null };
+  return { id, from, to, task, answer, isPermitted: row.permit_epoch !== null, joinedCalls: row.joined_calls };
 }
 
 function toKnown(row: KnownRow): KnownDelegation {
@@ -130,6 +147,7 @@ function toKnown(row: KnownRow): KnownDelegation {
     from: row.from_agent,
     to: row.to_agent,
     isPermitted: row.permit_epoch !== null,
+    joinedCalls: row.joined_calls,
     isAnswered: row.is_answered,
     taskChars: row.task_chars,
     answerChars: row.answer_chars,

@@ -33,10 +33,11 @@ export function delegating(tasks: number, taskChars: number, atATime: number): s
   return `
     const env = Object.fromEntries(servers[0].env.map(({ name, value }) => [name, value]));
     const socket = require('net').connect(env.CREWTAB_TEAM_SOCKET);
-    const task = 'x'.repeat(${taskChars});
     const refused = new Set();
     let next = 0, answered = 0, pending = '';
     const more = () => { const id = 'c' + next++;
+      // Each in words of its own: the same again would join the one under way.
+      const task = id.padEnd(${taskChars}, 'x');
       socket.write(JSON.stringify({ id, agent: env.CREWTAB_AGENT, tool: 'delegate', arguments: { agent: 'helper', task } }) + '\\n'); };
     socket.on('data', (bytes) => {
       const lines = (pending + bytes).split('\\n');

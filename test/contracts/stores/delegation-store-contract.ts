@@ -19,12 +19,45 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
     it('records a task once, with its message', async () => {
       const { store, claim, messages } = await setup();
       const first = await store.openDelegation(claim, task);
-      expect(first).toEqual({ ...task, answer: null, isPermitted: false });
+      expect(first).toEqual({ ...task, answer: null, isPermitted: false, joinedCalls: [] });
       expect(await store.openDelegation(claim, { ...task, task: 'another' })).toEqual(first);
       const said = (await messages()).filter(({ kind }) => kind === 'delegation');
       expect(said.map(({ agent, content }) => [agent, content])).toEqual([
         ['lead', { id: 'lead-1', to: 'writer', task: 'count the files' }],
       ]);
+    });
+
+    it('joins a call that asks the same while it is under way, and gives nothing twice', async () => {
+      const { store, claim, takeOver, messages } = await setup();
+      await store.openDelegation(claim, task);
+      const joined = { ...task, answer: null, isPermitted: false, joinedCalls: ['lead-2'] };
+      expect(await store.openDelegation(claim, { ...task, id: 'lead-2' })).toEqual(joined);
+      expect(await store.openDelegation(claim, { ...task, id: 'lead-2' })).toEqual(joined);
+      const next = await takeOver();
+      expect(await store.listDelegations(next)).toMatchObject([{ id: 'lead-1', joinedCalls: ['lead-2'] }]);
+      await store.answerDelegation(next, task.id, { text: 'seven' });
+      expect(await store.openDelegation(next, { ...task, id: 'lead-2' })).toMatchObject({ answer: { text: 'seven' } });
+      expect((await messages()).filter(({ kind }) => kind === 'delegation')).toHaveLength(2);
+    });
+
+    it.each([
+      ['other words', { task: 'count the folders' }],
+      ['another agent', { to: 'analyst' }],
+      ['another caller', { from: 'second-lead' }],
+    ])('takes a call with %s for a task of its own, and the same once more after the answer', async (_what, other) => {
+      const { store, claim } = await setup();
+      await store.openDelegation(claim, task);
+      expect(await store.openDelegation(claim, { ...task, ...other, id: 'lead-2' })).toMatchObject({ id: 'lead-2' });
+      await store.answerDelegation(claim, task.id, { text: 'seven' });
+      expect(await store.openDelegation(claim, { ...task, id: 'lead-3' })).toMatchObject({ id: 'lead-3' });
+    });
+
+    it('knows the newest 64 of the calls that joined a task', async () => {
+      const { store, claim } = await setup();
+      await store.openDelegation(claim, task);
+      for (let index = 1; index <= 66; index++) await store.openDelegation(claim, { ...task, id: `again-${index}` });
+      const { joinedCalls } = await store.readDelegation(claim, task.id);
+      expect(joinedCalls).toEqual(Array.from({ length: 64 }, (_, index) => `again-${index + 3}`));
     });
 
     it('permits a task to one epoch', async () => {
@@ -34,7 +67,12 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       expect(await store.permitDelegation(claim, task.id)).toBe(true);
       const next = await takeOver();
       expect(await store.permitDelegation(next, task.id)).toBe(false);
-      expect(await store.readDelegation(next, task.id)).toEqual({ ...task, answer: null, isPermitted: true });
+      expect(await store.readDelegation(next, task.id)).toEqual({
+        ...task,
+        answer: null,
+        isPermitted: true,
+        joinedCalls: [],
+      });
     });
 
     it('keeps the first answer, with its message', async () => {
@@ -56,8 +94,17 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       expect(await store.readDelegation(claim, task.id)).toMatchObject({ answer: { error: 'no idea' } });
       const { id, from, to } = task;
       expect(await store.listDelegations(claim)).toEqual([
-        { id, from, to, isPermitted: false, isAnswered: true, taskChars: 15, answerChars: 7 },
-        { id: 'a-later-one', from, to, isPermitted: false, isAnswered: false, taskChars: 5, answerChars: 0 },
+        { id, from, to, isPermitted: false, joinedCalls: [], isAnswered: true, taskChars: 15, answerChars: 7 },
+        {
+          id: 'a-later-one',
+          from,
+          to,
+          isPermitted: false,
+          joinedCalls: [],
+          isAnswered: false,
+          taskChars: 5,
+          answerChars: 0,
+        },
       ]);
     });
 

@@ -3,6 +3,7 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import { AppError } from '@crewtab/domain/errors';
 import {
   charsOfAnswer,
+  MOST_JOINED_CALLS,
   type Delegation,
   type DelegationAnswer,
   type KnownDelegation,
@@ -22,9 +23,17 @@ export class InMemoryDelegationStore implements DelegationStore {
 
   async openDelegation(claim: Claim, task: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>): Promise<Delegation> {
     const table = await this.table(claim);
-    const known = table.get(task.id);
+    const known = table.get(task.id) ?? [...table.values()].find((one) => one.delegation.joinedCalls.includes(task.id));
     if (known) return known.delegation;
-    const delegation = { ...task, answer: null, isPermitted: false };
+    const same = [...table.values()].find(
+      ({ delegation: { from, to, task: words, answer } }) =>
+        answer === null && from === task.from && to === task.to && words === task.task,
+    );
+    if (same) {
+      const joinedCalls = [...same.delegation.joinedCalls, task.id].slice(-MOST_JOINED_CALLS);
+      return (same.delegation = { ...same.delegation, joinedCalls });
+    }
+    const delegation = { ...task, answer: null, isPermitted: false, joinedCalls: [] };
     table.set(task.id, { delegation, permitEpoch: null });
     await this.say(claim, task.from, { id: task.id, to: task.to, task: task.task });
     return delegation;

@@ -1,0 +1,39 @@
+import { describeWithDocker } from '../kit/services/docker';
+import { saidIn, type AgentInput } from '../kit/client';
+import { Crewtab } from './support/crewtab';
+import { promptsAtAgent, RECORDING, SAY_PROMPTS } from './support/recorded-prompts';
+
+jest.setTimeout(120_000);
+
+describeWithDocker('a task that takes longer than a call of a tool may', () => {
+  let crewtab: Crewtab | undefined;
+
+  afterEach(async () => {
+    await crewtab?.stop();
+    crewtab = undefined;
+  });
+
+  it('is followed by its handle, also when its worker is killed in the middle, and given once', async () => {
+    crewtab = await Crewtab.start({ workers: 2, workerEnv: { TEAM_ANSWER_LIMIT: '2s' } });
+    const { api } = crewtab;
+    const helper: AgentInput = { ...crewtab.leader({ env: RECORDING }), name: 'helper', role: 'worker' };
+    const team = await api.createTeam({ name: 'Pair', agents: [crewtab.leader(), helper] });
+    const prompt = `delegate helper: work 15s\\nanswer from the helper\n${SAY_PROMPTS}`;
+    const { id: scheduleId } = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
+    const { id } = await api.trigger(scheduleId);
+    await api.untilRun(id, async () =>
+      JSON.stringify(await api.messages(id)).includes('has not finished this task yet. Its handle is lead-'),
+    );
+    const worker = await crewtab.workerOf(id);
+    worker.kill('SIGKILL');
+    await worker.exited;
+
+    const run = await api.untilFinished(id, 100_000);
+    expect(run).toMatchObject({ status: 'success', error: null, teardown: { containers: 2 } });
+    const messages = await api.messages(id);
+    expect(saidIn(messages)).toContain('helper says: from the helper');
+    expect(messages.filter(({ kind }) => kind === 'delegation')).toHaveLength(2);
+    expect(promptsAtAgent(messages)).toEqual(['work 15s\nanswer from the helper']);
+    expect(await crewtab.leftovers()).toEqual([]);
+  });
+});
