@@ -63,8 +63,8 @@ export interface Answer {
   readonly view?: z.ZodType;
   /** Of a stream of server-sent events: the data of each by the event's name. A client that may stop asking gets 204. */
   readonly events?: Readonly<Record<string, z.ZodType>>;
-  /** Of everything else. */
-  readonly contentType?: string;
+  /** Of everything else: one, or what a query chooses among. */
+  readonly contentType?: string | readonly string[];
 }
 
 /** Only keeps the exact type of a route. */

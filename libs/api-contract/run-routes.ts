@@ -141,6 +141,23 @@ const textSliceView = z
   })
   .meta({ id: 'TextSlice' });
 
+const neighbourView = z.object({
+  id: z.string(),
+  status: z.enum(RUN_STATUSES),
+  scheduledFor: z.iso.datetime(),
+});
+export type NeighbourView = z.input<typeof neighbourView>;
+
+const neighboursView = z
+  .object({
+    previous: neighbourView.nullable(),
+    next: neighbourView.nullable(),
+    lastSuccess: neighbourView
+      .nullable()
+      .meta({ description: 'The last success before this run: what to compare it with.' }),
+  })
+  .meta({ id: 'RunNeighbours' });
+
 /** A TeamDeployment as the API answers it. */
 export const deploymentView = z
   .object({
@@ -271,6 +288,34 @@ export const readMessageText = defineRoute({
   answer: { status: 200, description: 'At most 1,048,576 characters.', view: textSliceView },
 });
 
+export const getNeighbours = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/neighbours`,
+  params,
+  operationId: 'getNeighbours',
+  summary: 'The runs of the same schedule before and after this one',
+  answer: { status: 200, description: 'Each is null where there is none.', view: neighboursView },
+});
+
+export const EXPORT_FORMATS = ['json', 'markdown'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export const exportRun = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/export`,
+  params,
+  operationId: 'exportRun',
+  summary: 'A run with its whole conversation, as a file',
+  description: [
+    'Streamed, whatever its size: `{ run, messages }` as JSON, or for reading (`format=markdown`, text/markdown).',
+    'Of a run that goes on it has what is stored by then.',
+  ].join('\n'),
+  query: z.strictObject({ format: z.enum(EXPORT_FORMATS).prefault('json') }),
+  answer: { status: 200, description: 'The file.', contentType: ['application/json', 'text/markdown'] },
+});
+
 export const streamRun = defineRoute({
   ...shared,
   method: 'get',
@@ -307,6 +352,8 @@ export const runRoutes = [
   listMessages,
   getMessage,
   readMessageText,
+  getNeighbours,
+  exportRun,
   streamRun,
   getDeployment,
 ] as const;

@@ -109,6 +109,7 @@ export const PORT_POINTS = {
     listMessages: READS,
     getMessage: READS,
     readMessageText: READS,
+    findNeighbours: READS,
     getDeployment: READS,
   } satisfies PointsOf<RunArchive>,
   'host-store': {

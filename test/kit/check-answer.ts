@@ -66,7 +66,8 @@ function checkSuccess({ status, contentType, text }: SeenAnswer, route: Route): 
   if (status !== answer.status) throw new Error(`its status is ${answer.status}`);
   const expected = answer.view ? 'application/json' : answer.events ? 'text/event-stream' : answer.contentType;
   if (expected === undefined) return deepStrictEqual(text, '');
-  if (!contentType.startsWith(expected)) throw new Error(`its type is ${expected}, not ${contentType}`);
+  if (![expected].flat().some((type) => contentType.startsWith(type)))
+    throw new Error(`its type is ${String(expected)}, not ${contentType}`);
   if (answer.view) checkView(answer.view, JSON.parse(text));
   if (answer.events) for (const event of eventsIn(text)) checkEvent(route, event);
 }

@@ -133,8 +133,20 @@ export interface RunArchive {
   getMessage(organizationId: string, runId: string, seq: number): Promise<Message | null>;
   /** A slice of what `isTruncated` shows the beginning of. Null when the message or its run is not there. */
   readMessageText(organizationId: string, runId: string, seq: number, offset: number): Promise<TextSlice | null>;
+  /** In the order in which they were due. Null when the run is not there. */
+  findNeighbours(organizationId: string, runId: string): Promise<RunNeighbours | null>;
   getDeployment(organizationId: string, id: string): Promise<DeploymentView | null>;
 }
+
+/** Runs of the same schedule. */
+export interface RunNeighbours {
+  readonly previous: RunNeighbour | null;
+  readonly next: RunNeighbour | null;
+  /** Before this run. */
+  readonly lastSuccess: RunNeighbour | null;
+}
+
+export type RunNeighbour = Pick<Run, 'id' | 'status' | 'scheduledFor'>;
 
 export interface MessagePageRequest {
   readonly limit: number;

@@ -8,6 +8,7 @@ import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
 import { conversationPages } from '../runs/conversation-pages';
 import { decodeCursor, toPage, type Position } from './keyset';
+import { runNeighbours } from './run-neighbours';
 
 /** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */
 const OVERLAP_OF: Statement = {
@@ -122,6 +123,7 @@ export class PrismaRunArchive implements RunArchive {
   readonly listMessages: RunArchive['listMessages'];
   readonly getMessage: RunArchive['getMessage'];
   readonly readMessageText: RunArchive['readMessageText'];
+  readonly findNeighbours: RunArchive['findNeighbours'];
 
   constructor(
     private readonly context: RunContext,
@@ -131,6 +133,7 @@ export class PrismaRunArchive implements RunArchive {
     this.listMessages = pages.listMessages;
     this.getMessage = pages.getMessage;
     this.readMessageText = pages.readMessageText;
+    this.findNeighbours = runNeighbours(context.db).findNeighbours;
   }
 
   async createManualRun(

@@ -7,6 +7,7 @@ import type {
   PageRequest,
   RunArchive,
   RunFilter,
+  RunNeighbours,
   TextSlice,
 } from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
@@ -145,6 +146,21 @@ export class InMemoryRunArchive implements RunArchive {
     const characters = [...textOf(message)];
     const text = characters.slice(offset, offset + MESSAGE_PAGE.slice).join('');
     return { text, offset, length: characters.length };
+  }
+
+  async findNeighbours(organizationId: string, runId: string): Promise<RunNeighbours | null> {
+    const run = await this.getRun(organizationId, runId);
+    if (!run) return null;
+    const own = [...this.runs.values()]
+      .filter(({ scheduleId }) => scheduleId === run.scheduleId)
+      .sort((one, other) => one.scheduledFor.getTime() - other.scheduledFor.getTime() || (one.id < other.id ? -1 : 1));
+    const at = own.findIndex(({ id }) => id === runId);
+    const before = own.slice(0, at);
+    return {
+      previous: before.at(-1) ?? null,
+      next: own[at + 1] ?? null,
+      lastSuccess: before.findLast(({ status }) => status === 'success') ?? null,
+    };
   }
 
   getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {

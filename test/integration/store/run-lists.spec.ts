@@ -106,3 +106,20 @@ describe('a list of runs', () => {
     expect(page.items).toEqual([]);
   });
 });
+
+it('finds the neighbours of each run among those of its schedule', async () => {
+  const { archive } = fixture.store;
+  const own = rows.filter((row) => row.schedule_id === scheduleIds[0]).reverse();
+  const idOf = (row: { readonly id: string } | null | undefined): string | undefined => row?.id;
+  for (const [index, run] of own.entries()) {
+    const found = await archive.findNeighbours(organizationId, run.id);
+    const before = own.slice(0, index);
+    expect([found?.previous, found?.next, found?.lastSuccess].map(idOf)).toEqual(
+      [own[index - 1], own[index + 1], before.findLast(({ status }) => status === 'success')].map(idOf),
+    );
+  }
+  const [foreign] = await fixture.sql<{ id: string }>('SELECT id FROM schedule_runs WHERE organization_id <> $1', [
+    organizationId,
+  ]);
+  expect(await archive.findNeighbours(organizationId, foreign?.id ?? '')).toBeNull();
+});

@@ -102,6 +102,14 @@ export const runQuery = (id: string) =>
     queryFn: ({ signal }) => api.request('GET /runs/:id', { params: { id }, signal }),
   });
 
+export const neighboursQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['run', id, 'neighbours'],
+    queryFn: ({ signal }) => api.request('GET /runs/:id/neighbours', { params: { id }, signal }),
+    // No event of this run tells that a later one was made.
+    staleTime: 10_000,
+  });
+
 export const deploymentQuery = (id: string) =>
   queryOptions({
     queryKey: ['deployment', id],

@@ -16,6 +16,7 @@ const HELP = [
   ['g ,', 'Settings'],
   ['j, k', 'the next row of a list, the one before'],
   ['Enter', 'open the row'],
+  ['[, ]', "a run's neighbours: the run before, the run after"],
   ['?', 'this list'],
 ] as const;
 
@@ -62,7 +63,8 @@ export function Shortcuts() {
   );
 }
 
-function isTyping(target: EventTarget | null): boolean {
+/** Single keys are letters there. */
+export function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
   );

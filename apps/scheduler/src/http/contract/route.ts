@@ -21,7 +21,7 @@ export interface RouteInput<C extends Contract> {
 /** What a handler answers. */
 export type RouteAnswer<C extends Contract> = C['answer'] extends { view: infer View extends z.ZodType }
   ? z.input<View>
-  : C['answer'] extends { contentType: string }
+  : C['answer'] extends { contentType: string | readonly string[] }
     ? string
     : void;
 

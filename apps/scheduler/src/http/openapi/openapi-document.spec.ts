@@ -98,7 +98,17 @@ it.each((allRoutes as readonly Route[]).filter(({ body }) => body?.example !== u
 
 it('names each view once and refers to it', () => {
   const own = ['Caller', 'Config', 'Decommission', 'EventPosition', 'Health', 'LoginCode', 'Message', 'Occurrences'];
-  const more = ['Problem', 'Readiness', 'RunEvent', 'Schedule', 'ScheduleRun', 'Session', 'Sessions', 'System'];
+  const more = [
+    'Problem',
+    'Readiness',
+    'RunEvent',
+    'RunNeighbours',
+    'Schedule',
+    'ScheduleRun',
+    'Session',
+    'Sessions',
+    'System',
+  ];
   const last = ['Team', 'TeamDeployment', 'TextSlice'];
   expect(Object.keys(document.components.schemas).sort()).toEqual([...own, ...more, ...last]);
   expect(JSON.stringify(document)).not.toContain('$defs');

@@ -120,9 +120,13 @@ function contentOf({ view, events, contentType }: Answer): object {
     const data = Object.values(events).map(toSchema);
     return { content: { 'text/event-stream': { schema: { type: 'string' }, 'x-event-data': data } } };
   }
-  if (!contentType) return {};
-  const type = contentType === 'application/json' ? 'object' : 'string';
-  return { content: { [contentType]: { schema: { type } } } };
+  const types = contentType === undefined ? [] : [contentType].flat();
+  if (types.length === 0) return {};
+  return {
+    content: Object.fromEntries(
+      types.map((name) => [name, { schema: { type: name === 'application/json' ? 'object' : 'string' } }]),
+    ),
+  };
 }
 
 /** Several codes can share a status. */

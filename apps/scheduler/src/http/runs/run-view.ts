@@ -1,7 +1,7 @@
-import type { DeploymentAnswer, MessageView, RunView } from '@crewtab/api-contract/run-routes';
+import type { DeploymentAnswer, MessageView, NeighbourView, RunView } from '@crewtab/api-contract/run-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
-import type { DeploymentView } from '@crewtab/domain/ports/management-store';
+import type { DeploymentView, RunNeighbour } from '@crewtab/domain/ports/management-store';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 
@@ -40,6 +40,10 @@ export function toMessageView(message: ListedMessage): MessageView {
     content: message.content,
     ...(message.isTruncated && { truncated: true }),
   };
+}
+
+export function toNeighbourView(run: RunNeighbour | null): NeighbourView | null {
+  return run && { id: run.id, status: run.status, scheduledFor: run.scheduledFor.toISOString() };
 }
 
 /** The containers that were made for a run. */

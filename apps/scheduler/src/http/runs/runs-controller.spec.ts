@@ -293,6 +293,64 @@ describe('messages', () => {
   });
 });
 
+describe('GET /runs/:id/neighbours', () => {
+  it('answers the runs around one, and the last success before it', async () => {
+    const day = (n: number): Date => new Date(Date.UTC(2026, 0, n));
+    const [first, second, third, fourth] = (['success', 'failed', 'timeout', 'success'] as const).map((status, index) =>
+      addRun({ scheduleId: NO_ID, status, phase: 'finished', scheduledFor: day(index + 1) }),
+    );
+    const of = async (id = ''): Promise<unknown> =>
+      (await http.call('get', `${RUNS}/${id}/neighbours`).expect(200)).body;
+    expect(await of(third?.id)).toEqual({
+      previous: { id: second?.id, status: 'failed', scheduledFor: '2026-01-02T00:00:00.000Z' },
+      next: { id: fourth?.id, status: 'success', scheduledFor: '2026-01-04T00:00:00.000Z' },
+      lastSuccess: { id: first?.id, status: 'success', scheduledFor: '2026-01-01T00:00:00.000Z' },
+    });
+    expect(await of(first?.id)).toMatchObject({ previous: null, lastSuccess: null });
+  });
+});
+
+describe('GET /runs/:id/export', () => {
+  const ended = () =>
+    addRun({
+      status: 'success',
+      phase: 'finished',
+      finishedAt: new Date(),
+      outcome: { status: 'success', result: 'All is well.', error: null },
+    });
+
+  it('is the run and every message as JSON, however many', async () => {
+    const run = ended();
+    for (let n = 1; n <= 250; n++) http.runs.say(run.id, { kind: 'agent_message', content: { text: `${n}` } });
+    const answer = await http.call('get', `${RUNS}/${run.id}/export`).expect(200);
+    expect(answer.headers['content-disposition']).toBe(`attachment; filename="run-${run.id.slice(-6)}.json"`);
+    const { run: view, messages } = JSON.parse(answer.text) as { run: { id: string }; messages: { seq: number }[] };
+    expect(view.id).toBe(run.id);
+    expect(messages.map(({ seq }) => seq)).toEqual(Array.from({ length: 250 }, (_, index) => index + 1));
+  });
+
+  it('is for reading as Markdown, where no text breaks out of its fence', async () => {
+    const run = ended();
+    http.runs.say(
+      run.id,
+      { kind: 'agent_message', content: { text: 'one ' } },
+      { kind: 'agent_message', content: { text: 'answer' } },
+      { kind: 'stderr', content: { text: '```\n# not a heading' } },
+    );
+    const answer = await http.call('get', `${RUNS}/${run.id}/export?format=markdown`).expect(200);
+    expect(answer.headers['content-type']).toContain('text/markdown');
+    expect(answer.text).toContain('## Result\n\nAll is well.');
+    expect(answer.text).toContain('one answer');
+    expect(answer.text).toContain('````\n```\n# not a heading\n````');
+  });
+
+  it('is refused in other formats', async () => {
+    expect(paths((await http.call('get', `${RUNS}/${ended().id}/export?format=pdf`).expect(400)).body)).toEqual([
+      'format',
+    ]);
+  });
+});
+
 describe('GET /deployments/:id', () => {
   const agent = {
     name: 'lead',
@@ -349,6 +407,8 @@ describe('another organization', () => {
     ['post', '/cancel'],
     ['post', '/rerun'],
     ['get', '/messages'],
+    ['get', '/neighbours'],
+    ['get', '/export'],
     ['get', '/events'],
   ] as const)('sees 404 for %s %s', async (method, suffix) => {
     const run = addRun();

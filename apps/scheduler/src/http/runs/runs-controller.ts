@@ -2,8 +2,10 @@ import { Controller, Inject, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import {
   cancelRun,
+  exportRun,
   getDeployment,
   getMessage,
+  getNeighbours,
   getRun,
   listMessages,
   listRuns,
@@ -21,7 +23,8 @@ import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
 import { RequestRefused } from '../server/problem';
 import { RunEvents } from './run-events';
-import { toDeploymentView, toMessageView, toRunView } from './run-view';
+import { sendRunFile } from './run-file';
+import { toDeploymentView, toMessageView, toNeighbourView, toRunView } from './run-view';
 import { offerRun } from './start-run';
 
 @Controller()
@@ -82,6 +85,26 @@ export class RunsController {
     const { text, offset, length } = found('message', read);
     const end = offset + [...text].length;
     return { text, offset, length, nextOffset: end < length && end > offset ? end : null };
+  }
+
+  @Route(getNeighbours)
+  async neighbours({ caller, params }: RouteInput<typeof getNeighbours>): Promise<RouteAnswer<typeof getNeighbours>> {
+    const { previous, next, lastSuccess } = found(
+      'run',
+      await this.deps.runs.findNeighbours(caller.organizationId, params.id),
+    );
+    return {
+      previous: toNeighbourView(previous),
+      next: toNeighbourView(next),
+      lastSuccess: toNeighbourView(lastSuccess),
+    };
+  }
+
+  @Route(exportRun)
+  async export({ caller, params, query }: RouteInput<typeof exportRun>, @Res() response: Response): Promise<void> {
+    const { organizationId } = caller;
+    const run = found('run', await this.deps.runs.getRun(organizationId, params.id));
+    await sendRunFile(this.deps, { organizationId, run, format: query.format }, response);
   }
 
   /** Server-sent events. A browser that reconnects sends `Last-Event-ID` with the old URL, so the header wins over `after`. */

@@ -1,11 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { CircleSlash, RotateCcw } from 'lucide-react';
-import { api, type Deployment, type Run } from '../../api/client';
-import { deploymentQuery, queryClient, runQuery } from '../../api/queries';
+import { useState } from 'react';
+import type { Deployment, Run } from '../../api/client';
+import { deploymentQuery, runQuery } from '../../api/queries';
 import { Page } from '../../app/shell';
-import { ActionButton } from '../../parts/action-button';
-import { ConfirmButton } from '../../parts/confirm-button';
 import { HelpMark } from '../../parts/help-mark';
 import { Panel, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
@@ -21,6 +19,9 @@ import type { ConversationFilter } from './conversation-filter';
 import { ConversationView } from './conversation-view';
 import { LanesView } from './lanes-view';
 import { PhaseStrip } from './phase-strip';
+import { RunActions } from './run-actions';
+import { RunComparison } from './run-comparison';
+import { RunNeighbours } from './run-neighbours';
 import { useRunStream } from './use-run-stream';
 
 /** One run: its answer first, and the conversation from which it came. */
@@ -65,6 +66,7 @@ function KnownRun({ run }: { readonly run: Run }) {
   });
   const name = useScheduleName(run.scheduleId);
   const isOver = run.phase === 'finished';
+  const [isComparing, setComparing] = useState(false);
   const search = useSearch({ from: '/runs/$runId' });
   const navigate = useNavigate({ from: '/runs/$runId' });
   const filter = { level: search.level ?? 'work', agent: search.agent ?? null } as const;
@@ -85,7 +87,9 @@ function KnownRun({ run }: { readonly run: Run }) {
           <ScheduleName id={run.scheduleId} />
         </>
       }
-      actions={<Actions run={run} />}
+      actions={
+        <RunActions run={run} name={name} isComparing={isComparing} onCompare={() => setComparing(!isComparing)} />
+      }
     >
       <div className="flex flex-col wide:h-full">
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 pt-3 rail:px-6">
@@ -101,6 +105,7 @@ function KnownRun({ run }: { readonly run: Run }) {
             {TRIGGER_WORDS[run.trigger]}, <Instant at={run.scheduledFor} />
           </span>
           <ShortId id={run.id} />
+          <RunNeighbours runId={run.id} />
         </div>
         <PhaseStrip run={run} deployment={deployment} lastMessageAt={lastAt} />
         {run.startedAt && (
@@ -115,6 +120,7 @@ function KnownRun({ run }: { readonly run: Run }) {
             className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto"
           >
             <Answer run={run} />
+            {isComparing && <RunComparison run={run} />}
             <Panel title="Prompt">
               <pre
                 dir="auto"
@@ -146,36 +152,6 @@ function KnownRun({ run }: { readonly run: Run }) {
         </div>
       </div>
     </Page>
-  );
-}
-
-function Actions({ run }: { readonly run: Run }) {
-  const navigate = useNavigate();
-  const params = { id: run.id };
-  const canCancel = (run.status === 'queued' || run.status === 'running') && run.phase !== 'tearing_down';
-  const cancel = async (): Promise<void> => {
-    const answer = await api.request('POST /runs/:id/cancel', { params, idempotencyKey: crypto.randomUUID() });
-    queryClient.setQueryData(runQuery(run.id).queryKey, answer);
-  };
-  const rerun = async (): Promise<void> => {
-    const { id } = await api.request('POST /runs/:id/rerun', { params, idempotencyKey: crypto.randomUUID() });
-    await navigate({ to: '/runs/$runId', params: { runId: id } });
-  };
-  if (run.cancelRequestedAt !== null && canCancel) return <span className="text-soft">ending …</span>;
-  return canCancel ? (
-    <ConfirmButton
-      act={cancel}
-      icon={<CircleSlash className="size-4" aria-hidden />}
-      title="Cancel this run?"
-      words="Its agents are asked to stop, then everything that was made for it is removed. What was said so far stays."
-      confirm="Cancel the run"
-    >
-      Cancel
-    </ConfirmButton>
-  ) : (
-    <ActionButton act={rerun} icon={<RotateCcw className="size-4" aria-hidden />}>
-      Rerun
-    </ActionButton>
   );
 }
 
