@@ -222,6 +222,6 @@ const OTHER_E2E = [
   'many-runs.spec.ts',
   'scheduler-stops.spec.ts',
   'start.spec.ts',
-  'team-handles.spec.ts',
+  'team-tools.spec.ts',
   'teardown-fails.spec.ts',
 ];

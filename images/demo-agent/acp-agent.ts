@@ -28,6 +28,7 @@ interface Session {
   readonly id: string;
   readonly workspace: string;
   readonly team: (() => Promise<TeamTools>) | null;
+  readonly servers: readonly McpServerStdio[];
   mode: string;
   turn: AbortController | null;
 }
@@ -73,10 +74,12 @@ export class AcpAgent {
 
   private newSession({ cwd, mcpServers }: NewSessionRequest): NewSessionResponse {
     if (this.settings.hasSessionError) throw new RequestError(CODES.internal, 'DEMO_SESSION_ERROR is set');
+    const servers = mcpServers.filter(isStdioServer);
     const session: Session = {
       id: `demo-${randomUUID()}`,
       workspace: existsSync(cwd) ? cwd : process.cwd(),
-      team: teamConnector(mcpServers.filter(isStdioServer)),
+      team: teamConnector(servers),
+      servers,
       mode: 'default',
       turn: null,
     };
@@ -114,8 +117,9 @@ export class AcpAgent {
 
   private async perform(session: Session, signal: AbortSignal, client: AgentContext, text: string): Promise<TurnEnd> {
     const output = new AcpOutput(client, session.id);
-    const { workspace, team, mode } = session;
-    const end = await perform(new Turn({ output, signal, workspace, team, mode, settings: this.settings }), text);
+    const { workspace, team, servers, mode } = session;
+    const turn = new Turn({ output, signal, workspace, team, servers, mode, settings: this.settings });
+    const end = await perform(turn, text);
     output.close();
     return end;
   }

@@ -20,6 +20,7 @@ export async function runCommandAgent(settings: Settings): Promise<void> {
     signal: new AbortController().signal,
     workspace,
     team: null,
+    servers: [],
     mode: 'default',
     settings,
   });

@@ -5,7 +5,7 @@ import { abort, crash, eatMemory, exit, flood, ignoreSigterm, killSelf } from '.
 import { parseBytes, parseMs, patternText } from './pattern';
 import { report, survey } from './report';
 import { runShell } from './shell';
-import { delegate, delegateAsync, join, listTeammates } from './teamwork';
+import { callServer, delegate, delegateAsync, join, listTeammates } from './teamwork';
 import type { PlanEntry, Turn, TurnEnd } from './turn';
 import { messageOf } from './turn';
 
@@ -62,6 +62,10 @@ export const DIRECTIVES: Readonly<Record<string, Directive>> = {
   'delegate-async': {
     pattern: /^([a-z0-9-]+): (.+)$/,
     act: (turn, [, agent = '', task]) => delegateAsync(turn, agent, unescape(task)),
+  },
+  mcp: {
+    pattern: /^(\S+) (\S+)(?: (\{.*\}))?$/,
+    act: (turn, [, server = '', tool = '', args]) => callServer(turn, server, tool, args),
   },
   join: { pattern: NOTHING, act: join },
   report: { pattern: NOTHING, act: report },

@@ -1,4 +1,4 @@
-import type { TeamTools } from './team-tools';
+import { callTool, connectMcp, type TeamTools } from './team-tools';
 import type { Turn } from './turn';
 import { messageOf } from './turn';
 
@@ -32,6 +32,19 @@ export async function delegateAsync(turn: Turn, agent: string, task: string): Pr
 /** Waits for everything that `delegate-async` has begun. */
 export async function join(turn: Turn): Promise<void> {
   await Promise.all(turn.openWork.splice(0));
+}
+
+/** Calls a tool of an MCP server that the user gave, and says what it answers. */
+export async function callServer(turn: Turn, server: string, tool: string, args = '{}'): Promise<void> {
+  const found = turn.context.servers.find(({ name }) => name === server);
+  if (!found) throw new Error(`there is no MCP server ${server} in this session`);
+  const client = await connectMcp(found);
+  try {
+    const call = (): Promise<string> => callTool(client, tool, JSON.parse(args) as Record<string, string>);
+    await turn.answer(await turn.useTool({ title: `${server}/${tool}`, kind: 'other' }, call));
+  } finally {
+    await client.close();
+  }
 }
 
 /** One delegation as a tool call. Rejects with the teammate's failure. */

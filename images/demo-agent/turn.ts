@@ -1,3 +1,4 @@
+import type { McpServerStdio } from '@agentclientprotocol/sdk';
 import type { Settings } from './settings';
 import type { TeamTools } from './team-tools';
 
@@ -40,6 +41,8 @@ export interface TurnContext {
   readonly workspace: string;
   /** Connects to the team's tools at the first call; null where none were handed over. */
   readonly team: (() => Promise<TeamTools>) | null;
+  /** All MCP servers over stdio that were handed over. */
+  readonly servers: readonly McpServerStdio[];
   readonly mode: string;
   readonly settings: Settings;
 }

@@ -1,4 +1,5 @@
 import { MAX_VARIABLES } from '@crewtab/domain/teams/edit-agents';
+import { MAX_MCP_VALUES } from '@crewtab/domain/teams/mcp-servers';
 
 /** The bounds of what the API takes; GET /config tells them to clients. Characters are Unicode code points. */
 export const LIMITS = {
@@ -15,6 +16,10 @@ export const LIMITS = {
   environmentVariables: MAX_VARIABLES,
   environmentValueLength: 32_768,
   modeLength: 100,
+  mcpServers: 20,
+  mcpNameLength: 63,
+  mcpValues: MAX_MCP_VALUES,
+  urlLength: 2_000,
   minCpus: 0.01,
   maxCpus: 256,
   minMemoryBytes: 6 * 1024 ** 2,

@@ -5,6 +5,7 @@ import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/doma
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
 import { idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
+import { HEADER_VALUE, mcpServersOf, mcpServersView } from './mcp-server-fields';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
 
 const AGENT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
@@ -84,13 +85,20 @@ const agentFields = z.strictObject({
     .optional()
     .meta({ description: "Answers the agent's permission requests; default allow." }),
   resources: resources.optional(),
+  mcpServers: mcpServersOf(variables(ENV_VALUE), HEADER_VALUE),
 });
+
+const EDITED_VALUE = { error: 'must be a string, { "isSet": true } or null' };
 
 const editedFields = agentFields.extend({
   previousName: agentName.optional().meta({
     description: 'The name that the agent had until now, when it is to be renamed: it keeps its variables.',
   }),
-  env: variables(z.union([ENV_VALUE, keptValue, z.null()], { error: 'must be a string, { "isSet": true } or null' }))
+  mcpServers: mcpServersOf(
+    variables(z.union([ENV_VALUE, keptValue, z.null()], EDITED_VALUE)),
+    z.union([HEADER_VALUE, keptValue, z.null()], EDITED_VALUE),
+  ),
+  env: variables(z.union([ENV_VALUE, keptValue, z.null()], EDITED_VALUE))
     .optional()
     .meta({
       description:
@@ -144,13 +152,19 @@ function teamSchemas(settings: ContractSettings) {
   const { runtime, onlyCommand, agentPolicy } = settings;
   const need = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (
-    value: { readonly image?: unknown; readonly command?: unknown },
+    value: {
+      readonly image?: unknown;
+      readonly command?: unknown;
+      readonly protocol?: unknown;
+      readonly mcpServers?: unknown;
+    },
     context: z.core.$RefinementCtx,
   ): void => {
     if (!context.issues.some(isOfPolicy)) {
       for (const fault of findPolicyFaults(value as Agent, agentPolicy))
         context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
     }
+    checkMcpServers(value, runtime !== 'process' || onlyCommand === null, context);
     if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
       context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
     }
@@ -192,6 +206,22 @@ function agentsOf<A extends z.ZodType<{ readonly name: string; readonly role: st
 
 const NOT_ISOLATED =
   "would run without isolation, which only the demo's may here: start Docker, or start Crewtab with CREWTAB_RUNTIME=process";
+
+/** Only a dialogue has a place for MCP servers, and a program of the user's is not the demo's. */
+function checkMcpServers(
+  { protocol, mcpServers }: { readonly protocol?: unknown; readonly mcpServers?: unknown },
+  mayStartPrograms: boolean,
+  context: z.core.$RefinementCtx,
+): void {
+  if (!Array.isArray(mcpServers) || mcpServers.length === 0) return;
+  const add = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  if (protocol === 'command') add(['mcpServers'], 'belongs to agents that speak acp');
+  if (mayStartPrograms) return;
+  mcpServers.forEach((server: unknown, index) => {
+    const { command } = (server ?? {}) as { readonly command?: unknown };
+    if (command !== undefined) add(['mcpServers', index, 'command'], NOT_ISOLATED);
+  });
+}
 
 function isSame(command: unknown, only: readonly string[]): boolean {
   return Array.isArray(command) && command.length === only.length && only.every((word, at) => word === command[at]);
@@ -236,6 +266,7 @@ const agentView = z.object({
   resources: z
     .object({ cpus: z.number().optional(), memory: z.string().optional(), pids: z.int().optional() })
     .optional(),
+  mcpServers: mcpServersView,
 });
 
 /** A team as the API answers it. */

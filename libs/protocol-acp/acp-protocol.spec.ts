@@ -126,6 +126,40 @@ describe('the handshake', () => {
     });
   });
 
+  const HTTP = { name: 'tracker', url: 'https://mcp.example.com/mcp', headers: { Authorization: 'Bearer x' } };
+  const initialized = (agentCapabilities: object): string =>
+    rpc({ id: 1, result: { protocolVersion: 1, agentCapabilities } });
+
+  it("hands the user's MCP servers over, behind the tools of the team", () => {
+    const tools = { command: 'node', args: ['/opt/bridge.js'], env: {} };
+    const mcpServers = [{ name: 'files', command: 'mcp-files', args: ['--all'], env: { TOKEN: 't' } }, HTTP];
+    const dialogue = new Dialogue(protocol, dialogueWith({ mcpServers }, tools))
+      .open()
+      .hear(initialized({ mcpCapabilities: { http: true } }));
+    const { params } = sent(dialogue)[1] as { readonly params: { readonly mcpServers: unknown[] } };
+    expect(params.mcpServers).toEqual([
+      { name: 'crewtab-team', command: 'node', args: ['/opt/bridge.js'], env: [] },
+      { name: 'files', command: 'mcp-files', args: ['--all'], env: [{ name: 'TOKEN', value: 't' }] },
+      {
+        type: 'http',
+        name: 'tracker',
+        url: 'https://mcp.example.com/mcp',
+        headers: [{ name: 'Authorization', value: 'Bearer x' }],
+      },
+    ]);
+  });
+
+  it.each([[{}], [{ mcpCapabilities: { http: false } }], [{ mcpCapabilities: 7 }]])(
+    'fails for an agent that takes none over HTTP, as %p says',
+    (capabilities) => {
+      const options = dialogueWith({ mcpServers: [HTTP] });
+      const dialogue = new Dialogue(protocol, options).open().hear(initialized(capabilities));
+      const message = 'agent "writer" takes no MCP servers over HTTP, and is to have tracker';
+      const failure = { code: 'handshake_failed', message };
+      expect(dialogue.session.state.handshake).toEqual({ status: 'failed', failure });
+    },
+  );
+
   it('sets the mode, and is ready only when that is answered', () => {
     const dialogue = ready({ mode: 'bypassPermissions' });
     expect(dialogue.session.state.handshake).toEqual({ status: 'pending' });

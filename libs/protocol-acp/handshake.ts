@@ -1,12 +1,13 @@
 import type {
   AuthenticateRequest,
   InitializeRequest,
-  McpServerStdio,
+  McpServer,
   NewSessionRequest,
   SetSessionModeRequest,
 } from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
+import type { McpServer as AgentMcpServer } from '@crewtab/domain/teams/team';
 import { TEAM_SERVER_NAME } from '@crewtab/domain/teams/teammates';
 import { cut, isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './acp-messages';
 
@@ -111,6 +112,9 @@ export class Handshake {
       return `speaks version ${JSON.stringify(version) ?? 'none'} of the Agent Client Protocol, Crewtab speaks ${PROTOCOL_VERSION}`;
     }
     this.logins = loginsOf(result['authMethods']);
+    const overHttp = (this.options.dialogue.agent.mcpServers ?? []).filter(({ url }) => url !== undefined);
+    if (overHttp.length > 0 && !takesHttp(result['agentCapabilities']))
+      return `takes no MCP servers over HTTP, and is to have ${overHttp.map(({ name }) => name).join(', ')}`;
     this.step = 'session';
     return null;
   }
@@ -172,12 +176,27 @@ export class Handshake {
     };
   }
 
-  private mcpServers(): McpServerStdio[] {
-    const tools = this.options.dialogue.teamTools;
-    if (!tools) return [];
-    const env = Object.entries(tools.env).map(([name, value]) => ({ name, value }));
-    return [{ name: TEAM_SERVER_NAME, command: tools.command, args: [...tools.args], env }];
+  /** The team's tools first. */
+  private mcpServers(): McpServer[] {
+    const { teamTools, agent } = this.options.dialogue;
+    const servers = teamTools ? [{ name: TEAM_SERVER_NAME, ...teamTools }] : [];
+    return [...servers, ...(agent.mcpServers ?? [])].map(toWire);
   }
+}
+
+function toWire(server: AgentMcpServer): McpServer {
+  const { name, url, command = '', args = [], env, headers } = server;
+  if (url !== undefined) return { type: 'http', name, url, headers: pairsOf(headers) };
+  return { name, command, args: [...args], env: pairsOf(env) };
+}
+
+function pairsOf(values: Readonly<Record<string, string>> = {}): { name: string; value: string }[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+function takesHttp(capabilities: unknown): boolean {
+  const mcp = isObject(capabilities) ? capabilities['mcpCapabilities'] : undefined;
+  return isObject(mcp) && mcp['http'] === true;
 }
 
 /** A way to log in that an agent offers. */

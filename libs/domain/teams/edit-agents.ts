@@ -1,14 +1,17 @@
+import { editMcpServers, showMcpServer, type McpServerEdit } from './mcp-servers';
 import type { Agent, KeptValue, TeamAgent } from './team';
 
 /** Most variables of one agent. */
 export const MAX_VARIABLES = 200;
 
-/** An agent in an edit of its team. Everything but `env` replaces what was. */
-export type AgentEdit = Omit<Agent, 'env'> & {
+/** An agent in an edit of its team. Everything but what may be secret replaces what was. */
+export type AgentEdit = Omit<Agent, 'env' | 'mcpServers'> & {
   /** The agent whose variables these are, if it was called otherwise before. */
   readonly previousName?: string;
   /** A string sets a variable, null deletes it; what is kept or not named stays. Absent: all stay. */
   readonly env?: Readonly<Record<string, string | KeptValue | null>>;
+  /** All there are from then on, matched by name; their values as those of `env`. */
+  readonly mcpServers?: readonly McpServerEdit[];
 };
 
 /** What is wrong with an edit, by the path of the field below `agents`. */
@@ -33,7 +36,7 @@ export function editAgents(stored: readonly Agent[], edits: readonly AgentEdit[]
   const faults: EditFault[] = [];
   const taken = new Set<string>();
   const agents = edits.map((edit, index) => {
-    const { previousName, env, ...agent } = edit;
+    const { previousName, env, mcpServers, ...agent } = edit;
     const source = previousName ?? agent.name;
     const former = stored.find(({ name }) => name === source);
     if (previousName !== undefined && !former) {
@@ -49,16 +52,22 @@ export function editAgents(stored: readonly Agent[], edits: readonly AgentEdit[]
     const edited = editVariables(former?.env, env, (name, message) =>
       faults.push({ path: name === null ? [index, 'env'] : [index, 'env', name], message }),
     );
-    return { ...agent, ...(edited && { env: edited }) };
+    const servers = editMcpServers(former?.mcpServers, mcpServers, ({ path, message }) =>
+      faults.push({ path: [index, 'mcpServers', ...path], message }),
+    );
+    return { ...agent, ...(edited && { env: edited }), ...(servers && { mcpServers: servers }) };
   });
   if (faults.length > 0) throw new AgentEditError(faults);
   return agents;
 }
 
-/** An agent without what its variables hold. */
-export function showAgent({ env, ...agent }: Agent): TeamAgent {
-  if (!env) return agent;
-  return { ...agent, env: Object.fromEntries(Object.keys(env).map((name) => [name, { isSet: true }])) };
+/** An agent without what its variables, and those of its servers, hold. */
+export function showAgent({ env, mcpServers, ...agent }: Agent): TeamAgent {
+  return {
+    ...agent,
+    ...(env && { env: Object.fromEntries(Object.keys(env).map((name) => [name, { isSet: true }])) }),
+    ...(mcpServers && { mcpServers: mcpServers.map(showMcpServer) }),
+  };
 }
 
 function editVariables(

@@ -19,6 +19,21 @@ export interface Agent {
   /** The answer to the agent's permission requests; the container is the boundary, hence `allow` by default. */
   readonly permissions?: 'allow' | 'deny';
   readonly resources?: AgentResources;
+  /** Given to an agent that speaks ACP beside the team's tools. Stored encrypted as a whole. */
+  readonly mcpServers?: readonly McpServer[];
+}
+
+/** An MCP server of the user's: a program in the agent's container (`command`), or one over HTTP (`url`). */
+export interface McpServer<Value = string> {
+  /** By which the agent shows its tools; unique in the agent. */
+  readonly name: string;
+  readonly command?: string;
+  readonly args?: readonly string[];
+  /** May be secrets, as those of an agent's `env`. */
+  readonly env?: Readonly<Record<string, Value>>;
+  readonly url?: string;
+  /** May be secrets. */
+  readonly headers?: Readonly<Record<string, Value>>;
 }
 
 export type AgentRole = 'leader' | 'worker';
@@ -39,7 +54,12 @@ export interface KeptValue {
 }
 
 /** An agent as it is shown: which variables are set, never their values. */
-export type TeamAgent = Omit<Agent, 'env'> & { readonly env?: Readonly<Record<string, KeptValue>> };
+export type TeamAgent = Omit<Agent, 'env' | 'mcpServers'> & {
+  readonly env?: Readonly<Record<string, KeptValue>>;
+  readonly mcpServers?: readonly ShownMcpServer[];
+};
+
+export type ShownMcpServer = McpServer<KeptValue>;
 
 export interface Team {
   readonly id: string;

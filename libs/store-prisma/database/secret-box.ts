@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { AppError } from '@crewtab/domain/errors';
-import type { Agent } from '@crewtab/domain/teams/team';
+import type { Agent, McpServer } from '@crewtab/domain/teams/team';
 
 /** Of a sealing that is bound to its place. */
 const BOUND = 'v2';
@@ -141,10 +141,27 @@ export function envPlace({ organizationId, teamId }: AgentOwner, agent: string):
   return ['env', organizationId, teamId, agent];
 }
 
+export function mcpPlace({ organizationId, teamId }: AgentOwner, agent: string): SealedPlace {
+  return ['mcp', organizationId, teamId, agent];
+}
+
 /** Null where there is nothing to seal. */
 export function sealEnv(box: SecretBox, owner: AgentOwner, agent: Pick<Agent, 'name' | 'env'>): string | null {
   const { env, name } = agent;
   return env && Object.keys(env).length > 0 ? box.seal(JSON.stringify(env), envPlace(owner, name)) : null;
+}
+
+/** Null where there is nothing to seal. The list as a whole: its arguments and URLs may hold secrets too. */
+export function sealMcpServers(
+  box: SecretBox,
+  owner: AgentOwner,
+  { name, mcpServers = [] }: Pick<Agent, 'name' | 'mcpServers'>,
+): string | null {
+  return mcpServers.length > 0 ? box.seal(JSON.stringify(mcpServers), mcpPlace(owner, name)) : null;
+}
+
+export function openMcpServers(box: SecretBox, owner: AgentOwner, agent: string, sealed: string): McpServer[] {
+  return JSON.parse(box.open(sealed, mcpPlace(owner, agent))) as McpServer[];
 }
 
 export function openEnv(box: SecretBox, owner: AgentOwner, agent: string, sealedEnv: string): Record<string, string> {

@@ -3,7 +3,14 @@ import type { NewTeam, Page, PageRequest, TeamEdit, TeamStore } from '@crewtab/d
 import { AgentEditError, editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
-import { type AgentOwner, type SecretBox, openEnv, sealEnv } from '../database/secret-box';
+import {
+  type AgentOwner,
+  type SecretBox,
+  openEnv,
+  openMcpServers,
+  sealEnv,
+  sealMcpServers,
+} from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
 import { isId, storableJson, storableText } from '../database/database';
 import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
@@ -124,7 +131,10 @@ export class PrismaTeamStore implements TeamStore {
     agents: readonly Agent[],
   ): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
     return agents.map(
-      ({ env, command, resources, image, instructions, mode, permissions, name, role, protocol }, index) => ({
+      (
+        { env, command, resources, image, instructions, mode, permissions, name, role, protocol, mcpServers },
+        index,
+      ) => ({
         position: index + 1,
         name: storableText(name),
         role,
@@ -132,6 +142,7 @@ export class PrismaTeamStore implements TeamStore {
         image: textOrNull(image),
         command: jsonOrNull(command),
         sealedEnv: sealEnv(this.box, owner, { name, env }),
+        sealedMcpServers: sealMcpServers(this.box, owner, { name, ...(mcpServers && { mcpServers }) }),
         instructions: textOrNull(instructions),
         mode: textOrNull(mode),
         permissions: permissions ?? null,
@@ -158,6 +169,7 @@ export class PrismaTeamStore implements TeamStore {
     image,
     command,
     sealedEnv,
+    sealedMcpServers,
     instructions,
     mode,
     permissions,
@@ -170,6 +182,9 @@ export class PrismaTeamStore implements TeamStore {
       ...(image !== null && { image }),
       ...(command !== null && { command: command as string[] }),
       ...(sealedEnv !== null && { env: openEnv(this.box, { organizationId, teamId }, name, sealedEnv) }),
+      ...(sealedMcpServers !== null && {
+        mcpServers: openMcpServers(this.box, { organizationId, teamId }, name, sealedMcpServers),
+      }),
       ...(instructions !== null && { instructions }),
       ...(mode !== null && { mode }),
       ...(permissions !== null && { permissions }),

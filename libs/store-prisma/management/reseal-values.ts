@@ -1,7 +1,14 @@
 import { AppError, errorMessage } from '@crewtab/domain/errors';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LOWEST_ID, type Database, type Statement } from '../database/database';
-import { CHECK_PLACE, envPlace, type SecretBox, type SealedPlace } from '../database/secret-box';
+import {
+  type AgentOwner,
+  CHECK_PLACE,
+  envPlace,
+  mcpPlace,
+  type SecretBox,
+  type SealedPlace,
+} from '../database/secret-box';
 import type { StoredAgent } from '../runs/run-row';
 import { answerPlace } from './prisma-idempotency-store';
 
@@ -22,19 +29,21 @@ const OTHERS_EVERY_MS = 100;
 const MAX_PASSES = 10;
 
 const AGENTS: Statement = {
-  text: `SELECT organization_id, team_id, position, name, sealed_env FROM agents
-    WHERE (team_id, position) > ($1, $2) AND sealed_env IS NOT NULL AND NOT starts_with(sealed_env, $3)
+  text: `SELECT organization_id, team_id, position, name, sealed_env AS "sealedEnv", sealed_mcp_servers AS "sealedMcpServers" FROM agents
+    WHERE (team_id, position) > ($1, $2) AND (NOT starts_with(sealed_env, $3) OR NOT starts_with(sealed_mcp_servers, $3))
     ORDER BY team_id, position LIMIT ${BATCH}`,
 };
 const RESEAL_AGENT: Statement = {
-  text: `UPDATE agents SET sealed_env = $5
-    WHERE team_id = $1 AND position = $2 AND name = $3 AND sealed_env = $4 RETURNING 1`,
+  text: `UPDATE agents SET sealed_env = $6, sealed_mcp_servers = $7
+    WHERE team_id = $1 AND position = $2 AND name = $3 AND sealed_env IS NOT DISTINCT FROM $4
+      AND sealed_mcp_servers IS NOT DISTINCT FROM $5 RETURNING 1`,
 };
 
 /** Every run of the batch is answered, so that a batch never reads more than its rows; its agents only where it matters. */
 const RUNS: Statement = {
   text: `SELECT r.id, r.organization_id, r.team_id, CASE WHEN EXISTS (
-        SELECT 1 FROM jsonb_array_elements(r.agents) a WHERE NOT starts_with(a ->> 'sealedEnv', $2)) THEN r.agents END AS agents
+        SELECT 1 FROM jsonb_array_elements(r.agents) a
+        WHERE NOT starts_with(a ->> 'sealedEnv', $2) OR NOT starts_with(a ->> 'sealedMcpServers', $2)) THEN r.agents END AS agents
     FROM schedule_runs r WHERE r.id > $1 ORDER BY r.id LIMIT ${BATCH}`,
 };
 const RESEAL_RUN: Statement = {
@@ -60,13 +69,16 @@ const OLDEST_TRANSACTION: Statement = {
   text: 'SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8 AS is_past',
 };
 
-interface AgentRow {
+interface AgentRow extends SealedFields {
   readonly organization_id: string;
   readonly team_id: string;
   readonly position: number;
   readonly name: string;
-  readonly sealed_env: string;
 }
+
+/** What of an agent is sealed, and where each belongs. */
+const SEALED_FIELDS = { sealedEnv: envPlace, sealedMcpServers: mcpPlace } as const;
+type SealedFields = { readonly [field in keyof typeof SEALED_FIELDS]?: string | null };
 
 interface RunRow {
   readonly id: string;
@@ -135,10 +147,12 @@ class ResealPass {
       const rows = await this.db.query<AgentRow>(AGENTS, [...after, this.box.prefix]);
       let count = 0;
       for (const row of rows) {
-        const place = envPlace({ organizationId: row.organization_id, teamId: row.team_id }, row.name);
-        const anew = this.sealAnew(row.sealed_env, place, `agent ${row.name} of team ${row.team_id}`);
+        const owner = { organizationId: row.organization_id, teamId: row.team_id };
+        const anew = this.resealAgent(owner, row, `agent ${row.name} of team ${row.team_id}`);
         if (anew === null) continue;
-        const values = [row.team_id, row.position, row.name, row.sealed_env, anew];
+        const { sealedEnv, sealedMcpServers } = row;
+        const values = [row.team_id, row.position, row.name, sealedEnv, sealedMcpServers];
+        values.push(anew.sealedEnv, anew.sealedMcpServers);
         count += (await this.db.query(RESEAL_AGENT, values)).length;
       }
       this.onBatch('agents', count);
@@ -171,14 +185,26 @@ class ResealPass {
     const owner = { organizationId: row.organization_id, teamId: row.team_id };
     let isChanged = false;
     const anew = agents.map((agent) => {
-      if (agent.sealedEnv === undefined || agent.sealedEnv.startsWith(this.box.prefix)) return agent;
-      const place = envPlace(owner, agent.name);
-      const sealedEnv = this.sealAnew(agent.sealedEnv, place, `agent ${agent.name} of run ${row.id}`);
-      if (sealedEnv === null) return agent;
-      isChanged = true;
-      return { ...agent, sealedEnv };
+      const resealed = this.resealAgent(owner, agent, `agent ${agent.name} of run ${row.id}`);
+      isChanged ||= resealed !== null;
+      return resealed ?? agent;
     });
     return isChanged ? anew : null;
+  }
+
+  /** Null when nothing of it is sealed anew. */
+  private resealAgent<A extends SealedFields & { readonly name: string }>(
+    owner: AgentOwner,
+    agent: A,
+    what: string,
+  ): A | null {
+    const anew = Object.entries(SEALED_FIELDS).flatMap(([field, placeOf]) => {
+      const sealed = agent[field as keyof SealedFields];
+      if (!sealed || sealed.startsWith(this.box.prefix)) return [];
+      const resealed = this.sealAnew(sealed, placeOf(owner, agent.name), what);
+      return resealed === null ? [] : [[field, resealed] as const];
+    });
+    return anew.length > 0 ? { ...agent, ...Object.fromEntries(anew) } : null;
   }
 
   private async resealAnswers(): Promise<void> {

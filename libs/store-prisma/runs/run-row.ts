@@ -19,7 +19,7 @@ import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../events/run-events';
-import { openEnv, type AgentOwner, type SecretBox } from '../database/secret-box';
+import { openEnv, openMcpServers, type AgentOwner, type SecretBox } from '../database/secret-box';
 
 /** What the statements on runs need. */
 export interface RunContext {
@@ -154,7 +154,7 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
 
 function agentsOf({ organization_id: organizationId, team_id: teamId, agents }: RunRow, box: SecretBox | null) {
   if (box) return agents.map((agent) => openAgent(box, { organizationId, teamId }, agent));
-  return agents.map(({ sealedEnv: _, ...agent }) => agent);
+  return agents.map(({ sealedEnv: _, sealedMcpServers: __, ...agent }) => agent);
 }
 
 const LOAD: Statement = {
@@ -235,14 +235,26 @@ function failureOf(code: ErrorCode | null, message: string | null): Failure | nu
   return code === null ? null : { code, message: message ?? '' };
 }
 
-/** An agent as it stands in a run's plan: its environment is sealed, everything else is readable. */
-export type StoredAgent = Omit<Agent, 'env'> & { readonly sealedEnv?: string };
+/** An agent as it stands in a run's plan: what may hold secrets is sealed, everything else is readable. */
+export type StoredAgent = Omit<Agent, 'env' | 'mcpServers'> & {
+  readonly sealedEnv?: string;
+  readonly sealedMcpServers?: string;
+};
 
-/** For a run: an environment that cannot be opened must not keep the rest of it from being read. */
-export function openAgent(box: SecretBox, owner: AgentOwner, { sealedEnv, ...agent }: StoredAgent): PlannedAgent {
-  if (sealedEnv === undefined) return agent;
+/** For a run: what cannot be opened must not keep the rest of it from being read. */
+export function openAgent(
+  box: SecretBox,
+  owner: AgentOwner,
+  { sealedEnv, sealedMcpServers, ...agent }: StoredAgent,
+): PlannedAgent {
   try {
-    return { ...agent, env: openEnv(box, owner, agent.name, sealedEnv) };
+    return {
+      ...agent,
+      ...(sealedEnv !== undefined && { env: openEnv(box, owner, agent.name, sealedEnv) }),
+      ...(sealedMcpServers !== undefined && {
+        mcpServers: openMcpServers(box, owner, agent.name, sealedMcpServers),
+      }),
+    };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { ...agent, envFault: { code: 'environment_unreadable', message: `${agent.name}: ${error.message}` } };
@@ -256,5 +268,6 @@ export function openAgent(box: SecretBox, owner: AgentOwner, { sealedEnv, ...age
 export const TEAM_AGENTS_JSON = `(
   SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'name', a.name, 'role', a.role, 'protocol', a.protocol, 'image', a.image, 'command', a.command, 'sealedEnv', a.sealed_env,
+      'sealedMcpServers', a.sealed_mcp_servers,
       'instructions', a.instructions, 'mode', a.mode, 'permissions', a.permissions, 'resources', a.resources)) ORDER BY a.position)
   FROM agents a WHERE a.team_id = t.id)`;

@@ -29,7 +29,9 @@ const keyId = (key: Buffer): string => createHash('sha256').update(key).digest('
 async function sealedTexts(): Promise<string[]> {
   const rows = await fixture.sql<{ sealed: string }>(`
     SELECT sealed_env AS sealed FROM agents WHERE sealed_env IS NOT NULL
+    UNION ALL SELECT sealed_mcp_servers FROM agents WHERE sealed_mcp_servers IS NOT NULL
     UNION ALL SELECT a ->> 'sealedEnv' FROM schedule_runs, jsonb_array_elements(agents) a WHERE a ? 'sealedEnv'
+    UNION ALL SELECT a ->> 'sealedMcpServers' FROM schedule_runs, jsonb_array_elements(agents) a WHERE a ? 'sealedMcpServers'
     UNION ALL SELECT sealed_body FROM idempotency_keys WHERE sealed_body IS NOT NULL
     UNION ALL SELECT seal_check FROM installation`);
   return rows.map(({ sealed }) => sealed);

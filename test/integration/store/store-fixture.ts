@@ -17,6 +17,10 @@ export const AGENTS: readonly Agent[] = [
     protocol: 'acp',
     image: 'agent:test',
     env: { TOKEN: 'top secret' },
+    mcpServers: [
+      { name: 'files', command: 'mcp-files', args: ['--all'], env: { KEY: 'top secret' } },
+      { name: 'tracker', url: 'https://mcp.example.com/mcp', headers: { Authorization: 'top secret' } },
+    ],
     resources: { cpus: 0.5, memory: '64m' },
   },
   {

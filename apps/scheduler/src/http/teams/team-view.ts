@@ -1,5 +1,5 @@
 import type { TeamView } from '@crewtab/api-contract/team-routes';
-import type { Team, TeamAgent } from '@crewtab/domain/teams/team';
+import type { ShownMcpServer, Team, TeamAgent } from '@crewtab/domain/teams/team';
 
 export function toTeamView(team: Team): TeamView {
   return {
@@ -14,11 +14,21 @@ export function toTeamView(team: Team): TeamView {
 }
 
 function toAgentView(agent: TeamAgent): TeamView['agents'][number] {
-  const { command, resources, env, ...rest } = agent;
+  const { command, resources, env, mcpServers, ...rest } = agent;
   return {
     ...rest,
     ...(command ? { command: [...command] } : {}),
     ...(env ? { env: { ...env } } : {}),
     ...(resources ? { resources } : {}),
+    ...(mcpServers ? { mcpServers: mcpServers.map(toServerView) } : {}),
+  };
+}
+
+function toServerView({ args, env, headers, ...server }: ShownMcpServer) {
+  return {
+    ...server,
+    ...(args ? { args: [...args] } : {}),
+    ...(env ? { env: { ...env } } : {}),
+    ...(headers ? { headers: { ...headers } } : {}),
   };
 }

@@ -18,6 +18,11 @@ interface Refusal {
   readonly errors: readonly { readonly path: string; readonly message: string }[];
 }
 
+const FILES = { name: 'files', command: 'mcp-files', args: ['--all'] };
+const mcp = (server: Readonly<Record<string, unknown>>) => aTeam({ mcpServers: [{ ...FILES, ...server }] });
+
+const remote = (server: Readonly<Record<string, unknown>>) => aTeam({ mcpServers: [{ name: 'tracker', ...server }] });
+
 const paths = (body: unknown): string[] => (body as Refusal).errors.map((error) => error.path);
 
 describe('POST /teams', () => {
@@ -184,6 +189,41 @@ describe('POST /teams', () => {
     ['no pids', aTeam({ resources: { pids: 0 } }), 'agents.0.resources.pids'],
     ['half a pid', aTeam({ resources: { pids: 1.5 } }), 'agents.0.resources.pids'],
     ['an unknown resource', aTeam({ resources: { gpus: 1 } }), 'agents.0.resources.gpus'],
+    ['MCP servers that are no list', aTeam({ mcpServers: {} }), 'agents.0.mcpServers'],
+    ['an MCP server without a name', mcp({ name: undefined }), 'agents.0.mcpServers.0.name'],
+    ['an MCP server with a name of two words', mcp({ name: 'a b' }), 'agents.0.mcpServers.0.name'],
+    ["an MCP server with the name of the team's tools", mcp({ name: 'Crewtab-Team' }), 'agents.0.mcpServers.0.name'],
+    ['an MCP server of nothing', mcp({ command: undefined }), 'agents.0.mcpServers.0'],
+    ['an MCP server of both kinds', mcp({ url: 'https://a.example' }), 'agents.0.mcpServers.0'],
+    ['headers of a program', mcp({ headers: { A: 'x' } }), 'agents.0.mcpServers.0.headers'],
+    ['an MCP variable with a dash', mcp({ env: { 'A-B': 'x' } }), 'agents.0.mcpServers.0.env.A-B'],
+    [
+      'an MCP value that is to be kept in a new team',
+      mcp({ env: { A: { isSet: true } } }),
+      'agents.0.mcpServers.0.env.A',
+    ],
+    ['an MCP server at no URL', remote({ url: 'mcp.example.com' }), 'agents.0.mcpServers.0.url'],
+    ['a password in its URL', remote({ url: 'https://u:p@a.example' }), 'agents.0.mcpServers.0.url'],
+    [
+      'a header of two lines',
+      remote({ url: 'https://a.example', headers: { A: 'x\r\nB: y' } }),
+      'agents.0.mcpServers.0.headers.A',
+    ],
+    ['two MCP servers of one name', aTeam({ mcpServers: [FILES, FILES] }), 'agents.0.mcpServers.1.name'],
+    [
+      '21 MCP servers',
+      aTeam({ mcpServers: Array.from({ length: 21 }, (_, at) => ({ ...FILES, name: `s${at}` })) }),
+      'agents.0.mcpServers',
+    ],
+    ['MCP servers of a plain program', aTeam({ protocol: 'command', mcpServers: [FILES] }), 'agents.0.mcpServers'],
+    [
+      'an MCP server at a host that is not listed',
+      {
+        ...remote({ url: 'https://mcp.example.com' }),
+        network: { mode: 'allowlist', hosts: ['a.example'] },
+      },
+      'agents.0.mcpServers.0.url',
+    ],
     ['no object', '[]', ''],
     ['null', 'null', ''],
   ];
@@ -479,5 +519,76 @@ describe("a member's key reads no value of env", () => {
     const before = stored();
     expect(paths((await change(...agents).expect(400)).body)).toEqual([field]);
     expect(stored()).toEqual(before);
+  });
+});
+
+describe('MCP servers of an agent', () => {
+  const SECRET = 'sk-streng-geheim';
+  const url = 'https://mcp.example.com/mcp';
+  const mcpServers = [
+    { ...FILES, env: { TOKEN: SECRET } },
+    { name: 'tracker', url, headers: { Authorization: SECRET } },
+  ];
+  const network = { mode: 'allowlist', hosts: ['mcp.example.com'] };
+  let path: string;
+
+  beforeEach(async () => {
+    const { body, text } = await http
+      .call('post', TEAMS)
+      .send({ ...aTeam({ mcpServers }), network })
+      .expect(201);
+    expect(text).not.toContain(SECRET);
+    path = `${TEAMS}/${(body as { id: string }).id}`;
+  });
+
+  const stored = () => [...http.catalog.teams.values()][0]?.agents[0]?.mcpServers;
+
+  it('are shown without their values, and lose none by being sent back', async () => {
+    const { body } = await http.call('get', path).expect(200);
+    const { agents } = body as { agents: object[] };
+    expect(agents).toMatchObject([
+      {
+        mcpServers: [
+          { ...FILES, env: { TOKEN: { isSet: true } } },
+          { name: 'tracker', url, headers: { Authorization: { isSet: true } } },
+        ],
+      },
+    ]);
+    await http.call('patch', path).send({ agents }).expect(200);
+    expect(stored()).toEqual(mcpServers);
+  });
+
+  it('keep to the hosts of the network, whichever of them is edited', async () => {
+    const refused = await http
+      .call('patch', path)
+      .send({ network: { mode: 'allowlist', hosts: ['other.example.com'] } })
+      .expect(400);
+    const { errors } = refused.body as Refusal;
+    expect(errors).toEqual([
+      {
+        path: 'agents.0.mcpServers.1.url',
+        message: expect.stringContaining('add "mcp.example.com" to network.hosts') as string,
+      },
+    ]);
+    const moved = aTeam({ mcpServers: [{ name: 'tracker', url: 'https://other.example.com' }] });
+    await http.call('patch', path).send({ agents: moved.agents }).expect(400);
+    await http
+      .call('patch', path)
+      .send({ agents: moved.agents, network: { mode: 'allowlist', hosts: ['other.example.com'] } })
+      .expect(200);
+    expect(stored()).toEqual([
+      { name: 'tracker', url: 'https://other.example.com', headers: { Authorization: SECRET } },
+    ]);
+  });
+
+  it('are no way around the isolation that the process runtime lacks', async () => {
+    const only = await startHttp({ settings: { runtime: 'process', onlyCommand: ['demo'] } });
+    try {
+      const team = aTeam({ image: undefined, command: ['demo'], mcpServers: [FILES] });
+      const refused = await only.call('post', TEAMS).send(team).expect(400);
+      expect(paths(refused.body)).toEqual(['agents.0.mcpServers.0.command']);
+    } finally {
+      await only.app.close();
+    }
   });
 });

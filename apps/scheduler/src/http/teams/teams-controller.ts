@@ -9,7 +9,9 @@ import {
 } from '@crewtab/api-contract/team-routes';
 import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
+import { findUnreachableServers } from '@crewtab/domain/teams/mcp-servers';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
+import type { McpServer } from '@crewtab/domain/teams/team';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -23,6 +25,7 @@ export class TeamsController {
   @Route(createTeam)
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
     if (!this.mayHave(body.network)) throw openRefused();
+    refuseUnreachable(body);
     return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
 
@@ -44,6 +47,10 @@ export class TeamsController {
       // What it has already it may keep: a team of an earlier version, or one that is sent back as it was read.
       if (present.network.mode !== 'open') throw openRefused();
     }
+    if (body.network !== undefined || body.agents !== undefined) {
+      const present = found('team', await this.deps.teams.getTeam(caller.organizationId, params.id));
+      refuseUnreachable({ network: present.network, agents: present.agents, ...body });
+    }
     try {
       return toTeamView(found('team', await this.deps.teams.updateTeam(caller.organizationId, params.id, body)));
     } catch (error) {
@@ -63,6 +70,21 @@ export class TeamsController {
     const { runtime, isOpenNetworkAllowed } = this.deps.settings;
     return mode !== 'open' || isOpenNetworkAllowed || !RUNTIMES[runtime].isIsolated;
   }
+}
+
+/** At the server, also when the network is what was edited: there a reader sees which host is meant. */
+function refuseUnreachable(team: { readonly network: TeamNetwork; readonly agents: readonly WithServers[] }): void {
+  const faults = team.agents.flatMap(({ mcpServers = [] }, index) =>
+    findUnreachableServers(team.network, mcpServers).map(({ path, message }) => ({
+      path: ['agents', index, 'mcpServers', ...path].join('.'),
+      message,
+    })),
+  );
+  if (faults.length > 0) throw invalidInput(faults);
+}
+
+interface WithServers {
+  readonly mcpServers?: readonly McpServer<unknown>[] | undefined;
 }
 
 function openRefused(): Error {

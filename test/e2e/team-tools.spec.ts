@@ -5,6 +5,32 @@ import { promptsAtAgent, RECORDING, SAY_PROMPTS } from './support/recorded-promp
 
 jest.setTimeout(120_000);
 
+/** An MCP server over stdio without an SDK: its tools say their names, and what it was given. */
+const SERVER = `require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line);
+  const say = (result) => console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
+  const { protocolVersion } = params ?? {};
+  if (method === 'initialize') say({ protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'x', version: '1' } });
+  if (method === 'tools/call') say({ content: [{ type: 'text', text: [params.name, process.env.TOKEN, process.argv[1]].join(' ') }] });
+});`;
+
+describeWithDocker("an MCP server of the user's", () => {
+  it("runs in its agent's container, with the secret that no answer shows", async () => {
+    const crewtab = await Crewtab.start();
+    try {
+      const { api } = crewtab;
+      const mcpServers = [{ name: 'files', command: 'node', args: ['-e', SERVER, 'here'], env: { TOKEN: 'geheim' } }];
+      const team = await api.createTeam({ name: 'Alone', agents: [crewtab.leader({ mcpServers })] });
+      expect(JSON.stringify(team)).not.toContain('geheim');
+      const schedule = { teamId: team.id, name: 'x', prompt: 'mcp files list', cron: '0 0 1 1 *' };
+      const { id } = await api.trigger((await api.createSchedule(schedule)).id);
+      expect(await api.untilFinished(id)).toMatchObject({ status: 'success', result: 'list geheim here' });
+    } finally {
+      await crewtab.stop();
+    }
+  });
+});
+
 describeWithDocker('a task that takes longer than a call of a tool may', () => {
   let crewtab: Crewtab | undefined;
 
