@@ -155,7 +155,8 @@ export class FinalChecks {
   private checkLimits(run: Run, { agents }: ScheduleScript): void {
     for (const { name } of agents) {
       const exceeded = this.recordOf(run, name)?.exceeded;
-      if (!exceeded) continue;
+      // What an agent says while its engine is down is lost with the agent's end.
+      if (!exceeded || this.befallen.unseenEnds.has(`${run.id}/${name}`)) continue;
       if (run.status === 'success')
         this.world.violations.add('I6', run.id, `success, though ${name} went beyond ${exceeded.codes.join(', ')}`);
       const atMs = exceeded.atMs + this.world.plan.startAt;

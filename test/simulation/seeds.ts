@@ -21,6 +21,16 @@ export const ONCE_FAILED: readonly OnceFailedSeed[] = [
     found:
       'I15: in the simulator itself, a worker that stood still while it stopped in order was gone for 70 s after all faults had ended.',
   },
+  {
+    seed: 3_923_198_955,
+    found:
+      'I13: an agent of a team that was still coming up went beyond a limit and ended at once; its run failed as agent_exited.',
+  },
+  {
+    seed: 4_183_930_793,
+    found:
+      "I6: in the simulator itself, a line that was lost with its agent's end while the engine was down was expected to end the run.",
+  },
 ];
 
 /** What one call of the command plays, in this order, and how its last line names it. */
