@@ -71,6 +71,17 @@ export class ForwardProxy {
     return this.proxy.server;
   }
 
+  listen(path: string): Promise<void> {
+    const { server } = this;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => {
+        server.removeListener('error', reject);
+        resolve();
+      });
+    });
+  }
+
   close(): void {
     clearInterval(this.meter);
     this.server.close();

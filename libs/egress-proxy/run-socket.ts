@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
-import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { effect } from '@crewtab/domain/failpoint';
@@ -43,17 +42,17 @@ export class RunSockets {
   }
 
   /**
-   * Lets the server listen at the run's known name.
+   * Lets a server listen at the run's known name.
    * @returns ends the repair of the link; the server is the caller's to close
    */
-  async listen(runId: string, server: Server): Promise<() => void> {
+  async listen(runId: string, listenAt: (path: string) => Promise<void>): Promise<() => void> {
     const folder = this.folderOf(runId);
     // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
     await effect('egress.root.make', () => mkdir(this.rootDir, { recursive: true, mode: 0o700 }));
     await effect('egress.folder.make', () => mkdir(folder, { recursive: true }));
     await effect('egress.folder.open-to-agents', () => chmod(folder, 0o755));
     const ownName = `${randomBytes(4).toString('hex')}.sock`;
-    await effect('egress.socket.listen', () => listenAt(server, join(folder, ownName)));
+    await effect('egress.socket.listen', () => listenAt(join(folder, ownName)));
     await effect('egress.socket.open-to-agents', () => chmod(join(folder, ownName), 0o666));
     await putLink(folder, ownName);
     const watch = setInterval(() => void this.repairLink(runId, folder, ownName), REPAIR_EVERY_MS).unref();
@@ -81,16 +80,6 @@ async function putLink(folder: string, ownName: string): Promise<void> {
   const link = join(folder, `${ownName}.link`);
   await effect('egress.link.make', () => symlink(ownName, link));
   await effect('egress.link.put-in-place', () => rename(link, join(folder, PROXY_SOCKET)));
-}
-
-async function listenAt(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
 }
 
 /** A deep checkout would make the socket's path too long: then the folder is below the machine's temporary one. */

@@ -1,11 +1,10 @@
 import type { EgressProxy, EgressSession, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { translated } from '@crewtab/domain/system-errors';
-import { parseHostPattern, type HostPattern } from '@crewtab/domain/teams/network';
-import { DestinationRules } from './destination-rules';
-import { ForwardProxy, type TrafficLimits } from './forward-proxy';
-import { parseCidr } from './public-address';
-import { dnsResolver, type ResolveHost } from './resolve-host';
+import type { TrafficLimits } from './forward-proxy';
+import { ProxyThread } from './proxy-thread';
+import type { ResolveHost } from './resolve-host';
+import { runProxyHere, type MakeRunProxy } from './run-proxy';
 import { PROXY_SOCKET, RunSockets } from './run-socket';
 
 export interface UnixEgressProxyOptions {
@@ -17,7 +16,7 @@ export interface UnixEgressProxyOptions {
   /** `http(s)://` or `socks5://`: all connections go through it, and it resolves the names; null: there is none. */
   readonly upstreamProxy: string | null;
   readonly logger: Logger;
-  /** Default: the machine's name servers. */
+  /** Of tests, whose proxies are in this thread. Default: the machine's name servers, asked in the proxies' own thread. */
   readonly resolveHost?: ResolveHost;
 }
 
@@ -28,11 +27,16 @@ const MOST_NOTICES = 500;
 export class UnixEgressProxy implements EgressProxy {
   readonly traffic = { allowed: 0, refused: 0, bytes: 0 };
   private readonly sockets: RunSockets;
-  private readonly resolveHost: ResolveHost;
+  private readonly makeProxy: MakeRunProxy;
+  private thread: ProxyThread | null = null;
 
   constructor(private readonly options: UnixEgressProxyOptions) {
-    this.sockets = new RunSockets(options.rootDir, options.logger);
-    this.resolveHost = options.resolveHost ?? dnsResolver();
+    const { rootDir, logger, resolveHost } = options;
+    const { traffic } = this;
+    this.sockets = new RunSockets(rootDir, logger);
+    // A worker whose agents reach nothing has no such thread.
+    const make: MakeRunProxy = (...of) => (this.thread ??= new ProxyThread({ traffic, logger })).make(...of);
+    this.makeProxy = resolveHost ? runProxyHere({ resolveHost, traffic, logger }) : make;
   }
 
   open(runId: string, hosts: readonly string[], onNotice: (notice: NetworkNotice) => void): Promise<EgressSession> {
@@ -52,18 +56,10 @@ export class UnixEgressProxy implements EgressProxy {
     hosts: readonly string[],
     onNotice: (notice: NetworkNotice) => void,
   ): Promise<EgressSession> {
-    const { allowedCidrs, upstreamProxy, limits, logger } = this.options;
-    const rules = new DestinationRules({
-      patterns: hosts.map(patternOf),
-      allowedCidrs: allowedCidrs.map(parseCidr),
-      resolveHost: upstreamProxy === null ? this.resolveHost : null,
-    });
-    const tell = oncePerNotice(onNotice);
-    const proxy = new ForwardProxy({ rules, upstreamProxy, limits, logger, traffic: this.traffic, onNotice: tell });
+    const { allowedCidrs, upstreamProxy, limits } = this.options;
+    const proxy = this.makeProxy({ hosts, allowedCidrs, upstreamProxy, limits }, oncePerNotice(onNotice));
     try {
-      const endRepair = await this.sockets.listen(runId, proxy.server);
-      // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.
-      proxy.server.on('error', (error) => logger.warn({ runId, error: error.message }, 'egress proxy'));
+      const endRepair = await this.sockets.listen(runId, (path) => proxy.listen(path));
       return {
         endpoint: { kind: 'allowlist', hostFolder: this.sockets.folderOf(runId), socketName: PROXY_SOCKET },
         close: () => {
@@ -76,13 +72,6 @@ export class UnixEgressProxy implements EgressProxy {
       throw error;
     }
   }
-}
-
-/** The team was checked when it was stored. */
-function patternOf(text: string): HostPattern {
-  const parsed = parseHostPattern(text);
-  if (!parsed.ok) throw new RangeError(parsed.message);
-  return parsed.pattern;
 }
 
 function oncePerNotice(onNotice: (notice: NetworkNotice) => void): (notice: NetworkNotice) => void {

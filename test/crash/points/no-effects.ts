@@ -62,6 +62,18 @@ const NO_EFFECTS: readonly NoEffect[] = [
     in: /egress-proxy\/forward-proxy\.ts$/,
     because: 'a listener of this process, gone with it',
   },
+  {
+    module: /^(net|http)$/,
+    calls: /^listen$/,
+    in: /egress-proxy\/forward-proxy\.ts$/,
+    because: 'has its point where it is called for, in the thread that points are armed in: run-socket.ts',
+  },
+  {
+    module: /^(worker_threads|os)$/,
+    calls: /^(new Worker|on|unref|postMessage|terminate|setPriority)$/,
+    in: /egress-proxy\/proxy-thread(-main)?\.ts$/,
+    because: 'a thread of this process, gone with it',
+  },
   { module: /^https?$/, calls: /^new Agent$/, because: 'a pool of connections of this process, empty as yet' },
   {
     module: /^stream$/,

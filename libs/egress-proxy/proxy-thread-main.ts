@@ -1,0 +1,63 @@
+// The program of ProxyThread's thread.
+import { setPriority } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import type { LogFields, Logger } from '@crewtab/domain/ports/logger';
+import type { ProxyOrder, ProxyReport } from './proxy-thread';
+import { dnsResolver } from './resolve-host';
+import { runProxyHere, type RunProxy } from './run-proxy';
+
+/** A tenth of what a thread of usual priority gets where both want the same core. */
+const NICENESS = 10;
+const TELL_TRAFFIC_EVERY_MS = 250;
+
+const traffic = { allowed: 0, refused: 0, bytes: 0 };
+const proxies = new Map<number, RunProxy>();
+
+function tell(report: ProxyReport): void {
+  parentPort?.postMessage(report);
+}
+
+const logger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (fields: LogFields, message: string) => tell({ kind: 'warning', fields, message }),
+  error: (fields: LogFields, message: string) => tell({ kind: 'warning', fields, message }),
+  child: () => logger,
+};
+const make = runProxyHere({ resolveHost: dnsResolver(), traffic, logger });
+
+function follow(order: ProxyOrder): void {
+  const { id } = order;
+  switch (order.kind) {
+    case 'make':
+      proxies.set(
+        id,
+        make(order.plan, (notice) => tell({ kind: 'notice', id, notice })),
+      );
+      break;
+    case 'listen':
+      proxies
+        .get(id)
+        ?.listen(order.path)
+        .then(
+          () => tell({ kind: 'listening', id, error: null }),
+          ({ message, code }: NodeJS.ErrnoException) => tell({ kind: 'listening', id, error: { message, code } }),
+        );
+      break;
+    case 'close':
+      proxies.get(id)?.close();
+      proxies.delete(id);
+  }
+}
+
+let told = '';
+function tellTraffic(): void {
+  const now = JSON.stringify(traffic);
+  if (now !== told) tell({ kind: 'traffic', traffic: { ...traffic } });
+  told = now;
+}
+
+// There a thread has a priority of its own; elsewhere it would be the whole process's.
+if (process.platform === 'linux') setPriority(NICENESS);
+setInterval(tellTraffic, TELL_TRAFFIC_EVERY_MS).unref();
+parentPort?.on('message', follow);

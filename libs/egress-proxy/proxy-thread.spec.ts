@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import { silentLogger } from '@test/fakes/silent-logger';
+import { eventually } from '@test/kit/wait-for';
+import { ProxyThread } from './proxy-thread';
+import type { RunProxy } from './run-proxy';
+
+/** The thread has no build to run here. */
+const PROGRAM = {
+  file: join(__dirname, 'proxy-thread-main.ts'),
+  options: { execArgv: ['--require', resolve(__dirname, '../../test/support/typescript-hook.cjs')] },
+};
+
+describe('the thread of the egress proxies', () => {
+  const traffic = { allowed: 0, refused: 0, bytes: 0 };
+  const notices: NetworkNotice[] = [];
+  let thread: ProxyThread;
+  let folder = '';
+  let target: Server;
+  let at = '';
+  let proxy: RunProxy;
+
+  beforeAll(async () => {
+    thread = new ProxyThread({ traffic, logger: silentLogger }, PROGRAM);
+    folder = await mkdtemp(join(tmpdir(), 'thread-'));
+    target = createServer((_asked, answer) => answer.end('hello'));
+    await once(target.listen(0, '127.0.0.1'), 'listening');
+    at = `127.0.0.1:${(target.address() as AddressInfo).port}`;
+    const limits = { connections: 20, bytes: 1_000_000 };
+    const plan = { hosts: [at], allowedCidrs: ['127.0.0.1/32'], upstreamProxy: null, limits };
+    proxy = thread.make(plan, (notice) => notices.push(notice));
+    await proxy.listen(join(folder, 'run.sock'));
+  }, 60_000);
+
+  afterAll(async () => {
+    await thread.close();
+    target.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function statusOf(url: string): Promise<number | undefined> {
+    const asked = request({ socketPath: join(folder, 'run.sock'), path: url, headers: { host: new URL(url).host } });
+    asked.end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  }
+
+  it('serves a run by its list, and tells what passes and what does not', async () => {
+    expect(await statusOf(`http://${at}/`)).toBe(200);
+    expect(await statusOf('http://unlisted.example/')).toBe(403);
+    const [host = '', port] = at.split(':');
+    const expected = [
+      { kind: 'allowed', host, port: Number(port) },
+      { kind: 'refused', host: 'unlisted.example', port: 80, reason: 'not_listed' },
+    ];
+    await eventually(() => expect(notices).toEqual(expected));
+    await eventually(() => expect(traffic).toEqual({ allowed: 1, refused: 1, bytes: expect.any(Number) as number }));
+    await eventually(() => expect(traffic.bytes).toBeGreaterThan(100));
+  });
+
+  it('says why it cannot listen, in the words of the system', async () => {
+    const plan = { hosts: [], allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } };
+    const nowhere = thread.make(plan, () => undefined).listen(join(folder, 'no/such/folder.sock'));
+    await expect(nowhere).rejects.toMatchObject({ code: expect.stringMatching(/^E/) as string });
+  });
+
+  it('breaks the connections of a run that is closed', async () => {
+    const socket = connect(join(folder, 'run.sock'));
+    socket.write(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`);
+    await once(socket, 'data');
+    proxy.close();
+    await once(socket.resume(), 'close');
+  });
+});

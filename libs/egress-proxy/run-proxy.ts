@@ -1,0 +1,59 @@
+import type { NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import type { Logger } from '@crewtab/domain/ports/logger';
+import { parseHostPattern, type HostPattern } from '@crewtab/domain/teams/network';
+import { DestinationRules } from './destination-rules';
+import { ForwardProxy, type TrafficLimits } from './forward-proxy';
+import { parseCidr } from './public-address';
+import type { ResolveHost } from './resolve-host';
+
+/** What the proxy of one run is made of: plain data, which goes to another thread as it is. */
+export interface RunProxyPlan {
+  readonly hosts: readonly string[];
+  readonly allowedCidrs: readonly string[];
+  readonly upstreamProxy: string | null;
+  readonly limits: TrafficLimits;
+}
+
+export interface RunProxy {
+  /** At a unix socket; once. */
+  listen(path: string): Promise<void>;
+  /** Breaks the connections. */
+  close(): void;
+}
+
+/** Makes the proxy of a run, which listens nowhere yet. Each notice comes as often as what it is about. */
+export type MakeRunProxy = (plan: RunProxyPlan, onNotice: (notice: NetworkNotice) => void) => RunProxy;
+
+export interface RunProxyDeps {
+  readonly resolveHost: ResolveHost;
+  /** Of all runs: counted on. */
+  readonly traffic: { allowed: number; refused: number; bytes: number };
+  readonly logger: Logger;
+}
+
+/** In this thread. */
+export function runProxyHere({ resolveHost, traffic, logger }: RunProxyDeps): MakeRunProxy {
+  return ({ hosts, allowedCidrs, upstreamProxy, limits }, onNotice) => {
+    const rules = new DestinationRules({
+      patterns: hosts.map(patternOf),
+      allowedCidrs: allowedCidrs.map(parseCidr),
+      resolveHost: upstreamProxy === null ? resolveHost : null,
+    });
+    const proxy = new ForwardProxy({ rules, upstreamProxy, limits, logger, traffic, onNotice });
+    return {
+      listen: async (path) => {
+        await proxy.listen(path);
+        // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.
+        proxy.server.on('error', (error) => logger.warn({ path, error: error.message }, 'egress proxy'));
+      },
+      close: () => proxy.close(),
+    };
+  };
+}
+
+/** The team was checked when it was stored. */
+function patternOf(text: string): HostPattern {
+  const parsed = parseHostPattern(text);
+  if (!parsed.ok) throw new RangeError(parsed.message);
+  return parsed.pattern;
+}
