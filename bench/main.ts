@@ -5,6 +5,7 @@ import { startServices, type BenchServices } from './harness/services';
 import { renderMissed, renderTable } from './harness/table';
 import { bytesPerSchedule } from './bytes-per-schedule';
 import { coldTeam } from './cold-team';
+import { egressNeighbour } from './egress-neighbour';
 import { fireLagIdle } from './fire-lag-idle';
 import { fireLagMany } from './fire-lag-many';
 import { fireLagSingle } from './fire-lag-single';
@@ -21,6 +22,7 @@ const BENCHES: readonly Bench[] = [
   runOverhead,
   runsPerSecond,
   noisyNeighbour,
+  egressNeighbour,
   coldTeam,
   lists,
 ];

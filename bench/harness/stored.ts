@@ -29,7 +29,12 @@ export class BenchStore {
     private readonly drop: () => Promise<void>,
   ) {}
 
-  static async create(context: BenchContext, agents: readonly Agent[] = [QUIET_AGENT]): Promise<BenchStore> {
+  /** @param hosts that the agents may reach; none: no network */
+  static async create(
+    context: BenchContext,
+    agents: readonly Agent[] = [QUIET_AGENT],
+    hosts: readonly string[] = [],
+  ): Promise<BenchStore> {
     const name = `bench_${randomBytes(5).toString('hex')}`;
     await asAdmin(context, `CREATE DATABASE ${escapeIdentifier(name)}`);
     const url = new URL(context.adminUrl);
@@ -46,7 +51,7 @@ export class BenchStore {
     const team = await store.teams.createTeam(organizationId, {
       name: 'Bench Team',
       description: null,
-      network: { mode: 'none', hosts: [] },
+      network: hosts.length > 0 ? { mode: 'allowlist', hosts } : { mode: 'none', hosts: [] },
       agents,
     });
     const drop = (): Promise<void> => asAdmin(context, `DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
