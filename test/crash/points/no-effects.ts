@@ -35,6 +35,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
     in: /agent-files\/remove-tree\.ts$/,
     because: 'a part of one removal, whose point has the name that its caller gave',
   },
+  {
+    module: /^stream(\/promises)?$/,
+    calls: /^(pipeline|from)$/,
+    in: /http\/runs\/run-file\.ts$/,
+    because: 'answers a reader with what is stored',
+  },
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   { module: /^net$/, calls: /^isIP(v6)?$/, because: 'looks at a text' },
   {
