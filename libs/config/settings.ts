@@ -381,10 +381,29 @@ export const SETTINGS = {
   RUN_DISK_LIMIT: withDefault(
     {
       description:
-        "The most disk of its host that a run may take: what its agents change in their containers' file systems, and its workspace. It is " +
+        'The most disk of its host that a run may take: its workspace, and what its agents write elsewhere in their containers. It is ' +
         'looked at every 10 s, so that a run may be over it by what it writes until then; the run ends as failed. Bytes with a unit (512m, 20g).',
     },
     '20g',
+    bytes(MEBIBYTE, 'at least 1m'),
+  ),
+  AGENT_ROOT_WRITABLE: withDefault(
+    {
+      description:
+        'Whether agents may write to the root file systems of their containers, where their image lets their user. Without it they write to the ' +
+        'workspace, HOME and /tmp alone. Set it for images that install packages elsewhere at run time. Danger: /tmp is on the disk then too, and ' +
+        'RUN_DISK_LIMIT, which is looked at every 10 s, is the only limit.',
+    },
+    'false',
+    flag(),
+  ),
+  AGENT_TMP_SIZE: withDefault(
+    {
+      description:
+        "The most that lies in the /tmp of one agent's container, a tmpfs: it counts as the agent's memory, and never takes more than half of " +
+        'it. Bytes with a unit (512m). Without effect where AGENT_ROOT_WRITABLE is set.',
+    },
+    '512m',
     bytes(MEBIBYTE, 'at least 1m'),
   ),
   AGENT_MEMORY_MAX: optional(

@@ -29,6 +29,9 @@ export interface WorkerConfig {
     /** For one write to an agent that does not read. */
     readonly inputTimeoutMs: number;
     readonly outputLimitBytes: number;
+    /** Of their containers; otherwise they have workspace, HOME and /tmp. */
+    readonly isRootWritable: boolean;
+    readonly tmpBytes: number;
     readonly longestLineBytes: number;
     readonly jsonLimits: JsonLimits;
   };
@@ -89,6 +92,8 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'AGENT_JSON_VALUES_LIMIT',
     'RUN_MESSAGE_LIMIT',
     'RUN_DISK_LIMIT',
+    'AGENT_ROOT_WRITABLE',
+    'AGENT_TMP_SIZE',
     'NETWORK_ALLOWED_CIDRS',
     'NETWORK_UPSTREAM_PROXY',
     'NETWORK_CONNECTION_LIMIT',
@@ -114,6 +119,8 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
       teamAnswerMs: values.TEAM_ANSWER_LIMIT,
       stopGraceMs: values.AGENT_STOP_GRACE,
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
+      isRootWritable: values.AGENT_ROOT_WRITABLE,
+      tmpBytes: values.AGENT_TMP_SIZE,
       longestLineBytes: values.AGENT_LINE_LIMIT,
       jsonLimits: {
         batchEntries: values.AGENT_BATCH_LIMIT,

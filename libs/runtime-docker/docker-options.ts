@@ -34,6 +34,10 @@ export interface DockerRuntimeOptions {
   readonly defaultResources?: Partial<ResourceDefaults>;
   /** The most output of one agent that a run may have. Default 100 MiB. */
   readonly outputLimitBytes?: number;
+  /** Agents may write to the root of their containers, where their user may, and HOME is no volume. Default: not. */
+  readonly isRootWritable?: boolean;
+  /** The most that lies in a container's /tmp, within half of its memory. Default 512 MiB. */
+  readonly tmpBytes?: number;
   /** Where a default is over one of these, it is the ceiling instead; null: none. */
   readonly ceilings?: Pick<AgentPolicy, 'cpus' | 'memoryBytes' | 'pids'>;
   /** Is told what recovery does. */
@@ -57,6 +61,8 @@ export interface DockerSettings {
   readonly defaultResources: ResourceDefaults;
   readonly guardFolder: string | null;
   readonly outputLimitBytes: number;
+  readonly isRootWritable: boolean;
+  readonly tmpBytes: number;
 }
 
 /** The shared workspace and working directory of every agent. */
@@ -79,6 +85,8 @@ export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
     egressNetwork: options.egressNetwork ?? 'crewtab-egress',
     deadlineGraceMs: options.deadlineGraceMs ?? 60_000,
     outputLimitBytes: options.outputLimitBytes ?? 100 * 1024 * 1024,
+    isRootWritable: options.isRootWritable ?? false,
+    tmpBytes: options.tmpBytes ?? 512 * 1024 * 1024,
     defaultResources: withinCeilings({ ...RESOURCES, ...options.defaultResources }, options.ceilings ?? NO_POLICY),
     guardFolder: options.guardFolder === undefined ? GUARD_FOLDER : options.guardFolder,
   };

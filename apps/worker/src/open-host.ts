@@ -30,6 +30,8 @@ const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Log
       dockerHost,
       limits: { writeMs: agents.inputTimeoutMs },
       outputLimitBytes: agents.outputLimitBytes,
+      isRootWritable: agents.isRootWritable,
+      tmpBytes: agents.tmpBytes,
       ceilings: agentPolicy,
       logger,
       ...(hostName ? { hostName } : {}),

@@ -26,6 +26,7 @@ import {
   toAppError,
   aborted,
 } from '../engine/engine-client';
+import { createHelper, removeHelper } from '../resources/helper-container';
 import { belongsToRun } from '../resources/run-resources';
 import type { Networks } from '../resources/networks';
 
@@ -152,9 +153,8 @@ export class AgentDeployer {
    */
   private async furnish({ deployment, facts, programs, options }: Order, container: Docker.Container): Promise<void> {
     const own = containerFiles(facts, programs);
-    const put = async (entries: readonly TarEntry[]): Promise<void> => {
-      if (entries.length > 0) await putInto(this.engine, container, entries, options.signal);
-    };
+    const put = (entries: readonly TarEntry[]): Promise<void> =>
+      this.put(deployment, facts, container, entries, options.signal);
     if (facts.hasWorkspace && imagesOf(deployment).length <= 1) return put(own);
     const byAnother = this.workspaces.get(deployment.runId);
     if (byAnother && (await byAnother)) return put(own);
@@ -168,6 +168,23 @@ export class AgentDeployer {
       ),
     );
     await all;
+  }
+
+  private async put(
+    deployment: DeploymentSpec,
+    { imageId }: ImageFacts,
+    container: Docker.Container,
+    entries: readonly TarEntry[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (entries.length === 0) return;
+    if (this.settings.isRootWritable) return putInto(this.engine, container, entries, signal);
+    const helper = await createHelper(this.engine, deployment, imageId, container, signal);
+    try {
+      await putInto(this.engine, helper, entries, signal);
+    } finally {
+      await removeHelper(this.engine, helper);
+    }
   }
 
   /** Null where the name is taken. */

@@ -40,13 +40,21 @@ const PASSWD =
 
 describe('chooseUser', () => {
   it.each(['', 'root', '0', '0:0', 'root:root'])('runs an image of user "%s" as 1000:1000', (declared) => {
-    expect(chooseUser(declared, PASSWD, null)).toEqual({ runAs: '1000:1000', uid: 1000, gid: 1000, madeHome: null });
+    expect(chooseUser(declared, PASSWD, null)).toEqual({
+      runAs: '1000:1000',
+      uid: 1000,
+      gid: 1000,
+      madeHome: null,
+      home: '/home/node',
+    });
   });
 
   it('keeps a user that the image names, by name or number', () => {
-    expect(chooseUser('app', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 2002, madeHome: null });
-    expect(chooseUser('2001:7', PASSWD, null)).toEqual({ runAs: null, uid: 2001, gid: 7, madeHome: null });
-    expect(chooseUser('4711', '', null)).toEqual({ runAs: null, uid: 4711, gid: 0, madeHome: null });
+    const own = { runAs: null, madeHome: null, home: '/srv/app' };
+    expect(chooseUser('app', PASSWD, null)).toEqual({ ...own, uid: 2001, gid: 2002 });
+    expect(chooseUser('2001:7', PASSWD, null)).toEqual({ ...own, uid: 2001, gid: 7 });
+    expect(chooseUser('4711', '', null)).toEqual({ ...own, uid: 4711, gid: 0, home: '' });
+    expect(chooseUser('app', PASSWD, '/data')).toMatchObject({ madeHome: null, home: '/data' });
   });
 
   it.each([
@@ -74,7 +82,7 @@ describe('chooseUser', () => {
   });
 
   it('makes a home where there is none for an ordinary user', () => {
-    expect(chooseUser('', '', null).madeHome).toBe('/home/agent');
+    expect(chooseUser('', '', null)).toMatchObject({ madeHome: '/home/agent', home: '/home/agent' });
     expect(chooseUser('', PASSWD, '/root').madeHome).toBe('/home/agent');
     expect(chooseUser('', PASSWD, '/data').madeHome).toBeNull();
     expect(chooseUser('', 'node:x:1000:1000::/:/bin/sh', null).madeHome).toBe('/home/agent');

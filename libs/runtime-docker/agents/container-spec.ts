@@ -7,6 +7,7 @@ import { NETWORK_DIR, TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../d
 import { FORWARDER_PROGRAM, forwardedCommand, proxyEnvironment } from '@crewtab/agent-guard/forwarder';
 import { guardedCommand, GUARD_FOLDER, GUARD_PROGRAM, readGuardProgram } from '@crewtab/agent-guard/guard-records';
 import { LABELS, runLabels, WORKSPACE_SUFFIX } from '../resources/run-resources';
+import { ownVolumes, tmpfsOf } from './writable-places';
 import { networkModeOf } from '../resources/networks';
 import type { EngineClient } from '../engine/engine-client';
 
@@ -32,6 +33,8 @@ export interface AgentUser {
   readonly gid: number;
   /** A home to make and to name in HOME; null where the image has a usable one. */
   readonly madeHome: string | null;
+  /** Where HOME leads, unless the agent is given another; empty where the image does not say. */
+  readonly home: string;
 }
 
 export function containerName(deployment: DeploymentSpec, agent: AgentSpec): string {
@@ -61,14 +64,12 @@ export type Launch =
   | { readonly kind: 'limited'; readonly endsAfterSeconds: number; readonly hasGuard: boolean }
   | { readonly kind: 'bare' };
 
-type ContainerSettings = Pick<DockerSettings, 'defaultResources' | 'egressNetwork' | 'outputLimitBytes'>;
+type ContainerSettings = Pick<
+  DockerSettings,
+  'defaultResources' | 'egressNetwork' | 'outputLimitBytes' | 'isRootWritable' | 'tmpBytes'
+>;
 
-/**
- * The create call of one agent's container.
- *
- * Its root file system is writable on purpose: agents of ordinary images write to their home and caches, the layer
- * dies with the container, and uid 1000 without capabilities may not write to the system's own files anyway.
- */
+/** The create call of one agent's container. */
 export function containerSpec(
   deployment: DeploymentSpec,
   agent: AgentSpec,
@@ -96,7 +97,7 @@ export function containerSpec(
     AttachStdin: true,
     AttachStdout: false,
     AttachStderr: false,
-    HostConfig: hostConfig(deployment, agent, settings, launch),
+    HostConfig: hostConfig(deployment, agent, facts, settings, launch),
   };
 }
 
@@ -123,6 +124,7 @@ const LOG_TIMES = 8;
 function hostConfig(
   deployment: DeploymentSpec,
   agent: AgentSpec,
+  facts: ImageFacts,
   settings: ContainerSettings,
   launch: Launch,
 ): Docker.HostConfig {
@@ -136,7 +138,11 @@ function hostConfig(
     // there: by then the run has had too much output, or its guard has ended the agent.
     LogConfig: { Type: 'json-file', Config: { 'max-size': `${LOG_TIMES * outputLimitBytes}b` } },
     NetworkMode: networkModeOf(deployment, settings.egressNetwork),
-    Mounts: mounts(deployment, agent),
+    ...(settings.isRootWritable ? {} : { ReadonlyRootfs: true, Tmpfs: tmpfsOf(memory.bytes, settings.tmpBytes) }),
+    Mounts: [
+      ...mounts(deployment, agent),
+      ...(settings.isRootWritable ? [] : ownVolumes(deployment, agent, facts.user.home)),
+    ],
     CapDrop: ['ALL'],
     SecurityOpt: ['no-new-privileges'],
     Memory: memory.bytes,
@@ -311,11 +317,21 @@ export function chooseUser(declared: string, passwd: string, homeVariable: strin
   const entries = parsePasswd(passwd);
   const [name = '', group = ''] = declared.split(':');
   const own = certainUser(name, entries);
-  if (own) return { runAs: null, uid: own.uid, gid: toId(group) ?? own.gid, madeHome: null };
-  const home = entries.find(({ uid }) => uid === AGENT_UID)?.home ?? '';
+  const homeOf = (wanted: number): string => entries.find(({ uid }) => uid === wanted)?.home ?? '';
+  if (own)
+    return {
+      runAs: null,
+      uid: own.uid,
+      gid: toId(group) ?? own.gid,
+      madeHome: null,
+      home: homeVariable ?? homeOf(own.uid),
+    };
+  const home = homeOf(AGENT_UID);
   const isUsable = (path: string): boolean => path !== '' && path !== '/' && path !== '/root';
   const hasHome = homeVariable === null ? isUsable(home) : isUsable(homeVariable);
-  return { runAs: `${AGENT_UID}:${AGENT_UID}`, uid: AGENT_UID, gid: AGENT_UID, madeHome: hasHome ? null : MADE_HOME };
+  const madeHome = hasHome ? null : MADE_HOME;
+  const ids = { runAs: `${AGENT_UID}:${AGENT_UID}`, uid: AGENT_UID, gid: AGENT_UID };
+  return { ...ids, madeHome, home: madeHome ?? homeVariable ?? home };
 }
 
 /** The user by that name or number; null unless every way of reading the image comes to the same one, which is not root. */

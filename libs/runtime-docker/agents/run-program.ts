@@ -63,7 +63,8 @@ async function create(
   const endsAfterSeconds = Math.ceil((timeLimitMs + ORPHAN_GRACE_MS) / 1_000);
   const launch = { kind: 'limited', endsAfterSeconds, hasGuard: false } as const;
   const spec = {
-    ...containerSpec(deployment, agent, facts, settings, launch),
+    // It writes to the root of its image as it likes: it stands for one command, within the run's limit of the disk.
+    ...containerSpec(deployment, agent, facts, { ...settings, isRootWritable: true }, launch),
     Labels: { ...runLabels(deployment), [LABELS.program]: name },
     OpenStdin: false,
     StdinOnce: false,

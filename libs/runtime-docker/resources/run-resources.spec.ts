@@ -1,7 +1,8 @@
 import { groupByRun, type EngineResource } from './run-resources';
 
 function resource(overrides: Partial<EngineResource>): EngineResource {
-  return { kind: 'container', id: 'id', name: 'name', runId: 'run-1', isRunning: false, createdAtMs: 0, ...overrides };
+  const plain = { kind: 'container', id: 'id', name: 'name', isRunning: false, isPart: false, createdAtMs: 0 } as const;
+  return { ...plain, runId: 'run-1', ...overrides };
 }
 
 describe('groupByRun', () => {
@@ -16,6 +17,12 @@ describe('groupByRun', () => {
       { runId: 'run-1', resources: { container: 2, volume: 1 }, youngestAgeMs: 1_000 },
       { runId: 'run-2', resources: { network: 1 }, youngestAgeMs: 0 },
     ]);
+  });
+
+  it('counts the volumes of containers with them, and by themselves where the containers are gone', () => {
+    const volumes = [resource({ kind: 'volume', isPart: true }), resource({ kind: 'volume' })];
+    expect(groupByRun([resource({}), ...volumes], 0)).toMatchObject([{ resources: { container: 1, volume: 1 } }]);
+    expect(groupByRun(volumes, 0)).toMatchObject([{ resources: { volume: 2 } }]);
   });
 
   it('takes what has no known age for new, and leaves out what has no run', () => {

@@ -200,6 +200,8 @@ export interface EngineResource {
   readonly name: string;
   readonly runId: string;
   readonly isRunning: boolean;
+  /** A volume that goes with its container: see `writable-places`. */
+  readonly isPart: boolean;
   /** Ms since the epoch; NaN where the engine does not say. */
   readonly createdAtMs: number;
 }
@@ -266,12 +268,15 @@ function resource(
   createdAtMs: number,
   isRunning = false,
 ): EngineResource {
-  return { kind, id, name, runId: labels?.[LABELS.run] ?? '', isRunning, createdAtMs };
+  const isPart = kind === 'volume' && labels?.[LABELS.agent] !== undefined;
+  return { kind, id, name, runId: labels?.[LABELS.run] ?? '', isRunning, isPart, createdAtMs };
 }
 
+/** Of one run. What goes with a container counts where it is all that is left. */
 export function countResources(resources: readonly EngineResource[]): ResourceCounts {
   const counts: Partial<Record<ResourceKind, number>> = {};
-  for (const { kind } of resources) counts[kind] = (counts[kind] ?? 0) + 1;
+  const hasContainer = resources.some(({ kind }) => kind === 'container');
+  for (const { kind, isPart } of resources) if (!isPart || !hasContainer) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
 

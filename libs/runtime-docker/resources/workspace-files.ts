@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec, FoundFile, WorkspaceFile } from '@crewtab/domain/ports/runtime';
@@ -6,7 +5,7 @@ import { workspacePath } from '@crewtab/domain/runs/workspace-path';
 import { extract, type Header } from 'tar-stream';
 import type Docker from 'dockerode';
 import { makeTar, type TarEntry } from '../agents/containers';
-import { imagesOf, workspaceEntry, workspaceMount, type ImageFacts } from '../agents/container-spec';
+import { imagesOf, workspaceEntry, type ImageFacts } from '../agents/container-spec';
 import { WORKSPACE_DIR } from '../docker-options';
 import {
   withinLimit,
@@ -17,15 +16,12 @@ import {
   unreachable,
 } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
-import { runLabels } from './run-resources';
+import { createHelper, removeHelper } from './helper-container';
 
 /** One entry of an archive: its header, and its bytes. */
 type Entry = AsyncIterable<Buffer> & { readonly header: Header };
 
-/**
- * Files of a run's workspace, through a container that is made for each call, never started, and removed: the engine locks
- * a container while it hands out its files, and nothing that waits for an agent may wait for that.
- */
+/** Files of a run's workspace, through a helper that is made for each call. */
 export class WorkspaceFiles {
   constructor(
     private readonly engine: EngineClient,
@@ -64,7 +60,7 @@ export class WorkspaceFiles {
     try {
       yield* this.entriesOf(await this.archive(helper, wanted), wanted);
     } finally {
-      await this.remove(helper);
+      await removeHelper(this.engine, helper);
     }
   }
 
@@ -79,7 +75,7 @@ export class WorkspaceFiles {
     } catch (error) {
       throw toAppError(error);
     } finally {
-      await this.remove(helper);
+      await removeHelper(this.engine, helper);
     }
   }
 
@@ -90,34 +86,12 @@ export class WorkspaceFiles {
     return this.factsBook.of(image, deployment, new AbortController().signal);
   }
 
-  /** Bears the run's labels, so that a worker that dies right here leaves nothing that the run's teardown overlooks. */
   private async create(deployment: DeploymentSpec, { imageId }: ImageFacts): Promise<Docker.Container> {
-    const spec = {
-      name: `${deployment.name}-files-${randomBytes(4).toString('hex')}`,
-      Image: imageId,
-      Entrypoint: ['true'],
-      Labels: runLabels(deployment),
-      HostConfig: { NetworkMode: 'none', Mounts: [workspaceMount(deployment)] },
-    };
     try {
-      return await this.engine.mutate(
-        'docker.workspace.helper.create',
-        'create a helper',
-        { priority: 'deploy' },
-        (abortSignal) => this.engine.docker.createContainer({ ...spec, abortSignal }),
-      );
+      return await createHelper(this.engine, deployment, imageId);
     } catch (error) {
       throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
     }
-  }
-
-  /** One that resists is left to the run's teardown, which goes on until it is gone. */
-  private async remove(helper: Docker.Container): Promise<void> {
-    await this.engine
-      .mutate('docker.workspace.helper.remove', 'remove a helper', { priority: 'deploy' }, (abortSignal) =>
-        helper.remove({ force: true, abortSignal }),
-      )
-      .catch(() => undefined);
   }
 
   private async archive(helper: Docker.Container, path: string): Promise<Readable> {

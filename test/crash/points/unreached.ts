@@ -15,8 +15,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.program.create': NOT_YET,
   'docker.program.remove': NOT_YET,
   'docker.program.start': NOT_YET,
-  'docker.workspace.helper.create': NOT_YET,
-  'docker.workspace.helper.remove': NOT_YET,
   'docker.workspace.put-files': NOT_YET,
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'process.program.remove': NOT_YET,

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentSpec } from '@crewtab/domain/ports/runtime';
+import { eventually } from '../../kit/wait-for';
 import { describeWithDocker } from '../../kit/services/docker';
 import { guardOfThisMachine } from '../../kit/services/guard-folder';
 import { openLab, type DockerLab } from './docker-lab';
@@ -102,6 +103,74 @@ describeWithDocker('a container of an agent', () => {
   it('runs as uid 1000 and can write where programs expect to, in an image that knows no users', async () => {
     const script = 'id -u; echo "$HOME"; for d in "$HOME" /tmp /workspace; do echo ok > $d/file && cat $d/file; done';
     expect(await outputOf(await setUp(), script)).toEqual(['1000', '/home/agent', 'ok', 'ok', 'ok']);
+  }, 60_000);
+
+  it('has a read-only root, and keeps what its image brings in HOME', async () => {
+    const passwd = 'node:x:1000:1000::/home/node:/bin/sh\n';
+    const made = await setUp({
+      passwd,
+      with: ['cp'],
+      brings: { '/home/node/config': 'brought\n', '/opt/own/x': 'of the image\n' },
+    });
+    const script = `
+      cat "$HOME/config" /opt/own/x
+      echo mine > "$HOME/config" && cat "$HOME/config"
+      for place in /opt/own / /etc; do (echo x > $place/file) 2>&1 | tr -d '\\n' | tail -c 21; echo; done
+      for place in "$HOME" /tmp /workspace; do
+        cp /usr/bin/cat $place/program && echo runs from $place | $place/program
+      done`;
+    const readOnly = 'Read-only file system';
+    expect(await outputOf(made, script)).toEqual([
+      'brought',
+      'of the image',
+      'mine',
+      ...[readOnly, readOnly, readOnly],
+      'runs from /home/node',
+      'runs from /tmp',
+      'runs from /workspace',
+    ]);
+  }, 60_000);
+
+  it('tells an agent that fills /tmp so, at half of its memory or the setting, before it would be ended', async () => {
+    const made = await setUp({ with: ['dd'] });
+    const script = 'dd if=/dev/zero of=/tmp/x bs=65536 2>&1; ls -ln /tmp';
+    const lines = await outputOf(made, script, { resources: { memory: '64m' } });
+    expect(lines.join('\n')).toMatch(/No space left on device[^]* 33554432 .* x$/);
+  }, 60_000);
+
+  it('is counted as the disk of its run, and leaves no volume of its own', async () => {
+    const { fixture, runtime, docker } = await setUp({ with: ['dd'] });
+    const command = ['sh', '-c', 'dd if=/dev/zero of=$HOME/x bs=1048576 count=20; cat'];
+    const deployment = await fixture.prepared();
+    const handle = await fixture.ensure(deployment, { ...fixture.agent('solo', { does: 'cat' }), command });
+    const volumes = async (): Promise<number> => {
+      const filters = { label: [`crewtab.run=${deployment.runId}`] };
+      return (await docker.listVolumes({ filters: filters as unknown as string })).Volumes.length;
+    };
+    expect((await docker.getContainer(handle).inspect()).HostConfig.ReadonlyRootfs).toBe(true);
+    expect(await volumes()).toBe(3);
+    expect(await runtime.list(fixture.installationId)).toMatchObject([{ resources: { container: 1, volume: 1 } }]);
+    await eventually(async () => {
+      const disk = await runtime.measureDisk(fixture.installationId);
+      return (disk?.get(deployment.runId) ?? 0) >= 20 * 1024 * 1024;
+    });
+    const report = await runtime.teardown(fixture.installationId, deployment.runId, { graceMs: 0 });
+    expect(report).toEqual({ removed: { container: 1, volume: 1 }, left: [] });
+    expect(await volumes()).toBe(0);
+  }, 60_000);
+
+  it('leaves volumes where another program removes it alone, which are removed with the run', async () => {
+    const { fixture, runtime, docker } = await setUp();
+    const { deployment, handle } = await fixture.started({ does: 'cat' });
+    await docker.getContainer(handle).remove({ force: true });
+    expect(await runtime.list(fixture.installationId)).toMatchObject([{ resources: { volume: 3 } }]);
+    const report = await runtime.teardown(fixture.installationId, deployment.runId, { graceMs: 0 });
+    expect(report).toEqual({ removed: { volume: 3 }, left: [] });
+  }, 60_000);
+
+  it("is writable where the operator's setting says so", async () => {
+    lab = await openLab({ isRootWritable: true }, { brings: { '/opt/own/x': '' } });
+    expect(await outputOf(lab, 'echo ok > /opt/own/x && cat /opt/own/x')).toEqual(['ok']);
   }, 60_000);
 
   it('keeps the user and home of an image that has one', async () => {

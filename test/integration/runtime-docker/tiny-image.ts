@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
@@ -23,6 +23,8 @@ export interface TinyImageOptions {
   readonly linksPasswd?: boolean;
   /** Uid of a /workspace that the image brings. */
   readonly workspaceUid?: number;
+  /** Files that it brings for uid 1000, with their text, by their absolute path. */
+  readonly brings?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -72,6 +74,11 @@ async function makeRootfs(files: ReadonlyMap<string, Buffer>, options: TinyImage
   if (linksPasswd) tar.entry({ name: 'etc/passwd', type: 'symlink', linkname: 'users' });
   if (passwd !== undefined) tar.entry({ name: linksPasswd ? 'etc/users' : 'etc/passwd', mode: 0o644 }, passwd);
   if (uid !== undefined) tar.entry({ name: 'workspace', type: 'directory', mode: 0o755, uid, gid: uid });
+  for (const [path, text] of Object.entries(options.brings ?? {})) {
+    const [name, owner] = [path.slice(1), { uid: 1000, gid: 1000 }];
+    tar.entry({ name: dirname(name), type: 'directory', mode: 0o755, ...owner });
+    tar.entry({ name, mode: 0o600, ...owner }, text);
+  }
   for (const [name, bytes] of files) tar.entry({ name, mode: 0o755 }, bytes);
   tar.finalize();
   const chunks: Buffer[] = [];
