@@ -38,6 +38,9 @@ export const runListQuery = z
     message: 'must be later than since',
   });
 
+export const RUN_LIST_NOTE =
+  'A page ends at 4 MiB, whatever `limit` says; `nextCursor` goes on. Of a result over 4,096 characters it has the beginning (`resultTruncated`).';
+
 const messageListQuery = z.strictObject({
   after: seq.optional(),
   cursor: seq.optional().meta({ description: '`nextCursor` of the page before: the same as `after`.' }),
@@ -75,6 +78,10 @@ export const runView = z
     timeout: z.string().meta({ format: 'go-duration' }),
     timeoutSeconds: z.number(),
     result: z.string().nullable().meta({ description: "The leader's final text." }),
+    resultTruncated: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'In lists, of a result over 4,096 characters: `result` is only its beginning.' }),
     error: failureView
       .nullable()
       .meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
@@ -209,6 +216,7 @@ export const listRuns = defineRoute({
   path: PATH,
   operationId: 'listRuns',
   summary: 'All runs, newest first',
+  description: RUN_LIST_NOTE,
   query: runListQuery,
   answer: { status: 200, description: 'A page of runs.', view: pageOf(runView) },
 });

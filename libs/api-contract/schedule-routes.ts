@@ -6,7 +6,7 @@ import type { CatchUpPolicy, OverlapPolicy, ScheduleStatus } from '@crewtab/doma
 import { countField, durationField, emptyBody, idOf, instantField, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
-import { runListQuery, runView } from './run-routes';
+import { RUN_LIST_NOTE, runListQuery, runView } from './run-routes';
 
 export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const satisfies readonly OverlapPolicy[];
 export const CATCH_UP_POLICIES = ['none', 'latest', 'all'] as const satisfies readonly CatchUpPolicy[];
@@ -261,6 +261,7 @@ export const listRunsOfSchedule = defineRoute({
   params,
   operationId: 'listRunsOfSchedule',
   summary: 'The history of a schedule, newest first',
+  description: RUN_LIST_NOTE,
   query: runListQuery,
   answer: { status: 200, description: 'A page of runs.', view: pageOf(runView) },
 });

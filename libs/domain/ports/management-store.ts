@@ -1,5 +1,5 @@
 import type { ListedMessage, Message } from '../runs/message';
-import type { Run, RunStatus, RunTrigger } from '../runs/run';
+import type { ListedRun, Run, RunStatus, RunTrigger } from '../runs/run';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
 import type { AgentEdit } from '../teams/edit-agents';
 import type { TeamNetwork } from '../teams/network';
@@ -121,7 +121,8 @@ export interface RunArchive {
     runId: string,
   ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null>;
   getRun(organizationId: string, id: string): Promise<Run | null>;
-  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
+  /** Newest first, as far as `RUN_PAGE` allows. */
+  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<ListedRun>>;
   /** Oldest first, `seq > after`, as far as `MESSAGE_PAGE` allows. Null when the run is not there. */
   listMessages(
     organizationId: string,

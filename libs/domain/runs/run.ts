@@ -107,6 +107,20 @@ export interface Run {
   readonly teardown: TeardownProgress;
 }
 
+/** A run as lists show it. */
+export interface ListedRun extends Run {
+  /** Its result is only the beginning of it. */
+  readonly isResultTruncated?: boolean;
+}
+
+/** How much of runs is listed at a time; a page has at least one run. */
+export const RUN_PAGE = {
+  /** Bytes of JSON. */
+  shownBytes: 4 * 1024 ** 2,
+  /** A longer result is shown truncated, and so many characters of it. */
+  resultBeginning: 4_096,
+} as const;
+
 /**
  * The one-shot permit of a run. `none` → `permitted` happens once in a run's life, in the database; after that the
  * only the worker that got the permit writes the prompt, and never again after it wrote a byte.

@@ -1,13 +1,21 @@
 import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
-import type { Run } from '@crewtab/domain/runs/run';
+import { RUN_PAGE, type ListedRun, type Run } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, LOWEST_ID } from '../database/database';
-import { TEAM_AGENTS_JSON, type StoredAgent, selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
+import {
+  LISTED_COLUMNS,
+  TEAM_AGENTS_JSON,
+  type StoredAgent,
+  selectRun,
+  toRun,
+  type RunContext,
+  type RunRow,
+} from '../runs/run-row';
 import { viaPrisma } from '../database/store-errors';
 import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
 import { conversationPages } from '../runs/conversation-pages';
-import { decodeCursor, toPage, type Position } from './keyset';
+import { decodeCursor, encodeCursor, type Position } from './keyset';
 import { runNeighbours } from './run-neighbours';
 
 /** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */
@@ -85,6 +93,16 @@ const GET_RUN: Statement = {
   text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.id = $2`,
 };
 
+/** Of a run's JSON in a list: what people and agents write, and more than all else takes. */
+const SHOWN_BYTES = `2048 + (SELECT COALESCE(sum(octet_length(to_json(text)::text)), 0)
+    FROM unnest(ARRAY[whole.prompt, whole.result, whole.error_message, whole.teardown_error_message]) AS text)`;
+
+interface ListedRow extends RunRow {
+  readonly is_result_truncated: boolean | null;
+  /** int8, which pg hands over as text: how many were found, of which the page has those that fit. */
+  readonly found: string;
+}
+
 /**
  * One page of runs, newest first. The runs of each wanted status and trigger are a range of one index, sorted as the page is,
  * so the first rows of every range contain the page: its cost depends neither on what the filters match nor on how deep
@@ -102,7 +120,11 @@ const listRuns = (name: string, index: { readonly from: string; readonly conditi
           AND r.scheduled_for >= $4::timestamptz AND (r.scheduled_for, r.id) < ($5::timestamptz, $6::uuid)
         ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $7) AS listed
       ORDER BY listed.scheduled_for DESC, listed.id DESC LIMIT $7)
-    ${selectRun({ run: 'schedule_runs' })} WHERE r.id = ANY (ARRAY(SELECT id FROM page)) ORDER BY r.scheduled_for DESC, r.id DESC`,
+    SELECT * FROM (
+      SELECT whole.*, sum(${SHOWN_BYTES}) OVER newest AS shown, row_number() OVER newest AS place, count(*) OVER () AS found
+      FROM (${selectRun({ run: 'schedule_runs' }, LISTED_COLUMNS)} WHERE r.id = ANY (ARRAY(SELECT id FROM page))) AS whole
+      WINDOW newest AS (ORDER BY whole.scheduled_for DESC, whole.id DESC)) AS sized
+    WHERE place = 1 OR shown <= ${RUN_PAGE.shownBytes} ORDER BY place`,
 });
 
 const LIST_RUNS = listRuns('archive_list_runs', {
@@ -168,7 +190,7 @@ export class PrismaRunArchive implements RunArchive {
     return row ? toRun(row, null) : null;
   }
 
-  async listRuns(organizationId: string, filter: RunFilter, { limit, cursor }: PageRequest): Promise<Page<Run>> {
+  async listRuns(organizationId: string, filter: RunFilter, { limit, cursor }: PageRequest): Promise<Page<ListedRun>> {
     const { scheduleId, status, trigger, since, until } = filter;
     const end = endOf(decodeCursor(cursor, 'instant'), until);
     if (scheduleId !== undefined && !isId(scheduleId)) return { items: [], nextCursor: null };
@@ -182,14 +204,16 @@ export class PrismaRunArchive implements RunArchive {
       limit + 1,
     ];
     const rows = await (scheduleId === undefined
-      ? this.context.db.query<RunRow>(LIST_RUNS, values)
-      : this.context.db.query<RunRow>(LIST_RUNS_OF_SCHEDULE, [...values, scheduleId]));
-    return toPage(
-      rows,
-      limit,
-      ({ id, scheduled_for: at }) => ({ id, at }),
-      (row) => toRun(row, null),
-    );
+      ? this.context.db.query<ListedRow>(LIST_RUNS, values)
+      : this.context.db.query<ListedRow>(LIST_RUNS_OF_SCHEDULE, [...values, scheduleId]));
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    const hasMore = last !== undefined && Number(last.found) > shown.length;
+    const items = shown.map((row) => ({
+      ...toRun(row, null),
+      ...(row.is_result_truncated === true && { isResultTruncated: true }),
+    }));
+    return { items, nextCursor: hasMore ? encodeCursor({ id: last.id, at: last.scheduled_for }) : null };
   }
 
   async getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {

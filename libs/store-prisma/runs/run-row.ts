@@ -2,6 +2,7 @@ import { AppError, ClaimLostError, type ErrorCode, type Failure } from '@crewtab
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
   isTerminal,
+  RUN_PAGE,
   type DeployedAgent,
   type Deployment,
   type NotRunReason,
@@ -92,10 +93,13 @@ interface DeployedAgentJson {
  * Reads whole runs from a table or a CTE. A CTE that changes one of these in the same statement must be named, since
  * the tables themselves show the state before the statement.
  */
-export function selectRun(from: { run: string; permits?: string; deployments?: string; agents?: string }): string {
+export function selectRun(
+  from: { run: string; permits?: string; deployments?: string; agents?: string },
+  columns = 'r.*',
+): string {
   const { run, permits = 'prompt_permits', deployments = 'deployments', agents = 'deployment_agents' } = from;
   return `
-    SELECT r.*, p.epoch AS permit_epoch, p.permitted_at, p.sent_at, d.id AS deployment_id, d.name AS deployment_name,
+    SELECT ${columns}, p.epoch AS permit_epoch, p.permitted_at, p.sent_at, d.id AS deployment_id, d.name AS deployment_name,
       (SELECT json_agg(json_build_object('name', a.name, 'handle', a.handle, 'startedAt', a.started_at, 'readyAt', a.ready_at,
           'stdout', a.stdout_lines, 'stderr', a.stderr_lines) ORDER BY a.position)
         FROM ${agents} a WHERE a.run_id = r.id) AS deployed_agents
@@ -103,6 +107,65 @@ export function selectRun(from: { run: string; permits?: string; deployments?: s
     LEFT JOIN ${permits} p ON p.run_id = r.id
     LEFT JOIN ${deployments} d ON d.run_id = r.id`;
 }
+
+type JoinedColumn =
+  'permit_epoch' | 'permitted_at' | 'sent_at' | 'deployment_id' | 'deployment_name' | 'deployed_agents';
+
+/** Of `schedule_runs`; typed so that none can be forgotten. */
+const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
+  id: true,
+  organization_id: true,
+  schedule_id: true,
+  team_id: true,
+  trigger: true,
+  scheduled_for: true,
+  attempt: true,
+  status: true,
+  phase: true,
+  team_name: true,
+  network: true,
+  network_hosts: true,
+  prompt: true,
+  timeout_ms: true,
+  agents: true,
+  epoch: true,
+  last_seq: true,
+  host: true,
+  started_at: true,
+  deadline_at: true,
+  finished_at: true,
+  cancel_requested_at: true,
+  cancel_code: true,
+  result: true,
+  error_code: true,
+  error_message: true,
+  blocked_by: true,
+  gap_from: true,
+  gap_to: true,
+  teardown_begun_at: true,
+  teardown_failed_attempts: true,
+  teardown_error_code: true,
+  teardown_error_message: true,
+  removed_containers: true,
+  removed_networks: true,
+  removed_volumes: true,
+  removed_other: true,
+  teardown_verified_at: true,
+  teardown_given_up_at: true,
+  teardown_given_up_by: true,
+};
+
+/** A long text is not unpacked to be counted: no character has more than four bytes. */
+const IS_RESULT_LONG = `CASE WHEN octet_length(r.result) > ${4 * RUN_PAGE.resultBeginning} THEN true
+    ELSE char_length(r.result) > ${RUN_PAGE.resultBeginning} END`;
+
+/** For lists: of the result its beginning. */
+export const LISTED_COLUMNS = [
+  ...Object.keys(COLUMNS).map((column) =>
+    column === 'result' ? `left(r.result, ${RUN_PAGE.resultBeginning}) AS result` : `r.${column}`,
+  ),
+  `${IS_RESULT_LONG} AS is_result_truncated`,
+].join(', ');
 
 /** Version 0.1 had the host's shared bridge (`egress`) or one of the run's own (`team`): nothing was blocked. */
 export type StoredNetwork = NetworkMode | 'egress' | 'team';

@@ -12,7 +12,7 @@ import type {
 } from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import { MESSAGE_PAGE, type DraftMessage, type ListedMessage, type Message } from '@crewtab/domain/runs/message';
-import { isTerminal, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
+import { isTerminal, RUN_PAGE, type ListedRun, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
 import type { InMemoryCatalog } from './in-memory-catalog';
@@ -107,11 +107,12 @@ export class InMemoryRunArchive implements RunArchive {
     return Promise.resolve(run?.organizationId === organizationId ? run : null);
   }
 
-  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
+  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<ListedRun>> {
     const matching = [...this.runs.values()].filter(
       (run) => run.organizationId === organizationId && matches(run, filter),
     );
-    return Promise.resolve(pageOf(matching, page));
+    const { items, nextCursor } = pageOf(matching, page);
+    return Promise.resolve({ items: items.map(listedRun), nextCursor });
   }
 
   async listMessages(
@@ -192,4 +193,11 @@ function matches(run: Run, filter: RunFilter): boolean {
     (filter.since === undefined || run.scheduledFor >= filter.since) &&
     (filter.until === undefined || run.scheduledFor < filter.until)
   );
+}
+
+function listedRun(run: Run): ListedRun {
+  const characters = [...(run.outcome?.result ?? '')];
+  if (run.outcome === null || characters.length <= RUN_PAGE.resultBeginning) return run;
+  const result = characters.slice(0, RUN_PAGE.resultBeginning).join('');
+  return { ...run, outcome: { ...run.outcome, result }, isResultTruncated: true };
 }

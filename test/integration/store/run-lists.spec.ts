@@ -123,3 +123,62 @@ it('finds the neighbours of each run among those of its schedule', async () => {
   ]);
   expect(await archive.findNeighbours(organizationId, foreign?.id ?? '')).toBeNull();
 });
+
+describe('a list of runs with long texts', () => {
+  let owner: string;
+  const list = (limit: number, cursor: string | null = null) =>
+    fixture.store.archive.listRuns(owner, {}, { limit, cursor });
+
+  async function insertLongRuns(count: number, prompt: string, result: string | null): Promise<void> {
+    owner = await fixture.organization();
+    const { id } = await fixture.schedule({ organizationId: owner });
+    await fixture.sql(
+      `INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, status, phase, team_name, network, prompt,
+         timeout_ms, agents, exclusive, finished_at, result)
+       SELECT s.organization_id, s.id, s.team_id, 'manual', $2::timestamptz + n * interval '1 minute', 'success', 'finished', 'T', 'none', $3,
+         1000, '[]', false, now(), $4 FROM schedules s, generate_series(1, $5) AS n WHERE s.id = $1`,
+      [id, minute(0), prompt, result, count],
+    );
+  }
+
+  it.each([
+    [4_096, 'a', undefined],
+    [4_096, '\u{1f600}', undefined],
+    [4_097, 'a', true],
+    [4_097, '\u{1f600}', true],
+    [3_000_000, 'a', true],
+  ])('has 4,096 characters of a result of %d times "%s"', async (times, character, isResultTruncated) => {
+    await insertLongRuns(1, 'p', character.repeat(times));
+    const [run] = (await list(10)).items;
+    expect(run?.isResultTruncated).toBe(isResultTruncated);
+    expect(run?.outcome?.result === character.repeat(4_096)).toBe(true);
+    expect((await fixture.store.archive.getRun(owner, run?.id ?? ''))?.outcome?.result?.length).toBe(
+      times * character.length,
+    );
+  });
+
+  it('ends a page at 4 MiB of JSON, and goes on behind it', async () => {
+    // Of six bytes each in JSON.
+    await insertLongRuns(50, '\u0001'.repeat(50_000), '\u0001'.repeat(10_000));
+    const sizes: number[] = [];
+    const seen = new Set<string>();
+    let cursor: string | null = null;
+    do {
+      const page = await list(40, cursor);
+      sizes.push(JSON.stringify(page.items.map(({ plan, outcome }) => [plan.prompt, outcome?.result])).length);
+      for (const { id } of page.items) seen.add(id);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(Math.max(...sizes)).toBeLessThan(4 * 1024 ** 2);
+    expect(sizes).toHaveLength(5);
+    expect(seen.size).toBe(50);
+  });
+
+  it('has one run however large, and an end where there are no more', async () => {
+    await insertLongRuns(2, '\u0001'.repeat(1_000_000), null);
+    const first = await list(10);
+    expect(first.items).toHaveLength(1);
+    const second = await list(10, first.nextCursor);
+    expect([second.items.length, second.nextCursor]).toEqual([1, null]);
+  });
+});

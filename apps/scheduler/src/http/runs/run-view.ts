@@ -3,9 +3,9 @@ import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
 import type { DeploymentView, RunNeighbour } from '@crewtab/domain/ports/management-store';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
-import type { Run, TeardownReceipt } from '@crewtab/domain/runs/run';
+import type { ListedRun, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 
-export function toRunView(run: Run): RunView {
+export function toRunView(run: ListedRun): RunView {
   return {
     id: run.id,
     scheduleId: run.scheduleId,
@@ -20,6 +20,7 @@ export function toRunView(run: Run): RunView {
     timeout: formatDuration(run.plan.timeoutMs),
     timeoutSeconds: run.plan.timeoutMs / 1_000,
     result: run.outcome?.result ?? null,
+    ...(run.isResultTruncated && { resultTruncated: true }),
     error: errorOf(run),
     startedAt: run.startedAt?.toISOString() ?? null,
     deadlineAt: run.deadlineAt?.toISOString() ?? null,
