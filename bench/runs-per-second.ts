@@ -82,6 +82,8 @@ class OurWorker {
         inputTimeoutMs: 60_000,
         teamAnswerMs: 240_000,
         outputLimitBytes: 1_000_000,
+        isRootWritable: false,
+        tmpBytes: 64 * 1024 * 1024,
         longestLineBytes: LONGEST_LINE_BYTES,
         jsonLimits: DEFAULT_JSON_LIMITS,
       },

@@ -21,6 +21,11 @@ interface Container {
   readonly State: { readonly Running: boolean };
 }
 
+interface Volume {
+  readonly Labels: Readonly<Record<string, string>> | null;
+  readonly UsageData?: { readonly Size: number } | null;
+}
+
 describeWithDocker('a run that writes the disk full', () => {
   let crewtab: Crewtab;
 
@@ -48,6 +53,22 @@ describeWithDocker('a run that writes the disk full', () => {
     },
   );
 
+  it('by a file in /tmp: its write fails at half of its memory, and it goes on', async () => {
+    const fill = `shell head -c ${600 * MEBIBYTE} /dev/zero > /tmp/x; wc -c < /tmp/x`;
+    const { run, said } = await endRun(crewtab, await startRun(crewtab, `${fill}\nanswer still here`));
+    expect(run).toMatchObject({ status: 'success', error: null });
+    expect(said).toMatch(/No space left on device/);
+    expect(said).toMatch(/still here/);
+  });
+
+  /** In the volumes of its agents: HOME and what the guard keeps. */
+  async function keptBytes(runId: string): Promise<number> {
+    const df = JSON.parse(await dockerEngine().call({ path: '/system/df' })) as { Volumes: Volume[] };
+    const own = df.Volumes.filter(({ Labels: labels }) => labels?.['crewtab.run'] === runId && labels['crewtab.agent']);
+    expect(own).toHaveLength(4);
+    return own.reduce((sum, { UsageData: data }) => sum + (data?.Size ?? 0), 0);
+  }
+
   it('by its output, while no worker is there: it is ended, and takes no more than what is stated', async () => {
     const { api } = crewtab;
     const run = await startRun(crewtab, 'answer begun\nwork 5s\nflood 50MB');
@@ -65,7 +86,8 @@ describeWithDocker('a run that writes the disk full', () => {
       },
       { timeoutMs: 60_000, intervalMs: 500 },
     );
-    expect(ended.SizeRw).toBeLessThan(KEPT_MOST);
+    expect(ended.SizeRw).toBe(0);
+    expect(await keptBytes(run.id)).toBeLessThan(KEPT_MOST);
     // The engine may be on another machine.
     if (existsSync(ended.LogPath ?? '')) expect(statSync(ended.LogPath ?? '').size).toBeLessThan(LOG_MOST);
     await crewtab.startWorker();
