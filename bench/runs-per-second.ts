@@ -96,6 +96,7 @@ class OurWorker {
       network: { allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } },
       aliveFile: null,
       metrics: null,
+      presets: { folder: null, images: {}, buildArgs: {} },
       searchPath: '',
       failpoint: null,
       log: { level: 'info' },
@@ -103,6 +104,7 @@ class OurWorker {
     const workplace = {
       runtime: new FakeRuntime({ programFor: () => answeringAgent() }),
       protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
+      presets: new Map(),
       toolServer: new FakeToolServer(),
       egressProxy: new FakeEgressProxy(),
     };

@@ -119,7 +119,7 @@ export class DirectTeam {
     const launch = { kind: 'limited', endsAfterSeconds: 3_600, hasGuard: false } as const;
     const spec = containerSpec(this.deployment, agent, this.facts, this.settings, launch);
     const container = await this.docker.createContainer(spec);
-    const files = containerFiles(this.facts, { guard: null, forwarder: null });
+    const files = containerFiles(agent, this.facts, { guard: null, forwarder: null });
     if (files.length > 0) await container.putArchive(await makeTar(files), { path: '/' });
     await container.start();
     return container;

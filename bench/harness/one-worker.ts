@@ -55,6 +55,7 @@ export class OneWorker {
         delegations: stored.store.delegations,
         toolServer: null,
         egressProxy,
+        presets: new Map(),
         largeLines: new OneAtATime(),
         clock,
         logger: silentLogger,

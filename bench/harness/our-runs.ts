@@ -53,6 +53,7 @@ export class OurRuns {
       queue: this.queue,
       delegations: stored.store.delegations,
       toolServer: null,
+      presets: new Map(),
       largeLines: new OneAtATime(),
       egressProxy: null,
       clock: new SystemClock(),

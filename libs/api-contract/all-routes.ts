@@ -1,4 +1,5 @@
 import { eventRoutes } from './event-routes';
+import { presetRoutes } from './preset-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
 import { serviceRoutes } from './service-routes';
@@ -9,6 +10,7 @@ import { teamRoutes } from './team-routes';
 /** Every route of the scheduler app, in the order of the document. The start fails unless each has its handler. */
 export const allRoutes = [
   ...teamRoutes,
+  ...presetRoutes,
   ...scheduleRoutes,
   ...runRoutes,
   ...eventRoutes,

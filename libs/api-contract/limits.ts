@@ -20,6 +20,7 @@ export const LIMITS = {
   mcpNameLength: 63,
   mcpValues: MAX_MCP_VALUES,
   urlLength: 2_000,
+  modelLength: 200,
   minCpus: 0.01,
   maxCpus: 256,
   minMemoryBytes: 6 * 1024 ** 2,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ErrorCode } from '@crewtab/domain/errors';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
+import type { Preset } from '@crewtab/domain/teams/preset';
 
 /** Where the REST API lives. */
 export const API_PATH = '/api/v1';
@@ -14,6 +15,8 @@ export interface ContractSettings {
   readonly onlyCommand: readonly string[] | null;
   /** What agents may ask for. */
   readonly agentPolicy: AgentPolicy;
+  /** By name: agents may have these. */
+  readonly presets: ReadonlyMap<string, Preset>;
   readonly defaultTimeoutMs: number;
   readonly maxTimeoutMs: number;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
+import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
 import { idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
@@ -70,11 +71,20 @@ const command = z
 const agentFields = z.strictObject({
   name: agentName,
   role: z.enum(['leader', 'worker']),
-  protocol: z.enum(['acp', 'command']),
-  image: z.string().min(1).max(LIMITS.imageLength).regex(IMAGE, 'is not an image reference').optional(),
-  command: command
+  protocol: z
+    .enum(['acp', 'command'])
     .optional()
-    .meta({ description: "Replaces the image's entry point and command; required under the process runtime." }),
+    .meta({ description: 'Required without a preset; presets speak acp.' }),
+  preset: z
+    .string()
+    .max(LIMITS.agentNameLength)
+    .optional()
+    .meta({ description: 'The name of a preset, which fills in what the agent leaves out: see GET /presets.' }),
+  model: line(1, LIMITS.modelLength).optional().meta({ description: 'What its preset gives to the program as model.' }),
+  image: z.string().min(1).max(LIMITS.imageLength).regex(IMAGE, 'is not an image reference').optional(),
+  command: command.optional().meta({
+    description: "Replaces the image's entry point and command; required under the process runtime without a preset.",
+  }),
   env: variables(ENV_VALUE).optional().meta({ description: 'Stored encrypted, never logged, never in an answer.' }),
   instructions: text(0, LIMITS.instructionsLength)
     .optional()
@@ -149,27 +159,29 @@ function networkSchema({ runtime }: ContractSettings) {
 
 /** What an agent must have depends on where it will run, so the schemas are made for one runtime. */
 function teamSchemas(settings: ContractSettings) {
-  const { runtime, onlyCommand, agentPolicy } = settings;
+  const { runtime, onlyCommand, agentPolicy, presets } = settings;
   const need = RUNTIMES[runtime].agentNeeds;
-  const checkNeed = (
-    value: {
-      readonly image?: unknown;
-      readonly command?: unknown;
-      readonly protocol?: unknown;
-      readonly mcpServers?: unknown;
-    },
-    context: z.core.$RefinementCtx,
-  ): void => {
+  const checkNeed = (value: LooseAgent, context: z.core.$RefinementCtx): void => {
+    const preset = checkPreset(value, presets, context);
     if (!context.issues.some(isOfPolicy)) {
       for (const fault of findPolicyFaults(value as Agent, agentPolicy))
         context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
     }
     checkMcpServers(value, runtime !== 'process' || onlyCommand === null, context);
-    if (value[need] === undefined && !context.issues.some((issue) => issue.path?.[0] === need)) {
-      context.addIssue({ code: 'custom', path: [need], message: `is required under the ${runtime} runtime` });
+    const isNeedMet = value[need] !== undefined || value.preset !== undefined;
+    if (!isNeedMet && !context.issues.some((issue) => issue.path?.[0] === need)) {
+      const message = `is required under the ${runtime} runtime without a preset`;
+      context.addIssue({ code: 'custom', path: [need], message });
     }
-    if (runtime === 'process' && onlyCommand !== null && !isSame(value.command, onlyCommand))
-      context.addIssue({ code: 'custom', path: ['command'], message: NOT_ISOLATED });
+    const command = value.command ?? preset?.command;
+    if (runtime === 'process' && onlyCommand !== null && !isSame(command, onlyCommand)) {
+      const field = value.preset === undefined ? 'command' : 'preset';
+      context.addIssue({ code: 'custom', path: [field], message: NOT_ISOLATED });
+    }
+  };
+  const checkNew = (value: LooseAgent, context: z.core.$RefinementCtx): void => {
+    checkNeed(value, context);
+    addPresetFaults(value, presets, context);
   };
   const fields = {
     name: line(1, LIMITS.teamNameLength),
@@ -181,12 +193,65 @@ function teamSchemas(settings: ContractSettings) {
       ...fields,
       description: fields.description.default(null),
       network: fields.network.default({ mode: RUNTIMES[runtime].networks[0], hosts: [] }),
-      agents: agentsOf(agentFields.superRefine(checkNeed, { when: isObject })),
+      agents: agentsOf(agentFields.superRefine(checkNew, { when: isObject }).transform(withProtocol)),
     }),
     patch: z
-      .strictObject({ ...fields, agents: agentsOf(editedFields.superRefine(checkNeed, { when: isObject })) })
+      .strictObject({
+        ...fields,
+        // What its preset needs may be among the variables that it keeps, which only the store knows.
+        agents: agentsOf(editedFields.superRefine(checkNeed, { when: isObject }).transform(withProtocol)),
+      })
       .partial(),
   };
+}
+
+/** An agent as it came, of which nothing is certain. */
+interface LooseAgent {
+  readonly mcpServers?: unknown;
+  readonly protocol?: unknown;
+  readonly preset?: unknown;
+  readonly model?: unknown;
+  readonly image?: unknown;
+  readonly command?: unknown;
+  readonly env?: unknown;
+}
+
+function withProtocol<A extends { readonly protocol?: 'acp' | 'command' | undefined }>(agent: A) {
+  return { ...agent, protocol: agent.protocol ?? ('acp' as const) };
+}
+
+/** @returns the preset that the agent names, where it is there */
+function checkPreset(
+  { preset: name, protocol, model }: LooseAgent,
+  presets: ContractSettings['presets'],
+  context: z.core.$RefinementCtx,
+): Preset | undefined {
+  const add = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  if (name === undefined) {
+    if (protocol === undefined) add('protocol', 'is required without a preset: acp or command');
+    if (model !== undefined) add('model', 'belongs to a preset, which this agent does not have');
+    return undefined;
+  }
+  const preset = typeof name === 'string' ? presets.get(name) : undefined;
+  if (preset === undefined && typeof name === 'string')
+    add('preset', `is not the name of a preset: there are ${[...presets.keys()].join(', ') || 'none'}`);
+  if (protocol === 'command') add('protocol', 'must be acp: presets speak nothing else');
+  return preset;
+}
+
+/** What a new agent lacks for its preset. Needs an agent whose fields are what they should be. */
+function addPresetFaults(
+  value: LooseAgent,
+  presets: ContractSettings['presets'],
+  context: z.core.$RefinementCtx,
+): void {
+  const preset = typeof value.preset === 'string' ? presets.get(value.preset) : undefined;
+  const isFormed = value.env === undefined || isObject({ value: value.env });
+  if (preset === undefined || !isFormed) return;
+  for (const { path, message } of findPresetFaults(value as Agent, preset)) {
+    if (!context.issues.some((issue) => issue.path?.[0] === path[0]))
+      context.addIssue({ code: 'custom', path: [...path], message });
+  }
 }
 
 /** The value has not the form that the policy is about. */
@@ -254,6 +319,8 @@ const agentView = z.object({
   name: z.string(),
   role: z.enum(['leader', 'worker']),
   protocol: z.enum(['acp', 'command']),
+  preset: z.string().optional(),
+  model: z.string().optional(),
   image: z.string().optional(),
   command: z.array(z.string()).optional(),
   env: z
@@ -292,8 +359,8 @@ const TEAM_EXAMPLE = {
     {
       name: 'lead',
       role: 'leader',
-      protocol: 'acp',
-      image: 'ghcr.io/example/claude-code:1',
+      preset: 'claude-code',
+      model: 'sonnet',
       env: { ANTHROPIC_API_KEY: 'sk-…' },
     },
     {

@@ -3,6 +3,7 @@ import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
+import { PRESET_SETTINGS, presetSettingsOf, type PresetSettings } from './preset-settings';
 import { processEnvironment, type Environment } from './process-environment';
 import { readSettings, type SettingValues } from './read-settings';
 import { checkTimeouts, type TimeoutSettings } from './timeouts';
@@ -33,6 +34,7 @@ export interface SchedulerConfig {
   readonly runtime: { readonly kind: RuntimeKind; readonly onlyCommand: readonly string[] | null };
   /** What agents may ask for. */
   readonly agentPolicy: AgentPolicy;
+  readonly presets: PresetSettings;
   readonly network: { readonly isOpenAllowed: boolean };
   /** How long a browser stays logged in, ms: unused, and at most. */
   readonly sessions: { readonly idleMs: number; readonly limitMs: number };
@@ -69,6 +71,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       'RETENTION_EVENTS',
       'CREWTAB_PROCESS_COMMAND',
       ...AGENT_POLICY_SETTINGS,
+      ...PRESET_SETTINGS,
       'NETWORK_OPEN_ALLOWED',
       'CREWTAB_FAILPOINT',
       'LOG_LEVEL',
@@ -94,6 +97,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
     retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },
     runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
     agentPolicy: agentPolicyOf(values),
+    presets: presetSettingsOf(values),
     network: { isOpenAllowed: values.NETWORK_OPEN_ALLOWED },
     sessions: { idleMs: values.SESSION_IDLE_LIMIT, limitMs: values.SESSION_LIMIT },
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },

@@ -2,6 +2,7 @@ import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { optional, required, withDefault } from './setting';
 import {
   addressList,
+  assignments,
   bytes,
   cidrs,
   commandLine,
@@ -442,6 +443,32 @@ export const SETTINGS = {
     },
     'false',
     flag(),
+  ),
+  CREWTAB_PRESETS: optional(
+    {
+      description:
+        'A folder with presets of your own, one folder each with its preset.json and Dockerfile, as in images/presets; one of the same name ' +
+        'takes the place of ours. Schedulers and workers need the same, here and in PRESET_IMAGES and PRESET_BUILD_ARGS. docs/presets.md.',
+      example: '/etc/crewtab/presets',
+    },
+    matching(/^.{1,4096}$/, 'must be a path'),
+  ),
+  PRESET_IMAGES: optional(
+    {
+      description:
+        'Images of a registry that presets get instead of being built on the workers: preset=image, separated by commas.',
+      example: 'claude-code=ghcr.io/example/claude-code:1,codex=ghcr.io/example/codex:1',
+    },
+    assignments(/^[a-z0-9-]{1,40}$/, 'a list of preset=image'),
+  ),
+  PRESET_BUILD_ARGS: optional(
+    {
+      description:
+        'Build arguments for the Dockerfiles of presets: NAME=value, separated by commas. BASE is the image that they build upon (a Debian with ' +
+        'Node 22 and npm), TOOLS the packages that are installed beside the agent, separated by blanks.',
+      example: 'BASE=registry.example.org/node:22-bookworm-slim,TOOLS=ca-certificates git ripgrep',
+    },
+    assignments(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a list of NAME=value'),
   ),
   NETWORK_OPEN_ALLOWED: withDefault(
     {

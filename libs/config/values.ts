@@ -49,6 +49,18 @@ export function decimal(min: number, max: number): z.ZodType<number, string> {
   });
 }
 
+/** `name=value` with commas between them. */
+export function assignments(name: RegExp, what: string): z.ZodType<Readonly<Record<string, string>>, string> {
+  return reader<Readonly<Record<string, string>>>((text) => {
+    const pairs = text.split(',').map((pair): [string, string] => {
+      const equals = pair.indexOf('=');
+      return equals < 0 ? [pair.trim(), ''] : [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
+    });
+    const wrong = pairs.find(([key]) => !name.test(key));
+    return wrong ? { problem: `must be ${what}; "${wrong[0]}" is none` } : { value: Object.fromEntries(pairs) };
+  });
+}
+
 /** Names of images with `*`, separated by commas. */
 export function imagePatterns(): z.ZodType<readonly string[], string> {
   return reader<readonly string[]>((text) => {

@@ -4,6 +4,7 @@ import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
+import { PRESET_SETTINGS, presetSettingsOf, type PresetSettings } from './preset-settings';
 import { processEnvironment, type Environment } from './process-environment';
 import { readSettings, type SettingValues } from './read-settings';
 
@@ -20,6 +21,7 @@ export interface WorkerConfig {
   };
   /** What agents may ask for. */
   readonly agentPolicy: AgentPolicy;
+  readonly presets: PresetSettings;
   readonly agents: {
     readonly handshakeTimeoutMs: number;
     /** For one call of a team's tool. */
@@ -72,6 +74,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     ...ENCRYPTION_SETTINGS,
     'CREWTAB_PROCESS_COMMAND',
     ...AGENT_POLICY_SETTINGS,
+    ...PRESET_SETTINGS,
     'DOCKER_HOST',
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
@@ -113,6 +116,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
       onlyCommand: values.CREWTAB_PROCESS_COMMAND,
     },
     agentPolicy: agentPolicyOf(values),
+    presets: presetSettingsOf(values),
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   // Deploying
   environment_unreadable: 'The stored environment of an agent could not be opened.',
   not_allowed: 'An agent asks for more than the operator allows.',
+  preset_unusable: 'The preset of an agent is not there, or lacks what it needs.',
   image_not_found: 'The image is neither on the host nor in a registry that the engine can reach.',
   image_pull_failed: 'The engine could not pull the image.',
   create_failed: 'The engine refused to create the container, network or volume.',

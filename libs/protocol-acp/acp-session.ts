@@ -106,14 +106,15 @@ export class AcpSession implements ProtocolSession {
   /** @throws AppError `prompt_failed` before the handshake is over: a turn needs a session */
   startTurn(turn: { readonly id: string; readonly text: string }): Outgoing[] {
     const sessionId = this.handshake.sessionId;
-    const { name, instructions } = this.options.dialogue.agent;
+    const { name, instructions, areInstructionsInFile = false } = this.options.dialogue.agent;
     if (this.handshake.state.status !== 'ready' || sessionId === null) {
       throw new AppError('prompt_failed', `agent "${name}" has not answered the handshake`);
     }
     // What was said before is a greeting.
     this.answer.take();
     const isFirst = this.turns.size === 0;
-    const texts = isFirst && instructions ? [instructions, turn.text] : [turn.text];
+    const isTold = isFirst && instructions !== undefined && !areInstructionsInFile;
+    const texts = isTold ? [instructions, turn.text] : [turn.text];
     this.expectTurn(turn.id);
     const prompt = texts.map((text) => ({ type: 'text' as const, text }));
     // For who reads the wire: the request's id does not say which turn it is.

@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { readAgentFile } from '@crewtab/agent-files/open-agent-file';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
+import type { HomeFile } from '@crewtab/domain/teams/preset';
 import { AgentState } from './agent-state';
 import { ChangeSignal } from './change-signal';
 import { isRunning } from './process-table';
@@ -66,7 +67,7 @@ export class AgentStarter {
     }
     this.requireAllowed(agent.name, command);
     const agentDir = this.folders.agentDir(deployment.runId, agent.name);
-    await this.folders.appear(agentDir, fillAgentDir);
+    await this.folders.appear(agentDir, (folder) => fillAgentDir(folder, agent.files ?? []));
     const state = new AgentState(agentDir);
     if (!(await hasStarted(state))) await this.start(state, this.orderFor(deployment, agent, command, limitMs));
     const exit = await state.exit();
@@ -139,11 +140,16 @@ export class AgentStarter {
   }
 }
 
-async function fillAgentDir(agentDir: string): Promise<void> {
+async function fillAgentDir(agentDir: string, files: readonly HomeFile[]): Promise<void> {
   for (const name of ['state', 'home', 'tmp'])
     await effect('process.agent-folder.make', () => mkdir(join(agentDir, name), { mode: 0o700 }));
   for (const name of ['stdout', 'stderr'])
     await effect('process.output.make', () => writeFile(join(agentDir, name), '', { mode: 0o600 }));
+  for (const { path, content } of files) {
+    const file = join(agentDir, 'home', path);
+    await effect('process.home-folder.make', () => mkdir(dirname(file), { recursive: true, mode: 0o700 }));
+    await effect('process.home-file.write', () => writeFile(file, content, { mode: 0o600 }));
+  }
   // Node cannot make one itself.
   const args = ['-m', '600', join(agentDir, 'stdin')];
   await effect('process.stdin.make', () => run('mkfifo', args, { timeout: MKFIFO_LIMIT_MS }));

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ensureGuard } from './build-guard.mjs';
@@ -10,6 +10,8 @@ import { runQuietly } from './run-command.mjs';
 const SOURCES = ['apps', 'libs', 'images', 'bench', 'test/fakes', 'test/kit', 'test/simulation'];
 /** Programs that run inside containers, each of them one file with its packages. */
 const BUNDLED = ['images/demo-agent/**', 'images/team-bridge/**'];
+/** Data that the apps read beside their code. */
+const PRESETS = 'images/presets';
 const BUNDLER = 'dist/images/build/bundle-programs.js';
 const BUILD_STAMP = 'dist/.crewtab-build';
 const SCHEMA = 'prisma/schema.prisma';
@@ -38,9 +40,17 @@ async function ensureAppsBuilt({ log }) {
   const folders = SOURCES.filter((folder) => existsSync(join(projectFolder, folder)));
   const ignored = ['apps/web/**', ...BUNDLED].flatMap((pattern) => ['--ignore', pattern]);
   await node([swc, ...folders, '--out-dir', 'dist', ...ignored, '--quiet'], 'The build', { log });
+  copyPresets();
   await node([BUNDLER], 'Bundling the programs of the images', { log });
   writeFileSync(join(projectFolder, BUILD_STAMP), wanted);
   log(`Built in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+}
+
+/** As they are now: a preset that is gone from the sources is gone from the build. */
+function copyPresets() {
+  const copy = join(projectFolder, 'dist', PRESETS);
+  rmSync(copy, { recursive: true, force: true });
+  cpSync(join(projectFolder, PRESETS), copy, { recursive: true });
 }
 
 /** Generates Prisma's client, which is not kept in git, unless it is there and of this schema. */
@@ -95,6 +105,6 @@ function filesBelow(folder) {
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) return filesBelow(path);
-      return /\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
+      return folder.startsWith(PRESETS) || /\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
     });
 }

@@ -65,6 +65,7 @@ export class SimWorker implements Consumer {
         queue: this.firing.queue,
         delegations: gatedDelegations(process, world.delegations, watch),
         toolServer,
+        presets: new Map(),
         largeLines: new OneAtATime(),
         egressProxy,
         clock: this.clock,

@@ -22,6 +22,7 @@ import { RunEventFeed } from '@crewtab/orchestrator/run-event-feed';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
 import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
+import { readPresets } from '@crewtab/presets/read-presets';
 import { BullmqJobSchedulers, BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
@@ -65,13 +66,14 @@ export async function startScheduler(
   const store = withStorePoints(opened);
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
+  const { byName: presets } = await readPresets(config.presets);
   const settings = queueSettings({ redisUrl: config.redis.url, logger });
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
     for (const queue of [queues.ticks, queues.runs])
       queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
     const metrics = createMetrics('scheduler');
     const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), clock, logger);
-    return { http: wireHttp(config, version, store, queues, firing, metrics), firing };
+    return { http: wireHttp(config, { version, presets }, store, queues, firing, metrics), firing };
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, wire), {
     bodyParser: false,
@@ -173,7 +175,7 @@ function detectLostHosts(
 
 function wireHttp(
   config: SchedulerConfig,
-  version: string,
+  { version, presets }: Pick<HttpDeps['settings'], 'version' | 'presets'>,
   store: Store,
   queues: SchedulerQueues,
   firing: Firing,
@@ -207,6 +209,7 @@ function wireHttp(
       runtime: config.runtime.kind,
       onlyCommand: config.runtime.onlyCommand,
       agentPolicy: config.agentPolicy,
+      presets,
       defaultTimeoutMs: config.timeouts.defaultMs,
       maxTimeoutMs: config.timeouts.maxMs,
       isBullBoardWritable: config.bullBoard.isWritable,

@@ -8,6 +8,7 @@ import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { withPoints, withRuntimePoints } from '@crewtab/failpoints/with-points';
 import { UnixEgressProxy } from '@crewtab/egress-proxy/unix-egress-proxy';
+import { readPresets } from '@crewtab/presets/read-presets';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
@@ -19,6 +20,7 @@ import { UnixToolServer } from '@crewtab/tool-server/unix-tool-server';
 export interface Host {
   readonly runtime: Runtime;
   readonly protocols: OrchestratorDeps['protocols'];
+  readonly presets: OrchestratorDeps['presets'];
   readonly toolServer: ToolServer;
   readonly egressProxy: EgressProxy;
 }
@@ -48,12 +50,14 @@ const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Log
 
 export async function openHost(config: WorkerConfig, logger: Logger): Promise<Host> {
   const { kind, dataDir } = config.runtime;
+  const { byName: presets } = await readPresets(config.presets);
   const bridgeSource = await readBridgeProgram();
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
   const egressProxy = new UnixEgressProxy({ rootDir: join(resolve(dataDir), 'net'), ...config.network, logger });
   return {
     runtime: withRuntimePoints(FACTORIES[kind](config, logger)),
     protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
+    presets,
     toolServer: withPoints('tool-server', toolServer),
     egressProxy: withPoints('egress-proxy', egressProxy),
   };

@@ -37,7 +37,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, toolServer, egressProxy }: Host,
+  { runtime, protocols, presets, toolServer, egressProxy }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -59,6 +59,7 @@ export async function startWorker(
     store: store.runs,
     runtime,
     protocols,
+    presets,
     queue,
     delegations: store.delegations,
     toolServer,

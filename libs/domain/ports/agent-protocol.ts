@@ -1,6 +1,7 @@
 import type { DraftMessage } from '../runs/message';
 import type { Failure } from '../errors';
-import type { Agent, AgentProtocolName } from '../teams/team';
+import type { PlannedAgent } from '../runs/run';
+import type { AgentProtocolName } from '../teams/team';
 import type { AgentExit, OutputLine } from './runtime';
 
 /**
@@ -17,7 +18,7 @@ export interface AgentProtocol {
 
 export interface DialogueOptions {
   readonly runId: string;
-  readonly agent: Agent;
+  readonly agent: PlannedAgent;
   /** The working directory as the agent sees it. */
   readonly cwd: string;
   /** The program that gives the leader its team tools, as an MCP server over stdio; null where it has none. */

@@ -1,7 +1,7 @@
 import type { ListedMessage, Message } from '../runs/message';
 import type { ListedRun, Run, RunStatus, RunTrigger } from '../runs/run';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
-import type { AgentEdit } from '../teams/edit-agents';
+import type { AgentCheck, AgentEdit } from '../teams/edit-agents';
 import type { TeamNetwork } from '../teams/network';
 import type { Agent, Team } from '../teams/team';
 
@@ -18,8 +18,11 @@ export interface TeamStore {
   createTeam(organizationId: string, team: NewTeam, id?: string): Promise<Team>;
   listTeams(organizationId: string, page: PageRequest): Promise<Page<Team>>;
   getTeam(organizationId: string, id: string): Promise<Team | null>;
-  /** `agents`, when given, are all there are from now on; see `editAgents`, whose `AgentEditError` it throws. */
-  updateTeam(organizationId: string, id: string, edit: TeamEdit): Promise<Team | null>;
+  /**
+   * `agents`, when given, are all there are from now on; see `editAgents`, whose `AgentEditError` it throws, also where
+   * `check` finds something.
+   */
+  updateTeam(organizationId: string, id: string, edit: TeamEdit, check?: AgentCheck): Promise<Team | null>;
   /** Throws `team_in_use` while schedules use it. Runs keep their own copy. */
   deleteTeam(organizationId: string, id: string): Promise<boolean>;
 }

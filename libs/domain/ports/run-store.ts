@@ -1,6 +1,6 @@
 import type { Failure } from '../errors';
 import type { DraftMessage } from '../runs/message';
-import type { Outcome, OutputCursor, Run, TeardownReceipt } from '../runs/run';
+import type { Outcome, OutputCursor, Run, RunPresets, TeardownReceipt } from '../runs/run';
 import type { ResourceCounts, Subscription } from './runtime';
 
 /** A worker's hold on a run. `epoch` is the fencing token: it only grows, and every write carries it. */
@@ -73,7 +73,8 @@ export interface RunStore {
 
   /**
    * queued → deploying, status running: sets host, startedAt, deadlineAt = now() + plan.timeoutMs by the database's
-   * clock, and writes the intent: a deployment row with a name unique among deployments and one row per agent.
+   * clock, and writes the intent: a deployment row with a name unique among deployments and one row per agent. The run
+   * that is answered, and every reading from then on, has its plan as the presets make it.
    */
   begin(
     claim: Claim,
@@ -82,6 +83,8 @@ export interface RunStore {
       readonly fallbackName: string;
       readonly host: string;
       readonly runtime: string;
+      /** Those that the run's agents name; default none. */
+      readonly presets?: RunPresets;
     },
   ): Promise<Run>;
 

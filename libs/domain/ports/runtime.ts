@@ -1,4 +1,5 @@
 import type { RuntimeKind } from '../runtimes';
+import type { HomeFile } from '../teams/preset';
 import type { AgentResources } from '../teams/team';
 
 /**
@@ -144,6 +145,8 @@ export interface AgentSpec {
   readonly command: readonly string[] | null;
   readonly env: Readonly<Record<string, string>>;
   readonly resources: AgentResources;
+  /** Put into its HOME before it starts. */
+  readonly files?: readonly HomeFile[];
   /**
    * `open`: stdin stays open whatever happens to the worker. `once`: closing the channel's stdin is seen by the
    * program as end of file (the `command` protocol).

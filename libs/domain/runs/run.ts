@@ -1,5 +1,6 @@
 import type { Failure } from '../errors';
 import type { TeamNetwork } from '../teams/network';
+import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent } from '../teams/team';
 
 /**
@@ -42,10 +43,35 @@ export interface RunPlan {
   readonly timeoutMs: number;
 }
 
-export type PlannedAgent = Agent & {
-  /** Why `env` cannot be read; it is absent then, and the agent must not be started. */
-  readonly envFault?: Failure;
-};
+export type PlannedAgent = Agent &
+  Partial<Omit<AgentProgram, 'image' | 'command' | 'mode' | 'env' | 'hosts'>> & {
+    /** Why `env` cannot be read; it is absent then, and the agent must not be started. */
+    readonly envFault?: Failure;
+    /** Why it cannot be started with its preset. */
+    readonly presetFault?: Failure;
+  };
+
+/** The presets that a run's agents named when it began, by name. Stored with the run, so that an upgrade changes nothing of it. */
+export type RunPresets = Readonly<Record<string, Preset>>;
+
+/** The plan of a run that has begun: its agents as their presets have them, and the hosts that these need. */
+export function planWithPresets(plan: RunPlan, presets: RunPresets): RunPlan {
+  const hosts = new Set(plan.network.hosts);
+  const agents = plan.agents.map((agent): PlannedAgent => {
+    if (agent.preset === undefined) return agent;
+    const preset = presets[agent.preset];
+    if (!preset) return { ...agent, presetFault: { code: 'preset_unusable', message: noPreset(agent) } };
+    const { hosts: needed, ...program } = applyPreset(agent, preset);
+    for (const host of needed) hosts.add(host);
+    return { ...agent, ...program };
+  });
+  const network = plan.network.mode === 'allowlist' ? { ...plan.network, hosts: [...hosts] } : plan.network;
+  return { ...plan, agents, network };
+}
+
+function noPreset({ name, preset }: Agent): string {
+  return `${name}: the worker that began the run had no preset "${preset}"`;
+}
 
 /** How a run ends, decided before its teardown begins. */
 export interface Outcome {

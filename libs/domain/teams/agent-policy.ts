@@ -20,7 +20,10 @@ export interface PolicyFault {
 }
 
 /** Everything that an agent asks for beyond what is allowed, by field. What it leaves out is the runtime's business. */
-export function findPolicyFaults(agent: Pick<Agent, 'image' | 'resources'>, policy: AgentPolicy): PolicyFault[] {
+export function findPolicyFaults(
+  agent: { readonly image?: string | undefined } & Pick<Agent, 'resources'>,
+  policy: AgentPolicy,
+): PolicyFault[] {
   const { memory, cpus, pids } = agent.resources ?? {};
   const bytes = memory === undefined ? null : parseMemorySize(memory);
   const faults: PolicyFault[] = [];

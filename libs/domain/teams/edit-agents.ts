@@ -1,4 +1,5 @@
 import { editMcpServers, showMcpServer, type McpServerEdit } from './mcp-servers';
+import type { PresetFault } from './preset';
 import type { Agent, KeptValue, TeamAgent } from './team';
 
 /** Most variables of one agent. */
@@ -20,6 +21,9 @@ export interface EditFault {
   readonly message: string;
 }
 
+/** Finds what is wrong with an agent as a whole, by the field. */
+export type AgentCheck = (agent: Agent) => readonly PresetFault[];
+
 /** The edit does not fit what is stored. Nothing was changed. */
 export class AgentEditError extends Error {
   constructor(readonly faults: readonly EditFault[]) {
@@ -31,8 +35,13 @@ export class AgentEditError extends Error {
 /**
  * The agents of a team after an edit: agents are matched by name, so that a client sends back what it was shown and
  * loses no value. Throws `AgentEditError`, with every fault at once.
+ * @param check finds what is wrong with an agent as it would be stored
  */
-export function editAgents(stored: readonly Agent[], edits: readonly AgentEdit[]): Agent[] {
+export function editAgents(
+  stored: readonly Agent[],
+  edits: readonly AgentEdit[],
+  check: AgentCheck = () => [],
+): Agent[] {
   const faults: EditFault[] = [];
   const taken = new Set<string>();
   const agents = edits.map((edit, index) => {
@@ -55,7 +64,9 @@ export function editAgents(stored: readonly Agent[], edits: readonly AgentEdit[]
     const servers = editMcpServers(former?.mcpServers, mcpServers, ({ path, message }) =>
       faults.push({ path: [index, 'mcpServers', ...path], message }),
     );
-    return { ...agent, ...(edited && { env: edited }), ...(servers && { mcpServers: servers }) };
+    const result = { ...agent, ...(edited && { env: edited }), ...(servers && { mcpServers: servers }) };
+    faults.push(...check(result).map(({ path, message }) => ({ path: [index, ...path], message })));
+    return result;
   });
   if (faults.length > 0) throw new AgentEditError(faults);
   return agents;

@@ -6,9 +6,13 @@ export interface Agent {
   readonly name: string;
   readonly role: AgentRole;
   readonly protocol: AgentProtocolName;
-  /** Image reference; required under the `docker` runtime, ignored under `process`. */
+  /** Of a `Preset`, which fills in what the agent leaves out. */
+  readonly preset?: string;
+  /** What the preset gives to the program as its model. */
+  readonly model?: string;
+  /** Image reference; required under the `docker` runtime without a preset, ignored under `process`. */
   readonly image?: string;
-  /** Replaces the image's entry point and command; required under the `process` runtime. */
+  /** Replaces the image's entry point and command; required under the `process` runtime without a preset. */
   readonly command?: readonly string[];
   /** Secrets live here: stored encrypted, never logged. */
   readonly env?: Readonly<Record<string, string>>;

@@ -10,6 +10,7 @@ import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { RunPolicy } from '@crewtab/domain/runs/decide';
 import { LONGEST_LINE_BYTES } from '@crewtab/domain/runs/output-limits';
 import { NO_POLICY, type AgentPolicy } from '@crewtab/domain/teams/agent-policy';
+import type { Preset } from '@crewtab/domain/teams/preset';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
 import type { OneAtATime } from '../timing';
 
@@ -17,6 +18,8 @@ import type { OneAtATime } from '../timing';
 export interface OrchestratorDeps {
   readonly store: RunStore;
   readonly runtime: Runtime;
+  /** By name: what a run that begins now keeps. */
+  readonly presets: ReadonlyMap<string, Preset>;
   readonly protocols: Readonly<Record<AgentProtocolName, AgentProtocol>>;
   readonly queue: RunQueue;
   readonly delegations: DelegationStore;

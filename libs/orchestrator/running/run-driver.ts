@@ -1,7 +1,14 @@
 import { AppError, ClaimLostError, toFailure, assertNever, type Failure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision, promptTurnId } from '@crewtab/domain/runs/decide';
-import { isTerminal, type Run, type RunPlan, deploymentName, type Outcome } from '@crewtab/domain/runs/run';
+import {
+  isTerminal,
+  type Run,
+  deploymentName,
+  type Outcome,
+  type RunPlan,
+  type RunPresets,
+} from '@crewtab/domain/runs/run';
 import { backoffMs, WakeUp, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
@@ -240,10 +247,16 @@ export async function beginRun(deps: OrchestratorDeps, held: HeldRun): Promise<R
     // As the worker found it at its start: asking the engine again would only make every run wait for it.
     host: held.host,
     runtime: deps.runtime.kind,
+    presets: presetsOf(plan, deps.presets),
   });
   const lagMs = run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null;
   held.logger.info({ deployment: run.deployment?.name, deadlineAt: run.deadlineAt, lagMs }, 'run begun');
   return run;
+}
+
+function presetsOf({ agents }: RunPlan, known: OrchestratorDeps['presets']): RunPresets {
+  const presets = agents.flatMap(({ preset }) => (preset === undefined ? [] : (known.get(preset) ?? [])));
+  return Object.fromEntries(presets.map((preset) => [preset.name, preset]));
 }
 
 /**

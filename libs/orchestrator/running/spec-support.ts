@@ -70,6 +70,7 @@ export class World {
       queue: this.queue,
       delegations: this.delegations,
       toolServer: this.toolServer,
+      presets: new Map(),
       largeLines: new OneAtATime(),
       egressProxy: this.egressProxy,
       clock: this.clock,

@@ -42,7 +42,7 @@ export function deploymentSpec(
 }
 
 export function agentSpec(
-  agent: Agent,
+  agent: PlannedAgent,
   protocols: OrchestratorDeps['protocols'],
   toolSession: ToolSession | null,
 ): AgentSpec {
@@ -52,6 +52,7 @@ export function agentSpec(
     command: agent.command ?? null,
     env: agent.env ?? {},
     resources: agent.resources ?? {},
+    files: agent.files ?? [],
     stdin: protocols[agent.protocol].stdin,
     tools: hasTeamTools(agent) ? (toolSession?.endpoint ?? null) : null,
   };
@@ -68,7 +69,7 @@ export function needsToolSession(plan: RunPlan): boolean {
 }
 
 export interface StartedAgent {
-  readonly agent: Agent;
+  readonly agent: PlannedAgent;
   readonly unit: AgentUnit;
   readonly startedAt: Date;
 }
@@ -124,13 +125,16 @@ export class TeamDeployer {
   /** Before anything is made: an agent without its variables would do something else than it was made for. */
   private refuseUnfit(): void {
     for (const { agent } of this.options.agents) {
-      if (agent.envFault) throw new AppError(agent.envFault.code, agent.envFault.message);
-      const [fault] = findPolicyFaults(agent, this.deps.options.agentPolicy);
+      const unusable = agent.envFault ?? agent.presetFault;
+      if (unusable) throw new AppError(unusable.code, unusable.message);
+      // A preset's own image is the operator's word.
+      const given = agent.isImageOfPreset ? { ...agent, image: undefined } : agent;
+      const [fault] = findPolicyFaults(given, this.deps.options.agentPolicy);
       if (fault) throw new AppError('not_allowed', `${agent.name}: ${fault.path.join('.')} ${fault.message}`);
     }
   }
 
-  private async deployOne(agent: Agent, spec: AgentSpec): Promise<void> {
+  private async deployOne(agent: PlannedAgent, spec: AgentSpec): Promise<void> {
     try {
       const unit = await this.untilReachable(() =>
         this.deps.runtime.ensureAgent(this.options.deployment, spec, this.callOptions(agent.name)),

@@ -5,7 +5,7 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { ToolAnswer, ToolCall, ToolSession } from '@crewtab/domain/ports/tool-server';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain/runs/observation';
-import { START_OF_OUTPUT, type Run } from '@crewtab/domain/runs/run';
+import { START_OF_OUTPUT, type PlannedAgent, type Run } from '@crewtab/domain/runs/run';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { AgentSession, type Emit } from './agent-session';
 import { AgentSessions, TeamDelegations } from './team-delegations';
@@ -210,7 +210,8 @@ export class TeamSession {
   private onStarted(run: Run, { agent, unit, startedAt }: StartedAgent): void {
     const { claim, emit } = this.options;
     this.save(() => this.deps.store.saveAgent(claim, agent.name, { ...unit, startedAt }));
-    this.handshakeDeadlines.set(agent.name, new Date(startedAt.getTime() + this.deps.options.handshakeTimeoutMs));
+    const timeoutMs = agent.handshakeTimeoutMs ?? this.deps.options.handshakeTimeoutMs;
+    this.handshakeDeadlines.set(agent.name, new Date(startedAt.getTime() + timeoutMs));
     if (this.isReleased) return;
     try {
       this.openSession(run, agent, unit.handle);
@@ -219,7 +220,7 @@ export class TeamSession {
     }
   }
 
-  private openSession(run: Run, agent: Agent, handle: string): void {
+  private openSession(run: Run, agent: PlannedAgent, handle: string): void {
     const deployed = run.deployment?.agents.find((candidate) => candidate.name === agent.name);
     const wasPrompted = agent.role === 'leader' && run.prompt.state !== 'none';
     const wasReady = Boolean(deployed?.readyAt);

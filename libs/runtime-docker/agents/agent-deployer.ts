@@ -151,8 +151,11 @@ export class AgentDeployer {
    * Puts the agent's files and folders into its container, and makes the workspace writable. The latter once a run, and not
    * where the team's only image has the workspace: a new volume takes over what the image has in its place.
    */
-  private async furnish({ deployment, facts, programs, options }: Order, container: Docker.Container): Promise<void> {
-    const own = containerFiles(facts, programs);
+  private async furnish(
+    { deployment, agent, facts, programs, options }: Order,
+    container: Docker.Container,
+  ): Promise<void> {
+    const own = containerFiles(agent, facts, programs);
     const put = (entries: readonly TarEntry[]): Promise<void> =>
       this.put(deployment, facts, container, entries, options.signal);
     if (facts.hasWorkspace && imagesOf(deployment).length <= 1) return put(own);

@@ -185,14 +185,36 @@ export function workspaceEntry({ user: { uid, gid } }: ImageFacts): TarEntry {
 }
 
 /** What is put into the container before its start: our programs, and places of its own to write to. */
-export function containerFiles(facts: ImageFacts, programs: OurPrograms): TarEntry[] {
+export function containerFiles(agent: AgentSpec, facts: ImageFacts, programs: OurPrograms): TarEntry[] {
   const { uid, gid, madeHome } = facts.user;
   const own = { uid, gid };
   return [
     ...programFiles(programs, facts),
     ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
     ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
+    ...homeFiles(agent, facts),
   ];
+}
+
+/** With the folders on their way, which belong to the agent as all of its home does. */
+function homeFiles({ files = [], env }: AgentSpec, { user: { uid, gid, home } }: ImageFacts): TarEntry[] {
+  const root = env.HOME ?? home;
+  const folders = new Set(files.flatMap(({ path }) => parentsOf(path)));
+  return [
+    ...[...folders].map((path) => ({ path: `${root}/${path}`, mode: 0o755, uid, gid, content: null })),
+    ...files.map(({ path, content }) => ({
+      path: `${root}/${path}`,
+      mode: 0o644,
+      uid,
+      gid,
+      content: Buffer.from(content, 'utf8'),
+    })),
+  ];
+}
+
+function parentsOf(path: string): string[] {
+  const names = path.split('/').slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join('/'));
 }
 
 /** Seconds from now until a container should end by itself; at least one. */

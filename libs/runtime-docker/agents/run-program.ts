@@ -77,7 +77,7 @@ async function create(
       { priority: 'deploy', signal },
       (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
     );
-    const files = [...workspaceEntries(deployment, facts), ...containerFiles(facts, { guard: null, forwarder })];
+    const files = [...workspaceEntries(deployment, facts), ...containerFiles(agent, facts, { guard: null, forwarder })];
     if (files.length > 0) await putInto(engine, container, files, signal);
     return container;
   } catch (error) {

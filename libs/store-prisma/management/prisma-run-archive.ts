@@ -1,5 +1,5 @@
 import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
-import { RUN_PAGE, type ListedRun, type Run } from '@crewtab/domain/runs/run';
+import { RUN_PAGE, type ListedRun, type Run, type RunPresets } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, LOWEST_ID } from '../database/database';
 import {
@@ -137,7 +137,7 @@ const LIST_RUNS_OF_SCHEDULE = listRuns('archive_list_runs_of_schedule', {
 });
 
 const WITH_RUN = {
-  run: { select: { teamId: true, agents: true, teardownVerifiedAt: true } },
+  run: { select: { teamId: true, agents: true, presets: true, teardownVerifiedAt: true } },
   agents: { orderBy: { position: 'asc' } },
 } as const;
 
@@ -228,7 +228,7 @@ export class PrismaRunArchive implements RunArchive {
       name: agent.name,
       role: planned.get(agent.name)?.role ?? '',
       protocol: planned.get(agent.name)?.protocol ?? '',
-      image: planned.get(agent.name)?.image ?? null,
+      image: imageOf(planned.get(agent.name), run.presets as RunPresets | null),
       // Null until the agent is started, and where a worker of an earlier version has started it.
       container: agent.container ?? `${name}-${agent.name}`,
       handle: agent.handle,
@@ -271,6 +271,10 @@ export class PrismaRunArchive implements RunArchive {
 function endOf(cursor: Position | null, until?: Date): { at: Date | 'infinity'; id: string } {
   if (cursor?.at && (!until || cursor.at < until)) return { at: cursor.at, id: cursor.id };
   return { at: until ?? 'infinity', id: LOWEST_ID };
+}
+
+function imageOf(agent: StoredAgent | undefined, presets: RunPresets | null): string | null {
+  return agent?.image ?? presets?.[agent?.preset ?? '']?.image ?? null;
 }
 
 const ONE_RUN_PER_REQUEST = 'schedule_runs_organization_id_request_key_key';

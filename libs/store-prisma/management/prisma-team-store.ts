@@ -1,6 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { NewTeam, Page, PageRequest, TeamEdit, TeamStore } from '@crewtab/domain/ports/management-store';
-import { AgentEditError, editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
+import { AgentEditError, editAgents, showAgent, type AgentCheck } from '@crewtab/domain/teams/edit-agents';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
 import {
@@ -56,7 +56,12 @@ export class PrismaTeamStore implements TeamStore {
     return row && this.toTeam(row);
   }
 
-  async updateTeam(organizationId: string, id: string, { agents, network, ...edit }: TeamEdit): Promise<Team | null> {
+  async updateTeam(
+    organizationId: string,
+    id: string,
+    { agents, network, ...edit }: TeamEdit,
+    check?: AgentCheck,
+  ): Promise<Team | null> {
     if (!isId(id)) return null;
     const columns = { ...storableTeam(edit), ...(network && networkColumns(network)) };
     const replace = this.prisma.$transaction(async (tx) => {
@@ -71,6 +76,7 @@ export class PrismaTeamStore implements TeamStore {
         const edited = editAgents(
           stored.map((row) => this.toAgent(row)),
           agents,
+          check,
         );
         await tx.agent.deleteMany({ where: { organizationId, teamId: id } });
         await tx.agent.createMany({
@@ -132,13 +138,15 @@ export class PrismaTeamStore implements TeamStore {
   ): Omit<Prisma.AgentCreateManyInput, 'organizationId' | 'teamId'>[] {
     return agents.map(
       (
-        { env, command, resources, image, instructions, mode, permissions, name, role, protocol, mcpServers },
+        { env, command, resources, image, instructions, mode, permissions, name, role, protocol, mcpServers, ...agent },
         index,
       ) => ({
         position: index + 1,
         name: storableText(name),
         role,
         protocol,
+        preset: textOrNull(agent.preset),
+        model: textOrNull(agent.model),
         image: textOrNull(image),
         command: jsonOrNull(command),
         sealedEnv: sealEnv(this.box, owner, { name, env }),
@@ -166,6 +174,8 @@ export class PrismaTeamStore implements TeamStore {
     name,
     role,
     protocol,
+    preset,
+    model,
     image,
     command,
     sealedEnv,
@@ -179,6 +189,8 @@ export class PrismaTeamStore implements TeamStore {
       name,
       role,
       protocol,
+      ...(preset !== null && { preset }),
+      ...(model !== null && { model }),
       ...(image !== null && { image }),
       ...(command !== null && { command: command as string[] }),
       ...(sealedEnv !== null && { env: openEnv(this.box, { organizationId, teamId }, name, sealedEnv) }),

@@ -2,6 +2,7 @@ import { AppError, ClaimLostError, type ErrorCode, type Failure } from '@crewtab
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
   isTerminal,
+  planWithPresets,
   RUN_PAGE,
   type DeployedAgent,
   type Deployment,
@@ -10,7 +11,9 @@ import {
   type PlannedAgent,
   type PromptDelivery,
   type Run,
+  type RunPlan,
   type RunPhase,
+  type RunPresets,
   type RunStatus,
   type RunTrigger,
   type TeardownReceipt,
@@ -47,6 +50,8 @@ export interface RunRow {
   /** int8, which pg hands over as text. */
   readonly timeout_ms: string;
   readonly agents: readonly StoredAgent[];
+  /** Null before it has begun, and of runs that an earlier version began. */
+  readonly presets: RunPresets | null;
   readonly epoch: number;
   readonly last_seq: number;
   readonly host: string | null;
@@ -128,6 +133,7 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   prompt: true,
   timeout_ms: true,
   agents: true,
+  presets: true,
   epoch: true,
   last_seq: true,
   host: true,
@@ -187,13 +193,7 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     attempt: row.attempt,
     status: row.status,
     phase: row.phase,
-    plan: {
-      teamName: row.team_name,
-      network: networkOf(row.network, row.network_hosts),
-      agents: agentsOf(row, box),
-      prompt: row.prompt,
-      timeoutMs: Number(row.timeout_ms),
-    },
+    plan: planOf(row, box),
     epoch: row.epoch,
     messageCount: row.last_seq,
     host: row.host,
@@ -213,6 +213,18 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
       receipt: receiptOf(row),
     },
   };
+}
+
+function planOf(row: RunRow, box: SecretBox | null): RunPlan {
+  const plan: RunPlan = {
+    teamName: row.team_name,
+    network: networkOf(row.network, row.network_hosts),
+    agents: agentsOf(row, box),
+    prompt: row.prompt,
+    timeoutMs: Number(row.timeout_ms),
+  };
+  // Presets may read the environment, which only who starts the agents has.
+  return row.presets === null || box === null ? plan : planWithPresets(plan, row.presets);
 }
 
 function agentsOf({ organization_id: organizationId, team_id: teamId, agents }: RunRow, box: SecretBox | null) {
@@ -330,7 +342,7 @@ export function openAgent(
  */
 export const TEAM_AGENTS_JSON = `(
   SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-      'name', a.name, 'role', a.role, 'protocol', a.protocol, 'image', a.image, 'command', a.command, 'sealedEnv', a.sealed_env,
-      'sealedMcpServers', a.sealed_mcp_servers,
+      'name', a.name, 'role', a.role, 'protocol', a.protocol, 'preset', a.preset, 'model', a.model, 'image', a.image,
+      'command', a.command, 'sealedEnv', a.sealed_env, 'sealedMcpServers', a.sealed_mcp_servers,
       'instructions', a.instructions, 'mode', a.mode, 'permissions', a.permissions, 'resources', a.resources)) ORDER BY a.position)
   FROM agents a WHERE a.team_id = t.id)`;

@@ -10,7 +10,7 @@ const BEGIN: Statement = {
   name: 'run_begin',
   text: `WITH begun AS (
       UPDATE schedule_runs r SET status = 'running', phase = 'deploying', host = $5, started_at = now(),
-        deadline_at = now() + r.timeout_ms * interval '1 millisecond'
+        deadline_at = now() + r.timeout_ms * interval '1 millisecond', presets = $7::jsonb
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'queued' RETURNING r.*),
     deployment AS (
       INSERT INTO deployments (organization_id, run_id, name, host, runtime)
@@ -142,10 +142,16 @@ export function runTransitions(context: RunContext): RunTransitions {
 async function beginRun(
   context: RunContext,
   claim: Claim,
-  { name, fallbackName, host, runtime }: Parameters<RunStore['begin']>[1],
+  { name, fallbackName, host, runtime, presets = {} }: Parameters<RunStore['begin']>[1],
 ): Promise<Run> {
   const begin = (first: string): Promise<Run> =>
-    transition(context, claim, BEGIN, [first, fallbackName, host, runtime], ({ phase }) => phase !== 'queued');
+    transition(
+      context,
+      claim,
+      BEGIN,
+      [first, fallbackName, host, runtime, JSON.stringify(presets)],
+      ({ phase }) => phase !== 'queued',
+    );
   try {
     return await begin(name);
   } catch (error) {

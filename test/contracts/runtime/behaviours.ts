@@ -24,6 +24,8 @@ export type Behaviour =
   | { readonly does: 'writeFile'; readonly name: string; readonly content: string }
   /** Writes the file's content. */
   | { readonly does: 'readFile'; readonly name: string }
+  /** Adds to a file of its HOME, and writes what is in it then. */
+  | { readonly does: 'readHome'; readonly name: string; readonly added: string }
   /** Takes memory until it is killed for it. */
   | { readonly does: 'eatMemory' }
   /** Cannot be started: there is no such program. */
@@ -63,6 +65,8 @@ function shellScript(behaviour: Exclude<Behaviour, { does: 'notExist' }>): strin
       return `printf "%s" "${behaviour.content}" > "${behaviour.name}" && echo written; ${FOREVER}`;
     case 'readFile':
       return `cat "${behaviour.name}"`;
+    case 'readHome':
+      return `cd "$HOME" && printf "%s" "${behaviour.added}" >> "${behaviour.name}" && cat "${behaviour.name}"`;
     case 'eatMemory':
       return 'exec tail /dev/zero';
   }

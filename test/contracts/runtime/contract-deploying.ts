@@ -74,6 +74,19 @@ export function describeDeploying(current: () => ContractFixture): void {
       expect(reader.texts()).toEqual([value]);
     }, 60_000);
 
+    it('puts files into the home of an agent, which it may change', async () => {
+      const files = [
+        { path: '.tool/deep/settings', content: 'grün\n' },
+        { path: 'memory', content: 'x' },
+      ];
+      const behaviour = { does: 'readHome', name: '.tool/deep/settings', added: 'more' } as const;
+      const fixture = current();
+      const { handle } = await fixture.started(behaviour, { files });
+      const reader = await fixture.read(handle);
+      await reader.toEnd();
+      expect(reader.texts()).toEqual(['grün', 'more']);
+    }, 60_000);
+
     it('gives the agents of a run one workspace', async () => {
       const fixture = current();
       const agents = [

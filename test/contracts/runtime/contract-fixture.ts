@@ -41,7 +41,9 @@ export interface RuntimeContractSupport {
   readonly oom: boolean;
 }
 
-type AgentOptions = Partial<Pick<AgentSpec, 'stdin' | 'env' | 'tools'>> & { readonly resources?: AgentResources };
+type AgentOptions = Partial<Pick<AgentSpec, 'stdin' | 'env' | 'tools' | 'files'>> & {
+  readonly resources?: AgentResources;
+};
 
 /** Deployments made in one test, so that whatever the test did, all of it is removed again. */
 export class ContractFixture {

@@ -1,5 +1,7 @@
 const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite plays it";
 
+const PRESETS = "only for agents of presets, which no scenario has; the runtimes' contract suite plays it";
+
 const LOG_IN = 'no part of a run: one statement, after which a browser is logged in or out, or asks again';
 
 /** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
@@ -17,6 +19,8 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.program.start': NOT_YET,
   'docker.workspace.put-files': NOT_YET,
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
+  'process.home-file.write': PRESETS,
+  'process.home-folder.make': PRESETS,
   'process.program.remove': NOT_YET,
   'process.workspace-file.make': NOT_YET,
   'process.workspace-file.put-in-place': NOT_YET,

@@ -13,7 +13,7 @@ import {
   type TeamStore,
 } from '@crewtab/domain/ports/management-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
-import { editAgents, showAgent } from '@crewtab/domain/teams/edit-agents';
+import { editAgents, showAgent, type AgentCheck } from '@crewtab/domain/teams/edit-agents';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
 import { fakeUuid } from '../stores/stored-run';
 import { pageOf } from './pages';
@@ -49,11 +49,16 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     return Promise.resolve(team && showTeam(team));
   }
 
-  async updateTeam(organizationId: string, id: string, { agents, ...edit }: TeamEdit): Promise<Team | null> {
+  async updateTeam(
+    organizationId: string,
+    id: string,
+    { agents, ...edit }: TeamEdit,
+    check?: AgentCheck,
+  ): Promise<Team | null> {
     await Promise.resolve();
     const team = find(this.teams, organizationId, id);
     if (!team) return null;
-    const edited = agents ? editAgents(team.agents, agents) : team.agents;
+    const edited = agents ? editAgents(team.agents, agents, check) : team.agents;
     const updated = { ...team, ...edit, agents: edited, updatedAt: this.clock.now() };
     this.teams.set(id, updated);
     return showTeam(updated);

@@ -49,6 +49,11 @@ export function fakeProgram(behaviour: Behaviour, files: Map<string, FakeFile>):
       return onceStarted((io) =>
         sayAndExit(io, [new TextDecoder().decode(files.get(`${io.deployment.runId}/${behaviour.name}`)?.content)]),
       );
+    case 'readHome':
+      return onceStarted((io) => {
+        const content = io.agent.files?.find(({ path }) => path === behaviour.name)?.content ?? '';
+        sayAndExit(io, `${content}${behaviour.added}`.split('\n'));
+      });
     case 'eatMemory':
       return onceStarted((io) => io.exit(137, { oom: true }));
     case 'notExist':

@@ -11,7 +11,13 @@ import {
 } from '@crewtab/domain/ports/run-store';
 import type { ResourceCounts, Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
-import type { Outcome, OutputCursor, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
+import {
+  planWithPresets,
+  type Outcome,
+  type OutputCursor,
+  type Run,
+  type TeardownReceipt,
+} from '@crewtab/domain/runs/run';
 import { InMemoryRunRows } from './in-memory-run-rows';
 import { addCounts, agentOf, byAge, fakeUuid, release, type StoredRun } from './stored-run';
 
@@ -80,7 +86,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     return this.transaction('load', () => this.held(claim).run);
   }
 
-  begin(claim: Claim, deployment: { name: string; fallbackName: string; host: string; runtime: string }): Promise<Run> {
+  begin(claim: Claim, { presets = {}, ...deployment }: Parameters<RunStore['begin']>[1]): Promise<Run> {
     return this.transaction('begin', () => {
       const stored = this.held(claim);
       if (stored.run.phase !== 'queued') return stored.run;
@@ -95,6 +101,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
         status: 'running',
         phase: 'deploying',
         host: deployment.host,
+        plan: planWithPresets(stored.run.plan, presets),
         startedAt,
         deadlineAt,
         deployment: intent,

@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import request, { type Test as SuperTest } from 'supertest';
 import { createMetrics } from '@crewtab/observability/metrics';
 import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
+import { aPreset } from '@test/fakes/a-preset';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
@@ -31,6 +32,10 @@ export const SETTINGS: HttpSettings = {
   runtime: 'docker',
   onlyCommand: null,
   agentPolicy: NO_POLICY,
+  presets: new Map([
+    ['coder', aPreset()],
+    ['claude-code', aPreset({ name: 'claude-code', secrets: [] })],
+  ]),
   defaultTimeoutMs: 3_600_000,
   maxTimeoutMs: 86_400_000,
   isBullBoardWritable: false,

@@ -20,6 +20,7 @@ import { HTTP_DEPS, type HttpDeps } from './http-deps';
 import { allowedMethods } from './openapi/allowed-methods';
 import { OpenApiController } from './openapi/openapi-controller';
 import { buildOpenApiDocument } from './openapi/openapi-document';
+import { PresetsController } from './presets/presets-controller';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
 import { SchedulesController } from './schedules/schedules-controller';
@@ -38,6 +39,7 @@ import { webPages } from './web/web-pages';
 /** For the app module's `controllers`. */
 export const httpControllers: readonly Type[] = [
   TeamsController,
+  PresetsController,
   SchedulesController,
   RunsController,
   EventsController,

@@ -33,6 +33,10 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       'Change the agent: PATCH says which field it is. The limits are AGENT_MEMORY_MAX, AGENT_CPUS_MAX, AGENT_PIDS_MAX, AGENT_IMAGES and AGENT_IMAGE_DIGESTS.',
   },
+  preset_unusable: {
+    meaning: 'The preset of an agent is not there on the worker, or lacks what it needs.',
+    advice: 'Give schedulers and workers the same CREWTAB_PRESETS; presets.md says what a preset needs.',
+  },
   image_not_found: {
     meaning: 'The image is neither on the host nor in a registry that the engine can reach.',
     advice: "Check its name and tag; docker pull it on the worker's host.",

@@ -99,6 +99,7 @@ it.each((allRoutes as readonly Route[]).filter(({ body }) => body?.example !== u
 it('names each view once and refers to it', () => {
   const own = ['Caller', 'Config', 'Decommission', 'EventPosition', 'Health', 'LoginCode', 'Message', 'Occurrences'];
   const more = [
+    'Preset',
     'Problem',
     'Readiness',
     'RunEvent',

@@ -275,6 +275,78 @@ describe('POST /teams', () => {
   });
 });
 
+describe('an agent with a preset', () => {
+  const coder = { name: 'lead', role: 'leader', preset: 'coder', env: { CODER_KEY: 'k' } };
+  const team = (fields: object) => ({ name: 'Coders', agents: [{ ...coder, ...fields }] });
+
+  it('needs neither image nor protocol, and is shown as it was given', async () => {
+    const { body } = await http
+      .call('post', TEAMS)
+      .send(team({ model: 'big' }))
+      .expect(201);
+    const shown = { ...coder, protocol: 'acp', model: 'big', env: { CODER_KEY: { isSet: true } } };
+    expect(body).toMatchObject({ agents: [shown] });
+    expect((body as { agents: object[] }).agents[0]).not.toHaveProperty('image');
+  });
+
+  it.each([
+    ['a preset that is not there', { preset: 'nope' }, 'agents.0.preset'],
+    ['a preset that is no text', { preset: 5 }, 'agents.0.preset'],
+    ['no key', { env: undefined }, 'agents.0.env'],
+    ['another variable than the key', { env: { OTHER: '1' } }, 'agents.0.env'],
+    ['another protocol', { protocol: 'command' }, 'agents.0.protocol'],
+    ['a model without a preset', { preset: undefined, protocol: 'acp', image: 'x', model: 'big' }, 'agents.0.model'],
+    ['neither preset nor protocol', { preset: undefined, image: 'x' }, 'agents.0.protocol'],
+  ])('is refused with %s, and nothing is stored', async (_, fields, path) => {
+    const { body } = await http.call('post', TEAMS).send(team(fields)).expect(400);
+    expect(paths(body)).toEqual([path]);
+    expect(http.catalog.teams.size).toBe(0);
+  });
+
+  it('says which variables it needs, and which presets there are', async () => {
+    const bare = await http
+      .call('post', TEAMS)
+      .send(team({ env: {} }))
+      .expect(400);
+    expect((bare.body as Refusal).errors[0]?.message).toContain('CODER_KEY or CODER_TOKEN');
+    const unknown = await http
+      .call('post', TEAMS)
+      .send(team({ preset: 'nope' }))
+      .expect(400);
+    expect((unknown.body as Refusal).errors[0]?.message).toContain('coder, claude-code');
+  });
+
+  it('keeps its key in an edit, and cannot lose it', async () => {
+    const { id } = (await http.call('post', TEAMS).send(team({})).expect(201)).body as { id: string };
+    const edit = (fields: object) => http.call('patch', `${TEAMS}/${id}`).send(team(fields));
+    await edit({ env: undefined, model: 'small' }).expect(200);
+    await edit({ env: { CODER_KEY: { isSet: true } } }).expect(200);
+    expect(paths((await edit({ env: { CODER_KEY: null } }).expect(400)).body)).toEqual(['agents.0.env']);
+  });
+
+  it('runs the command of its preset under the process runtime, unless only one command may run', async () => {
+    const free = await startHttp({ settings: { runtime: 'process' } });
+    await free.call('post', TEAMS).send(team({})).expect(201);
+    await free.app.close();
+    const bound = await startHttp({ settings: { runtime: 'process', onlyCommand: ['demo'] } });
+    expect(paths((await bound.call('post', TEAMS).send(team({})).expect(400)).body)).toEqual(['agents.0.preset']);
+    await bound.app.close();
+  });
+});
+
+describe('GET /presets', () => {
+  it('shows what can be had, and what each needs', async () => {
+    const { body } = await http.call('get', '/api/v1/presets', KEYS.member).expect(200);
+    expect((body as { items: object[] }).items[0]).toMatchObject({
+      name: 'coder',
+      image: 'crewtab-preset/coder:1',
+      canAsk: true,
+      secrets: [[{ name: 'CODER_KEY', hosts: ['api.example.com'] }, { name: 'CODER_TOKEN' }]],
+      usage: { hasTokens: true, hasCost: false },
+    });
+  });
+});
+
 describe('under the process runtime', () => {
   it('needs a command and no image', async () => {
     const process = await startHttp({ settings: { runtime: 'process' } });

@@ -10,8 +10,9 @@ import {
 import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findUnreachableServers } from '@crewtab/domain/teams/mcp-servers';
+import { findPresetFaults, type PresetFault } from '@crewtab/domain/teams/preset';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
-import type { McpServer } from '@crewtab/domain/teams/team';
+import type { Agent, McpServer } from '@crewtab/domain/teams/team';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -52,7 +53,12 @@ export class TeamsController {
       refuseUnreachable({ network: present.network, agents: present.agents, ...body });
     }
     try {
-      return toTeamView(found('team', await this.deps.teams.updateTeam(caller.organizationId, params.id, body)));
+      return toTeamView(
+        found(
+          'team',
+          await this.deps.teams.updateTeam(caller.organizationId, params.id, body, (agent) => this.faultsOf(agent)),
+        ),
+      );
     } catch (error) {
       if (!(error instanceof AgentEditError)) throw error;
       throw invalidInput(error.faults.map(({ path, message }) => ({ path: ['agents', ...path].join('.'), message })));
@@ -63,6 +69,12 @@ export class TeamsController {
   async delete({ caller, params }: RouteInput<typeof deleteTeam>): Promise<void> {
     const isDeleted = await this.deps.teams.deleteTeam(caller.organizationId, params.id);
     if (!isDeleted) throw notFound('team');
+  }
+
+  /** A preset that is gone was told by the contract already. */
+  private faultsOf(agent: Agent): PresetFault[] {
+    const preset = this.deps.settings.presets.get(agent.preset ?? '');
+    return preset ? findPresetFaults(agent, preset) : [];
   }
 
   /** Where agents could be kept from the network, an open one is the operator's to allow. */
