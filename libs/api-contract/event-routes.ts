@@ -53,7 +53,7 @@ export const runEventView = z
   .object({
     type: z.enum(RUN_EVENT_TYPES),
     at: instant.meta({ description: 'When the transaction of the change began; events come in the order of commits.' }),
-    scheduleId: z.string(),
+    scheduleId: z.string().nullable().meta({ description: 'Null of a run without a schedule.' }),
     runId: z.string(),
     data: z.object({
       epoch: z.int().meta({ description: 'Grows with every claim of the run.' }),

@@ -66,7 +66,7 @@ const failureView = z.object({ code: z.string(), message: z.string() });
 export const runView = z
   .object({
     id: z.string(),
-    scheduleId: z.string(),
+    scheduleId: z.string().nullable().meta({ description: 'Null of a try: a run of a team without a schedule.' }),
     teamId: z.string(),
     teamName: z.string(),
     trigger: z.enum(RUN_TRIGGERS),

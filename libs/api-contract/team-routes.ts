@@ -4,10 +4,11 @@ import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
 import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
-import { idOf, line, PAGE_FIELDS, text } from './fields';
+import { durationField, idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
 import { HEADER_VALUE, mcpServersOf, mcpServersView } from './mcp-server-fields';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
+import { runView } from './run-routes';
 
 const AGENT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
@@ -438,4 +439,22 @@ export const deleteTeam = defineRoute({
   errors: ['team_in_use'],
 });
 
-export const teamRoutes = [createTeam, listTeams, getTeam, updateTeam, deleteTeam] as const;
+export const tryTeam = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/try`,
+  params,
+  operationId: 'tryTeam',
+  summary: 'Run a team once with a prompt, without a schedule',
+  body: {
+    schema: ({ maxTimeoutMs }: ContractSettings) =>
+      z.strictObject({
+        prompt: text(1, LIMITS.promptLength),
+        timeout: durationField(LIMITS.minTimeoutMs, maxTimeoutMs).optional(),
+      }),
+    example: { prompt: 'Say hello, and which tools you have.', timeout: '10m' },
+  },
+  answer: { status: 202, description: 'The run, whose `scheduleId` is null.', view: runView },
+});
+
+export const teamRoutes = [createTeam, listTeams, getTeam, updateTeam, deleteTeam, tryTeam] as const;

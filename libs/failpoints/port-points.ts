@@ -102,6 +102,7 @@ export const PORT_POINTS = {
   } satisfies PointsOf<ScheduleStore>,
   'run-archive': {
     createManualRun: 'effect',
+    createTry: 'effect',
     createRerun: 'effect',
     requestCancel: 'effect',
     getRun: READS,

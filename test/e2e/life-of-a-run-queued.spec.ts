@@ -42,7 +42,7 @@ describeWithDocker('a run in the queue', () => {
     // What was triggered keeps its plan, whatever becomes of schedule and team before a worker is there.
     const body = { name: 'Renamed', agents: [crewtab.leader({ name: 'other' })] };
     await api.request('PATCH /teams/:id', { params: { id: edited.teamId }, body });
-    await api.request('PATCH /schedules/:id', { params: { id: edited.scheduleId }, body: { prompt: 'refuse' } });
+    await api.request('PATCH /schedules/:id', { params: { id: edited.scheduleId ?? '' }, body: { prompt: 'refuse' } });
     const worker = await crewtab.startWorker();
     expect(await api.untilFinished(edited.id)).toMatchObject({ status: 'success', result: 'as it was' });
 

@@ -44,7 +44,7 @@ describeWithDocker('the life of a run, on real containers', () => {
 
   const end = async ({ id, scheduleId }: Run): Promise<Ended> => {
     const run = await crewtab.api.untilFinished(id);
-    const [schedule, messages] = await Promise.all([crewtab.api.schedule(scheduleId), crewtab.api.messages(id)]);
+    const [schedule, messages] = await Promise.all([crewtab.api.schedule(scheduleId ?? ''), crewtab.api.messages(id)]);
     return { run, schedule, messages };
   };
 
@@ -124,10 +124,10 @@ describeWithDocker('the life of a run, on real containers', () => {
     await api.untilRun(started.id, ({ phase }) => phase === when.during);
     const other = [crewtab.leader({ name: 'other', command: ['/no/such/program'] })];
     await api.request('PATCH /teams/:id', { params: { id: started.teamId }, body: { name: 'Renamed', agents: other } });
-    await api.request('PATCH /schedules/:id', { params: { id: started.scheduleId }, body: { prompt: 'refuse' } });
+    await api.request('PATCH /schedules/:id', { params: { id: started.scheduleId ?? '' }, body: { prompt: 'refuse' } });
     const deleteTeam = () => api.request('DELETE /teams/:id', { params: { id: started.teamId } });
     await expect(deleteTeam()).rejects.toMatchObject({ status: 409, code: 'team_in_use' });
-    await api.request('DELETE /schedules/:id', { params: { id: started.scheduleId } });
+    await api.request('DELETE /schedules/:id', { params: { id: started.scheduleId ?? '' } });
     await deleteTeam();
     expect(await api.run(started.id)).toMatchObject({ status: 'running', phase: when.during });
     const run = await api.untilFinished(started.id);

@@ -97,9 +97,9 @@ describeWithDocker('an engine that refuses to remove what was made', () => {
       finishedAt: expect.any(String),
       teardown: null,
     });
-    expect((await api.schedule(started.scheduleId)).status).toBe('error');
+    expect((await api.schedule(started.scheduleId ?? '')).status).toBe('error');
     // Nor does it need its schedule and its team any more.
-    await api.request('DELETE /schedules/:id', { params: { id: started.scheduleId } });
+    await api.request('DELETE /schedules/:id', { params: { id: started.scheduleId ?? '' } });
     await api.request('DELETE /teams/:id', { params: { id: started.teamId } });
     const attempts = failed.teardownFailure?.attempts ?? 0;
     await untilRefused(started, attempts + 1);

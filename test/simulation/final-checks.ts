@@ -28,7 +28,7 @@ export class FinalChecks {
     for (const id of unreadable) this.checkQuarantine(id);
     this.checkManualRuns(manualRuns);
     for (const run of this.world.store.all()) {
-      const script = this.world.schedules.scriptOfSchedule(run.scheduleId);
+      const script = this.world.schedules.scriptOfSchedule(run.scheduleId ?? '');
       if (!script) continue;
       this.checkEnd(run);
       this.checkPrompts(run, script);

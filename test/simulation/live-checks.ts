@@ -82,12 +82,14 @@ export class LiveChecks {
   }
 
   private checkOverlap(run: Run): void {
-    if ((this.world.schedules.scriptOfSchedule(run.scheduleId)?.overlap ?? 'allow') === 'allow') return;
-    const running = this.world.fires.runsOf(run.scheduleId).filter(({ status }) => status === 'running');
+    const { scheduleId } = run;
+    if (scheduleId === null) return;
+    if ((this.world.schedules.scriptOfSchedule(scheduleId)?.overlap ?? 'allow') === 'allow') return;
+    const running = this.world.fires.runsOf(scheduleId).filter(({ status }) => status === 'running');
     if (running.length > 1)
       this.world.violations.add(
         'I10',
-        run.scheduleId,
+        scheduleId,
         `${running.length} runs are active: ${running.map(({ id }) => id).join(', ')}`,
       );
   }

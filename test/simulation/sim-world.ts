@@ -174,7 +174,7 @@ export class SimWorld implements World, AgentWorld {
   private programFor(agent: AgentSpec, { runId, installationId }: DeploymentSpec): FakeProgram {
     if (installationId !== this.installationId) return {};
     const run = this.store.all().find(({ id }) => id === runId);
-    const script = run && this.schedules.scriptOfSchedule(run.scheduleId);
+    const script = run && this.schedules.scriptOfSchedule(run.scheduleId ?? '');
     const one = script?.agents.find(({ name }) => name === agent.name);
     if (!script || !one) return {};
     const mates = script.agents.filter(({ role }) => role === 'worker').map(({ name }) => name);

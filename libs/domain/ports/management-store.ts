@@ -115,6 +115,8 @@ export interface RunArchive {
    */
   createManualRun(organizationId: string, scheduleId: string, requestKey?: string | null): Promise<Run | null>;
   createRerun(organizationId: string, runId: string, requestKey?: string | null): Promise<Run | null>;
+  /** A run of the team as it is now, without a schedule; otherwise as `createManualRun`. Null when the team is not there. */
+  createTry(organizationId: string, teamId: string, run: NewTry, requestKey?: string | null): Promise<Run | null>;
   /**
    * Queued and unclaimed: `cancelled` at once. Begun: the owner is told (NOTIFY; at latest with its lease renewal).
    * Terminal, or its outcome is decided: stays as it is (`wasTerminal`). Null when it is not there.
@@ -151,6 +153,11 @@ export interface RunNeighbours {
 }
 
 export type RunNeighbour = Pick<Run, 'id' | 'status' | 'scheduledFor'>;
+
+export interface NewTry {
+  readonly prompt: string;
+  readonly timeoutMs: number;
+}
 
 export interface MessagePageRequest {
   readonly limit: number;

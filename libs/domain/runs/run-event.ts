@@ -26,7 +26,8 @@ export type RunEventType = (typeof RUN_EVENT_TYPES)[number];
 /** One change of one run, written in the transaction of the change. */
 export interface RunEvent {
   readonly organizationId: string;
-  readonly scheduleId: string;
+  /** Null of runs without a schedule. */
+  readonly scheduleId: string | null;
   readonly runId: string;
   readonly type: RunEventType;
   /** When the transaction of the change began. Events are ordered by position, not by this. */

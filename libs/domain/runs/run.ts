@@ -104,7 +104,8 @@ export interface TeardownReceipt {
 export interface Run {
   readonly id: string;
   readonly organizationId: string;
-  readonly scheduleId: string;
+  /** Null: the run is a try of its team, without a schedule. */
+  readonly scheduleId: string | null;
   readonly teamId: string;
   readonly trigger: RunTrigger;
   readonly scheduledFor: Date;

@@ -44,7 +44,7 @@ const HOLDS: Statement = {
 /** int8 comes as text. */
 interface EventRow {
   readonly organization_id: string;
-  readonly schedule_id: string;
+  readonly schedule_id: string | null;
   readonly run_id: string;
   readonly type: RunEventType;
   readonly at: Date;

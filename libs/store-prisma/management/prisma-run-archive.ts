@@ -1,7 +1,22 @@
-import type { DeploymentView, Page, PageRequest, RunArchive, RunFilter } from '@crewtab/domain/ports/management-store';
+import type {
+  DeploymentView,
+  NewTry,
+  Page,
+  PageRequest,
+  RunArchive,
+  RunFilter,
+} from '@crewtab/domain/ports/management-store';
 import { RUN_PAGE, type ListedRun, type Run, type RunPresets } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
-import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, LOWEST_ID } from '../database/database';
+import {
+  ViolationError,
+  type Session,
+  type Statement,
+  RUN_CONTROL,
+  isId,
+  LOWEST_ID,
+  storableText,
+} from '../database/database';
 import {
   LISTED_COLUMNS,
   TEAM_AGENTS_JSON,
@@ -55,9 +70,19 @@ const INSERT_RERUN: Statement = {
       INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
         team_name, network, network_hosts, prompt, timeout_ms, agents, exclusive)
       SELECT e.organization_id, e.schedule_id, e.team_id, 'rerun', now(), $4, ${STATE_VALUES},
-        e.team_name, e.network, e.network_hosts, e.prompt, e.timeout_ms, e.agents, s.overlap <> 'allow'
-      FROM schedule_runs e JOIN schedules s ON s.id = e.schedule_id
+        e.team_name, e.network, e.network_hosts, e.prompt, e.timeout_ms, e.agents, COALESCE(s.overlap <> 'allow', false)
+      FROM schedule_runs e LEFT JOIN schedules s ON s.id = e.schedule_id
       WHERE e.organization_id = $1 AND e.id = $2 RETURNING *)
+    ${selectRun({ run: 'made' })}`,
+};
+
+const INSERT_TRY: Statement = {
+  name: 'archive_insert_try',
+  text: `WITH made AS (
+      INSERT INTO schedule_runs (organization_id, team_id, trigger, scheduled_for, request_key, team_name, network, network_hosts,
+        prompt, timeout_ms, agents, exclusive)
+      SELECT t.organization_id, t.id, 'manual', now(), $3, t.name, t.network, t.network_hosts, $4, $5, ${TEAM_AGENTS_JSON}, false
+      FROM teams t WHERE t.organization_id = $1 AND t.id = $2 RETURNING *)
     ${selectRun({ run: 'made' })}`,
 };
 
@@ -167,6 +192,20 @@ export class PrismaRunArchive implements RunArchive {
     return this.createRun(organizationId, scheduleId, INSERT_MANUAL, scheduleId, requestKey);
   }
 
+  async createTry(
+    organizationId: string,
+    teamId: string,
+    { prompt, timeoutMs }: NewTry,
+    requestKey: string | null = null,
+  ): Promise<Run | null> {
+    if (!isId(teamId)) return null;
+    return this.insertRun(organizationId, requestKey, async (session) => {
+      const values = [organizationId, teamId, requestKey, storableText(prompt), timeoutMs];
+      const [run] = await session.query<RunRow>(INSERT_TRY, values);
+      return run;
+    });
+  }
+
   async createRerun(organizationId: string, runId: string, requestKey: string | null = null): Promise<Run | null> {
     if (!isId(runId)) return null;
     const [earlier] = await this.context.db.query<Pick<RunRow, 'schedule_id'>>(SCHEDULE_OF, [organizationId, runId]);
@@ -239,22 +278,32 @@ export class PrismaRunArchive implements RunArchive {
   }
 
   /** @param sourceId what `insert` copies from: the schedule, or the earlier run */
-  private async createRun(
+  private createRun(
     organizationId: string,
-    scheduleId: string,
+    scheduleId: string | null,
     insert: Statement,
     sourceId: string,
     requestKey: string | null,
+  ): Promise<Run | null> {
+    return this.insertRun(organizationId, requestKey, async (session) => {
+      const blockedBy = scheduleId === null ? null : await applyOverlap(session, organizationId, scheduleId);
+      const values = [organizationId, sourceId, blockedBy !== null, requestKey, blockedBy];
+      const [run] = await session.query<RunRow>(insert, values);
+      return run;
+    });
+  }
+
+  /** Once for each key, whichever attempt comes first. */
+  private async insertRun(
+    organizationId: string,
+    requestKey: string | null,
+    insert: (session: Session) => Promise<RunRow | undefined>,
   ): Promise<Run | null> {
     const { db, changes } = this.context;
     try {
       const row = await db.transaction(async (session) => {
         const made = requestKey === null ? null : await madeBefore(session, organizationId, requestKey);
-        if (made) return made;
-        const blockedBy = await applyOverlap(session, organizationId, scheduleId);
-        const values = [organizationId, sourceId, blockedBy !== null, requestKey, blockedBy];
-        const [run] = await session.query<RunRow>(insert, values);
-        return run;
+        return made ?? insert(session);
       }, 'postgres.manual-run.commit');
       if (row) changes.touch(row.id);
       return row ? toRun(row, null) : null;

@@ -36,7 +36,7 @@ export interface RunContext {
 export interface RunRow {
   readonly id: string;
   readonly organization_id: string;
-  readonly schedule_id: string;
+  readonly schedule_id: string | null;
   readonly team_id: string;
   readonly trigger: RunTrigger;
   readonly scheduled_for: Date;

@@ -3,6 +3,7 @@ import type {
   DeploymentView,
   MessagePage,
   MessagePageRequest,
+  NewTry,
   Page,
   PageRequest,
   RunArchive,
@@ -74,6 +75,14 @@ export class InMemoryRunArchive implements RunArchive {
       timeoutMs,
     } as const;
     return this.start({ organizationId, scheduleId, teamId, plan }, 'manual');
+  }
+
+  createTry(organizationId: string, teamId: string, { prompt, timeoutMs }: NewTry): Promise<Run | null> {
+    const team = this.catalog.teams.get(teamId);
+    if (team?.organizationId !== organizationId) return Promise.resolve(null);
+    const { name: teamName, network, agents } = team;
+    const plan = { teamName, network, agents, prompt, timeoutMs };
+    return Promise.resolve(this.start({ organizationId, scheduleId: null, teamId, plan }, 'manual'));
   }
 
   async createRerun(organizationId: string, runId: string): Promise<Run | null> {

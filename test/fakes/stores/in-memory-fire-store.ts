@@ -336,6 +336,7 @@ export class InMemoryFireStore implements FireStore {
 }
 
 function toFiredRun({ id, scheduleId, scheduledFor }: Run): FiredRun {
+  if (scheduleId === null) throw new Error(`run ${id} was not fired by a schedule`);
   return { runId: id, scheduleId, scheduledFor };
 }
 

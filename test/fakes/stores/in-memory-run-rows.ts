@@ -180,7 +180,7 @@ export class InMemoryRunRows {
 
   protected siblings(stored: StoredRun): StoredRun[] {
     return [...this.runs.values()].filter(
-      (other) => other !== stored && other.run.scheduleId === stored.run.scheduleId,
+      (other) => other !== stored && other.run.scheduleId !== null && other.run.scheduleId === stored.run.scheduleId,
     );
   }
 

@@ -15,7 +15,7 @@ export function inMemorySubject(store: InMemoryRunStore): RunStoreSubject {
         ...(timeoutMs && { plan: { timeoutMs } }),
         ...(scheduledFor && { scheduledFor }),
       });
-      if (schedule) schedules.set(schedule, run.scheduleId);
+      if (schedule && run.scheduleId !== null) schedules.set(schedule, run.scheduleId);
       return now(run.id);
     },
     expireLease: (runId) => now(store.expireLease(runId)),

@@ -32,6 +32,8 @@ interface Wish {
   /** Default: unless it was skipped or missed. */
   readonly began?: boolean;
   readonly schedule?: string;
+  /** A run without a schedule. */
+  readonly isTry?: boolean;
 }
 
 /** A run that is over, with a deployment, a permit, a delegation and two messages where it began. */
@@ -43,19 +45,20 @@ async function addRun({
   began = status !== 'skipped' && status !== 'missed',
   isGivenUp,
   schedule,
+  isTry = false,
 }: Wish): Promise<string> {
   const [row] = await fixture.sql<{ id: string }>(
     `INSERT INTO schedule_runs (id, organization_id, schedule_id, team_id, trigger, scheduled_for, queued_at, status, phase, team_name,
        network, prompt, timeout_ms, agents, exclusive, request_key, started_at, deadline_at, host, finished_at, error_code, error_message,
        teardown_verified_at, teardown_given_up_at, teardown_given_up_by)
-     SELECT overlay(crewtab_uuid_v7()::text PLACING left(made::text, 13) FROM 1 FOR 13)::uuid, s.organization_id, s.id, s.team_id, $3::run_trigger, at, at,
+     SELECT overlay(crewtab_uuid_v7()::text PLACING left(made::text, 13) FROM 1 FOR 13)::uuid, s.organization_id, CASE WHEN NOT $8 THEN s.id END, s.team_id, $3::run_trigger, at, at,
        $4::run_status, 'finished', 'T', 'none', 'p', 1000, '[]', false, $5, CASE WHEN $6 THEN at END, CASE WHEN $6 THEN at END,
        CASE WHEN $6 THEN 'host' END, at, CASE WHEN $4 <> 'success' THEN 'internal' END, CASE WHEN $4 <> 'success' THEN '' END,
        CASE WHEN $6 AND NOT $7 THEN at END, CASE WHEN $7 THEN at END, CASE WHEN $7 THEN 'admin' END
      FROM schedules s, (SELECT now() - $2::float8 * interval '1 hour' AS at) AS old,
        LATERAL (SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid AS made) AS v7
      WHERE s.id = $1 RETURNING id`,
-    [schedule ?? scheduleId, age, trigger, status, requestKey ?? null, began, isGivenUp ?? false],
+    [schedule ?? scheduleId, age, trigger, status, requestKey ?? null, began, isGivenUp ?? false, isTry],
   );
   const id = row?.id ?? '';
   if (!began) return id;
@@ -123,6 +126,13 @@ describe('old runs', () => {
     expect((await remaining()).sort()).toEqual([success, failed].sort());
     const after = await fixture.store.schedules.getSchedule(organizationId, scheduleId);
     expect(after).toMatchObject({ status: 'error', lastRunAt: before?.lastRunAt });
+  });
+
+  it('go where they have no schedule, the newest too', async () => {
+    await addRun({ age: 50, trigger: 'manual', isTry: true });
+    const young = await addRun({ age: 47, trigger: 'manual', isTry: true });
+    expect(await deleteOlderThan(48)).toMatchObject({ runs: 1 });
+    expect(await remaining()).toEqual([young]);
   });
 
   it('stay where a schedule has its status from one that never began', async () => {

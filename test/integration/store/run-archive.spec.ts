@@ -131,6 +131,53 @@ describe('manual runs', () => {
   });
 });
 
+describe('tries of a team', () => {
+  const asked = { prompt: 'Say hello.', timeoutMs: 5_000 };
+
+  it('are runs without a schedule: listed, begun, cancelled and run again like others', async () => {
+    const { archive, runs } = fixture.store;
+    const own = await fixture.organization();
+    const { teamId } = await fixture.schedule({ organizationId: own });
+    const run = await archive.createTry(own, teamId, asked);
+    expect(run).toMatchObject({ scheduleId: null, teamId, trigger: 'manual', status: 'queued', plan: asked });
+    const rerun = await archive.createRerun(own, run?.id ?? '');
+    expect(rerun).toMatchObject({ scheduleId: null, trigger: 'rerun', plan: asked });
+    const listed = await archive.listRuns(own, { trigger: 'manual' }, PAGE);
+    expect(listed.items.map(({ id }) => id)).toEqual([run?.id]);
+    await begin(run?.id ?? '');
+    expect(await runs.findNextInLine(run?.id ?? '')).toBeNull();
+    expect((await archive.requestCancel(own, run?.id ?? ''))?.run.cancelCode).toBe('cancelled');
+    const events = await fixture.sql<{ schedule_id: string | null }>(
+      'SELECT DISTINCT schedule_id FROM run_events WHERE run_id = $1',
+      [run?.id],
+    );
+    expect(events).toEqual([{ schedule_id: null }]);
+  });
+
+  it('are made once for a request, and only of a team of the organization', async () => {
+    const { archive } = fixture.store;
+    const { teamId } = await fixture.schedule({ organizationId });
+    const both = await Promise.all([1, 2].map(() => archive.createTry(organizationId, teamId, asked, 'try-1')));
+    expect(both[0]?.id).toBe(both[1]?.id);
+    expect(await archive.createTry(otherOrganizationId, teamId, asked)).toBeNull();
+    expect(await archive.createTry(organizationId, UNKNOWN, asked)).toBeNull();
+    expect(await archive.createTry(organizationId, 'x', asked)).toBeNull();
+  });
+
+  it('never come to have a schedule, and run beside each other', async () => {
+    const { archive } = fixture.store;
+    const { teamId, id } = await fixture.schedule({ organizationId });
+    const [one, other] = [
+      await archive.createTry(organizationId, teamId, asked),
+      await archive.createTry(organizationId, teamId, asked),
+    ];
+    await begin(one?.id ?? '');
+    await begin(other?.id ?? '');
+    const give = fixture.sql('UPDATE schedule_runs SET schedule_id = $2 WHERE id = $1', [one?.id, id]);
+    await expect(give).rejects.toThrow('schedule_runs_identity_is_fixed');
+  });
+});
+
 describe('cancel requests', () => {
   it('end a queued run at once, tell the owner of a begun one, and leave a terminal one', async () => {
     const { archive } = fixture.store;

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { Run } from '../api/client';
 import { StatusShape } from '../status/status-shape';
-import { PHASE_WORDS, TRIGGER_WORDS } from '../status/status-words';
+import { PHASE_WORDS, triggerWord } from '../status/status-words';
 import { Instant, Span } from '../time/instant';
 import { ScheduleName } from './schedule-name';
 
@@ -29,14 +29,14 @@ function RunRow({ run, isNarrow }: { readonly run: Run; readonly isNarrow: boole
     >
       <StatusShape status={run.status} />
       <span className="min-w-0 truncate font-medium">
-        <ScheduleName id={run.scheduleId} />
+        <ScheduleName run={run} />
       </span>
       <span
         className={`min-w-0 truncate text-soft ${isNarrow ? 'order-last col-span-2 col-start-2' : 'max-wide:order-last max-wide:col-span-2 max-wide:col-start-2'}`}
       >
         <bdi>{describeRun(run)}</bdi>
       </span>
-      <span className={`text-soft ${inWide}`}>{TRIGGER_WORDS[run.trigger]}</span>
+      <span className={`text-soft ${inWide}`}>{triggerWord(run)}</span>
       <span className={`text-right ${inWide}`}>
         {run.startedAt && <Span from={run.startedAt} to={run.finishedAt} />}
       </span>

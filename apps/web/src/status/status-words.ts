@@ -34,4 +34,9 @@ export const TRIGGER_WORDS: Readonly<Record<RunTrigger, string>> = {
   rerun: 'rerun',
 };
 
+/** A run without a schedule tries its team. */
+export function triggerWord({ trigger, scheduleId }: Pick<RunView, 'trigger' | 'scheduleId'>): string {
+  return scheduleId === null && trigger === 'manual' ? 'try' : TRIGGER_WORDS[trigger];
+}
+
 export const TRIGGERS = Object.keys(TRIGGER_WORDS) as RunTrigger[];

@@ -334,6 +334,52 @@ describe('an agent with a preset', () => {
   });
 });
 
+describe('POST /teams/:id/try', () => {
+  const make = async (): Promise<string> =>
+    ((await http.call('post', TEAMS).send(aTeam()).expect(201)).body as { id: string }).id;
+
+  it('starts a run of the team without a schedule, and wakes a worker', async () => {
+    const id = await make();
+    const { body } = await http
+      .call('post', `${TEAMS}/${id}/try`)
+      .send({ prompt: 'Hello.', timeout: '5m' })
+      .expect(202);
+    expect(body).toMatchObject({ scheduleId: null, teamId: id, trigger: 'manual', prompt: 'Hello.', timeout: '5m' });
+    expect(http.queue.offered).toEqual([(body as { id: string }).id]);
+    const listed = await http.call('get', '/api/v1/runs').expect(200);
+    expect(listed.body).toMatchObject({ items: [{ scheduleId: null, teamName: 'Marketing team' }] });
+  });
+
+  it('has the default timeout, and is answered again under the same key', async () => {
+    const id = await make();
+    const ask = () => http.call('post', `${TEAMS}/${id}/try`).set('Idempotency-Key', 'k').send({ prompt: 'Hello.' });
+    const first = (await ask().expect(202)).body as { timeout: string };
+    expect(first.timeout).toBe('1h');
+    expect((await ask().expect(202)).body).toEqual(first);
+    expect(http.runs.runs.size).toBe(1);
+  });
+
+  it.each([
+    ['no prompt', {}, 'prompt'],
+    ['a blank prompt', { prompt: ' ' }, 'prompt'],
+    ['a timeout beyond the most', { prompt: 'x', timeout: '25h' }, 'timeout'],
+    ['a schedule', { prompt: 'x', scheduleId: NO_ID }, 'scheduleId'],
+  ])('refuses %s', async (_, body, path) => {
+    const answer = await http
+      .call('post', `${TEAMS}/${await make()}/try`)
+      .send(body)
+      .expect(400);
+    expect(paths(answer.body)).toEqual([path]);
+    expect(http.runs.runs.size).toBe(0);
+  });
+
+  it('knows no team of another organization', async () => {
+    const id = await make();
+    await http.call('post', `${TEAMS}/${id}/try`, KEYS.other).send({ prompt: 'x' }).expect(404);
+    await http.call('post', `${TEAMS}/${NO_ID}/try`).send({ prompt: 'x' }).expect(404);
+  });
+});
+
 describe('GET /presets', () => {
   it('shows what can be had, and what each needs', async () => {
     const { body } = await http.call('get', '/api/v1/presets', KEYS.member).expect(200);

@@ -4,9 +4,11 @@ import {
   deleteTeam,
   getTeam,
   listTeams,
+  tryTeam,
   updateTeam,
   type TeamView,
 } from '@crewtab/api-contract/team-routes';
+import type { RunView } from '@crewtab/api-contract/run-routes';
 import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findUnreachableServers } from '@crewtab/domain/teams/mcp-servers';
@@ -16,12 +18,16 @@ import type { Agent, McpServer } from '@crewtab/domain/teams/team';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
+import { toRunView } from '../runs/run-view';
+import { offerRun } from '../runs/start-run';
 import { invalidInput, notFound } from '../server/problem';
 import { toTeamView } from './team-view';
 
 @Controller()
 export class TeamsController {
-  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams' | 'settings'>) {}
+  constructor(
+    @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams' | 'runs' | 'queue' | 'logger' | 'settings'>,
+  ) {}
 
   @Route(createTeam)
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
@@ -63,6 +69,15 @@ export class TeamsController {
       if (!(error instanceof AgentEditError)) throw error;
       throw invalidInput(error.faults.map(({ path, message }) => ({ path: ['agents', ...path].join('.'), message })));
     }
+  }
+
+  @Route(tryTeam)
+  async try({ caller, params, body, idempotencyKey }: RouteInput<typeof tryTeam>): Promise<RunView> {
+    const { runs, settings } = this.deps;
+    const { prompt, timeout: timeoutMs = settings.defaultTimeoutMs } = body;
+    const run = await runs.createTry(caller.organizationId, params.id, { prompt, timeoutMs }, idempotencyKey);
+    await offerRun(this.deps, found('team', run));
+    return toRunView(found('team', run));
   }
 
   @Route(deleteTeam)

@@ -20,7 +20,7 @@ export function needsPerson({
   });
   const byId = new Map(schedules.map((schedule) => [schedule.id, schedule]));
   const isOpen = (run: Run): boolean => {
-    const schedule = byId.get(run.scheduleId);
+    const schedule = byId.get(run.scheduleId ?? '');
     if (!schedule) return false;
     const hasRunSince = schedule.lastRunAt !== null && schedule.lastRunAt > run.scheduledFor;
     return !(hasRunSince && schedule.status === 'idle');
@@ -32,6 +32,6 @@ export function needsPerson({
 
 /** One of each schedule: the others are in its list. */
 function newestOfEach(runs: readonly Run[]): Run[] {
-  const seen = new Set<string>();
+  const seen = new Set<string | null>();
   return runs.filter(({ scheduleId }) => !seen.has(scheduleId) && seen.add(scheduleId));
 }

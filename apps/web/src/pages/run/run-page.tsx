@@ -10,7 +10,7 @@ import { ProblemNote } from '../../parts/problem-note';
 import { ScheduleName, useScheduleName } from '../../parts/schedule-name';
 import { ShortId } from '../../parts/short-id';
 import { StatusLabel } from '../../status/status-shape';
-import { STATUS_WORDS, TRIGGER_WORDS } from '../../status/status-words';
+import { STATUS_WORDS, triggerWord } from '../../status/status-words';
 import { formatInstant } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
 import { ADVICE } from '../../words/advice';
@@ -64,7 +64,7 @@ function KnownRun({ run }: { readonly run: Run }) {
     ...deploymentQuery(run.teamDeploymentId ?? ''),
     enabled: run.teamDeploymentId !== null,
   });
-  const name = useScheduleName(run.scheduleId);
+  const name = useScheduleName(run);
   const isOver = run.phase === 'finished';
   const [isComparing, setComparing] = useState(false);
   const search = useSearch({ from: '/runs/$runId' });
@@ -84,7 +84,7 @@ function KnownRun({ run }: { readonly run: Run }) {
       title={
         <>
           <title>{`${run.status}: ${name} · Crewtab`}</title>
-          <ScheduleName id={run.scheduleId} />
+          <ScheduleName run={run} />
         </>
       }
       actions={
@@ -102,7 +102,7 @@ function KnownRun({ run }: { readonly run: Run }) {
             </span>
           )}
           <span className="text-soft">
-            {TRIGGER_WORDS[run.trigger]}, <Instant at={run.scheduledFor} />
+            {triggerWord(run)}, <Instant at={run.scheduledFor} />
           </span>
           <ShortId id={run.id} />
           <RunNeighbours runId={run.id} />

@@ -124,7 +124,7 @@ function Filters({ filter }: { readonly filter: RunFilter }) {
 }
 
 function Unlisted({ id }: { readonly id: string }) {
-  return <>{useScheduleName(id)}</>;
+  return <>{useScheduleName({ scheduleId: id, teamName: '' })}</>;
 }
 
 function Choice({
