@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UnixEgressProxy } from '@crewtab/egress-proxy/unix-egress-proxy';
 import { silentLogger } from '@test/fakes/silent-logger';
@@ -94,6 +94,8 @@ class Outside {
 
   static async start(): Promise<Outside> {
     const child = fork(EGRESS_LOAD);
+    // What it stands for is not on the worker's cores: it gets what others leave.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const [report] = (await once(child, 'message')) as [Extract<LoadReport, { port: number }>];
     return new Outside(child, report.port);
   }

@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import { silentLogger } from '@test/fakes/silent-logger';
 import { eventually } from '@test/kit/wait-for';
@@ -11,10 +13,8 @@ import { ProxyThread } from './proxy-thread';
 import type { RunProxy } from './run-proxy';
 
 /** The thread has no build to run here. */
-const PROGRAM = {
-  file: join(__dirname, 'proxy-thread-main.ts'),
-  options: { execArgv: ['--require', resolve(__dirname, '../../test/support/typescript-hook.cjs')] },
-};
+const TYPESCRIPT = ['--require', resolve(__dirname, '../../test/support/typescript-hook.cjs')];
+const PROGRAM = { file: join(__dirname, 'proxy-thread-main.ts'), options: { execArgv: TYPESCRIPT } };
 
 describe('the thread of the egress proxies', () => {
   const traffic = { allowed: 0, refused: 0, bytes: 0 };
@@ -77,4 +77,16 @@ describe('the thread of the egress proxies', () => {
     proxy.close();
     await once(socket.resume(), 'close');
   });
+
+  it('keeps no process alive', async () => {
+    const plan = { hosts: [], allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } };
+    const script = `
+      const { ProxyThread } = require(${JSON.stringify(join(__dirname, 'proxy-thread.ts'))});
+      const thread = new ProxyThread({ traffic: {}, logger: null }, ${JSON.stringify(PROGRAM)});
+      const proxy = thread.make(${JSON.stringify(plan)}, () => undefined);
+      const wait = setInterval(() => undefined, 1_000);
+      proxy.listen(${JSON.stringify(join(folder, 'other.sock'))}).then(() => { clearInterval(wait); console.log('listens'); });`;
+    const { stdout } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, '-e', script], { timeout: 30_000 });
+    expect(stdout).toBe('listens\n');
+  }, 40_000);
 });

@@ -53,11 +53,12 @@ export class ProxyThread {
     program: { readonly file: string; readonly options?: WorkerOptions } = { file: PROGRAM },
   ) {
     this.worker = new Worker(program.file, program.options);
-    this.worker.unref();
     this.worker.on('message', (report: ProxyReport) => this.hear(report));
     this.worker.on('error', (error) => {
       throw error;
     });
+    // Listening for messages would undo it.
+    this.worker.unref();
   }
 
   readonly make: MakeRunProxy = (plan, onNotice): RunProxy => {
