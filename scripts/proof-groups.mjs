@@ -141,6 +141,8 @@ export const PROOF_GROUPS = [
           'calls.spec.ts',
           'output.spec.ts',
           'network.spec.ts',
+          'api.spec.ts',
+          'sealed-values.spec.ts',
         ),
     },
   },

@@ -1,6 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 
 import type { DeploymentSpec, NetworkEndpoint } from '@crewtab/domain/ports/runtime';
 import { openLab, type DockerLab } from '../integration/runtime-docker/docker-lab';
@@ -49,6 +52,26 @@ const attempt = ({ way, host, port }) => new Promise((done) => {
   process.exit(0);
 })();
 `;
+
+/** Runs what RAW holds, with the addresses of ADDRESSES. */
+const RAW_PROBE = `
+const fs = require('node:fs'), { spawnSync } = require('node:child_process');
+fs.writeFileSync('/workspace/raw', Buffer.from(process.env.RAW, 'base64'), { mode: 0o755 });
+const { stdout, stderr, error } = spawnSync('/workspace/raw', JSON.parse(process.env.ADDRESSES), { encoding: 'utf8' });
+console.log(stdout + stderr + (error ? error.message : ''));
+`;
+
+/** @returns test/attacks/support/raw-sockets.c, compiled, as base64; null without a compiler that makes static programs */
+function compileRawSockets(): string | null {
+  const made = join(tmpdir(), `raw-sockets-${process.pid}`);
+  const source = resolve(__dirname, 'support/raw-sockets.c');
+  try {
+    const { status } = spawnSync('musl-gcc', ['-static', '-Os', '-s', '-o', made, source]);
+    return status === 0 ? readFileSync(made, 'base64') : null;
+  } finally {
+    rmSync(made, { force: true });
+  }
+}
 
 describeWithDocker('the network of an agent that may reach listed hosts', () => {
   let lab: DockerLab;
@@ -162,6 +185,34 @@ describeWithDocker('the network of an agent that may reach listed hosts', () => 
     expect(reached.sort()).toEqual([ADDRESSES.listed, ADDRESSES.unlisted, 'listed.example', 'unlisted.example'].sort());
     expect(new Set(network.reached)).toEqual(new Set([`${ADDRESSES.listed}:80`, `${ADDRESSES.unlisted}:80`]));
   }, 120_000);
+
+  it.each(['allowlist', 'none'])(
+    'opens no socket below TCP and UDP, and no other way around it: %s',
+    async (mode) => {
+      const raw = compileRawSockets();
+      if (raw === null) return void process.stderr.write('raw sockets are not tried: there is no musl-gcc\n');
+      const deployment = await lab.fixture.prepared();
+      network = await makeHostileNetwork(deployment.runId, ['*']);
+      const addresses = [...ownAddresses(), '127.0.0.1', ...Object.values(ADDRESSES)];
+      const program = {
+        ...lab.fixture.program({ does: 'echo' }),
+        image,
+        command: ['node', '-e', RAW_PROBE],
+        env: { RAW: raw, ADDRESSES: JSON.stringify(addresses) },
+        network: mode === 'none' ? ({ kind: 'none' } as const) : network.endpoint,
+        timeLimitMs: 60_000,
+      };
+      const { output } = await lab.runtime.runProgram(deployment, program, new AbortController().signal);
+      const lines = output.trim().split('\n');
+      expect(lines.at(-1)).toBe('done');
+      expect(lines.length).toBeGreaterThan(addresses.length + 7);
+      expect(lines.filter((line) => line.endsWith(': works'))).toEqual([]);
+      // As answers something that is there, such as the machine below a virtual one.
+      expect(lines.filter((line) => /hypervisor.*(refused|reset|timed out)/i.test(line))).toEqual([]);
+      expect(network.reached).toEqual([]);
+    },
+    120_000,
+  );
 
   it('leads nowhere where it is none', async () => {
     const deployment = await lab.fixture.prepared();

@@ -78,6 +78,10 @@ export class Crewtab {
     return this.apiClient;
   }
 
+  get databaseUrl(): string {
+    return this.database.url;
+  }
+
   /** A leader that is the demo agent; what is given replaces its fields. */
   leader(fields: Partial<AgentInput> = {}): AgentInput {
     return { name: 'lead', role: 'leader', protocol: 'acp', image: this.image, ...fields };
