@@ -95,7 +95,7 @@ class Outside {
   static async start(): Promise<Outside> {
     const child = fork(EGRESS_LOAD);
     // What it stands for is not on the worker's cores: it gets what others leave.
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     const [report] = (await once(child, 'message')) as [Extract<LoadReport, { port: number }>];
     return new Outside(child, report.port);
   }

@@ -1,13 +1,14 @@
 // The program of ProxyThread's thread.
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { LogFields, Logger } from '@crewtab/domain/ports/logger';
 import type { ProxyOrder, ProxyReport } from './proxy-thread';
 import { dnsResolver } from './resolve-host';
 import { runProxyHere, type RunProxy } from './run-proxy';
 
-/** A tenth of what a thread of usual priority gets where both want the same core. */
-const NICENESS = 10;
+/** Beyond the process's own: it gets a tenth of what the other threads get where both want the same core. */
+const NICER_BY = 10;
+const NICEST = 19;
 const TELL_TRAFFIC_EVERY_MS = 250;
 
 const traffic = { allowed: 0, refused: 0, bytes: 0 };
@@ -58,6 +59,6 @@ function tellTraffic(): void {
 }
 
 // There a thread has a priority of its own; elsewhere it would be the whole process's.
-if (process.platform === 'linux') setPriority(NICENESS);
+if (process.platform === 'linux') setPriority(Math.min(NICEST, getPriority() + NICER_BY));
 setInterval(tellTraffic, TELL_TRAFFIC_EVERY_MS).unref();
 parentPort?.on('message', follow);

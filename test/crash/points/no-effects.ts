@@ -76,7 +76,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   },
   {
     module: /^(worker_threads|os)$/,
-    calls: /^(new Worker|on|unref|postMessage|terminate|setPriority)$/,
+    calls: /^(new Worker|on|unref|postMessage|terminate|[gs]etPriority)$/,
     in: /egress-proxy\/proxy-thread(-main)?\.ts$/,
     because: 'a thread of this process, gone with it',
   },
