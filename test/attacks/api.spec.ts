@@ -130,7 +130,7 @@ describeWithDocker('the API', () => {
     // A team of an earlier version, or of an operator that had other ceilings.
     const id = await run({}, 'answer well');
     await crewtab.api.untilFinished(id);
-    const { scheduleId } = await crewtab.api.run(id);
+    const scheduleId = (await crewtab.api.run(id)).scheduleId ?? '';
     for (const [change, word] of [
       [`resources = '{"memory": "4t"}'`, 'memory'],
       [`resources = NULL, image = 'evil.example.org/miner:latest'`, 'image'],

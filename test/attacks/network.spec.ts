@@ -206,7 +206,8 @@ describeWithDocker('the network of an agent that may reach listed hosts', () => 
       const lines = output.trim().split('\n');
       expect(lines.at(-1)).toBe('done');
       expect(lines.length).toBeGreaterThan(addresses.length + 7);
-      expect(lines.filter((line) => line.endsWith(': works'))).toEqual([]);
+      // Its own loopback, which shows that the attempts are some.
+      expect(lines.filter((line) => line.endsWith(': works'))).toEqual(['127.0.0.1 ping: works']);
       // As answers something that is there, such as the machine below a virtual one.
       expect(lines.filter((line) => /hypervisor.*(refused|reset|timed out)/i.test(line))).toEqual([]);
       expect(network.reached).toEqual([]);

@@ -143,6 +143,8 @@ export class FinalChecks {
     if (!isForeseen || this.befallen.harmedRuns.has(run.id) || this.isExcused(code)) return;
     const codes = agents.flatMap(({ name }) => this.recordOf(run, name)?.exceeded?.codes ?? []);
     if (codes.includes(code)) return;
+    // It may have ended before the prompt, and what it wrote until then not be read yet.
+    if (code === 'prompt_failed' && agents.some(isGoneEarly)) return;
     const conduct = codes.length > 0 ? `its agents went beyond ${codes.join(', ')}` : 'its agents are healthy';
     this.world.violations.add(
       'I13',
@@ -206,6 +208,10 @@ const ENGINE_MAY_CAUSE = new Set<ErrorCode>(['prompt_failed', 'teardown_failed',
 /** Where there are several, they are come to by many small steps. */
 function isNoticedSoon(codes: readonly ErrorCode[]): boolean {
   return codes.length === 1;
+}
+
+function isGoneEarly({ conduct, strikesEarly, afterwards }: AgentScript): boolean {
+  return isHostile(conduct) && strikesEarly && afterwards === 'exits';
 }
 
 function isLiar({ conduct }: AgentScript): boolean {

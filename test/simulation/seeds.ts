@@ -31,6 +31,11 @@ export const ONCE_FAILED: readonly OnceFailedSeed[] = [
     found:
       "I6: in the simulator itself, a line that was lost with its agent's end while the engine was down was expected to end the run.",
   },
+  {
+    seed: 4_017_039_782,
+    found:
+      'I13: in the simulator itself, an agent that went beyond a limit and ended before it got its prompt was expected to fail its run with the limit, read or not.',
+  },
 ];
 
 /** What one call of the command plays, in this order, and how its last line names it. */
