@@ -5,7 +5,7 @@ import { abort, crash, eatMemory, exit, flood, ignoreSigterm, killSelf } from '.
 import { parseBytes, parseMs, patternText } from './pattern';
 import { report, survey } from './report';
 import { runShell } from './shell';
-import { callServer, delegate, delegateAsync, join, listTeammates } from './teamwork';
+import { askLeader, callServer, delegate, delegateAsync, join, listTeammates } from './teamwork';
 import type { PlanEntry, Turn, TurnEnd } from './turn';
 import { messageOf } from './turn';
 
@@ -63,6 +63,7 @@ export const DIRECTIVES: Readonly<Record<string, Directive>> = {
     pattern: /^([a-z0-9-]+): (.+)$/,
     act: (turn, [, agent = '', task]) => delegateAsync(turn, agent, unescape(task)),
   },
+  ask: { pattern: TEXT, act: (turn, [, question = '']) => askLeader(turn, unescape(question)) },
   mcp: {
     pattern: /^(\S+) (\S+)(?: (\{.*\}))?$/,
     act: (turn, [, server = '', tool = '', args]) => callServer(turn, server, tool, args),

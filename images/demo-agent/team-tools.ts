@@ -3,13 +3,15 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 
-/** What the leader can do with its team. */
+/** What an agent can do with its team; a teammate may only ask, and its leader everything else. */
 export interface TeamTools {
+  /** Resolves with the leader's answer; rejects when there will be none. */
+  ask(question: string): Promise<string>;
   /** @returns the teammates in words, as the worker wrote them. */
   listTeammates(): Promise<string>;
   /**
    * Resolves with the teammate's answer, however long it takes; rejects with its failure.
-   * @param onHandle told each answer that only says that the task goes on
+   * @param onHandle told each answer that only says that the task goes on; questions in it are answered
    */
   delegate(agent: string, task: string, onHandle: (text: string) => Promise<void>): Promise<string>;
 }
@@ -18,6 +20,8 @@ export interface TeamTools {
 const INITIALIZE_LIMIT_MS = 30_000;
 /** In the worker's answer to a call that would take too long (libs/orchestrator/running/team-tools.ts). */
 const HANDLE = /has not finished this task yet\. Its handle is (\S+)\n/;
+/** Of a teammate, in the same answer: its id and its words. */
+const QUESTION = /asks about its task \(question (\S+)\):\n(.*)/g;
 /** The longest timer there is: how long a call takes is the worker's setting, and the SDK would give up after a minute. */
 const CALL_LIMIT_MS = 2 ** 31 - 1;
 
@@ -27,8 +31,9 @@ export async function connectTeamTools(servers: readonly McpServerStdio[]): Prom
     const client = await connectMcp(server);
     const { tools } = await client.listTools();
     const names = tools.map(({ name }) => name);
-    if (names.includes('list_teammates') && names.includes('delegate')) {
+    if (names.includes('delegate') || names.includes('ask')) {
       return {
+        ask: (question) => ask(client, question),
         listTeammates: () => callTool(client, 'list_teammates', {}),
         delegate: (agent, task, onHandle) => delegate(client, agent, task, onHandle),
       };
@@ -48,7 +53,16 @@ async function delegate(
     const handle = HANDLE.exec(answer)?.[1];
     if (handle === undefined) return answer;
     await onHandle(answer);
+    for (const [, question = '', asked = ''] of answer.matchAll(QUESTION))
+      await callTool(client, 'answer', { question, text: `as you like, about: ${asked}` });
     answer = await callTool(client, 'wait', { handle });
+  }
+}
+
+async function ask(client: Client, question: string): Promise<string> {
+  for (;;) {
+    const answer = await callTool(client, 'ask', { question });
+    if (!answer.startsWith('The leader has not answered yet.')) return answer;
   }
 }
 

@@ -34,6 +34,13 @@ export async function join(turn: Turn): Promise<void> {
   await Promise.all(turn.openWork.splice(0));
 }
 
+/** Asks the leader, and says its answer. */
+export async function askLeader(turn: Turn, question: string): Promise<void> {
+  const team = await teamOf(turn);
+  const tool = { title: 'ask the leader', kind: 'other', input: { question } } as const;
+  await turn.answer(`the leader says: ${await turn.useTool(tool, () => turn.orCancelled(team.ask(question)))}`);
+}
+
 /** Calls a tool of an MCP server that the user gave, and says what it answers. */
 export async function callServer(turn: Turn, server: string, tool: string, args = '{}'): Promise<void> {
   const found = turn.context.servers.find(({ name }) => name === server);

@@ -34,8 +34,18 @@ describe('team bridge', () => {
   it('lists its tools without the socket', async () => {
     await server.goDown();
     const { tools } = await (await connect()).listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate', 'wait', 'result']);
+    expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate', 'wait', 'answer', 'result']);
     for (const { _meta } of tools) expect(_meta).toEqual({ 'anthropic/alwaysLoad': true });
+  });
+
+  it('shows a teammate what is for teammates', async () => {
+    const { env, ...given } = await server.mcpServer('writer');
+    client = await connectMcp({ ...given, env: [...env, { name: 'CREWTAB_TEAM_ROLE', value: 'worker' }] });
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['ask']);
+    expect(await callTool(client, 'ask', { question: 'Which?' })).toBe('done');
+    await expect(callTool(client, 'delegate', { agent: 'lead', task: 'x' })).rejects.toThrow(
+      'there is no tool delegate',
+    );
   });
 
   it('forwards calls with the name of its agent and returns the text', async () => {
@@ -97,7 +107,7 @@ describe('team bridge', () => {
     const bridge = await connect();
     const call = callTool(bridge, 'list_teammates', {});
     // Answered from the bridge itself while the call is waiting.
-    expect((await bridge.listTools()).tools).toHaveLength(4);
+    expect((await bridge.listTools()).tools).toHaveLength(5);
     await server.listen();
     expect(await call).toBe('done');
     expect(server.calls).toHaveLength(1);
@@ -179,6 +189,34 @@ describe('team bridge', () => {
     const without = spawnSync(process.execPath, [teamBridge], { input: '', env: {}, encoding: 'utf8' });
     expect(without.status).toBe(2);
     expect(without.stderr).toContain('CREWTAB_TEAM_SOCKET');
+  });
+
+  it('serves the demo agent as a teammate that asks, until it has an answer', async () => {
+    const { demoAgent } = await compileAgent();
+    server.answer = () => ({ text: server.calls.length < 2 ? 'The leader has not answered yet. Ask again.' : 'swim' });
+    const agent = AcpClient.start(process.execPath, [demoAgent]);
+    const { env, ...given } = await server.mcpServer('anna');
+    const mcpServers = [{ ...given, env: [...env, { name: 'CREWTAB_TEAM_ROLE', value: 'worker' }] }];
+    await agent.handshake({ mcpServers });
+    await agent.prompt('ask dig or swim?');
+    expect(agent.text()).toBe('the leader says: swim');
+    const asked = ['ask', { question: 'dig or swim?' }];
+    expect(server.calls.map(({ tool, arguments: args }) => [tool, args])).toEqual([asked, asked]);
+    await agent.close();
+  });
+
+  it('serves the demo agent as a leader that answers what its teammate asks', async () => {
+    const { demoAgent } = await compileAgent();
+    const handle = 'anna has not finished this task yet. Its handle is h1\nCall wait.';
+    const asked = `${handle}\n---\nanna asks about its task (question q1):\ndig or swim?\nReply by the tool answer.`;
+    server.answer = ({ tool }) => ({ text: { delegate: asked, wait: 'swam' }[tool] ?? 'anna has your answer.' });
+    const agent = AcpClient.start(process.execPath, [demoAgent]);
+    await agent.handshake({ mcpServers: [await server.mcpServer('lead')] });
+    await agent.prompt('delegate anna: move');
+    expect(agent.text()).toBe('anna says: swam');
+    expect(server.calls.map(({ tool }) => tool)).toEqual(['delegate', 'answer', 'wait']);
+    expect(server.calls[1]?.arguments).toEqual({ question: 'q1', text: 'as you like, about: dig or swim?' });
+    await agent.close();
   });
 
   it('serves the demo agent with a task that takes longer than a call may', async () => {

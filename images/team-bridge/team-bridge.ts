@@ -2,7 +2,8 @@
  * The team's tools for an agent in a container: an MCP server over stdio that forwards tool calls to the worker over a
  * mounted unix socket. The build bundles it into one file, so that it can be put into any image that has Node.
  *
- * Environment: CREWTAB_TEAM_SOCKET (path of the socket), CREWTAB_AGENT (the agent's name in its team).
+ * Environment: CREWTAB_TEAM_SOCKET (path of the socket), CREWTAB_AGENT (the agent's name in its team), CREWTAB_TEAM_ROLE (`worker`
+ * for a teammate, which is shown other tools; what it may do is decided by the socket).
  */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
@@ -30,7 +31,7 @@ const SECONDS = {
 };
 const HANDLE = { type: 'string', minLength: 1, description: 'The handle as delegate returned it.' };
 
-const TOOLS: Tool[] = [
+const LEADERS_TOOLS: Tool[] = [
   {
     name: 'list_teammates',
     _meta,
@@ -74,6 +75,21 @@ const TOOLS: Tool[] = [
     },
   },
   {
+    name: 'answer',
+    _meta,
+    description:
+      'Answers a question that a teammate asks about its task. Questions come with the answers of your other calls, with their ids; the teammate waits.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        question: { type: 'string', minLength: 1, description: 'The id of the question.' },
+        text: { type: 'string', minLength: 1, description: 'Your answer.' },
+      },
+      required: ['question', 'text'],
+      additionalProperties: false,
+    },
+  },
+  {
     name: 'result',
     _meta,
     description:
@@ -82,20 +98,49 @@ const TOOLS: Tool[] = [
   },
 ];
 
+const MEMBERS_TOOLS: Tool[] = [
+  {
+    name: 'ask',
+    _meta,
+    description:
+      'Asks your leader about the task that you have, when you cannot go on without an answer, and waits for it. The leader sees your question ' +
+      'when it looks for your answer, so this may take minutes. Ask again in the same words to wait on.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        question: {
+          type: 'string',
+          minLength: 1,
+          description: 'The question, with what the leader must know to answer it.',
+        },
+        seconds: SECONDS,
+      },
+      required: ['question'],
+      additionalProperties: false,
+    },
+  },
+];
+
+const INSTRUCTIONS = {
+  leader:
+    'You lead a team of agents. list_teammates shows who they are, delegate gives one of them a task, wait and result follow what takes ' +
+    'longer, and answer replies to what a teammate asks.',
+  member: 'You are a member of a team. Your tasks come from its leader; ask puts a question to it.',
+};
+
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
 /** Everything but the tool calls themselves is answered here, whether the worker is there or not. */
-function teamServer(team: TeamSocket): Server {
+function teamServer(team: TeamSocket, tools: readonly Tool[], instructions: string): Server {
   const server = new Server(
     { name: 'crewtab-team', title: 'Crewtab team', version: '1.0.0' },
     {
       capabilities: { tools: {} },
-      instructions:
-        'You lead a team of agents. list_teammates shows who they are, delegate gives one of them a task, wait and result follow what takes longer.',
+      instructions,
     },
   );
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS }));
-  server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => callTool(team, params, extra));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...tools] }));
+  server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => callTool(team, tools, params, extra));
   return server;
 }
 
@@ -103,8 +148,13 @@ function teamServer(team: TeamSocket): Server {
  * The SDK answers no request that the client has cancelled, as MCP wants it. The delegated work itself goes on; the run's
  * deadline bounds it.
  */
-async function callTool(team: TeamSocket, params: CallToolRequest['params'], extra: Extra): Promise<CallToolResult> {
-  const tool = TOOLS.find(({ name }) => name === params.name);
+async function callTool(
+  team: TeamSocket,
+  tools: readonly Tool[],
+  params: CallToolRequest['params'],
+  extra: Extra,
+): Promise<CallToolResult> {
+  const tool = tools.find(({ name }) => name === params.name);
   if (!tool) throw new McpError(ErrorCode.InvalidParams, `there is no tool ${params.name}`);
   const args = params.arguments ?? {};
   const missing = (tool.inputSchema.required ?? []).filter(
@@ -140,7 +190,7 @@ function toResult({ text, isError }: { text: string; isError: boolean }): CallTo
 }
 
 async function main(): Promise<void> {
-  const { CREWTAB_TEAM_SOCKET: path, CREWTAB_AGENT: agent } = process.env;
+  const { CREWTAB_TEAM_SOCKET: path, CREWTAB_AGENT: agent, CREWTAB_TEAM_ROLE: role } = process.env;
   if (!path || !agent) {
     process.stderr.write('team-bridge: CREWTAB_TEAM_SOCKET and CREWTAB_AGENT must be set\n');
     process.exit(2);
@@ -152,7 +202,9 @@ async function main(): Promise<void> {
   process.stdout.on('error', leave);
   // A call that is too long for the worker is answered in words, which takes reading it first.
   const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: Infinity });
-  await teamServer(new TeamSocket(path, agent)).connect(transport);
+  const [tools, instructions] =
+    role === 'worker' ? [MEMBERS_TOOLS, INSTRUCTIONS.member] : [LEADERS_TOOLS, INSTRUCTIONS.leader];
+  await teamServer(new TeamSocket(path, agent), tools, instructions).connect(transport);
 }
 
 void main();

@@ -16,9 +16,10 @@ const FORMER_RECORD = 'run';
 const RUN_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const LONGEST_ID = 36;
 
-/** A run's folder: what its leader sees. Short, because a socket's path must be. */
-export function folderName(runId: string): string {
-  return runId.replaceAll('-', '').slice(-16);
+/** A run's folder: what its leader sees, and beside it those of its teammates. Short, because a socket's path must be. */
+export function folderName(runId: string, seat = 0): string {
+  const ofRun = runId.replaceAll('-', '').slice(-16);
+  return seat === 0 ? ofRun : `${ofRun}.${seat.toString(36)}`;
 }
 
 /** Notes that the run has a folder, where no agent sees it. */

@@ -25,7 +25,7 @@ import { HeldCalls, ToolConnection, type Answer } from './tool-socket';
 const LONGEST_SOCKET_PATH = 100;
 /** How often a session checks that the known name leads to its own socket, ms. */
 const REPAIR_EVERY_MS = 500;
-/** Of one run. The bridge needs one for each session of the leader. */
+/** Of one agent. The bridge needs one for each session of the leader. */
 const MOST_CONNECTIONS = 16;
 
 export interface UnixToolServerOptions {
@@ -37,7 +37,7 @@ export interface UnixToolServerOptions {
 }
 
 /**
- * One unix socket per run, in a folder of its own that the leader's container alone sees, read-only: the folder and not the
+ * One unix socket per agent of a run, in a folder of its own that this agent's container alone sees, read-only: the folder and not the
  * socket, so that the worker that adopts a run can put a new socket in the same place. The bridge connects again and
  * repeats what was not answered. Containers of earlier versions may write to their folder, so that what lies in it may be
  * anything.
@@ -49,11 +49,11 @@ export class UnixToolServer implements ToolServer {
     this.rootDir = shortEnough(options.rootDir);
   }
 
-  open(runId: string, agent: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
+  open(runId: string, agent: string, answer: (call: ToolCall) => Promise<ToolAnswer>, seat = 0): Promise<ToolSession> {
     const answerAs: Answer = (call) => answer({ ...call, agent });
     return translated(
       'start_failed',
-      () => this.openSession(runId, agent, answerAs),
+      () => this.openSession(runId, agent, seat, answerAs),
       "the team's socket could not be made: ",
     );
   }
@@ -66,10 +66,11 @@ export class UnixToolServer implements ToolServer {
     await removeRunFolder(this.rootDir, runId);
   }
 
-  private async openSession(runId: string, agent: string, answer: Answer): Promise<ToolSession> {
+  private async openSession(runId: string, agent: string, seat: number, answer: Answer): Promise<ToolSession> {
     const { rootDir } = this;
     const { logger, bridgeSource } = this.options;
-    const socketDir = join(rootDir, folderName(runId));
+    const folder = folderName(runId, seat);
+    const socketDir = join(rootDir, folder);
     // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
     await effect('tools.root.make', () => mkdir(rootDir, { recursive: true, mode: 0o700 }));
     await effect('tools.folder.make', () => mkdir(socketDir, { recursive: true }));
@@ -86,9 +87,11 @@ export class UnixToolServer implements ToolServer {
     server.maxConnections = MOST_CONNECTIONS;
     // A socket of our own, and a link at the known name: closing a session removes its socket, which must not be the
     // socket of a worker that has taken over meanwhile.
-    const ownName = `${randomBytes(4).toString('hex')}.sock`;
+    const ownName = `${randomBytes(4)
+      .toString('hex')
+      .slice(0, seat === 0 ? 8 : 5)}.sock`;
     // Made beside the folder: what is given to all users must not be a link that an agent has put in its place.
-    const madeAt = join(rootDir, `${folderName(runId)}.${ownName}`);
+    const madeAt = join(rootDir, `${folder}.${ownName}`);
     await effect('tools.socket.listen', () => listen(server, madeAt));
     // Such as no file descriptor for one more connection: the bridge tries again, and the worker goes on.
     server.on('error', (error) => logger.warn({ runId, error: error.message }, 'team socket'));
@@ -106,7 +109,11 @@ export class UnixToolServer implements ToolServer {
       serverAt: (toolsPath) => ({
         command: 'node',
         args: [join(toolsPath, BRIDGE_NAME)],
-        env: { CREWTAB_TEAM_SOCKET: join(toolsPath, SOCKET_NAME), CREWTAB_AGENT: agent },
+        env: {
+          CREWTAB_TEAM_SOCKET: join(toolsPath, SOCKET_NAME),
+          CREWTAB_AGENT: agent,
+          ...(seat > 0 && { CREWTAB_TEAM_ROLE: 'worker' }),
+        },
       }),
       close: () => {
         clearInterval(watch);

@@ -21,7 +21,7 @@ describeWithDocker('the tools of a team', () => {
   const delegations = (messages: readonly Message[]): unknown[] =>
     messages.filter(({ kind }) => kind === 'delegation').map(({ agent, content }) => [agent, content]);
 
-  it('are out of reach of a teammate: in its files, over the workspace, in /proc, over abstract sockets', async () => {
+  it('of a leader are out of reach of a teammate: by its own socket, in its files, over the workspace, in /proc', async () => {
     const attack = program((load) => {
       const fs = load('node:fs') as typeof import('node:fs');
       const net = load('node:net') as typeof import('node:net');
@@ -55,9 +55,15 @@ describeWithDocker('the tools of a team', () => {
     });
     const { run: ended, said } = await endRun(crewtab, run);
     expect(ended.status).toBe('success');
-    expect(said).toContain('"/run/crewtab/team.sock": ENOENT');
-    expect(said).toContain('"/workspace/leader.sock": ENOENT');
-    expect(said).not.toContain('reached');
+    // Its own socket, also by names that the leader has handed on: there it is a teammate, whatever it says.
+    const own = ['/run/crewtab/team.sock', '/workspace/leader.sock', '/workspace/leader/team.sock'];
+    const reached = [...said.matchAll(/reached "([^"]+)"/g)].map(([, place = '']) => place);
+    for (const place of reached)
+      expect([...own, expect.stringMatching(/^\/proc\/\d+\/root\/run\/crewtab\/team\.sock$/)]).toContainEqual(place);
+    expect(reached).toContain('/run/crewtab/team.sock');
+    const answers = said.match(/"error":\{"message":"there is no tool \\"delegate\\"/g) ?? [];
+    expect(answers.length).toBe(reached.length);
+    expect(said).not.toContain(STOLEN);
     expect(delegations(await crewtab.api.messages(run.id))).toEqual([
       ['lead', expect.objectContaining({ to: 'helper' })],
       ['helper', expect.objectContaining({ to: 'lead' })],

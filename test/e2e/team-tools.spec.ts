@@ -44,7 +44,7 @@ describeWithDocker('a task that takes longer than a call of a tool may', () => {
     const { api } = crewtab;
     const helper: AgentInput = { ...crewtab.leader({ env: RECORDING }), name: 'helper', role: 'worker' };
     const team = await api.createTeam({ name: 'Pair', agents: [crewtab.leader(), helper] });
-    const prompt = `delegate helper: work 15s\\nanswer from the helper\n${SAY_PROMPTS}`;
+    const prompt = `delegate helper: work 15s\\nask which one\\nanswer from the helper\n${SAY_PROMPTS}`;
     const { id: scheduleId } = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
     const { id } = await api.trigger(scheduleId);
     await api.untilRun(id, async () =>
@@ -57,9 +57,11 @@ describeWithDocker('a task that takes longer than a call of a tool may', () => {
     const run = await api.untilFinished(id, 100_000);
     expect(run).toMatchObject({ status: 'success', error: null, teardown: { containers: 2 } });
     const messages = await api.messages(id);
-    expect(saidIn(messages)).toContain('helper says: from the helper');
-    expect(messages.filter(({ kind }) => kind === 'delegation')).toHaveLength(2);
-    expect(promptsAtAgent(messages)).toEqual(['work 15s\nanswer from the helper']);
+    const said = 'the leader says: as you like, about: which one\nfrom the helper';
+    expect(saidIn(messages)).toContain(`helper says: ${said}`);
+    // The task, the helper's question about it, and the answer to each.
+    expect(messages.filter(({ kind }) => kind === 'delegation')).toHaveLength(4);
+    expect(promptsAtAgent(messages)).toEqual(['work 15s\nask which one\nanswer from the helper']);
     expect(await crewtab.leftovers()).toEqual([]);
   });
 });

@@ -39,6 +39,8 @@ const HAPPENINGS = [
   'orphan reaped',
   'delegation',
   'handle',
+  'question',
+  'answered question',
   'manual run',
   'due at an edit',
   'failed delivery_unconfirmed',

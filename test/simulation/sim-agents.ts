@@ -21,6 +21,8 @@ export interface AgentWorld {
   note(who: string, text: string): void;
   /** A tool call of the leader, asked again until it is answered; `answered` is called at most once. */
   delegate(io: FakeAgentIo, call: DelegateCall, answered: () => void): void;
+  /** A tool call of a teammate about its task, as `delegate`. */
+  ask(io: FakeAgentIo, call: { readonly id: string; readonly agent: string }, answered: () => void): void;
   /** Through the run's egress proxy; nothing comes back. */
   connect(io: FakeAgentIo, host: string): void;
   fillDisk(io: FakeAgentIo, bytes: number): void;
@@ -104,11 +106,18 @@ abstract class WorkingAgent {
       if (host !== undefined) this.world.connect(io, host);
       const goOn = (): void => this.step(io, turn, done + 1);
       if (done === 0 && script.asksPermission) return this.askPermission(io, goOn);
+      if (done === 1 && this.isAsking(turn))
+        return this.world.ask(io, { id: `${turn.id}/ask`, agent: script.name }, goOn);
       const to = done < script.delegations ? this.teammates[done % this.teammates.length] : undefined;
       if (to === undefined) return goOn();
       const call = { id: `${turn.id}/${done}`, agent: script.name, to };
       this.world.delegate(io, call, goOn);
     });
+  }
+
+  /** Half of the teammates that have tools, told apart by how much they say. */
+  private isAsking({ requestId }: Turn): boolean {
+    return this.script.role === 'worker' && this.script.chunks % 2 === 0 && requestId !== undefined;
   }
 
   /** Also before any turn, of one that strikes early. */

@@ -17,15 +17,16 @@ export class SimToolServer {
     const { sockets } = this;
     sockets.watch(process);
     const open = (runId: string, agent: string, answer: Answer): ToolSession => {
-      const close = sockets.open(runId, process, (call) => answer({ ...call, agent }));
+      const close = sockets.open(runId, process, (call) => answer({ ...call, agent }), agent);
       return {
-        endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}` },
+        endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}/${agent}` },
         serverAt: () => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
         close,
       };
     };
     return {
-      open: (...args) => process.call('toolServer', 'open', () => byItself(process, () => open(...args))),
+      open: (runId, agent, answer) =>
+        process.call('toolServer', 'open', () => byItself(process, () => open(runId, agent, answer))),
       list: () => process.call('toolServer', 'list', () => byItself(process, () => [...sockets.folders])),
       remove: (runId) =>
         process.call('toolServer', 'remove', () => byItself(process, () => void sockets.folders.delete(runId))),
@@ -34,7 +35,7 @@ export class SimToolServer {
 
   /** One try of a call from inside a container: exactly one of the callbacks is called, once. */
   call(runId: string, call: ToolCall, answered: (answer: ToolAnswer) => void, broken: () => void): void {
-    const server = this.sockets.reached(runId);
+    const server = this.sockets.reached(runId, call.agent);
     if (!server) return broken();
     let isOver = false;
     const end = (tell: () => void): void => {

@@ -28,6 +28,7 @@ import type { World } from './world';
 const BRIDGE_RETRY_MS = 1_000;
 /** In the answer to a call that took too long: see libs/orchestrator/running/team-tools.ts. */
 const HANDLE = /Its handle is (\S+)/;
+const QUESTION = /\(question (\S+)\):/g;
 
 /** One simulated installation: a database, Redis, engines with their agents, and the processes of the product. */
 export class SimWorld implements World, AgentWorld {
@@ -136,6 +137,7 @@ export class SimWorld implements World, AgentWorld {
     const { id, agent, to, task = `help with ${id}` } = call;
     let waits = 0;
     const hear = (answer: ToolAnswer): void => {
+      this.answerQuestions(io, agent, answer);
       const handle = 'text' in answer ? HANDLE.exec(answer.text)?.[1] : undefined;
       if (handle === undefined) return answered();
       this.tally.add('handle');
@@ -143,6 +145,23 @@ export class SimWorld implements World, AgentWorld {
     };
     this.tally.add('delegation');
     this.callTool(io, { id, agent, tool: 'delegate', arguments: { agent: to, task } }, hear);
+  }
+
+  ask(io: FakeAgentIo, { id, agent }: { readonly id: string; readonly agent: string }, answered: () => void): void {
+    this.tally.add('question');
+    const question = `what of ${id}`;
+    this.callTool(io, { id, agent, tool: 'ask', arguments: { question } }, (answer) => {
+      if ('text' in answer && answer.text === `an answer to ${id}`) this.tally.add('answered question');
+      answered();
+    });
+  }
+
+  private answerQuestions(io: FakeAgentIo, agent: string, answer: ToolAnswer): void {
+    const words = 'text' in answer ? answer.text : answer.error;
+    for (const [, question = ''] of words.matchAll(QUESTION)) {
+      const args = { question, text: `an answer to ${question}` };
+      this.callTool(io, { id: `${question}/answer`, agent, tool: 'answer', arguments: args }, () => undefined);
+    }
   }
 
   /** As the bridge in the container does: the same call again until it is answered. */

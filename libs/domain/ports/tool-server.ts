@@ -1,14 +1,20 @@
 import type { DialogueOptions } from './agent-protocol';
 import type { ToolEndpoint } from './runtime';
 
-/** Where the tool calls of teams arrive at a worker: a socket per run, and the program in the container that speaks to it. */
+/** Where the tool calls of teams arrive at a worker: a socket per agent of a run, and the program in the container that speaks to it. */
 export interface ToolServer {
   /**
-   * Begins to listen for a run's calls; takes the place of an earlier listener (of a worker that is gone) for the same
-   * run. `answer` may take as long as it takes; the same call id may come again after a broken connection.
+   * Begins to listen for an agent's calls; takes the place of an earlier listener (of a worker that is gone) for the same
+   * agent. `answer` may take as long as it takes; the same call id may come again after a broken connection.
    * @param agent the only one that is given the endpoint, so that every call is its, whatever the call says of itself
+   * @param seat of the agent in its team: 0 leads, and each teammate has another. They have places and tools of their own
    */
-  open(runId: string, agent: string, answer: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession>;
+  open(
+    runId: string,
+    agent: string,
+    answer: (call: ToolCall) => Promise<ToolAnswer>,
+    seat?: number,
+  ): Promise<ToolSession>;
   /** Runs that have something on this host. */
   list(): Promise<string[]>;
   /** Removes what a run has on this host. Idempotent. */

@@ -1,6 +1,7 @@
 /**
  * A task that the leader gave to a teammate. Told apart by an id that the leader's tool call carries (idempotency key); it is
- * also the handle by which the leader asks for the answer.
+ * also the handle by which the leader asks for the answer. One whose `to` is the leader is a question of a teammate about its
+ * task: it is never permitted, since it is no turn, and its answer is what the leader's tool says.
  */
 export interface Delegation {
   readonly id: string;
@@ -27,6 +28,11 @@ export interface KnownDelegation extends Pick<Delegation, 'id' | 'from' | 'to' |
 export const LONGEST_TASK_CHARS = 1024 * 1024;
 /** Tasks of a run that may wait for their answer at the same time. */
 export const MOST_OPEN_TASKS = 64;
+/** Most characters of a question that a teammate asks its leader. */
+export const LONGEST_QUESTION_CHARS = 16 * 1024;
+/** Questions of a run in all, and those that may wait for their answer at the same time. */
+export const MOST_QUESTIONS = 200;
+export const MOST_OPEN_QUESTIONS = 16;
 /** Tasks of a run in all. A teammate can delegate nothing itself, so this bounds the work of a team. */
 export const MOST_TASKS = 1_000;
 export const MOST_JOINED_CALLS = 64;

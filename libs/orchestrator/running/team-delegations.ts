@@ -5,7 +5,10 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
   charsOfAnswer,
   delegationTurnId,
+  LONGEST_QUESTION_CHARS,
   LONGEST_TASK_CHARS,
+  MOST_OPEN_QUESTIONS,
+  MOST_QUESTIONS,
   MOST_OPEN_TASKS,
   MOST_TASKS,
   type Delegation,
@@ -20,6 +23,8 @@ export interface TeamDelegationsOptions {
   readonly store: DelegationStore;
   readonly clock: Clock;
   readonly claim: Claim;
+  /** Tasks for the leader are questions. */
+  readonly leader: string;
   /** How long an adopted task may show no sign of having arrived, ms. */
   readonly evidenceMs: number;
   readonly sessions: AgentSessions;
@@ -48,6 +53,10 @@ export class TeamDelegations {
   private readonly underWay = new Set<string>();
   /** Calls that wait for an answer, by task. */
   private readonly listeners = new Map<string, Set<Listener>>();
+  /** Calls of the leader that wait for a teammate: a question ends their waiting. */
+  private readonly leaderWaits = new Set<Listener>();
+  /** Questions that the leader was told of. */
+  private readonly told = new Set<string>();
   private readonly queues = new Map<string, Promise<unknown>>();
   private readonly watchers = new Set<() => void>();
   private isResumed = false;
@@ -55,9 +64,14 @@ export class TeamDelegations {
 
   constructor(private readonly options: TeamDelegationsOptions) {}
 
-  /** Tasks without an answer. */
+  /** Tasks without an answer. A question holds up no run: the task that it is about does. */
   get openCount(): number {
-    return [...this.known.values()].filter(({ isAnswered }) => !isAnswered).length;
+    return this.tasks.filter(({ isAnswered }) => !isAnswered).length;
+  }
+
+  /** Without an answer, oldest first. */
+  get openQuestions(): Task[] {
+    return this.questions.filter(({ isAnswered }) => !isAnswered);
   }
 
   /** Turns that an agent was (perhaps) given in earlier lives of the run. */
@@ -100,26 +114,54 @@ export class TeamDelegations {
     return opened;
   }
 
-  /** Null when there is no answer after `ms`. Stays pending once this is closed: the next worker is asked again. */
-  async answerWithin(id: string, ms: number): Promise<DelegationAnswer | null> {
+  /**
+   * Null when there is no answer after `ms`, or, to the leader, when a teammate asks something. Stays pending once this is
+   * closed: the next worker is asked again.
+   */
+  async answerWithin({ id, to }: Task, ms: number): Promise<DelegationAnswer | null> {
     if (this.known.get(id)?.isAnswered) return this.storedAnswer(id);
-    if (ms <= 0) return null;
+    const isQuestion = to === this.options.leader;
+    if (ms <= 0 || (!isQuestion && this.openQuestions.some((question) => !this.told.has(question.id)))) return null;
     return new Promise((resolve) => {
       const listeners = this.listeners.get(id) ?? new Set();
       this.listeners.set(id, listeners);
       const finish = (answer: DelegationAnswer | null): void => {
         cancel();
         listeners.delete(finish);
+        this.leaderWaits.delete(finish);
         if (!this.isClosed) resolve(answer);
       };
       listeners.add(finish);
+      if (!isQuestion) this.leaderWaits.add(finish);
       const cancel = this.options.clock.after(ms, () => finish(null));
     });
+  }
+
+  /** The words of the open questions; from then on they end no more waiting. */
+  async tellQuestions(): Promise<{ readonly id: string; readonly from: string; readonly text: string }[]> {
+    const { store, claim } = this.options;
+    const open = this.openQuestions;
+    const texts = await Promise.all(open.map(({ id }) => this.retrying(() => store.readDelegation(claim, id))));
+    for (const { id } of open) this.told.add(id);
+    return texts.map(({ id, from, task }) => ({ id, from, text: task }));
+  }
+
+  /** The leader's answer to a question. @returns the answer that stays: the first one */
+  reply(question: Task, text: string): Promise<DelegationAnswer> {
+    return this.settle(question, { text });
   }
 
   /** Something about an agent changed: those who wait for a turn look again. */
   noteChange(): void {
     for (const look of [...this.watchers]) look();
+    if (this.openQuestions.length > 0 && !this.isLeaderAtWork) this.giveUpQuestions(() => true, LEADER_IS_DONE);
+  }
+
+  /** Until the end of its turn is seen: what is shown of an agent that has said nothing yet lacks its turn. */
+  private get isLeaderAtWork(): boolean {
+    const { dialogue, ended } = this.options.sessions.observed(this.options.leader);
+    const turns = [...(dialogue?.turns.values() ?? [])];
+    return !ended && (turns.length === 0 || turns.some(({ status }) => status === 'open'));
   }
 
   close(): void {
@@ -131,7 +173,7 @@ export class TeamDelegations {
   private async openNext(asked: Asked): Promise<Opened> {
     const known = this.taskOfCall(asked.id);
     if (known) return { task: known };
-    const refusal = this.refusalOf(asked.task);
+    const refusal = asked.to === this.options.leader ? this.refusalOfQuestion(asked) : this.refusalOf(asked.task);
     if (refusal !== null) return { refusal };
     const { store, claim, output, emit } = this.options;
     const { joinedCalls, ...opened } = await this.retrying(() => store.openDelegation(claim, asked));
@@ -142,7 +184,8 @@ export class TeamDelegations {
     if (before) return { task };
     output.noteStored(1);
     output.noteDelegated(from, asked.task.length);
-    this.begin(task);
+    if (to === this.options.leader) for (const endWaiting of [...this.leaderWaits]) endWaiting(null);
+    else this.begin(task);
     emit({ kind: 'changed' });
     return { task };
   }
@@ -157,12 +200,30 @@ export class TeamDelegations {
       return `"task" has ${task.length} characters, and may have ${LONGEST_TASK_CHARS}: put the rest into a file of the shared workspace`;
     if (this.openCount >= MOST_OPEN_TASKS)
       return `${MOST_OPEN_TASKS} tasks are open, which is the most: wait for one of their answers before you delegate more`;
-    if (this.known.size >= MOST_TASKS) return `a run has at most ${MOST_TASKS} tasks, and this one has had them`;
+    if (this.tasks.length >= MOST_TASKS) return `a run has at most ${MOST_TASKS} tasks, and this one has had them`;
     return null;
   }
 
+  private refusalOfQuestion({ from, task }: Asked): string | null {
+    if (!this.tasks.some(({ to, isAnswered }) => to === from && !isAnswered)) return 'you have no task to ask about';
+    if (!this.isLeaderAtWork) return LEADER_IS_DONE;
+    if (task.length > LONGEST_QUESTION_CHARS)
+      return `"question" has ${task.length} characters, and may have ${LONGEST_QUESTION_CHARS}: put the rest into a file of the shared workspace`;
+    if (this.openQuestions.length >= MOST_OPEN_QUESTIONS || this.questions.length >= MOST_QUESTIONS)
+      return `the team has asked too much: at most ${MOST_OPEN_QUESTIONS} questions at a time, and ${MOST_QUESTIONS} in a run`;
+    return null;
+  }
+
+  private get tasks(): Task[] {
+    return [...this.known.values()].filter(({ to }) => to !== this.options.leader);
+  }
+
+  private get questions(): Task[] {
+    return [...this.known.values()].filter(({ to }) => to === this.options.leader);
+  }
+
   private begin(task: Task): void {
-    if (!this.isResumed || task.isAnswered || this.underWay.has(task.id)) return;
+    if (!this.isResumed || task.isAnswered || this.underWay.has(task.id) || task.to === this.options.leader) return;
     this.underWay.add(task.id);
     const before = this.queues.get(task.to) ?? Promise.resolve();
     const work = before.then(() => this.perform(task));
@@ -178,16 +239,41 @@ export class TeamDelegations {
   }
 
   private async perform(task: Task): Promise<void> {
-    const answer = await this.work(task);
-    const { store, claim, output } = this.options;
-    const kept = await this.retrying(() => store.answerDelegation(claim, task.id, answer));
-    this.known.set(task.id, { ...(this.known.get(task.id) ?? task), isAnswered: true });
+    await this.settle(task, await this.work(task));
     this.underWay.delete(task.id);
+    // Whoever asks no longer waits for what it asked.
+    this.giveUpQuestions(
+      ({ from }) => from === task.to && !this.hasOpenTask(from),
+      'the task that you asked about is over',
+    );
+  }
+
+  private hasOpenTask(agent: string): boolean {
+    return this.tasks.some(({ to, isAnswered }) => to === agent && !isAnswered);
+  }
+
+  private giveUpQuestions(isMeant: (question: Task) => boolean, error: string): void {
+    for (const question of this.openQuestions.filter(isMeant)) {
+      if (this.underWay.has(question.id)) continue;
+      this.underWay.add(question.id);
+      this.settle(question, { error }).catch((failure: unknown) =>
+        this.options.emit({ kind: 'failed', error: failure }),
+      );
+    }
+  }
+
+  /** @returns the answer that stays: the first one */
+  private async settle(task: Task, answer: DelegationAnswer): Promise<DelegationAnswer> {
+    const { store, claim, output, emit } = this.options;
+    const kept = await this.retrying(() => store.answerDelegation(claim, task.id, answer));
+    if (this.known.get(task.id)?.isAnswered) return kept;
+    this.known.set(task.id, { ...(this.known.get(task.id) ?? task), isAnswered: true });
     output.noteStored(1);
     output.noteDelegated(task.to, charsOfAnswer(kept));
     for (const listener of this.listeners.get(task.id) ?? []) listener(kept);
     this.listeners.delete(task.id);
-    this.options.emit({ kind: 'changed' });
+    emit({ kind: 'changed' });
+    return kept;
   }
 
   private async work(task: Task): Promise<DelegationAnswer> {
@@ -237,6 +323,8 @@ export class TeamDelegations {
     return retrying(this.options.clock, () => this.isClosed, call);
   }
 }
+
+const LEADER_IS_DONE = 'the leader has ended its turn and answers no more: go on by your own judgement';
 
 const NOT_CONFIRMED =
   'Crewtab was restarted at the moment of handing over this task and cannot tell whether it arrived; it is not sent again. Delegate anew if it is safe to do it twice.';

@@ -54,18 +54,20 @@ export function agentSpec(
     resources: agent.resources ?? {},
     files: agent.files ?? [],
     stdin: protocols[agent.protocol].stdin,
-    tools: hasTeamTools(agent) ? (toolSession?.endpoint ?? null) : null,
+    tools: toolSession?.endpoint ?? null,
   };
 }
 
-/** Only a leader that speaks ACP can be handed an MCP server. */
-export function hasTeamTools(agent: Agent): boolean {
-  return agent.role === 'leader' && agent.protocol === 'acp';
+/** Only a leader that speaks ACP can be handed an MCP server; one without teammates needs none. */
+export function needsToolSession(plan: RunPlan): boolean {
+  return plan.agents.length > 1 && plan.agents.some(({ role, protocol }) => role === 'leader' && protocol === 'acp');
 }
 
-/** A leader without teammates needs no tools. */
-export function needsToolSession(plan: RunPlan): boolean {
-  return plan.agents.length > 1 && plan.agents.some(hasTeamTools);
+/** Who has tools of the team, the leader in seat 0: teammates too, where there is a leader to ask. */
+export function toolUsers(plan: RunPlan): { readonly agent: Agent; readonly seat: number }[] {
+  if (!needsToolSession(plan)) return [];
+  const users = plan.agents.map((agent, index) => ({ agent, seat: agent.role === 'leader' ? 0 : index + 1 }));
+  return users.filter(({ agent }) => agent.protocol === 'acp');
 }
 
 export interface StartedAgent {

@@ -14,8 +14,8 @@ import { RunNetwork } from './run-network';
 import {
   agentSpec,
   deploymentSpec,
-  hasTeamTools,
   needsToolSession,
+  toolUsers,
   type StartedAgent,
   TeamDeployer,
 } from './team-deployment';
@@ -46,8 +46,8 @@ export class TeamSession {
   private deployer: TeamDeployer | null = null;
   private saves: Promise<unknown> = Promise.resolve();
   private isReleased = false;
-  private toolSession: ToolSession | null = null;
-  private hasOpenedTools = false;
+  private readonly toolSessions = new Map<string, ToolSession>();
+  private hasRestored = false;
   private hasResumed = false;
   private readonly delegations: TeamDelegations;
   private readonly tools: TeamTools;
@@ -68,6 +68,7 @@ export class TeamSession {
       store: deps.delegations,
       clock: deps.clock,
       claim: options.claim,
+      leader: run.plan.agents.find(({ role }) => role === 'leader')?.name ?? '',
       evidenceMs: deps.options.evidenceMs,
       sessions: this.sessions,
       output: this.output,
@@ -84,7 +85,7 @@ export class TeamSession {
   /** Opens the sessions of an adopted run whose agents are all known to be started. Does nothing when they are open. */
   async connect(run: Run): Promise<void> {
     if (this.isReleased || (run.phase !== 'prompting' && run.phase !== 'monitoring')) return;
-    await this.openToolSession(run);
+    await this.openToolSessions(run);
     await this.network.open(run);
     this.openSessions(run);
     if (this.hasResumed) return;
@@ -100,11 +101,10 @@ export class TeamSession {
   async cancelTurns(run: Run, limitMs: number): Promise<void> {
     if (this.isReleased || run.prompt.state === 'none') return;
     if (this.options.isAdopted && this.sessions.all.length === 0) {
-      if (needsToolSession(run.plan)) await this.delegations.restore();
+      if (needsToolSession(run.plan)) await this.restoreOnce();
       this.openSessions(run);
     }
-    this.delegations.close();
-    this.toolSession?.close();
+    this.closeTools();
     const { clock } = this.deps;
     const cancels = this.sessions.all.map((session) => session.cancelTurn());
     await answerWithin(clock, limitMs, Promise.all(cancels));
@@ -120,11 +120,11 @@ export class TeamSession {
 
   /** Begins to make (or adopt) the team's containers, in the background. */
   async deploy(run: Run): Promise<void> {
-    await this.openToolSession(run);
+    await this.openToolSessions(run);
     const network = await this.network.open(run);
     const agents = run.plan.agents.map((agent) => ({
       agent,
-      spec: agentSpec(agent, this.deps.protocols, this.toolSession),
+      spec: agentSpec(agent, this.deps.protocols, this.toolSessions.get(agent.name) ?? null),
     }));
     const deployer = new TeamDeployer(this.deps, {
       claim: this.options.claim,
@@ -183,20 +183,36 @@ export class TeamSession {
   /** Closes the sessions at once; containers go on. */
   disconnect(): void {
     this.isReleased = true;
-    this.delegations.close();
-    this.toolSession?.close();
+    this.closeTools();
     this.network.close();
     for (const session of this.sessions.all) session.close();
     void this.deployer?.stop();
   }
 
-  /** The team's tools need their socket before the containers are made, and what was delegated before it opens. */
-  private async openToolSession(run: Run): Promise<void> {
-    const user = run.plan.agents.find(hasTeamTools);
-    if (this.hasOpenedTools || !this.deps.toolServer || !user || !needsToolSession(run.plan)) return;
-    if (this.options.isAdopted) await this.delegations.restore();
-    this.toolSession = await this.deps.toolServer.open(run.id, user.name, (call) => this.answer(call));
-    this.hasOpenedTools = true;
+  /** The team's tools need their sockets before the containers are made, and what was delegated before they open. */
+  private async openToolSessions(run: Run): Promise<void> {
+    const { toolServer } = this.deps;
+    const users = toolUsers(run.plan).filter(({ agent }) => !this.toolSessions.has(agent.name));
+    if (!toolServer || users.length === 0) return;
+    if (this.options.isAdopted) await this.restoreOnce();
+    const opened = await Promise.allSettled(
+      users.map(async ({ agent: { name }, seat }) => {
+        this.toolSessions.set(name, await toolServer.open(run.id, name, (call) => this.answer(call), seat));
+      }),
+    );
+    if (this.isReleased) this.closeTools();
+    for (const one of opened) if (one.status === 'rejected') throw one.reason;
+  }
+
+  /** What was delegated counts as output, and must not count twice. */
+  private async restoreOnce(): Promise<void> {
+    if (!this.hasRestored) await this.delegations.restore();
+    this.hasRestored = true;
+  }
+
+  private closeTools(): void {
+    this.delegations.close();
+    for (const toolSession of this.toolSessions.values()) toolSession.close();
   }
 
   /** Holds nothing of the call while it waits: a task may be a megabyte, and its answer an hour away. */
@@ -241,7 +257,7 @@ export class TeamSession {
           runId: run.id,
           agent,
           cwd: this.deps.runtime.workspacePath(run.id),
-          teamTools: hasTeamTools(agent) ? this.teamTools() : null,
+          teamTools: this.teamToolsOf(agent.name),
         },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
         isAdopted: this.options.isAdopted,
@@ -259,9 +275,9 @@ export class TeamSession {
     void session.run();
   }
 
-  private teamTools(): DialogueOptions['teamTools'] {
-    const { toolSession } = this;
-    return toolSession && toolSession.serverAt(this.deps.runtime.toolsPath(toolSession.endpoint));
+  private teamToolsOf(agent: string): DialogueOptions['teamTools'] {
+    const toolSession = this.toolSessions.get(agent);
+    return toolSession === undefined ? null : toolSession.serverAt(this.deps.runtime.toolsPath(toolSession.endpoint));
   }
 
   private noteChange(run: Run, agent: Agent): void {

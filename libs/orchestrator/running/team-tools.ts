@@ -11,23 +11,33 @@ export interface TeamToolsOptions {
   readonly answerMs: number;
 }
 
-const TOOLS = ['list_teammates', 'delegate', 'wait', 'result'] as const;
-type ToolName = (typeof TOOLS)[number];
+const TOOLS = {
+  leader: ['list_teammates', 'delegate', 'wait', 'result', 'answer'],
+  worker: ['ask'],
+} as const;
+type ToolName = (typeof TOOLS)[keyof typeof TOOLS][number];
 
 /** What `result` lists without a handle: the newest tasks. */
 const LISTED_TASKS = 100;
 
 /**
- * What the leader's tools do. A call answers within the limit that agents' programs have for their tools: with the teammate's
- * answer, or with a handle, which is the id of the task and outlives every worker.
+ * What the tools of a team do: the leader gives tasks, and a teammate asks about its own. A call answers within the limit that
+ * agents' programs have for their tools: with the answer, or with a handle, which is the id of the task and outlives every worker.
  */
 export class TeamTools {
   constructor(private readonly options: TeamToolsOptions) {}
 
   /** Answers one tool call; throws for a lost claim only. Stays pending once the run is released: the next worker answers. */
   async handle(call: ToolCall): Promise<ToolAnswer> {
-    if (!isTool(call.tool)) return { error: `there is no tool "${call.tool}"; there are ${TOOLS.join(', ')}` };
-    switch (call.tool) {
+    const role = this.options.agents.find(({ name }) => name === call.agent)?.role ?? 'worker';
+    const tools: readonly string[] = TOOLS[role];
+    if (!isOneOf(tools, call.tool)) return { error: `there is no tool "${call.tool}"; there are ${tools.join(', ')}` };
+    if (role === 'worker') return this.ask(call);
+    return this.withQuestions(await this.handleOfLeader(call.tool, call));
+  }
+
+  private async handleOfLeader(tool: ToolName, call: ToolCall): Promise<ToolAnswer> {
+    switch (tool) {
       case 'list_teammates':
         return { text: JSON.stringify(teammatesOf(this.options.agents, call.agent), null, 2) };
       case 'delegate':
@@ -36,8 +46,12 @@ export class TeamTools {
         return this.wait(call);
       case 'result':
         return this.result(call);
+      case 'answer':
+        return this.answer(call);
+      case 'ask':
+        return { error: 'the leader has nobody to ask' };
       default:
-        return assertNever(call.tool);
+        return assertNever(tool);
     }
   }
 
@@ -66,8 +80,48 @@ export class TeamTools {
     return task === null ? { error: this.unknownHandle(call) } : this.answerOrHandle(task, 0);
   }
 
+  private async answer({ arguments: { question: id, text } }: ToolCall): Promise<ToolAnswer> {
+    const { delegations } = this.options;
+    const question = delegations.openQuestions.find((one) => one.id === id);
+    if (!question) return { error: `"question" must be one that is open: ${idsOf(delegations.openQuestions)}` };
+    if (typeof text !== 'string' || text.trim() === '') return { error: '"text" must be your answer' };
+    if (text.length > LONGEST_ANSWER_CHARS)
+      return { error: `"text" has ${text.length} characters, and may have ${LONGEST_ANSWER_CHARS}` };
+    await delegations.reply(question, text);
+    return { text: `${question.from} has your answer.` };
+  }
+
+  /** Of a teammate. Asked again in the same words, the call joins the question that is open. */
+  private async ask(call: ToolCall): Promise<ToolAnswer> {
+    const { agents, delegations } = this.options;
+    const { question } = call.arguments;
+    if (typeof question !== 'string' || question.trim() === '') return { error: '"question" must say what you ask' };
+    const waitMs = this.waitMsOf(call);
+    if (waitMs === null) return { error: this.badSeconds() };
+    const to = agents.find(({ role }) => role === 'leader')?.name ?? '';
+    const opened = await delegations.open({ id: call.id, from: call.agent, to, task: question });
+    if ('refusal' in opened) return { error: opened.refusal };
+    return (await delegations.answerWithin(opened.task, waitMs)) ?? { text: NOT_ANSWERED };
+  }
+
   private async answerOrHandle(task: Task, waitMs: number): Promise<ToolAnswer> {
-    return (await this.options.delegations.answerWithin(task.id, waitMs)) ?? { text: atWork(task) };
+    return (await this.options.delegations.answerWithin(task, waitMs)) ?? { text: atWork(task) };
+  }
+
+  /** Behind whatever the leader asked for: it has no other way to hear of them. */
+  private async withQuestions(answer: ToolAnswer): Promise<ToolAnswer> {
+    const questions = await this.options.delegations.tellQuestions();
+    if (questions.length === 0) return answer;
+    const told = questions.map(({ id, from, text }) => `${from} asks about its task (question ${id}):\n${text}`);
+    const words = [
+      '',
+      '---',
+      ...told,
+      'Reply by the tool answer with the id of the question; the teammate waits for it.',
+    ];
+    const [said, isError] = 'error' in answer ? [answer.error, true] : [answer.text, false];
+    const text = [said, ...words].join('\n');
+    return isError ? { error: text } : { text };
   }
 
   private listOf(agent: string): string {
@@ -100,8 +154,18 @@ export class TeamTools {
   }
 }
 
-function isTool(name: string): name is ToolName {
-  return (TOOLS as readonly string[]).includes(name);
+/** Of an answer to a question. */
+const LONGEST_ANSWER_CHARS = 64 * 1024;
+
+const NOT_ANSWERED =
+  'The leader has not answered yet. Ask again in the same words to wait on for its answer, or go on by your own judgement.';
+
+function isOneOf(tools: readonly string[], name: string): name is ToolName {
+  return tools.includes(name);
+}
+
+function idsOf(questions: readonly Task[]): string {
+  return questions.map(({ id, from }) => `${id} (${from})`).join(', ') || '(there is none)';
 }
 
 function atWork({ id, to }: Task): string {

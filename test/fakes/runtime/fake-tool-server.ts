@@ -7,13 +7,14 @@ export class FakeToolServer implements ToolServer {
 
   open(runId: string, agent: string, given: (call: ToolCall) => Promise<ToolAnswer>): Promise<ToolSession> {
     const answer = (call: ToolCall): Promise<ToolAnswer> => given({ ...call, agent });
-    this.sessions.set(runId, answer);
+    const key = `${runId}/${agent}`;
+    this.sessions.set(key, answer);
     this.made.add(runId);
     return Promise.resolve({
-      endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}` },
+      endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${key}` },
       serverAt: () => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
       close: () => {
-        if (this.sessions.get(runId) === answer) this.sessions.delete(runId);
+        if (this.sessions.get(key) === answer) this.sessions.delete(key);
       },
     });
   }
@@ -27,9 +28,9 @@ export class FakeToolServer implements ToolServer {
     return Promise.resolve();
   }
 
-  /** Rejects when no worker listens, as a bridge's connection would. */
+  /** By the agent of the call. Rejects when no worker listens, as a bridge's connection would. */
   async call(runId: string, call: ToolCall): Promise<ToolAnswer> {
-    const answer = this.sessions.get(runId);
+    const answer = this.sessions.get(`${runId}/${call.agent}`);
     if (!answer) throw new Error('no worker listens');
     return answer(call);
   }

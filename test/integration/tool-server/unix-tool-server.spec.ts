@@ -70,6 +70,26 @@ describe('UnixToolServer', () => {
     });
   });
 
+  it('gives each agent of a run a socket in a folder of its own, and knows by it who calls', async () => {
+    const answer = ({ agent }: ToolCall): Promise<ToolAnswer> => Promise.resolve({ text: `to ${agent}` });
+    const sessions = [
+      await toolServer.open('run-1', 'lead', answer),
+      await toolServer.open('run-1', 'writer', answer, 1),
+      await toolServer.open('run-1', 'analyst', answer, 49),
+    ];
+    opened.push(...sessions);
+    const folders = sessions.map(({ endpoint }) => endpoint.hostFolder);
+    expect(new Set(folders).size).toBe(3);
+    const answers = await Promise.all(folders.map((folder) => ask(folder, JSON.stringify(call))));
+    expect(answers).toMatchObject(['lead', 'writer', 'analyst'].map((agent) => ({ result: { text: `to ${agent}` } })));
+    const roles = sessions.map((one) => one.serverAt('/tools').env['CREWTAB_TEAM_ROLE']);
+    expect(roles).toEqual([undefined, 'worker', 'worker']);
+    for (const toolSession of opened.splice(0)) toolSession.close();
+    await toolServer.remove('run-1');
+    expect(await readdir(rootDir)).toEqual(['runs']);
+    expect(await toolServer.list()).toEqual([]);
+  });
+
   it('carries calls and answers, and refuses what is no call', async () => {
     const calls: ToolCall[] = [];
     const toolSession = await open((asked): Promise<ToolAnswer> => {
