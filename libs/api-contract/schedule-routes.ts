@@ -2,14 +2,20 @@ import { z } from 'zod';
 import { formatDuration } from '@crewtab/domain/durations';
 import { parseCron } from '@crewtab/domain/schedules/cron';
 import { isValidTimezone } from '@crewtab/domain/schedules/next-fire';
+import type { ScheduleSort } from '@crewtab/domain/ports/management-store';
 import type { CatchUpPolicy, OverlapPolicy, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
-import { countField, durationField, emptyBody, idOf, instantField, line, PAGE_FIELDS, text } from './fields';
+import { countField, durationField, idOf, instantField, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
-import { RUN_LIST_NOTE, runListQuery, runView } from './run-routes';
+import { RUN_LIST_NOTE, RUN_STATUSES, RUN_TRIGGERS, runListQuery, runView } from './run-routes';
 
 export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const satisfies readonly OverlapPolicy[];
 export const CATCH_UP_POLICIES = ['none', 'latest', 'all'] as const satisfies readonly CatchUpPolicy[];
+const SCHEDULE_SORTS = ['newest', 'name', 'next'] as const satisfies readonly ScheduleSort[];
+const INCLUDES = ['recent', 'stats'] as const;
+export type Include = (typeof INCLUDES)[number];
+/** How many of a schedule's newest runs come with it. */
+export const RECENT_RUNS = 30;
 const SCHEDULE_STATUSES = ['running', 'error', 'idle'] as const satisfies readonly ScheduleStatus[];
 
 export const SCHEDULE_DEFAULTS = {
@@ -74,6 +80,19 @@ function scheduleSchemas(settings: ContractSettings) {
   };
 }
 
+/** A list in one parameter: `include=recent,stats`. */
+const includeField = z
+  .string({ error: 'must be given once' })
+  .transform((value, context) => {
+    const parts = value.split(',').map((part) => INCLUDES.find((one) => one === part));
+    if (parts.every((part) => part !== undefined)) return new Set(parts);
+    context.addIssue({ code: 'custom', message: `must be a list of ${INCLUDES.join(', ')}` });
+    return z.NEVER;
+  })
+  .optional()
+  .transform((parts) => parts ?? new Set<Include>())
+  .meta({ description: '`recent`: the last 30 runs; `stats`: how long runs take. Separated by a comma.' });
+
 const listQuery = z.strictObject({
   ...PAGE_FIELDS,
   teamId: z.string({ error: 'must be given once' }).min(1).max(100).optional(),
@@ -82,11 +101,51 @@ const listQuery = z.strictObject({
     .transform((value) => value === 'true')
     .optional(),
   status: z.enum(SCHEDULE_STATUSES).optional(),
+  q: z
+    .string({ error: 'must be given once' })
+    .min(1)
+    .max(LIMITS.scheduleNameLength)
+    .optional()
+    .meta({ description: 'A part of the name, whatever the case.' }),
+  sort: z.enum(SCHEDULE_SORTS).default('newest').meta({ description: '`next`: what is due first; paused ones last.' }),
+  include: includeField,
+});
+
+const getQuery = z.strictObject({ include: includeField });
+
+const triggerBody = z.strictObject({
+  prompt: text(1, LIMITS.promptLength)
+    .optional()
+    .meta({ description: "Stands in for the schedule's prompt in this run." }),
 });
 
 const noteBody = z.strictObject({ note: text(0, LIMITS.noteLength).nullable().default(null) });
 
 export type ScheduleInput = z.output<ReturnType<typeof scheduleSchemas>['create']>;
+
+/** A run as a picture needs it. */
+const runMark = z.object({
+  id: z.string(),
+  status: z.enum(RUN_STATUSES),
+  trigger: z.enum(RUN_TRIGGERS),
+  scheduledFor: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+});
+
+export type RunMark = z.input<typeof runMark>;
+
+const durationStats = z
+  .object({
+    n: z
+      .int()
+      .meta({ description: 'How many runs they are of: the last hundred at most, without those that were cancelled.' }),
+    p50Seconds: z.number().nullable(),
+    p95Seconds: z.number().nullable(),
+  })
+  .meta({ description: 'How long runs took.' });
+
+export type DurationStatsView = z.input<typeof durationStats>;
 
 /** A schedule as the API answers it. */
 export const scheduleView = z
@@ -96,6 +155,10 @@ export const scheduleView = z
     name: z.string(),
     prompt: z.string(),
     cron: z.string(),
+    cronDescription: z
+      .string()
+      .nullable()
+      .meta({ description: 'The cron in words; null where it cannot be evaluated.', examples: ['At 09:00 AM'] }),
     timezone: z.string(),
     enabled: z.boolean(),
     timeout: z.string().meta({ format: 'go-duration' }),
@@ -113,8 +176,17 @@ export const scheduleView = z
       description:
         'Why an enabled schedule cannot fire: its cron or time zone cannot be evaluated any more. Editing it repairs it. Null while all is well.',
     }),
+    note: z
+      .object({ text: z.string(), at: z.iso.datetime() })
+      .nullable()
+      .meta({ description: 'What was said when it was last paused or resumed.' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
+    recent: z
+      .array(runMark)
+      .optional()
+      .meta({ description: 'With `include=recent`: the newest 30 runs, newest first.' }),
+    stats: durationStats.optional().meta({ description: 'With `include=stats`.' }),
   })
   .meta({ id: 'Schedule' });
 
@@ -161,7 +233,7 @@ export const listSchedules = defineRoute({
   method: 'get',
   path: PATH,
   operationId: 'listSchedules',
-  summary: 'List schedules, newest first',
+  summary: 'List schedules',
   query: listQuery,
   answer: { status: 200, description: 'A page of schedules.', view: pageOf(scheduleView) },
 });
@@ -187,6 +259,7 @@ export const getSchedule = defineRoute({
   params,
   operationId: 'getSchedule',
   summary: 'Get a schedule',
+  query: getQuery,
   answer: { status: 200, description: 'The schedule.', view: scheduleView },
 });
 
@@ -250,7 +323,7 @@ export const triggerSchedule = defineRoute({
   summary: 'Run now',
   description:
     'Also while the schedule is paused. Under overlap `skip` with an active run the new one is recorded as `skipped`.',
-  body: { schema: emptyBody, isOptional: true },
+  body: { schema: triggerBody, isOptional: true, example: { prompt: 'Only look at yesterday.' } },
   answer: { status: 202, description: 'The run.', view: runView },
 });
 

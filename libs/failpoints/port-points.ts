@@ -12,6 +12,7 @@ import type {
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
@@ -100,6 +101,10 @@ export const PORT_POINTS = {
     setEnabled: 'effect',
     deleteSchedule: 'effect',
   } satisfies PointsOf<ScheduleStore>,
+  'schedule-history': {
+    readRecent: READS,
+    readDurations: READS,
+  } satisfies PointsOf<ScheduleHistory>,
   'run-archive': {
     createManualRun: 'effect',
     createTry: 'effect',

@@ -14,6 +14,7 @@ import type {
 } from '@crewtab/domain/ports/management-store';
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
+import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -32,6 +33,7 @@ import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
 import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
 import { PrismaSessionStore } from './management/prisma-session-store';
+import { PrismaScheduleHistory } from './management/prisma-schedule-history';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
 import { PrismaTeamStore } from './management/prisma-team-store';
 import { resealValues, type ResealReport, type SealedKind } from './management/reseal-values';
@@ -57,6 +59,7 @@ export interface Store {
   readonly hosts: HostStore;
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
+  readonly history: ScheduleHistory;
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
@@ -125,6 +128,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       hosts: { ...hostHeartbeats(context), ...hostLosses(context), ...hostStanding(context), ...systemState(context) },
       teams: new PrismaTeamStore(prisma, box),
       schedules: new PrismaScheduleStore(db),
+      history: new PrismaScheduleHistory(db),
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       sessions: new PrismaSessionStore(db),

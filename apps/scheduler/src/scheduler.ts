@@ -192,6 +192,7 @@ function wireHttp(
   return {
     teams: store.teams,
     schedules: store.schedules,
+    history: store.history,
     runs: store.archive,
     access: store.access,
     sessions: store.sessions,

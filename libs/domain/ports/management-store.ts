@@ -103,7 +103,14 @@ export interface ScheduleFilter {
   readonly teamId?: string;
   readonly enabled?: boolean;
   readonly status?: ScheduleStatus;
+  /** Is a part of its name, whatever the case. */
+  readonly name?: string;
+  /** Default: the newest first. */
+  readonly sort?: ScheduleSort;
 }
+
+/** `next`: those that are due first come first, those that are paused last. */
+export type ScheduleSort = 'newest' | 'name' | 'next';
 
 /** Runs come without the environments of their agents. */
 export interface RunArchive {
@@ -111,9 +118,15 @@ export interface RunArchive {
    * A manual run, or a rerun of an earlier one (whose prompt and agents as they were then are used again). Under
    * overlap `skip` with an active run it is recorded as `skipped`; under `replace` the active ones are asked to end.
    * Null when the schedule (or run) is not there. With a `requestKey` (the request's Idempotency-Key) at most one run is
-   * made for it within a day, however often and wherever it is asked again: the run that was made is answered.
+   * made for it within a day, however often and wherever it is asked again: the run that was made is answered. A `prompt`
+   * stands in for the schedule's in this one run.
    */
-  createManualRun(organizationId: string, scheduleId: string, requestKey?: string | null): Promise<Run | null>;
+  createManualRun(
+    organizationId: string,
+    scheduleId: string,
+    requestKey?: string | null,
+    prompt?: string | null,
+  ): Promise<Run | null>;
   createRerun(organizationId: string, runId: string, requestKey?: string | null): Promise<Run | null>;
   /** A run of the team as it is now, without a schedule; otherwise as `createManualRun`. Null when the team is not there. */
   createTry(organizationId: string, teamId: string, run: NewTry, requestKey?: string | null): Promise<Run | null>;

@@ -57,7 +57,7 @@ const INSERT_MANUAL: Statement = {
       INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
         team_name, network, network_hosts, prompt, timeout_ms, agents, exclusive)
       SELECT s.organization_id, s.id, t.id, 'manual', now(), $4, ${STATE_VALUES},
-        t.name, t.network, t.network_hosts, s.prompt, s.timeout_ms, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
+        t.name, t.network, t.network_hosts, COALESCE($6, s.prompt), s.timeout_ms, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
       FROM schedules s JOIN teams t ON t.organization_id = s.organization_id AND t.id = s.team_id
       WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING *)
     ${selectRun({ run: 'made' })}`,
@@ -187,9 +187,10 @@ export class PrismaRunArchive implements RunArchive {
     organizationId: string,
     scheduleId: string,
     requestKey: string | null = null,
+    prompt: string | null = null,
   ): Promise<Run | null> {
     if (!isId(scheduleId)) return null;
-    return this.createRun(organizationId, scheduleId, INSERT_MANUAL, scheduleId, requestKey);
+    return this.createRun(organizationId, scheduleId, INSERT_MANUAL, scheduleId, requestKey, [prompt]);
   }
 
   async createTry(
@@ -277,17 +278,21 @@ export class PrismaRunArchive implements RunArchive {
     return { id, runId, teamId: run.teamId, name, host, runtime, createdAt, removedAt: run.teardownVerifiedAt, agents };
   }
 
-  /** @param sourceId what `insert` copies from: the schedule, or the earlier run */
+  /**
+   * @param sourceId what `insert` copies from: the schedule, or the earlier run
+   * @param more parameters of `insert` behind the first five
+   */
   private createRun(
     organizationId: string,
     scheduleId: string | null,
     insert: Statement,
     sourceId: string,
     requestKey: string | null,
+    more: readonly unknown[] = [],
   ): Promise<Run | null> {
     return this.insertRun(organizationId, requestKey, async (session) => {
       const blockedBy = scheduleId === null ? null : await applyOverlap(session, organizationId, scheduleId);
-      const values = [organizationId, sourceId, blockedBy !== null, requestKey, blockedBy];
+      const values = [organizationId, sourceId, blockedBy !== null, requestKey, blockedBy, ...more];
       const [run] = await session.query<RunRow>(insert, values);
       return run;
     });

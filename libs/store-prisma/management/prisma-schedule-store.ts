@@ -6,6 +6,7 @@ import {
   type Page,
   type PageRequest,
   type ScheduleFilter,
+  type ScheduleSort,
   type ScheduleStore,
 } from '@crewtab/domain/ports/management-store';
 import type { CatchUpPolicy, OverlapPolicy, Schedule, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
@@ -58,19 +59,38 @@ const IS_DELETED: Statement = {
   text: 'SELECT 1 FROM schedules s WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NOT NULL',
 };
 
-const listOf = (name: string, condition: string): Statement => ({
-  name,
-  text: `${SELECT_SCHEDULE} FROM schedules s ${WITH_STATE}
-    WHERE s.organization_id = $1 AND s.deleted_at IS NULL AND ($2::uuid IS NULL OR s.id < $2::uuid)
-      AND ($3::uuid IS NULL OR s.team_id = $3::uuid) AND ($4::boolean IS NULL OR s.enabled = $4::boolean) AND ${condition}
-    ORDER BY s.id DESC LIMIT $6`,
+/** What a list is sorted by before the id. */
+const SORT_KEYS = { name: 'lower(s.name)', next: "COALESCE(s.next_fire_at, 'infinity')" } as const;
+
+/** A page goes on behind the schedule $2, wherever that stands by now. */
+const listOf = (name: string, sort: ScheduleSort, condition: string): Statement => {
+  const order = sort === 'newest' ? 's.id DESC' : `${SORT_KEYS[sort]}, s.id`;
+  const isBehind =
+    sort === 'newest'
+      ? 's.id < $2::uuid'
+      : `(${SORT_KEYS[sort]}, s.id) > (
+        SELECT ${SORT_KEYS[sort]}, s.id FROM schedules s WHERE s.organization_id = $1 AND s.id = $2::uuid)`;
+  return {
+    name: `${name}_by_${sort}`,
+    text: `${SELECT_SCHEDULE} FROM schedules s ${WITH_STATE}
+    WHERE s.organization_id = $1 AND s.deleted_at IS NULL AND ($2::uuid IS NULL OR ${isBehind})
+      AND ($3::uuid IS NULL OR s.team_id = $3::uuid) AND ($4::boolean IS NULL OR s.enabled = $4::boolean)
+      AND ($7::text IS NULL OR strpos(lower(s.name), lower($7::text)) > 0) AND ${condition}
+    ORDER BY ${order} LIMIT $6`,
+  };
+};
+
+const listsOf = (name: string, condition: string): Readonly<Record<ScheduleSort, Statement>> => ({
+  newest: listOf(name, 'newest', condition),
+  name: listOf(name, 'name', condition),
+  next: listOf(name, 'next', condition),
 });
 
 /** $5 is the wanted status, or null for all. */
-const LIST_SCHEDULES = listOf('schedule_list', '($5::text IS NULL OR state.status = $5::text)');
+const LIST_SCHEDULES = listsOf('schedule_list', '($5::text IS NULL OR state.status = $5::text)');
 
 /** For the status `running` alone ($5): among many idle schedules the few are found from their runs. */
-const LIST_RUNNING_SCHEDULES = listOf(
+const LIST_RUNNING_SCHEDULES = listsOf(
   'schedule_list_running',
   `state.status = $5::text AND s.id IN (
         SELECT r.schedule_id FROM schedule_runs r WHERE r.organization_id = $1 AND r.status IN ('queued', 'running'))`,
@@ -133,6 +153,8 @@ interface ScheduleRow {
   readonly next_fire_at: Date | null;
   readonly fault: string | null;
   readonly fault_since: Date | null;
+  readonly note: string | null;
+  readonly note_at: Date | null;
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly status: ScheduleStatus;
@@ -161,13 +183,11 @@ export class PrismaScheduleStore implements ScheduleStore {
     { limit, cursor }: PageRequest,
   ): Promise<Page<Schedule>> {
     const before = decodeCursor(cursor, 'id');
-    const { teamId = null, enabled = null, status = null } = filter;
+    const { teamId = null, enabled = null, status = null, name = null, sort = 'newest' } = filter;
     if (teamId !== null && !isId(teamId)) return { items: [], nextCursor: null };
-    const values = [organizationId, before?.id ?? null, teamId, enabled, status, limit + 1];
-    const rows = await this.db.query<ScheduleRow>(
-      status === 'running' ? LIST_RUNNING_SCHEDULES : LIST_SCHEDULES,
-      values,
-    );
+    const values = [organizationId, before?.id ?? null, teamId, enabled, status, limit + 1, name];
+    const lists = status === 'running' ? LIST_RUNNING_SCHEDULES : LIST_SCHEDULES;
+    const rows = await this.db.query<ScheduleRow>(lists[sort], values);
     return toPage(rows, limit, ({ id }) => ({ id, at: null }), toSchedule);
   }
 
@@ -274,6 +294,7 @@ function toSchedule(row: ScheduleRow): Schedule {
     lastRunAt: row.last_run_at,
     nextRunAt: row.next_fire_at,
     fault: row.fault !== null && row.fault_since ? { message: row.fault, since: row.fault_since } : null,
+    note: row.note !== null && row.note_at ? { text: row.note, at: row.note_at } : null,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -8,6 +8,7 @@ import {
   type Page,
   type PageRequest,
   type ScheduleFilter,
+  type ScheduleSort,
   type ScheduleStore,
   type TeamEdit,
   type TeamStore,
@@ -87,6 +88,7 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
       lastRunAt: null,
       nextRunAt: instants.nextFireAt,
       fault: null,
+      note: null,
     } as const;
     return Promise.resolve(this.saveSchedule(row, instants));
   }
@@ -96,9 +98,10 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
       (schedule) =>
         (filter.teamId === undefined || schedule.teamId === filter.teamId) &&
         (filter.enabled === undefined || schedule.enabled === filter.enabled) &&
-        (filter.status === undefined || schedule.status === filter.status),
+        (filter.status === undefined || schedule.status === filter.status) &&
+        (filter.name === undefined || schedule.name.toLowerCase().includes(filter.name.toLowerCase())),
     );
-    return Promise.resolve(pageOf(matching, page));
+    return Promise.resolve(pageOf(sorted(matching, filter.sort), page));
   }
 
   getSchedule(organizationId: string, id: string): Promise<Schedule | null> {
@@ -131,7 +134,8 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     if (!schedule) return Promise.resolve(null);
     if (this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));
     this.notes.set(id, note);
-    return Promise.resolve(this.saveSchedule({ ...schedule, enabled }, instants));
+    const said = note === null ? null : { text: note, at: this.clock.now() };
+    return Promise.resolve(this.saveSchedule({ ...schedule, enabled, note: said }, instants));
   }
 
   deleteSchedule(organizationId: string, id: string): Promise<boolean> {
@@ -165,6 +169,14 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
 
 function showTeam({ agents, ...team }: StoredTeam): Team {
   return { ...team, agents: agents.map(showAgent) };
+}
+
+/** As `pageOf` wants them: what comes first in the list stands last. */
+function sorted(schedules: readonly Schedule[], sort: ScheduleSort = 'newest'): readonly Schedule[] {
+  if (sort === 'newest') return schedules;
+  const keyOf = ({ name, nextRunAt }: Schedule): string =>
+    sort === 'name' ? name.toLowerCase() : (nextRunAt?.toISOString() ?? '~');
+  return [...schedules].sort((one, other) => (keyOf(one) < keyOf(other) ? 1 : -1));
 }
 
 interface Owned {

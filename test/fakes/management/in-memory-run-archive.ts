@@ -62,16 +62,21 @@ export class InMemoryRunArchive implements RunArchive {
     return Promise.resolve(this.changed.add(listener));
   }
 
-  async createManualRun(organizationId: string, scheduleId: string): Promise<Run | null> {
+  async createManualRun(
+    organizationId: string,
+    scheduleId: string,
+    _requestKey: string | null = null,
+    prompt: string | null = null,
+  ): Promise<Run | null> {
     const schedule = await this.catalog.getSchedule(organizationId, scheduleId);
     if (!schedule) return null;
     const team = this.catalog.teams.get(schedule.teamId);
-    const { prompt, timeoutMs, teamId } = schedule;
+    const { timeoutMs, teamId } = schedule;
     const plan = {
       teamName: team?.name ?? '',
       network: team?.network ?? { mode: 'none', hosts: [] },
       agents: team?.agents ?? [],
-      prompt,
+      prompt: prompt ?? schedule.prompt,
       timeoutMs,
     } as const;
     return this.start({ organizationId, scheduleId, teamId, plan }, 'manual');

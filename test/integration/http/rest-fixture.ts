@@ -33,6 +33,7 @@ export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixtu
     deps: {
       teams: store.teams,
       schedules: store.schedules,
+      history: store.history,
       runs: store.archive,
       access: store.access,
       sessions: store.sessions,

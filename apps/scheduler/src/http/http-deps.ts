@@ -13,6 +13,7 @@ import type {
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { Metrics } from '@crewtab/observability/metrics';
 import type { RequestLimitSettings } from './access/request-limits';
@@ -23,6 +24,7 @@ import type { WebFiles } from './web/web-files';
 export interface HttpDeps {
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
+  readonly history: ScheduleHistory;
   readonly runs: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;

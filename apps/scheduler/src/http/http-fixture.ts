@@ -9,6 +9,7 @@ import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
+import { InMemoryScheduleHistory } from '@test/fakes/management/in-memory-schedule-history';
 import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
@@ -117,6 +118,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   const deps: HttpDeps = {
     teams: catalog,
     schedules: catalog,
+    history: new InMemoryScheduleHistory(runs),
     runs,
     access,
     sessions,

@@ -18,3 +18,4 @@ export type Deployment = AnswerOf<Routes['GET /deployments/:id']>;
 export type Caller = AnswerOf<Routes['GET /session']>;
 export type Session = AnswerOf<Routes['GET /sessions']>['items'][number];
 export type Team = AnswerOf<Routes['GET /teams/:id']>;
+export type RunMark = NonNullable<Schedule['recent']>[number];

@@ -142,13 +142,36 @@ export const scheduleQuery = (id: string) =>
     initialData: () => queryClient.getQueryData(schedulesQuery.queryKey)?.items.find((schedule) => schedule.id === id),
   });
 
-/** What a cron expression means, in words; the same for all schedules that have it. */
-export const cronWordsQuery = (cron: string, timezone: string) =>
+/** A schedule with how it has run. */
+export const scheduleHistoryQuery = (id: string) =>
   queryOptions({
-    queryKey: ['cron-words', cron, timezone],
-    queryFn: async ({ signal }) =>
-      (await api.request('GET /schedules/preview', { query: { cron, timezone, count: 1 }, signal })).description,
-    gcTime: Infinity,
+    queryKey: ['schedule', id, 'history'],
+    queryFn: ({ signal }) =>
+      api.request('GET /schedules/:id', { params: { id }, query: { include: 'recent,stats' }, signal }),
+  });
+
+/** What the list of schedules shows; each field stands in the address. */
+export interface ScheduleFilter {
+  readonly q?: string;
+  readonly sort?: ScheduleSort;
+}
+export const SCHEDULE_SORTS = ['newest', 'name', 'next'] as const;
+export type ScheduleSort = (typeof SCHEDULE_SORTS)[number];
+
+export const scheduleListQuery = (filter: ScheduleFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['schedules', 'list', filter],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) => {
+      const query = {
+        ...filter,
+        include: 'recent,stats',
+        limit: PAGE,
+        ...(pageParam !== null && { cursor: pageParam }),
+      };
+      return api.request('GET /schedules', { query, signal });
+    },
+    getNextPageParam: ({ nextCursor }) => nextCursor,
   });
 
 export const sessionsQuery = queryOptions({

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } 
 import { WITHIN_MS, type RunFilter, type Within } from '../api/queries';
 import { NowPage } from '../pages/now/now-page';
 import { RunsPage } from '../pages/runs/runs-page';
+import { readScheduleFilter, readScheduleTab } from '../pages/schedules/schedule-search';
 import { SchedulesPage } from '../pages/schedules/schedules-page';
 import { SettingsPage } from '../pages/settings/settings-page';
 import { TeamsPage } from '../pages/teams/teams-page';
@@ -24,7 +25,13 @@ const routes = [
     component: lazyRouteComponent(() => import('../pages/run/run-page'), 'RunPage'),
     validateSearch: readRunView,
   }),
-  createRoute({ getParentRoute, path: '/schedules', component: SchedulesPage }),
+  createRoute({ getParentRoute, path: '/schedules', component: SchedulesPage, validateSearch: readScheduleFilter }),
+  createRoute({
+    getParentRoute,
+    path: '/schedules/$scheduleId',
+    component: lazyRouteComponent(() => import('../pages/schedule/schedule-page'), 'SchedulePage'),
+    validateSearch: readScheduleTab,
+  }),
   createRoute({ getParentRoute, path: '/teams', component: TeamsPage }),
   createRoute({
     getParentRoute,

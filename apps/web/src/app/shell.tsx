@@ -124,7 +124,7 @@ export function Page({
   return (
     <>
       <header className="flex min-h-14 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 rail:px-6">
-        <div className="flex min-w-0 flex-1 items-center gap-3">
+        <div className={`flex min-w-0 flex-1 items-center gap-3 ${actions ? 'max-rail:basis-full' : ''}`}>
           {crumbs && <span className="flex gap-3 max-rail:hidden">{crumbs}</span>}
           <h1 className="min-w-0 truncate text-base font-semibold">{title}</h1>
         </div>

@@ -2,23 +2,40 @@ import { Link } from '@tanstack/react-router';
 import type { Run } from '../api/client';
 import { StatusShape } from '../status/status-shape';
 import { PHASE_WORDS, triggerWord } from '../status/status-words';
-import { Instant, Span } from '../time/instant';
+import { Instant, Span, ZonedClock } from '../time/instant';
 import { ScheduleName } from './schedule-name';
 
 /** Runs, one line each, or two where there is little room; every line leads to its run. */
-export function RunList({ runs, isNarrow = false }: { readonly runs: readonly Run[]; readonly isNarrow?: boolean }) {
+export function RunList({
+  runs,
+  isNarrow = false,
+  zone,
+}: {
+  readonly runs: readonly Run[];
+  readonly isNarrow?: boolean;
+  /** Of the schedule that all of them are of: its instants stand where its name would be repeated. */
+  readonly zone?: string;
+}) {
   return (
     <ul>
       {runs.map((run) => (
         <li key={run.id} className={`border-b border-line ${isNarrow ? 'last:border-b-0' : ''}`}>
-          <RunRow run={run} isNarrow={isNarrow} />
+          <RunRow run={run} isNarrow={isNarrow} zone={zone} />
         </li>
       ))}
     </ul>
   );
 }
 
-function RunRow({ run, isNarrow }: { readonly run: Run; readonly isNarrow: boolean }) {
+function RunRow({
+  run,
+  isNarrow,
+  zone,
+}: {
+  readonly run: Run;
+  readonly isNarrow: boolean;
+  readonly zone: string | undefined;
+}) {
   const inWide = isNarrow ? 'hidden' : 'max-wide:hidden';
   return (
     <Link
@@ -29,7 +46,7 @@ function RunRow({ run, isNarrow }: { readonly run: Run; readonly isNarrow: boole
     >
       <StatusShape status={run.status} />
       <span className="min-w-0 truncate font-medium">
-        <ScheduleName run={run} />
+        {zone === undefined ? <ScheduleName run={run} /> : <ZonedClock at={run.scheduledFor} zone={zone} />}
       </span>
       <span
         className={`min-w-0 truncate text-soft ${isNarrow ? 'order-last col-span-2 col-start-2' : 'max-wide:order-last max-wide:col-span-2 max-wide:col-start-2'}`}

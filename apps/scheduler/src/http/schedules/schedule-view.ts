@@ -1,6 +1,11 @@
-import type { ScheduleView } from '@crewtab/api-contract/schedule-routes';
+import type { DurationStatsView, Include, RunMark, ScheduleView } from '@crewtab/api-contract/schedule-routes';
+import { RECENT_RUNS } from '@crewtab/api-contract/schedule-routes';
 import { formatDuration } from '@crewtab/domain/durations';
+import type { RecentRun, ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
+import { summarizeDurations, type DurationStats } from '@crewtab/domain/schedules/run-durations';
+import { parseCron } from '@crewtab/domain/schedules/cron';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
+import { describeCron } from './occurrences';
 
 export function toScheduleView(schedule: Schedule): ScheduleView {
   return {
@@ -9,6 +14,7 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     name: schedule.name,
     prompt: schedule.prompt,
     cron: schedule.cron,
+    cronDescription: tryDescribe(schedule.cron),
     timezone: schedule.timezone,
     enabled: schedule.enabled,
     timeout: formatDuration(schedule.timeoutMs),
@@ -20,7 +26,45 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
     nextRunAt: schedule.nextRunAt?.toISOString() ?? null,
     fault: schedule.fault && { message: schedule.fault.message, since: schedule.fault.since.toISOString() },
+    note: schedule.note && { text: schedule.note.text, at: schedule.note.at.toISOString() },
     createdAt: schedule.createdAt.toISOString(),
     updatedAt: schedule.updatedAt.toISOString(),
   };
+}
+
+/** A stored cron that cannot be evaluated has a fault, and no words. */
+function tryDescribe(cron: string): string | null {
+  return parseCron(cron).ok ? describeCron(cron) : null;
+}
+
+/** Schedules of one organization, with how they have run as far as `include` asks for it: one read for all of them. */
+export async function withHistory(
+  history: ScheduleHistory,
+  organizationId: string,
+  schedules: readonly Schedule[],
+  include: ReadonlySet<Include>,
+): Promise<ScheduleView[]> {
+  const ids = schedules.map(({ id }) => id);
+  const [recent, durations] = await Promise.all([
+    include.has('recent') ? history.readRecent(organizationId, ids, RECENT_RUNS) : null,
+    include.has('stats') ? history.readDurations(organizationId, ids) : null,
+  ]);
+  return schedules.map((schedule) => ({
+    ...toScheduleView(schedule),
+    ...(recent && { recent: (recent.get(schedule.id) ?? []).map(toRunMark) }),
+    ...(durations && { stats: toDurationStats(summarizeDurations(durations.get(schedule.id) ?? [])) }),
+  }));
+}
+
+function toRunMark({ id, status, trigger, scheduledFor, startedAt, finishedAt }: RecentRun): RunMark {
+  return {
+    ...{ id, status, trigger },
+    scheduledFor: scheduledFor.toISOString(),
+    startedAt: startedAt?.toISOString() ?? null,
+    finishedAt: finishedAt?.toISOString() ?? null,
+  };
+}
+
+function toDurationStats({ n, p50Ms, p95Ms }: DurationStats): DurationStatsView {
+  return { n, p50Seconds: p50Ms === null ? null : p50Ms / 1_000, p95Seconds: p95Ms === null ? null : p95Ms / 1_000 };
 }

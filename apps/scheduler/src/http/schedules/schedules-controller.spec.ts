@@ -1,5 +1,5 @@
 import type { RunView } from '@crewtab/api-contract/run-routes';
-import { aSchedule, aTeam, KEYS, NO_ID, startHttp, type HttpFixture } from '../http-fixture';
+import { aSchedule, aTeam, KEYS, NO_ID, ORGANIZATION, startHttp, type HttpFixture } from '../http-fixture';
 import type { ScheduleView } from '@crewtab/api-contract/schedule-routes';
 
 const SCHEDULES = '/api/v1/schedules';
@@ -296,11 +296,11 @@ describe('trigger', () => {
     expect(http.logger.messages('warn')).toEqual(['could not wake a worker for a run; the sweeper will']);
   });
 
-  it('refuses a body with fields', async () => {
+  it('refuses a body with fields that it does not know', async () => {
     const { id } = await create();
     expect(
-      paths((await http.call('post', `${SCHEDULES}/${id}/trigger`).send({ prompt: 'other' }).expect(400)).body),
-    ).toEqual(['prompt']);
+      paths((await http.call('post', `${SCHEDULES}/${id}/trigger`).send({ words: 'other' }).expect(400)).body),
+    ).toEqual(['words']);
     expect(http.runs.runs.size).toBe(0);
   });
 });
@@ -369,5 +369,51 @@ describe('another organization', () => {
     await http.call(method, `${SCHEDULES}/${NO_ID}${suffix}`).send(body).expect(404);
     expect((await http.call('get', `${SCHEDULES}/${schedule.id}`)).body).toEqual(schedule);
     expect(http.runs.runs.size).toBe(0);
+  });
+});
+
+describe('how schedules have run', () => {
+  const at = (minute: number): Date => new Date(Date.UTC(2026, 0, 5, 8, minute));
+  const runOf = (scheduleId: string, minute: number, seconds: number) =>
+    http.runs.addRun({
+      ...{ organizationId: ORGANIZATION, scheduleId, status: 'success', phase: 'finished' },
+      ...{ scheduledFor: at(minute), startedAt: at(minute), deadlineAt: at(59) },
+      finishedAt: new Date(at(minute).getTime() + seconds * 1_000),
+    });
+
+  it('comes with a schedule, and with a list, as far as it is asked for', async () => {
+    const { id } = await create();
+    runOf(id, 1, 4);
+    const newest = runOf(id, 2, 8);
+    const { body } = await http.call('get', `${SCHEDULES}/${id}?include=recent,stats`).expect(200);
+    const view = body as ScheduleView;
+    expect(view.stats).toEqual({ n: 2, p50Seconds: 4, p95Seconds: 8 });
+    expect(view.recent?.map((run) => run.startedAt)).toEqual([at(2).toISOString(), at(1).toISOString()]);
+    expect(view.recent?.[0]).toMatchObject({ id: newest.id, status: 'success', trigger: 'schedule' });
+    const list = (await http.call('get', `${SCHEDULES}?include=stats`).expect(200)).body as { items: ScheduleView[] };
+    expect(list.items).toEqual([{ ...(await plain(id)), stats: view.stats }]);
+    const faulty = await http.call('get', `${SCHEDULES}?include=recent,prompts`).expect(400);
+    expect(paths(faulty.body)).toEqual(['include']);
+  });
+
+  const plain = async (id: string): Promise<object> => (await http.call('get', `${SCHEDULES}/${id}`)).body as object;
+});
+
+describe('GET /schedules?q=&sort=', () => {
+  it('finds names and sorts them', async () => {
+    for (const name of ['beta links', 'Alpha links', 'other']) await create({ name });
+    const answer = await http.call('get', `${SCHEDULES}?q=LINKS&sort=name`).expect(200);
+    const { items } = answer.body as { items: ScheduleView[] };
+    expect(items.map(({ name }) => name)).toEqual(['Alpha links', 'beta links']);
+  });
+});
+
+describe('POST /schedules/:id/trigger with a prompt', () => {
+  it('runs with that prompt once, and refuses an empty one', async () => {
+    const { id } = await create();
+    const answer = await http.call('post', `${SCHEDULES}/${id}/trigger`).send({ prompt: 'Only today.' }).expect(202);
+    expect((answer.body as RunView).prompt).toBe('Only today.');
+    const faulty = await http.call('post', `${SCHEDULES}/${id}/trigger`).send({ prompt: ' ' }).expect(400);
+    expect(paths(faulty.body)).toEqual(['prompt']);
   });
 });

@@ -27,9 +27,9 @@ import { notFound, RequestRefused } from '../server/problem';
 import { editSchedule, removeSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
 import { describeCron, describeOccurrences } from './occurrences';
-import { toScheduleView } from './schedule-view';
+import { toScheduleView, withHistory } from './schedule-view';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger'>;
+type Deps = Pick<HttpDeps, 'schedules' | 'history' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger'>;
 
 @Controller()
 export class SchedulesController {
@@ -47,10 +47,13 @@ export class SchedulesController {
 
   @Route(listSchedules)
   async list({ caller, query }: RouteInput<typeof listSchedules>): Promise<RouteAnswer<typeof listSchedules>> {
-    const { limit, cursor, ...filter } = query;
-    if (filter.teamId !== undefined && !isResourceId(filter.teamId)) return { items: [], nextCursor: null };
-    const page = await this.deps.schedules.listSchedules(caller.organizationId, filter, { limit, cursor });
-    return { items: page.items.map(toScheduleView), nextCursor: page.nextCursor };
+    const { limit, cursor, include, q, ...rest } = query;
+    if (rest.teamId !== undefined && !isResourceId(rest.teamId)) return { items: [], nextCursor: null };
+    const filter = { ...rest, ...(q !== undefined && { name: q }) };
+    const { schedules, history } = this.deps;
+    const page = await schedules.listSchedules(caller.organizationId, filter, { limit, cursor });
+    const items = await withHistory(history, caller.organizationId, page.items, include);
+    return { items, nextCursor: page.nextCursor };
   }
 
   /** Stands before `:id`, or its path would be taken for one. */
@@ -61,8 +64,10 @@ export class SchedulesController {
   }
 
   @Route(getSchedule)
-  async get({ caller, params }: RouteInput<typeof getSchedule>): Promise<ScheduleView> {
-    return toScheduleView(await this.requireSchedule(caller.organizationId, params.id));
+  async get({ caller, params, query }: RouteInput<typeof getSchedule>): Promise<ScheduleView> {
+    const schedule = await this.requireSchedule(caller.organizationId, params.id);
+    const [view] = await withHistory(this.deps.history, caller.organizationId, [schedule], query.include);
+    return found('schedule', view ?? null);
   }
 
   @Route(updateSchedule)
@@ -88,8 +93,9 @@ export class SchedulesController {
   }
 
   @Route(triggerSchedule)
-  async trigger({ caller, params, idempotencyKey }: RouteInput<typeof triggerSchedule>): Promise<RunView> {
-    const made = await this.deps.runs.createManualRun(caller.organizationId, params.id, idempotencyKey);
+  async trigger({ caller, params, body, idempotencyKey }: RouteInput<typeof triggerSchedule>): Promise<RunView> {
+    const { organizationId } = caller;
+    const made = await this.deps.runs.createManualRun(organizationId, params.id, idempotencyKey, body.prompt);
     const run = found('schedule', made);
     await offerRun(this.deps, run);
     return toRunView(run);

@@ -68,7 +68,12 @@ function NeedsYou() {
 
 function BrokenSchedule({ schedule }: { readonly schedule: Schedule }) {
   return (
-    <Link to="/schedules" data-row="" className="flex items-center gap-3 border-b border-line px-4 py-2 hover:bg-hover">
+    <Link
+      to="/schedules/$scheduleId"
+      params={{ scheduleId: schedule.id }}
+      data-row=""
+      className="flex items-center gap-3 border-b border-line px-4 py-2 hover:bg-hover"
+    >
       <StatusShape status="failed" />
       <bdi className="font-medium">{schedule.name}</bdi>
       <span className="truncate text-soft">cannot fire: {schedule.fault?.message}</span>
@@ -169,7 +174,8 @@ function NextDay() {
         {due.slice(0, SHOWN).map(({ schedule, at }) => (
           <li key={schedule.id} className="border-b border-line last:border-b-0">
             <Link
-              to="/schedules"
+              to="/schedules/$scheduleId"
+              params={{ scheduleId: schedule.id }}
               data-row=""
               className="grid grid-cols-[16px_1fr] items-center gap-x-3 px-4 py-2 hover:bg-hover rail:grid-cols-[16px_1fr_auto]"
             >

@@ -1,57 +1,135 @@
-import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Pause, Play, Zap } from 'lucide-react';
+import { useEffect, useState } from 'react';
 import { api, type Schedule } from '../../api/client';
-import { cronWordsQuery, queryClient, schedulesQuery } from '../../api/queries';
+import {
+  queryClient,
+  SCHEDULE_SORTS,
+  scheduleListQuery,
+  schedulesQuery,
+  type ScheduleFilter,
+  type ScheduleSort,
+} from '../../api/queries';
 import { Page } from '../../app/shell';
 import { ActionButton } from '../../parts/action-button';
+import { Button } from '../../parts/button';
+import { DurationNote } from '../../parts/duration-note';
+import { HistoryStrip } from '../../parts/history-strip';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
-import { StatusShape } from '../../status/status-shape';
-import { Instant, ZonedClock } from '../../time/instant';
+import { NextFire, StandingShape } from '../../parts/schedule-standing';
+import { Instant } from '../../time/instant';
+
+const SORT_WORDS: Readonly<Record<ScheduleSort, string>> = {
+  newest: 'newest first',
+  name: 'by name',
+  next: 'next due first',
+};
+/** How long a person pauses between two letters, ms. */
+const TYPING_MS = 250;
 
 /** Every schedule: when it fires, in words, and how it stands. */
 export function SchedulesPage() {
-  const { data, error, refetch } = useQuery(schedulesQuery);
+  const filter = useSearch({ from: '/schedules' });
+  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(
+    scheduleListQuery(filter),
+  );
+  const schedules = data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <Page title="Schedules">
+      <Filters filter={filter} />
       {error && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void refetch()} />
         </div>
       )}
       {!data && !error && <Waiting />}
-      {data?.items.length === 0 && (
+      {data && schedules.length === 0 && (
         <Empty>
-          There is no schedule yet.{' '}
-          <a href="/api/docs" className="underline">
-            The API
-          </a>{' '}
-          makes one: first a team, then a schedule for it.
+          {filter.q === undefined ? (
+            <>
+              There is no schedule yet.{' '}
+              <a href="/api/docs" className="underline">
+                The API
+              </a>{' '}
+              makes one: first a team, then a schedule for it.
+            </>
+          ) : (
+            <>
+              No schedule has that in its name.{' '}
+              <Link to="/schedules" className="underline">
+                Show all
+              </Link>
+            </>
+          )}
         </Empty>
       )}
       <ul>
-        {data?.items.map((schedule) => (
+        {schedules.map((schedule) => (
           <li key={schedule.id}>
             <ScheduleRow schedule={schedule} />
           </li>
         ))}
       </ul>
-      {data?.hasMore && (
-        <p className="px-4 py-3 text-soft">These are the newest {data.items.length}; there are more.</p>
+      {hasNextPage && (
+        <div className="p-4 text-center">
+          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+            {isFetchingNextPage ? 'Loading …' : 'More schedules'}
+          </Button>
+        </div>
       )}
     </Page>
   );
 }
 
-function ScheduleRow({ schedule }: { readonly schedule: Schedule }) {
-  const { data: words } = useQuery(cronWordsQuery(schedule.cron, schedule.timezone));
+function Filters({ filter }: { readonly filter: ScheduleFilter }) {
+  const navigate = useNavigate();
+  const [typed, setTyped] = useState(filter.q ?? '');
+  const set = (change: { readonly q?: string | undefined; readonly sort?: ScheduleSort | undefined }): void => {
+    const next = Object.entries({ ...filter, ...change }).filter(([, value]) => value !== undefined && value !== '');
+    void navigate({ to: '/schedules', search: Object.fromEntries(next), replace: true });
+  };
+  useEffect(() => {
+    if (typed === (filter.q ?? '')) return;
+    const timer = setTimeout(() => set({ q: typed }), TYPING_MS);
+    return () => clearTimeout(timer);
+  });
   return (
-    <div className="grid gap-x-6 gap-y-1.5 border-b border-line px-4 py-3 rail:px-6 wide:grid-cols-[minmax(0,4fr)_minmax(0,4fr)_minmax(0,2fr)_224px] wide:items-center">
+    <div className="z-1 flex flex-wrap items-center gap-2 border-b border-line bg-ground px-4 py-2.5 rail:sticky rail:top-0 rail:px-6">
+      <input
+        type="search"
+        aria-label="Find by name"
+        placeholder="Find by name"
+        value={typed}
+        maxLength={100}
+        onChange={({ target }) => setTyped(target.value)}
+        className="h-7 min-w-0 flex-1 rounded-md border border-line bg-surface px-2 rail:max-w-64"
+      />
+      <select
+        aria-label="Order"
+        value={filter.sort ?? 'newest'}
+        onChange={({ target }) => set({ sort: SCHEDULE_SORTS.find((one) => one === target.value && one !== 'newest') })}
+        className="h-7 rounded-md border border-line bg-surface px-1.5"
+      >
+        {SCHEDULE_SORTS.map((one) => (
+          <option key={one} value={one}>
+            {SORT_WORDS[one]}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function ScheduleRow({ schedule }: { readonly schedule: Schedule }) {
+  const runs = schedule.recent ?? [];
+  return (
+    <div className="grid gap-x-6 gap-y-1.5 border-b border-line px-4 py-3 rail:px-6 wide:grid-cols-[minmax(0,4fr)_minmax(0,3fr)_332px_224px] wide:items-center">
       <div className={`min-w-0 ${schedule.enabled ? '' : 'text-soft'}`}>
         <Link
-          to="/runs"
-          search={{ schedule: schedule.id }}
+          to="/schedules/$scheduleId"
+          params={{ scheduleId: schedule.id }}
           data-row=""
           className="flex items-center gap-2 font-medium hover:underline"
         >
@@ -59,51 +137,37 @@ function ScheduleRow({ schedule }: { readonly schedule: Schedule }) {
           <bdi className="truncate">{schedule.name}</bdi>
         </Link>
         <p className="truncate pl-6 text-soft" title={schedule.cron}>
-          {words ?? schedule.cron}
+          {schedule.cronDescription ?? schedule.cron}
         </p>
       </div>
-      <div className="pl-6 wide:pl-0">
-        <Next schedule={schedule} />
+      <div className="min-w-0 pl-6 wide:pl-0">
+        <p className="truncate">
+          <NextFire schedule={schedule} />
+        </p>
+        <p className="truncate text-soft">
+          {schedule.lastRunAt === null ? (
+            'never ran'
+          ) : (
+            <>
+              last run <Instant at={schedule.lastRunAt} zone={schedule.timezone} />
+            </>
+          )}
+        </p>
       </div>
-      <div className="pl-6 text-soft wide:pl-0">
-        {schedule.lastRunAt === null ? (
-          'never ran'
-        ) : (
-          <>
-            last run <Instant at={schedule.lastRunAt} zone={schedule.timezone} />
-          </>
-        )}
-      </div>
+      <Link
+        to="/schedules/$scheduleId"
+        params={{ scheduleId: schedule.id }}
+        search={{ tab: 'runs' }}
+        tabIndex={-1}
+        className="flex min-w-0 flex-col gap-0.5 pl-6 text-xs wide:items-end wide:pl-0"
+      >
+        {runs.length > 0 && <HistoryStrip runs={runs} />}
+        <DurationNote schedule={schedule} />
+      </Link>
       <div className="flex flex-wrap gap-2 pl-6 wide:justify-end wide:pl-0">
         <Actions schedule={schedule} />
       </div>
     </div>
-  );
-}
-
-/** How its latest runs stand, by the shapes of runs. */
-function StandingShape({ schedule: { status, lastRunAt } }: { readonly schedule: Schedule }) {
-  if (status === 'running') return <StatusShape status="running" />;
-  if (status === 'error') return <StatusShape status="failed" />;
-  return lastRunAt === null ? <StatusShape status="skipped" isNamed /> : <StatusShape status="success" />;
-}
-
-function Next({ schedule }: { readonly schedule: Schedule }) {
-  if (schedule.fault)
-    return (
-      <span role="alert" className="text-failed">
-        cannot fire: {schedule.fault.message}
-      </span>
-    );
-  if (!schedule.enabled) return <span className="text-soft">paused</span>;
-  if (schedule.nextRunAt === null) return <span className="text-soft">never again</span>;
-  return (
-    <>
-      <Instant at={schedule.nextRunAt} zone={schedule.timezone} />{' '}
-      <span className="text-soft">
-        · <ZonedClock at={schedule.nextRunAt} zone={schedule.timezone} />
-      </span>
-    </>
   );
 }
 

@@ -1,0 +1,46 @@
+import { useQuery } from '@tanstack/react-query';
+import type { Schedule } from '../../api/client';
+import { teamQuery } from '../../api/queries';
+import { zoneName } from '../../time/format-time';
+import { Instant } from '../../time/instant';
+import { CATCH_UP_WORDS, OVERLAP_WORDS } from '../../words/policies';
+import { DeleteSchedule } from './schedule-actions';
+
+/** What is set of a schedule, each with the sentence that it means. */
+export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
+  const { data: team } = useQuery(teamQuery(schedule.teamId));
+  const rows: readonly (readonly [string, React.ReactNode, string?])[] = [
+    ['Team', <bdi key="team">{team?.name ?? '…'}</bdi>],
+    [
+      'Cron',
+      <code key="cron" className="font-mono text-xs">
+        {schedule.cron}
+      </code>,
+    ],
+    ['Zone', schedule.timezone, `All its times are those of ${zoneName(schedule.timezone)}.`],
+    ['Timeout', schedule.timeout, 'A run that takes longer is stopped.'],
+    ['Overlap', schedule.overlap, OVERLAP_WORDS[schedule.overlap]],
+    ['Catch-up', schedule.catchUp, CATCH_UP_WORDS[schedule.catchUp]],
+    ['Catch-up window', schedule.catchUpWindow, 'What was missed longer ago is not caught up.'],
+    ['Created', <Instant key="created" at={schedule.createdAt} />],
+    ['Changed', <Instant key="changed" at={schedule.updatedAt} />],
+  ];
+  return (
+    <div className="flex flex-col gap-6 p-4 rail:p-6">
+      <dl className="grid max-w-3xl grid-cols-[112px_1fr] gap-y-2.5">
+        {rows.map(([name, value, words]) => (
+          <div key={name} className="contents">
+            <dt className="text-soft">{name}</dt>
+            <dd className="min-w-0">
+              {value}
+              {words && <span className="text-soft"> · {words}</span>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <div>
+        <DeleteSchedule schedule={schedule} />
+      </div>
+    </div>
+  );
+}

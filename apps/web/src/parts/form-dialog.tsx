@@ -1,0 +1,68 @@
+import { Dialog } from '@base-ui/react/dialog';
+import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Button } from './button';
+import { describeProblem } from './problem-note';
+
+/** A button that asks for some words before it acts. */
+export function FormDialog({
+  trigger,
+  title,
+  words,
+  children,
+  confirm,
+  act,
+  isWide = false,
+}: {
+  readonly trigger: React.ReactElement;
+  readonly title: string;
+  readonly words?: React.ReactNode;
+  /** The fields of the form. */
+  readonly children: React.ReactNode;
+  readonly confirm: string;
+  readonly act: (fields: FormData) => Promise<unknown>;
+  readonly isWide?: boolean;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  const { mutate, isPending, error, reset } = useMutation({ mutationFn: act, onSuccess: () => setOpen(false) });
+  return (
+    <Dialog.Root
+      open={isOpen}
+      onOpenChange={(open) => {
+        setOpen(open);
+        reset();
+      }}
+    >
+      <Dialog.Trigger render={trigger} />
+      <Dialog.Portal>
+        <Dialog.Backdrop className="fixed inset-0 z-10 bg-[#000]/40" />
+        <Dialog.Popup
+          className={`fixed top-[12vh] left-1/2 z-10 max-h-[80vh] -translate-x-1/2 overflow-y-auto rounded-md border border-line bg-surface p-5 shadow-overlay ${isWide ? 'w-[min(720px,calc(100vw-32px))]' : 'w-[min(440px,calc(100vw-32px))]'}`}
+        >
+          <Dialog.Title className="text-base font-semibold">{title}</Dialog.Title>
+          {words && <Dialog.Description className="mt-2 text-soft">{words}</Dialog.Description>}
+          <form
+            className="mt-4"
+            onSubmit={(event) => {
+              event.preventDefault();
+              mutate(new FormData(event.currentTarget));
+            }}
+          >
+            {children}
+            {error && (
+              <p role="alert" className="mt-3 text-failed">
+                {describeProblem(error)}
+              </p>
+            )}
+            <div className="mt-5 flex justify-end gap-2">
+              <Dialog.Close render={<Button />}>Leave it</Dialog.Close>
+              <Button type="submit" look="primary" disabled={isPending}>
+                {confirm}
+              </Button>
+            </div>
+          </form>
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
