@@ -21,6 +21,8 @@ interface CallOptions {
   readonly signal?: AbortSignal;
   /** Of a POST: what is sent again with the same key is done once. */
   readonly idempotencyKey?: string;
+  /** Of an edit: it is done only at this revision. */
+  readonly ifRevision?: number;
 }
 
 interface StreamOptions {
@@ -64,13 +66,14 @@ export function createApiClient({ baseUrl, apiKey, csrfToken, fetch: send = fetc
   };
   const ask = async (route: string, request: AnyRequest): Promise<Response> => {
     const [method = '', path = ''] = route.split(' ');
-    const { body, signal, idempotencyKey, lastEventId } = request;
+    const { body, signal, idempotencyKey, ifRevision, lastEventId } = request;
     const response = await send(`${baseUrl}/api/v1${fill(path, request)}`, {
       method,
       headers: {
         ...credentials(method),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+        ...(ifRevision === undefined ? {} : { 'if-match': `"${ifRevision}"` }),
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -6,13 +6,15 @@ export class ApiProblem extends Error {
   readonly code: ProblemView['code'] | null;
   /** Of invalid input: every faulty field. */
   readonly errors: NonNullable<ProblemView['errors']>;
+  /** Of `edited_meanwhile`: what changed since. */
+  readonly edited: ProblemView['edited'] | null;
   readonly requestId: string | null;
 
   constructor(
     /** `GET /runs/:id` */
     readonly route: string,
     readonly status: number,
-    { code, detail, title, errors, requestId }: Partial<ProblemView>,
+    { code, detail, title, errors, edited, requestId }: Partial<ProblemView>,
     /** When it makes sense to ask again; null: not, or not known. */
     readonly retryAfterMs: number | null,
   ) {
@@ -20,6 +22,7 @@ export class ApiProblem extends Error {
     this.name = 'ApiProblem';
     this.code = code ?? null;
     this.errors = errors ?? [];
+    this.edited = edited ?? null;
     this.requestId = requestId ?? null;
   }
 }

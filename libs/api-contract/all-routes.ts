@@ -1,5 +1,6 @@
 import { eventRoutes } from './event-routes';
 import { presetRoutes } from './preset-routes';
+import { historyRoutes } from './history-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
 import { serviceRoutes } from './service-routes';
@@ -12,6 +13,7 @@ export const allRoutes = [
   ...teamRoutes,
   ...presetRoutes,
   ...scheduleRoutes,
+  ...historyRoutes,
   ...runRoutes,
   ...eventRoutes,
   ...systemRoutes,

@@ -12,6 +12,7 @@ const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = {
   method_not_allowed: 405,
   conflict: 409,
   team_in_use: 409,
+  edited_meanwhile: 412,
   idempotency_mismatch: 409,
   idempotency_in_progress: 409,
   payload_too_large: 413,
@@ -41,6 +42,10 @@ export const problemView = z
       .optional()
       .meta({ description: 'For invalid input: every faulty field.' }),
     checks: z.record(z.string(), z.string()).optional().meta({ description: 'For `not_ready`: what each check says.' }),
+    edited: z
+      .object({ revision: z.int(), fields: z.record(z.string(), z.unknown()) })
+      .optional()
+      .meta({ description: 'For `edited_meanwhile`: the present revision, and what changed since, as it is now.' }),
     requestId: z.string().optional(),
   })
   .meta({ id: 'Problem' });

@@ -27,7 +27,7 @@ export const SCHEDULE_DEFAULTS = {
 } as const;
 const DEFAULT_OCCURRENCES = 5;
 
-const cron = z
+export const cronField = z
   .string()
   .superRefine((value, context) => {
     const parsed = parseCron(value);
@@ -38,7 +38,7 @@ const cron = z
     examples: ['0 9 * * 1-5'],
   });
 
-const timezone = z
+export const timezoneField = z
   .string()
   .superRefine((value, context) => {
     if (!isValidTimezone(value))
@@ -56,8 +56,8 @@ function scheduleSchemas(settings: ContractSettings) {
     teamId: z.string().min(1).max(100),
     name: line(1, LIMITS.scheduleNameLength),
     prompt: text(1, LIMITS.promptLength),
-    cron,
-    timezone,
+    cron: cronField,
+    timezone: timezoneField,
     enabled: z.boolean(),
     timeout: durationField(LIMITS.minTimeoutMs, settings.maxTimeoutMs),
     overlap: z
@@ -111,6 +111,16 @@ const listQuery = z.strictObject({
   include: includeField,
 });
 
+/** Only the revision counts: the rest of an ETag changes with every run. */
+const ifMatch = z.object({
+  'If-Match': z
+    .string()
+    .regex(/^"\d{1,9}(-[\w-]*)?"$/, 'is not an ETag of a schedule')
+    .transform((etag) => Number.parseInt(etag.slice(1), 10))
+    .optional()
+    .meta({ description: 'The ETag of the schedule that the edit is meant for; its revision in quotes does as well.' }),
+});
+
 const getQuery = z.strictObject({ include: includeField });
 
 const triggerBody = z.strictObject({
@@ -124,7 +134,7 @@ const noteBody = z.strictObject({ note: text(0, LIMITS.noteLength).nullable().de
 export type ScheduleInput = z.output<ReturnType<typeof scheduleSchemas>['create']>;
 
 /** A run as a picture needs it. */
-const runMark = z.object({
+export const runMark = z.object({
   id: z.string(),
   status: z.enum(RUN_STATUSES),
   trigger: z.enum(RUN_TRIGGERS),
@@ -135,7 +145,7 @@ const runMark = z.object({
 
 export type RunMark = z.input<typeof runMark>;
 
-const durationStats = z
+export const durationStats = z
   .object({
     n: z
       .int()
@@ -176,6 +186,7 @@ export const scheduleView = z
       description:
         'Why an enabled schedule cannot fire: its cron or time zone cannot be evaluated any more. Editing it repairs it. Null while all is well.',
     }),
+    revision: z.int().meta({ description: 'Grows with every edit, pause and resume; the ETag begins with it.' }),
     note: z
       .object({ text: z.string(), at: z.iso.datetime() })
       .nullable()
@@ -244,7 +255,11 @@ export const previewCron = defineRoute({
   path: `${PATH}/preview`,
   operationId: 'previewCron',
   summary: 'What a cron expression would mean, before anything is stored',
-  query: z.strictObject({ cron, timezone: timezone.default(SCHEDULE_DEFAULTS.timezone), ...occurrenceFields }),
+  query: z.strictObject({
+    cron: cronField,
+    timezone: timezoneField.default(SCHEDULE_DEFAULTS.timezone),
+    ...occurrenceFields,
+  }),
   answer: {
     status: 200,
     description: 'What the cron expression means, and its next instants.',
@@ -270,13 +285,15 @@ export const updateSchedule = defineRoute({
   params,
   operationId: 'updateSchedule',
   summary: 'Change some fields of a schedule',
-  description: 'Fields left out stay as they are. Runs that have begun keep what they started with.',
+  description:
+    'Fields left out stay as they are. Runs that have begun keep what they started with. With `If-Match` it is done only at that revision.',
+  headers: ifMatch,
   body: {
     schema: (settings: ContractSettings) => scheduleSchemas(settings).patch,
     example: { cron: '30 8 * * 1-5', timeout: '45m' },
   },
   answer: { status: 200, description: 'The schedule as it is now.', view: scheduleView },
-  errors: ['conflict'],
+  errors: ['conflict', 'edited_meanwhile'],
 });
 
 export const deleteSchedule = defineRoute({

@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   not_found: 'There is no such resource in this organization.',
   method_not_allowed: 'The path exists, but not for this method.',
   conflict: 'The request contradicts the present state.',
+  edited_meanwhile: 'The resource was edited since the revision that If-Match names; `edited` has what changed.',
   team_in_use: 'The team is used by schedules and cannot be deleted.',
   idempotency_mismatch: 'The same Idempotency-Key came with another body.',
   idempotency_in_progress: 'A request with the same Idempotency-Key is still being answered.',

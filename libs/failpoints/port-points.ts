@@ -104,6 +104,9 @@ export const PORT_POINTS = {
   'schedule-history': {
     readRecent: READS,
     readDurations: READS,
+    readRevisions: READS,
+    readLedger: READS,
+    readSpecChanges: READS,
   } satisfies PointsOf<ScheduleHistory>,
   'run-archive': {
     createManualRun: 'effect',

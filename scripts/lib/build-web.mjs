@@ -10,9 +10,10 @@ const SOURCE = 'apps/web';
 const BUNDLED = ['libs/api-client'];
 const STAMP = 'dist/.crewtab-web';
 const PAGES = 'dist/apps/web';
-/** What a browser may have to load, in kB of compressed script: for the shell with Now, and for a run's page beside it. */
+/** What a browser may have to load, in kB of compressed script: for the shell with Now, and for other pages beside it. */
 const BUDGETS = [
   { what: 'the shell and Now', files: scriptsOfIndex, kilobytes: 250 },
+  { what: 'the builder of schedules', files: () => chunksOf(/^builder-page-.*\.js$/), kilobytes: 60 },
   { what: "a run's page", files: () => chunksOf(/^run-page-.*\.js$/), kilobytes: 130 },
 ];
 

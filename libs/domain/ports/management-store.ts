@@ -46,6 +46,7 @@ export interface ScheduleStore {
     schedule: NewSchedule,
     instants: FireInstants,
     id?: string,
+    by?: string,
   ): Promise<Schedule | null>;
   listSchedules(organizationId: string, filter: ScheduleFilter, page: PageRequest): Promise<Page<Schedule>>;
   getSchedule(organizationId: string, id: string): Promise<Schedule | null>;
@@ -53,13 +54,15 @@ export interface ScheduleStore {
    * `instants` when cron, timezone or enabled change; they take a fault away too. Throws `ScheduleDueError` then while an
    * instant of the old spec is due and has no row yet: it must be recorded first, or it would be lost. Once this has returned, no instant of the old spec later than
    * now fires any more (a firing transaction that holds the schedule is waited for, or the due instant is told of). Throws `not_found` with the path
-   * `teamId` in its message when a new team is not there.
+   * `teamId` in its message when a new team is not there, and `ScheduleEditedError` when the schedule is not at the revision that
+   * the edit is meant for.
    */
   updateSchedule(
     organizationId: string,
     id: string,
     patch: Partial<NewSchedule>,
     instants: FireInstants | null,
+    edit?: ScheduleEdit,
   ): Promise<Schedule | null>;
   /** Also pause (`enabled: false`) and resume; the note is kept with the time. Throws `ScheduleDueError` as `updateSchedule` does. */
   setEnabled(
@@ -68,6 +71,7 @@ export interface ScheduleStore {
     enabled: boolean,
     note: string | null,
     instants: FireInstants,
+    by?: string,
   ): Promise<Schedule | null>;
   /** Its runs stay readable. Throws `ScheduleDueError` as `updateSchedule` does. */
   deleteSchedule(organizationId: string, id: string): Promise<boolean>;
@@ -78,6 +82,22 @@ export class ScheduleDueError extends Error {
   constructor(readonly scheduleId: string) {
     super(`schedule ${scheduleId} has a due instant that is not recorded yet`);
     this.name = 'ScheduleDueError';
+  }
+}
+
+/** Who edits, for the schedule's revisions. */
+export interface ScheduleEdit {
+  /** Of the API key. */
+  readonly by?: string;
+  /** The edit is meant for this revision and no other; undefined: for whichever there is. */
+  readonly revision?: number;
+}
+
+/** The schedule was edited since the revision that an edit is meant for. Nothing was changed. */
+export class ScheduleEditedError extends Error {
+  constructor(readonly scheduleId: string) {
+    super(`schedule ${scheduleId} was edited meanwhile`);
+    this.name = 'ScheduleEditedError';
   }
 }
 

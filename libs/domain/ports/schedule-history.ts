@@ -1,3 +1,6 @@
+import type { Failure } from '../errors';
+import type { SpecChange } from '../schedules/paused-spans';
+import type { NewSchedule, Page, PageRequest } from './management-store';
 import type { RunStatus, RunTrigger } from '../runs/run';
 
 /** How schedules have run, for what is drawn of them. Reads only; what belongs to another organization is not there. */
@@ -16,6 +19,47 @@ export interface ScheduleHistory {
     organizationId: string,
     scheduleIds: readonly string[],
   ): Promise<ReadonlyMap<string, readonly number[]>>;
+  /** Every instant that has a row, newest first. */
+  readLedger(organizationId: string, scheduleId: string, page: PageRequest): Promise<Page<LedgerRow>>;
+  /**
+   * What decided when each schedule fires, oldest first, from its first revision on; the newest 200 changes of each at most.
+   */
+  readSpecChanges(
+    organizationId: string,
+    scheduleIds: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly SpecChange[]>>;
+  /** Newest first, those before the revision `before`. Empty where there is no such schedule; a deleted one keeps its own. */
+  readRevisions(
+    organizationId: string,
+    scheduleId: string,
+    limit: number,
+    before?: number,
+  ): Promise<readonly ScheduleRevision[]>;
+}
+
+export interface LedgerRow {
+  readonly run: RecentRun;
+  /** When its row was made. */
+  readonly recordedAt: Date;
+  readonly reason: Failure | null;
+  /** Of a skipped one: the run in its way. */
+  readonly blockedBy: string | null;
+  /** Of a missed one: the span in which no scheduler fired it. */
+  readonly gap: { readonly from: Date; readonly to: Date } | null;
+}
+
+/** What a person did to a schedule, and all that was set of it from then on. */
+export interface ScheduleRevision {
+  readonly revision: number;
+  /** `found`: how the schedule stood when revisions began to be kept. */
+  readonly kind: 'found' | 'created' | 'edited' | 'paused' | 'resumed';
+  readonly changed: readonly (keyof NewSchedule)[];
+  readonly fields: NewSchedule;
+  /** Of a pause or resume. */
+  readonly note: string | null;
+  /** The API key that it was done with; null where that is not known. */
+  readonly by: { readonly keyId: string; readonly name: string } | null;
+  readonly at: Date;
 }
 
 export interface RecentRun {

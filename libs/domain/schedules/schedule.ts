@@ -26,6 +26,8 @@ export interface Schedule {
   readonly nextRunAt: Date | null;
   /** Why it cannot fire although it is enabled; null while all is well. */
   readonly fault: { readonly message: string; readonly since: Date } | null;
+  /** Grows with every edit, pause and resume. */
+  readonly revision: number;
   /** What the person who last paused or resumed it had to say; null: nothing. */
   readonly note: { readonly text: string; readonly at: Date } | null;
   readonly createdAt: Date;

@@ -1,5 +1,9 @@
-import type { RecentRun, ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
+import type { ErrorCode } from '@crewtab/domain/errors';
+import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
+import type { LedgerRow, RecentRun, ScheduleHistory, ScheduleRevision } from '@crewtab/domain/ports/schedule-history';
+import type { SpecChange } from '@crewtab/domain/schedules/paused-spans';
 import { isId, type Database, type Statement } from '../database/database';
+import { decodeCursor, toPage } from './keyset';
 
 /** Of schedule `s`: where its fired runs stand in one index, and the others in a range of each status of another. */
 const newestRunsOf = (columns: string, limit: string): string => `(
@@ -40,6 +44,56 @@ const READ_DURATIONS: Statement = {
     WHERE lasted.durations IS NOT NULL`,
 };
 
+/** The unique index of fired instants is in this order. */
+const READ_LEDGER: Statement = {
+  name: 'history_read_ledger',
+  text: `SELECT r.schedule_id, r.id, r.status, r.trigger, r.scheduled_for, r.started_at, r.finished_at, r.queued_at, r.error_code, r.error_message,
+      r.blocked_by, r.gap_from, r.gap_to
+    FROM schedule_runs r
+    WHERE r.schedule_id = (SELECT s.id FROM schedules s WHERE s.organization_id = $1 AND s.id = $2)
+      AND r.trigger IN ('schedule', 'catchup') AND r.scheduled_for < $3
+    ORDER BY r.scheduled_for DESC LIMIT $4`,
+};
+
+const READ_SPEC_CHANGES: Statement = {
+  name: 'history_read_spec_changes',
+  text: `SELECT s.id, change.* FROM (SELECT s.id FROM ${WANTED_SCHEDULES}) AS s
+    CROSS JOIN LATERAL (
+      SELECT v.at, (v.fields ->> 'enabled')::boolean AS enabled, v.fields ->> 'cron' AS cron, v.fields ->> 'timezone' AS timezone, v.note
+      FROM schedule_revisions v
+      WHERE v.schedule_id = s.id AND (v.changed && '{enabled,cron,timezone}' OR v.revision = 1)
+      ORDER BY v.revision DESC LIMIT 200) AS change
+    ORDER BY change.at`,
+};
+
+const READ_REVISIONS: Statement = {
+  name: 'history_read_revisions',
+  text: `SELECT v.revision, v.kind, v.changed, v.fields, v.note, v.at, v.edited_by, k.name AS editor
+    FROM schedule_revisions v LEFT JOIN api_keys k ON k.id = v.edited_by
+    WHERE v.organization_id = $1 AND v.schedule_id = $2 AND v.revision < COALESCE($4::int, 2147483647)
+    ORDER BY v.revision DESC LIMIT $3`,
+};
+
+interface RevisionRow {
+  readonly revision: number;
+  readonly kind: ScheduleRevision['kind'];
+  readonly changed: ScheduleRevision['changed'];
+  readonly fields: ScheduleRevision['fields'];
+  readonly note: string | null;
+  readonly at: Date;
+  readonly edited_by: string | null;
+  readonly editor: string | null;
+}
+
+interface LedgerRecord extends RecentRow {
+  readonly queued_at: Date;
+  readonly error_code: ErrorCode | null;
+  readonly error_message: string | null;
+  readonly blocked_by: string | null;
+  readonly gap_from: Date | null;
+  readonly gap_to: Date | null;
+}
+
 interface RecentRow {
   readonly schedule_id: string;
   readonly id: string;
@@ -61,13 +115,7 @@ export class PrismaScheduleHistory implements ScheduleHistory {
     const ids = scheduleIds.filter(isId);
     if (ids.length === 0) return new Map();
     const rows = await this.db.query<RecentRow>(READ_RECENT, [organizationId, ids, limit]);
-    const found = new Map<string, RecentRun[]>();
-    for (const row of rows) {
-      const runs = found.get(row.schedule_id) ?? [];
-      found.set(row.schedule_id, runs);
-      runs.push(toRecentRun(row));
-    }
-    return found;
+    return groupById(rows, (row) => row.schedule_id, toRecentRun);
   }
 
   async readDurations(
@@ -79,6 +127,73 @@ export class PrismaScheduleHistory implements ScheduleHistory {
     const rows = await this.db.query<{ id: string; durations: number[] }>(READ_DURATIONS, [organizationId, ids]);
     return new Map(rows.map(({ id, durations }) => [id, durations]));
   }
+
+  async readLedger(
+    organizationId: string,
+    scheduleId: string,
+    { limit, cursor }: PageRequest,
+  ): Promise<Page<LedgerRow>> {
+    const before = decodeCursor(cursor, 'instant');
+    if (!isId(scheduleId)) return { items: [], nextCursor: null };
+    const values = [organizationId, scheduleId, before?.at ?? 'infinity', limit + 1];
+    const rows = await this.db.query<LedgerRecord>(READ_LEDGER, values);
+    return toPage(rows, limit, ({ id, scheduled_for: at }) => ({ id, at }), toLedgerRow);
+  }
+
+  async readSpecChanges(
+    organizationId: string,
+    scheduleIds: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly SpecChange[]>> {
+    const ids = scheduleIds.filter(isId);
+    if (ids.length === 0) return new Map();
+    const rows = await this.db.query<SpecChange & { id: string }>(READ_SPEC_CHANGES, [organizationId, ids]);
+    return groupById(
+      rows,
+      ({ id }) => id,
+      ({ id: _, ...change }) => change,
+    );
+  }
+
+  async readRevisions(
+    organizationId: string,
+    scheduleId: string,
+    limit: number,
+    before?: number,
+  ): Promise<readonly ScheduleRevision[]> {
+    if (!isId(scheduleId)) return [];
+    const values = [organizationId, scheduleId, limit, before ?? null];
+    return (await this.db.query<RevisionRow>(READ_REVISIONS, values)).map(toRevision);
+  }
+}
+
+function groupById<Row, T>(
+  rows: readonly Row[],
+  idOf: (row: Row) => string,
+  toItem: (row: Row) => T,
+): ReadonlyMap<string, readonly T[]> {
+  const found = new Map<string, T[]>();
+  for (const row of rows) {
+    const items = found.get(idOf(row)) ?? [];
+    found.set(idOf(row), items);
+    items.push(toItem(row));
+  }
+  return found;
+}
+
+function toLedgerRow(row: LedgerRecord): LedgerRow {
+  const { error_code: code, error_message: message, gap_from: from, gap_to: to } = row;
+  const didNotRun = row.status === 'skipped' || row.status === 'missed';
+  return {
+    run: toRecentRun(row),
+    recordedAt: row.queued_at,
+    reason: didNotRun && code !== null ? { code, message: message ?? '' } : null,
+    blockedBy: row.blocked_by,
+    gap: from && to ? { from, to } : null,
+  };
+}
+
+function toRevision({ edited_by: keyId, editor, ...revision }: RevisionRow): ScheduleRevision {
+  return { ...revision, by: keyId === null ? null : { keyId, name: editor ?? '' } };
 }
 
 function toRecentRun(row: RecentRow): RecentRun {

@@ -1,10 +1,12 @@
 import { AppError } from '@crewtab/domain/errors';
 import {
   ScheduleDueError,
+  ScheduleEditedError,
   type FireInstants,
   type NewSchedule,
   type Page,
   type PageRequest,
+  type ScheduleEdit,
   type ScheduleFilter,
   type ScheduleSort,
   type ScheduleStore,
@@ -32,7 +34,7 @@ const SOUND = 'fault = NULL, fault_since = NULL, retry_at = NULL';
 /** After an edit that changed nothing: does the schedule exist? */
 const HAS_SCHEDULE: Statement = {
   name: 'schedule_is_there',
-  text: 'SELECT 1 FROM schedules s WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL',
+  text: 'SELECT s.revision FROM schedules s WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL',
 };
 
 const SELECT_SCHEDULE = `SELECT s.*, state.status, ${LAST_RUN_OF} AS last_run_at`;
@@ -46,8 +48,8 @@ const CREATE_SCHEDULE: Statement = {
   name: 'schedule_create',
   text: `WITH changed AS (
       INSERT INTO schedules (organization_id, team_id, name, prompt, cron, timezone, enabled, timeout_ms, overlap, catch_up,
-        catch_up_window_ms, next_fire_at, following_fire_at, id)
-      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7())
+        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by)
+      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7()), $15::uuid
       FROM teams t WHERE t.organization_id = $1 AND t.id = $2 FOR KEY SHARE
       ON CONFLICT DO NOTHING
       RETURNING *)
@@ -113,8 +115,9 @@ const UPDATE_SCHEDULE: Statement = {
         following_fire_at = CASE WHEN $13::boolean THEN $15::timestamptz ELSE s.following_fire_at END,
         fault = CASE WHEN $13::boolean THEN NULL ELSE s.fault END, fault_since = CASE WHEN $13::boolean THEN NULL ELSE s.fault_since END,
         retry_at = CASE WHEN $13::boolean THEN NULL ELSE s.retry_at END,
-        spec_version = s.spec_version + $13::boolean::int, updated_at = now()
-      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL AND NOT ($13::boolean AND ${IS_DUE}) RETURNING s.*)
+        spec_version = s.spec_version + $13::boolean::int, updated_at = now(), edited_by = $16::uuid
+      WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL AND NOT ($13::boolean AND ${IS_DUE})
+        AND s.revision = COALESCE($17::int, s.revision) RETURNING s.*)
     ${READ_CHANGED}`,
 };
 
@@ -122,7 +125,7 @@ const SET_ENABLED: Statement = {
   name: 'schedule_set_enabled',
   text: `WITH changed AS (
       UPDATE schedules s SET enabled = $3, note = $4, note_at = now(), next_fire_at = $5, following_fire_at = $6,
-        ${SOUND}, spec_version = s.spec_version + 1, updated_at = now()
+        ${SOUND}, spec_version = s.spec_version + 1, updated_at = now(), edited_by = $7::uuid
       WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL AND NOT ${IS_DUE} RETURNING s.*)
     ${READ_CHANGED}`,
 };
@@ -153,6 +156,7 @@ interface ScheduleRow {
   readonly next_fire_at: Date | null;
   readonly fault: string | null;
   readonly fault_since: Date | null;
+  readonly revision: number;
   readonly note: string | null;
   readonly note_at: Date | null;
   readonly created_at: Date;
@@ -169,9 +173,10 @@ export class PrismaScheduleStore implements ScheduleStore {
     schedule: NewSchedule,
     { nextFireAt, followingFireAt }: FireInstants,
     id?: string,
+    by?: string,
   ): Promise<Schedule | null> {
     if (!isId(schedule.teamId)) return null;
-    const values = [organizationId, ...columnsOf(schedule), nextFireAt, followingFireAt, id ?? null];
+    const values = [organizationId, ...columnsOf(schedule), nextFireAt, followingFireAt, id ?? null, by ?? null];
     const [row] = await this.db.query<ScheduleRow>(CREATE_SCHEDULE, values);
     if (row) return toSchedule(row);
     return id === undefined ? null : this.findMade(organizationId, id);
@@ -202,6 +207,7 @@ export class PrismaScheduleStore implements ScheduleStore {
     id: string,
     patch: Partial<NewSchedule>,
     instants: FireInstants | null,
+    { by, revision }: ScheduleEdit = {},
   ): Promise<Schedule | null> {
     if (!isId(id)) return null;
     if (patch.teamId !== undefined && !isId(patch.teamId)) throw noSuchTeam(patch.teamId);
@@ -213,10 +219,12 @@ export class PrismaScheduleStore implements ScheduleStore {
       hasNewSpec,
       instants?.nextFireAt ?? null,
       instants?.followingFireAt ?? null,
+      by ?? null,
+      revision ?? null,
     ];
     try {
       const [row] = await this.db.query<ScheduleRow>(UPDATE_SCHEDULE, values);
-      return row ? toSchedule(row) : await this.missing(organizationId, id);
+      return row ? toSchedule(row) : await this.missing(organizationId, id, revision);
     } catch (error) {
       const isTeamMissing =
         error instanceof ViolationError && error.violation.constraint === 'schedules_organization_id_team_id_fkey';
@@ -230,16 +238,11 @@ export class PrismaScheduleStore implements ScheduleStore {
     enabled: boolean,
     note: string | null,
     { nextFireAt, followingFireAt }: FireInstants,
+    by?: string,
   ): Promise<Schedule | null> {
     if (!isId(id)) return null;
-    const [row] = await this.db.query<ScheduleRow>(SET_ENABLED, [
-      organizationId,
-      id,
-      enabled,
-      note,
-      nextFireAt,
-      followingFireAt,
-    ]);
+    const values = [organizationId, id, enabled, note, nextFireAt, followingFireAt, by ?? null];
+    const [row] = await this.db.query<ScheduleRow>(SET_ENABLED, values);
     return row ? toSchedule(row) : this.missing(organizationId, id);
   }
 
@@ -260,11 +263,15 @@ export class PrismaScheduleStore implements ScheduleStore {
     return null;
   }
 
-  /** An edit changed nothing: the schedule is not there (null), or has a due instant that must be recorded first. */
-  private async missing(organizationId: string, id: string): Promise<null> {
-    const rows = await this.db.query(HAS_SCHEDULE, [organizationId, id]);
-    if (rows.length > 0) throw new ScheduleDueError(id);
-    return null;
+  /**
+   * An edit changed nothing: the schedule is not there (null), is at another revision than the edit is meant for, or has a due
+   * instant that must be recorded first.
+   */
+  private async missing(organizationId: string, id: string, revision?: number): Promise<null> {
+    const [row] = await this.db.query<{ revision: number }>(HAS_SCHEDULE, [organizationId, id]);
+    if (!row) return null;
+    if (revision !== undefined && revision !== row.revision) throw new ScheduleEditedError(id);
+    throw new ScheduleDueError(id);
   }
 }
 
@@ -294,6 +301,7 @@ function toSchedule(row: ScheduleRow): Schedule {
     lastRunAt: row.last_run_at,
     nextRunAt: row.next_fire_at,
     fault: row.fault !== null && row.fault_since ? { message: row.fault, since: row.fault_since } : null,
+    revision: row.revision,
     note: row.note !== null && row.note_at ? { text: row.note, at: row.note_at } : null,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

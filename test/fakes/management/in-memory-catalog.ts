@@ -2,17 +2,20 @@ import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import {
   ScheduleDueError,
+  ScheduleEditedError,
   type FireInstants,
   type NewSchedule,
   type NewTeam,
   type Page,
   type PageRequest,
+  type ScheduleEdit,
   type ScheduleFilter,
   type ScheduleSort,
   type ScheduleStore,
   type TeamEdit,
   type TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { ScheduleRevision } from '@crewtab/domain/ports/schedule-history';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import { editAgents, showAgent, type AgentCheck } from '@crewtab/domain/teams/edit-agents';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
@@ -29,6 +32,8 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
   /** The instants that came with the last create or edit of a schedule that brought some. */
   readonly instants = new Map<string, FireInstants>();
   readonly notes = new Map<string, string | null>();
+  /** Oldest first, of all schedules. */
+  readonly revisions: (ScheduleRevision & { readonly scheduleId: string })[] = [];
   private made = 0;
 
   constructor(private readonly clock: Clock) {}
@@ -77,6 +82,7 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     schedule: NewSchedule,
     instants: FireInstants,
     id?: string,
+    by?: string,
   ): Promise<Schedule | null> {
     const made = id === undefined ? null : find(this.schedules, organizationId, id);
     if (made) return Promise.resolve(made);
@@ -89,7 +95,9 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
       nextRunAt: instants.nextFireAt,
       fault: null,
       note: null,
+      revision: 1,
     } as const;
+    this.revisions.push({ ...revisionOf(row, 'created', []), by: editorOf(by) });
     return Promise.resolve(this.saveSchedule(row, instants));
   }
 
@@ -113,14 +121,17 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     id: string,
     patch: Partial<NewSchedule>,
     instants: FireInstants | null,
+    { by, revision }: ScheduleEdit = {},
   ): Promise<Schedule | null> {
     const schedule = find(this.schedules, organizationId, id);
     if (!schedule) return Promise.resolve(null);
+    if (revision !== undefined && revision !== schedule.revision) return Promise.reject(new ScheduleEditedError(id));
     if (instants && this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));
     if (patch.teamId !== undefined && !find(this.teams, organizationId, patch.teamId)) {
       return Promise.reject(new AppError('not_found', 'teamId: there is no such team'));
     }
-    return Promise.resolve(this.saveSchedule({ ...schedule, ...patch, updatedAt: this.clock.now() }, instants));
+    const edited = this.revise(schedule, { ...schedule, ...patch, updatedAt: this.clock.now() }, by);
+    return Promise.resolve(this.saveSchedule(edited, instants));
   }
 
   setEnabled(
@@ -129,13 +140,15 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     enabled: boolean,
     note: string | null,
     instants: FireInstants,
+    by?: string,
   ): Promise<Schedule | null> {
     const schedule = find(this.schedules, organizationId, id);
     if (!schedule) return Promise.resolve(null);
     if (this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));
     this.notes.set(id, note);
     const said = note === null ? null : { text: note, at: this.clock.now() };
-    return Promise.resolve(this.saveSchedule({ ...schedule, enabled, note: said }, instants));
+    const edited = this.revise(schedule, { ...schedule, enabled, note: said }, by);
+    return Promise.resolve(this.saveSchedule(edited, instants));
   }
 
   deleteSchedule(organizationId: string, id: string): Promise<boolean> {
@@ -148,6 +161,16 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
   recordDue(id: string): void {
     const schedule = this.schedules.get(id);
     if (schedule) this.schedules.set(id, { ...schedule, nextRunAt: new Date(this.clock.now().getTime() + 3_600_000) });
+  }
+
+  private revise(before: Schedule, after: Schedule, by: string | undefined): Schedule {
+    const [was, is] = [fieldsOf(before), fieldsOf(after)];
+    const changed = (Object.keys(is) as (keyof NewSchedule)[]).filter((field) => is[field] !== was[field]);
+    if (changed.length === 0) return after;
+    const revised = { ...after, revision: before.revision + 1 };
+    const kind = changed.join() !== 'enabled' ? 'edited' : after.enabled ? 'resumed' : 'paused';
+    this.revisions.push({ ...revisionOf(revised, kind, changed), by: editorOf(by) });
+    return revised;
   }
 
   private isDue({ enabled, nextRunAt }: Schedule): boolean {
@@ -177,6 +200,21 @@ function sorted(schedules: readonly Schedule[], sort: ScheduleSort = 'newest'): 
   const keyOf = ({ name, nextRunAt }: Schedule): string =>
     sort === 'name' ? name.toLowerCase() : (nextRunAt?.toISOString() ?? '~');
   return [...schedules].sort((one, other) => (keyOf(one) < keyOf(other) ? 1 : -1));
+}
+
+function fieldsOf(schedule: Schedule): NewSchedule {
+  const { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs } = schedule;
+  return { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs };
+}
+
+function revisionOf(schedule: Schedule, kind: ScheduleRevision['kind'], changed: readonly (keyof NewSchedule)[]) {
+  const { id: scheduleId, revision, updatedAt: at, note } = schedule;
+  const said = kind === 'paused' || kind === 'resumed' ? (note?.text ?? null) : null;
+  return { scheduleId, revision, kind, changed, fields: fieldsOf(schedule), note: said, at };
+}
+
+function editorOf(by: string | undefined): ScheduleRevision['by'] {
+  return by === undefined ? null : { keyId: by, name: `key ${by}` };
 }
 
 interface Owned {

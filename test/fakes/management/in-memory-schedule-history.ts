@@ -1,10 +1,17 @@
-import type { RecentRun, ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
+import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
+import type { LedgerRow, RecentRun, ScheduleHistory, ScheduleRevision } from '@crewtab/domain/ports/schedule-history';
 import type { Run } from '@crewtab/domain/runs/run';
+import type { SpecChange } from '@crewtab/domain/schedules/paused-spans';
+import type { InMemoryCatalog } from './in-memory-catalog';
 import type { InMemoryRunArchive } from './in-memory-run-archive';
+import { pageOf } from './pages';
 
 /** Reads the runs of the archive. */
 export class InMemoryScheduleHistory implements ScheduleHistory {
-  constructor(private readonly archive: Pick<InMemoryRunArchive, 'runs'>) {}
+  constructor(
+    private readonly archive: Pick<InMemoryRunArchive, 'runs'>,
+    private readonly catalog: Pick<InMemoryCatalog, 'schedules' | 'revisions'>,
+  ) {}
 
   readRecent(
     organizationId: string,
@@ -27,11 +34,55 @@ export class InMemoryScheduleHistory implements ScheduleHistory {
     return Promise.resolve(new Map(scheduleIds.map((id) => [id, durationsOf(id)])));
   }
 
+  readLedger(organizationId: string, scheduleId: string, page: PageRequest): Promise<Page<LedgerRow>> {
+    const fired = newestFirst(this.runsOf(organizationId, scheduleId)).reverse();
+    const { items, nextCursor } = pageOf(
+      fired.filter(({ trigger }) => trigger === 'schedule' || trigger === 'catchup'),
+      page,
+    );
+    return Promise.resolve({ items: items.map(toLedgerRow), nextCursor });
+  }
+
+  readSpecChanges(
+    organizationId: string,
+    scheduleIds: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly SpecChange[]>> {
+    const changesOf = (id: string): SpecChange[] =>
+      this.catalog.revisions
+        .filter(({ scheduleId }) => scheduleId === id)
+        .filter(() => this.catalog.schedules.get(id)?.organizationId === organizationId)
+        .map(({ at, note, fields: { enabled, cron, timezone } }) => ({ at, note, enabled, cron, timezone }));
+    return Promise.resolve(new Map(scheduleIds.map((id) => [id, changesOf(id)])));
+  }
+
+  readRevisions(
+    organizationId: string,
+    scheduleId: string,
+    limit: number,
+    before = Number.POSITIVE_INFINITY,
+  ): Promise<readonly ScheduleRevision[]> {
+    if (this.catalog.schedules.get(scheduleId)?.organizationId !== organizationId) return Promise.resolve([]);
+    const own = this.catalog.revisions.filter((one) => one.scheduleId === scheduleId && one.revision < before);
+    const shown = own.reverse().slice(0, limit);
+    return Promise.resolve(shown.map(({ scheduleId: _, ...revision }) => revision));
+  }
+
   private runsOf(organizationId: string, scheduleId: string): Run[] {
     return [...this.archive.runs.values()].filter(
       (run) => run.organizationId === organizationId && run.scheduleId === scheduleId,
     );
   }
+}
+
+function toLedgerRow(run: Run): LedgerRow {
+  const { notRunReason: reason } = run;
+  return {
+    run,
+    recordedAt: run.scheduledFor,
+    reason: reason && { code: reason.code, message: reason.message },
+    blockedBy: reason?.runId ?? null,
+    gap: reason?.from && reason.to ? { from: reason.from, to: reason.to } : null,
+  };
 }
 
 function newestFirst(runs: readonly Run[]): Run[] {

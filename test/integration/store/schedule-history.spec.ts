@@ -1,5 +1,5 @@
-import type { ScheduleSort } from '@crewtab/domain/ports/management-store';
-import { FAR_FUTURE, StoreFixture } from './store-fixture';
+import { ScheduleEditedError, type ScheduleSort } from '@crewtab/domain/ports/management-store';
+import { FAR_FUTURE, sha256, StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
 let organizationId: string;
@@ -125,4 +125,113 @@ it('a manual run has the prompt that came with the request, and the schedule kee
   expect(run?.plan.prompt).toBe('Only yesterday.');
   expect((await archive.createManualRun(organizationId, id))?.plan.prompt).toBe(prompt);
   expect((await schedules.getSchedule(organizationId, id))?.prompt).toBe(prompt);
+});
+
+describe('the revisions of a schedule', () => {
+  const NEVER = { nextFireAt: null, followingFireAt: null };
+  const NEXT = { nextFireAt: FAR_FUTURE, followingFireAt: null };
+
+  async function keyOf(organization: string, name: string): Promise<string> {
+    const [row] = await fixture.sql<{ id: string }>(
+      `INSERT INTO api_keys (organization_id, name, role, key_hash) VALUES ($1, $2, 'admin', $3) RETURNING id`,
+      [organization, name, sha256(name)],
+    );
+    return row?.id ?? '';
+  }
+
+  it('say who created, edited, paused and resumed it, and all that was set then', async () => {
+    const { schedules, history } = fixture.store;
+    const keyId = await keyOf(organizationId, 'anna');
+    const { id, teamId } = await fixture.schedule({ organizationId });
+    await schedules.updateSchedule(organizationId, id, { timeoutMs: 60_000, name: 'Weekly' }, null, { by: keyId });
+    await schedules.setEnabled(organizationId, id, false, 'on holiday', NEVER, keyId);
+    await schedules.setEnabled(organizationId, id, true, null, NEXT);
+    // Nothing changes.
+    await schedules.updateSchedule(organizationId, id, { name: 'Weekly' }, null, { by: keyId });
+
+    const revisions = await history.readRevisions(organizationId, id, 10);
+    const by = { keyId, name: 'anna' };
+    expect(revisions.map(({ at: _at, fields: _fields, ...rest }) => rest)).toEqual([
+      { revision: 4, kind: 'resumed', changed: ['enabled'], note: null, by: null },
+      { revision: 3, kind: 'paused', changed: ['enabled'], note: 'on holiday', by },
+      { revision: 2, kind: 'edited', changed: ['name', 'timeoutMs'], note: null, by },
+      { revision: 1, kind: 'created', changed: [], note: null, by: null },
+    ]);
+    expect(revisions[1]?.fields).toEqual({
+      ...{
+        teamId,
+        name: 'Weekly',
+        prompt: 'Write a report.',
+        cron: '0 9 * * *',
+        timezone: 'Europe/Berlin',
+        enabled: false,
+      },
+      ...{ timeoutMs: 60_000, overlap: 'allow', catchUp: 'latest', catchUpWindowMs: 3_600_000 },
+    });
+    expect((await history.readRevisions(organizationId, id, 1, 3)).map(({ revision }) => revision)).toEqual([2]);
+    expect(await history.readRevisions(await fixture.organization(), id, 10)).toEqual([]);
+    expect((await schedules.getSchedule(organizationId, id))?.revision).toBe(4);
+  });
+
+  it('name the key of a creation, and no key for a statement that says none', async () => {
+    const keyId = await keyOf(organizationId, 'ben');
+    const like = await fixture.schedule({ organizationId });
+    const made = await fixture.store.schedules.createSchedule(
+      organizationId,
+      { ...like, name: 'x' },
+      NEXT,
+      undefined,
+      keyId,
+    );
+    const id = made?.id ?? '';
+    // As the version before edits.
+    await fixture.sql(`UPDATE schedules SET prompt = 'Other.' WHERE id = $1`, [id]);
+    const revisions = await fixture.store.history.readRevisions(organizationId, id, 10);
+    expect(revisions.map(({ kind, by }) => [kind, by?.name])).toEqual([
+      ['edited', undefined],
+      ['created', 'ben'],
+    ]);
+  });
+
+  it('guard an edit: of two that are meant for the same one, one is done', async () => {
+    const { schedules } = fixture.store;
+    const { id } = await fixture.schedule({ organizationId });
+    const edit = (name: string) => schedules.updateSchedule(organizationId, id, { name }, null, { revision: 1 });
+    const results = await Promise.allSettled(['one', 'two', 'three'].map(edit));
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    expect(refused.map((reason) => reason instanceof ScheduleEditedError)).toEqual([true, true]);
+    expect((await schedules.getSchedule(organizationId, id))?.revision).toBe(2);
+  });
+
+  it('tell what decided when it fired', async () => {
+    const { schedules, history } = fixture.store;
+    const { id } = await fixture.schedule({ organizationId });
+    await schedules.updateSchedule(organizationId, id, { prompt: 'Other.' }, null);
+    await schedules.setEnabled(organizationId, id, false, 'why', NEVER);
+    await schedules.updateSchedule(organizationId, id, { timezone: 'UTC' }, NEVER);
+    const changes = (await history.readSpecChanges(organizationId, [id])).get(id);
+    expect(changes?.map(({ at: _, ...change }) => change)).toEqual([
+      { enabled: true, cron: '0 9 * * *', timezone: 'Europe/Berlin', note: null },
+      { enabled: false, cron: '0 9 * * *', timezone: 'Europe/Berlin', note: 'why' },
+      { enabled: false, cron: '0 9 * * *', timezone: 'UTC', note: null },
+    ]);
+  });
+});
+
+describe('the ledger of a schedule', () => {
+  it('has every fired instant once, newest first, with why it did not run', async () => {
+    const { history } = fixture.store;
+    const { id } = await fixture.schedule({ organizationId });
+    const ids = [await insertRun(id, { at: 0, lastedMs: 5 }), await insertRun(id, { at: 10, status: 'missed' })];
+    await insertRun(id, { at: 15, trigger: 'manual' });
+    ids.push(await insertRun(id, { at: 20, trigger: 'catchup', lastedMs: 5 }));
+    const first = await history.readLedger(organizationId, id, { limit: 2, cursor: null });
+    const second = await history.readLedger(organizationId, id, { limit: 2, cursor: first.nextCursor });
+    expect([...first.items, ...second.items].map(({ run }) => run.id)).toEqual([...ids].reverse());
+    expect(second.nextCursor).toBeNull();
+    expect(first.items[1]).toMatchObject({ reason: { code: 'internal' }, blockedBy: null, gap: null });
+    expect(second.items[0]?.reason).toBeNull();
+    const foreign = await history.readLedger(await fixture.organization(), id, { limit: 2, cursor: null });
+    expect(foreign.items).toEqual([]);
+  });
 });

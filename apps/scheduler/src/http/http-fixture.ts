@@ -118,7 +118,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   const deps: HttpDeps = {
     teams: catalog,
     schedules: catalog,
-    history: new InMemoryScheduleHistory(runs),
+    history: new InMemoryScheduleHistory(runs, catalog),
     runs,
     access,
     sessions,
@@ -169,6 +169,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
       idempotency.reserved,
     ];
     for (const map of maps) map.clear();
+    catalog.revisions.length = 0;
     queue.isDown = false;
     queue.offered.length = 0;
     recorded.length = 0;

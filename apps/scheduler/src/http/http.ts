@@ -23,8 +23,10 @@ import { buildOpenApiDocument } from './openapi/openapi-document';
 import { PresetsController } from './presets/presets-controller';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
+import { HistoryController } from './schedules/history-controller';
 import { SchedulesController } from './schedules/schedules-controller';
 import { Connections } from './server/connections';
+import { EtagInterceptor } from './server/etag-interceptor';
 import { IdempotencyInterceptor } from './server/idempotency-interceptor';
 import { jsonBody } from './server/json-body';
 import { LocationInterceptor } from './server/location-interceptor';
@@ -41,6 +43,7 @@ export const httpControllers: readonly Type[] = [
   TeamsController,
   PresetsController,
   SchedulesController,
+  HistoryController,
   RunsController,
   EventsController,
   ConfigController,
@@ -104,6 +107,7 @@ export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void
   app.useGlobalGuards(new RoleGuard());
   app.useGlobalInterceptors(
     new LocationInterceptor(),
+    new EtagInterceptor(),
     new IdempotencyInterceptor(deps),
     new RouteInputInterceptor(deps.settings),
   );

@@ -19,3 +19,4 @@ export type Caller = AnswerOf<Routes['GET /session']>;
 export type Session = AnswerOf<Routes['GET /sessions']>['items'][number];
 export type Team = AnswerOf<Routes['GET /teams/:id']>;
 export type RunMark = NonNullable<Schedule['recent']>[number];
+export type Revision = AnswerOf<Routes['GET /schedules/:id/revisions']>['items'][number];

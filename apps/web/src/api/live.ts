@@ -148,7 +148,7 @@ class Stale {
     this.timer = null;
     for (const id of this.runs) void queryClient.invalidateQueries({ queryKey: ['run', id] });
     this.runs.clear();
-    for (const key of ['runs', 'schedules', 'schedule', 'deployment'])
+    for (const key of ['runs', 'schedules', 'schedule', 'deployment', 'ledger', 'timeline'])
       void queryClient.invalidateQueries({ queryKey: [key] });
   }
 }

@@ -174,6 +174,28 @@ export const scheduleListQuery = (filter: ScheduleFilter) =>
     getNextPageParam: ({ nextCursor }) => nextCursor,
   });
 
+export const ledgerQuery = (schedule: string) =>
+  infiniteQueryOptions({
+    queryKey: ['ledger', schedule],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE, ...(pageParam !== null && { cursor: pageParam }) };
+      return api.request('GET /schedules/:id/ledger', { params: { id: schedule }, query, signal });
+    },
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+
+export const revisionsQuery = (schedule: string) =>
+  infiniteQueryOptions({
+    queryKey: ['revisions', schedule],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE, ...(pageParam !== null && { cursor: pageParam }) };
+      return api.request('GET /schedules/:id/revisions', { params: { id: schedule }, query, signal });
+    },
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+
 export const sessionsQuery = queryOptions({
   queryKey: ['sessions'],
   queryFn: async ({ signal }) => (await api.request('GET /sessions', { signal })).items,

@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } 
 import { WITHIN_MS, type RunFilter, type Within } from '../api/queries';
 import { NowPage } from '../pages/now/now-page';
 import { RunsPage } from '../pages/runs/runs-page';
-import { readScheduleFilter, readScheduleTab } from '../pages/schedules/schedule-search';
+import { readLike, readScheduleFilter, readScheduleTab } from '../pages/schedules/schedule-search';
 import { SchedulesPage } from '../pages/schedules/schedules-page';
 import { SettingsPage } from '../pages/settings/settings-page';
 import { TeamsPage } from '../pages/teams/teams-page';
@@ -47,6 +47,17 @@ const routes = [
     getParentRoute,
     path: '/teams/$teamId/edit',
     component: lazyRouteComponent(() => import('../pages/teams/edit-team-page'), 'EditTeamPage'),
+  }),
+  createRoute({
+    getParentRoute,
+    path: '/schedules/new',
+    component: lazyRouteComponent(() => import('../pages/builder/builder-page'), 'NewSchedulePage'),
+    validateSearch: readLike,
+  }),
+  createRoute({
+    getParentRoute,
+    path: '/schedules/$scheduleId/edit',
+    component: lazyRouteComponent(() => import('../pages/builder/builder-page'), 'EditSchedulePage'),
   }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
   createRoute({ getParentRoute, path: '/help', component: helpPage }),

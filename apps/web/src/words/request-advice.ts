@@ -32,6 +32,11 @@ export const REQUEST_ADVICE: Readonly<Record<string, Advice>> = {
       'The request contradicts the present state, such as cancelling a run that is over, or whose outcome is decided and which is being torn down, or decommissioning a host whose workers are there.',
     advice: 'Get the resource anew and decide again.',
   },
+  edited_meanwhile: {
+    meaning:
+      'The resource was edited since the revision that If-Match names. edited has its present revision, and the fields that changed since, as they are now.',
+    advice: "Apply your change to what it is now, and send that revision's ETag.",
+  },
   team_in_use: {
     meaning: 'A team cannot be deleted while schedules use it.',
     advice: 'Delete those schedules or give them another team (GET /schedules?teamId=).',

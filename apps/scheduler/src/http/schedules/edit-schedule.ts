@@ -1,5 +1,5 @@
 import { AppError } from '@crewtab/domain/errors';
-import { ScheduleDueError, type NewSchedule } from '@crewtab/domain/ports/management-store';
+import { ScheduleDueError, type NewSchedule, type ScheduleEdit } from '@crewtab/domain/ports/management-store';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import type { HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -23,12 +23,13 @@ export async function editSchedule(
   organizationId: string,
   id: string,
   patch: Partial<NewSchedule>,
+  edit: ScheduleEdit,
 ): Promise<Schedule> {
   return onceNothingIsDue(deps, patch.enabled === false, async () => {
     const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
     const spec = withPatch(before, patch);
     const instants = isSameSpec(before, spec) ? null : planInstants(spec, await deps.time.now());
-    const edited = found('schedule', await deps.schedules.updateSchedule(organizationId, id, patch, instants));
+    const edited = found('schedule', await deps.schedules.updateSchedule(organizationId, id, patch, instants, edit));
     return instants ? repairInstants(deps, organizationId, edited, spec) : edited;
   });
 }
@@ -40,13 +41,14 @@ export async function setScheduleEnabled(
   id: string,
   enabled: boolean,
   note: string | null,
+  by: string,
 ): Promise<Schedule> {
   return onceNothingIsDue(deps, !enabled, async () => {
     const before = found('schedule', await deps.schedules.getSchedule(organizationId, id));
     if (before.enabled === enabled) return before;
     const spec = withPatch(before, { enabled });
     const instants = planInstants(spec, await deps.time.now());
-    const edited = found('schedule', await deps.schedules.setEnabled(organizationId, id, enabled, note, instants));
+    const edited = found('schedule', await deps.schedules.setEnabled(organizationId, id, enabled, note, instants, by));
     return repairInstants(deps, organizationId, edited, spec);
   });
 }

@@ -26,6 +26,7 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
     nextRunAt: schedule.nextRunAt?.toISOString() ?? null,
     fault: schedule.fault && { message: schedule.fault.message, since: schedule.fault.since.toISOString() },
+    revision: schedule.revision,
     note: schedule.note && { text: schedule.note.text, at: schedule.note.at.toISOString() },
     createdAt: schedule.createdAt.toISOString(),
     updatedAt: schedule.updatedAt.toISOString(),
@@ -56,7 +57,7 @@ export async function withHistory(
   }));
 }
 
-function toRunMark({ id, status, trigger, scheduledFor, startedAt, finishedAt }: RecentRun): RunMark {
+export function toRunMark({ id, status, trigger, scheduledFor, startedAt, finishedAt }: RecentRun): RunMark {
   return {
     ...{ id, status, trigger },
     scheduledFor: scheduledFor.toISOString(),
@@ -65,6 +66,6 @@ function toRunMark({ id, status, trigger, scheduledFor, startedAt, finishedAt }:
   };
 }
 
-function toDurationStats({ n, p50Ms, p95Ms }: DurationStats): DurationStatsView {
+export function toDurationStats({ n, p50Ms, p95Ms }: DurationStats): DurationStatsView {
   return { n, p50Seconds: p50Ms === null ? null : p50Ms / 1_000, p95Seconds: p95Ms === null ? null : p95Ms / 1_000 };
 }

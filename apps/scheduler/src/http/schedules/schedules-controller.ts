@@ -17,7 +17,7 @@ import {
   type ScheduleInput,
   type ScheduleView,
 } from '@crewtab/api-contract/schedule-routes';
-import type { NewSchedule } from '@crewtab/domain/ports/management-store';
+import { ScheduleEditedError, type NewSchedule } from '@crewtab/domain/ports/management-store';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -40,7 +40,13 @@ export class SchedulesController {
     const schedule = toNewSchedule(body);
     requireTeamId(schedule.teamId);
     const instants = planInstants(schedule, await this.deps.time.now());
-    const created = await this.deps.schedules.createSchedule(caller.organizationId, schedule, instants, reservedId);
+    const created = await this.deps.schedules.createSchedule(
+      caller.organizationId,
+      schedule,
+      instants,
+      reservedId,
+      caller.keyId,
+    );
     if (!created) throw unknownTeam();
     return toScheduleView(created);
   }
@@ -71,10 +77,18 @@ export class SchedulesController {
   }
 
   @Route(updateSchedule)
-  async update({ caller, params, body }: RouteInput<typeof updateSchedule>): Promise<ScheduleView> {
+  async update({ caller, params, headers, body }: RouteInput<typeof updateSchedule>): Promise<ScheduleView> {
+    const { organizationId, keyId } = caller;
     const patch = toSchedulePatch(body);
     if (patch.teamId !== undefined) requireTeamId(patch.teamId);
-    return toScheduleView(await editSchedule(this.deps, caller.organizationId, params.id, patch));
+    const revision = headers['If-Match'];
+    try {
+      const edit = { by: keyId, ...(revision !== undefined && { revision }) };
+      return toScheduleView(await editSchedule(this.deps, organizationId, params.id, patch, edit));
+    } catch (error) {
+      if (!(error instanceof ScheduleEditedError) || revision === undefined) throw error;
+      throw await this.editedMeanwhile(organizationId, params.id, revision);
+    }
   }
 
   @Route(deleteSchedule)
@@ -84,12 +98,16 @@ export class SchedulesController {
 
   @Route(pauseSchedule)
   async pause({ caller, params, body }: RouteInput<typeof pauseSchedule>): Promise<ScheduleView> {
-    return toScheduleView(await setScheduleEnabled(this.deps, caller.organizationId, params.id, false, body.note));
+    return toScheduleView(
+      await setScheduleEnabled(this.deps, caller.organizationId, params.id, false, body.note, caller.keyId),
+    );
   }
 
   @Route(resumeSchedule)
   async resume({ caller, params, body }: RouteInput<typeof resumeSchedule>): Promise<ScheduleView> {
-    return toScheduleView(await setScheduleEnabled(this.deps, caller.organizationId, params.id, true, body.note));
+    return toScheduleView(
+      await setScheduleEnabled(this.deps, caller.organizationId, params.id, true, body.note, caller.keyId),
+    );
   }
 
   @Route(triggerSchedule)
@@ -120,9 +138,35 @@ export class SchedulesController {
     return describeOccurrences(cron, timezone, query.from ?? this.deps.clock.now(), query.count);
   }
 
+  /** With what others changed since the revision, so that a form can be merged field by field. */
+  private async editedMeanwhile(organizationId: string, id: string, since: number): Promise<RequestRefused> {
+    const view = toScheduleView(await this.requireSchedule(organizationId, id));
+    const count = Math.max(1, view.revision - since);
+    const revisions = await this.deps.history.readRevisions(organizationId, id, Math.min(count, MAX_MERGED));
+    const known = new Set(revisions.flatMap(({ changed }) => changed.map(toViewField)));
+    // Of an older edit, or one of the future, nobody knows what it was made from.
+    const isKnown = since > 0 && count <= MAX_MERGED && since < view.revision;
+    const fields = Object.entries(view).filter(([name]) => (isKnown ? known.has(name) : EDITABLE.has(name)));
+    return new RequestRefused('edited_meanwhile', `the schedule is at revision ${view.revision}, not ${since}`, {
+      edited: { revision: view.revision, fields: Object.fromEntries(fields) },
+    });
+  }
+
   private async requireSchedule(organizationId: string, scheduleId: string) {
     return found('schedule', await this.deps.schedules.getSchedule(organizationId, scheduleId));
   }
+}
+
+/** So many edits ago what changed since is told; before that, all fields are. */
+const MAX_MERGED = 200;
+const EDITABLE: ReadonlySet<string> = new Set([
+  ...['teamId', 'name', 'prompt', 'cron', 'timezone', 'enabled', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'],
+]);
+
+/** By the name that it has in the API. */
+function toViewField(field: keyof NewSchedule): string {
+  if (field === 'timeoutMs') return 'timeout';
+  return field === 'catchUpWindowMs' ? 'catchUpWindow' : field;
 }
 
 function toNewSchedule({ timeout, catchUpWindow, ...rest }: ScheduleInput): NewSchedule {

@@ -11,16 +11,23 @@ export interface FieldError {
 export class RequestRefused extends AppError {
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly edited: ProblemView['edited'];
 
   constructor(
     code: ErrorCode,
     detail: string,
-    options: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+    options: {
+      errors?: readonly FieldError[];
+      headers?: Readonly<Record<string, string>>;
+      edited?: ProblemView['edited'];
+      cause?: unknown;
+    } = {},
   ) {
     super(code, detail, { cause: options.cause });
     this.name = 'RequestRefused';
     this.errors = options.errors;
     this.headers = options.headers ?? {};
+    this.edited = options.edited;
   }
 }
 
@@ -55,6 +62,7 @@ export function toProblem(error: AppError, requestId: string | undefined): Probl
     detail: describe(error, status),
     code,
     ...(errors ? { errors: [...errors] } : {}),
+    ...(error instanceof RequestRefused && error.edited ? { edited: error.edited } : {}),
     ...(requestId ? { requestId } : {}),
   };
 }

@@ -1,23 +1,35 @@
 import { Tabs } from '@base-ui/react/tabs';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { Pencil } from 'lucide-react';
 import type { Schedule } from '../../api/client';
 import { runsQuery, scheduleHistoryQuery } from '../../api/queries';
 import { Page } from '../../app/shell';
-import { Button } from '../../parts/button';
+import { Button, BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { DurationNote } from '../../parts/duration-note';
 import { HistoryLinks } from '../../parts/history-strip';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { RunList } from '../../parts/run-list';
+import { ScheduleCrumb } from '../../parts/schedule-crumb';
 import { Standing } from '../../parts/schedule-standing';
 import { ShortId } from '../../parts/short-id';
 import { Instant } from '../../time/instant';
 import { SCHEDULE_TABS, type ScheduleTab } from '../schedules/schedule-search';
+import { LedgerTab } from './ledger-tab';
+import { ResultsTab } from './results-tab';
+import { RevisionsTab } from './revisions-tab';
 import { PauseOrResume, RunNow } from './schedule-actions';
 import { SettingsTab } from './settings-tab';
 
-const TAB_NAMES: Readonly<Record<ScheduleTab, string>> = { runs: 'Runs', prompt: 'Prompt', settings: 'Settings' };
+const TAB_NAMES: Readonly<Record<ScheduleTab, string>> = {
+  ledger: 'Ledger',
+  results: 'Results',
+  runs: 'Runs',
+  prompt: 'Prompt',
+  settings: 'Settings',
+  revisions: 'Revisions',
+};
 
 /** One schedule: when it fires and what became of it. */
 export function SchedulePage() {
@@ -46,21 +58,8 @@ export function SchedulePage() {
   return <KnownSchedule schedule={schedule} />;
 }
 
-function ScheduleCrumb() {
-  return (
-    <>
-      <Link to="/schedules" className="text-soft hover:text-ink">
-        Schedules
-      </Link>
-      <span className="text-soft" aria-hidden>
-        /
-      </span>
-    </>
-  );
-}
-
 function KnownSchedule({ schedule }: { readonly schedule: Schedule }) {
-  const { tab = 'runs' } = useSearch({ from: '/schedules/$scheduleId' });
+  const { tab = 'ledger' } = useSearch({ from: '/schedules/$scheduleId' });
   const navigate = useNavigate();
   return (
     <Page
@@ -75,6 +74,14 @@ function KnownSchedule({ schedule }: { readonly schedule: Schedule }) {
         <>
           <RunNow schedule={schedule} />
           <PauseOrResume schedule={schedule} />
+          <Link
+            to="/schedules/$scheduleId/edit"
+            params={{ scheduleId: schedule.id }}
+            className={`${BUTTON} ${BUTTON_LOOKS.plain}`}
+          >
+            <Pencil className="size-4" aria-hidden />
+            Edit
+          </Link>
         </>
       }
     >
@@ -101,6 +108,15 @@ function KnownSchedule({ schedule }: { readonly schedule: Schedule }) {
             </Tabs.Tab>
           ))}
         </Tabs.List>
+        <Tabs.Panel value="ledger">
+          <LedgerTab schedule={schedule} />
+        </Tabs.Panel>
+        <Tabs.Panel value="results">
+          <ResultsTab schedule={schedule} />
+        </Tabs.Panel>
+        <Tabs.Panel value="revisions">
+          <RevisionsTab schedule={schedule} />
+        </Tabs.Panel>
         <Tabs.Panel value="runs">
           <RunsTab schedule={schedule} />
         </Tabs.Panel>

@@ -1,9 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Copy } from 'lucide-react';
 import type { Schedule } from '../../api/client';
 import { teamQuery } from '../../api/queries';
+import { BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { zoneName } from '../../time/format-time';
 import { Instant } from '../../time/instant';
-import { CATCH_UP_WORDS, OVERLAP_WORDS } from '../../words/policies';
+import { CATCH_UP_WORDS, OVERLAP_WORDS } from '../../words/policy-words';
 import { DeleteSchedule } from './schedule-actions';
 
 /** What is set of a schedule, each with the sentence that it means. */
@@ -17,11 +20,11 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
         {schedule.cron}
       </code>,
     ],
-    ['Zone', schedule.timezone, `All its times are those of ${zoneName(schedule.timezone)}.`],
-    ['Timeout', schedule.timeout, 'A run that takes longer is stopped.'],
-    ['Overlap', schedule.overlap, OVERLAP_WORDS[schedule.overlap]],
-    ['Catch-up', schedule.catchUp, CATCH_UP_WORDS[schedule.catchUp]],
-    ['Catch-up window', schedule.catchUpWindow, 'What was missed longer ago is not caught up.'],
+    ['Zone', schedule.timezone, `all its times are those of ${zoneName(schedule.timezone)}`],
+    ['Timeout', schedule.timeout, 'a run that takes longer is stopped'],
+    ['Overlap', schedule.overlap, `while another run is active, a due one ${OVERLAP_WORDS[schedule.overlap]}`],
+    ['Catch-up', schedule.catchUp, `of instants that no scheduler fired in time, ${CATCH_UP_WORDS[schedule.catchUp]}`],
+    ['Catch-up window', schedule.catchUpWindow, 'what was missed longer ago is not caught up'],
     ['Created', <Instant key="created" at={schedule.createdAt} />],
     ['Changed', <Instant key="changed" at={schedule.updatedAt} />],
   ];
@@ -38,7 +41,11 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
           </div>
         ))}
       </dl>
-      <div>
+      <div className="flex flex-wrap gap-2">
+        <Link to="/schedules/new" search={{ from: schedule.id }} className={`${BUTTON} ${BUTTON_LOOKS.plain}`}>
+          <Copy className="size-4" aria-hidden />
+          Duplicate
+        </Link>
         <DeleteSchedule schedule={schedule} />
       </div>
     </div>

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { Pause, Play, Zap } from 'lucide-react';
+import { Pause, Play, Plus, Zap } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { api, type Schedule } from '../../api/client';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { ActionButton } from '../../parts/action-button';
-import { Button } from '../../parts/button';
+import { Button, BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { DurationNote } from '../../parts/duration-note';
 import { HistoryStrip } from '../../parts/history-strip';
 import { Empty, Waiting } from '../../parts/panel';
@@ -37,7 +37,15 @@ export function SchedulesPage() {
   );
   const schedules = data?.pages.flatMap(({ items }) => items) ?? [];
   return (
-    <Page title="Schedules">
+    <Page
+      title="Schedules"
+      actions={
+        <Link to="/schedules/new" className={`${BUTTON} ${BUTTON_LOOKS.primary}`}>
+          <Plus className="size-4" aria-hidden />
+          New schedule
+        </Link>
+      }
+    >
       <Filters filter={filter} />
       {error && (
         <div className="p-4">
@@ -50,10 +58,10 @@ export function SchedulesPage() {
           {filter.q === undefined ? (
             <>
               There is no schedule yet.{' '}
-              <a href="/api/docs" className="underline">
-                The API
-              </a>{' '}
-              makes one: first a team, then a schedule for it.
+              <Link to="/schedules/new" className="underline">
+                Make the first one
+              </Link>
+              : which team gets which prompt, and when.
             </>
           ) : (
             <>

@@ -1,0 +1,53 @@
+import type { Schedule } from '../../api/client';
+
+/** What a person sets of a schedule; `enabled` belongs to pausing. */
+export type Draft = Pick<
+  Schedule,
+  'teamId' | 'name' | 'prompt' | 'cron' | 'timezone' | 'timeout' | 'overlap' | 'catchUp' | 'catchUpWindow'
+>;
+export type DraftField = keyof Draft;
+
+export const DRAFT_FIELDS: readonly DraftField[] = [
+  ...(['name', 'teamId', 'cron', 'timezone', 'prompt', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'] as const),
+];
+
+export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
+  name: 'Name',
+  teamId: 'Team',
+  cron: 'Cron',
+  timezone: 'Time zone',
+  prompt: 'Prompt',
+  timeout: 'Timeout',
+  overlap: 'Overlap',
+  catchUp: 'Catch-up',
+  catchUpWindow: 'Catch-up window',
+};
+
+export function draftOf(schedule: Draft): Draft {
+  const { teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow } = schedule;
+  return { teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow };
+}
+
+/** Only what the person touched, so that an edit leaves the rest to others. */
+export function touchedOf(base: Draft, mine: Draft): Partial<Draft> {
+  return Object.fromEntries(
+    DRAFT_FIELDS.filter((field) => mine[field] !== base[field]).map((field) => [field, mine[field]]),
+  );
+}
+
+/**
+ * Takes over what another person has changed since `base`. Where both changed a field to different values, mine stays until
+ * the person chooses.
+ */
+export function mergeDraft(
+  base: Draft,
+  mine: Draft,
+  theirs: Readonly<Record<string, unknown>>,
+): { readonly base: Draft; readonly mine: Draft; readonly taken: DraftField[]; readonly conflicts: DraftField[] } {
+  const changed = DRAFT_FIELDS.filter((field) => field in theirs && theirs[field] !== base[field]);
+  const isTouched = (field: DraftField): boolean => mine[field] !== base[field];
+  const taken = changed.filter((field) => !isTouched(field));
+  const conflicts = changed.filter((field) => isTouched(field) && mine[field] !== theirs[field]);
+  const pick = (fields: readonly DraftField[]) => Object.fromEntries(fields.map((field) => [field, theirs[field]]));
+  return { base: { ...base, ...pick(changed) }, mine: { ...mine, ...pick(taken) }, taken, conflicts };
+}

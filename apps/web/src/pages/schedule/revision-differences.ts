@@ -1,0 +1,53 @@
+import type { Revision } from '../../api/client';
+
+type Fields = Revision['fields'];
+
+const WORDS: Readonly<Record<keyof Fields, string>> = {
+  name: 'name',
+  teamId: 'team',
+  cron: 'cron',
+  timezone: 'zone',
+  prompt: 'prompt',
+  timeout: 'timeout',
+  overlap: 'overlap',
+  catchUp: 'catch-up',
+  catchUpWindow: 'catch-up window',
+  enabled: 'enabled',
+};
+
+/** What a revision is restored of: whether it is paused is another act. */
+export const RESTORABLE = (Object.keys(WORDS) as (keyof Fields)[]).filter((field) => field !== 'enabled');
+
+export interface Difference {
+  readonly field: keyof Fields;
+  readonly words: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What changed, field by field; of a prompt only where it begins to differ. */
+export function differencesOf(from: Fields, to: Fields): Difference[] {
+  return (Object.keys(WORDS) as (keyof Fields)[])
+    .filter((field) => from[field] !== to[field])
+    .map((field) => ({
+      field,
+      words: WORDS[field],
+      ...(field === 'prompt'
+        ? aroundChange(from.prompt, to.prompt)
+        : { from: String(from[field]), to: String(to[field]) }),
+    }));
+}
+
+const CONTEXT = 24;
+const LENGTH = 160;
+
+function aroundChange(from: string, to: string): { readonly from: string; readonly to: string } {
+  let same = 0;
+  while (same < from.length && from[same] === to[same]) same++;
+  const start = Math.max(0, same - CONTEXT);
+  const cut = (text: string): string => {
+    const shown = text.slice(start, start + LENGTH);
+    return `${start > 0 ? '…' : ''}${shown}${start + LENGTH < text.length ? '…' : ''}`;
+  };
+  return { from: cut(from), to: cut(to) };
+}
