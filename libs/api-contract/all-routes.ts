@@ -6,6 +6,7 @@ import { scheduleRoutes } from './schedule-routes';
 import { serviceRoutes } from './service-routes';
 import { sessionRoutes } from './session-routes';
 import { systemRoutes } from './system-routes';
+import { timelineRoutes } from './timeline-routes';
 import { teamRoutes } from './team-routes';
 
 /** Every route of the scheduler app, in the order of the document. The start fails unless each has its handler. */
@@ -14,6 +15,7 @@ export const allRoutes = [
   ...presetRoutes,
   ...scheduleRoutes,
   ...historyRoutes,
+  ...timelineRoutes,
   ...runRoutes,
   ...eventRoutes,
   ...systemRoutes,

@@ -106,6 +106,8 @@ export const PORT_POINTS = {
     readDurations: READS,
     readRevisions: READS,
     readLedger: READS,
+    readLanes: READS,
+    countByQuarter: READS,
     readSpecChanges: READS,
   } satisfies PointsOf<ScheduleHistory>,
   'run-archive': {

@@ -1,5 +1,6 @@
 import type { Failure } from '../errors';
 import type { SpecChange } from '../schedules/paused-spans';
+import type { QuarterCount } from '../schedules/week-hours';
 import type { NewSchedule, Page, PageRequest } from './management-store';
 import type { RunStatus, RunTrigger } from '../runs/run';
 
@@ -28,6 +29,14 @@ export interface ScheduleHistory {
     organizationId: string,
     scheduleIds: readonly string[],
   ): Promise<ReadonlyMap<string, readonly SpecChange[]>>;
+  /** The runs of each schedule that has some that were due in [from, to). */
+  readLanes(
+    organizationId: string,
+    scheduleIds: readonly string[],
+    window: LaneWindow,
+  ): Promise<ReadonlyMap<string, LaneRuns>>;
+  /** All runs that were due in [from, to), by status and quarter of an hour. */
+  countByQuarter(organizationId: string, from: Date, to: Date): Promise<readonly QuarterCount[]>;
   /** Newest first, those before the revision `before`. Empty where there is no such schedule; a deleted one keeps its own. */
   readRevisions(
     organizationId: string,
@@ -36,6 +45,23 @@ export interface ScheduleHistory {
     before?: number,
   ): Promise<readonly ScheduleRevision[]>;
 }
+
+export interface LaneWindow {
+  readonly from: Date;
+  readonly to: Date;
+  /** A schedule with more of them has columns instead. */
+  readonly maxRuns: number;
+  readonly columnMs: number;
+}
+
+export type LaneRuns =
+  /** Oldest first. */
+  | { readonly runs: readonly RecentRun[]; readonly columns?: undefined }
+  | {
+      readonly runs?: undefined;
+      /** `column` counts from `from` on. */
+      readonly columns: readonly { readonly column: number; readonly status: RunStatus; readonly count: number }[];
+    };
 
 export interface LedgerRow {
   readonly run: RecentRun;

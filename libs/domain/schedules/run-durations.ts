@@ -7,6 +7,9 @@ export interface DurationStats {
   readonly p95Ms: number | null;
 }
 
+/** Below that many runs a forecast says nothing. */
+export const MIN_SAMPLE = 5;
+
 export function summarizeDurations(durationsMs: readonly number[]): DurationStats {
   const sorted = [...durationsMs].sort((one, other) => one - other);
   return { n: sorted.length, p50Ms: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) };

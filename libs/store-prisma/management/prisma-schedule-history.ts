@@ -1,7 +1,15 @@
 import type { ErrorCode } from '@crewtab/domain/errors';
 import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
-import type { LedgerRow, RecentRun, ScheduleHistory, ScheduleRevision } from '@crewtab/domain/ports/schedule-history';
+import type {
+  LaneRuns,
+  LaneWindow,
+  LedgerRow,
+  RecentRun,
+  ScheduleHistory,
+  ScheduleRevision,
+} from '@crewtab/domain/ports/schedule-history';
 import type { SpecChange } from '@crewtab/domain/schedules/paused-spans';
+import type { QuarterCount } from '@crewtab/domain/schedules/week-hours';
 import { isId, type Database, type Statement } from '../database/database';
 import { decodeCursor, toPage } from './keyset';
 
@@ -74,6 +82,47 @@ const READ_REVISIONS: Statement = {
     ORDER BY v.revision DESC LIMIT $3`,
 };
 
+/** Of schedule `s`, in [$3, $4): as `newestRunsOf`, by a range of one index each. */
+const dueRunsOf = (columns: string): string => `(
+      (SELECT ${columns} FROM schedule_runs r WHERE r.schedule_id = s.id AND r.trigger IN ('schedule', 'catchup')
+        AND r.scheduled_for >= $3 AND r.scheduled_for < $4)
+      UNION ALL
+      (SELECT asked.* FROM unnest(enum_range(NULL::run_status)) AS kept(status)
+        CROSS JOIN unnest('{manual,rerun}'::run_trigger[]) AS fired(trigger)
+        CROSS JOIN LATERAL (
+          SELECT ${columns} FROM schedule_runs r
+          WHERE r.schedule_id = s.id AND r.status = kept.status AND r.trigger = fired.trigger
+            AND r.scheduled_for >= $3 AND r.scheduled_for < $4) AS asked))`;
+
+/** $5 at most of each schedule: those that have as many are read again as columns. */
+const READ_LANE_RUNS: Statement = {
+  name: 'history_read_lane_runs',
+  text: `SELECT due.* FROM (SELECT s.id FROM ${WANTED_SCHEDULES}) AS s
+    CROSS JOIN LATERAL (
+      SELECT one.* FROM ${dueRunsOf('r.schedule_id, r.id, r.status, r.trigger, r.scheduled_for, r.started_at, r.finished_at')} AS one
+      LIMIT $5) AS due
+    ORDER BY due.scheduled_for, due.id`,
+};
+
+const READ_LANE_COLUMNS: Statement = {
+  name: 'history_read_lane_columns',
+  text: `SELECT s.id, due.* FROM (SELECT s.id FROM ${WANTED_SCHEDULES}) AS s
+    CROSS JOIN LATERAL (
+      SELECT floor(extract(epoch FROM one.scheduled_for - $3::timestamptz) * 1000 / $5::float8)::int AS column, one.status, count(*)::int AS count
+      FROM ${dueRunsOf('r.status, r.scheduled_for')} AS one GROUP BY 1, 2) AS due
+    ORDER BY due.column`,
+};
+
+/** The index of all lists has all that it reads. */
+const COUNT_BY_QUARTER: Statement = {
+  name: 'history_count_by_quarter',
+  text: `SELECT date_bin('15 minutes', r.scheduled_for, '2000-01-01Z') AS at, r.status, count(*)::int AS count
+    FROM unnest(enum_range(NULL::run_status)) AS kept(status) CROSS JOIN unnest(enum_range(NULL::run_trigger)) AS fired(trigger)
+    JOIN schedule_runs r ON r.organization_id = $1 AND r.status = kept.status AND r.trigger = fired.trigger
+      AND r.scheduled_for >= $2 AND r.scheduled_for < $3
+    GROUP BY 1, 2`,
+};
+
 interface RevisionRow {
   readonly revision: number;
   readonly kind: ScheduleRevision['kind'];
@@ -83,6 +132,13 @@ interface RevisionRow {
   readonly at: Date;
   readonly edited_by: string | null;
   readonly editor: string | null;
+}
+
+interface ColumnRow {
+  readonly id: string;
+  readonly column: number;
+  readonly status: RecentRun['status'];
+  readonly count: number;
 }
 
 interface LedgerRecord extends RecentRow {
@@ -152,6 +208,35 @@ export class PrismaScheduleHistory implements ScheduleHistory {
       ({ id }) => id,
       ({ id: _, ...change }) => change,
     );
+  }
+
+  async readLanes(
+    organizationId: string,
+    scheduleIds: readonly string[],
+    { from, to, maxRuns, columnMs }: LaneWindow,
+  ): Promise<ReadonlyMap<string, LaneRuns>> {
+    const ids = scheduleIds.filter(isId);
+    if (ids.length === 0) return new Map();
+    const rows = await this.db.query<RecentRow>(READ_LANE_RUNS, [organizationId, ids, from, to, maxRuns + 1]);
+    const lanes = new Map<string, LaneRuns>();
+    const crowded: string[] = [];
+    for (const [id, runs] of groupById(rows, (row) => row.schedule_id, toRecentRun))
+      if (runs.length > maxRuns) crowded.push(id);
+      else lanes.set(id, { runs });
+    if (crowded.length === 0) return lanes;
+    const values = [organizationId, crowded, from, to, columnMs];
+    const counted = await this.db.query<ColumnRow>(READ_LANE_COLUMNS, values);
+    const byId = groupById(
+      counted,
+      ({ id }) => id,
+      ({ id: _, ...column }) => column,
+    );
+    for (const [id, columns] of byId) lanes.set(id, { columns });
+    return lanes;
+  }
+
+  countByQuarter(organizationId: string, from: Date, to: Date): Promise<readonly QuarterCount[]> {
+    return this.db.query<QuarterCount>(COUNT_BY_QUARTER, [organizationId, from, to]);
   }
 
   async readRevisions(

@@ -1,7 +1,15 @@
 import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
-import type { LedgerRow, RecentRun, ScheduleHistory, ScheduleRevision } from '@crewtab/domain/ports/schedule-history';
+import type {
+  LaneRuns,
+  LaneWindow,
+  LedgerRow,
+  RecentRun,
+  ScheduleHistory,
+  ScheduleRevision,
+} from '@crewtab/domain/ports/schedule-history';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { SpecChange } from '@crewtab/domain/schedules/paused-spans';
+import type { QuarterCount } from '@crewtab/domain/schedules/week-hours';
 import type { InMemoryCatalog } from './in-memory-catalog';
 import type { InMemoryRunArchive } from './in-memory-run-archive';
 import { pageOf } from './pages';
@@ -53,6 +61,39 @@ export class InMemoryScheduleHistory implements ScheduleHistory {
         .filter(() => this.catalog.schedules.get(id)?.organizationId === organizationId)
         .map(({ at, note, fields: { enabled, cron, timezone } }) => ({ at, note, enabled, cron, timezone }));
     return Promise.resolve(new Map(scheduleIds.map((id) => [id, changesOf(id)])));
+  }
+
+  readLanes(
+    organizationId: string,
+    scheduleIds: readonly string[],
+    { from, to, maxRuns, columnMs }: LaneWindow,
+  ): Promise<ReadonlyMap<string, LaneRuns>> {
+    const laneOf = (id: string): LaneRuns => {
+      const runs = newestFirst(this.runsOf(organizationId, id)).reverse();
+      const due = runs.filter(({ scheduledFor }) => scheduledFor >= from && scheduledFor < to);
+      if (due.length <= maxRuns) return { runs: due };
+      const columns = due.map(({ scheduledFor, status }) => ({
+        column: Math.floor((scheduledFor.getTime() - from.getTime()) / columnMs),
+        status,
+      }));
+      const keys = new Set(columns.map(({ column, status }) => `${column} ${status}`));
+      return {
+        columns: columns
+          .filter(({ column, status }) => keys.delete(`${column} ${status}`))
+          .map((one) => ({
+            ...one,
+            count: columns.filter(({ column, status }) => column === one.column && status === one.status).length,
+          })),
+      };
+    };
+    return Promise.resolve(new Map(scheduleIds.map((id) => [id, laneOf(id)])));
+  }
+
+  countByQuarter(organizationId: string, from: Date, to: Date): Promise<readonly QuarterCount[]> {
+    const due = [...this.archive.runs.values()].filter(
+      (run) => run.organizationId === organizationId && run.scheduledFor >= from && run.scheduledFor < to,
+    );
+    return Promise.resolve(due.map(({ scheduledFor: at, status }) => ({ at, status, count: 1 })));
   }
 
   readRevisions(

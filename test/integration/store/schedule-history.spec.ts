@@ -235,3 +235,40 @@ describe('the ledger of a schedule', () => {
     expect(foreign.items).toEqual([]);
   });
 });
+
+describe('the lanes of schedules', () => {
+  const window = { from: minute(0), to: minute(100), maxRuns: 3, columnMs: 10 * 60_000 };
+
+  it('have their runs one by one, oldest first, or counts by column where there are too many', async () => {
+    const [few, many] = [await fixture.schedule({ organizationId }), await fixture.schedule({ organizationId })];
+    await insertRun(few.id, { at: -1 });
+    const ids = [await insertRun(few.id, { at: 0, trigger: 'manual' }), await insertRun(few.id, { at: 99 })];
+    await insertRun(few.id, { at: 100 });
+    for (const at of [1, 2, 95]) await insertRun(many.id, { at });
+    await insertRun(many.id, { at: 3, status: 'failed', trigger: 'rerun' });
+    const lanes = await fixture.store.history.readLanes(organizationId, [few.id, many.id], window);
+    expect(lanes.get(few.id)?.runs?.map(({ id }) => id)).toEqual(ids);
+    const columns = [...(lanes.get(many.id)?.columns ?? [])].sort(
+      (one, other) => one.column - other.column || one.count - other.count,
+    );
+    expect(columns).toEqual([
+      { column: 0, status: 'failed', count: 1 },
+      { column: 0, status: 'success', count: 2 },
+      { column: 9, status: 'success', count: 1 },
+    ]);
+    expect(await fixture.store.history.readLanes(await fixture.organization(), [few.id], window)).toEqual(new Map());
+  });
+
+  it('are counted by quarters of an hour over all schedules of an organization', async () => {
+    const [one, other] = [await fixture.schedule({ organizationId }), await fixture.schedule({ organizationId })];
+    await insertRun(one.id, { at: 14 });
+    await insertRun(other.id, { at: 1, trigger: 'manual' });
+    await insertRun(one.id, { at: 15, status: 'missed' });
+    await insertRun((await fixture.schedule()).id, { at: 2 });
+    const counts = await fixture.store.history.countByQuarter(organizationId, minute(0), minute(100));
+    expect([...counts].sort((a, b) => a.at.getTime() - b.at.getTime())).toEqual([
+      { at: minute(0), status: 'success', count: 2 },
+      { at: minute(15), status: 'missed', count: 1 },
+    ]);
+  });
+});

@@ -34,6 +34,7 @@ import { ProblemFilter } from './server/problem-filter';
 import { requestLog } from './server/request-log';
 import { securityHeaders } from './server/security-headers';
 import { SessionController } from './session/session-controller';
+import { TimelineController } from './schedules/timeline-controller';
 import { SystemController } from './system/system-controller';
 import { TeamsController } from './teams/teams-controller';
 import { webPages } from './web/web-pages';
@@ -44,6 +45,7 @@ export const httpControllers: readonly Type[] = [
   PresetsController,
   SchedulesController,
   HistoryController,
+  TimelineController,
   RunsController,
   EventsController,
   ConfigController,

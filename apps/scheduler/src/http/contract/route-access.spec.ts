@@ -58,12 +58,18 @@ async function statusOfStream(path: string, key: string | null): Promise<number>
   return status;
 }
 
+/** What routes need beside their path. */
+const SEARCHES: Readonly<Record<string, string>> = {
+  previewCron: '?cron=@daily',
+  getTimeline: '?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z',
+};
+
 async function ask(route: Route, key: string | null): Promise<number> {
   const ids = await makeResources(key);
   // Its live view has an end.
   if (route.answer.events) await http.call('post', `/api/v1/runs/${ids.run}/cancel`).expect(202);
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => ids[route.params?.[name]?.resource ?? ''] ?? '');
-  const search = route.operationId === 'previewCron' ? '?cron=@daily' : '';
+  const search = SEARCHES[route.operationId] ?? '';
   const isOfTeam = route.operationId === 'createSchedule';
   const body = route.opensSession
     ? { apiKey: KEYS.member }
