@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApiClient, type ApiClient } from './api-client';
+import { ApiProblem } from './api-problem';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -111,6 +112,26 @@ it('reads a stream to its real end, behind the last event of each one that broke
     { event: 'run', id: '1.end', data: { id: 'r' } },
   ]);
   expect(seen.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '0', '1', '1.end']);
+});
+
+it('asks again for a stream when a refusal for now is over, and not for others', async () => {
+  const limited = json(429, { code: 'rate_limited' }, { 'retry-after': '1' });
+  answers = [limited, stream('event: run\nid: 0\ndata: {"id":"r"}\n\n'), over];
+  const events: unknown[] = [];
+  const begunAt = performance.now();
+  for await (const event of api.events('GET /runs/:id/events', { params: { id: 'r' } })) events.push(event);
+  expect(events).toHaveLength(1);
+  expect(performance.now() - begunAt).toBeGreaterThan(990);
+  for (const refusal of [json(429, { code: 'rate_limited' }), json(503, {}, { 'retry-after': '1' })]) {
+    answers = [refusal];
+    const refused = api.events('GET /runs/:id/events', { params: { id: 'r' } });
+    await expect(refused.next()).rejects.toBeInstanceOf(ApiProblem);
+  }
+  answers = [limited];
+  const abort = new AbortController();
+  const waiting = api.events('GET /runs/:id/events', { params: { id: 'r' }, signal: abort.signal }).next();
+  setTimeout(() => abort.abort(new Error('enough')), 50);
+  await expect(waiting).rejects.toThrow('enough');
 });
 
 it('ends a stream that is refused, and one that is aborted', async () => {

@@ -43,8 +43,9 @@ export interface ApiClient {
   /** @throws ApiProblem when it is refused; whatever fetch throws when there is no answer. */
   request<N extends RouteName>(route: N, ...args: Arguments<Routes[N], CallOptions>): Promise<AnswerOf<Routes[N]>>;
   /**
-   * Events until the server says that there are no more. A stream that breaks, or ends before, goes on behind the last event.
-   * @throws ApiProblem when it is refused; the signal's reason.
+   * Events until the server says that there are no more. A stream that breaks, or ends before, goes on behind the last event;
+   * one that is refused for now (429 with Retry-After) when the server says so.
+   * @throws ApiProblem when it is refused for another reason; the signal's reason.
    */
   events<N extends StreamName>(
     route: N,
@@ -108,12 +109,34 @@ async function* streamEvents(
         yield event;
       }
     } catch (error) {
-      if (request.signal?.aborted || error instanceof ApiProblem) throw error;
+      if (request.signal?.aborted) throw error;
+      const waitMs = error instanceof ApiProblem ? refusedForMs(error) : 0;
+      if (waitMs === null) throw error;
+      await pause(waitMs, request.signal);
       hasMoved = false;
     }
     // A stream that ended by itself is asked for once more at once: 204 is its real end.
-    if (!hasMoved) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+    if (!hasMoved) await pause(RECONNECT_MS, request.signal);
   }
+}
+
+/** Null: whenever it is asked again. */
+function refusedForMs({ status, retryAfterMs }: ApiProblem): number | null {
+  return status === 429 ? retryAfterMs : null;
+}
+
+/** @throws the signal's reason */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end, { once: true });
+  });
+  signal?.throwIfAborted();
 }
 
 /** Not every browser lets a stream be iterated. */

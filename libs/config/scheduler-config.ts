@@ -13,7 +13,7 @@ export interface SchedulerConfig {
   /** Against clients that ask too much, or for what is not theirs. */
   readonly protection: {
     /** Per minute, but for streams, which are open at the same time. */
-    readonly limits: Readonly<Record<'requests' | 'failures' | 'streams', number>>;
+    readonly limits: Readonly<Record<'requests' | 'failures' | 'streams' | 'addressStreams', number>>;
     readonly trustedProxies: readonly string[];
     /** For readers of /metrics; null: none is asked for. */
     readonly metricsKey: string | null;
@@ -59,6 +59,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       'API_REQUEST_LIMIT',
       'API_FAILURE_LIMIT',
       'API_STREAM_LIMIT',
+      'API_ADDRESS_STREAM_LIMIT',
       'METRICS_KEY',
       'SESSION_IDLE_LIMIT',
       'SESSION_LIMIT',
@@ -85,6 +86,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
         requests: values.API_REQUEST_LIMIT,
         failures: values.API_FAILURE_LIMIT,
         streams: values.API_STREAM_LIMIT,
+        addressStreams: values.API_ADDRESS_STREAM_LIMIT,
       },
       trustedProxies: values.TRUSTED_PROXIES ?? [],
       metricsKey: values.METRICS_KEY,

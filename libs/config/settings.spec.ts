@@ -29,7 +29,11 @@ describe('loadSchedulerConfig', () => {
   it('needs only what has no default', () => {
     expect(loadSchedulerConfig(ENOUGH)).toEqual({
       http: { host: '127.0.0.1', port: 3000 },
-      protection: { limits: { requests: 6_000, failures: 60, streams: 100 }, trustedProxies: [], metricsKey: null },
+      protection: {
+        limits: { requests: 6_000, failures: 60, streams: 100, addressStreams: 400 },
+        trustedProxies: [],
+        metricsKey: null,
+      },
       database: { url: ENOUGH.DATABASE_URL },
       redis: { url: ENOUGH.REDIS_URL },
       access: { firstApiKey: null, encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },

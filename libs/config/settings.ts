@@ -103,8 +103,9 @@ export const SETTINGS = {
   TRUSTED_PROXIES: optional(
     {
       description:
-        'Proxies in front of the scheduler whose X-Forwarded-For is believed: addresses, networks (10.0.0.0/8) or the names loopback, ' +
-        'linklocal, uniquelocal, separated by commas. Not set: none, and all clients of a proxy count as one address. ' +
+        'Proxies in front of the scheduler whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, networks (10.0.0.0/8) or the names loopback, ' +
+        'linklocal, uniquelocal, separated by commas. Not set: none; all clients of a proxy count as one address then, and ' +
+        'cookies of sessions are not Secure. ' +
         'Danger: clients that reach the scheduler from such an address choose the address that they are counted under.',
       example: 'loopback',
     },
@@ -131,6 +132,15 @@ export const SETTINGS = {
   API_STREAM_LIMIT: withDefault(
     { description: 'Event streams of one API key that a scheduler process keeps open at the same time.' },
     '100',
+    wholeNumber(1, 100_000),
+  ),
+  API_ADDRESS_STREAM_LIMIT: withDefault(
+    {
+      description:
+        'Event streams of one address (IPv6: its /64) that a scheduler process keeps open at the same time, whatever keys they have. Danger: ' +
+        'behind a proxy that is not in TRUSTED_PROXIES all clients share it.',
+    },
+    '400',
     wholeNumber(1, 100_000),
   ),
   METRICS_KEY: optional(

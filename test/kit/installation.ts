@@ -36,7 +36,11 @@ export interface StartedScheduler {
 }
 
 /** One key asks here for everything that happens at once, as fast as it can. */
-const WITHOUT_LIMITS = { API_REQUEST_LIMIT: '1000000000', API_STREAM_LIMIT: '100000' };
+const WITHOUT_LIMITS = {
+  API_REQUEST_LIMIT: '1000000000',
+  API_STREAM_LIMIT: '100000',
+  API_ADDRESS_STREAM_LIMIT: '100000',
+};
 
 /**
  * The processes of one installation, which the tests start, stop and kill as an operator's supervisor does. Its database, its

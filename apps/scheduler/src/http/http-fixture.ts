@@ -47,7 +47,7 @@ export const SETTINGS: HttpSettings = {
 
 /** Limits that no test meets by accident. */
 const UNPROTECTED: HttpProtection = {
-  limits: { requests: 1_000_000, failures: 1_000_000, streams: 10_000 },
+  limits: { requests: 1_000_000, failures: 1_000_000, streams: 10_000, addressStreams: 10_000 },
   trustedProxies: [],
   metricsKey: null,
 };

@@ -113,6 +113,7 @@ const watchedFetch: typeof fetch = async (input, init) => {
     const response = await fetch(input, { ...init, signal });
     if (!response.ok || !response.body) {
       clearTimeout(timer!);
+      if (!response.ok) become('lost');
       return response;
     }
     become('live');

@@ -27,7 +27,11 @@ describe('Authenticator', () => {
   beforeEach(() => {
     access = new InMemoryAccess();
     clock = new FakeClock();
-    authenticator = new Authenticator(access, clock, new RequestLimits({ requests: 100, failures: 3, streams: 2 }));
+    authenticator = new Authenticator(
+      access,
+      clock,
+      new RequestLimits({ requests: 100, failures: 3, streams: 2, addressStreams: 10 }),
+    );
     access.keys.set(hashApiKey('key'), principal);
   });
 
@@ -99,7 +103,7 @@ describe('RequestLimits', () => {
   });
 
   it('says when to come again', async () => {
-    const limits = new RequestLimits({ requests: 2, failures: 1, streams: 1 });
+    const limits = new RequestLimits({ requests: 2, failures: 1, streams: 1, addressStreams: 10 });
     await limits.countRequest('a');
     await limits.countRequest('a');
     const refused = await limits.countRequest('a').catch((error: RequestRefused) => error);
@@ -110,15 +114,29 @@ describe('RequestLimits', () => {
   });
 
   it('counts streams until they are closed, once each', () => {
-    const limits = new RequestLimits({ requests: 1, failures: 1, streams: 2 });
-    const close = limits.openStream('k');
-    limits.openStream('k');
-    expect(() => limits.openStream('k')).toThrow('more than 2 open event streams');
-    limits.openStream('other');
+    const limits = new RequestLimits({ requests: 1, failures: 1, streams: 2, addressStreams: 4 });
+    const close = limits.openStream('k', '10.0.0.1');
+    limits.openStream('k', '10.0.0.2');
+    expect(() => limits.openStream('k', '10.0.0.3')).toThrow('more than 2 open event streams of this API key');
+    limits.openStream('other', '10.0.0.1');
     close();
     close();
-    limits.openStream('k');
-    expect(() => limits.openStream('k')).toThrow('more than 2 open event streams');
+    limits.openStream('k', '10.0.0.1');
+    expect(() => limits.openStream('k', '10.0.0.1')).toThrow('more than 2 open event streams');
+  });
+
+  it('counts the streams of an address, whatever its keys; of IPv6 all of its /64', () => {
+    const limits = new RequestLimits({ requests: 1, failures: 1, streams: 2, addressStreams: 3 });
+    const close = limits.openStream('a', '2001:db8::1');
+    limits.openStream('b', '2001:db8::2');
+    limits.openStream('c', '2001:db8::3');
+    expect(() => limits.openStream('d', '2001:db8::4')).toThrow('more than 3 open event streams of this address');
+    limits.openStream('d', '10.0.0.1');
+    close();
+    limits.openStream('d', '2001:db8::4');
+    // What was refused is counted nowhere.
+    expect(() => limits.openStream('e', '2001:db8::4')).toThrow('of this address');
+    limits.openStream('e', '10.0.0.1');
   });
 });
 

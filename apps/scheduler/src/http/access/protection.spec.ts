@@ -4,7 +4,7 @@ import { ORGANIZATION, KEYS, startHttp, type HttpFixture } from '../http-fixture
 import type { HttpProtection } from '../http-deps';
 
 const V1 = '/api/v1';
-const LIMITS = { requests: 10_000, failures: 1_000, streams: 1_000 };
+const LIMITS = { requests: 10_000, failures: 1_000, streams: 1_000, addressStreams: 1_000 };
 
 let http: HttpFixture;
 afterEach(() => http.app.close());

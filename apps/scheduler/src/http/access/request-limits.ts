@@ -10,6 +10,8 @@ export interface RequestLimitSettings {
   readonly failures: number;
   /** Event streams of one API key that are open at the same time. */
   readonly streams: number;
+  /** The same of one address, whatever keys it has. */
+  readonly addressStreams: number;
 }
 
 const WINDOW_SECONDS = 60;
@@ -23,7 +25,8 @@ const STREAM_RETRY_SECONDS = 5;
 export class RequestLimits {
   private readonly requests: RateLimiterMemory;
   private readonly failures: RateLimiterMemory;
-  private readonly streams = new Map<string, number>();
+  private readonly streams = new Counts();
+  private readonly addressStreams = new Counts();
 
   constructor(private readonly settings: RequestLimitSettings) {
     this.requests = new RateLimiterMemory({ points: settings.requests, duration: WINDOW_SECONDS });
@@ -58,20 +61,37 @@ export class RequestLimits {
   }
 
   /** @returns what to call when the stream is over */
-  openStream(keyId: string): () => void {
-    const open = this.streams.get(keyId) ?? 0;
-    if (open >= this.settings.streams) {
-      throw refusal(`more than ${this.settings.streams} open event streams of this API key`, STREAM_RETRY_SECONDS);
-    }
-    this.streams.set(keyId, open + 1);
+  openStream(keyId: string, address: string): () => void {
+    const network = networkOf(address);
+    const { streams, addressStreams } = this.settings;
+    if (this.streams.of(keyId) >= streams)
+      throw refusal(`more than ${streams} open event streams of this API key`, STREAM_RETRY_SECONDS);
+    if (this.addressStreams.of(network) >= addressStreams)
+      throw refusal(`more than ${addressStreams} open event streams of this address`, STREAM_RETRY_SECONDS);
+    this.streams.add(keyId, 1);
+    this.addressStreams.add(network, 1);
     let isOpen = true;
     return () => {
       if (!isOpen) return;
       isOpen = false;
-      const left = (this.streams.get(keyId) ?? 1) - 1;
-      if (left === 0) this.streams.delete(keyId);
-      else this.streams.set(keyId, left);
+      this.streams.add(keyId, -1);
+      this.addressStreams.add(network, -1);
     };
+  }
+}
+
+/** Holds nothing of what is not counted any more. */
+class Counts {
+  private readonly counts = new Map<string, number>();
+
+  of(who: string): number {
+    return this.counts.get(who) ?? 0;
+  }
+
+  add(who: string, more: number): void {
+    const count = this.of(who) + more;
+    if (count === 0) this.counts.delete(who);
+    else this.counts.set(who, count);
   }
 }
 

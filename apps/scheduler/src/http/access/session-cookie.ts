@@ -32,7 +32,7 @@ function attributesFor(request: HttpRequest) {
   return { httpOnly: true, sameSite: 'strict', secure: isSecure(request), path: '/' } as const;
 }
 
-/** As the proxy with TLS says that stands in front. Who claims it without TLS gets a cookie that no browser sends back. */
+/** As a trusted proxy with TLS says that stands in front: express reads X-Forwarded-Proto of no other. */
 function isSecure(request: HttpRequest): boolean {
-  return request.get('x-forwarded-proto')?.split(',')[0]?.trim() === 'https';
+  return request.secure;
 }

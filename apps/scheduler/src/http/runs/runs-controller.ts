@@ -1,4 +1,4 @@
-import { Controller, Inject, Res } from '@nestjs/common';
+import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import {
   cancelRun,
@@ -18,9 +18,11 @@ import {
 } from '@crewtab/api-contract/run-routes';
 import type { Run } from '@crewtab/domain/runs/run';
 import { RequestLimits } from '../access/request-limits';
+import { addressOf } from '../access/require-caller';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
+import type { HttpRequest } from '../server/http-request';
 import { RequestRefused } from '../server/problem';
 import { RunEvents } from './run-events';
 import { sendRunFile } from './run-file';
@@ -111,6 +113,7 @@ export class RunsController {
   @Route(streamRun)
   async live(
     { caller, params, query, headers }: RouteInput<typeof streamRun>,
+    @Req() request: HttpRequest,
     @Res() response: Response,
   ): Promise<void> {
     const { organizationId } = caller;
@@ -122,7 +125,7 @@ export class RunsController {
       return;
     }
     const after = resumed?.seq ?? query.after;
-    const end = this.limits.openStream(caller.keyId);
+    const end = this.limits.openStream(caller.keyId, addressOf(request));
     try {
       await this.events.stream({ organizationId, runId: params.id, after }, response);
     } finally {

@@ -43,14 +43,22 @@ describe('a log-in', () => {
     expect(attributes).not.toContain('Secure');
   });
 
-  it('is for TLS alone behind a proxy with TLS', async () => {
+  it.each([
+    [['loopback'], '10.0.0.1', /^__Host-crewtab_session_443=.*; Secure/],
+    [['loopback'], undefined, /^__Host-crewtab_session_443=.*; Secure/],
+    [[], undefined, /^crewtab_session_80=(?!.*Secure)/],
+    [['10.9.9.9'], '10.9.9.9', /^crewtab_session_80=(?!.*Secure)/],
+  ])('has a secure cookie behind TLS, if the proxy is trusted: %j', async (trustedProxies, client, expected) => {
+    await http.app.close();
+    http = await startHttp({ protection: { trustedProxies } });
     const answer = await http
       .call('post', SESSION, null)
       .set('Host', 'crewtab.example')
       .set('X-Forwarded-Proto', 'https')
+      .set(client === undefined ? {} : { 'X-Forwarded-For': client })
       .send({ apiKey: KEYS.member })
       .expect(200);
-    expect(setCookie(answer)).toMatch(/^__Host-crewtab_session_443=.*; Secure/);
+    expect(setCookie(answer)).toMatch(expected);
   });
 
   it('says who is logged in and what they may do', async () => {
