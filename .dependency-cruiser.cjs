@@ -44,7 +44,10 @@ module.exports = {
       severity: 'error',
       comment: 'An adapter knows the domain, its vendor and nothing else of this project.',
       from: { path: adapter, pathNot: spec },
-      to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/(domain|agent-guard|agent-files)/', '^libs/$1/'] },
+      to: {
+        path: '^(libs|apps|images|test)/',
+        pathNot: ['^libs/(domain|agent-guard|agent-files|run-sockets)/', '^libs/$1/'],
+      },
     },
     {
       name: 'agent-guard-for-runtimes',
@@ -64,7 +67,10 @@ module.exports = {
       name: 'supporting-libraries-import-domain-only',
       severity: 'error',
       comment: 'Settings, logs and local services are used by the apps; they know no adapter and no orchestrator.',
-      from: { path: '^libs/(agent-files|agent-guard|config|failpoints|observability|local-services)/', pathNot: spec },
+      from: {
+        path: '^libs/(agent-files|agent-guard|config|failpoints|observability|local-services|run-sockets)/',
+        pathNot: spec,
+      },
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },
     },
     {

@@ -3,13 +3,14 @@ import type { Socket } from 'node:net';
 import type { HostRefusal, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { type PrepareRequestFunctionResult, RequestError, Server } from 'proxy-chain';
+import { listenAt } from '@crewtab/run-sockets/run-socket-files';
 import type { DestinationRules } from './destination-rules';
 import { pinnedLookup } from './resolve-host';
 
 export interface TrafficLimits {
   /** Of one run at the same time. */
   readonly connections: number;
-  /** Both ways together, of one run under one worker. */
+  /** Both ways together, of one run. */
   readonly bytes: number;
 }
 
@@ -21,6 +22,8 @@ export interface ForwardProxyOptions {
   readonly traffic: { allowed: number; refused: number; bytes: number };
   readonly logger: Logger;
   readonly onNotice: (notice: NetworkNotice) => void;
+  /** Bytes of the run's earlier sessions. */
+  readonly bytesBefore: number;
 }
 
 /** How often bytes of open connections are counted, ms: what passes in between may go beyond the limit. */
@@ -42,9 +45,10 @@ export class ForwardProxy {
   private readonly meter: NodeJS.Timeout;
   /** Of each open connection, as counted last. */
   private readonly counted = new Map<number, number>();
-  private total = 0;
+  private total: number;
 
   constructor(private readonly options: ForwardProxyOptions) {
+    this.total = options.bytesBefore;
     const proxy = new Server({
       authRealm: 'Crewtab',
       prepareRequestFunction: ({ request, hostname, port, isHttp }) => this.prepare(request, hostname, port, isHttp),
@@ -71,15 +75,13 @@ export class ForwardProxy {
     return this.proxy.server;
   }
 
+  /** Of the run so far. */
+  get bytes(): number {
+    return this.total;
+  }
+
   listen(path: string): Promise<void> {
-    const { server } = this;
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
+    return listenAt(this.server, path);
   }
 
   close(): void {

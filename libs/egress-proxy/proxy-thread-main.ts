@@ -13,6 +13,8 @@ const TELL_TRAFFIC_EVERY_MS = 250;
 
 const traffic = { allowed: 0, refused: 0, bytes: 0 };
 const proxies = new Map<number, RunProxy>();
+/** Of each proxy, as told last. */
+const toldBytes = new WeakMap<RunProxy, number>();
 
 function tell(report: ProxyReport): void {
   parentPort?.postMessage(report);
@@ -56,6 +58,11 @@ function tellTraffic(): void {
   const now = JSON.stringify(traffic);
   if (now !== told) tell({ kind: 'traffic', traffic: { ...traffic } });
   told = now;
+  for (const [id, proxy] of proxies) {
+    const { bytes } = proxy;
+    if (bytes !== toldBytes.get(proxy)) tell({ kind: 'bytes', id, bytes });
+    toldBytes.set(proxy, bytes);
+  }
 }
 
 // There a thread has a priority of its own; elsewhere it would be the whole process's.

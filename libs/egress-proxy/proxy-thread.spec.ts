@@ -32,7 +32,7 @@ describe('the thread of the egress proxies', () => {
     await once(target.listen(0, '127.0.0.1'), 'listening');
     at = `127.0.0.1:${(target.address() as AddressInfo).port}`;
     const limits = { connections: 20, bytes: 1_000_000 };
-    const plan = { hosts: [at], allowedCidrs: ['127.0.0.1/32'], upstreamProxy: null, limits };
+    const plan = { hosts: [at], allowedCidrs: ['127.0.0.1/32'], upstreamProxy: null, limits, bytesBefore: 7 };
     proxy = thread.make(plan, (notice) => notices.push(notice));
     await proxy.listen(join(folder, 'run.sock'));
   }, 60_000);
@@ -62,10 +62,17 @@ describe('the thread of the egress proxies', () => {
     await eventually(() => expect(notices).toEqual(expected));
     await eventually(() => expect(traffic).toEqual({ allowed: 1, refused: 1, bytes: expect.any(Number) as number }));
     await eventually(() => expect(traffic.bytes).toBeGreaterThan(100));
+    await eventually(() => expect(proxy.bytes).toBe(traffic.bytes + 7));
   });
 
   it('says why it cannot listen, in the words of the system', async () => {
-    const plan = { hosts: [], allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } };
+    const plan = {
+      hosts: [],
+      allowedCidrs: [],
+      upstreamProxy: null,
+      limits: { connections: 1, bytes: 1 },
+      bytesBefore: 0,
+    };
     const nowhere = thread.make(plan, () => undefined).listen(join(folder, 'no/such/folder.sock'));
     await expect(nowhere).rejects.toMatchObject({ code: expect.stringMatching(/^E/) as string });
   });

@@ -15,6 +15,7 @@ export type ProxyReport =
   | { readonly kind: 'notice'; readonly id: number; readonly notice: NetworkNotice }
   /** `error` null: it listens. */
   | { readonly kind: 'listening'; readonly id: number; readonly error: PassedError | null }
+  | { readonly kind: 'bytes'; readonly id: number; readonly bytes: number }
   /** Of all proxies, since the thread began. */
   | { readonly kind: 'traffic'; readonly traffic: NetworkTraffic }
   | { readonly kind: 'warning'; readonly fields: LogFields; readonly message: string };
@@ -25,6 +26,7 @@ interface PassedError {
 }
 
 interface Made {
+  bytes: number;
   readonly onNotice: (notice: NetworkNotice) => void;
   onListening: (error: PassedError | null) => void;
 }
@@ -63,10 +65,13 @@ export class ProxyThread {
 
   readonly make: MakeRunProxy = (plan, onNotice): RunProxy => {
     const id = this.nextId++;
-    const made: Made = { onNotice, onListening: () => undefined };
+    const made: Made = { bytes: plan.bytesBefore, onNotice, onListening: () => undefined };
     this.proxies.set(id, made);
     this.order({ kind: 'make', id, plan });
     return {
+      get bytes() {
+        return made.bytes;
+      },
       listen: (path) =>
         new Promise((resolve, reject) => {
           made.onListening = (error) => (error ? reject(Object.assign(new Error(error.message), error)) : resolve());
@@ -83,12 +88,19 @@ export class ProxyThread {
     await this.worker.terminate();
   }
 
+  private noteBytes(id: number, bytes: number): void {
+    const made = this.proxies.get(id);
+    if (made) made.bytes = bytes;
+  }
+
   private order(order: ProxyOrder): void {
     this.worker.postMessage(order);
   }
 
   private hear(report: ProxyReport): void {
     switch (report.kind) {
+      case 'bytes':
+        return this.noteBytes(report.id, report.bytes);
       case 'notice':
         return this.proxies.get(report.id)?.onNotice(report.notice);
       case 'listening':

@@ -12,9 +12,13 @@ export interface RunProxyPlan {
   readonly allowedCidrs: readonly string[];
   readonly upstreamProxy: string | null;
   readonly limits: TrafficLimits;
+  /** Bytes of the run's earlier sessions. */
+  readonly bytesBefore: number;
 }
 
 export interface RunProxy {
+  /** Of the run so far, as counted last. */
+  readonly bytes: number;
   /** At a unix socket; once. */
   listen(path: string): Promise<void>;
   /** Breaks the connections. */
@@ -33,14 +37,17 @@ export interface RunProxyDeps {
 
 /** In this thread. */
 export function runProxyHere({ resolveHost, traffic, logger }: RunProxyDeps): MakeRunProxy {
-  return ({ hosts, allowedCidrs, upstreamProxy, limits }, onNotice) => {
+  return ({ hosts, allowedCidrs, upstreamProxy, limits, bytesBefore }, onNotice) => {
     const rules = new DestinationRules({
       patterns: hosts.map(patternOf),
       allowedCidrs: allowedCidrs.map(parseCidr),
       resolveHost: upstreamProxy === null ? resolveHost : null,
     });
-    const proxy = new ForwardProxy({ rules, upstreamProxy, limits, logger, traffic, onNotice });
+    const proxy = new ForwardProxy({ rules, upstreamProxy, limits, logger, traffic, onNotice, bytesBefore });
     return {
+      get bytes() {
+        return proxy.bytes;
+      },
       listen: async (path) => {
         await proxy.listen(path);
         // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.

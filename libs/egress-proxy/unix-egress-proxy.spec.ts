@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import {
   connect,
@@ -32,6 +32,7 @@ describe('the egress proxy of a run', () => {
   let echoPort = 0;
   const heard: { readonly path: string; readonly host: string }[] = [];
   const sessions: EgressSession[] = [];
+  const proxies: UnixEgressProxy[] = [];
   const sockets: Socket[] = [];
   let counts = { allowed: 0, refused: 0, bytes: 0 };
   /** What the names of these tests lead to, the next answer first. */
@@ -59,6 +60,7 @@ describe('the egress proxy of a run', () => {
     target.close();
     echo.close();
     await Promise.all([once(target, 'close'), once(echo, 'close')]);
+    for (const one of proxies.splice(0)) for (const runId of [RUN, OTHER_RUN]) await one.remove(runId);
     await rm(rootDir, { recursive: true });
     heard.length = 0;
     names.clear();
@@ -78,6 +80,7 @@ describe('the egress proxy of a run', () => {
       ...options,
     });
     counts = made.traffic;
+    proxies.push(made);
     return made;
   }
 
@@ -293,6 +296,54 @@ describe('the egress proxy of a run', () => {
     earlier.session.close();
     expect((await get(path, `http://api.example:${port}/`)).status).toBe(200);
   });
+
+  it('tells and counts on from where the session before it stood, also of a worker that was killed', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const hosts = [`api.example:${port}`];
+    const limits = { connections: 5, bytes: 500_000 };
+    const first = await open(hosts, { limits });
+    await get(first.path, `http://api.example:${port}/large`);
+    await get(first.path, 'http://other.example/');
+    expect(first.notices).toHaveLength(2);
+    // A worker that is killed closes nothing: what it had noted by then counts.
+    const noted = async (): Promise<number> => (await readNote(RUN))?.told.length ?? 0;
+    await eventually(async () => (await noted()) === 2);
+    const next = await open(hosts, { limits });
+    await get(next.path, 'http://other.example/');
+    await get(next.path, 'http://third.example/');
+    await get(next.path, `http://api.example:${port}/large`);
+    await eventually(async () => (await get(next.path, `http://api.example:${port}/`)).status === 403);
+    expect(next.notices).toEqual([
+      { kind: 'refused', host: 'third.example', port: 80, reason: 'not_listed' },
+      { kind: 'limit', limit: 'bytes' },
+    ]);
+  });
+
+  it.each(['', '{', '[]', '{"bytes":-1.5,"told":[]}', '{"bytes":1,"told":[1]}'])(
+    'begins anew where the note of the run is spoiled: %j',
+    async (text) => {
+      await mkdir(join(rootDir, 'records'));
+      await writeFile(join(rootDir, 'records', RUN), text);
+      const { path, notices } = await open([]);
+      await get(path, 'http://other.example/');
+      expect(notices).toHaveLength(1);
+    },
+  );
+
+  it('knows a run by its note alone, and removes it with what a crash left of a write', async () => {
+    const one = proxy();
+    await mkdir(join(rootDir, 'records'));
+    for (const name of [RUN, `${RUN}.0a1b2c3d`, OTHER_RUN]) await writeFile(join(rootDir, 'records', name), '{}');
+    expect((await one.list()).sort()).toEqual([RUN, OTHER_RUN]);
+    await one.remove(RUN);
+    expect(await readdir(join(rootDir, 'records'))).toEqual([OTHER_RUN]);
+    expect(await one.list()).toEqual([OTHER_RUN]);
+  });
+
+  async function readNote(runId: string): Promise<{ readonly told: readonly string[] } | null> {
+    const text = await readFile(join(rootDir, 'records', runId), 'utf8').catch(() => null);
+    return text === null ? null : (JSON.parse(text) as { told: string[] });
+  }
 
   it('puts its link back where a worker that was stopped has put its own', async () => {
     names.set('api.example', [['127.0.0.1']]);

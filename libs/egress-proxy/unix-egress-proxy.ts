@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { EgressProxy, EgressSession, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { translated } from '@crewtab/domain/system-errors';
@@ -5,6 +6,7 @@ import type { TrafficLimits } from './forward-proxy';
 import { ProxyThread } from './proxy-thread';
 import type { ResolveHost } from './resolve-host';
 import { runProxyHere, type MakeRunProxy } from './run-proxy';
+import { RunRecords, type RunRecord } from './run-records';
 import { PROXY_SOCKET, RunSockets } from './run-socket';
 
 export interface UnixEgressProxyOptions {
@@ -20,13 +22,19 @@ export interface UnixEgressProxyOptions {
   readonly resolveHost?: ResolveHost;
 }
 
-/** Most hosts and limits of one session that a conversation tells of: an agent may ask for any number of names. */
+/** Most hosts and limits of one run that a conversation tells of: an agent may ask for any number of names. */
 const MOST_NOTICES = 500;
+/**
+ * How often a run's bytes and notices are noted for its next session, ms. What comes after the last note of a worker that is
+ * killed is counted by none, and told once more: nothing stays untold.
+ */
+const NOTE_EVERY_MS = 1_000;
 
 /** One forward proxy per run, at a unix socket in a folder that the run's containers see. */
 export class UnixEgressProxy implements EgressProxy {
   readonly traffic = { allowed: 0, refused: 0, bytes: 0 };
   private readonly sockets: RunSockets;
+  private readonly records: RunRecords;
   private readonly makeProxy: MakeRunProxy;
   private thread: ProxyThread | null = null;
 
@@ -34,6 +42,7 @@ export class UnixEgressProxy implements EgressProxy {
     const { rootDir, logger, resolveHost } = options;
     const { traffic } = this;
     this.sockets = new RunSockets(rootDir, logger);
+    this.records = new RunRecords(join(this.sockets.rootDir, 'records'), logger);
     // A worker whose agents reach nothing has no such thread.
     const make: MakeRunProxy = (...of) => (this.thread ??= new ProxyThread({ traffic, logger })).make(...of);
     this.makeProxy = resolveHost ? runProxyHere({ resolveHost, traffic, logger }) : make;
@@ -43,12 +52,13 @@ export class UnixEgressProxy implements EgressProxy {
     return translated('start_failed', () => this.openSession(runId, hosts, onNotice), 'the egress proxy: ');
   }
 
-  list(): Promise<string[]> {
-    return this.sockets.list();
+  async list(): Promise<string[]> {
+    return [...new Set([...(await this.sockets.list()), ...(await this.records.list())])];
   }
 
-  remove(runId: string): Promise<void> {
-    return this.sockets.remove(runId);
+  async remove(runId: string): Promise<void> {
+    await this.records.remove(runId);
+    await this.sockets.remove(runId);
   }
 
   private async openSession(
@@ -57,7 +67,11 @@ export class UnixEgressProxy implements EgressProxy {
     onNotice: (notice: NetworkNotice) => void,
   ): Promise<EgressSession> {
     const { allowedCidrs, upstreamProxy, limits } = this.options;
-    const proxy = this.makeProxy({ hosts, allowedCidrs, upstreamProxy, limits }, oncePerNotice(onNotice));
+    const before = await this.records.read(runId);
+    const told = new Set(before.told);
+    const plan = { hosts, allowedCidrs, upstreamProxy, limits, bytesBefore: before.bytes };
+    const proxy = this.makeProxy(plan, oncePerNotice(onNotice, told));
+    const endNotes = this.noteChanges(runId, () => ({ bytes: proxy.bytes, told: [...told] }));
     try {
       const endRepair = await this.sockets.listen(runId, (path) => proxy.listen(path));
       return {
@@ -65,17 +79,40 @@ export class UnixEgressProxy implements EgressProxy {
         close: () => {
           endRepair();
           proxy.close();
+          endNotes();
         },
       };
     } catch (error) {
       proxy.close();
+      endNotes();
       throw error;
     }
   }
+
+  /** Notes what changed now and then, and at the end. @returns ends it */
+  private noteChanges(runId: string, read: () => RunRecord): () => void {
+    let noted = sizeOf(read());
+    const note = (): void => {
+      const record = read();
+      if (sizeOf(record) === noted) return;
+      noted = sizeOf(record);
+      void this.records.write(runId, record);
+    };
+    const timer = setInterval(note, NOTE_EVERY_MS).unref();
+    return () => {
+      clearInterval(timer);
+      note();
+    };
+  }
 }
 
-function oncePerNotice(onNotice: (notice: NetworkNotice) => void): (notice: NetworkNotice) => void {
-  const told = new Set<string>();
+/** Both only grow. */
+function sizeOf({ bytes, told }: RunRecord): number {
+  return bytes + told.length;
+}
+
+/** @param told those that were told before; added to */
+function oncePerNotice(onNotice: (notice: NetworkNotice) => void, told: Set<string>): (notice: NetworkNotice) => void {
   return (notice) => {
     const key = JSON.stringify(notice);
     if (told.has(key) || told.size > MOST_NOTICES) return;

@@ -1,13 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
 import { chmod, mkdir, rename } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { ToolAnswer, ToolCall, ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
 import { translated } from '@crewtab/domain/system-errors';
+import { keepLink, listenAt, shortEnough } from '@crewtab/run-sockets/run-socket-files';
 import {
   BRIDGE_NAME,
   folderName,
@@ -21,10 +21,7 @@ import {
 } from './session-folder';
 import { HeldCalls, ToolConnection, type Answer } from './tool-socket';
 
-/** A unix socket's path is limited to 108 bytes on Linux (unix(7)), 104 on macOS; a little below both. */
-const LONGEST_SOCKET_PATH = 100;
-/** How often a session checks that the known name leads to its own socket, ms. */
-const REPAIR_EVERY_MS = 500;
+const LONGEST_NAME = '0123456789abcdef.01234567.sock';
 /** Of one agent. The bridge needs one for each session of the leader. */
 const MOST_CONNECTIONS = 16;
 
@@ -46,7 +43,7 @@ export class UnixToolServer implements ToolServer {
   private readonly rootDir: string;
 
   constructor(private readonly options: UnixToolServerOptions) {
-    this.rootDir = shortEnough(options.rootDir);
+    this.rootDir = shortEnough(options.rootDir, LONGEST_NAME);
   }
 
   open(runId: string, agent: string, answer: (call: ToolCall) => Promise<ToolAnswer>, seat = 0): Promise<ToolSession> {
@@ -92,7 +89,7 @@ export class UnixToolServer implements ToolServer {
       .slice(0, seat === 0 ? 8 : 5)}.sock`;
     // Made beside the folder: what is given to all users must not be a link that an agent has put in its place.
     const madeAt = join(rootDir, `${folder}.${ownName}`);
-    await effect('tools.socket.listen', () => listen(server, madeAt));
+    await effect('tools.socket.listen', () => listenAt(server, madeAt));
     // Such as no file descriptor for one more connection: the bridge tries again, and the worker goes on.
     server.on('error', (error) => logger.warn({ runId, error: error.message }, 'team socket'));
     try {
@@ -103,7 +100,14 @@ export class UnixToolServer implements ToolServer {
       server.close();
       throw error;
     }
-    const watch = setInterval(() => void this.repairLink(runId, socketDir, ownName), REPAIR_EVERY_MS).unref();
+    const endRepair = keepLink({
+      runId,
+      of: 'team socket',
+      ownName,
+      target: () => targetOf(socketDir),
+      put: () => putLink(socketDir, ownName),
+      logger,
+    });
     return {
       endpoint: { kind: 'unix-socket', hostFolder: socketDir },
       serverAt: (toolsPath) => ({
@@ -116,7 +120,7 @@ export class UnixToolServer implements ToolServer {
         },
       }),
       close: () => {
-        clearInterval(watch);
+        endRepair();
         server.close();
         for (const socket of sockets) socket.destroy();
         this.removeSocket(runId, join(socketDir, ownName));
@@ -132,36 +136,4 @@ export class UnixToolServer implements ToolServer {
       this.options.logger.debug({ runId, error: String(error) }, 'a closed team socket is left in its folder');
     }
   }
-
-  /**
-   * Puts this session's link back at the known name. A worker that stood still while it opened the session, and goes on
-   * after another one took the run over, replaces the link by its own, which leads nowhere once that worker is gone.
-   * Until the stale worker closes its session both replace the link in turn, and the bridge repeats what got no answer.
-   */
-  private async repairLink(runId: string, socketDir: string, ownName: string): Promise<void> {
-    try {
-      if ((await targetOf(socketDir)) === ownName) return;
-      await putLink(socketDir, ownName);
-      this.options.logger.warn({ runId }, 'the link to the team socket led elsewhere, and is repaired');
-    } catch (error) {
-      // Removed at this moment, most likely: the next look finds out.
-      this.options.logger.debug({ runId, error: String(error) }, 'could not repair the link to the team socket');
-    }
-  }
-}
-
-async function listen(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
-}
-
-/** A deep checkout would make the socket's path too long: then the folder is below the machine's temporary one. */
-function shortEnough(rootDir: string): string {
-  if (join(rootDir, '0123456789abcdef.01234567.sock').length <= LONGEST_SOCKET_PATH) return rootDir;
-  return join(tmpdir(), `crewtab-${createHash('sha256').update(rootDir).digest('hex').slice(0, 12)}`);
 }

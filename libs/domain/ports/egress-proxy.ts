@@ -12,7 +12,8 @@ export interface EgressProxy {
    * Begins to serve a run; takes the place of an earlier server (of a worker that is gone) for the same run. Connections of
    * that one are broken.
    * @param hosts patterns as `parseHostPattern` takes them
-   * @param onNotice called once per host and verdict, and once per limit; must not throw
+   * @param onNotice called once per host and verdict, and once per limit, over all sessions of the run, but for what a worker was told in the
+   *   last second before it was killed, which is told again; must not throw
    */
   open(runId: string, hosts: readonly string[], onNotice: (notice: NetworkNotice) => void): Promise<EgressSession>;
   /** Runs that have something on this host. */

@@ -75,6 +75,15 @@ describe('the network of a run', () => {
     ]);
   });
 
+  it('names the agent where there is one alone: several have one way out', async () => {
+    const { runNetwork, egressProxy, run, told } = setUp(LISTED);
+    const agents = run.plan.agents.slice(0, 1);
+    await runNetwork.open({ ...run, plan: { ...run.plan, agents } });
+    egressProxy.served.get(run.id)?.notify({ kind: 'limit', limit: 'bytes' });
+    expect(run.plan.agents.length).toBeGreaterThan(1);
+    expect(told).toMatchObject([{ agent: agents[0]?.name }]);
+  });
+
   it('is open under a runtime that cannot keep to it, and says so', async () => {
     const { runNetwork, egressProxy, run, told } = setUp({ mode: 'none', hosts: [] }, 'process');
     expect(await runNetwork.open(run)).toEqual({ kind: 'open', hasOwnBridge: false });

@@ -18,8 +18,8 @@ export class RunNetwork {
   ) {}
 
   /** Serves the run's way out until `close`; does nothing more where that is so already. */
-  async open({ id, plan: { network } }: Run): Promise<NetworkEndpoint> {
-    this.endpoint ??= await this.openFor(id, network);
+  async open({ id, plan }: Run): Promise<NetworkEndpoint> {
+    this.endpoint ??= await this.openFor(id, plan);
     return this.endpoint;
   }
 
@@ -29,7 +29,7 @@ export class RunNetwork {
     this.session?.close();
   }
 
-  private async openFor(runId: string, network: Run['plan']['network']): Promise<NetworkEndpoint> {
+  private async openFor(runId: string, { network, agents }: Run['plan']): Promise<NetworkEndpoint> {
     const { egressProxy, runtime, clock } = this.deps;
     if (network.mode === 'open') return { kind: 'open', hasOwnBridge: network.hasOwnBridge ?? false };
     if (!isNetworkKept(runtime.kind, network.mode)) {
@@ -39,7 +39,10 @@ export class RunNetwork {
       return { kind: 'open', hasOwnBridge: false };
     }
     if (network.mode === 'none' || egressProxy === null) return { kind: 'none' };
-    const tell = (notice: NetworkNotice): void => this.tell(networkMessage(notice, clock.now()));
+    // All agents of a run have the same way out: who used it is known where there is one alone.
+    const [first, ...others] = agents;
+    const agent = first && others.length === 0 ? first.name : null;
+    const tell = (notice: NetworkNotice): void => this.tell(networkMessage(notice, agent, clock.now()));
     this.session = await egressProxy.open(runId, network.hosts, tell);
     // Opened by a driver that was stopped meanwhile.
     if (this.isClosed) this.session.close();
@@ -59,8 +62,8 @@ const LIMITS: Readonly<Record<Extract<NetworkNotice, { kind: 'limit' }>['limit']
   notices: 'The agents have asked for very many hosts: further ones are not told here.',
 };
 
-function networkMessage(notice: NetworkNotice, at: Date): DraftMessage {
-  return { agent: null, kind: 'network', content: { text: textOf(notice), ...notice }, at };
+function networkMessage(notice: NetworkNotice, agent: string | null, at: Date): DraftMessage {
+  return { agent, kind: 'network', content: { text: textOf(notice), ...notice }, at };
 }
 
 function textOf(notice: NetworkNotice): string {

@@ -71,8 +71,9 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^(net|http)$/,
     calls: /^listen$/,
-    in: /egress-proxy\/forward-proxy\.ts$/,
-    because: 'has its point where it is called for, in the thread that points are armed in: run-socket.ts',
+    in: /run-sockets\/run-socket-files\.ts$/,
+    because:
+      'has its point where it is called for; that of egress proxies in the thread that points are armed in: run-socket.ts',
   },
   {
     module: /^(worker_threads|os)$/,

@@ -2,6 +2,9 @@ const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite pla
 
 const PRESETS = "only for agents of presets, which no scenario has; the runtimes' contract suite plays it";
 
+const NO_TRAFFIC =
+  'only where agents ask for hosts, which those of the scenarios do not; a note that is lost costs a notice that is told twice';
+
 const LOG_IN = 'no part of a run: one statement, after which a browser is logged in or out, or asks again';
 
 /** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
@@ -18,6 +21,10 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'docker.program.remove': NOT_YET,
   'docker.program.start': NOT_YET,
   'docker.workspace.put-files': NOT_YET,
+  'egress.record.put-in-place': NO_TRAFFIC,
+  'egress.record.remove': NO_TRAFFIC,
+  'egress.record.write': NO_TRAFFIC,
+  'egress.records.make': NO_TRAFFIC,
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'process.home-file.write': PRESETS,
   'process.home-folder.make': PRESETS,
