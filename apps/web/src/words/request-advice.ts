@@ -59,9 +59,9 @@ export const REQUEST_ADVICE: Readonly<Record<string, Advice>> = {
   },
   rate_limited: {
     meaning:
-      'Too many requests a minute of this key (or address), too many unknown keys, sessions or log-in codes from this address, or too many open event streams of this key.',
+      'Too many requests a minute of this key (or address), too many unknown keys, sessions or log-in codes from this address, or too many open event streams of this key or address.',
     advice:
-      'Try again after Retry-After seconds. The limits are settings: API_REQUEST_LIMIT, API_FAILURE_LIMIT, API_STREAM_LIMIT; behind a proxy set TRUSTED_PROXIES.',
+      'Try again after Retry-After seconds. The limits are settings: API_REQUEST_LIMIT, API_FAILURE_LIMIT, API_STREAM_LIMIT, API_ADDRESS_STREAM_LIMIT; behind a proxy set TRUSTED_PROXIES.',
   },
   not_ready: {
     meaning: '/readyz: Postgres or Redis cannot be reached, or the job schedulers are out of step.',
