@@ -43,6 +43,7 @@ describe('loadSchedulerConfig', () => {
       runtime: { kind: 'docker', onlyCommand: null },
       agentPolicy: NO_POLICY,
       network: { isOpenAllowed: false },
+      presets: { folder: null, images: {}, buildArgs: {} },
       sessions: { idleMs: 86_400_000, limitMs: 604_800_000 },
       bullBoard: { isWritable: false },
       failpoint: null,
