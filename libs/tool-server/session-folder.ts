@@ -31,7 +31,7 @@ export async function recordRun(rootDir: string, runId: string): Promise<void> {
 /** Runs that have a folder. One of an earlier version whose agent spoiled the run's id in it is found by its run alone. */
 export async function recordedRuns(rootDir: string): Promise<string[]> {
   const runIds = new Set(await readdir(join(rootDir, RECORDS)).catch(noneIfAbsent));
-  const known = new Set([...runIds].map(folderName));
+  const known = new Set([...runIds].map((runId) => folderName(runId)));
   for (const folder of await readdir(rootDir).catch(noneIfAbsent)) {
     if (folder === RECORDS || known.has(folder)) continue;
     const runId = await formerRecord(join(rootDir, folder));
