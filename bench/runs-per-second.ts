@@ -97,6 +97,7 @@ class OurWorker {
       aliveFile: null,
       metrics: null,
       presets: { folder: null, images: {}, buildArgs: {} },
+      images: { pullPolicy: 'missing', credentials: {}, keepFormerMs: null },
       searchPath: '',
       failpoint: null,
       log: { level: 'info' },
@@ -105,6 +106,7 @@ class OurWorker {
       runtime: new FakeRuntime({ programFor: () => answeringAgent() }),
       protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
       presets: new Map(),
+      images: null,
       toolServer: new FakeToolServer(),
       egressProxy: new FakeEgressProxy(),
     };

@@ -1,3 +1,4 @@
+import { PULL_POLICIES } from '@crewtab/domain/ports/image-sources';
 import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { optional, required, withDefault } from './setting';
 import {
@@ -14,6 +15,7 @@ import {
   imagePatterns,
   matching,
   oneOf,
+  registryCredentials,
   url,
   wholeNumber,
 } from './values';
@@ -479,6 +481,33 @@ export const SETTINGS = {
       example: 'BASE=registry.example.org/node:22-bookworm-slim,TOOLS=ca-certificates git ripgrep',
     },
     assignments(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a list of NAME=value'),
+  ),
+  PRESET_IMAGE_RETENTION: optional(
+    {
+      description:
+        "How long images that were built of presets stay on a worker's host once their preset has another one, since they were made. A Go " +
+        'duration. Not set: for ever. Danger: installations that share a host share these images, and the other one builds its own again.',
+      example: '720h',
+    },
+    duration(HOUR_MS, 10 * YEAR_MS, 'from 1h to 87600h'),
+  ),
+  IMAGE_PULL_POLICY: withDefault(
+    {
+      description:
+        `When workers pull the images of agents from their registries: ${PULL_POLICIES.join(', ')}. With always, a run fails where the registry ` +
+        'does not answer. Images that are built of presets are never pulled.',
+    },
+    'missing',
+    oneOf(PULL_POLICIES),
+  ),
+  REGISTRY_CREDENTIALS: optional(
+    {
+      description:
+        "What workers log in to registries with, as JSON: by the registry's host a username and a password (or token). docker.io is Docker Hub.",
+      example: '{"ghcr.io":{"username":"me","password":"ghp_…"}}',
+      isSecret: true,
+    },
+    registryCredentials(),
   ),
   NETWORK_OPEN_ALLOWED: withDefault(
     {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration } from '@crewtab/domain/durations';
 import { parseCrashOrder, type FailpointOrder } from '@crewtab/domain/failpoint';
+import type { RegistryCredentials } from '@crewtab/domain/ports/image-sources';
 import { parseMemorySize } from '@crewtab/domain/teams/team';
 
 /** How each kind of setting is read from text. Messages go behind the setting's name, so they start with a verb. */
@@ -58,6 +59,23 @@ export function assignments(name: RegExp, what: string): z.ZodType<Readonly<Reco
     });
     const wrong = pairs.find(([key]) => !name.test(key));
     return wrong ? { problem: `must be ${what}; "${wrong[0]}" is none` } : { value: Object.fromEntries(pairs) };
+  });
+}
+
+/** `{ "ghcr.io": { "username", "password" } }` */
+export function registryCredentials(): z.ZodType<Readonly<Record<string, RegistryCredentials>>, string> {
+  const shape = z.record(
+    z.string().min(1),
+    z.strictObject({ username: z.string().min(1), password: z.string().min(1) }),
+  );
+  return reader<Readonly<Record<string, RegistryCredentials>>>((text) => {
+    const problem = 'must be a JSON object: by registry { "username", "password" }';
+    try {
+      const parsed = shape.safeParse(JSON.parse(text));
+      return parsed.success ? { value: parsed.data } : { problem };
+    } catch {
+      return { problem };
+    }
   });
 }
 

@@ -1,4 +1,5 @@
 import type { FailpointOrder } from '@crewtab/domain/failpoint';
+import type { ImageSources } from '@crewtab/domain/ports/image-sources';
 import type { JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
@@ -22,6 +23,7 @@ export interface WorkerConfig {
   /** What agents may ask for. */
   readonly agentPolicy: AgentPolicy;
   readonly presets: PresetSettings;
+  readonly images: Pick<ImageSources, 'pullPolicy' | 'credentials' | 'keepFormerMs'>;
   readonly agents: {
     readonly handshakeTimeoutMs: number;
     /** For one call of a team's tool. */
@@ -75,6 +77,9 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'CREWTAB_PROCESS_COMMAND',
     ...AGENT_POLICY_SETTINGS,
     ...PRESET_SETTINGS,
+    'PRESET_IMAGE_RETENTION',
+    'IMAGE_PULL_POLICY',
+    'REGISTRY_CREDENTIALS',
     'DOCKER_HOST',
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
@@ -117,6 +122,11 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     },
     agentPolicy: agentPolicyOf(values),
     presets: presetSettingsOf(values),
+    images: {
+      pullPolicy: values.IMAGE_PULL_POLICY,
+      credentials: values.REGISTRY_CREDENTIALS ?? {},
+      keepFormerMs: values.PRESET_IMAGE_RETENTION,
+    },
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,

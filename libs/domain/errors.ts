@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   preset_unusable: 'The preset of an agent is not there, or lacks what it needs.',
   image_not_found: 'The image is neither on the host nor in a registry that the engine can reach.',
   image_pull_failed: 'The engine could not pull the image.',
+  image_build_failed: 'The image of a preset could not be built.',
   create_failed: 'The engine refused to create the container, network or volume.',
   start_failed: 'The engine or the operating system could not start the agent.',
   name_conflict: 'A container of that name exists that does not belong to this run.',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { formatDuration, parseDuration } from '@crewtab/domain/durations';
 import { errorMessage } from '@crewtab/domain/errors';
+import type { ImageBuild } from '@crewtab/domain/ports/image-sources';
 import { parseHostPattern } from '@crewtab/domain/teams/network';
 import { PLACEHOLDER, type HomeFile, type Preset, type PresetValue } from '@crewtab/domain/teams/preset';
 
@@ -19,15 +20,7 @@ export interface PresetSources {
   readonly buildArgs: Readonly<Record<string, string>>;
 }
 
-/** How the image of a preset is made where a host does not have it. */
-export interface ImageBuild {
-  readonly preset: string;
-  readonly image: string;
-  readonly files: readonly BuildFile[];
-  readonly buildArgs: Readonly<Record<string, string>>;
-}
-
-export interface BuildFile {
+interface BuildFile {
   readonly path: string;
   readonly content: Buffer;
 }

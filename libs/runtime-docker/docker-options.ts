@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { ImageSources } from '@crewtab/domain/ports/image-sources';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { NO_POLICY, type AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { formatMemorySize, parseMemorySize } from '@crewtab/domain/teams/team';
@@ -40,6 +41,8 @@ export interface DockerRuntimeOptions {
   readonly tmpBytes?: number;
   /** Where a default is over one of these, it is the ceiling instead; null: none. */
   readonly ceilings?: Pick<AgentPolicy, 'cpus' | 'memoryBytes' | 'pids'>;
+  /** How absent images come here. Default: they are pulled. */
+  readonly imageSources?: ImageSources;
   /** Is told what recovery does. */
   readonly logger?: Logger;
   /** Where the guards lie that agents run under; default those of the build. Null: agents run without. */

@@ -60,7 +60,7 @@ export class DockerRuntime implements Runtime {
     const settings = settingsFrom(options);
     this.settings = settings;
     this.engine = new EngineClient(options.dockerHost, settings);
-    this.images = new Images(this.engine);
+    this.images = new Images(this.engine, options.imageSources, async () => (await this.identify()).id);
     this.networks = new Networks(this.engine, settings);
     this.factsBook = new ImageFactsBook(this.engine, this.images);
     this.guards = new GuardPrograms(this.engine, settings.guardFolder);

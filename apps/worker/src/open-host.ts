@@ -14,6 +14,7 @@ import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { readBridgeProgram } from '@crewtab/tool-server/bridge-program';
+import { PresetImages } from './preset-images';
 import { UnixToolServer } from '@crewtab/tool-server/unix-tool-server';
 
 /** Where teams run, and how their agents are spoken to. */
@@ -21,13 +22,17 @@ export interface Host {
   readonly runtime: Runtime;
   readonly protocols: OrchestratorDeps['protocols'];
   readonly presets: OrchestratorDeps['presets'];
+  /** Null where no image is ever built. */
+  readonly images: PresetImages | null;
   readonly toolServer: ToolServer;
   readonly egressProxy: EgressProxy;
 }
 
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
-const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Logger) => Runtime>> = {
-  docker: ({ hostName, runtime: { dockerHost }, agents, agentPolicy }, logger) =>
+const FACTORIES: Readonly<
+  Record<RuntimeKind, (config: WorkerConfig, logger: Logger, images: PresetImages) => Runtime>
+> = {
+  docker: ({ hostName, runtime: { dockerHost }, agents, agentPolicy }, logger, imageSources) =>
     new DockerRuntime({
       dockerHost,
       limits: { writeMs: agents.inputTimeoutMs },
@@ -35,6 +40,7 @@ const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Log
       isRootWritable: agents.isRootWritable,
       tmpBytes: agents.tmpBytes,
       ceilings: agentPolicy,
+      imageSources,
       logger,
       ...(hostName ? { hostName } : {}),
     }),
@@ -50,12 +56,14 @@ const FACTORIES: Readonly<Record<RuntimeKind, (config: WorkerConfig, logger: Log
 
 export async function openHost(config: WorkerConfig, logger: Logger): Promise<Host> {
   const { kind, dataDir } = config.runtime;
-  const { byName: presets } = await readPresets(config.presets);
+  const { byName: presets, builds } = await readPresets(config.presets);
+  const images = new PresetImages(builds, config.images);
   const bridgeSource = await readBridgeProgram();
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
   const egressProxy = new UnixEgressProxy({ rootDir: join(resolve(dataDir), 'net'), ...config.network, logger });
   return {
-    runtime: withRuntimePoints(FACTORIES[kind](config, logger)),
+    runtime: withRuntimePoints(FACTORIES[kind](config, logger, images)),
+    images,
     protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
     presets,
     toolServer: withPoints('tool-server', toolServer),

@@ -37,7 +37,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, presets, toolServer, egressProxy }: Host,
+  { runtime, protocols, presets, images, toolServer, egressProxy }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -48,6 +48,7 @@ export async function startWorker(
     logger,
   });
   const store = withStorePoints(opened);
+  if (images) images.writers = store.fires;
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const settings = queueSettings({ redisUrl: config.redis.url, logger });

@@ -1,34 +1,41 @@
+import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { AppError, type ErrorCode } from '@crewtab/domain/errors';
+import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
+import type { ImageBuild, ImageSources } from '@crewtab/domain/ports/image-sources';
 import type { DeployOptions, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
-import {
-  opaque,
-  type EngineClient,
-  readJsonLines,
-  EngineRefusal,
-  isRefusal,
-  sortEngineError,
-  toAppError,
-  type MutationOptions,
-} from '../engine/engine-client';
-import { randomBytes } from 'node:crypto';
+import { ImageFacts, chooseUser, mayWrite } from '../agents/container-spec';
 import { readEntry, statIn } from '../agents/containers';
 import { WORKSPACE_DIR } from '../docker-options';
+import { aborted, isRefusal, toAppError, type EngineClient, type MutationOptions } from '../engine/engine-client';
 import { runLabels } from '../resources/run-resources';
-import { ImageFacts, chooseUser, mayWrite } from '../agents/container-spec';
-
-/** Ways in which registries and engines say that there is no such image. */
-const NOT_FOUND =
-  /not found|no such image|manifest unknown|does not exist|pull access denied|invalid reference|name unknown/i;
+import { buildImage, PRESET_LABEL } from './build-image';
+import { followProgress, type ProgressMessage } from './follow-progress';
 
 const REFERENCE = /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/;
 
+/** Between two looks whether another worker has built an image, ms. */
+const TURN_EVERY_MS = 1_000;
+
+/** Where nothing else is said: absent images are pulled, none is built. */
+const REGISTRIES: ImageSources = {
+  buildOf: () => null,
+  pullPolicy: 'missing',
+  credentials: {},
+  keepFormerMs: null,
+  withSingleWriter: () => Promise.resolve(false),
+};
+
 /** Images on the engine. */
 export class Images {
-  constructor(private readonly engine: EngineClient) {}
+  /** @param hostId of the host whose engine it is */
+  constructor(
+    private readonly engine: EngineClient,
+    private readonly sources: ImageSources = REGISTRIES,
+    private readonly hostId: () => Promise<string> = () => Promise.resolve(''),
+  ) {}
 
   /** Null where the engine does not have it. */
   async find(reference: string): Promise<Docker.ImageInspectInfo | null> {
@@ -45,20 +52,81 @@ export class Images {
     }
   }
 
-  /** Pulls it where it is absent. Throws `image_not_found` or `image_pull_failed` in the engine's words. */
+  /**
+   * Pulls it, or builds it where it is a preset's, as the policy says. Throws `image_not_found`, `image_pull_failed` or
+   * `image_build_failed` in the engine's words.
+   */
   async ensure(reference: string, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
+    const { buildOf, pullPolicy } = this.sources;
     const present = await this.find(reference);
-    if (present) return present;
+    const build = buildOf(reference);
+    if (present && (build !== null || pullPolicy !== 'always')) return present;
+    if (build !== null) return this.buildInTurn(build, options);
+    if (pullPolicy === 'never')
+      throw new AppError('image_not_found', `the host has no image ${reference}, and IMAGE_PULL_POLICY is never`);
+    return this.pull(reference, options);
+  }
+
+  /**
+   * One worker of the host builds, the others wait for it. A worker that dies in the middle leaves the turn to the next one,
+   * and layers that the engine keeps.
+   */
+  private async buildInTurn(build: ImageBuild, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
+    const { image } = build;
+    const beganAtMs = performance.now();
+    for (let hasTold = false; ; hasTold = true) {
+      const made = await this.find(image);
+      if (made) return made;
+      const turn = `image:${await this.hostId()}:${image}`;
+      const isOurs = await this.sources.withSingleWriter(turn, async () => {
+        if (await this.find(image)) return;
+        options.onProgress(`building ${image} for the preset ${build.preset}; the run's time goes on meanwhile`);
+        await buildImage(this.engine, build, this.sources.credentials, options);
+        options.onProgress(`built ${image} in ${Math.round((performance.now() - beganAtMs) / 1_000)} s`);
+        await this.removeFormer(build);
+      });
+      if (isOurs) continue;
+      if (!hasTold) options.onProgress(`waiting for another worker that builds ${image}`);
+      await pause(TURN_EVERY_MS, options.signal);
+    }
+  }
+
+  /** Other images of the preset that are old enough; those that containers use stay, and what resists stays too. */
+  private async removeFormer({ preset, image }: ImageBuild): Promise<void> {
+    const { keepFormerMs } = this.sources;
+    if (keepFormerMs === null) return;
+    const filters = JSON.stringify({ label: [`${PRESET_LABEL}=${preset}`] });
+    const images = await this.engine.read('list images', () => this.engine.docker.listImages({ filters }));
+    const former = images.filter(({ RepoTags: tags, Created }) => {
+      return !(tags ?? []).includes(image) && Date.now() - Created * 1_000 > keepFormerMs;
+    });
+    for (const { Id: id } of former) {
+      await this.engine
+        .mutate('docker.image.remove', `remove image ${id}`, { priority: 'teardown' }, () =>
+          this.engine.docker.getImage(id).remove(),
+        )
+        .catch(() => undefined);
+    }
+  }
+
+  private async pull(reference: string, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
     options.onProgress(`pulling ${reference}`);
     const progress = new PullProgress(reference);
-    const what = `pull ${reference}`;
-    const onMessage = (message: PullMessage): void => {
-      const words = progress.add(message, performance.now());
-      if (words !== null) options.onProgress(words);
-    };
-    const call = (abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> =>
-      effect('docker.image.pull', () => this.engine.docker.createImage({ ...splitReference(reference), abortSignal }));
-    await this.follow(what, options.signal, 'image_pull_failed', call, onMessage);
+    const authconfig = this.sources.credentials[registryOf(reference)];
+    await followProgress({
+      what: `pull ${reference}`,
+      signal: options.signal,
+      failedCode: 'image_pull_failed',
+      silenceLimitMs: this.engine.limits.stallMs,
+      call: (abortSignal) =>
+        effect('docker.image.pull', () =>
+          this.engine.docker.createImage(authconfig ?? {}, { ...splitReference(reference), abortSignal }),
+        ),
+      onMessage: (message) => {
+        const words = progress.add(message, performance.now());
+        if (words !== null) options.onProgress(words);
+      },
+    });
     const pulled = await this.find(reference);
     if (!pulled) throw new AppError('image_not_found', `the engine pulled ${reference} but does not have it`);
     options.onProgress(`pulled ${reference}`);
@@ -71,54 +139,29 @@ export class Images {
     const file = typeof tar === 'string' ? createReadStream(tar) : tar;
     const call = (abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> =>
       this.engine.docker.importImage(file, { repo, tag, changes: [...changes], abortSignal });
-    await this.follow(`import ${reference}`, null, 'engine_error', call, () => undefined);
-  }
-
-  /** Reads a progress stream to its end. Without any message for the stall limit it is given up. */
-  private async follow(
-    what: string,
-    signal: AbortSignal | null,
-    failedCode: ErrorCode,
-    call: (abortSignal: AbortSignal) => Promise<NodeJS.ReadableStream>,
-    onMessage: (message: PullMessage) => void,
-  ): Promise<void> {
-    const { stallMs } = this.engine.limits;
-    const abort = new AbortController();
-    opaque(abort.signal);
-    const giveUp = (): void => abort.abort();
-    let isStalled = false;
-    const timer = setTimeout(() => {
-      isStalled = true;
-      abort.abort();
-    }, stallMs);
-    signal?.addEventListener('abort', giveUp, { once: true });
-    try {
-      if (signal?.aborted) abort.abort();
-      const stream = await call(abort.signal);
-      for await (const message of readJsonLines(stream as AsyncIterable<Buffer>)) {
-        timer.refresh();
-        const { error } = message as PullMessage;
-        if (error !== undefined) throw new EngineRefusal(500, error, message);
-        onMessage(message as PullMessage);
-      }
-    } catch (error) {
-      if (signal?.aborted)
-        throw new AppError('engine_error', `given up: ${what}`, { retryable: true, cause: signal.reason });
-      if (isStalled) throw new AppError(failedCode, `${what}: no progress for ${stallMs} ms`, { cause: error });
-      throw pullFailure(sortEngineError(error, what), failedCode);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', giveUp);
-    }
+    await followProgress({
+      what: `import ${reference}`,
+      signal: null,
+      failedCode: 'engine_error',
+      silenceLimitMs: this.engine.limits.stallMs,
+      call,
+      onMessage: () => undefined,
+    });
   }
 }
 
-function pullFailure(error: AppError | EngineRefusal, failedCode: ErrorCode): AppError {
-  if (error instanceof AppError) return error;
-  const isNotFound =
-    failedCode === 'image_pull_failed' &&
-    (NOT_FOUND.test(error.words) || error.statusCode === 404 || error.statusCode === 400);
-  return new AppError(isNotFound ? 'image_not_found' : failedCode, error.words, { cause: error });
+/** The registry's host: what stands before the first slash, where it can be one. */
+function registryOf(reference: string): string {
+  const [first = '', ...rest] = reference.split('/');
+  return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true });
+  });
+  if (signal.aborted) throw aborted(signal);
 }
 
 /** What the engine's pull takes: without a tag it would fetch every tag there is, so the default is named. */
@@ -132,14 +175,6 @@ export function splitReference(reference: string): { readonly fromImage: string;
   return { fromImage: reference, tag: 'latest' };
 }
 
-/** One message of the engine's pull (or import) stream. */
-export interface PullMessage {
-  readonly status?: string;
-  readonly id?: string;
-  readonly error?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-}
-
 const TELL_EVERY_MS = 1_000;
 
 /** Makes words of a pull's layers, at most one a second. */
@@ -151,7 +186,7 @@ export class PullProgress {
   constructor(private readonly image: string) {}
 
   /** @returns words worth telling, or null. `nowMs` is monotonic. */
-  add(message: PullMessage, nowMs: number): string | null {
+  add(message: ProgressMessage, nowMs: number): string | null {
     this.note(message);
     const percent = this.percent();
     if (percent === null || percent === this.toldPercent || nowMs - this.toldAtMs < TELL_EVERY_MS) return null;
@@ -160,7 +195,7 @@ export class PullProgress {
     return `pulling ${this.image} … ${percent} %`;
   }
 
-  private note({ id, status, progressDetail }: PullMessage): void {
+  private note({ id, status, progressDetail }: ProgressMessage): void {
     if (id === undefined) return;
     const { current, total } = progressDetail ?? {};
     if (status === 'Downloading' && current !== undefined && total !== undefined && total > 0)

@@ -9,6 +9,9 @@ const LOG_IN = 'no part of a run: one statement, after which a browser is logged
 
 /** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
+  'docker.image.build':
+    'only for presets, whose images no scenario builds; test/integration/runtime-docker/preset-images.spec.ts plays it',
+  'docker.image.remove': 'only for presets, as docker.image.build',
   'docker.image.pull:after':
     'only where a registry has the image; no run owns an image, and what comes next is what comes when it was there before',
   'docker.network.remove-double':

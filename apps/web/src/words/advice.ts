@@ -45,6 +45,11 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     meaning: 'The engine could not pull the image.',
     advice: "The message is the engine's own: often a missing login or a full disk.",
   },
+  image_build_failed: {
+    meaning: "The image of a preset could not be built on the worker's host, twice.",
+    advice:
+      "The message has the end of the build's output: often a registry or package server that the host does not reach. PRESET_BUILD_ARGS gives another base image, PRESET_IMAGES an image of a registry in its place.",
+  },
   create_failed: {
     meaning: 'The engine refused to create the container, network or volume.',
     advice: "The message is the engine's own: often resources that the host does not have.",
