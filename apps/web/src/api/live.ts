@@ -131,10 +131,14 @@ const watchedFetch: typeof fetch = async (input, init) => {
   }
 };
 
+/** Lanes of time are large, and change little with one run. */
+const LANES_SETTLE_MS = 5_000;
+
 /** Collects what events make stale. */
 class Stale {
   private readonly runs = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | null = null;
+  private lanesTimer: ReturnType<typeof setTimeout> | null = null;
 
   run(id: string): void {
     this.runs.add(id);
@@ -147,9 +151,13 @@ class Stale {
 
   private settle(): void {
     this.timer = null;
+    this.lanesTimer ??= setTimeout(() => {
+      this.lanesTimer = null;
+      void queryClient.invalidateQueries({ queryKey: ['timeline'] });
+    }, LANES_SETTLE_MS);
     for (const id of this.runs) void queryClient.invalidateQueries({ queryKey: ['run', id] });
     this.runs.clear();
-    for (const key of ['runs', 'schedules', 'schedule', 'deployment', 'ledger', 'timeline'])
+    for (const key of ['runs', 'schedules', 'schedule', 'deployment', 'ledger'])
       void queryClient.invalidateQueries({ queryKey: [key] });
   }
 }

@@ -174,6 +174,50 @@ export const scheduleListQuery = (filter: ScheduleFilter) =>
     getNextPageParam: ({ nextCursor }) => nextCursor,
   });
 
+interface TimeWindow {
+  /** Ms. */
+  readonly from: number;
+  readonly to: number;
+}
+
+function readTimeline(
+  { from, to }: TimeWindow,
+  q: string | undefined,
+  cursor: string | null,
+  limit: number,
+  signal: AbortSignal,
+) {
+  const query = {
+    ...{ from: new Date(from).toISOString(), to: new Date(to).toISOString(), limit, q },
+    ...(cursor !== null && { cursor }),
+  };
+  return api.request('GET /timeline', { query, signal });
+}
+
+/** One page of lanes. */
+export const timelineQuery = (window: TimeWindow, q: string | undefined, cursor: string | null, limit: number) =>
+  queryOptions({
+    queryKey: ['timeline', window, q, cursor, limit],
+    queryFn: ({ signal }) => readTimeline(window, q, cursor, limit, signal),
+  });
+
+/** The same, page after page. */
+export const agendaQuery = (window: TimeWindow, q: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ['timeline', 'agenda', window, q],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) => readTimeline(window, q, pageParam, PAGE, signal),
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+
+/** Asked anew when it is opened: it is of weeks. */
+export const heatmapQuery = (zone: string, days: number) =>
+  queryOptions({
+    queryKey: ['heatmap', zone, days],
+    queryFn: ({ signal }) => api.request('GET /stats/heatmap', { query: { zone, days }, signal }),
+    staleTime: 60_000,
+  });
+
 export const ledgerQuery = (schedule: string) =>
   infiniteQueryOptions({
     queryKey: ['ledger', schedule],

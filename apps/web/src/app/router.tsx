@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router';
 import { WITHIN_MS, type RunFilter, type Within } from '../api/queries';
+import { readCalendar } from '../pages/calendar/calendar-search';
 import { NowPage } from '../pages/now/now-page';
 import { RunsPage } from '../pages/runs/runs-page';
 import { readLike, readScheduleFilter, readScheduleTab } from '../pages/schedules/schedule-search';
@@ -58,6 +59,12 @@ const routes = [
     getParentRoute,
     path: '/schedules/$scheduleId/edit',
     component: lazyRouteComponent(() => import('../pages/builder/builder-page'), 'EditSchedulePage'),
+  }),
+  createRoute({
+    getParentRoute,
+    path: '/calendar',
+    component: lazyRouteComponent(() => import('../pages/calendar/calendar-page'), 'CalendarPage'),
+    validateSearch: readCalendar,
   }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
   createRoute({ getParentRoute, path: '/help', component: helpPage }),

@@ -1,12 +1,12 @@
 import { Menu } from '@base-ui/react/menu';
 import { Link, Outlet } from '@tanstack/react-router';
-import { Activity, CalendarClock, CircleHelp, Ellipsis, ListTree, Settings, Users } from 'lucide-react';
+import { Activity, CalendarClock, CalendarDays, CircleHelp, Ellipsis, ListTree, Settings, Users } from 'lucide-react';
 import { useLiveAnswers } from '../api/live';
 import { LiveNote } from './live-note';
 import { Shortcuts } from './shortcuts';
 
 interface PlaceOf {
-  readonly to: '/' | '/runs' | '/schedules' | '/teams' | '/help' | '/settings';
+  readonly to: '/' | '/runs' | '/schedules' | '/calendar' | '/teams' | '/help' | '/settings';
   readonly name: string;
   readonly Icon: typeof Activity;
 }
@@ -16,6 +16,7 @@ const PLACES: readonly PlaceOf[] = [
   { to: '/', name: 'Now', Icon: Activity },
   { to: '/runs', name: 'Runs', Icon: ListTree },
   { to: '/schedules', name: 'Schedules', Icon: CalendarClock },
+  { to: '/calendar', name: 'Calendar', Icon: CalendarDays },
   { to: '/teams', name: 'Teams', Icon: Users },
 ];
 /** At the rail's foot. */

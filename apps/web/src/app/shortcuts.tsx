@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react';
 import { Button } from '../parts/button';
 
 /** The second key after `g`. */
-const PLACES = { n: '/', r: '/runs', s: '/schedules', t: '/teams', ',': '/settings' } as const;
+const PLACES = { n: '/', r: '/runs', s: '/schedules', c: '/calendar', t: '/teams', ',': '/settings' } as const;
 /** How long `g` waits for it, ms. */
 const SEQUENCE_MS = 1_200;
 
@@ -12,6 +12,7 @@ const HELP = [
   ['g n', 'Now'],
   ['g r', 'Runs'],
   ['g s', 'Schedules'],
+  ['g c', 'Calendar'],
   ['g t', 'Teams'],
   ['g ,', 'Settings'],
   ['j, k', 'the next row of a list, the one before'],

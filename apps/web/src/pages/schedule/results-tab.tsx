@@ -54,11 +54,17 @@ function Result({ run, zone }: { readonly run: Run; readonly zone: string }) {
       <div dir="auto" className="px-4 py-3 [overflow-wrap:anywhere] whitespace-pre-wrap">
         {text === '' ? <span className="text-soft">It said nothing.</span> : isCut ? `${text.slice(0, CUT)}…` : text}
       </div>
-      {isCut && (
+      {(isCut || run.resultTruncated) && (
         <p className="px-4 pb-3">
-          <Button look="bare" onClick={() => setWhole(true)}>
-            All {text.length.toLocaleString()} characters
-          </Button>
+          {isCut ? (
+            <Button look="bare" onClick={() => setWhole(true)}>
+              More of it
+            </Button>
+          ) : (
+            <Link to="/runs/$runId" params={{ runId: run.id }} className="text-soft underline">
+              All of it
+            </Link>
+          )}
         </p>
       )}
     </article>
