@@ -204,7 +204,9 @@ async function main(): Promise<void> {
   const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: Infinity });
   const [tools, instructions] =
     role === 'worker' ? [MEMBERS_TOOLS, INSTRUCTIONS.member] : [LEADERS_TOOLS, INSTRUCTIONS.leader];
-  await teamServer(new TeamSocket(path, agent), tools, instructions).connect(transport);
+  const team = new TeamSocket(path, agent);
+  team.announce();
+  await teamServer(team, tools, instructions).connect(transport);
 }
 
 void main();

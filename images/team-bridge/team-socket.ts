@@ -20,8 +20,8 @@ const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
 const LONGEST_END_BYTES = 64;
 
 /**
- * Calls to the worker that survive its absence. Connects when there is a call to send, stays connected, and connects
- * again only while a call is unanswered.
+ * Calls to the worker that survive its absence. Connects when it is announced or has a call to send, stays connected, and
+ * connects again only while a call is unanswered.
  *
  * One JSON object a line: `{ id, agent, tool, arguments, waitedMs }` there, `{ id, result: { text } }` or
  * `{ id, error: { message } }` back; `waitedMs` is for a worker that hears it later, since agents give up on slow tools. The worker may be restarted or replaced at any moment: every unanswered call is sent again *with the same id*, for
@@ -57,6 +57,11 @@ export class TeamSocket {
       if (this.isReady) this.socket?.write(lineOf(call));
       else this.connect();
     });
+  }
+
+  /** So that the worker knows that the tools were started. Not tried again: the first call would do it. */
+  announce(): void {
+    this.connect();
   }
 
   private connect(): void {

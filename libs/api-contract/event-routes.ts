@@ -62,6 +62,9 @@ export const runEventView = z
       trigger: z.enum(RUN_TRIGGERS).optional(),
       scheduledFor: instant.optional(),
       error: z.object({ code: z.string(), message: z.string() }).optional(),
+      warnings: z.array(z.string()).readonly().optional().meta({
+        description: 'When the outcome is decided: the codes of its warnings, where there are any.',
+      }),
       blockedBy: z.string().optional().meta({ description: '`skipped`: the run that was in its way.' }),
       gap: z.object({ from: instant, to: instant }).optional().meta({
         description: '`missed`: from the first instant that no scheduler fired in time until this was noticed.',

@@ -109,9 +109,9 @@ export const runView = z
       })
       .nullable()
       .meta({ description: 'What was removed, with its proof; null until then.' }),
-    warnings: z
-      .array(failureView)
-      .meta({ description: 'What a reader should know of the run whatever its status: network_open.' }),
+    warnings: z.array(failureView).meta({
+      description: 'What a reader should know of the run whatever its status; codes are explained in docs/api.md.',
+    }),
     teardownFailure: failureView
       .extend({ attempts: z.int() })
       .nullable()

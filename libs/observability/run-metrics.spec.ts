@@ -30,6 +30,19 @@ describe('metrics of runs', () => {
     ]);
   });
 
+  it('count the warnings that come with outcomes, by code', async () => {
+    const ending = { status: 'running', phase: 'tearing_down' } as const;
+    const lines = await linesAfter(
+      ['run.phase', { from: running, to: ending, warnings: ['output_cut', 'unknown_update'] }],
+      ['run.phase', { from: running, to: ending, warnings: ['output_cut'] }],
+      ['run.phase', { from: running, to: ending }],
+    );
+    expect(lines.filter((line) => line.startsWith('crewtab_run_warnings_total{'))).toEqual([
+      'crewtab_run_warnings_total{code="output_cut",process="scheduler"} 2',
+      'crewtab_run_warnings_total{code="unknown_update",process="scheduler"} 1',
+    ]);
+  });
+
   it('measure how long each step took, in seconds', async () => {
     const lines = await linesAfter(
       ['run.status', { to: queued, lagMs: 20 }],

@@ -17,6 +17,12 @@ export function runMetrics(registry: Registry): (event: RunEvent) => void {
     labelNames: ['status', 'code'],
     registers,
   });
+  const warned = new Counter({
+    name: 'crewtab_run_warnings_total',
+    help: 'Warnings of runs whose outcome was decided, by code.',
+    labelNames: ['code'],
+    registers,
+  });
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
     new Histogram({ name, help, buckets, registers });
   const histograms: Readonly<Record<Duration, Histogram>> = {
@@ -42,6 +48,7 @@ export function runMetrics(registry: Registry): (event: RunEvent) => void {
     const { from, to, error } = data;
     const isEnd = to !== undefined && isTerminal(to.status) && to.status !== from?.status;
     if (isEnd) ended.inc({ status: to.status, code: error?.code ?? '' });
+    for (const code of data.warnings ?? []) warned.inc({ code });
     // An instant that is recorded as skipped or missed was not fired.
     const { lagMs, ...rest } = data;
     const measured: Pick<RunEventData, Duration> = to?.status === 'queued' ? { ...rest, lagMs } : rest;

@@ -204,11 +204,11 @@ export class AnswerText {
   }
 
   /** The answer; forgets everything, for the next turn. */
-  take(): string {
+  take(): { readonly text: string; readonly isCut: boolean } {
     this.beginBlock();
-    const text = this.lastSpoken?.toString() ?? '';
+    const last = this.lastSpoken;
     this.lastSpoken = null;
-    return text;
+    return { text: last?.toString() ?? '', isCut: last?.isCut ?? false };
   }
 
   private beginBlock(): void {
@@ -229,25 +229,58 @@ export interface UpdateMeaning {
   readonly breaksAnswer: boolean;
   /** Only an agent that works on a prompt sends this. */
   readonly isWork: boolean;
+  /** Not of a sub-agent. */
+  readonly isOwn: boolean;
+  /** The name of a kind that is not known here; null for those that are. */
+  readonly unknownKind: string | null;
 }
 
 type KnownUpdate = SessionUpdate['sessionUpdate'];
 
 const NO_WORK = { answer: null, breaksAnswer: false, isWork: false };
 
+const KNOWN_UPDATES: ReadonlySet<string> = new Set<KnownUpdate>([
+  'agent_message_chunk',
+  'agent_thought_chunk',
+  'tool_call',
+  'tool_call_update',
+  'plan',
+  'user_message_chunk',
+  'available_commands_update',
+  'current_mode_update',
+  'config_option_update',
+  'session_info_update',
+  'usage_update',
+  'notice',
+  'compaction_update',
+  'compaction_summary_chunk',
+]);
+
 /**
  * Agents are ahead of every schema: kinds that are not known here (and malformed ones of those that are) are kept as
  * `other`, whole. What comes under another session than `sessionId` bears its own.
  */
 export function readUpdate(params: JsonObject, sessionId: string | null): UpdateMeaning {
-  const meaning = meaningOf(params);
+  const meaning = { ...meaningOf(params), isOwn: true, unknownKind: unknownKindOf(params['update']) };
   const own = params['sessionId'];
   if (typeof own !== 'string' || sessionId === null || own === sessionId) return meaning;
   // A sub-agent's words are no part of the answer, and end no message of the agent itself.
-  return { ...meaning, content: { ...meaning.content, sessionId: own }, answer: null, breaksAnswer: false };
+  return {
+    ...meaning,
+    content: { ...meaning.content, sessionId: own },
+    answer: null,
+    breaksAnswer: false,
+    isOwn: false,
+  };
 }
 
-function meaningOf(params: JsonObject): UpdateMeaning {
+function unknownKindOf(update: unknown): string | null {
+  const kind = isObject(update) ? update['sessionUpdate'] : undefined;
+  if (typeof kind !== 'string') return 'no kind';
+  return KNOWN_UPDATES.has(kind) ? null : kind;
+}
+
+function meaningOf(params: JsonObject): Omit<UpdateMeaning, 'isOwn' | 'unknownKind'> {
   const update = params['update'];
   if (!isObject(update)) return { kind: 'other', content: params, ...NO_WORK };
   switch (update['sessionUpdate'] as KnownUpdate | undefined) {
@@ -267,7 +300,7 @@ function meaningOf(params: JsonObject): UpdateMeaning {
   }
 }
 
-function messageChunk(update: JsonObject): UpdateMeaning {
+function messageChunk(update: JsonObject): ReturnType<typeof meaningOf> {
   const text = textOf(update['content']);
   const messageId = typeof update['messageId'] === 'string' ? update['messageId'] : null;
   const answer = text === null ? null : { text, messageId };
@@ -278,7 +311,7 @@ function messageChunk(update: JsonObject): UpdateMeaning {
  * Does not break the answer: agents send late details of an ended call while they already write their answer (Claude Code
  * does, after its hooks ran), and the answer must not lose its beginning to that.
  */
-function toolCallUpdate(update: JsonObject): UpdateMeaning {
+function toolCallUpdate(update: JsonObject): ReturnType<typeof meaningOf> {
   const hasEnded = update['status'] === 'completed' || update['status'] === 'failed';
   return {
     kind: hasEnded ? 'tool_result' : 'tool_call',

@@ -13,6 +13,7 @@ import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
 import { DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
+import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 import {
   AnswerText,
   cut,
@@ -34,6 +35,7 @@ import {
 } from './acp-messages';
 import { Handshake, type HandshakeOptions } from './handshake';
 import { decidePermission } from './permissions';
+import { ToolCalls } from './tool-calls';
 
 /** What one incoming message leads to. */
 interface Effect {
@@ -64,6 +66,8 @@ export class AcpSession implements ProtocolSession {
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
   private readonly answer = new AnswerText();
+  private readonly calls = new ToolCalls();
+  private readonly warningLog: WarningLog;
   private readonly stderrTail = new StderrTail();
   /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
@@ -74,6 +78,11 @@ export class AcpSession implements ProtocolSession {
     private readonly limits: JsonLimits,
   ) {
     this.handshake = new Handshake(options);
+    this.warningLog = new WarningLog(options.dialogue.agent.name);
+  }
+
+  get warnings(): Warning[] {
+    return this.warningLog.list();
   }
 
   get state(): DialogueState {
@@ -112,6 +121,7 @@ export class AcpSession implements ProtocolSession {
     }
     // What was said before is a greeting.
     this.answer.take();
+    this.calls.take();
     const isFirst = this.turns.size === 0;
     const isTold = isFirst && instructions !== undefined && !areInstructionsInFile;
     const texts = isTold ? [instructions, turn.text] : [turn.text];
@@ -168,13 +178,21 @@ export class AcpSession implements ProtocolSession {
   }
 
   private takeUpdate(params: JsonObject): Effect | null {
-    const { kind, content, answer, breaksAnswer, isWork } = readUpdate(params, this.handshake.sessionId);
+    const meaning = readUpdate(params, this.handshake.sessionId);
+    const { kind, content, answer, breaksAnswer, isWork, isOwn, unknownKind } = meaning;
     if (content['text'] === '' && answer !== null) return null;
+    if (unknownKind !== null) this.warningLog.note('unknown_update', unknownKind);
     if (breaksAnswer) this.answer.breakBlock();
-    if (answer) this.answer.add(answer.text, answer.messageId);
+    if (answer) this.takeWords(answer.text, answer.messageId);
+    if (isOwn && (kind === 'tool_call' || kind === 'tool_result')) this.calls.note(content);
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
     return { message: { kind, content } };
+  }
+
+  private takeWords(text: string, messageId: string | null): void {
+    if (!this.hasOpenTurn() && text.trim() !== '') this.warningLog.note('words_outside_turn', text);
+    this.answer.add(text, messageId);
   }
 
   private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {
@@ -185,8 +203,10 @@ export class AcpSession implements ProtocolSession {
       this.isTurnCancelled,
     );
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
-    const toolCall = params['toolCall'];
-    this.remember(id, outgoing, isObject(toolCall) ? toolCall['toolCallId'] : undefined);
+    const toolCall = isObject(params['toolCall']) ? params['toolCall'] : {};
+    this.remember(id, outgoing, toolCall['toolCallId']);
+    if (decision !== 'allowed' && !this.isTurnCancelled)
+      this.warningLog.note('permission_refused', typeof toolCall['title'] === 'string' ? toolCall['title'] : '');
     return { message: { kind: 'permission', content: { request: params, option, decision } }, outgoing: [outgoing] };
   }
 
@@ -230,7 +250,9 @@ export class AcpSession implements ProtocolSession {
 
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
     const { name } = this.options.dialogue.agent;
-    const text = this.answer.take();
+    const { text, isCut } = this.answer.take();
+    if (isCut) this.warningLog.note('output_cut', '');
+    for (const title of this.calls.take()) this.warningLog.note('tool_call_open', title);
     this.turns.set(
       id,
       response.type === 'result' ? endOfTurn(name, response.result, text) : turnError(name, response.error),

@@ -10,6 +10,7 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, ResultText, StderrTail } from '@crewtab/domain/runs/agent-output';
+import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 import type { Agent } from '@crewtab/domain/teams/team';
 
 const NOTHING: Reaction = { messages: [], outgoing: [] };
@@ -27,8 +28,15 @@ export class CommandSession implements ProtocolSession {
   private hasSeenWork = false;
   private readonly output = new ResultText();
   private readonly stderrTail = new StderrTail();
+  private readonly warningLog: WarningLog;
 
-  constructor(private readonly agent: Agent) {}
+  constructor(private readonly agent: Agent) {
+    this.warningLog = new WarningLog(agent.name);
+  }
+
+  get warnings(): Warning[] {
+    return this.warningLog.list();
+  }
 
   get state(): DialogueState {
     return { handshake: this.handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
@@ -92,6 +100,7 @@ export class CommandSession implements ProtocolSession {
 
   private finished(): TurnState {
     this.hasSeenWork = true;
+    if (this.output.isCut) this.warningLog.note('output_cut', '');
     return { status: 'done', text: this.output.toString().replace(/\n$/, '') };
   }
 }

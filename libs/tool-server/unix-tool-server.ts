@@ -76,7 +76,9 @@ export class UnixToolServer implements ToolServer {
     await putBridge(socketDir, bridgeSource);
     const sockets = new Set<Socket>();
     const held = new HeldCalls();
+    let isReached = false;
     const server = createServer((socket) => {
+      isReached = true;
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
       new ToolConnection(socket, held, answer, logger).serve();
@@ -110,6 +112,9 @@ export class UnixToolServer implements ToolServer {
     });
     return {
       endpoint: { kind: 'unix-socket', hostFolder: socketDir },
+      get isReached() {
+        return isReached;
+      },
       serverAt: (toolsPath) => ({
         command: 'node',
         args: [join(toolsPath, BRIDGE_NAME)],

@@ -17,9 +17,17 @@ export class SimToolServer {
     const { sockets } = this;
     sockets.watch(process);
     const open = (runId: string, agent: string, answer: Answer): ToolSession => {
-      const close = sockets.open(runId, process, (call) => answer({ ...call, agent }), agent);
+      let isReached = false;
+      const serve: Answer = (call) => {
+        isReached = true;
+        return answer({ ...call, agent });
+      };
+      const close = sockets.open(runId, process, serve, agent);
       return {
         endpoint: { kind: 'unix-socket', hostFolder: `/sockets/${runId}/${agent}` },
+        get isReached() {
+          return isReached;
+        },
         serverAt: () => ({ command: 'bridge', args: [], env: { CREWTAB_AGENT: agent } }),
         close,
       };

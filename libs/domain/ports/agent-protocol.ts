@@ -1,6 +1,7 @@
 import type { DraftMessage } from '../runs/message';
 import type { Failure } from '../errors';
 import type { PlannedAgent } from '../runs/run';
+import type { Warning } from '../runs/warning';
 import type { AgentProtocolName } from '../teams/team';
 import type { AgentExit, OutputLine } from './runtime';
 
@@ -31,6 +32,8 @@ export interface DialogueOptions {
 
 export interface ProtocolSession {
   readonly state: DialogueState;
+  /** What there is to warn of so far; costs more than `state`. */
+  readonly warnings: readonly Warning[];
 
   /** What to write when the agent has just been started. */
   open(): Outgoing[];

@@ -1,6 +1,7 @@
 import type { Failure } from '../errors';
 import type { DraftMessage } from '../runs/message';
 import type { Outcome, OutputCursor, Run, RunPresets, TeardownReceipt } from '../runs/run';
+import type { Warning } from '../runs/warning';
 import type { ResourceCounts, Subscription } from './runtime';
 
 /** A worker's hold on a run. `epoch` is the fencing token: it only grows, and every write carries it. */
@@ -115,8 +116,9 @@ export interface RunStore {
    * → tearing_down with its outcome, from deploying, prompting or monitoring. failed, timeout and cancelled become the
    * status at once; success stays pending (status running) until `finish`. Idempotent: the first outcome stays. A cancel
    * that was asked for before goes before every other outcome: then nothing changes, and the run that is answered says so.
+   * The warnings are stored with it; left out, there are none.
    */
-  conclude(claim: Claim, outcome: Outcome): Promise<Run>;
+  conclude(claim: Claim, outcome: Outcome, warnings?: readonly Warning[]): Promise<Run>;
 
   /** Counts a failed teardown attempt, keeps its words, adds what was removed. */
   recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCounts): Promise<Run>;

@@ -24,6 +24,8 @@ export interface ToolServer {
 export interface ToolSession {
   /** To be handed to the runtime with the agent that uses the tools, and with no other. */
   readonly endpoint: ToolEndpoint;
+  /** Whether the agent's program has ever connected to this session. */
+  readonly isReached: boolean;
   /**
    * How the agent starts its tools, as an MCP server over stdio.
    * @param toolsPath where the agent sees the endpoint: see `Runtime.toolsPath`

@@ -67,7 +67,7 @@ const CUT_MARK = '\n[… cut here: the conversation has the whole text]';
 /** Gathers a result up to RESULT_CHARS: keeps the beginning and marks the cut. */
 export class ResultText {
   private text = '';
-  private isCut = false;
+  private hasBeenCut = false;
   private hasInk = false;
 
   /** True while nothing but white space came. */
@@ -75,20 +75,24 @@ export class ResultText {
     return !this.hasInk;
   }
 
+  get isCut(): boolean {
+    return this.hasBeenCut;
+  }
+
   add(more: string): void {
     if (!this.hasInk) this.hasInk = /\S/.test(more);
-    if (this.isCut) return;
+    if (this.hasBeenCut) return;
     const capacity = RESULT_CHARS - this.text.length;
     if (more.length <= capacity) {
       this.text += more;
     } else {
-      this.isCut = true;
+      this.hasBeenCut = true;
       this.text += withoutHalfCharacter(more.slice(0, capacity));
     }
   }
 
   toString(): string {
-    return this.isCut ? `${this.text}${CUT_MARK}` : this.text;
+    return this.hasBeenCut ? `${this.text}${CUT_MARK}` : this.text;
   }
 }
 

@@ -47,6 +47,7 @@ export function someRun(patch: Partial<Run> = {}): Run {
     cancelRequestedAt: null,
     cancelCode: null,
     outcome: null,
+    warnings: [],
     notRunReason: null,
     prompt: { state: 'none' },
     deployment: { id: 'deployment-1', name: 'marketing-team-run-000001', agents },

@@ -1,5 +1,6 @@
 import type { ErrorCode, Failure } from '../errors';
 import type { RunPhase, RunStatus, RunTrigger } from './run';
+import type { WarningCode } from './warning';
 
 /**
  * | type | written when |
@@ -51,6 +52,8 @@ export interface RunEventData {
   readonly scheduledFor?: string;
   /** Why it ended or never began; teardown.failed: what went wrong. */
   readonly error?: Failure;
+  /** When the outcome is decided: the codes of its warnings, where there are any. */
+  readonly warnings?: readonly WarningCode[];
   /** `skipped`: the run that was in its way. */
   readonly blockedBy?: string;
   /** `missed`: from the first instant that no scheduler fired in time until this was noticed. */

@@ -2,6 +2,7 @@ import type { Failure } from '../errors';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent } from '../teams/team';
+import type { Warning } from './warning';
 
 /**
  * | status | meaning | how it is left |
@@ -127,6 +128,8 @@ export interface Run {
   readonly cancelCode: 'cancelled' | 'replaced' | null;
   /** Set when phase becomes `tearing_down`. */
   readonly outcome: Outcome | null;
+  /** Stored with the outcome. */
+  readonly warnings: readonly Warning[];
   /** Why it never ran: set exactly for `skipped` and `missed`, which have no outcome. */
   readonly notRunReason: NotRunReason | null;
   readonly prompt: PromptDelivery;

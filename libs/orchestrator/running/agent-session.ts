@@ -12,6 +12,7 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
+import type { Warning } from '@crewtab/domain/runs/warning';
 import { backoffMs, type OneAtATime } from '../timing';
 import { ConversationRecorder } from './conversation-recorder';
 import type { RunOutput } from './run-output';
@@ -80,6 +81,7 @@ export class AgentSession {
   private isClosed = false;
   private mustReopen = false;
   private channel: AgentChannel | null = null;
+  private session: ProtocolSession | null = null;
   /** What can be written to: the stream is open, and the session knows all that was said before. */
   private connection: Connection | null = null;
   /** Turns that wait for a connection. */
@@ -111,6 +113,11 @@ export class AgentSession {
 
   observed(): Pick<AgentObservation, 'dialogue' | 'ended'> {
     return { dialogue: this.published, ended: this.end };
+  }
+
+  /** What there is to warn of, as far as the output was read. */
+  get warnings(): readonly Warning[] {
+    return this.session?.warnings ?? [];
   }
 
   /** Reads until the process has ended, the output has failed, or the session is closed. Reports instead of throwing. */
@@ -232,6 +239,7 @@ export class AgentSession {
 
   private async readThrough(): Promise<void> {
     const session = this.options.protocol.begin(this.options.dialogue);
+    this.session = session;
     for (const turn of this.turnsWritten) session.expectTurn(turn);
     const channel = await this.open();
     if (!channel) return this.publishEnd(session, { how: 'vanished' });

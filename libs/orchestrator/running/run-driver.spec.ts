@@ -30,6 +30,57 @@ describe('the outcome of a run', () => {
   });
 });
 
+describe('what there is to warn of', () => {
+  const warned = (io: { emit(line: string): void }, line: string): void => {
+    io.emit('warn sunny');
+    io.emit(`done ${line.split(' ')[1] ?? ''} well done`);
+  };
+  const UNKNOWN = { code: 'unknown_update', message: expect.stringContaining('"lead" sent an update') as string };
+  const UNUSED = { code: 'team_tools_unused', message: expect.stringContaining('"lead" never started') as string };
+
+  it('is stored with the outcome, and its codes with the event of it', async () => {
+    const world = new World({ lead: obedient((line, io) => warned(io, line)) });
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.until(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'success', warnings: [UNUSED, UNKNOWN] });
+    const told = (await world.store.events.number(100)).flatMap(({ data }) => data.warnings ?? []);
+    expect(told).toEqual(['team_tools_unused', 'unknown_update']);
+    await holder.stop();
+  });
+
+  it.each([
+    ['of a leader that has started its tools', true, undefined],
+    ['of a leader without a team', false, [{ name: 'lead', role: 'leader', protocol: 'acp' } as const]],
+  ])('is no tool that was not started %s', async (_whose, isReached, agents) => {
+    const world = new World({ lead: obedient((line, io) => warned(io, line)) });
+    const { id } = world.store.addRun(agents && { plan: { agents } });
+    if (isReached) world.toolServer.reached.add(id);
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.until(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id).warnings).toEqual([UNKNOWN]);
+    await holder.stop();
+  });
+
+  it('is read again by the worker that adopts the run, as far as it can know', async () => {
+    const world = new World({ lead: obedient((_line, io) => io.emit('warn sunny')) });
+    const { id } = world.store.addRun();
+    const first = world.worker();
+    await first.holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'monitoring');
+    await first.holder.stop();
+    const second = world.worker();
+    await second.holder.start();
+    await world.eventually(() => world.store.ownerOf(id) === second.identity.workerId);
+    world.engine.agents.find(({ agent }) => agent.name === 'lead')?.emit(`done prompt:${id} at last`);
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'success', warnings: [UNKNOWN] });
+    await second.holder.stop();
+  });
+});
+
 describe('a cancel that is committed while the outcome is on its way', () => {
   it('goes before it: who was told that the run will be cancelled is not shown a success', async () => {
     const world = new World({ lead: obedient() });

@@ -306,7 +306,7 @@ function notSent(error: unknown): Failure {
 /** Commits how the run ends together with the pending teardown. Nothing is removed before this is committed. */
 export async function conclude(deps: OrchestratorDeps, held: HeldRun, outcome: Outcome): Promise<void> {
   await held.team.flush();
-  held.run = await deps.store.conclude(held.claim, outcome);
+  held.run = await deps.store.conclude(held.claim, outcome, held.team.warnings(held.run));
   // A cancel was accepted before this was committed, and goes first: the next look decides it.
   if (held.run.phase !== 'tearing_down') return;
   const fields = { status: outcome.status, code: outcome.error?.code, deadlineAt: held.run.deadlineAt };

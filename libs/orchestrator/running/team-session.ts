@@ -6,6 +6,7 @@ import type { ToolAnswer, ToolCall, ToolSession } from '@crewtab/domain/ports/to
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain/runs/observation';
 import { START_OF_OUTPUT, type PlannedAgent, type Run } from '@crewtab/domain/runs/run';
+import { MOST_WARNINGS, type Warning } from '@crewtab/domain/runs/warning';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { AgentSession, type Emit } from './agent-session';
 import { AgentSessions, TeamDelegations } from './team-delegations';
@@ -152,6 +153,22 @@ export class TeamSession {
       nextTeardownAt: held.nextTeardownAt,
       teardownFailedAt: held.teardownFailedAt,
     };
+  }
+
+  /** What a reader of the run should know, as far as its agents were read. */
+  warnings(run: Run): Warning[] {
+    const ofAgents = this.sessions.all.flatMap((session) => [...session.warnings]);
+    return [...this.toolWarnings(run), ...ofAgents].slice(0, MOST_WARNINGS);
+  }
+
+  /** Of an adopted run it is unknown whether the tools were reached earlier. */
+  private toolWarnings(run: Run): Warning[] {
+    const user = run.plan.agents.find(({ role }) => role === 'leader');
+    const session = user && this.toolSessions.get(user.name);
+    if (!session || this.options.isAdopted || session.isReached) return [];
+    if (this.sessions.observed(user.name).dialogue?.turns.get(promptTurnId(run.id))?.status !== 'done') return [];
+    const message = `agent "${user.name}" never started its team's tools, so that its team was not there for it`;
+    return [{ code: 'team_tools_unused', message }];
   }
 
   async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {

@@ -18,6 +18,7 @@ import {
   type RunTrigger,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
+import type { Warning } from '@crewtab/domain/runs/warning';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent } from '@crewtab/domain/teams/team';
@@ -63,6 +64,7 @@ export interface RunRow {
   readonly result: string | null;
   readonly error_code: ErrorCode | null;
   readonly error_message: string | null;
+  readonly warnings: readonly Warning[];
   readonly blocked_by: string | null;
   readonly gap_from: Date | null;
   readonly gap_to: Date | null;
@@ -203,6 +205,7 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     cancelRequestedAt: row.cancel_requested_at,
     cancelCode: row.cancel_code,
     outcome: outcomeOf(row),
+    warnings: row.warnings,
     notRunReason: notRunReasonOf(row),
     prompt: promptOf(row),
     deployment: deploymentOf(row),

@@ -58,6 +58,7 @@ const CONCLUDE: Statement = {
   name: 'run_conclude',
   text: `WITH concluded AS (
       UPDATE schedule_runs r SET phase = 'tearing_down', teardown_begun_at = now(), result = $4, error_code = $5, error_message = $6,
+        warnings = $7::jsonb,
         status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,
         finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')
@@ -114,8 +115,8 @@ export function runTransitions(context: RunContext): RunTransitions {
     confirmPrompt: (claim) =>
       transition(context, claim, CONFIRM, [], ({ prompt, phase }) => prompt.state === 'sent' || isEnding(phase)),
 
-    conclude(claim, { status, result, error }) {
-      const values = [status, result, error?.code ?? null, error?.message ?? null];
+    conclude(claim, { status, result, error }, warnings = []) {
+      const values = [status, result, error?.code ?? null, error?.message ?? null, storableJson(warnings)];
       const isAskedToEnd = (run: Run): boolean => run.phase !== 'queued' && run.cancelRequestedAt !== null;
       return transition(context, claim, CONCLUDE, values, (run) => isEnding(run.phase) || isAskedToEnd(run));
     },

@@ -98,6 +98,18 @@ export function describeLiving(fixture: () => RunStoreFixture): void {
       expect(await store.conclude(claim, SUCCESS)).toEqual(run);
     });
 
+    it('stores the warnings with the outcome, whichever it is', async () => {
+      const { store } = fixture();
+      const claim = await fixture().monitored();
+      expect((await store.load(claim)).warnings).toEqual([]);
+      const warnings = [{ code: 'unknown_update', message: 'agent "lead" \u0000sent it' } as const];
+      const run = await store.conclude(claim, SUCCESS, warnings);
+      expect(run.warnings).toMatchObject([{ code: 'unknown_update' }]);
+      expect((await store.conclude(claim, FAILED, [])).warnings).toEqual(run.warnings);
+      const { run: finished } = await store.finish(claim, {});
+      expect(finished.warnings).toEqual(run.warnings);
+    });
+
     it('keeps a success pending until the teardown is verified', async () => {
       const { store } = fixture();
       const claim = await fixture().monitored();

@@ -1,5 +1,6 @@
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
+import type { WarningCode } from '@crewtab/domain/runs/warning';
 import type { RunEventData } from '@crewtab/domain/runs/run-event';
 import {
   aHeartbeat,
@@ -94,6 +95,15 @@ export function runEventContract(name: string, setup: () => RunEventSubject | Pr
         ['teardown.verified', { teardownMs: MS }],
         move(failed, { ...failed, phase: 'finished' }),
       ]);
+    });
+
+    it('with the codes of the warnings that came with the outcome', async () => {
+      const claim = await after(fixture.monitored());
+      const warning = (code: WarningCode) => ({ code, message: 'look' });
+      const outcome = { status: 'success', result: 'done', error: null } as const;
+      await subject.store.conclude(claim, outcome, [warning('output_cut'), warning('unknown_update')]);
+      const warnings = ['output_cut', 'unknown_update'];
+      expect(await happened()).toEqual([['run.phase', { from: MONITORING, to: ENDING, warnings }]]);
     });
 
     it('when a success turns into a failure, since it cannot be removed', async () => {

@@ -9,10 +9,11 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { OutputLine } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
+import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 
 /**
  * The smallest protocol that keeps the port's contract, for tests of the engine. The agent says `ready`, `say TEXT`,
- * `note ID` (which joins no other message), `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told
+ * `note ID` (which joins no other message), `warn WORDS` (of an unknown update), `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told
  * `hello`, `turn ID TEXT` and `cancel`.
  */
 export class LineProtocol implements AgentProtocol {
@@ -29,8 +30,15 @@ class LineSession implements ProtocolSession {
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
   private readonly asked: string[] = [];
+  private readonly warningLog: WarningLog;
 
-  constructor(private readonly agent: string) {}
+  constructor(private readonly agent: string) {
+    this.warningLog = new WarningLog(agent);
+  }
+
+  get warnings(): Warning[] {
+    return this.warningLog.list();
+  }
 
   get state(): DialogueState {
     return { handshake: this.handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
@@ -52,6 +60,7 @@ class LineSession implements ProtocolSession {
       return this.work([{ agent: this.agent, kind: 'permission', content: { id }, at }], [{ data: `answer ${id}\n` }]);
     }
     if (verb === 'note') return this.work([{ agent: this.agent, kind: 'other', content: { id }, at }]);
+    if (verb === 'warn') this.warningLog.note('unknown_update', [id, ...rest].join(' '));
     if (verb === 'done') this.turns.set(id, { status: 'done', text: rest.join(' ') });
     if (verb === 'fail')
       this.turns.set(id, { status: 'failed', failure: { code: 'agent_error', message: rest.join(' ') } });

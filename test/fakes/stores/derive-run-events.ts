@@ -72,6 +72,7 @@ function noteOfMove({ run: old }: Row, { run, queuedAt }: Row, now: Date): Note[
     host: isBegin ? (run.host ?? undefined) : undefined,
     queuedMs: isBegin ? msBetween(queuedAt, run.startedAt) : undefined,
     deployMs: isDeployed ? msBetween(run.startedAt, now) : undefined,
+    warnings: run.warnings.length > old.warnings.length ? run.warnings.map(({ code }) => code) : undefined,
     runMs: old.finishedAt ? undefined : msBetween(run.startedAt, run.finishedAt),
   };
   return [[isOther ? 'run.status' : 'run.phase', data]];

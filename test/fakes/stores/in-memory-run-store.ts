@@ -18,6 +18,7 @@ import {
   type Run,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
+import type { Warning } from '@crewtab/domain/runs/warning';
 import { InMemoryRunRows } from './in-memory-run-rows';
 import { addCounts, agentOf, byAge, fakeUuid, release, type StoredRun } from './stored-run';
 
@@ -155,7 +156,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     });
   }
 
-  conclude(claim: Claim, outcome: Outcome): Promise<Run> {
+  conclude(claim: Claim, outcome: Outcome, warnings: readonly Warning[] = []): Promise<Run> {
     return this.transaction('conclude', () => {
       const stored = this.held(claim);
       const { phase } = stored.run;
@@ -165,7 +166,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       const now = this.clock.now();
       const teardown = { ...stored.run.teardown, begunAt: now };
       const ended = outcome.status === 'success' ? {} : { status: outcome.status, finishedAt: now };
-      return this.change(stored, { phase: 'tearing_down', outcome, teardown, ...ended });
+      return this.change(stored, { phase: 'tearing_down', outcome, warnings, teardown, ...ended });
     });
   }
 

@@ -55,6 +55,7 @@ export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
     cancelRequestedAt: null,
     cancelCode: null,
     outcome: null,
+    warnings: [],
     notRunReason: null,
     prompt: { state: 'none' },
     deployment: null,

@@ -96,6 +96,7 @@ describe('UnixToolServer', () => {
       calls.push(asked);
       return Promise.resolve(asked.id === 'c1' ? { text: 'done' } : { error: 'no' });
     });
+    expect(toolSession.isReached).toBe(false);
     await expect(ask(toolSession.endpoint.hostFolder, JSON.stringify(call))).resolves.toEqual({
       id: 'c1',
       result: { text: 'done' },
@@ -110,6 +111,7 @@ describe('UnixToolServer', () => {
       error: {},
     });
     expect(calls).toEqual([call, { ...call, id: 'c2' }]);
+    expect(toolSession.isReached).toBe(true);
   });
 
   it('lets the next worker take the toolSession over', async () => {

@@ -4,6 +4,7 @@ import type { Failure } from '@crewtab/domain/errors';
 import type { DeploymentView, RunNeighbour } from '@crewtab/domain/ports/management-store';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { ListedRun, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
+import type { Warning } from '@crewtab/domain/runs/warning';
 
 export function toRunView(run: ListedRun): RunView {
   return {
@@ -71,14 +72,15 @@ export function toDeploymentView(deployment: DeploymentView): DeploymentAnswer {
   };
 }
 
-const NETWORK_OPEN = {
+const NETWORK_OPEN: Warning = {
   code: 'network_open',
   message: "The network of this run's agents is open: they reach whatever their host reaches, and nothing is blocked.",
 };
 
-function warningsOf({ plan, status }: Run): RunView['warnings'] {
+function warningsOf({ plan, status, warnings }: Run): RunView['warnings'] {
   const isNotRun = status === 'skipped' || status === 'missed';
-  return plan.network.mode === 'open' && !isNotRun ? [NETWORK_OPEN] : [];
+  const isOpen = plan.network.mode === 'open' && !isNotRun;
+  return [...(isOpen ? [NETWORK_OPEN] : []), ...warnings.map(({ code, message }) => ({ code, message }))];
 }
 
 function errorOf(run: Run): RunView['error'] {

@@ -60,6 +60,11 @@ describe('GET /runs/:id', () => {
     const warningsOf = async (seed: Parameters<typeof addRun>[0]): Promise<unknown> =>
       ((await http.call('get', `${RUNS}/${addRun(seed).id}`).expect(200)).body as { warnings: unknown }).warnings;
     expect(await warningsOf({ plan })).toEqual([expect.objectContaining({ code: 'network_open' })]);
+    const cut = { code: 'output_cut', message: 'it was cut' } as const;
+    expect(await warningsOf({ plan, warnings: [cut] })).toEqual([
+      expect.objectContaining({ code: 'network_open' }),
+      cut,
+    ]);
     expect(await warningsOf({ plan, status: 'skipped', phase: 'finished', finishedAt: new Date() })).toEqual([]);
   });
 

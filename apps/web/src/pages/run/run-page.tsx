@@ -23,6 +23,7 @@ import { RunActions } from './run-actions';
 import { RunComparison } from './run-comparison';
 import { RunNeighbours } from './run-neighbours';
 import { useRunStream } from './use-run-stream';
+import { WarningList } from './warning-list';
 
 /** One run: its answer first, and the conversation from which it came. */
 export function RunPage() {
@@ -121,6 +122,7 @@ function KnownRun({ run }: { readonly run: Run }) {
           >
             <Answer run={run} />
             {isComparing && <RunComparison run={run} />}
+            <WarningList warnings={run.warnings} />
             <Panel title="Prompt">
               <pre
                 dir="auto"
