@@ -24,6 +24,8 @@ export const SCHEDULE_DEFAULTS = {
   overlap: 'allow',
   catchUp: 'latest',
   catchUpWindowMs: 3_600_000,
+  allowEmpty: false,
+  allowOpenToolCalls: false,
 } as const;
 const DEFAULT_OCCURRENCES = 5;
 
@@ -65,6 +67,12 @@ function scheduleSchemas(settings: ContractSettings) {
       .meta({ description: 'What happens when a run is due while another one is active.' }),
     catchUp: z.enum(CATCH_UP_POLICIES).meta({ description: 'Which missed occurrences are run afterwards.' }),
     catchUpWindow: durationField(0, LIMITS.maxCatchUpWindowMs),
+    allowEmpty: z
+      .boolean()
+      .meta({ description: 'Whether a run may succeed although its leader said nothing (otherwise empty_result).' }),
+    allowOpenToolCalls: z.boolean().meta({
+      description: 'Whether a run may succeed although its leader left a tool call open (otherwise tool_call_open).',
+    }),
   };
   return {
     create: z.strictObject({
@@ -75,6 +83,8 @@ function scheduleSchemas(settings: ContractSettings) {
       overlap: fields.overlap.default(SCHEDULE_DEFAULTS.overlap),
       catchUp: fields.catchUp.default(SCHEDULE_DEFAULTS.catchUp),
       catchUpWindow: fields.catchUpWindow.prefault(formatDuration(SCHEDULE_DEFAULTS.catchUpWindowMs)),
+      allowEmpty: fields.allowEmpty.default(SCHEDULE_DEFAULTS.allowEmpty),
+      allowOpenToolCalls: fields.allowOpenToolCalls.default(SCHEDULE_DEFAULTS.allowOpenToolCalls),
     }),
     patch: z.strictObject(fields).partial(),
   };
@@ -176,6 +186,8 @@ export const scheduleView = z
     overlap: z.enum(OVERLAP_POLICIES),
     catchUp: z.enum(CATCH_UP_POLICIES),
     catchUpWindow: z.string().meta({ format: 'go-duration' }),
+    allowEmpty: z.boolean(),
+    allowOpenToolCalls: z.boolean(),
     status: z.enum(SCHEDULE_STATUSES).meta({
       description:
         'running while a run is active; otherwise error if the latest finished run ended in failed or timeout; otherwise idle.',

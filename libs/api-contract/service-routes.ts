@@ -41,6 +41,8 @@ const configView = z
       overlap: z.enum(OVERLAP_POLICIES),
       catchUp: z.enum(CATCH_UP_POLICIES),
       catchUpWindow: z.string(),
+      allowEmpty: z.boolean(),
+      allowOpenToolCalls: z.boolean(),
     }),
     limits: z
       .record(z.string(), z.number())

@@ -203,12 +203,16 @@ export class AnswerText {
     this.isBroken = true;
   }
 
-  /** The answer; forgets everything, for the next turn. */
-  take(): { readonly text: string; readonly isCut: boolean } {
-    this.beginBlock();
-    const last = this.lastSpoken;
-    this.lastSpoken = null;
+  /** The answer as it stands. */
+  read(): { readonly text: string; readonly isCut: boolean } {
+    const last = this.block.isBlank ? this.lastSpoken : this.block;
     return { text: last?.toString() ?? '', isCut: last?.isCut ?? false };
+  }
+
+  /** For the next turn. */
+  forget(): void {
+    this.beginBlock();
+    this.lastSpoken = null;
   }
 
   private beginBlock(): void {
@@ -339,12 +343,28 @@ function textOf(content: unknown): string | null {
     : null;
 }
 
+/** What the agent has done in a turn that ends. */
+export interface TurnSoFar {
+  readonly text: string;
+  /** Titles. */
+  readonly openCalls: readonly string[];
+  /** What it was refused, last; null: nothing. */
+  readonly refused: string | null;
+}
+
+const SHOWN_CALLS = 5;
+
 /** What the agent's response to `session/prompt` makes of the turn. Only `end_turn` is a success. */
-export function endOfTurn(agent: string, result: unknown, text: string): TurnState {
+export function endOfTurn(agent: string, result: unknown, { text, openCalls, refused }: TurnSoFar): TurnState {
   const stopReason = isObject(result) ? result['stopReason'] : undefined;
   switch (stopReason as PromptResponse['stopReason'] | undefined) {
     case 'end_turn':
-      return { status: 'done', text };
+      return {
+        status: 'done',
+        text,
+        ...(text === '' && { isSilent: true }),
+        ...(openCalls.length > 0 && { openCalls: openCalls.slice(0, SHOWN_CALLS).map(cut) }),
+      };
     case 'refusal':
       return failed('agent_refused', `agent "${agent}" refused to go on${quote(text)}`);
     case 'max_tokens':
@@ -352,7 +372,11 @@ export function endOfTurn(agent: string, result: unknown, text: string): TurnSta
     case 'max_turn_requests':
       return failed('agent_limit', `agent "${agent}" stopped at its limit of model requests in a turn${quote(text)}`);
     case 'cancelled':
-      return failed('agent_cancelled', `agent "${agent}" says that its turn was cancelled`);
+      if (refused !== null) {
+        const words = `agent "${agent}" ended its turn as cancelled after it was refused a permission`;
+        return failed('permission_refused', `${words}: ${refused}${quote(text)}`);
+      }
+      return failed('agent_cancelled', `agent "${agent}" says that its turn was cancelled${quote(text)}`);
     default:
       return failed(
         'protocol_error',
@@ -378,7 +402,7 @@ function quote(text: string): string {
 }
 
 function failed(
-  code: 'agent_refused' | 'agent_limit' | 'agent_cancelled' | 'agent_error' | 'protocol_error',
+  code: 'agent_refused' | 'agent_limit' | 'agent_cancelled' | 'permission_refused' | 'agent_error' | 'protocol_error',
   message: string,
 ): TurnState {
   return { status: 'failed', failure: { code, message: cut(message) } };

@@ -324,7 +324,7 @@ describe('a turn', () => {
   const ofSubAgent = (line: string): string => line.replace(SESSION, `${SESSION}-child`);
   const usage = update({ sessionUpdate: 'usage_update', used: 1, size: 2 });
 
-  it.each([
+  it.each<[string, readonly string[], string, object?]>([
     ['all chunks of one block', [says('a'), says('b'), usage, says('c')], 'abc'],
     ['the block after a tool call', [says('look'), call, called, says('ans'), says('wer')], 'answer'],
     ['all chunks around a thought', [says('first, '), thinks('hm'), says('second')], 'first, second'],
@@ -344,6 +344,7 @@ describe('a turn', () => {
       'one message of one id, whatever stands between',
       [says('two ', { messageId: 'm1' }), thinks('hm'), call, says('halves', { messageId: 'm1' })],
       'two halves',
+      { openCalls: ['ls'] },
     ],
     ['bare text and lists of blocks', [bare('a'), bare([{ type: 'text', text: 'b' }, 'c'])], 'abc'],
     [
@@ -351,9 +352,9 @@ describe('a turn', () => {
       [says('A '), ofSubAgent(says('x')), ofSubAgent(call), says('B')],
       'A B',
     ],
-    ['nothing, if nothing was said', [call, called], ''],
-  ])('results in %s', (_what, lines, text) => {
-    expect(turnOf(...lines, ends(T)).session.state.turns.get(T)).toEqual({ status: 'done', text });
+    ['nothing, if nothing was said', [call, called], '', { isSilent: true }],
+  ])('results in %s', (_what, lines, text, more = {}) => {
+    expect(turnOf(...lines, ends(T)).session.state.turns.get(T)).toEqual({ status: 'done', text, ...more });
   });
 
   it('ends by the answer to its own number', () => {
@@ -361,7 +362,7 @@ describe('a turn', () => {
     const other = rpc({ id: wireIdOf('delegate:2'), result: { stopReason: 'end_turn' } });
     expect(dialogue.hear(other).session.state.turns.get('delegate:1')).toEqual({ status: 'open' });
     const own = rpc({ id: wireIdOf('delegate:1'), result: { stopReason: 'end_turn' } });
-    expect(dialogue.hear(own).session.state.turns.get('delegate:1')).toEqual({ status: 'done', text: '' });
+    expect(dialogue.hear(own).session.state.turns.get('delegate:1')).toMatchObject({ status: 'done' });
   });
 
   it.each([
@@ -386,7 +387,47 @@ describe('a turn', () => {
 
   it('does not take the text of one turn for that of the next', () => {
     const dialogue = turnOf(says('one'), ends(T)).start('u', 'next').hear(ends('u'));
-    expect(dialogue.session.state.turns.get('u')).toEqual({ status: 'done', text: '' });
+    expect(dialogue.session.state.turns.get('u')).toEqual({ status: 'done', text: '', isSilent: true });
+  });
+
+  it('goes on with what is said after its end, until another begins', () => {
+    const dialogue = turnOf(says('Half of the answer, '), ends(T), says('and the other half.'));
+    const whole = { status: 'done', text: 'Half of the answer, and the other half.' };
+    expect(dialogue.session.state.turns.get(T)).toEqual(whole);
+    dialogue.start('u', 'next').hear(says('More.'), ends('u'));
+    expect(dialogue.session.state.turns.get(T)).toEqual(whole);
+    expect(dialogue.session.state.turns.get('u')).toEqual({ status: 'done', text: 'More.' });
+  });
+
+  it('has a first word after its end', () => {
+    const dialogue = turnOf(ends(T));
+    expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text: '', isSilent: true });
+    expect(dialogue.hear(says('Yes.')).session.state.turns.get(T)).toEqual({ status: 'done', text: 'Yes.' });
+  });
+
+  it('leaves a tool call open until that ends, be it after the turn', () => {
+    const dialogue = turnOf(call, says('Let me look.'), ends(T));
+    expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text: 'Let me look.', openCalls: ['ls'] });
+    expect(dialogue.session.warnings).toMatchObject([{ code: 'tool_call_open' }]);
+    dialogue.hear(called);
+    expect(dialogue.session.state.turns.get(T)).toEqual({ status: 'done', text: 'Let me look.' });
+    expect(dialogue.session.warnings).toEqual([]);
+  });
+
+  it('that ends as cancelled after a refused permission says so', () => {
+    const asks = rpc({
+      id: 7,
+      method: 'session/request_permission',
+      params: { toolCall: { toolCallId: 'c', title: 'rm -rf /' }, options: [] },
+    });
+    expect(turnOf(asks, ends(T, 'cancelled')).session.state.turns.get(T)).toMatchObject({
+      failure: {
+        code: 'permission_refused',
+        message: 'agent "writer" ended its turn as cancelled after it was refused a permission: rm -rf /',
+      },
+    });
+    const later = turnOf(asks, says('well'), ends(T)).start('u', 'go').hear(ends('u', 'cancelled'));
+    expect(later.session.state.turns.get('u')).toMatchObject({ failure: { code: 'agent_cancelled' } });
   });
 
   it.each([

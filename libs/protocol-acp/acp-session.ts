@@ -57,6 +57,8 @@ const MOST_ANSWERS = 1_000;
  * to nothing we asked), requests and notifications that are not known (`{ method, params }`), JSON that is not JSON-RPC, and lines that are not JSON
  * (`{ text }`). Blank lines and empty text chunks leave nothing.
  *
+ * A turn that has ended well changes with what the agent still says or does, until another turn begins.
+ *
  * Limits: turns of one session are expected one after the other, as ACP agents work; message text is credited to the
  * turn that ends next. A worker that adopts the run takes a greeting between handshake and prompt for work: it cannot see
  * when the prompt was written.
@@ -72,6 +74,10 @@ export class AcpSession implements ProtocolSession {
   /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
   private isTurnCancelled = false;
+  /** What a permission was refused for in the turn, last. */
+  private refused: string | null = null;
+  /** The turn that ended last, while no other has begun: what the agent still says belongs to it. */
+  private ended: { readonly id: string; readonly result: unknown } | null = null;
 
   constructor(
     private readonly options: HandshakeOptions,
@@ -82,7 +88,7 @@ export class AcpSession implements ProtocolSession {
   }
 
   get warnings(): Warning[] {
-    return this.warningLog.list();
+    return this.warningLog.with('tool_call_open', this.ended === null ? [] : this.calls.titles).list();
   }
 
   get state(): DialogueState {
@@ -119,9 +125,8 @@ export class AcpSession implements ProtocolSession {
     if (this.handshake.state.status !== 'ready' || sessionId === null) {
       throw new AppError('prompt_failed', `agent "${name}" has not answered the handshake`);
     }
-    // What was said before is a greeting.
-    this.answer.take();
-    this.calls.take();
+    // What was said before the first is a greeting.
+    this.forgetTurn();
     const isFirst = this.turns.size === 0;
     const isTold = isFirst && instructions !== undefined && !areInstructionsInFile;
     const texts = isTold ? [instructions, turn.text] : [turn.text];
@@ -185,13 +190,14 @@ export class AcpSession implements ProtocolSession {
     if (breaksAnswer) this.answer.breakBlock();
     if (answer) this.takeWords(answer.text, answer.messageId);
     if (isOwn && (kind === 'tool_call' || kind === 'tool_result')) this.calls.note(content);
+    if (isOwn && this.ended) this.turns.set(this.ended.id, this.endOf(this.ended.result));
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
     return { message: { kind, content } };
   }
 
   private takeWords(text: string, messageId: string | null): void {
-    if (!this.hasOpenTurn() && text.trim() !== '') this.warningLog.note('words_outside_turn', text);
+    if (!this.hasOpenTurn() && !this.ended && text.trim() !== '') this.warningLog.note('words_outside_turn', text);
     this.answer.add(text, messageId);
   }
 
@@ -205,8 +211,10 @@ export class AcpSession implements ProtocolSession {
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
     const toolCall = isObject(params['toolCall']) ? params['toolCall'] : {};
     this.remember(id, outgoing, toolCall['toolCallId']);
-    if (decision !== 'allowed' && !this.isTurnCancelled)
-      this.warningLog.note('permission_refused', typeof toolCall['title'] === 'string' ? toolCall['title'] : '');
+    if (decision !== 'allowed' && !this.isTurnCancelled) {
+      this.refused = typeof toolCall['title'] === 'string' ? toolCall['title'] : 'it did not say for what';
+      this.warningLog.note('permission_refused', this.refused);
+    }
     return { message: { kind: 'permission', content: { request: params, option, decision } }, outgoing: [outgoing] };
   }
 
@@ -249,17 +257,30 @@ export class AcpSession implements ProtocolSession {
   }
 
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
-    const { name } = this.options.dialogue.agent;
-    const { text, isCut } = this.answer.take();
-    if (isCut) this.warningLog.note('output_cut', '');
-    for (const title of this.calls.take()) this.warningLog.note('tool_call_open', title);
-    this.turns.set(
-      id,
-      response.type === 'result' ? endOfTurn(name, response.result, text) : turnError(name, response.error),
-    );
+    const isWell = response.type === 'result';
+    const turn = isWell ? this.endOf(response.result) : turnError(this.options.dialogue.agent.name, response.error);
+    this.turns.set(id, turn);
+    if (isWell && turn.status === 'done') this.ended = { id, result: response.result };
+    // Its worker died, and it may be at work on the next one already.
+    if (turn.status !== 'done' || this.hasOpenTurn()) this.forgetTurn();
     this.hasSeenWork = true;
     this.isTurnCancelled = false;
     this.answers.clear();
+  }
+
+  private endOf(result: unknown): TurnState {
+    const { text, isCut } = this.answer.read();
+    if (isCut && !this.ended) this.warningLog.note('output_cut', '');
+    const soFar = { text, openCalls: this.calls.titles, refused: this.refused };
+    return endOfTurn(this.options.dialogue.agent.name, result, soFar);
+  }
+
+  private forgetTurn(): void {
+    if (this.ended) for (const title of this.calls.titles) this.warningLog.note('tool_call_open', title);
+    this.ended = null;
+    this.refused = null;
+    this.answer.forget();
+    this.calls.forget();
   }
 
   /** An agent that asks so much without an end of what it asked for has read the oldest answers. */
@@ -316,6 +337,7 @@ export interface AcpProtocolOptions {
  */
 export class AcpProtocol implements AgentProtocol {
   readonly name = 'acp';
+  readonly grace = { quietMs: 150, mostMs: 1_000 };
   readonly stdin = 'open';
 
   constructor(private readonly options: AcpProtocolOptions = {}) {}

@@ -47,14 +47,14 @@ describe('a warning is given', () => {
     expect(warningsOf(working().hear(...lines, says('Done.'), ends(T)))).toEqual(words);
   });
 
-  it('of words before the first turn, and of words behind the last', () => {
+  it('of words before the first turn, and after one that failed', () => {
     const words =
       'words_outside_turn: agent "writer" said something outside of a turn, which is no part of the result: ';
     expect(warningsOf(begun().hear(says('agent v1\n---'), says('\n')).start(T, 'go'))).toEqual([
       `${words}agent v1 ---`,
     ]);
-    expect(warningsOf(working().hear(says('Half'), ends(T), says(' and half')))).toEqual([`${words}and half`]);
-    expect(warningsOf(working().hear(says('All of it'), ends(T)))).toEqual([]);
+    expect(warningsOf(working().hear(says('No'), ends(T, 'refusal'), says('!')))).toEqual([`${words}!`]);
+    expect(warningsOf(working().hear(says('Half'), ends(T), says(' and half')))).toEqual([]);
   });
 
   it('of permissions that were refused, unless the turn was cancelled', () => {

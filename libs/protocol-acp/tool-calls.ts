@@ -20,10 +20,13 @@ export class ToolCalls {
       this.open.set(id, typeof title === 'string' ? title : (known ?? ''));
   }
 
-  /** The titles of those that are open; forgets all, for the next turn. */
-  take(): string[] {
-    const titles = [...this.open.values()];
+  /** Of those that are open. */
+  get titles(): string[] {
+    return [...this.open.values()];
+  }
+
+  /** For the next turn. */
+  forget(): void {
     this.open.clear();
-    return titles;
   }
 }

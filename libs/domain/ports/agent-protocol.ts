@@ -12,6 +12,13 @@ import type { AgentExit, OutputLine } from './runtime';
  */
 export interface AgentProtocol {
   readonly name: AgentProtocolName;
+  /** Where an agent may still be talking when it says that its turn has ended: how long it is listened to, ms. */
+  readonly grace?: {
+    /** Of silence after its last line. */
+    readonly quietMs: number;
+    /** In all. */
+    readonly mostMs: number;
+  };
   /** How the runtime must keep the agent's stdin. */
   readonly stdin: 'open' | 'once';
   begin(dialogue: DialogueOptions): ProtocolSession;
@@ -89,7 +96,20 @@ export interface DialogueState {
 }
 
 export type TurnState =
-  | { readonly status: 'open' }
-  /** `text`: the last unbroken block of the agent's message text in the turn (its final answer), possibly empty. */
-  | { readonly status: 'done'; readonly text: string }
-  | { readonly status: 'failed'; readonly failure: Failure };
+  { readonly status: 'open' } | DoneTurn | { readonly status: 'failed'; readonly failure: Failure };
+
+export interface DoneTurn {
+  readonly status: 'done';
+  /** The last unbroken block of the agent's message text in the turn (its final answer), possibly empty. */
+  readonly text: string;
+  /** It said nothing, and its protocol has words for saying something: no exit code speaks for it. */
+  readonly isSilent?: true;
+  /** Titles of the tool calls that it began and did not end; absent where there are none. */
+  readonly openCalls?: readonly string[];
+  /** Until then the agent may still be talking: see `AgentProtocol.grace`. */
+  readonly settlesAt?: Date;
+}
+
+export function isSettled({ settlesAt }: DoneTurn, now: Date): boolean {
+  return !settlesAt || settlesAt <= now;
+}

@@ -112,6 +112,8 @@ export interface NewSchedule {
   readonly overlap: OverlapPolicy;
   readonly catchUp: CatchUpPolicy;
   readonly catchUpWindowMs: number;
+  readonly allowEmpty: boolean;
+  readonly allowOpenToolCalls: boolean;
 }
 
 export interface FireInstants {

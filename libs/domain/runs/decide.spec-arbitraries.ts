@@ -11,6 +11,9 @@ function anyAgent(name: string, role: AgentObservation['role']): fc.Arbitrary<Ag
     null,
     { status: 'open' } as const,
     { status: 'done', text: 'fine' } as const,
+    { status: 'done', text: 'fine', settlesAt: EARLIER } as const,
+    { status: 'done', text: 'fine', settlesAt: LATER } as const,
+    { status: 'done', text: '', isSilent: true, openCalls: ['ls'] } as const,
     { status: 'failed', failure } as const,
   );
   const talk = fc.tuple(fc.constantFrom('pending' as const, 'ready' as const, 'failed' as const), turn, fc.boolean());

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { decide, type Decision } from './decide';
 import { dialogue, EARLIER, LATER, NOW, POLICY, seen, someRun } from './decide.spec-support';
+import type { DoneTurn } from '../ports/agent-protocol';
 import { anyObservation, anyRun } from './decide.spec-arbitraries';
 import type { Observation } from './observation';
-import type { Outcome, Run } from './run';
+import type { Outcome, Run, RunPlan } from './run';
 
 const OOM = { how: 'exited', exitCode: 137, isOutOfMemory: true, mayLackOutput: false } as const;
 const KILLED = { how: 'exited', exitCode: 137, isOutOfMemory: false, mayLackOutput: false } as const;
@@ -32,6 +33,7 @@ const tearingDown = someRun({
 });
 const cancelRequested = { cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const;
 const overdue = { deadlineAt: NOW };
+const SOON = new Date(NOW.getTime() + 150);
 
 const DISK = { code: 'disk_limit', message: 'too much' } as const;
 
@@ -171,6 +173,55 @@ describe('decide', () => {
       'wait 3600000',
     ],
     [
+      'monitoring: ended well a moment ago, and may still be talking',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', { ...DONE, settlesAt: SOON }) } }),
+      'wait 150',
+    ],
+    [
+      'monitoring: ended well, and has stopped talking',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', { ...DONE, settlesAt: NOW }) } }),
+      'conclude success',
+    ],
+    [
+      'monitoring: ended well, with its deadline before it has stopped talking',
+      { ...monitoring, ...overdue },
+      seen({ lead: { dialogue: dialogue('ready', { ...DONE, settlesAt: SOON }) } }),
+      'conclude success',
+    ],
+    [
+      'monitoring: ended well and talks no more, while work is delegated',
+      monitoring,
+      seen({ lead: { dialogue: dialogue('ready', { ...DONE, settlesAt: EARLIER }) }, openDelegations: 1 }),
+      'wait 3600000',
+    ],
+    ['monitoring: ended without a word', monitoring, endedWith({ isSilent: true }), 'conclude empty_result'],
+    [
+      'monitoring: ended without a word, as it may',
+      allowing({ allowEmpty: true }),
+      endedWith({ isSilent: true }),
+      'conclude success',
+    ],
+    [
+      'monitoring: ended in the middle of a tool call',
+      monitoring,
+      endedWith({ openCalls: ['ls'] }),
+      'conclude tool_call_open',
+    ],
+    [
+      'monitoring: ended in the middle of a tool call, as it may',
+      allowing({ allowOpenToolCalls: true }),
+      endedWith({ openCalls: ['ls'] }),
+      'conclude success',
+    ],
+    [
+      'monitoring: one leave does not stand for the other',
+      allowing({ allowOpenToolCalls: true }),
+      endedWith({ openCalls: ['ls'], isSilent: true }),
+      'conclude empty_result',
+    ],
+    [
       'monitoring: a command ended well',
       monitoring,
       seen({ lead: { dialogue: dialogue('ready', DONE), ended: WELL } }),
@@ -302,6 +353,17 @@ describe('decide', () => {
     expect(short(decide(run, observation, NOW, POLICY))).toBe(expected);
   });
 
+  it('keeps what the leader said where its end is not believed', () => {
+    const observation = seen({ lead: { dialogue: dialogue('ready', { ...DONE, openCalls: ['npm test'] }) } });
+    expect(decide(monitoring, observation, NOW, POLICY)).toMatchObject({
+      outcome: {
+        status: 'failed',
+        result: 'the report',
+        error: { message: 'the leader ended its turn while a tool call of it was still open: npm test' },
+      },
+    });
+  });
+
   it('never succeeds without the leader having finished its turn', () => {
     fc.assert(
       fc.property(anyRun(), anyObservation(), (run, observation) => {
@@ -342,6 +404,14 @@ describe('decide', () => {
     );
   });
 });
+
+function endedWith(more: Partial<DoneTurn>): Observation {
+  return seen({ lead: { dialogue: dialogue('ready', { status: 'done', text: '', ...more }) } });
+}
+
+function allowing(leave: Partial<RunPlan>): Run {
+  return { ...monitoring, plan: { ...monitoring.plan, ...leave } };
+}
 
 function ago(ms: number): Date {
   return new Date(NOW.getTime() - ms);

@@ -1,7 +1,8 @@
 import { assertNever, type Failure } from '../errors';
+import { isSettled, type DoneTurn, type TurnState } from '../ports/agent-protocol';
 import { describeAgentEnd } from './agent-output';
 import type { AgentObservation, Observation } from './observation';
-import type { Outcome, Run } from './run';
+import type { Outcome, Run, RunPlan } from './run';
 
 /**
  * The whole state machine of a run. Pure: the same run, observation and instant always give the same decision, and
@@ -87,9 +88,9 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
   return (
     cancelled(run) ??
     failed(findAgentFailure(observation)) ??
-    succeeded(run, observation) ??
+    ended(run, observation, now) ??
     timedOutUnread(run, observation, now) ??
-    waitUntil(run.deadlineAt)
+    waitUntil(run.deadlineAt, settlingUntil(run, observation, now))
   );
 }
 
@@ -163,10 +164,34 @@ function timedOutUnread(run: Run, { catchingUpUntil }: Observation, now: Date): 
   return timeout && catchingUpUntil && catchingUpUntil > now ? waitUntil(catchingUpUntil) : timeout;
 }
 
-function succeeded(run: Run, observation: Observation): Decision | null {
-  const turn = leaderOf(observation)?.dialogue?.turns.get(promptTurnId(run.id));
+/** The leader's turn has ended well, nothing that was delegated is open, and it says no more: or the deadline leaves no time for that. */
+function ended(run: Run, observation: Observation, now: Date): Decision | null {
+  const turn = promptTurn(run, observation);
   if (turn?.status !== 'done' || observation.openDelegations > 0) return null;
-  return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error: null } };
+  if (!isSettled(turn, now) && !timedOut(run, now)) return null;
+  const error = findShortfall(turn, run.plan);
+  if (!error) return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error } };
+  return { kind: 'conclude', outcome: { status: 'failed', result: turn.text === '' ? null : turn.text, error } };
+}
+
+/** An agent's `end_turn` is its opinion: what speaks against it. */
+function findShortfall({ isSilent, openCalls }: DoneTurn, plan: RunPlan): Failure | null {
+  if (openCalls && !plan.allowOpenToolCalls) {
+    const message = `the leader ended its turn while a tool call of it was still open: ${openCalls.join('; ')}`;
+    return { code: 'tool_call_open', message };
+  }
+  if (isSilent && !plan.allowEmpty)
+    return { code: 'empty_result', message: 'the leader ended its turn without a word' };
+  return null;
+}
+
+function settlingUntil(run: Run, observation: Observation, now: Date): Date | null {
+  const turn = promptTurn(run, observation);
+  return turn?.status === 'done' && !isSettled(turn, now) ? (turn.settlesAt ?? null) : null;
+}
+
+function promptTurn(run: Run, observation: Observation): TurnState | undefined {
+  return leaderOf(observation)?.dialogue?.turns.get(promptTurnId(run.id));
 }
 
 /** Comes before how an agent ended: one that went beyond a limit may hide that by its end. */

@@ -42,6 +42,10 @@ export interface RunPlan {
   readonly agents: readonly PlannedAgent[];
   readonly prompt: string;
   readonly timeoutMs: number;
+  /** Whether a leader that says nothing may have succeeded; absent: no. */
+  readonly allowEmpty?: boolean;
+  /** Whether one that leaves tool calls open may have; absent: no. */
+  readonly allowOpenToolCalls?: boolean;
 }
 
 export type PlannedAgent = Agent &

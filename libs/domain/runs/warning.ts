@@ -46,6 +46,14 @@ export class WarningLog {
     else this.cases.set(code, { detail: shorten(detail), count: 1 });
   }
 
+  /** With cases that may yet turn out not to be any. */
+  with(code: AgentWarningCode, details: readonly string[]): WarningLog {
+    const copy = new WarningLog(this.agent);
+    for (const [known, noted] of this.cases) copy.cases.set(known, { ...noted });
+    for (const detail of details) copy.note(code, detail);
+    return copy;
+  }
+
   list(): Warning[] {
     return [...this.cases].map(([code, { detail, count }]) => {
       const first = detail === '' ? '' : `: ${detail}`;

@@ -20,6 +20,9 @@ export interface Schedule {
   readonly overlap: OverlapPolicy;
   readonly catchUp: CatchUpPolicy;
   readonly catchUpWindowMs: number;
+  /** Of its runs: see `RunPlan`. */
+  readonly allowEmpty: boolean;
+  readonly allowOpenToolCalls: boolean;
   readonly status: ScheduleStatus;
   readonly lastRunAt: Date | null;
   /** Null while the schedule is disabled. */

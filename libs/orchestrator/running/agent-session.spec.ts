@@ -1,4 +1,5 @@
 import { settle } from '@test/fakes/fake-clock';
+import { LineProtocol } from '@test/fakes/protocol/line-protocol';
 import { obedient, World } from './spec-support';
 
 describe('the output stream of an agent', () => {
@@ -56,6 +57,87 @@ describe('an engine that is away for long while a team is deployed', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished');
     expect(world.store.read(id).status).toBe('success');
     expect(removed.mock.calls.filter(([event]) => event === 'abort')).toHaveLength(12);
+    await holder.stop();
+  });
+});
+
+describe('an agent that still talks when its turn has ended', () => {
+  const grace = { quietMs: 150, mostMs: 1_000 };
+  const lines = (world: World, ...said: string[]): void => {
+    const lead = world.engine.agents.find(({ agent }) => agent.name === 'lead');
+    for (const line of said) lead?.emit(line);
+  };
+
+  async function working(): Promise<{ world: World; id: string; stop: () => Promise<void> }> {
+    const world = new World({ lead: obedient(() => undefined) }, {}, new LineProtocol(grace));
+    const { id } = world.store.addRun();
+    world.toolServer.reached.add(id);
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.until(() => world.store.read(id).phase === 'monitoring');
+    return { world, id, stop: () => holder.stop() };
+  }
+
+  it('is listened to until it has been quiet for a moment', async () => {
+    const { world, id, stop } = await working();
+    lines(world, `done prompt:${id} half`);
+    await world.clock.advance(100);
+    lines(world, `done prompt:${id} half and half`);
+    await world.clock.advance(100);
+    expect(world.store.read(id).outcome).toBeNull();
+    await world.clock.advance(100);
+    await world.until(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ outcome: { result: 'half and half' }, warnings: [] });
+    await stop();
+  });
+
+  it('is not listened to for ever', async () => {
+    const { world, id, stop } = await working();
+    lines(world, `done prompt:${id} word 0`);
+    for (let word = 1; word <= 12; word++) {
+      await world.clock.advance(100);
+      lines(world, `done prompt:${id} word ${word}`);
+      await settle();
+    }
+    await world.until(() => world.store.read(id).phase === 'finished');
+    const { outcome, warnings } = world.store.read(id);
+    expect(outcome).toMatchObject({ status: 'success', result: expect.stringMatching(/^word (9|10)$/) as string });
+    expect(warnings).toEqual([
+      { code: 'words_outside_turn', message: expect.stringContaining('still talked 1000 ms after') as string },
+    ]);
+    await stop();
+  });
+
+  it('is not waited for once it has ended', async () => {
+    const { world, id, stop } = await working();
+    const lead = world.engine.agents.find(({ agent }) => agent.name === 'lead');
+    lead?.emit(`done prompt:${id} all`);
+    lead?.exit(0);
+    await world.until(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'success', outcome: { result: 'all' } });
+    await stop();
+  });
+
+  it('has not answered its task before', async () => {
+    const world = new World(
+      { lead: obedient(() => undefined), writer: obedient(() => undefined) },
+      {},
+      new LineProtocol(grace),
+    );
+    const { id } = world.store.addRun();
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.until(() => world.store.read(id).phase === 'monitoring');
+    let answer: unknown = null;
+    const call = { id: 'c1', agent: 'lead', tool: 'delegate', arguments: { agent: 'writer', task: 'count' } };
+    void world.toolServer.call(id, call).then((given) => (answer = given));
+    await world.until(() => world.turnsSeen.length === 2);
+    world.engine.agents.find(({ agent }) => agent.name === 'writer')?.emit('done delegate:c1 seven');
+    await world.clock.advance(100);
+    expect(answer).toBeNull();
+    await world.clock.advance(100);
+    await world.until(() => answer !== null);
+    expect(answer).toEqual({ text: 'seven' });
     await holder.stop();
   });
 });

@@ -5,6 +5,7 @@ import type {
   Outgoing,
   ProtocolSession,
   Reaction,
+  TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -78,6 +79,10 @@ export class AgentSession {
   /** When everything that an earlier worker stored was read again, and new output began to be folded. */
   caughtUpAt: Date | null = null;
   private outputChars = 0;
+  /** Turns that were seen to have ended well, and until when the agent may still be talking. */
+  private readonly settling = new Map<string, { readonly endedAtMs: number; settlesAt: Date }>();
+  /** The agent talked on for longer than it is listened to. */
+  private hasTalkedOn = false;
   private isClosed = false;
   private mustReopen = false;
   private channel: AgentChannel | null = null;
@@ -117,7 +122,7 @@ export class AgentSession {
 
   /** What there is to warn of, as far as the output was read. */
   get warnings(): readonly Warning[] {
-    return this.session?.warnings ?? [];
+    return [...(this.session?.warnings ?? []), ...(this.hasTalkedOn ? [this.talkedOn()] : [])];
   }
 
   /** Reads until the process has ended, the output has failed, or the session is closed. Reports instead of throwing. */
@@ -297,7 +302,7 @@ export class AgentSession {
       await this.recorder.flush();
       await this.answer(channel, outgoing);
     }
-    if (keyOf(session.state) !== this.publishedKey) {
+    if (keyOf(session.state) !== this.publishedKey || this.listenOn()) {
       await this.recorder.flush();
       this.publish(session);
     } else if (this.recorder.isFull) {
@@ -371,6 +376,7 @@ export class AgentSession {
   private async publishEnd(session: ProtocolSession, end: AgentEnd): Promise<void> {
     await this.recorder.flush();
     this.end = end;
+    for (const turn of this.settling.values()) turn.settlesAt = new Date(turn.endedAtMs);
     this.publish(session);
   }
 
@@ -394,9 +400,49 @@ export class AgentSession {
   private publish(session: ProtocolSession): void {
     const { handshake, turns, hasSeenWork } = session.state;
     this.publishedKey = keyOf(session.state);
-    this.published = { handshake, turns: new Map(turns), hasSeenWork };
+    const settled = [...turns].map(([id, turn]) => [id, this.withGrace(id, turn)] as const);
+    this.published = { handshake, turns: new Map(settled), hasSeenWork };
     this.wakeWaiting();
     this.options.emit({ kind: 'changed' });
+  }
+
+  private withGrace(id: string, turn: TurnState): TurnState {
+    const { grace } = this.options.protocol;
+    if (!grace || turn.status !== 'done') return turn;
+    const known = this.settling.get(id);
+    if (known) return { ...turn, settlesAt: known.settlesAt };
+    const endedAtMs = this.deps.clock.now().getTime();
+    const settlesAt = new Date(endedAtMs + (this.end ? 0 : grace.quietMs));
+    this.settling.set(id, { endedAtMs, settlesAt });
+    this.lookAgainAt(settlesAt);
+    return { ...turn, settlesAt };
+  }
+
+  /** The agent has written a line. True where that keeps a turn from settling. */
+  private listenOn(): boolean {
+    const { grace } = this.options.protocol;
+    const now = this.deps.clock.now();
+    let isLonger = false;
+    for (const turn of this.settling.values()) {
+      if (!grace || turn.settlesAt <= now) continue;
+      const mostMs = turn.endedAtMs + grace.mostMs;
+      this.hasTalkedOn ||= now.getTime() + grace.quietMs > mostMs;
+      turn.settlesAt = new Date(Math.min(now.getTime() + grace.quietMs, mostMs));
+      this.lookAgainAt(turn.settlesAt);
+      isLonger = true;
+    }
+    return isLonger;
+  }
+
+  private lookAgainAt(at: Date): void {
+    const inMs = at.getTime() - this.deps.clock.now().getTime();
+    if (inMs > 0) this.deps.clock.after(inMs, () => !this.isClosed && this.options.emit({ kind: 'changed' }));
+  }
+
+  private talkedOn(): Warning {
+    const { mostMs } = this.options.protocol.grace ?? { mostMs: 0 };
+    const message = `agent "${this.agentName}" still talked ${mostMs} ms after the end of its turn: only what it had said until then is in the result`;
+    return { code: 'words_outside_turn', message };
   }
 
   private lineTooLong(): Reaction {

@@ -1,3 +1,4 @@
+import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import { FakeClock, settle } from '@test/fakes/fake-clock';
@@ -46,6 +47,7 @@ export class World {
   constructor(
     programs: Readonly<Record<string, FakeProgram>> = {},
     private readonly options: Partial<OrchestratorOptions> = {},
+    private readonly protocol: AgentProtocol = new LineProtocol(),
   ) {
     this.engine = new FakeEngine({
       clock: this.clock,
@@ -62,7 +64,7 @@ export class World {
   ): { holder: RunHolder; runtime: FakeRuntime; identity: WorkerIdentity; reportedCapacity: boolean[] } {
     const reportedCapacity: boolean[] = [];
     const runtime = new FakeRuntime(this.engine);
-    const protocol = new LineProtocol();
+    const { protocol } = this;
     const deps: OrchestratorDeps = {
       store: this.store,
       runtime,

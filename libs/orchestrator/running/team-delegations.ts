@@ -1,4 +1,5 @@
 import { AppError, ClaimLostError, errorMessage } from '@crewtab/domain/errors';
+import { isSettled } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
@@ -304,7 +305,7 @@ export class TeamDelegations {
       const look = (): void => {
         const { dialogue, ended } = sessions.observed(to);
         const turn = dialogue?.turns.get(delegationTurnId(id));
-        if (turn?.status === 'done') finish({ text: turn.text });
+        if (turn?.status === 'done' && isSettled(turn, clock.now())) finish({ text: turn.text });
         else if (turn?.status === 'failed') finish({ error: turn.failure.message });
         else if (ended) finish({ error: `${to} ended before it had finished` });
         else if (isEvidenceDue && !dialogue?.hasSeenWork) finish({ error: NOT_CONFIRMED });

@@ -48,8 +48,9 @@ const CREATE_SCHEDULE: Statement = {
   name: 'schedule_create',
   text: `WITH changed AS (
       INSERT INTO schedules (organization_id, team_id, name, prompt, cron, timezone, enabled, timeout_ms, overlap, catch_up,
-        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by)
-      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7()), $15::uuid
+        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by, allow_empty, allow_open_tool_calls)
+      SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7()), $15::uuid,
+        $16, $17
       FROM teams t WHERE t.organization_id = $1 AND t.id = $2 FOR KEY SHARE
       ON CONFLICT DO NOTHING
       RETURNING *)
@@ -111,6 +112,7 @@ const UPDATE_SCHEDULE: Statement = {
         cron = COALESCE($6, s.cron), timezone = COALESCE($7, s.timezone), enabled = COALESCE($8, s.enabled),
         timeout_ms = COALESCE($9, s.timeout_ms), overlap = COALESCE($10, s.overlap), catch_up = COALESCE($11, s.catch_up),
         catch_up_window_ms = COALESCE($12, s.catch_up_window_ms),
+        allow_empty = COALESCE($18, s.allow_empty), allow_open_tool_calls = COALESCE($19, s.allow_open_tool_calls),
         next_fire_at = CASE WHEN $13::boolean THEN $14::timestamptz ELSE s.next_fire_at END,
         following_fire_at = CASE WHEN $13::boolean THEN $15::timestamptz ELSE s.following_fire_at END,
         fault = CASE WHEN $13::boolean THEN NULL ELSE s.fault END, fault_since = CASE WHEN $13::boolean THEN NULL ELSE s.fault_since END,
@@ -153,6 +155,8 @@ interface ScheduleRow {
   readonly overlap: OverlapPolicy;
   readonly catch_up: CatchUpPolicy;
   readonly catch_up_window_ms: string;
+  readonly allow_empty: boolean;
+  readonly allow_open_tool_calls: boolean;
   readonly next_fire_at: Date | null;
   readonly fault: string | null;
   readonly fault_since: Date | null;
@@ -176,7 +180,16 @@ export class PrismaScheduleStore implements ScheduleStore {
     by?: string,
   ): Promise<Schedule | null> {
     if (!isId(schedule.teamId)) return null;
-    const values = [organizationId, ...columnsOf(schedule), nextFireAt, followingFireAt, id ?? null, by ?? null];
+    const values = [
+      organizationId,
+      ...columnsOf(schedule),
+      nextFireAt,
+      followingFireAt,
+      id ?? null,
+      by ?? null,
+      schedule.allowEmpty,
+      schedule.allowOpenToolCalls,
+    ];
     const [row] = await this.db.query<ScheduleRow>(CREATE_SCHEDULE, values);
     if (row) return toSchedule(row);
     return id === undefined ? null : this.findMade(organizationId, id);
@@ -221,6 +234,8 @@ export class PrismaScheduleStore implements ScheduleStore {
       instants?.followingFireAt ?? null,
       by ?? null,
       revision ?? null,
+      patch.allowEmpty ?? null,
+      patch.allowOpenToolCalls ?? null,
     ];
     try {
       const [row] = await this.db.query<ScheduleRow>(UPDATE_SCHEDULE, values);
@@ -297,6 +312,8 @@ function toSchedule(row: ScheduleRow): Schedule {
     overlap: row.overlap,
     catchUp: row.catch_up,
     catchUpWindowMs: Number(row.catch_up_window_ms),
+    allowEmpty: row.allow_empty,
+    allowOpenToolCalls: row.allow_open_tool_calls,
     status: row.status,
     lastRunAt: row.last_run_at,
     nextRunAt: row.next_fire_at,

@@ -50,6 +50,8 @@ export interface RunRow {
   readonly prompt: string;
   /** int8, which pg hands over as text. */
   readonly timeout_ms: string;
+  readonly allow_empty: boolean;
+  readonly allow_open_tool_calls: boolean;
   readonly agents: readonly StoredAgent[];
   /** Null before it has begun, and of runs that an earlier version began. */
   readonly presets: RunPresets | null;
@@ -225,6 +227,8 @@ function planOf(row: RunRow, box: SecretBox | null): RunPlan {
     agents: agentsOf(row, box),
     prompt: row.prompt,
     timeoutMs: Number(row.timeout_ms),
+    allowEmpty: row.allow_empty,
+    allowOpenToolCalls: row.allow_open_tool_calls,
   };
   // Presets may read the environment, which only who starts the agents has.
   return row.presets === null || box === null ? plan : planWithPresets(plan, row.presets);
@@ -311,6 +315,15 @@ function dateOf(text: string | null): Date | null {
 
 function failureOf(code: ErrorCode | null, message: string | null): Failure | null {
   return code === null ? null : { code, message: message ?? '' };
+}
+
+/** What a run takes over from its schedule beside the prompt, the timeout and the overlap policy. */
+const PLANNED_COLUMNS = ['allow_empty', 'allow_open_tool_calls'];
+export const PLANNED = PLANNED_COLUMNS.join(', ');
+
+/** @param from the alias of the schedule, or of the run, that is copied */
+export function plannedOf(from: string): string {
+  return PLANNED_COLUMNS.map((column) => `${from}.${column}`).join(', ');
 }
 
 /** An agent as it stands in a run's plan: what may hold secrets is sealed, everything else is readable. */

@@ -20,6 +20,8 @@ export class LineProtocol implements AgentProtocol {
   readonly name = 'acp';
   readonly stdin = 'open';
 
+  constructor(readonly grace?: NonNullable<AgentProtocol['grace']>) {}
+
   begin(dialogue: DialogueOptions): ProtocolSession {
     return new LineSession(dialogue.agent.name);
   }

@@ -40,6 +40,8 @@ describe('manual runs', () => {
       agents: AGENTS.map(({ env: _, ...agent }) => agent),
       prompt: schedule.prompt,
       timeoutMs: 5_000,
+      allowEmpty: false,
+      allowOpenToolCalls: false,
     };
     expect(run.plan).toEqual(plan);
     await teams.updateTeam(organizationId, schedule.teamId, {
@@ -51,6 +53,21 @@ describe('manual runs', () => {
     const rerun = await archive.createRerun(organizationId, run.id);
     expect(rerun).toMatchObject({ trigger: 'rerun', status: 'queued', plan });
     expect(rerun?.id).not.toBe(run.id);
+  });
+
+  it('take over what a run may end with, and reruns from their original', async () => {
+    const { archive, schedules } = fixture.store;
+    const { id } = await fixture.schedule({ organizationId, allowEmpty: true });
+    const first = await fixture.manualRun(organizationId, id);
+    expect(first.plan).toMatchObject({ allowEmpty: true, allowOpenToolCalls: false });
+    const patch = { allowEmpty: false, allowOpenToolCalls: true };
+    expect(await schedules.updateSchedule(organizationId, id, patch, null)).toMatchObject(patch);
+    expect(await schedules.updateSchedule(organizationId, id, { name: 'other' }, null)).toMatchObject(patch);
+    expect((await archive.createRerun(organizationId, first.id))?.plan).toMatchObject({
+      allowEmpty: true,
+      allowOpenToolCalls: false,
+    });
+    expect((await fixture.manualRun(organizationId, id)).plan).toMatchObject(patch);
   });
 
   it('are made once for a request, however often and at the same moment it comes', async () => {

@@ -122,6 +122,8 @@ export class StoreFixture {
         overlap: 'allow',
         catchUp: 'latest',
         catchUpWindowMs: 3_600_000,
+        allowEmpty: false,
+        allowOpenToolCalls: false,
         ...special,
       },
       special.enabled === false ? { nextFireAt: null, followingFireAt: null } : { nextFireAt, followingFireAt },

@@ -108,6 +108,22 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     meaning: 'The agent says that its turn was cancelled, though Crewtab did not ask for it.',
     advice: 'Look at the conversation for why; often something inside the container stopped it.',
   },
+  permission_refused: {
+    meaning: 'The agent ended its turn as cancelled after a permission had been refused to it.',
+    advice:
+      'Look at its permission messages. Allow what it needs in permissions, or tell it in its instructions what it may not do.',
+  },
+  empty_result: {
+    meaning: 'The leader ended its turn without a word: nothing says that the work is done.',
+    advice:
+      "Look at the conversation for what it did. Ask for an answer in the prompt, or set the schedule's allowEmpty.",
+  },
+  tool_call_open: {
+    meaning:
+      "The leader ended its turn while a tool call of it was still open, so that what it began may not be done. What it said is the run's result all the same.",
+    advice:
+      "Have the agent wait for what it starts, or set the schedule's allowOpenToolCalls where it leaves work in the background on purpose.",
+  },
   agent_exited: {
     meaning: 'An agent ended before its work was done.',
     advice: 'The exit code is in the message; look at its stderr messages.',

@@ -22,6 +22,8 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     overlap: schedule.overlap,
     catchUp: schedule.catchUp,
     catchUpWindow: formatDuration(schedule.catchUpWindowMs),
+    allowEmpty: schedule.allowEmpty,
+    allowOpenToolCalls: schedule.allowOpenToolCalls,
     status: schedule.status,
     lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
     nextRunAt: schedule.nextRunAt?.toISOString() ?? null,

@@ -30,6 +30,8 @@ describe('POST /schedules', () => {
       overlap: 'skip',
       catchUp: 'none',
       catchUpWindow: '10m',
+      allowEmpty: true,
+      allowOpenToolCalls: true,
       enabled: true,
     };
     const schedule = await create(fields);
@@ -54,6 +56,8 @@ describe('POST /schedules', () => {
       overlap: 'allow',
       catchUp: 'latest',
       catchUpWindow: '1h',
+      allowEmpty: false,
+      allowOpenToolCalls: false,
       nextRunAt: '2026-01-06T09:00:00.000Z',
     });
   });
@@ -93,6 +97,7 @@ describe('POST /schedules', () => {
     ['an unknown overlap', { overlap: 'never' }, 'overlap'],
     ['an unknown catch-up', { catchUp: 'some' }, 'catchUp'],
     ['a catch-up window of 31 days', { catchUpWindow: '744h' }, 'catchUpWindow'],
+    ['allowEmpty as text', { allowEmpty: 'yes' }, 'allowEmpty'],
     ['an unknown field', { colour: 'red' }, 'colour'],
     ['a field that is only for reading', { timeoutSeconds: 5 }, 'timeoutSeconds'],
   ];
