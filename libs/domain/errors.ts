@@ -43,6 +43,9 @@ export const ERROR_CODES = {
   delivery_unconfirmed: 'A crash left open whether the prompt was delivered; it is never sent twice.',
   // Monitoring
   agent_error: 'The agent reported an error.',
+  model_access: "The agent's model refused its key or login.",
+  model_unreachable: 'The agent could not reach its model.',
+  model_limit: "The agent's model has a limit that was reached: requests, tokens, context or credit.",
   agent_refused: 'The agent refused to go on.',
   agent_limit: 'The agent stopped at a limit of its own (tokens or requests).',
   agent_cancelled: 'The agent says its turn was cancelled, though it was not asked to.',

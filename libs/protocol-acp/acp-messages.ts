@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { PromptResponse, SessionUpdate } from '@agentclientprotocol/sdk';
+import type { ErrorCode } from '@crewtab/domain/errors';
 import type { TurnState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import { ResultText } from '@crewtab/domain/runs/agent-output';
 import type { MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 import { checkJson, DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
+import { plainText } from '@crewtab/domain/runs/plain-text';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 export type RpcId = string | number | null;
@@ -209,12 +211,6 @@ export class AnswerText {
     return { text: last?.toString() ?? '', isCut: last?.isCut ?? false };
   }
 
-  /** For the next turn. */
-  forget(): void {
-    this.beginBlock();
-    this.lastSpoken = null;
-  }
-
   private beginBlock(): void {
     if (!this.block.isBlank) this.lastSpoken = this.block;
     this.block = new ResultText();
@@ -343,6 +339,13 @@ function textOf(content: unknown): string | null {
     : null;
 }
 
+/** A failure that an agent tells of beside its turn's end, which may look well. */
+export interface ReportedFailure {
+  readonly code: ErrorCode;
+  /** The agent's own; may be empty. */
+  readonly words: string;
+}
+
 /** What the agent has done in a turn that ends. */
 export interface TurnSoFar {
   readonly text: string;
@@ -350,13 +353,20 @@ export interface TurnSoFar {
   readonly openCalls: readonly string[];
   /** What it was refused, last; null: nothing. */
   readonly refused: string | null;
+  /** What it says of a failure beside its end. */
+  readonly failure: ReportedFailure | null;
 }
 
 const SHOWN_CALLS = 5;
 
 /** What the agent's response to `session/prompt` makes of the turn. Only `end_turn` is a success. */
-export function endOfTurn(agent: string, result: unknown, { text, openCalls, refused }: TurnSoFar): TurnState {
+export function endOfTurn(agent: string, result: unknown, soFar: TurnSoFar): TurnState {
+  const { text, openCalls, refused, failure } = soFar;
   const stopReason = isObject(result) ? result['stopReason'] : undefined;
+  if (failure && (stopReason === 'end_turn' || stopReason === 'cancelled')) {
+    const words = failure.words === '' ? '' : `: ${failure.words}`;
+    return failed(failure.code, `agent "${agent}" reports a failure${words}${quoteBeside(failure.words, text)}`);
+  }
   switch (stopReason as PromptResponse['stopReason'] | undefined) {
     case 'end_turn':
       return {
@@ -385,25 +395,28 @@ export function endOfTurn(agent: string, result: unknown, { text, openCalls, ref
   }
 }
 
-export function turnError(agent: string, error: RpcError): TurnState {
+export function turnError(agent: string, error: RpcError, text: string): TurnState {
   if (error.code === null && error.message === '') {
     return failed('protocol_error', `agent "${agent}" answered its turn with a malformed error`);
   }
-  return failed('agent_error', `agent "${agent}" reported an error: ${errorMessage(error)}`);
+  const words = errorMessage(error);
+  return failed('agent_error', `agent "${agent}" reported an error: ${words}${quoteBeside(words, text)}`);
 }
 
 const QUOTED_CHARS = 300;
 
 /** The agent's last text says why more often than its stop reason does. */
 function quote(text: string): string {
-  const trimmed = text.trim();
+  const trimmed = plainText(text.slice(-4 * QUOTED_CHARS)).trim();
   if (trimmed === '') return '';
   return `; its last text: ${trimmed.length > QUOTED_CHARS ? `…${trimmed.slice(-QUOTED_CHARS)}` : trimmed}`;
 }
 
-function failed(
-  code: 'agent_refused' | 'agent_limit' | 'agent_cancelled' | 'permission_refused' | 'agent_error' | 'protocol_error',
-  message: string,
-): TurnState {
-  return { status: 'failed', failure: { code, message: cut(message) } };
+/** The same, unless the other words have it already. */
+function quoteBeside(words: string, text: string): string {
+  return words.includes(text.trim()) ? '' : quote(text);
+}
+
+function failed(code: ErrorCode, message: string): TurnState {
+  return { status: 'failed', failure: { code, message: cut(plainText(message)) } };
 }

@@ -98,7 +98,12 @@ describe('the handshake', () => {
         method: 'initialize',
         params: {
           protocolVersion: 1,
-          clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+          clientCapabilities: {
+            fs: { readTextFile: false, writeTextFile: false },
+            terminal: false,
+            session: { notices: {} },
+            _meta: { jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } } },
+          },
           clientInfo: { name: 'crewtab', title: 'Crewtab', version: '0.1.0' },
         },
       },

@@ -2,6 +2,7 @@ import type { CancelNotification, PromptRequest, RequestPermissionResponse } fro
 import { AppError, assertNever, type Failure } from '@crewtab/domain/errors';
 import type {
   DialogueState,
+  LastSeen,
   Outgoing,
   ProtocolSession,
   Reaction,
@@ -13,11 +14,10 @@ import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
 import { DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
+import { plainText } from '@crewtab/domain/runs/plain-text';
 import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 import {
-  AnswerText,
   cut,
-  endOfTurn,
   readUpdate,
   turnError,
   errorFor,
@@ -31,11 +31,12 @@ import {
   resultFor,
   type Incoming,
   type JsonObject,
+  type RpcError,
   type RpcId,
 } from './acp-messages';
 import { Handshake, type HandshakeOptions } from './handshake';
 import { decidePermission } from './permissions';
-import { ToolCalls } from './tool-calls';
+import { TurnWatch } from './turn-watch';
 
 /** What one incoming message leads to. */
 interface Effect {
@@ -46,6 +47,8 @@ interface Effect {
 }
 
 const NOTHING: Reaction = { messages: [], outgoing: [] };
+/** Of a line that is no message, for the words of an error. */
+const NOISE_CHARS = 300;
 /** Answers that are repeated after adoption. */
 const MOST_ANSWERS = 1_000;
 
@@ -67,15 +70,14 @@ export class AcpSession implements ProtocolSession {
   private readonly handshake: Handshake;
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
-  private readonly answer = new AnswerText();
-  private readonly calls = new ToolCalls();
+  private turn = new TurnWatch();
   private readonly warningLog: WarningLog;
   private readonly stderrTail = new StderrTail();
   /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
   private isTurnCancelled = false;
-  /** What a permission was refused for in the turn, last. */
-  private refused: string | null = null;
+  /** Since the handshake began, the last line that is no message. */
+  private noise = '';
   /** The turn that ended last, while no other has begun: what the agent still says belongs to it. */
   private ended: { readonly id: string; readonly result: unknown } | null = null;
 
@@ -88,7 +90,11 @@ export class AcpSession implements ProtocolSession {
   }
 
   get warnings(): Warning[] {
-    return this.warningLog.with('tool_call_open', this.ended === null ? [] : this.calls.titles).list();
+    return this.warningLog.with('tool_call_open', this.ended === null ? [] : this.turn.openCalls).list();
+  }
+
+  get lastSeen(): LastSeen {
+    return { doing: this.doing(), stderr: this.stderrTail.words };
   }
 
   get state(): DialogueState {
@@ -163,6 +169,7 @@ export class AcpSession implements ProtocolSession {
         return { message: null, failure: { code: incoming.code, message } };
       }
       case 'noise':
+        if (this.handshake.waitsFor !== null) this.noise = plainText(incoming.text.slice(0, NOISE_CHARS));
         return other({ text: incoming.text });
       case 'stray':
         return other(isObject(incoming.value) ? incoming.value : { value: incoming.value });
@@ -184,21 +191,19 @@ export class AcpSession implements ProtocolSession {
 
   private takeUpdate(params: JsonObject): Effect | null {
     const meaning = readUpdate(params, this.handshake.sessionId);
-    const { kind, content, answer, breaksAnswer, isWork, isOwn, unknownKind } = meaning;
+    const { kind, content, answer, isWork, isOwn, unknownKind } = meaning;
     if (content['text'] === '' && answer !== null) return null;
     if (unknownKind !== null) this.warningLog.note('unknown_update', unknownKind);
-    if (breaksAnswer) this.answer.breakBlock();
-    if (answer) this.takeWords(answer.text, answer.messageId);
-    if (isOwn && (kind === 'tool_call' || kind === 'tool_result')) this.calls.note(content);
+    if (answer) this.checkWords(answer.text);
+    if (isOwn) this.turn.note(meaning, isObject(params['update']) ? params['update'] : {});
     if (isOwn && this.ended) this.turns.set(this.ended.id, this.endOf(this.ended.result));
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
     return { message: { kind, content } };
   }
 
-  private takeWords(text: string, messageId: string | null): void {
+  private checkWords(text: string): void {
     if (!this.hasOpenTurn() && !this.ended && text.trim() !== '') this.warningLog.note('words_outside_turn', text);
-    this.answer.add(text, messageId);
   }
 
   private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {
@@ -211,9 +216,11 @@ export class AcpSession implements ProtocolSession {
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
     const toolCall = isObject(params['toolCall']) ? params['toolCall'] : {};
     this.remember(id, outgoing, toolCall['toolCallId']);
+    const title = typeof toolCall['title'] === 'string' ? toolCall['title'] : 'it did not say for what';
+    this.turn.noteAsked(title);
     if (decision !== 'allowed' && !this.isTurnCancelled) {
-      this.refused = typeof toolCall['title'] === 'string' ? toolCall['title'] : 'it did not say for what';
-      this.warningLog.note('permission_refused', this.refused);
+      this.turn.noteRefused(title);
+      this.warningLog.note('permission_refused', title);
     }
     return { message: { kind: 'permission', content: { request: params, option, decision } }, outgoing: [outgoing] };
   }
@@ -258,7 +265,7 @@ export class AcpSession implements ProtocolSession {
 
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
     const isWell = response.type === 'result';
-    const turn = isWell ? this.endOf(response.result) : turnError(this.options.dialogue.agent.name, response.error);
+    const turn = isWell ? this.endOf(response.result) : this.endOfError(response.error);
     this.turns.set(id, turn);
     if (isWell && turn.status === 'done') this.ended = { id, result: response.result };
     // Its worker died, and it may be at work on the next one already.
@@ -269,18 +276,33 @@ export class AcpSession implements ProtocolSession {
   }
 
   private endOf(result: unknown): TurnState {
-    const { text, isCut } = this.answer.read();
-    if (isCut && !this.ended) this.warningLog.note('output_cut', '');
-    const soFar = { text, openCalls: this.calls.titles, refused: this.refused };
-    return endOfTurn(this.options.dialogue.agent.name, result, soFar);
+    if (this.turn.isCut && !this.ended) this.warningLog.note('output_cut', '');
+    return this.withStderr(this.turn.endBy(this.options.dialogue.agent.name, result));
+  }
+
+  private endOfError(error: RpcError): TurnState {
+    return this.withStderr(turnError(this.options.dialogue.agent.name, error, this.turn.soFar().text));
+  }
+
+  private withStderr(turn: TurnState): TurnState {
+    return turn.status === 'failed' ? { ...turn, failure: this.stderrTail.appendTo(turn.failure) } : turn;
   }
 
   private forgetTurn(): void {
-    if (this.ended) for (const title of this.calls.titles) this.warningLog.note('tool_call_open', title);
+    if (this.ended) for (const title of this.turn.openCalls) this.warningLog.note('tool_call_open', title);
     this.ended = null;
-    this.refused = null;
-    this.answer.forget();
-    this.calls.forget();
+    this.turn = new TurnWatch();
+  }
+
+  private doing(): string | null {
+    const waitsFor = this.handshake.waitsFor;
+    if (waitsFor !== null) {
+      const noise =
+        this.noise === '' ? '' : `; the last line that it wrote is no message of the protocol: "${this.noise}"`;
+      return `has not answered ${waitsFor}${noise}`;
+    }
+    if (!this.hasOpenTurn()) return null;
+    return this.turn.lastSeen ?? 'has shown nothing since it was given its task';
   }
 
   /** An agent that asks so much without an end of what it asked for has read the oldest answers. */

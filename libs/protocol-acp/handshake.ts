@@ -52,6 +52,11 @@ export class Handshake {
     return this.session;
   }
 
+  /** The method that the agent has not answered yet; null when the handshake is over. */
+  get waitsFor(): string | null {
+    return this.current.status === 'pending' ? METHODS[this.step] : null;
+  }
+
   /** The request that the agent has not answered yet; none when the handshake is over. */
   pendingRequest(): Outgoing[] {
     if (this.current.status !== 'pending') return [];
@@ -171,7 +176,13 @@ export class Handshake {
     return {
       protocolVersion: PROTOCOL_VERSION,
       // The agent has a container of its own: it needs no files and no terminal of ours.
-      clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+      clientCapabilities: {
+        fs: { readTextFile: false, writeTextFile: false },
+        terminal: false,
+        // Agents that know these say by them what else would stand in their answer.
+        session: { notices: {} },
+        _meta: { jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } } },
+      },
       clientInfo: { name: 'crewtab', title: 'Crewtab', version: this.options.clientVersion },
     };
   }

@@ -24,9 +24,4 @@ export class ToolCalls {
   get titles(): string[] {
     return [...this.open.values()];
   }
-
-  /** For the next turn. */
-  forget(): void {
-    this.open.clear();
-  }
 }

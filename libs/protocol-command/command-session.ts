@@ -1,6 +1,7 @@
 import { AppError } from '@crewtab/domain/errors';
 import type {
   DialogueState,
+  LastSeen,
   Outgoing,
   ProtocolSession,
   Reaction,
@@ -10,8 +11,12 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
 import { describeAgentEnd, ResultText, StderrTail } from '@crewtab/domain/runs/agent-output';
+import { plainText } from '@crewtab/domain/runs/plain-text';
 import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 import type { Agent } from '@crewtab/domain/teams/team';
+
+/** Of its last line, in the words of a timeout. */
+const SHOWN_CHARS = 200;
 
 const NOTHING: Reaction = { messages: [], outgoing: [] };
 
@@ -28,6 +33,7 @@ export class CommandSession implements ProtocolSession {
   private hasSeenWork = false;
   private readonly output = new ResultText();
   private readonly stderrTail = new StderrTail();
+  private lastLine = '';
   private readonly warningLog: WarningLog;
 
   constructor(private readonly agent: Agent) {
@@ -40,6 +46,12 @@ export class CommandSession implements ProtocolSession {
 
   get state(): DialogueState {
     return { handshake: this.handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
+  }
+
+  get lastSeen(): LastSeen {
+    const isAtWork = [...this.turns.values()].some(({ status }) => status === 'open');
+    const doing = this.lastLine === '' ? 'has printed nothing' : `last printed "${this.lastLine}"`;
+    return { doing: isAtWork ? doing : null, stderr: this.stderrTail.words };
   }
 
   open(): Outgoing[] {
@@ -57,6 +69,7 @@ export class CommandSession implements ProtocolSession {
     if (isAnswer) {
       this.hasSeenWork = true;
       this.output.add(text);
+      if (line.text.trim() !== '') this.lastLine = plainText(line.text.slice(0, SHOWN_CHARS));
     } else {
       this.stderrTail.add(line.text);
     }

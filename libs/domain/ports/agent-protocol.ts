@@ -41,6 +41,8 @@ export interface ProtocolSession {
   readonly state: DialogueState;
   /** What there is to warn of so far; costs more than `state`. */
   readonly warnings: readonly Warning[];
+  /** For who must end it while it is at work; costs more than `state`. */
+  readonly lastSeen: LastSeen;
 
   /** What to write when the agent has just been started. */
   open(): Outgoing[];
@@ -112,4 +114,11 @@ export interface DoneTurn {
 
 export function isSettled({ settlesAt }: DoneTurn, now: Date): boolean {
   return !settlesAt || settlesAt <= now;
+}
+
+export interface LastSeen {
+  /** What the agent was last seen doing, in words that follow its name; null: it has nothing to do. */
+  readonly doing: string | null;
+  /** The end of its stderr, to follow other words; empty: none. */
+  readonly stderr: string;
 }

@@ -1,6 +1,7 @@
 import type { Failure } from '../errors';
 import type { AgentEnd } from './observation';
 import { LONGEST_LINE_BYTES } from './output-limits';
+import { plainText } from './plain-text';
 
 /** Exit codes above this are 128 + the number of the signal that ended the process (POSIX shells, and Docker). */
 const SIGNAL_BASE = 128;
@@ -39,23 +40,32 @@ export function describeAgentEnd(agent: string, end: AgentEnd): Failure {
 
 const MOST_LINES = 5;
 const MOST_CHARS = 500;
+/** Of a line that is looked through. */
+const LONGEST_LINE_CHARS = 10_000;
 
 /** The last lines of an agent's stderr: what a person needs first when it ended without a word on the wire. */
 export class StderrTail {
   private lines: string[] = [];
 
   add(line: string): void {
-    if (line.trim() === '') return;
-    this.lines.push(line.slice(0, MOST_CHARS));
+    // A progress bar shows what it wrote last.
+    const seen = plainText(line.slice(-LONGEST_LINE_CHARS).trimEnd().split('\r').at(-1) ?? '').trimEnd();
+    if (seen.trim() === '') return;
+    this.lines.push(seen.slice(0, MOST_CHARS));
     if (this.lines.length > MOST_LINES) this.lines.shift();
   }
 
   /** The failure with the last words behind its message; unchanged where there are none. */
   appendTo(failure: Failure): Failure {
-    if (this.lines.length === 0) return failure;
+    return { ...failure, message: `${failure.message}${this.words}` };
+  }
+
+  /** Follows other words; empty where nothing was said. */
+  get words(): string {
+    if (this.lines.length === 0) return '';
     const words = this.lines.join('\n');
     const shown = words.length > MOST_CHARS ? `…${words.slice(-MOST_CHARS)}` : words;
-    return { ...failure, message: `${failure.message}; its last words on stderr:\n${shown}` };
+    return `; its last words on stderr:\n${shown}`;
   }
 }
 

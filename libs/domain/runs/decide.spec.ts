@@ -364,6 +364,32 @@ describe('decide', () => {
     });
   });
 
+  it('says in a timeout what the agents that are still at work were last seen doing', () => {
+    const at = ago(754_321);
+    const observation = seen({
+      lead: { lastSeen: { doing: 'was in the tool call "npm test"', stderr: '; its last words on stderr:\nboom', at } },
+      writer: { lastSeen: { doing: null, stderr: '; its last words on stderr:\nquiet', at } },
+    });
+    expect(decide({ ...monitoring, ...overdue }, observation, NOW, POLICY)).toMatchObject({
+      outcome: {
+        error: {
+          message:
+            'the run was not finished by its deadline 2026-03-01T03:00:00.000Z (phase monitoring); agent "lead" was in the tool call "npm test", 12m34s before; its last words on stderr:\nboom',
+        },
+      },
+    });
+  });
+
+  it('says of an agent that does not answer the handshake what it did instead', () => {
+    const lastSeen = { doing: 'has not answered initialize', stderr: '', at: null };
+    const lead = { dialogue: dialogue('pending'), handshakeDeadlineAt: NOW, lastSeen };
+    expect(decide(deploying, seen({ lead }), NOW, POLICY)).toMatchObject({
+      outcome: {
+        error: { code: 'handshake_timeout', message: expect.stringMatching(/in time; agent "lead" has not/) as string },
+      },
+    });
+  });
+
   it('never succeeds without the leader having finished its turn', () => {
     fc.assert(
       fc.property(anyRun(), anyObservation(), (run, observation) => {

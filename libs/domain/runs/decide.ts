@@ -1,3 +1,4 @@
+import { formatDuration } from '../durations';
 import { assertNever, type Failure } from '../errors';
 import { isSettled, type DoneTurn, type TurnState } from '../ports/agent-protocol';
 import { describeAgentEnd } from './agent-output';
@@ -59,7 +60,7 @@ export function decide(run: Run, observation: Observation, now: Date, policy: Ru
 }
 
 function decideDeploying(run: Run, observation: Observation, now: Date): Decision {
-  const early = cancelled(run) ?? failed(findDeployFailure(observation, now)) ?? timedOut(run, now);
+  const early = cancelled(run) ?? failed(findDeployFailure(observation, now)) ?? timedOut(run, observation, now);
   if (early) return early;
   if (observation.agents.some((agent) => agent.deploy.status === 'not_asked')) return { kind: 'deploy' };
   if (observation.agents.every((agent) => agent.dialogue?.handshake.status === 'ready')) return { kind: 'prompt' };
@@ -152,15 +153,17 @@ function failed(failure: Failure | null): Decision | null {
   return failure && { kind: 'conclude', outcome: { status: 'failed', result: null, error: failure } };
 }
 
-function timedOut(run: Run, now: Date): Decision | null {
+function timedOut(run: Run, { agents }: Observation, now: Date): Decision | null {
   if (!run.deadlineAt || now < run.deadlineAt) return null;
-  const message = `the run was not finished by its deadline ${run.deadlineAt.toISOString()} (phase ${run.phase})`;
+  const what = `the run was not finished by its deadline ${run.deadlineAt.toISOString()} (phase ${run.phase})`;
+  const message = `${what}${describeLastSeen(agents, now)}`;
   return { kind: 'conclude', outcome: { status: 'timeout', result: null, error: { code: 'timeout', message } } };
 }
 
 /** The deadline has passed: that is the end, unless output from before it may still be unread. */
-function timedOutUnread(run: Run, { catchingUpUntil }: Observation, now: Date): Decision | null {
-  const timeout = timedOut(run, now);
+function timedOutUnread(run: Run, observation: Observation, now: Date): Decision | null {
+  const timeout = timedOut(run, observation, now);
+  const { catchingUpUntil } = observation;
   return timeout && catchingUpUntil && catchingUpUntil > now ? waitUntil(catchingUpUntil) : timeout;
 }
 
@@ -168,20 +171,20 @@ function timedOutUnread(run: Run, { catchingUpUntil }: Observation, now: Date): 
 function ended(run: Run, observation: Observation, now: Date): Decision | null {
   const turn = promptTurn(run, observation);
   if (turn?.status !== 'done' || observation.openDelegations > 0) return null;
-  if (!isSettled(turn, now) && !timedOut(run, now)) return null;
-  const error = findShortfall(turn, run.plan);
+  if (!isSettled(turn, now) && !timedOut(run, observation, now)) return null;
+  const error = findShortfall(turn, run.plan, leaderOf(observation)?.lastSeen?.stderr ?? '');
   if (!error) return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error } };
   return { kind: 'conclude', outcome: { status: 'failed', result: turn.text === '' ? null : turn.text, error } };
 }
 
 /** An agent's `end_turn` is its opinion: what speaks against it. */
-function findShortfall({ isSilent, openCalls }: DoneTurn, plan: RunPlan): Failure | null {
+function findShortfall({ isSilent, openCalls }: DoneTurn, plan: RunPlan, stderr: string): Failure | null {
   if (openCalls && !plan.allowOpenToolCalls) {
-    const message = `the leader ended its turn while a tool call of it was still open: ${openCalls.join('; ')}`;
+    const message = `the leader ended its turn while a tool call of it was still open: ${openCalls.join('; ')}${stderr}`;
     return { code: 'tool_call_open', message };
   }
   if (isSilent && !plan.allowEmpty)
-    return { code: 'empty_result', message: 'the leader ended its turn without a word' };
+    return { code: 'empty_result', message: `the leader ended its turn without a word${stderr}` };
   return null;
 }
 
@@ -210,7 +213,7 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
     if (handshake?.status !== 'ready' && agent.handshakeDeadlineAt && agent.handshakeDeadlineAt <= now) {
       return {
         code: 'handshake_timeout',
-        message: `agent "${agent.name}" was started but did not answer the handshake in time`,
+        message: `agent "${agent.name}" was started but did not answer the handshake in time${describeLastSeen([agent], now)}`,
       };
     }
   }
@@ -256,4 +259,20 @@ function leaderOf(observation: Observation): AgentObservation | undefined {
 function waitUntil(...instants: (Date | null)[]): Decision {
   const times = instants.flatMap((instant) => (instant ? [instant.getTime()] : []));
   return { kind: 'wait', until: times.length > 0 ? new Date(Math.min(...times)) : null };
+}
+
+/** Of so many agents a timeout says what they were doing. */
+const MOST_DESCRIBED = 3;
+
+function describeLastSeen(agents: readonly AgentObservation[], now: Date): string {
+  const busy = agents.filter(({ lastSeen, ended }) => lastSeen?.doing && !ended).slice(0, MOST_DESCRIBED);
+  return busy
+    .map(({ name, lastSeen }) => {
+      const at = lastSeen?.at;
+      const ago = at
+        ? `, ${formatDuration(Math.max(0, Math.floor((now.getTime() - at.getTime()) / 1_000)) * 1_000)} before`
+        : '';
+      return `; agent "${name}" ${lastSeen?.doing}${ago}${lastSeen?.stderr}`;
+    })
+    .join('');
 }

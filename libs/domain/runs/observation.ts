@@ -1,5 +1,5 @@
 import type { Failure } from '../errors';
-import type { DialogueState } from '../ports/agent-protocol';
+import type { DialogueState, LastSeen } from '../ports/agent-protocol';
 import type { AgentExit } from '../ports/runtime';
 import type { AgentRole } from '../teams/team';
 
@@ -32,6 +32,8 @@ export interface AgentObservation {
   readonly dialogue: Pick<DialogueState, 'handshake' | 'turns' | 'hasSeenWork'> | null;
   /** When the handshake is given up; null while the agent is not started or has answered. */
   readonly handshakeDeadlineAt: Date | null;
+  /** Absent while nothing was read of it; `at`: when it last wrote a line. For words alone. */
+  readonly lastSeen?: (LastSeen & { readonly at: Date | null }) | null;
   /** Set once the process has ended (or is gone) and its whole output is stored. */
   readonly ended: AgentEnd | null;
 }

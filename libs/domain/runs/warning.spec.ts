@@ -11,7 +11,7 @@ describe('warnings', () => {
     expect(log.list()).toEqual([
       {
         code: 'permission_refused',
-        message: 'agent "lead" was refused a permission: rm -rf [31m /data (and 2 more)',
+        message: 'agent "lead" was refused a permission: rm -rf /data (and 2 more)',
       },
       { code: 'output_cut', message: 'agent "lead" gave a longer result than is kept, which was cut' },
     ]);

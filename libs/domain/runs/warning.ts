@@ -1,3 +1,5 @@
+import { plainText } from './plain-text';
+
 /**
  * What a reader should know of a run whatever its status. Codes are stable, and docs/api.md explains each. `network_open` is
  * computed from the run's plan; the others are stored with the outcome.
@@ -65,6 +67,8 @@ export class WarningLog {
 
 /** Of an agent's own words one line without control characters. */
 function shorten(detail: string): string {
-  const line = detail.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+  const line = plainText(detail.slice(0, 10 * MOST_DETAIL_CHARS))
+    .replace(/\s+/g, ' ')
+    .trim();
   return line.length > MOST_DETAIL_CHARS ? `${line.slice(0, MOST_DETAIL_CHARS)}…` : line;
 }

@@ -79,6 +79,7 @@ export class AgentSession {
   /** When everything that an earlier worker stored was read again, and new output began to be folded. */
   caughtUpAt: Date | null = null;
   private outputChars = 0;
+  private lastLineAt: Date | null = null;
   /** Turns that were seen to have ended well, and until when the agent may still be talking. */
   private readonly settling = new Map<string, { readonly endedAtMs: number; settlesAt: Date }>();
   /** The agent talked on for longer than it is listened to. */
@@ -116,8 +117,9 @@ export class AgentSession {
     );
   }
 
-  observed(): Pick<AgentObservation, 'dialogue' | 'ended'> {
-    return { dialogue: this.published, ended: this.end };
+  observed(): Pick<AgentObservation, 'dialogue' | 'ended' | 'lastSeen'> {
+    const lastSeen = this.session && { ...this.session.lastSeen, at: this.lastLineAt };
+    return { dialogue: this.published, ended: this.end, lastSeen };
   }
 
   /** What there is to warn of, as far as the output was read. */
@@ -297,6 +299,7 @@ export class AgentSession {
     // After adoption, lines of a finished handshake that were never stored are folded again, but not answered again.
     const isOldHandshake = this.options.wasReady && session.state.handshake.status !== 'ready';
     const outgoing = await this.takeLine(session, line, isReplayed, seen);
+    this.lastLineAt = this.deps.clock.now();
     if (isReplayed || this.isStopped) return;
     if (outgoing.length > 0 && !isOldHandshake) {
       await this.recorder.flush();

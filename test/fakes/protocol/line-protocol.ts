@@ -2,6 +2,7 @@ import type {
   AgentProtocol,
   DialogueOptions,
   DialogueState,
+  LastSeen,
   Outgoing,
   ProtocolSession,
   Reaction,
@@ -40,6 +41,11 @@ class LineSession implements ProtocolSession {
 
   get warnings(): Warning[] {
     return this.warningLog.list();
+  }
+
+  get lastSeen(): LastSeen {
+    const isAtWork = [...this.turns.values()].some(({ status }) => status === 'open');
+    return { doing: isAtWork ? 'was at work' : null, stderr: '' };
   }
 
   get state(): DialogueState {

@@ -96,6 +96,21 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     meaning: 'The agent reported an error.',
     advice: "The message is the agent's own.",
   },
+  model_access: {
+    meaning: "The agent says that its model's service refused the key or login.",
+    advice:
+      "Check the key in the agent's env: that it is whole, not revoked, and of the account that may use this model.",
+  },
+  model_unreachable: {
+    meaning: "The agent says that it could not reach its model's service, or lost the connection.",
+    advice:
+      "List the service's host in the team's network.hosts; look at the network messages for what was refused; rerun when the service is back.",
+  },
+  model_limit: {
+    meaning:
+      'The agent says that a limit of its model or its account was reached: requests, tokens, context or credit.',
+    advice: 'The message says which. Wait, raise the limit, or ask for less in one run.',
+  },
   agent_refused: {
     meaning: 'The agent refused to go on.',
     advice: "Change the prompt or the agent's instructions.",
