@@ -116,8 +116,32 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/domain',
-        search: 'succeeded(run, observation) ??',
-        replace: '(run.deadlineAt && now >= run.deadlineAt ? null : succeeded(run, observation)) ??',
+        search: 'ended(run, observation, now) ??',
+        replace: '(run.deadlineAt && now >= run.deadlineAt ? null : ended(run, observation, now)) ??',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'half-of-the-answer',
+    breaks: 'A run is a success while its leader still says the end of its answer.',
+    edits: [
+      {
+        within: 'libs/domain',
+        search: 'if (!isSettled(turn, now) && !timedOut(run, observation, now)) return null;',
+        replace: '',
+      },
+    ],
+    caughtBy: unit('libs/domain/runs/decide.spec.ts'),
+  },
+  {
+    name: 'silence-is-success',
+    breaks: 'A run whose leader said nothing is a success, whatever its schedule allows.',
+    edits: [
+      {
+        within: 'libs/domain',
+        search: 'if (isSilent && !plan.allowEmpty)',
+        replace: 'if (isSilent && plan.allowEmpty)',
       },
     ],
     caughtBy: unit('libs/domain/runs/decide.spec.ts'),

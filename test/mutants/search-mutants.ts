@@ -19,8 +19,8 @@ export const SEARCH_MUTANTS: readonly Mutant[] = [
       },
       {
         within: 'libs/domain',
-        search: "outcome: { status: 'success', result: turn.text, error: null }",
-        replace: "outcome: { status: 'success', result: 'text' in turn ? turn.text : '', error: null }",
+        search: "outcome: { status: 'success', result: turn.text, error }",
+        replace: "outcome: { status: 'success', result: 'text' in turn ? turn.text : '', error }",
       },
     ],
     caughtBy: search,
