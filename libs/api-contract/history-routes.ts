@@ -57,6 +57,9 @@ const revisionFields = z.object({
   overlap: z.enum(OVERLAP_POLICIES),
   catchUp: z.enum(CATCH_UP_POLICIES),
   catchUpWindow: z.string().meta({ format: 'go-duration' }),
+  // Absent in revisions that are older than these fields.
+  allowEmpty: z.boolean().optional(),
+  allowOpenToolCalls: z.boolean().optional(),
 });
 
 const revisionView = z.object({

@@ -204,7 +204,9 @@ function sorted(schedules: readonly Schedule[], sort: ScheduleSort = 'newest'): 
 
 function fieldsOf(schedule: Schedule): NewSchedule {
   const { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs } = schedule;
-  return { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs };
+  const { allowEmpty, allowOpenToolCalls } = schedule;
+  const policies = { overlap, catchUp, catchUpWindowMs, allowEmpty, allowOpenToolCalls };
+  return { teamId, name, prompt, cron, timezone, enabled, timeoutMs, ...policies };
 }
 
 function revisionOf(schedule: Schedule, kind: ScheduleRevision['kind'], changed: readonly (keyof NewSchedule)[]) {

@@ -12,6 +12,8 @@ const WORDS: Readonly<Record<keyof Fields, string>> = {
   overlap: 'overlap',
   catchUp: 'catch-up',
   catchUpWindow: 'catch-up window',
+  allowEmpty: 'may say nothing',
+  allowOpenToolCalls: 'may leave tool calls open',
   enabled: 'enabled',
 };
 
@@ -27,15 +29,18 @@ export interface Difference {
 
 /** What changed, field by field; of a prompt only where it begins to differ. */
 export function differencesOf(from: Fields, to: Fields): Difference[] {
-  return (Object.keys(WORDS) as (keyof Fields)[])
-    .filter((field) => from[field] !== to[field])
-    .map((field) => ({
-      field,
-      words: WORDS[field],
-      ...(field === 'prompt'
-        ? aroundChange(from.prompt, to.prompt)
-        : { from: String(from[field]), to: String(to[field]) }),
-    }));
+  return (
+    (Object.keys(WORDS) as (keyof Fields)[])
+      // Older revisions lack some fields.
+      .filter((field) => from[field] !== to[field] && from[field] !== undefined && to[field] !== undefined)
+      .map((field) => ({
+        field,
+        words: WORDS[field],
+        ...(field === 'prompt'
+          ? aroundChange(from.prompt, to.prompt)
+          : { from: String(from[field]), to: String(to[field]) }),
+      }))
+  );
 }
 
 const CONTEXT = 24;
