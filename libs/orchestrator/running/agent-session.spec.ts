@@ -118,7 +118,10 @@ describe('an agent that still talks when its turn has ended', () => {
     await stop();
   });
 
-  it('has not answered its task before', async () => {
+  it.each([
+    ['', 0],
+    [', on a clock that is corrected by a moment', 1],
+  ])('has not answered its task before, and has then%s', async (_clock, correctedByMs) => {
     const world = new World(
       { lead: obedient(() => undefined), writer: obedient(() => undefined) },
       {},
@@ -135,8 +138,9 @@ describe('an agent that still talks when its turn has ended', () => {
     world.engine.agents.find(({ agent }) => agent.name === 'writer')?.emit('done delegate:c1 seven');
     await world.clock.advance(100);
     expect(answer).toBeNull();
+    world.clock.setWallClock(new Date(world.clock.now().getTime() - correctedByMs));
     await world.clock.advance(100);
-    await world.until(() => answer !== null);
+    await settle();
     expect(answer).toEqual({ text: 'seven' });
     await holder.stop();
   });

@@ -438,8 +438,11 @@ export class AgentSession {
   }
 
   private lookAgainAt(at: Date): void {
-    const inMs = at.getTime() - this.deps.clock.now().getTime();
-    if (inMs > 0) this.deps.clock.after(inMs, () => !this.isClosed && this.options.emit({ kind: 'changed' }));
+    const { clock } = this.deps;
+    const inMs = at.getTime() - clock.now().getTime();
+    // The clock follows the database's, so it may be a moment short of the instant when the timer fires.
+    const look = (): void => (clock.now() < at ? this.lookAgainAt(at) : this.options.emit({ kind: 'changed' }));
+    if (inMs > 0) clock.after(inMs, () => !this.isClosed && look());
   }
 
   private talkedOn(): Warning {
