@@ -203,7 +203,10 @@ export class AcpSession implements ProtocolSession {
   }
 
   private checkWords(text: string): void {
-    if (!this.hasOpenTurn() && !this.ended && text.trim() !== '') this.warningLog.note('words_outside_turn', text);
+    const words = text.trim();
+    // Gemini CLI says in so many words that it took the mode.
+    if (words === '' || words === `[MODE_UPDATE] ${this.options.dialogue.agent.mode}`) return;
+    if (!this.hasOpenTurn() && !this.ended) this.warningLog.note('words_outside_turn', text);
   }
 
   private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {

@@ -57,6 +57,11 @@ describe('a warning is given', () => {
     expect(warningsOf(working().hear(says('Half'), ends(T), says(' and half')))).toEqual([]);
   });
 
+  it('of no words that only say that the mode was taken', () => {
+    expect(warningsOf(begun({ mode: 'yolo' }).hear(says('[MODE_UPDATE] yolo')))).toEqual([]);
+    expect(warningsOf(begun({ mode: 'yolo' }).hear(says('[MODE_UPDATE] plan')))).toHaveLength(1);
+  });
+
   it('of permissions that were refused, unless the turn was cancelled', () => {
     const denied = working({ permissions: 'deny' }).hear(asks(1), asks(2));
     expect(warningsOf(denied)).toEqual([
