@@ -19,6 +19,7 @@ const LOOKS = [
   { name: 'dark', colorScheme: 'dark', viewport: { width: 1440, height: 900 } },
   { name: '360', colorScheme: 'light', viewport: { width: 360, height: 780 } },
 ];
+const HEARTBEAT = 'WITH w AS (UPDATE workers SET last_seen_at = now()) UPDATE hosts SET last_seen_at = now()';
 /** Late answers, ms: a page that never comes to rest is taken as it is. */
 const REST_MS = 5_000;
 
@@ -45,10 +46,14 @@ async function take(wanted) {
   const services = await startTestServices({});
   const dataDir = await mkdtemp(join(tmpdir(), 'crewtab-screenshots-'));
   const { databaseUrl, redisUrl } = services;
+  const beats = [];
   const installation = new Installation({ databaseUrl, redisUrl, dataDir, dockerHost: null });
   try {
     const now = new Date();
     await seedDemo({ databaseUrl, now });
+    // Stands in for the heartbeats of the demo's worker.
+    const beat = setInterval(() => void installation.sql(HEARTBEAT).catch(() => undefined), 2_000);
+    beats.push(beat);
     const { process: scheduler, api } = await installation.startScheduler('scheduler');
     await untilReady(scheduler);
     const pages = (await pagesOf(api)).filter(({ name }) => isWanted(name, wanted));
@@ -56,6 +61,7 @@ async function take(wanted) {
     await photograph(require('playwright-core').chromium, api, pages, now);
     log(`${pages.length} pages in ${LOOKS.length} looks: ${FOLDER}`);
   } finally {
+    beats.forEach(clearInterval);
     await installation.kill();
     await installation.close();
     await services.stop();
@@ -86,6 +92,8 @@ async function pagesOf(api) {
     { name: 'schedule', path: `/schedules/${schedule.id}` },
     { name: 'calendar', path: '/calendar' },
     { name: 'teams', path: '/teams' },
+    { name: 'team-edit', path: `/teams/${team.id}/edit` },
+    { name: 'team-new', path: '/teams/new' },
     { name: 'team', path: `/teams/${team.id}` },
     { name: 'usage', path: '/usage' },
     { name: 'system', path: '/system' },
@@ -114,7 +122,9 @@ async function photograph(chromium, api, pages, now) {
         await page.goto(`${api.baseUrl}${path}`);
         await page.locator('main').waitFor();
         await page
-          .waitForFunction('document.querySelector("[aria-busy=true]") === null', null, { timeout: REST_MS })
+          .locator('[aria-busy=true]')
+          .first()
+          .waitFor({ state: 'detached', timeout: REST_MS })
           .catch(() => log(`${name} (${look}) still waits for an answer`));
         await page.waitForTimeout(300);
         await page.screenshot({ path: join(FOLDER, `${name}-${look}.png`) });

@@ -1,4 +1,5 @@
 import { eventRoutes } from './event-routes';
+import { overviewRoutes } from './overview-routes';
 import { presetRoutes } from './preset-routes';
 import { historyRoutes } from './history-routes';
 import { runRoutes } from './run-routes';
@@ -17,6 +18,7 @@ export const allRoutes = [
   ...historyRoutes,
   ...timelineRoutes,
   ...runRoutes,
+  ...overviewRoutes,
   ...eventRoutes,
   ...systemRoutes,
   ...sessionRoutes,

@@ -112,6 +112,10 @@ export const runView = z
     warnings: z.array(failureView).meta({
       description: 'What a reader should know of the run whatever its status; codes are explained in docs/api.md.',
     }),
+    acknowledgement: z
+      .object({ at: z.iso.datetime(), by: z.string(), note: z.string().nullable() })
+      .optional()
+      .meta({ description: 'Who has seen how it ended; only once somebody has.' }),
     teardownFailure: failureView
       .extend({ attempts: z.int() })
       .nullable()

@@ -76,6 +76,20 @@ const systemView = z
         error: z.object({ code: errorCode, message: z.string() }).nullable(),
       }),
     ),
+    queues: z
+      .array(z.object({ name: z.string(), jobs: z.record(z.string(), z.int()) }))
+      .nullable()
+      .meta({ description: 'Jobs of the queues in Redis, by state; null: Redis did not answer within a second.' }),
+    settings: z
+      .array(
+        z.object({
+          name: z.string(),
+          value: z.string().nullable().meta({ description: 'Null for secrets, and where there is none.' }),
+          isDefault: z.boolean(),
+          isSecret: z.boolean(),
+        }),
+      )
+      .meta({ description: 'Settings in force in the scheduler that answers.' }),
     unheldRuns: z.int().meta({ description: 'Runs that have begun and that no living worker holds.' }),
   })
   .meta({ id: 'System' });
@@ -111,7 +125,7 @@ export const getSystem = defineRoute({
   method: 'get',
   path: `${API_PATH}/system`,
   operationId: 'getSystem',
-  summary: 'Hosts, workers with their leases, schedulers, and what is owed',
+  summary: 'Hosts, workers with their leases, schedulers, queues, settings, and what is owed',
   description:
     'For admin keys. Spans all organizations; of runs it tells ids alone. docs/operations.md says what to do when.',
   answer: { status: 200, description: 'The installation at this moment.', view: systemView },

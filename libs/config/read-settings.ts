@@ -41,6 +41,24 @@ export function readSettings<N extends SettingName>(
   return values;
 }
 
+/** A setting as a process has it. */
+export interface SettingInForce {
+  readonly name: SettingName;
+  /** Null for secrets, and where there is none. */
+  readonly value: string | null;
+  readonly isDefault: boolean;
+  readonly isSecret: boolean;
+}
+
+/** The named settings as they are in force, for people; of secrets only whether they are set. */
+export function settingsInForce(environment: Environment, names: readonly SettingName[]): SettingInForce[] {
+  return names.map((name) => {
+    const { isSecret, default: byDefault } = SETTINGS[name];
+    const value = valueOf(environment, name)?.trim() ?? byDefault;
+    return { name, value: isSecret ? null : value, isDefault: value === byDefault, isSecret };
+  });
+}
+
 /** One sentence for each variable that is read under the name it had in an earlier version. */
 export function describeFormerNames(environment: Environment = processEnvironment()): string[] {
   const settings = Object.entries<{ readonly formerName: string | null }>(SETTINGS);

@@ -5,7 +5,7 @@ import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { PRESET_SETTINGS, presetSettingsOf, type PresetSettings } from './preset-settings';
 import { processEnvironment, type Environment } from './process-environment';
-import { readSettings, type SettingValues } from './read-settings';
+import { readSettings, settingsInForce, type SettingInForce, type SettingValues } from './read-settings';
 import { checkTimeouts, type TimeoutSettings } from './timeouts';
 
 export interface SchedulerConfig {
@@ -42,43 +42,43 @@ export interface SchedulerConfig {
   /** For tests of crashes; null: none. */
   readonly failpoint: FailpointOrder | null;
   readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
+  /** All of these as they are in force, for admins to look at. */
+  readonly inForce: readonly SettingInForce[];
 }
+
+const NAMES = [
+  'DATABASE_URL',
+  'REDIS_URL',
+  ...ENCRYPTION_SETTINGS,
+  'CREWTAB_API_KEY',
+  'HOST',
+  'PORT',
+  'TRUSTED_PROXIES',
+  'API_REQUEST_LIMIT',
+  'API_FAILURE_LIMIT',
+  'API_STREAM_LIMIT',
+  'API_ADDRESS_STREAM_LIMIT',
+  'METRICS_KEY',
+  'SESSION_IDLE_LIMIT',
+  'SESSION_LIMIT',
+  'CREWTAB_BULLBOARD_WRITABLE',
+  'SCHEDULE_TIMEOUT',
+  'SCHEDULE_TIMEOUT_MAX',
+  'HOST_UNRESPONSIVE_LIMIT',
+  'RETENTION_MESSAGES',
+  'RETENTION_RUNS',
+  'RETENTION_EVENTS',
+  'CREWTAB_PROCESS_COMMAND',
+  ...AGENT_POLICY_SETTINGS,
+  ...PRESET_SETTINGS,
+  'NETWORK_OPEN_ALLOWED',
+  'CREWTAB_FAILPOINT',
+  'LOG_LEVEL',
+] as const;
 
 /** What the scheduler app needs. @throws ConfigError that lists every bad setting. */
 export function loadSchedulerConfig(environment: Environment = processEnvironment()): SchedulerConfig {
-  const values = readSettings(
-    environment,
-    [
-      'DATABASE_URL',
-      'REDIS_URL',
-      ...ENCRYPTION_SETTINGS,
-      'CREWTAB_API_KEY',
-      'HOST',
-      'PORT',
-      'TRUSTED_PROXIES',
-      'API_REQUEST_LIMIT',
-      'API_FAILURE_LIMIT',
-      'API_STREAM_LIMIT',
-      'API_ADDRESS_STREAM_LIMIT',
-      'METRICS_KEY',
-      'SESSION_IDLE_LIMIT',
-      'SESSION_LIMIT',
-      'CREWTAB_BULLBOARD_WRITABLE',
-      'SCHEDULE_TIMEOUT',
-      'SCHEDULE_TIMEOUT_MAX',
-      'HOST_UNRESPONSIVE_LIMIT',
-      'RETENTION_MESSAGES',
-      'RETENTION_RUNS',
-      'RETENTION_EVENTS',
-      'CREWTAB_PROCESS_COMMAND',
-      ...AGENT_POLICY_SETTINGS,
-      ...PRESET_SETTINGS,
-      'NETWORK_OPEN_ALLOWED',
-      'CREWTAB_FAILPOINT',
-      'LOG_LEVEL',
-    ],
-    checkTimeouts,
-  );
+  const values = readSettings(environment, NAMES, checkTimeouts);
   return {
     http: { host: values.HOST, port: values.PORT },
     protection: {
@@ -105,5 +105,6 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
     bullBoard: { isWritable: values.CREWTAB_BULLBOARD_WRITABLE },
     failpoint: values.CREWTAB_FAILPOINT,
     log: { level: values.LOG_LEVEL },
+    inForce: settingsInForce(environment, NAMES),
   };
 }

@@ -48,7 +48,19 @@ describe('loadSchedulerConfig', () => {
       bullBoard: { isWritable: false },
       failpoint: null,
       log: { level: 'info' },
+      inForce: expect.any(Array) as unknown,
     });
+  });
+
+  it('tells what is in force, and of secrets only whether they are set', () => {
+    const { inForce } = loadSchedulerConfig({ ...ENOUGH, PORT: ' 8080 ' });
+    const find = (wanted: string) => inForce.find(({ name }) => name === wanted);
+    expect(find('PORT')).toEqual({ name: 'PORT', value: '8080', isDefault: false, isSecret: false });
+    expect(find('HOST')).toMatchObject({ value: '127.0.0.1', isDefault: true });
+    expect(find('DATABASE_URL')).toEqual({ name: 'DATABASE_URL', value: null, isDefault: false, isSecret: true });
+    expect(find('CREWTAB_API_KEY')).toMatchObject({ value: null, isDefault: true });
+    const secrets = [ENOUGH.DATABASE_URL, ENOUGH.REDIS_URL, ENOUGH.CREWTAB_ENCRYPTION_KEY];
+    for (const secret of secrets) expect(JSON.stringify(inForce)).not.toContain(secret);
   });
 
   it('reads every value that is given', () => {

@@ -9,6 +9,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { OverviewStore } from '@crewtab/domain/ports/overview-store';
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
@@ -139,6 +140,11 @@ export const PORT_POINTS = {
     createFirstKey: 'effect',
     hasAnyKey: READS,
   } satisfies PointsOf<AccessStore>,
+  'overview-store': {
+    readOverview: READS,
+    search: READS,
+    acknowledge: 'effect',
+  } satisfies PointsOf<OverviewStore>,
   'session-store': {
     createSession: 'effect',
     useSession: { none: 'reads, and notes at most once a minute that the session was used: the next use notes it' },

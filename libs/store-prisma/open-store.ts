@@ -12,6 +12,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { OverviewStore } from '@crewtab/domain/ports/overview-store';
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
@@ -30,6 +31,7 @@ import { hostStanding } from './hosts/host-standing';
 import { systemState } from './hosts/system-state';
 import { PrismaAccessStore } from './management/prisma-access-store';
 import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
+import { PrismaOverviewStore } from './management/prisma-overview-store';
 import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
 import { PrismaSessionStore } from './management/prisma-session-store';
@@ -63,6 +65,7 @@ export interface Store {
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
+  readonly overview: OverviewStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
   /** Seals all stored secrets with the current key and in the present form; see `resealValues`. */
@@ -132,6 +135,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       sessions: new PrismaSessionStore(db),
+      overview: new PrismaOverviewStore(context),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
       reseal: (onBatch) => resealValues(db, box, onBatch),

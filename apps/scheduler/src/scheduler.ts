@@ -31,7 +31,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule, FIRING, type SchedulerQueues } from './app.module';
 import { ensureFirstKey } from './http/access/first-key';
 import { configureHttp } from './http/http';
-import { HTTP_DEPS, type HttpDeps } from './http/http-deps';
+import { HTTP_DEPS, type HttpDeps, type QueueJobs } from './http/http-deps';
 import { readWebFiles } from './http/web/web-files';
 import { readinessChecks } from './readiness';
 
@@ -183,11 +183,15 @@ function wireHttp(
 ): HttpDeps {
   metrics.watchActiveRuns(() => store.countActiveRuns());
   metrics.watchSystem(() => store.hosts.readSystem());
-  metrics.watchQueueDepth(async () => {
-    const counts = await Promise.all(
-      [queues.ticks, queues.runs].map(async (queue) => [queue.name, await queue.getJobCounts()] as const),
+  const countJobs = (): Promise<QueueJobs[]> =>
+    Promise.all(
+      [queues.ticks, queues.runs].map(async (queue) => ({ name: queue.name, jobs: await queue.getJobCounts() })),
     );
-    return counts.flatMap(([queue, states]) => Object.entries(states).map(([state, jobs]) => ({ queue, state, jobs })));
+  metrics.watchQueueDepth(async () => {
+    const counts = await countJobs();
+    return counts.flatMap(({ name, jobs: states }) =>
+      Object.entries(states).map(([state, jobs]) => ({ queue: name, state, jobs })),
+    );
   });
   return {
     teams: store.teams,
@@ -196,10 +200,13 @@ function wireHttp(
     runs: store.archive,
     access: store.access,
     sessions: store.sessions,
+    overview: store.overview,
     idempotency: store.idempotency,
     hosts: store.hosts,
     runChanges: store.runs,
     events: store.events,
+    countJobs,
+    settingsInForce: config.inForce,
     queue: firing.deps.queue,
     logger: firing.deps.logger,
     clock: firing.deps.clock,

@@ -105,6 +105,14 @@ export interface TeardownReceipt {
   readonly givenUp: { readonly at: Date; readonly by: string } | null;
 }
 
+/** Who has seen how a run ended. */
+export interface Acknowledgement {
+  readonly at: Date;
+  /** The name of the API key. */
+  readonly by: string;
+  readonly note: string | null;
+}
+
 /** What the engine of Crewtab reads and moves. The API's ScheduleRun is made from this and the schedule. */
 export interface Run {
   readonly id: string;
@@ -136,6 +144,8 @@ export interface Run {
   readonly warnings: readonly Warning[];
   /** Why it never ran: set exactly for `skipped` and `missed`, which have no outcome. */
   readonly notRunReason: NotRunReason | null;
+  /** Set once a person has seen how it ended. */
+  readonly acknowledgement?: Acknowledgement;
   readonly prompt: PromptDelivery;
   readonly deployment: Deployment | null;
   readonly teardown: TeardownProgress;

@@ -81,6 +81,9 @@ export interface RunRow {
   readonly teardown_verified_at: Date | null;
   readonly teardown_given_up_at: Date | null;
   readonly teardown_given_up_by: string | null;
+  readonly acknowledged_at: Date | null;
+  readonly acknowledged_by: string | null;
+  readonly acknowledgement_note: string | null;
   readonly permit_epoch: number | null;
   readonly permitted_at: Date | null;
   readonly sent_at: Date | null;
@@ -166,6 +169,9 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   teardown_verified_at: true,
   teardown_given_up_at: true,
   teardown_given_up_by: true,
+  acknowledged_at: true,
+  acknowledged_by: true,
+  acknowledgement_note: true,
 };
 
 /** A long text is not unpacked to be counted: no character has more than four bytes. */
@@ -212,6 +218,7 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     outcome: outcomeOf(row),
     warnings: row.warnings,
     notRunReason: notRunReasonOf(row),
+    ...acknowledgementOf(row),
     prompt: promptOf(row),
     deployment: deploymentOf(row),
     teardown: {
@@ -284,6 +291,11 @@ function notRunReasonOf(row: RunRow): NotRunReason | null {
   const failure = failureOf(row.error_code, row.error_message);
   const { blocked_by: runId, gap_from: from, gap_to: to } = row;
   return failure && { ...failure, ...(runId !== null && { runId }), ...(from && to && { from, to }) };
+}
+
+function acknowledgementOf(row: RunRow): Pick<Run, 'acknowledgement'> {
+  const { acknowledged_at: at, acknowledged_by: by, acknowledgement_note: note } = row;
+  return at && by !== null ? { acknowledgement: { at, by, note } } : {};
 }
 
 export function outcomeOf(

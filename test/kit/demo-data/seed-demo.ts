@@ -75,6 +75,13 @@ async function fill(client: Client, now: Date, isForced: boolean): Promise<DemoR
       reaped_at: now,
     },
   ]);
+  await insert(client, 'workers', [
+    {
+      ...{ id: 'build-1-4211', host_id: HOST, hostname: 'build-1', pid: 4211, version: '0.2.0', started_at: bornAt },
+      ...{ last_seen_at: now, capacity: 10, held_runs: 1, adopted_runs: 2, reaper_last_pass_at: now, reaped_runs: 3 },
+      resisting_things: 0,
+    },
+  ]);
   for (let at = 0; at < history.length; at += BATCH)
     await insertRuns(client, organizationId, bornAt, history.slice(at, at + BATCH));
   const messages = history.reduce((sum, { talk }) => sum + talk.messages.length, 0);

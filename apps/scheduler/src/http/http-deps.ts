@@ -1,5 +1,6 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { ContractSettings } from '@crewtab/api-contract/route';
+import type { SettingInForce } from '@crewtab/config/read-settings';
 import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -10,6 +11,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { OverviewStore } from '@crewtab/domain/ports/overview-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
@@ -28,10 +30,15 @@ export interface HttpDeps {
   readonly runs: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
+  readonly overview: OverviewStore;
   readonly idempotency: IdempotencyStore;
   readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;
   readonly runChanges: Pick<RunStore, 'onRunChanged'>;
   readonly events: Pick<RunEventLog, 'read' | 'end' | 'holds' | 'onNumbered'>;
+  /** Jobs by queue and state. May hang while Redis is down. */
+  readonly countJobs: () => Promise<readonly QueueJobs[]>;
+  /** What this process was started with, for admins. */
+  readonly settingsInForce: readonly SettingInForce[];
   /** A failure here never fails a request: the sweeper offers the run again. */
   readonly queue: Pick<RunQueue, 'offerRuns'>;
   readonly logger: Logger;
@@ -65,6 +72,11 @@ export interface HttpSettings extends ContractSettings, SessionLimits {
   /** Of Crewtab. */
   readonly version: string;
   readonly isBullBoardWritable: boolean;
+}
+
+export interface QueueJobs {
+  readonly name: string;
+  readonly jobs: Readonly<Record<string, number>>;
 }
 
 /** One service that must work before the process should get requests. */

@@ -9,6 +9,7 @@ import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
+import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
 import { InMemoryScheduleHistory } from '@test/fakes/management/in-memory-schedule-history';
 import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive';
 import { RecordingLogger } from '@test/fakes/recording-logger';
@@ -83,6 +84,7 @@ export interface HttpFixture {
   readonly runs: InMemoryRunArchive;
   readonly access: InMemoryAccess;
   readonly sessions: InMemorySessions;
+  readonly overview: InMemoryOverview;
   readonly idempotency: InMemoryIdempotency;
   readonly hosts: InMemoryHostStore;
   /** The runs that `hosts` knows of. */
@@ -114,6 +116,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
   const sessions = new InMemorySessions(access, clock);
+  const overview = new InMemoryOverview(runs, catalog, clock);
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
     teams: catalog,
@@ -122,10 +125,16 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
+    overview,
     idempotency,
     hosts,
     runChanges: runs,
     events: hostRuns.events,
+    countJobs: () => Promise.resolve([{ name: 'ticks', jobs: { waiting: 2, delayed: 1 } }]),
+    settingsInForce: [
+      { name: 'PORT', value: '3000', isDefault: true, isSecret: false },
+      { name: 'DATABASE_URL', value: null, isDefault: false, isSecret: true },
+    ],
     queue,
     logger,
     clock,
@@ -184,6 +193,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
+    overview,
     idempotency,
     hosts,
     hostRuns,

@@ -20,6 +20,7 @@ import { HTTP_DEPS, type HttpDeps } from './http-deps';
 import { allowedMethods } from './openapi/allowed-methods';
 import { OpenApiController } from './openapi/openapi-controller';
 import { buildOpenApiDocument } from './openapi/openapi-document';
+import { OverviewController } from './overview/overview-controller';
 import { PresetsController } from './presets/presets-controller';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
@@ -47,6 +48,7 @@ export const httpControllers: readonly Type[] = [
   HistoryController,
   TimelineController,
   RunsController,
+  OverviewController,
   EventsController,
   ConfigController,
   SystemController,

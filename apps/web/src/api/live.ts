@@ -12,6 +12,8 @@ export interface LiveState {
 const SILENCE_LIMIT_MS = 40_000;
 /** Events come in bursts; what they make stale is asked for once. */
 const SETTLE_MS = 250;
+/** The overview costs the server more than a list. */
+const OVERVIEW_SETTLE_MS = 1_000;
 /** A tab that nobody sees lets go of its stream: browsers allow six connections to a host. */
 const HIDDEN_LIMIT_MS = 30_000;
 
@@ -139,10 +141,15 @@ class Stale {
   private readonly runs = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private lanesTimer: ReturnType<typeof setTimeout> | null = null;
+  private overviewTimer: ReturnType<typeof setTimeout> | null = null;
 
   run(id: string): void {
     this.runs.add(id);
     this.timer ??= setTimeout(() => this.settle(), SETTLE_MS);
+    this.overviewTimer ??= setTimeout(() => {
+      this.overviewTimer = null;
+      void queryClient.invalidateQueries({ queryKey: ['overview'] });
+    }, OVERVIEW_SETTLE_MS);
   }
 
   all(): void {

@@ -88,14 +88,6 @@ export const runsQuery = (filter: RunFilter) =>
     getNextPageParam: ({ nextCursor }) => nextCursor,
   });
 
-/** The newest runs of a schedule. */
-export const latestRunsQuery = (schedule: string) =>
-  queryOptions({
-    queryKey: ['runs', 'latest', schedule],
-    queryFn: async ({ signal }) =>
-      (await api.request('GET /schedules/:id/runs', { params: { id: schedule }, query: { limit: 20 }, signal })).items,
-  });
-
 export const runQuery = (id: string) =>
   queryOptions({
     queryKey: ['run', id],
@@ -280,3 +272,15 @@ export const teamQuery = (id: string) =>
 export function forgetTeams(): Promise<unknown> {
   return Promise.all(['teams', 'team'].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
 }
+
+/** Heartbeats are no events: this alone is asked for again, while somebody looks. */
+export const systemQuery = queryOptions({
+  queryKey: ['system'],
+  queryFn: ({ signal }) => api.request('GET /system', { signal }),
+  refetchInterval: 5_000,
+});
+
+export const presetsQuery = queryOptions({
+  queryKey: ['presets'],
+  queryFn: async ({ signal }) => (await api.request('GET /presets', { signal })).items,
+});

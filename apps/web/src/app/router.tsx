@@ -66,6 +66,11 @@ const routes = [
     component: lazyRouteComponent(() => import('../pages/calendar/calendar-page'), 'CalendarPage'),
     validateSearch: readCalendar,
   }),
+  createRoute({
+    getParentRoute,
+    path: '/system',
+    component: lazyRouteComponent(() => import('../pages/system/system-page'), 'SystemPage'),
+  }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
   createRoute({ getParentRoute, path: '/help', component: helpPage }),
   createRoute({ getParentRoute, path: '/help/$code', component: helpPage }),

@@ -1,12 +1,27 @@
 import { Menu } from '@base-ui/react/menu';
+import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
-import { Activity, CalendarClock, CalendarDays, CircleHelp, Ellipsis, ListTree, Settings, Users } from 'lucide-react';
+import {
+  Activity,
+  CalendarClock,
+  CalendarDays,
+  CircleHelp,
+  Ellipsis,
+  ListTree,
+  Server,
+  Settings,
+  Users,
+} from 'lucide-react';
 import { useLiveAnswers } from '../api/live';
+import { callerQuery } from '../api/queries';
+import { useVisit } from '../pages/now/overview';
+import { useAttention } from './attention';
 import { LiveNote } from './live-note';
+import { PaletteButton, PaletteHost } from './palette/open-palette';
 import { Shortcuts } from './shortcuts';
 
 interface PlaceOf {
-  readonly to: '/' | '/runs' | '/schedules' | '/calendar' | '/teams' | '/help' | '/settings';
+  readonly to: '/' | '/runs' | '/schedules' | '/calendar' | '/teams' | '/system' | '/help' | '/settings';
   readonly name: string;
   readonly Icon: typeof Activity;
 }
@@ -19,7 +34,8 @@ const PLACES: readonly PlaceOf[] = [
   { to: '/calendar', name: 'Calendar', Icon: CalendarDays },
   { to: '/teams', name: 'Teams', Icon: Users },
 ];
-/** At the rail's foot. */
+const SYSTEM: PlaceOf = { to: '/system', name: 'System', Icon: Server };
+/** At the rail's foot; System stands above them for admins. */
 const FOOT: readonly PlaceOf[] = [
   { to: '/help', name: 'Help', Icon: CircleHelp },
   { to: '/settings', name: 'Settings', Icon: Settings },
@@ -30,6 +46,9 @@ const IN_BAR = 4;
 /** What stands around every page: a rail at the left, below 600 px a bar at the bottom. */
 export function Shell() {
   useLiveAnswers();
+  useVisit();
+  const { data: caller } = useQuery(callerQuery);
+  const foot = caller?.role === 'admin' ? [SYSTEM, ...FOOT] : FOOT;
   return (
     <div className="flex h-full flex-col-reverse rail:flex-row">
       <a
@@ -50,16 +69,17 @@ export function Shell() {
           <Place key={place.to} {...place} isInBar={at < IN_BAR} />
         ))}
         <div className="rail:mt-auto max-rail:hidden">
-          {FOOT.map((place) => (
+          {foot.map((place) => (
             <Place key={place.to} {...place} isInBar={false} />
           ))}
         </div>
-        <More places={[...PLACES.slice(IN_BAR), ...FOOT]} />
+        <More places={[...PLACES.slice(IN_BAR), ...foot]} />
       </nav>
       <div id="page" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
         <Outlet />
       </div>
       <Shortcuts />
+      <PaletteHost />
     </div>
   );
 }
@@ -122,8 +142,10 @@ export function Page({
   readonly actions?: React.ReactNode;
   readonly children: React.ReactNode;
 }) {
+  const attention = useAttention();
   return (
     <>
+      {typeof title === 'string' && <title>{`${attention ?? title} · Crewtab`}</title>}
       <header className="flex min-h-14 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 rail:px-6">
         <div className={`flex min-w-0 flex-1 items-center gap-3 ${actions ? 'max-rail:basis-full' : ''}`}>
           {crumbs && <span className="flex gap-3 max-rail:hidden">{crumbs}</span>}
@@ -131,6 +153,7 @@ export function Page({
         </div>
         <div className="ml-auto flex flex-wrap items-center gap-3">
           {actions}
+          <PaletteButton />
           <LiveNote />
         </div>
       </header>

@@ -4,16 +4,26 @@ import { useEffect, useState } from 'react';
 import { Button } from '../parts/button';
 
 /** The second key after `g`. */
-const PLACES = { n: '/', r: '/runs', s: '/schedules', c: '/calendar', t: '/teams', ',': '/settings' } as const;
+const PLACES = {
+  n: '/',
+  r: '/runs',
+  s: '/schedules',
+  c: '/calendar',
+  t: '/teams',
+  y: '/system',
+  ',': '/settings',
+} as const;
 /** How long `g` waits for it, ms. */
 const SEQUENCE_MS = 1_200;
 
 const HELP = [
+  ['Ctrl K, ⌘K', 'search, and every action'],
   ['g n', 'Now'],
   ['g r', 'Runs'],
   ['g s', 'Schedules'],
   ['g c', 'Calendar'],
   ['g t', 'Teams'],
+  ['g y', 'System'],
   ['g ,', 'Settings'],
   ['j, k', 'the next row of a list, the one before'],
   ['Enter', 'open the row'],
@@ -47,7 +57,7 @@ export function Shortcuts() {
         <Dialog.Backdrop className="fixed inset-0 bg-[#000]/40" />
         <Dialog.Popup className="fixed top-1/4 left-1/2 w-[min(400px,calc(100vw-32px))] -translate-x-1/2 rounded-md border border-line bg-surface p-5 shadow-overlay">
           <Dialog.Title className="text-base font-semibold">Keys</Dialog.Title>
-          <dl className="mt-3 grid grid-cols-[80px_1fr] gap-y-2">
+          <dl className="mt-3 grid grid-cols-[96px_1fr] gap-y-2">
             {HELP.map(([keys, what]) => (
               <div key={keys} className="contents">
                 <dt className="font-mono text-xs leading-5">{keys}</dt>

@@ -3,6 +3,7 @@ import type { Run } from '../api/client';
 import { StatusShape } from '../status/status-shape';
 import { PHASE_WORDS, triggerWord } from '../status/status-words';
 import { Instant, Span, ZonedClock } from '../time/instant';
+import { firstLine } from '../words/first-line';
 import { ScheduleName } from './schedule-name';
 
 /** Runs, one line each, or two where there is little room; every line leads to its run. */
@@ -69,18 +70,4 @@ export function describeRun(run: Run): string {
   if (run.error) return `${run.error.code}: ${run.error.message}`;
   if (run.result !== null) return firstLine(run.result);
   return PHASE_WORDS[run.phase];
-}
-
-/** Of Markdown, without its marks. */
-function firstLine(text: string): string {
-  const line = text
-    .slice(0, 2_000)
-    .split('\n')
-    .find((one) => one.trim() !== '');
-  return (
-    line
-      ?.replace(/^[#>*\-\s]+/, '')
-      .replaceAll(/[`*_]{1,2}/g, '')
-      .slice(0, 300) ?? ''
-  );
 }

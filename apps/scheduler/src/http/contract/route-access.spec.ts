@@ -61,13 +61,15 @@ async function statusOfStream(path: string, key: string | null): Promise<number>
 /** What routes need beside their path. */
 const SEARCHES: Readonly<Record<string, string>> = {
   previewCron: '?cron=@daily',
+  search: '?q=report',
   getTimeline: '?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z',
 };
 
 async function ask(route: Route, key: string | null): Promise<number> {
   const ids = await makeResources(key);
-  // Its live view has an end.
-  if (route.answer.events) await http.call('post', `/api/v1/runs/${ids.run}/cancel`).expect(202);
+  // Its live view has an end, and the end can be acknowledged.
+  if (route.answer.events ?? route.operationId === 'acknowledgeRun')
+    await http.call('post', `/api/v1/runs/${ids.run}/cancel`).expect(202);
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => ids[route.params?.[name]?.resource ?? ''] ?? '');
   const search = SEARCHES[route.operationId] ?? '';
   const isOfTeam = route.operationId === 'createSchedule';

@@ -97,8 +97,20 @@ it.each((allRoutes as readonly Route[]).filter(({ body }) => body?.example !== u
 );
 
 it('names each view once and refers to it', () => {
-  const own = ['Caller', 'Config', 'Decommission', 'EventPosition', 'Health', 'LoginCode', 'Message', 'Occurrences'];
+  const own = [
+    'Acknowledgement',
+    'Caller',
+    'Config',
+    'Decommission',
+    'EventPosition',
+    'Health',
+    'LoginCode',
+    'Message',
+    'Occurrences',
+  ];
   const more = [
+    'Overview',
+    'OverviewRun',
     'Preset',
     'Problem',
     'Readiness',
@@ -106,6 +118,7 @@ it('names each view once and refers to it', () => {
     'RunNeighbours',
     'Schedule',
     'ScheduleRun',
+    'SearchResult',
     'Session',
     'Sessions',
     'System',

@@ -29,6 +29,9 @@ export function toRunView(run: ListedRun): RunView {
     cancelRequestedAt: run.cancelRequestedAt?.toISOString() ?? null,
     teamDeploymentId: run.deployment?.id ?? null,
     warnings: warningsOf(run),
+    ...(run.acknowledgement && {
+      acknowledgement: { ...run.acknowledgement, at: run.acknowledgement.at.toISOString() },
+    }),
     ...teardownOf(run),
   };
 }

@@ -61,7 +61,25 @@ it('shows hosts, workers with their leases, schedulers and what is owed', async 
     openObligations: 1,
     obligations: [{ runId: over, host: 'host-1', status: 'failed', failedAttempts: 0, error: null }],
     unheldRuns: 0,
+    queues: [{ name: 'ticks', jobs: { waiting: 2, delayed: 1 } }],
+    settings: [
+      { name: 'PORT', value: '3000', isDefault: true },
+      { name: 'DATABASE_URL', value: null, isSecret: true },
+    ],
   });
+});
+
+it('does not wait for a Redis that does not answer', async () => {
+  const slow = await startHttp({ deps: { countJobs: () => new Promise(() => undefined) } });
+  try {
+    const asked = slow.call('get', SYSTEM).expect(200);
+    const advanced = setInterval(() => void slow.clock.advance(1_000), 20);
+    const { body } = await asked;
+    clearInterval(advanced);
+    expect(body).toMatchObject({ queues: null, hosts: [] });
+  } finally {
+    await slow.app.close();
+  }
 });
 
 it('is for admins only', async () => {

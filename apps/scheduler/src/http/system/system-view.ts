@@ -1,4 +1,5 @@
 import type { SystemAnswer } from '@crewtab/api-contract/system-routes';
+import type { SettingInForce } from '@crewtab/config/read-settings';
 import type {
   HostView,
   PendingTeardownView,
@@ -6,8 +7,13 @@ import type {
   SystemState,
   WorkerView,
 } from '@crewtab/domain/ports/host-store';
+import type { QueueJobs } from '../http-deps';
 
-export function toSystemView(state: SystemState): SystemAnswer {
+export function toSystemView(
+  state: SystemState,
+  queues: readonly QueueJobs[] | null,
+  settings: readonly SettingInForce[],
+): SystemAnswer {
   return {
     at: state.at.toISOString(),
     hosts: state.hosts.map(toHost),
@@ -15,6 +21,8 @@ export function toSystemView(state: SystemState): SystemAnswer {
     schedulers: state.schedulers.map(toScheduler),
     openObligations: state.pendingTeardownCount,
     obligations: state.pendingTeardowns.map(toPendingTeardown),
+    queues: queues && queues.map(({ name, jobs }) => ({ name, jobs: { ...jobs } })),
+    settings: settings.map((setting) => ({ ...setting })),
     unheldRuns: state.unheldRuns,
   };
 }

@@ -216,6 +216,7 @@ function Facts({ run, deployment }: { readonly run: Run; readonly deployment: De
         ] as const)
       : []),
     ['Removed', <Receipt key="receipt" run={run} />],
+    ...(run.acknowledgement ? [['Seen', <Seen key="seen" seen={run.acknowledgement} />] as const] : []),
   ];
   return (
     <Panel title="Facts">
@@ -236,6 +237,19 @@ function countOf(count: number, kind: string): string {
   if (count === 1) return `1 ${kind}`;
   const plural = kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : kind.endsWith('s') ? `${kind}es` : `${kind}s`;
   return `${count} ${plural}`;
+}
+
+function Seen({ seen: { by, at, note } }: { readonly seen: NonNullable<Run['acknowledgement']> }) {
+  return (
+    <>
+      by <bdi>{by}</bdi>, <Instant at={at} />
+      {note !== null && (
+        <>
+          : <bdi>{note}</bdi>
+        </>
+      )}
+    </>
+  );
 }
 
 /** The proof that nothing of the run is left. */

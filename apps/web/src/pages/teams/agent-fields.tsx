@@ -1,9 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Trash2 } from 'lucide-react';
-import { configQuery } from '../../api/queries';
+import { configQuery, presetsQuery } from '../../api/queries';
 import { Button } from '../../parts/button';
 import { Field, INPUT } from '../../parts/field';
-import type { AgentDraft } from './team-draft';
+import type { Preset } from '../../api/client';
+import { withPreset, type AgentDraft } from './team-draft';
 import { VariableFields } from './variable-fields';
 
 const MONO = `${INPUT} font-mono text-xs leading-5`;
@@ -18,6 +19,8 @@ interface Props {
 /** The fields of one agent. */
 export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
   const { data: config } = useQuery(configQuery);
+  const { data: presets = [] } = useQuery(presetsQuery);
+  const preset = presets.find(({ name }) => name === agent.preset);
   const needsCommand = config?.runtime === 'process';
   const hasLimits = (config?.runtimeCapabilities.limits.length ?? 1) > 0;
   return (
@@ -58,23 +61,27 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
             </select>
           )}
         </Field>
-        <Field label="Protocol" error={faultAt('protocol')} hint="acp: a dialogue. command: one answer">
-          {(control) => (
-            <select
-              {...control}
-              className={INPUT}
-              value={agent.protocol}
-              onChange={({ target }) => set({ protocol: target.value as AgentDraft['protocol'] })}
-            >
-              {(config?.protocols ?? [agent.protocol]).map((one) => (
-                <option key={one} value={one}>
-                  {one}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        {!needsCommand && (
+        <Program agent={agent} presets={presets} faultAt={faultAt} set={set} />
+        {preset && <Model preset={preset} agent={agent} faultAt={faultAt} set={set} />}
+        {!preset && (
+          <Field label="Protocol" error={faultAt('protocol')} hint="acp: a dialogue. command: one answer">
+            {(control) => (
+              <select
+                {...control}
+                className={INPUT}
+                value={agent.protocol}
+                onChange={({ target }) => set({ protocol: target.value as AgentDraft['protocol'] })}
+              >
+                {(config?.protocols ?? [agent.protocol]).map((one) => (
+                  <option key={one} value={one}>
+                    {one}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        )}
+        {!needsCommand && !preset && (
           <Field label="Image" error={faultAt('image')} className="rail:col-span-3">
             {(control) => (
               <input
@@ -105,7 +112,7 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
           )}
         </Field>
         <VariableFields env={agent.env} set={(env) => set({ env })} faultAt={(name) => faultAt(`env.${name}`)} />
-        <details className="rail:col-span-3" open={needsCommand || hasFault(faultAt)}>
+        <details className="rail:col-span-3" open={(needsCommand && !preset) || hasFault(faultAt)}>
           <summary className="cursor-pointer text-soft">Command, limits and permissions</summary>
           <div className="mt-3 grid gap-4 rail:grid-cols-3">
             <Field
@@ -156,6 +163,70 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
         </details>
       </div>
     </fieldset>
+  );
+}
+
+function Program({ agent, presets, faultAt, set }: Omit<Props, 'onRemove'> & { readonly presets: readonly Preset[] }) {
+  const chosen = presets.find(({ name }) => name === agent.preset);
+  return (
+    <Field label="Program" error={faultAt('preset')} hint={chosen?.description ?? 'an image of your own'}>
+      {(control) => (
+        <select
+          {...control}
+          className={INPUT}
+          value={agent.preset}
+          onChange={({ target }) =>
+            set(
+              withPreset(
+                agent,
+                presets.find(({ name }) => name === target.value),
+              ),
+            )
+          }
+        >
+          <option value="">an image of your own</option>
+          {agent.preset !== '' && !chosen && <option value={agent.preset}>{agent.preset}</option>}
+          {presets.map(({ name, title }) => (
+            <option key={name} value={name}>
+              {title}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+function Model({ preset, agent, faultAt, set }: Omit<Props, 'onRemove'> & { readonly preset: Preset }) {
+  const { model, secrets } = preset;
+  const groups = secrets.map((group) => group.map(({ name }) => name).join(' or '));
+  return (
+    <>
+      <Field
+        label="Model"
+        error={faultAt('model')}
+        hint={
+          model.default === null ? (model.isRequired ? 'required' : 'as the program has it') : `empty: ${model.default}`
+        }
+      >
+        {(control) => (
+          <input
+            {...control}
+            className={INPUT}
+            spellCheck={false}
+            placeholder={model.examples[0]}
+            value={agent.model}
+            onChange={({ target }) => set({ model: target.value })}
+          />
+        )}
+      </Field>
+      {groups.length > 0 && (
+        <p className="text-xs text-soft rail:col-span-3">
+          Needs the {groups.length === 1 ? 'variable' : 'variables'} {groups.join(', and ')}. Its hosts join the
+          team&apos;s allowlist.
+        </p>
+      )}
+    </>
   );
 }
 

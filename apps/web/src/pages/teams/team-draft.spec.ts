@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Team } from '../../api/client';
-import { bodyOf, draftOf, editOf, newTeam, readCommand, writeCommand } from './team-draft';
+import type { Preset, Team } from '../../api/client';
+import { bodyOf, draftOf, editOf, newTeam, readCommand, withPreset, writeCommand } from './team-draft';
 
 const team: Team = {
   ...{ id: 't', name: 'Crew', description: null, createdAt: '', updatedAt: '' },
@@ -56,3 +56,13 @@ it.each([[['a', '--b=c d']], [['sh', '-c', 'one\ntwo']], [['x', '']], [['[', '1'
   'reads the command %j as it wrote it',
   (args) => expect(readCommand(writeCommand(args))).toEqual(args),
 );
+
+it('asks for the variables that a preset needs, and keeps those that are there', () => {
+  const secret = (name: string) => ({ name, description: '', hosts: [] });
+  const preset = { name: 'claude-code', secrets: [[secret('API_KEY'), secret('TOKEN')], [secret('OTHER')]] };
+  const [lead] = draftOf(team).agents;
+  const env = [{ name: 'TOKEN', state: 'kept', value: '', wasStored: true } as const];
+  const filled = withPreset({ ...lead!, env }, preset as unknown as Preset);
+  expect(filled).toMatchObject({ preset: 'claude-code', image: '', protocol: 'acp' });
+  expect(filled.env.map(({ name }) => name)).toEqual(['TOKEN', 'OTHER']);
+});

@@ -1,5 +1,5 @@
 import type { BodyOf } from '@crewtab/api-client/route-types';
-import type { Team } from '../../api/client';
+import type { Preset, Team } from '../../api/client';
 
 type Agent = Team['agents'][number];
 export type TeamBody = BodyOf<'POST /teams'>;
@@ -23,6 +23,9 @@ export interface AgentDraft {
   readonly name: string;
   readonly role: Agent['role'];
   readonly protocol: Agent['protocol'];
+  /** Empty: a program of one's own. */
+  readonly preset: string;
+  readonly model: string;
   readonly image: string;
   readonly command: string;
   readonly instructions: string;
@@ -47,7 +50,18 @@ let lastKey = 0;
 
 export function newAgent(role: Agent['role'], name: string): AgentDraft {
   return {
-    ...{ key: ++lastKey, stored: null, name, role, protocol: 'acp', image: '', command: '', instructions: '' },
+    ...{
+      key: ++lastKey,
+      stored: null,
+      name,
+      role,
+      protocol: 'acp',
+      preset: '',
+      model: '',
+      image: '',
+      command: '',
+      instructions: '',
+    },
     ...{ mode: '', permissions: '', cpus: '', memory: '', pids: '', env: [] },
   };
 }
@@ -67,12 +81,26 @@ function draftOfAgent(agent: Agent): AgentDraft {
   const { resources, env = {}, permissions } = agent;
   return {
     ...{ key: ++lastKey, stored: agent, name: agent.name, role: agent.role, protocol: agent.protocol },
-    ...{ image: agent.image ?? '', command: writeCommand(agent.command ?? []), instructions: agent.instructions ?? '' },
+    ...{ preset: agent.preset ?? '', model: agent.model ?? '', image: agent.image ?? '' },
+    ...{ command: writeCommand(agent.command ?? []), instructions: agent.instructions ?? '' },
     ...{ mode: agent.mode ?? '', permissions: typeof permissions === 'string' ? permissions : '' },
     ...{ cpus: resources?.cpus?.toString() ?? '', memory: resources?.memory ?? '' },
     pids: resources?.pids?.toString() ?? '',
     env: Object.keys(env).map((name) => ({ name, state: 'kept', value: '', wasStored: true })),
   };
+}
+
+/** Another preset, with the variables that it needs to be filled in. */
+export function withPreset(agent: AgentDraft, preset: Preset | undefined): AgentDraft {
+  const needed = preset?.secrets.flatMap(([first]) => (first ? [first.name] : [])) ?? [];
+  const hasOne = (name: string): boolean => {
+    const group = preset?.secrets.find((one) => one.some((secret) => secret.name === name)) ?? [];
+    return agent.env.some((variable) => group.some((secret) => secret.name === variable.name));
+  };
+  const missing = needed.filter((name) => !hasOne(name));
+  const env = missing.map((name): VariableDraft => ({ name, state: 'set', value: '', wasStored: false }));
+  const filled = agent.env.filter(({ name, value, wasStored }) => wasStored || name !== '' || value !== '');
+  return { ...agent, preset: preset?.name ?? '', protocol: 'acp', image: '', env: [...filled, ...env] };
 }
 
 /** One argument a line, or JSON where an argument has lines of its own. */
@@ -134,10 +162,10 @@ function networkOf({ network: mode, hosts }: TeamDraft) {
 
 /** A field that is emptied is left out, which takes it away: an agent is replaced by what is sent, but for its variables. */
 function bodyOfAgent(draft: AgentDraft): AgentBody {
-  const { stored, name, role, protocol, image, instructions, mode } = draft;
+  const { stored, name, role, protocol, preset, model, image, instructions, mode } = draft;
   const { env: _, ...rest } = stored ?? {};
   const fields: Record<string, unknown> = {
-    ...{ ...rest, name, role, protocol, image: image.trim() },
+    ...{ ...rest, name, role, protocol, preset, model: preset === '' ? '' : model.trim(), image: image.trim() },
     ...{ command: readCommand(draft.command), instructions, mode, resources: resourcesOf(draft), env: envOf(draft) },
     ...(stored && stored.name !== name && { previousName: stored.name }),
   };

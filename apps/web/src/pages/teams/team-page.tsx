@@ -13,6 +13,7 @@ import { ShortId } from '../../parts/short-id';
 import { Instant } from '../../time/instant';
 import { NETWORK_WORDS } from '../../words/policy-words';
 import { AgentMark } from './agent-mark';
+import { TryTeam } from './try-team';
 
 /** One team: its agents, what they reach, and which schedules use it. */
 export function TeamPage() {
@@ -70,6 +71,7 @@ function KnownTeam({ team }: { readonly team: Team }) {
           ))}
         </div>
         <div className="flex min-w-0 flex-col gap-4">
+          <TryTeam team={team} />
           <Network network={team.network} />
           <Panel title="Used by" note={uses.length === 0 ? undefined : uses.length}>
             {data && uses.length === 0 && <Empty>No schedule uses this team.</Empty>}
@@ -77,8 +79,8 @@ function KnownTeam({ team }: { readonly team: Team }) {
               {uses.map((schedule) => (
                 <li key={schedule.id} className="border-b border-line last:border-b-0">
                   <Link
-                    to="/runs"
-                    search={{ schedule: schedule.id }}
+                    to="/schedules/$scheduleId"
+                    params={{ scheduleId: schedule.id }}
                     data-row=""
                     className="flex items-center justify-between gap-3 px-4 py-2 hover:bg-hover"
                   >
@@ -112,6 +114,8 @@ function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
     ...(resources.pids === undefined ? [] : [`${resources.pids} processes`]),
   ];
   const rows: readonly (readonly [string, React.ReactNode])[] = [
+    ['Preset', agent.preset],
+    ['Model', agent.model && <Code text={agent.model} />],
     ['Protocol', agent.protocol],
     ['Image', agent.image && <Code text={agent.image} />],
     ['Command', agent.command && <Code text={agent.command.join(' ')} />],
