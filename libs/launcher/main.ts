@@ -8,6 +8,8 @@ import { startInstallation, Started, type Installation } from './installation';
 import { HELP, parseOptions } from './options';
 import { RunView } from './run-view';
 import { Terminal } from './terminal';
+import { findAgentToTry, findRunningApi, requireEngine, tryAgent } from './try-agent';
+import { parseTryOptions, TRY_HELP } from './try-options';
 
 /** As a shell says it of a program that Ctrl-C ended. */
 const INTERRUPTED_EXIT = 130;
@@ -42,7 +44,36 @@ class LocalStart {
     return code;
   }
 
-  private async launch(args: readonly string[]): Promise<number> {
+  private launch(args: readonly string[]): Promise<number> {
+    const [command, ...rest] = args;
+    return command === 'try' ? this.tryOut(rest) : this.startUp(args);
+  }
+
+  /** `npm run try`: on the Crewtab that runs here, or on one that is started for it. */
+  private async tryOut(args: readonly string[]): Promise<number> {
+    const { terminal, env } = this;
+    const options = parseTryOptions(args);
+    if (options.isHelp) {
+      terminal.line(TRY_HELP);
+      return 0;
+    }
+    const order = await findAgentToTry(env, options);
+    const running = await findRunningApi(env);
+    if (!running) await requireEngine(env);
+    this.listenForSignals();
+    const api = running ?? (await this.startOwn());
+    const status = await this.untilInterrupted(tryAgent(api, terminal, order, options, this.interrupted.signal));
+    return status === 'success' ? 0 : 1;
+  }
+
+  private async startOwn(): Promise<ApiClient> {
+    const { url, apiKey } = await this.untilInterrupted(startInstallation(this.env, this.started, this.terminal));
+    const api = createApiClient({ baseUrl: url, apiKey });
+    this.api = api;
+    return api;
+  }
+
+  private async startUp(args: readonly string[]): Promise<number> {
     const { terminal } = this;
     const options = parseOptions(args);
     if (options.isHelp) {
@@ -98,6 +129,7 @@ class LocalStart {
     door('Health', `${url}/readyz`);
     door('API key', apiKey);
     door('Logs', `${dataDir}/logs`);
+    terminal.line(`  ${'Real agent'.padEnd(10)} ANTHROPIC_API_KEY=… npm run try -- --preset claude-code`);
     terminal.line(`  ${'Try'.padEnd(10)} curl -H "Authorization: Bearer ${apiKey}" ${url}/api/v1/schedules`);
     terminal.line();
     terminal.line(terminal.style('dim', 'Ctrl-C stops everything that was started here; data stays.'));

@@ -12,6 +12,7 @@ export const HELP = `Starts Crewtab on this machine: scheduler, worker, and what
   npm start                starts everything; the first time with a demo team whose run you can watch
   npm start -- --once      the same, runs the demo once and ends; exit code 0 only if it succeeded
   npm start -- --help      this text
+  npm run try -- --help    one run of a real agent, such as Claude Code
 
 Settings are environment variables; .env.example describes all of them. The ones you may want here:
 

@@ -57,9 +57,9 @@ export class Images {
    * `image_build_failed` in the engine's words.
    */
   async ensure(reference: string, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
-    const { buildOf, pullPolicy } = this.sources;
+    const { pullPolicy } = this.sources;
     const present = await this.find(reference);
-    const build = buildOf(reference);
+    const build = this.sources.buildOf(reference);
     if (present && (build !== null || pullPolicy !== 'always')) return present;
     if (build !== null) return this.buildInTurn(build, options);
     if (pullPolicy === 'never')
