@@ -34,14 +34,22 @@ describe('team bridge', () => {
   it('lists its tools without the socket', async () => {
     await server.goDown();
     const { tools } = await (await connect()).listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['list_teammates', 'delegate', 'wait', 'answer', 'result']);
+    expect(tools.map(({ name }) => name)).toEqual([
+      'list_teammates',
+      'delegate',
+      'wait',
+      'answer',
+      'result',
+      'note',
+      'notes',
+    ]);
     for (const { _meta } of tools) expect(_meta).toEqual({ 'anthropic/alwaysLoad': true });
   });
 
   it('shows a teammate what is for teammates', async () => {
     const { env, ...given } = await server.mcpServer('writer');
     client = await connectMcp({ ...given, env: [...env, { name: 'CREWTAB_TEAM_ROLE', value: 'worker' }] });
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['ask']);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['ask', 'note', 'notes']);
     expect(await callTool(client, 'ask', { question: 'Which?' })).toBe('done');
     await expect(callTool(client, 'delegate', { agent: 'lead', task: 'x' })).rejects.toThrow(
       'there is no tool delegate',
@@ -107,7 +115,7 @@ describe('team bridge', () => {
     const bridge = await connect();
     const call = callTool(bridge, 'list_teammates', {});
     // Answered from the bridge itself while the call is waiting.
-    expect((await bridge.listTools()).tools).toHaveLength(5);
+    expect((await bridge.listTools()).tools).toHaveLength(7);
     await server.listen();
     expect(await call).toBe('done');
     expect(server.calls).toHaveLength(1);

@@ -98,6 +98,27 @@ const LEADERS_TOOLS: Tool[] = [
   },
 ];
 
+const NOTE_TOOLS: Tool[] = [
+  {
+    name: 'note',
+    _meta,
+    description:
+      'Writes a line into the notes of the team, which all of its members can read: what others should know, such as decisions and findings.',
+    inputSchema: {
+      type: 'object',
+      properties: { text: { type: 'string', minLength: 1, description: 'What to note.' } },
+      required: ['text'],
+      additionalProperties: false,
+    },
+  },
+  {
+    name: 'notes',
+    _meta,
+    description: 'Reads the notes of the team: who wrote what, the newest last.',
+    inputSchema: { type: 'object', properties: {}, additionalProperties: false },
+  },
+];
+
 const MEMBERS_TOOLS: Tool[] = [
   {
     name: 'ask',
@@ -203,7 +224,9 @@ async function main(): Promise<void> {
   // A call that is too long for the worker is answered in words, which takes reading it first.
   const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: Infinity });
   const [tools, instructions] =
-    role === 'worker' ? [MEMBERS_TOOLS, INSTRUCTIONS.member] : [LEADERS_TOOLS, INSTRUCTIONS.leader];
+    role === 'worker'
+      ? [[...MEMBERS_TOOLS, ...NOTE_TOOLS], INSTRUCTIONS.member]
+      : [[...LEADERS_TOOLS, ...NOTE_TOOLS], INSTRUCTIONS.leader];
   const team = new TeamSocket(path, agent);
   team.announce();
   await teamServer(team, tools, instructions).connect(transport);

@@ -86,6 +86,7 @@ export const PORT_POINTS = {
     answerDelegation: 'effect',
     readDelegation: READS,
     listDelegations: READS,
+    listNotes: READS,
   } satisfies PointsOf<DelegationStore>,
   'team-store': {
     createTeam: 'effect',

@@ -1,4 +1,4 @@
-import type { Delegation, DelegationAnswer, KnownDelegation } from '../runs/delegation';
+import type { Delegation, DelegationAnswer, KnownDelegation, TeamNote } from '../runs/delegation';
 import type { Claim } from './run-store';
 
 /**
@@ -24,4 +24,6 @@ export interface DelegationStore {
   readDelegation(claim: Claim, id: string): Promise<Delegation>;
   /** All of a run, oldest first, without their texts. */
   listDelegations(claim: Claim): Promise<KnownDelegation[]>;
+  /** The notes in the conversation of a run, oldest first; at most MOST_NOTES. */
+  listNotes(claim: Claim): Promise<TeamNote[]>;
 }

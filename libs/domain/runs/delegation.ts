@@ -24,6 +24,17 @@ export interface KnownDelegation extends Pick<Delegation, 'id' | 'from' | 'to' |
   readonly answerChars: number;
 }
 
+/** What an agent writes down for its team: a message of kind `system`, by that agent, with the id of the call as `note`. */
+export interface TeamNote {
+  readonly id: string;
+  readonly agent: string;
+  readonly text: string;
+}
+
+export const LONGEST_NOTE_CHARS = 4_096;
+/** Of a run. */
+export const MOST_NOTES = 200;
+
 /** Most characters of a task; an answer is cut at RESULT_CHARS. */
 export const LONGEST_TASK_CHARS = 1024 * 1024;
 /** Tasks of a run that may wait for their answer at the same time. */

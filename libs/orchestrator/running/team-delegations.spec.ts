@@ -261,7 +261,7 @@ describe('a task that takes longer than a call may', () => {
     ['a handle that is no text', 'result', { handle: 7 }, /"handle" must be one/],
     ['no number of seconds', 'wait', { handle: 'c1', seconds: 'soon' }, /"seconds" must be a number from 0 to 240/],
     ['less than no seconds', 'delegate', { agent: 'writer', task: 'x', seconds: -1 }, /"seconds" must be/],
-    ['a tool that there is not', 'sleep', {}, /there are list_teammates, delegate, wait, result, answer/],
+    ['a tool that there is not', 'sleep', {}, /there are list_teammates, delegate, wait, result, answer, note, notes/],
   ])('tells the leader of %s', async (_what, tool, args, says) => {
     const { world, runId, first } = await atWork({ writer: obedient(idle) });
     await world.toolServer.call(runId, call('c1', 'delegate', { agent: 'writer', task: 'y', seconds: 0 }));

@@ -1,5 +1,10 @@
 import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
-import { LONGEST_QUESTION_CHARS, MOST_OPEN_QUESTIONS } from '@crewtab/domain/runs/delegation';
+import {
+  LONGEST_NOTE_CHARS,
+  LONGEST_QUESTION_CHARS,
+  MOST_NOTES,
+  MOST_OPEN_QUESTIONS,
+} from '@crewtab/domain/runs/delegation';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { settle } from '@test/fakes/fake-clock';
 import { obedient, World } from './spec-support';
@@ -163,8 +168,8 @@ describe('a question of a teammate', () => {
   });
 
   it.each([
-    ['writer', 'delegate', { agent: 'lead', task: 'x' }, 'there is no tool "delegate"; there are ask'],
-    ['writer', 'answer', { question: 'q', text: 'x' }, 'there is no tool "answer"; there are ask'],
+    ['writer', 'delegate', { agent: 'lead', task: 'x' }, 'there is no tool "delegate"; there are ask, note, notes'],
+    ['writer', 'answer', { question: 'q', text: 'x' }, 'there is no tool "answer"; there are ask, note, notes'],
     ['writer', 'ask', {}, '"question" must say what you ask'],
     ['writer', 'ask', { question: 'x', seconds: 'soon' }, '"seconds" must be a number'],
     ['lead', 'ask', { question: 'x' }, 'there is no tool "ask"'],
@@ -174,6 +179,55 @@ describe('a question of a teammate', () => {
     await expect(team.call(agent, 'x', tool, args)).resolves.toEqual({
       error: expect.stringContaining(words) as string,
     });
+    await team.first.holder.stop();
+  });
+});
+
+describe('the notes of a team', () => {
+  it('are read by all of it, and stand in the conversation once', async () => {
+    const team = await Asking.begin();
+    await expect(team.call('lead', 'r0', 'notes')).resolves.toEqual({ text: 'There are no notes yet.' });
+    const twice = ['n1', 'n1'].map((id) => team.call('writer', id, 'note', { text: 'The file is large.' }));
+    await expect(Promise.all(twice)).resolves.toEqual([{ text: 'Noted.' }, { text: 'Noted.' }]);
+    await team.call('lead', 'n2', 'note', { text: 'Then read its end.' });
+    const text = 'writer: The file is large.\nlead: Then read its end.';
+    await expect(team.call('writer', 'r1', 'notes')).resolves.toEqual({ text });
+    await expect(team.call('lead', 'r2', 'notes')).resolves.toEqual({ text });
+    const stored = team.world.store.messages(team.runId).filter(({ content }) => 'note' in content);
+    expect(stored.map(({ agent, kind, content }) => [agent, kind, content])).toEqual([
+      ['writer', 'system', { text: 'The file is large.', note: 'n1' }],
+      ['lead', 'system', { text: 'Then read its end.', note: 'n2' }],
+    ]);
+    await team.first.holder.stop();
+  });
+
+  it('outlive the worker, and a call that is sent again notes nothing twice', async () => {
+    const team = await Asking.begin();
+    await team.call('writer', 'n1', 'note', { text: 'Seven.' });
+    team.first.runtime.breakConnections();
+    team.world.store.expireLease(team.runId);
+    const second = team.world.worker();
+    await second.holder.start();
+    await team.world.until(() => second.runtime.callsOf('open') === 2);
+    await team.call('writer', 'n1', 'note', { text: 'Seven.' });
+    await expect(team.call('lead', 'r1', 'notes')).resolves.toEqual({ text: 'writer: Seven.' });
+    await Promise.all([team.first.holder.stop(), second.holder.stop()]);
+  });
+
+  it('have bounds, and what is read of them too', async () => {
+    const team = await Asking.begin();
+    await expect(team.call('writer', 'n', 'note', { text: 'x'.repeat(LONGEST_NOTE_CHARS + 1) })).resolves.toEqual({
+      error: expect.stringContaining('may have 4096') as string,
+    });
+    await expect(team.call('writer', 'n', 'note', {})).resolves.toEqual({ error: '"text" must be what you note' });
+    for (let count = 0; count < MOST_NOTES; count++)
+      await team.call('writer', `n${count}`, 'note', { text: `${count} `.padEnd(1_000, 'x') });
+    await expect(team.call('lead', 'more', 'note', { text: 'y' })).resolves.toEqual({
+      error: expect.stringContaining('at most 200 notes') as string,
+    });
+    const read = await team.call('lead', 'r1', 'notes');
+    expect(read).toEqual(says('older notes are left out', 'writer: 199 x'));
+    expect('text' in read && read.text.length).toBeLessThan(33_000);
     await team.first.holder.stop();
   });
 });

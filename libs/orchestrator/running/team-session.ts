@@ -21,6 +21,7 @@ import {
   TeamDeployer,
 } from './team-deployment';
 import { RunOutput } from './run-output';
+import { TeamNotes } from './team-notes';
 import { TeamTools } from './team-tools';
 import { answerWithin, retrying } from '../timing';
 
@@ -51,6 +52,7 @@ export class TeamSession {
   private hasRestored = false;
   private hasResumed = false;
   private readonly delegations: TeamDelegations;
+  private readonly notes: TeamNotes;
   private readonly tools: TeamTools;
   private readonly output: RunOutput;
   private readonly network: RunNetwork;
@@ -76,7 +78,20 @@ export class TeamSession {
       emit: options.emit,
     });
     const { delegations } = this;
-    this.tools = new TeamTools({ agents: run.plan.agents, delegations, answerMs: deps.options.teamAnswerMs });
+    this.notes = new TeamNotes({
+      store: deps.store,
+      notes: deps.delegations,
+      clock: deps.clock,
+      claim: options.claim,
+      output: this.output,
+    });
+    const { notes } = this;
+    this.tools = new TeamTools({
+      agents: run.plan.agents,
+      delegations,
+      notes,
+      answerMs: deps.options.teamAnswerMs,
+    });
     this.network = new RunNetwork(deps, (message) =>
       this.save(async () => void (await deps.store.appendMessages(options.claim, [message]))),
     );
@@ -223,7 +238,9 @@ export class TeamSession {
 
   /** What was delegated counts as output, and must not count twice. */
   private async restoreOnce(): Promise<void> {
-    if (!this.hasRestored) await this.delegations.restore();
+    if (this.hasRestored) return;
+    await this.notes.restore();
+    await this.delegations.restore();
     this.hasRestored = true;
   }
 

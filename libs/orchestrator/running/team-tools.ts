@@ -3,17 +3,19 @@ import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { teammatesOf } from '@crewtab/domain/teams/teammates';
 import type { Task, TeamDelegations } from './team-delegations';
+import type { TeamNotes } from './team-notes';
 
 export interface TeamToolsOptions {
   readonly agents: readonly Agent[];
   readonly delegations: TeamDelegations;
+  readonly notes: TeamNotes;
   /** How long a call may take before it answers with a handle, ms. */
   readonly answerMs: number;
 }
 
 const TOOLS = {
-  leader: ['list_teammates', 'delegate', 'wait', 'result', 'answer'],
-  worker: ['ask'],
+  leader: ['list_teammates', 'delegate', 'wait', 'result', 'answer', 'note', 'notes'],
+  worker: ['ask', 'note', 'notes'],
 } as const;
 type ToolName = (typeof TOOLS)[keyof typeof TOOLS][number];
 
@@ -21,7 +23,7 @@ type ToolName = (typeof TOOLS)[keyof typeof TOOLS][number];
 const LISTED_TASKS = 100;
 
 /**
- * What the tools of a team do: the leader gives tasks, and a teammate asks about its own. A call answers within the limit that
+ * What the tools of a team do: the leader gives tasks, a teammate asks about its own, and all of them note. A call answers within the limit that
  * agents' programs have for their tools: with the answer, or with a handle, which is the id of the task and outlives every worker.
  */
 export class TeamTools {
@@ -32,7 +34,7 @@ export class TeamTools {
     const role = this.options.agents.find(({ name }) => name === call.agent)?.role ?? 'worker';
     const tools: readonly string[] = TOOLS[role];
     if (!isOneOf(tools, call.tool)) return { error: `there is no tool "${call.tool}"; there are ${tools.join(', ')}` };
-    if (role === 'worker') return this.ask(call);
+    if (role === 'worker') return call.tool === 'ask' ? this.ask(call) : this.note(call);
     return this.withQuestions(await this.handleOfLeader(call.tool, call));
   }
 
@@ -48,6 +50,9 @@ export class TeamTools {
         return this.result(call);
       case 'answer':
         return this.answer(call);
+      case 'note':
+      case 'notes':
+        return this.note(call);
       case 'ask':
         return { error: 'the leader has nobody to ask' };
       default:
@@ -102,6 +107,14 @@ export class TeamTools {
     const opened = await delegations.open({ id: call.id, from: call.agent, to, task: question });
     if ('refusal' in opened) return { error: opened.refusal };
     return (await delegations.answerWithin(opened.task, waitMs)) ?? { text: NOT_ANSWERED };
+  }
+
+  private async note({ id, agent, tool, arguments: { text } }: ToolCall): Promise<ToolAnswer> {
+    const { notes } = this.options;
+    if (tool === 'notes') return { text: notes.read() };
+    if (typeof text !== 'string' || text.trim() === '') return { error: '"text" must be what you note' };
+    const refusal = await notes.add({ id, agent, text });
+    return refusal === null ? { text: 'Noted.' } : { error: refusal };
   }
 
   private async answerOrHandle(task: Task, waitMs: number): Promise<ToolAnswer> {

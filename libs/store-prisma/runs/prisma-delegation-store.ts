@@ -3,9 +3,11 @@ import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
   MOST_JOINED_CALLS,
+  MOST_NOTES,
   type Delegation,
   type DelegationAnswer,
   type KnownDelegation,
+  type TeamNote,
 } from '@crewtab/domain/runs/delegation';
 import { type Statement, storableJson } from '../database/database';
 import { HELD } from './run-transitions';
@@ -91,6 +93,13 @@ const LIST: Statement = {
     FROM schedule_runs r LEFT JOIN delegations d ON d.run_id = r.id WHERE r.id = $1 AND r.epoch = $2 ORDER BY d.opened_at, d.id`,
 };
 
+const NOTES: Statement = {
+  name: 'delegation_notes',
+  text: `SELECT m.content ->> 'note' AS id, m.agent, m.content ->> 'text' AS text
+    FROM schedule_runs r LEFT JOIN messages m ON m.run_id = r.id AND m.kind = 'system' AND m.agent IS NOT NULL AND m.content ? 'note'
+    WHERE r.id = $1 AND r.epoch = $2 ORDER BY m.seq LIMIT ${MOST_NOTES}`,
+};
+
 /** Each method that writes is one statement that locks the run's row first, as appends of messages do. */
 export class PrismaDelegationStore implements DelegationStore {
   constructor(private readonly context: RunContext) {}
@@ -133,6 +142,12 @@ export class PrismaDelegationStore implements DelegationStore {
     const rows = await this.context.db.query<KnownRow | { id: null }>(LIST, [claim.runId, claim.epoch]);
     if (rows.length === 0) throw new ClaimLostError(claim.runId);
     return rows.flatMap((row) => (row.id === null ? [] : toKnown(row)));
+  }
+
+  async listNotes(claim: Claim): Promise<TeamNote[]> {
+    const rows = await this.context.db.query<TeamNote | { id: null }>(NOTES, [claim.runId, claim.epoch]);
+    if (rows.length === 0) throw new ClaimLostError(claim.runId);
+    return rows.flatMap((row) => (row.id === null ? [] : row));
   }
 }
 

@@ -1,7 +1,7 @@
 import { ClaimLostError } from '@crewtab/domain/errors';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import type { Message } from '@crewtab/domain/runs/message';
+import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
 
 /** A begun run of which the suite may take the claim away. */
 export interface DelegationFixture {
@@ -10,6 +10,8 @@ export interface DelegationFixture {
   /** Another worker takes the run: the answer is its claim, and `claim` is lost. */
   takeOver(): Promise<Claim>;
   messages(): Promise<readonly Message[]>;
+  /** Under `claim`. */
+  say(message: Omit<DraftMessage, 'at'>): Promise<void>;
 }
 
 export function delegationStoreContract(name: string, setup: () => Promise<DelegationFixture>): void {
@@ -108,6 +110,20 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       ]);
     });
 
+    it('lists the notes of the conversation in order, and no other message', async () => {
+      const { store, claim, say } = await setup();
+      expect(await store.listNotes(claim)).toEqual([]);
+      await say({ agent: 'writer', kind: 'system', content: { text: 'Größe: 7', note: 'n1' } });
+      await say({ agent: 'writer', kind: 'system', content: { text: 'not one' } });
+      await say({ agent: null, kind: 'system', content: { text: 'not one', note: 'n2' } });
+      await say({ agent: 'writer', kind: 'other', content: { text: 'not one', note: 'n3' } });
+      await say({ agent: 'lead', kind: 'system', content: { text: 'seen', note: 'n4' } });
+      expect(await store.listNotes(claim)).toEqual([
+        { id: 'n1', agent: 'writer', text: 'Größe: 7' },
+        { id: 'n4', agent: 'lead', text: 'seen' },
+      ]);
+    });
+
     it('knows no task that was never opened', async () => {
       const { store, claim } = await setup();
       const isUnknown = { code: 'not_found' };
@@ -125,6 +141,7 @@ export function delegationStoreContract(name: string, setup: () => Promise<Deleg
       await expect(store.answerDelegation(claim, task.id, { text: '' })).rejects.toThrow(ClaimLostError);
       await expect(store.readDelegation(claim, task.id)).rejects.toThrow(ClaimLostError);
       await expect(store.listDelegations(claim)).rejects.toThrow(ClaimLostError);
+      await expect(store.listNotes(claim)).rejects.toThrow(ClaimLostError);
     });
   });
 }

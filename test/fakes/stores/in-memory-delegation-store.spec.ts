@@ -19,6 +19,7 @@ delegationStoreContract('InMemoryDelegationStore', async () => {
       runs.expireLease(id);
       return take('second');
     },
+    say: async (message) => void (await runs.appendMessages(claim, [{ ...message, at: new Date(0) }])),
     messages: () => Promise.resolve(runs.messages(id)),
   };
 });

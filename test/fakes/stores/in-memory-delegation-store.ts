@@ -4,9 +4,11 @@ import { AppError } from '@crewtab/domain/errors';
 import {
   charsOfAnswer,
   MOST_JOINED_CALLS,
+  MOST_NOTES,
   type Delegation,
   type DelegationAnswer,
   type KnownDelegation,
+  type TeamNote,
 } from '@crewtab/domain/runs/delegation';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 
@@ -19,7 +21,11 @@ interface Stored {
 export class InMemoryDelegationStore implements DelegationStore {
   private readonly byRun = new Map<string, Map<string, Stored>>();
 
-  constructor(private readonly runs: Pick<RunStore, 'load' | 'appendMessages'>) {}
+  constructor(
+    private readonly runs: Pick<RunStore, 'load' | 'appendMessages'> & {
+      messages(runId: string): readonly DraftMessage[];
+    },
+  ) {}
 
   async openDelegation(claim: Claim, task: Pick<Delegation, 'id' | 'from' | 'to' | 'task'>): Promise<Delegation> {
     const table = await this.table(claim);
@@ -65,6 +71,15 @@ export class InMemoryDelegationStore implements DelegationStore {
       taskChars: task.length,
       answerChars: answer ? charsOfAnswer(answer) : 0,
     }));
+  }
+
+  async listNotes(claim: Claim): Promise<TeamNote[]> {
+    await this.runs.load(claim);
+    const notes = this.runs.messages(claim.runId).flatMap(({ agent, kind, content: { note: id, text } }) => {
+      if (kind !== 'system' || agent === null || typeof id !== 'string') return [];
+      return [{ id, agent, text: String(text) }];
+    });
+    return notes.slice(0, MOST_NOTES);
   }
 
   private async table(claim: Claim): Promise<Map<string, Stored>> {

@@ -25,6 +25,7 @@ delegationStoreContract('PrismaDelegationStore', async () => {
       await fixture.expireLease(runId);
       return take('second');
     },
+    say: async (message) => void (await store.runs.appendMessages(claim, [{ ...message, at: new Date() }])),
     messages: async () =>
       (await store.archive.listMessages(schedule.organizationId, runId, 0, { limit: 100, contents: 'whole' }))?.items ??
       [],
