@@ -123,9 +123,9 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       'A team waits for ever for an answer, since its socket leads to a worker that died after it was taken over (I4).',
     edits: [
       {
-        within: 'libs/tool-server',
-        search: 'if ((await targetOf(socketDir)) === ownName) return;',
-        replace: 'if ((await targetOf(socketDir)) !== null) return;',
+        within: 'libs/run-sockets',
+        search: 'if ((await target()) === ownName) return;',
+        replace: 'if ((await target()) !== null) return;',
       },
     ],
     caughtBy: {
