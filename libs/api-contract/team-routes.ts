@@ -3,6 +3,7 @@ import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
 import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
+import { MODES_WITHOUT_QUESTIONS, TOOL_KINDS } from '@crewtab/domain/teams/permission-rules';
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
 import { durationField, idOf, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
@@ -69,6 +70,26 @@ const command = z
       context.addIssue({ code: 'custom', path: [0], message: 'must not be empty: it is the program' });
   });
 
+const pattern = line(1, LIMITS.permissionPatternLength).optional();
+const permissionRules = z.strictObject({
+  default: z.enum(['allow', 'deny']),
+  rules: z
+    .array(
+      z.strictObject({
+        tool: pattern.meta({ description: "The tool's name or the title of its call; * is any text." }),
+        kind: z.enum(TOOL_KINDS).optional(),
+        command: pattern.meta({
+          description: 'The command line; * is any text, but no operator of a shell in a rule that allows.',
+        }),
+        path: pattern.meta({ description: 'The files; * is any part of a name, ** any folders.' }),
+        allow: z.boolean(),
+      }),
+    )
+    .max(LIMITS.permissionRules),
+});
+
+const agentDuration = durationField(LIMITS.minTimeoutMs, LIMITS.maxAgentTimeoutMs);
+
 const agentFields = z.strictObject({
   name: agentName,
   role: z.enum(['leader', 'worker']),
@@ -92,9 +113,22 @@ const agentFields = z.strictObject({
     .meta({ description: 'Given to the agent before the prompt.' }),
   mode: line(1, LIMITS.modeLength).optional().meta({ description: 'The ACP session mode to set.' }),
   permissions: z
-    .enum(['allow', 'deny'])
+    .union([z.enum(['allow', 'deny']), permissionRules])
     .optional()
-    .meta({ description: "Answers the agent's permission requests; default allow." }),
+    .meta({
+      description:
+        "Answers the agent's permission requests: all of them, or by the first rule that fits; default allow. Refused with a mode in which the agent never asks.",
+    }),
+  authMethod: line(1, LIMITS.modeLength).optional().meta({
+    description: 'The id of the way to log in, where the agent wants a login and offers several.',
+  }),
+  handshakeTimeout: agentDuration.optional().meta({
+    description: 'From its start to the end of its handshake; default AGENT_HANDSHAKE_TIMEOUT of the worker.',
+  }),
+  idleTimeout: agentDuration.optional().meta({
+    description:
+      'Ends the run as agent_idle when the agent writes nothing for so long while it has a task and waits for no teammate; off unless set.',
+  }),
   resources: resources.optional(),
   mcpServers: mcpServersOf(variables(ENV_VALUE), HEADER_VALUE),
 });
@@ -174,6 +208,7 @@ function teamSchemas(settings: ContractSettings) {
       const message = `is required under the ${runtime} runtime without a preset`;
       context.addIssue({ code: 'custom', path: [need], message });
     }
+    checkConduct(value, context);
     const command = value.command ?? preset?.command;
     if (runtime === 'process' && onlyCommand !== null && !isSame(command, onlyCommand)) {
       const field = value.preset === undefined ? 'command' : 'preset';
@@ -194,13 +229,17 @@ function teamSchemas(settings: ContractSettings) {
       ...fields,
       description: fields.description.default(null),
       network: fields.network.default({ mode: RUNTIMES[runtime].networks[0], hosts: [] }),
-      agents: agentsOf(agentFields.superRefine(checkNew, { when: isObject }).transform(withProtocol)),
+      agents: agentsOf(
+        agentFields.superRefine(checkNew, { when: isObject }).transform(withProtocol).transform(toAgent),
+      ),
     }),
     patch: z
       .strictObject({
         ...fields,
         // What its preset needs may be among the variables that it keeps, which only the store knows.
-        agents: agentsOf(editedFields.superRefine(checkNeed, { when: isObject }).transform(withProtocol)),
+        agents: agentsOf(
+          editedFields.superRefine(checkNeed, { when: isObject }).transform(withProtocol).transform(toAgent),
+        ),
       })
       .partial(),
   };
@@ -252,6 +291,38 @@ function addPresetFaults(
   for (const { path, message } of findPresetFaults(value as Agent, preset)) {
     if (!context.issues.some((issue) => issue.path?.[0] === path[0]))
       context.addIssue({ code: 'custom', path: [...path], message });
+  }
+}
+
+/** What the API states as durations and in one field is told apart inside. */
+function toAgent<A extends Pick<z.output<typeof agentFields>, 'permissions' | 'handshakeTimeout' | 'idleTimeout'>>({
+  permissions,
+  handshakeTimeout,
+  idleTimeout,
+  ...agent
+}: A) {
+  const isByRule = typeof permissions === 'object';
+  return {
+    ...agent,
+    ...(permissions !== undefined && { permissions: isByRule ? permissions.default : permissions }),
+    ...(isByRule && { permissionRules: permissions.rules }),
+    ...(handshakeTimeout !== undefined && { handshakeTimeoutMs: handshakeTimeout }),
+    ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
+  };
+}
+
+/** Settings that would do nothing. The agent need not have the right form. */
+function checkConduct(agent: object, context: z.core.$RefinementCtx): void {
+  const { protocol, mode, permissions, ...rest } = agent as Readonly<Record<string, unknown>>;
+  const add = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  if (protocol === 'command') {
+    for (const field of ['authMethod', 'handshakeTimeout'])
+      if (rest[field] !== undefined) add(field, 'belongs to the protocol acp: a plain program has no handshake');
+    if (typeof permissions === 'object')
+      add('permissions', 'has rules for the protocol acp: a plain program never asks');
+  } else if (typeof mode === 'string' && MODES_WITHOUT_QUESTIONS.includes(mode)) {
+    if (permissions !== undefined && permissions !== 'allow')
+      add('permissions', `would do nothing: in the mode ${mode} the agent never asks. Choose a mode that asks`);
   }
 }
 
@@ -330,7 +401,10 @@ const agentView = z.object({
     .meta({ description: 'Which variables are set. Their values are never in an answer.' }),
   instructions: z.string().optional(),
   mode: z.string().optional(),
-  permissions: z.enum(['allow', 'deny']).optional(),
+  permissions: z.union([z.enum(['allow', 'deny']), permissionRules]).optional(),
+  authMethod: z.string().optional(),
+  handshakeTimeout: z.string().optional().meta({ format: 'go-duration' }),
+  idleTimeout: z.string().optional().meta({ format: 'go-duration' }),
   resources: z
     .object({ cpus: z.number().optional(), memory: z.string().optional(), pids: z.int().optional() })
     .optional(),

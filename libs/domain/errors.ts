@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   permission_refused: 'The agent ended its turn because it was refused a permission.',
   empty_result: 'The leader ended its turn without a word.',
   tool_call_open: 'The leader ended its turn while a tool call of it was still open.',
+  agent_idle: 'An agent that had work to do wrote nothing for as long as it may.',
   agent_exited: 'An agent ended before its work was done.',
   agent_killed: 'An agent was killed by a signal.',
   out_of_memory: 'The engine reports that an agent ran out of memory.',

@@ -211,13 +211,15 @@ export class AcpSession implements ProtocolSession {
 
   private takePermissionRequest({ id, params }: { readonly id: RpcId; readonly params: JsonObject }): Effect {
     this.noteWork();
-    const { outcome, decision, option } = decidePermission(
+    const toolCall = isObject(params['toolCall']) ? params['toolCall'] : {};
+    const { outcome, ...decided } = decidePermission(
       params,
-      this.options.dialogue.agent.permissions,
+      this.options.dialogue.agent,
+      this.turn.knownOf(toolCall['toolCallId']),
       this.isTurnCancelled,
     );
+    const { decision } = decided;
     const outgoing = resultFor(id, { outcome } satisfies RequestPermissionResponse);
-    const toolCall = isObject(params['toolCall']) ? params['toolCall'] : {};
     this.remember(id, outgoing, toolCall['toolCallId']);
     const title = typeof toolCall['title'] === 'string' ? toolCall['title'] : 'it did not say for what';
     this.turn.noteAsked(title);
@@ -225,7 +227,7 @@ export class AcpSession implements ProtocolSession {
       this.turn.noteRefused(title);
       this.warningLog.note('permission_refused', title);
     }
-    return { message: { kind: 'permission', content: { request: params, option, decision } }, outgoing: [outgoing] };
+    return { message: { kind: 'permission', content: { request: params, ...decided } }, outgoing: [outgoing] };
   }
 
   /** Files and terminals were not offered; extensions are not known. The agent is told, so that it does not wait. */

@@ -3,10 +3,12 @@ import type {
   InitializeRequest,
   McpServer,
   NewSessionRequest,
+  SetSessionConfigOptionRequest,
   SetSessionModeRequest,
 } from '@agentclientprotocol/sdk';
 import type { DialogueOptions, DialogueState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
 import type { Failure } from '@crewtab/domain/errors';
+import type { Agent } from '@crewtab/domain/teams/team';
 import type { McpServer as AgentMcpServer } from '@crewtab/domain/teams/team';
 import { TEAM_SERVER_NAME } from '@crewtab/domain/teams/teammates';
 import { cut, isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './acp-messages';
@@ -40,6 +42,8 @@ export class Handshake {
   private logins: readonly Login[] = [];
   private login: Login | null = null;
   private modes: readonly string[] = [];
+  /** Where the agent has its modes among its configuration options instead. */
+  private modeOption: ModeOption | null = null;
 
   constructor(private readonly options: HandshakeOptions) {}
 
@@ -54,13 +58,17 @@ export class Handshake {
 
   /** The method that the agent has not answered yet; null when the handshake is over. */
   get waitsFor(): string | null {
-    return this.current.status === 'pending' ? METHODS[this.step] : null;
+    return this.current.status === 'pending' ? this.method : null;
+  }
+
+  private get method(): string {
+    return this.step === 'mode' && this.modeOption ? 'session/set_config_option' : METHODS[this.step];
   }
 
   /** The request that the agent has not answered yet; none when the handshake is over. */
   pendingRequest(): Outgoing[] {
     if (this.current.status !== 'pending') return [];
-    return [request(IDS[this.step], METHODS[this.step], this.paramsOf(this.step))];
+    return [request(IDS[this.step], this.method, this.paramsOf(this.step))];
   }
 
   /** True where `id` belongs to the request that is waited for. Workers before 0.2 sent the step's name. */
@@ -81,7 +89,7 @@ export class Handshake {
   /** Takes an error as the answer to the pending request. @returns the next request */
   refuse(error: RpcError): Outgoing[] {
     if (this.step === 'session' && error.code === AUTH_REQUIRED && this.login === null) {
-      this.login = chooseLogin(this.logins, this.options.dialogue.agent.env ?? {});
+      this.login = chooseLogin(this.logins, this.options.dialogue.agent);
       if (this.login !== null) {
         this.step = 'authenticate';
         return this.pendingRequest();
@@ -129,6 +137,7 @@ export class Handshake {
     if (typeof sessionId !== 'string' || sessionId === '') return 'answered session/new without a session id';
     this.session = sessionId;
     this.modes = isObject(modes) ? namesOf(modes['availableModes'], 'id') : [];
+    if (this.modes.length === 0) this.modeOption = modeOptionOf(result['configOptions']);
     if (this.options.dialogue.agent.mode) this.step = 'mode';
     else this.current = { status: 'ready' };
     return null;
@@ -137,12 +146,18 @@ export class Handshake {
   private explain(error: RpcError): string {
     const words = errorMessage(error);
     if (error.code === AUTH_REQUIRED) {
-      const names = this.logins.map(({ name }) => name).join(', ');
+      const names = this.logins.map(({ id, name }) => (id === name ? id : `${id} (${name})`)).join(', ');
       const logins = names === '' ? '' : ` (it knows these ways to log in: ${names})`;
+      const { authMethod } = this.options.dialogue.agent;
+      if (authMethod !== undefined && this.login === null)
+        return `wants a login (auth_required): ${words}. It has no authMethod "${authMethod}"${logins}`;
+      if (this.logins.length > 1 && this.login === null)
+        return `wants a login (auth_required): ${words}. Give it its API key or token in the agent's env, and choose its authMethod${logins}`;
       return `wants a login (auth_required): ${words}. Give it its API key or token in the agent's env${logins}`;
     }
     if (this.step === 'mode') {
-      const known = this.modes.length > 0 ? `; it has ${this.modes.join(', ')}` : '';
+      const modes = this.modeOption?.values ?? this.modes;
+      const known = modes.length > 0 ? `; it has ${modes.join(', ')}` : '';
       const refusal =
         error.code === METHOD_NOT_FOUND ? 'has no modes' : `refused the mode "${this.options.dialogue.agent.mode}"`;
       return `${refusal}: ${words}${known}`;
@@ -165,11 +180,16 @@ export class Handshake {
       case 'session':
         return { cwd: this.options.dialogue.cwd, mcpServers: this.mcpServers() } satisfies NewSessionRequest;
       case 'mode':
+        if (this.modeOption) return this.optionParams(this.modeOption);
         return {
           sessionId: this.session ?? '',
           modeId: this.options.dialogue.agent.mode ?? '',
         } satisfies SetSessionModeRequest;
     }
+  }
+
+  private optionParams({ id }: ModeOption): SetSessionConfigOptionRequest {
+    return { sessionId: this.session ?? '', configId: id, value: this.options.dialogue.agent.mode ?? '' };
   }
 
   private initializeParams(): InitializeRequest {
@@ -210,6 +230,27 @@ function takesHttp(capabilities: unknown): boolean {
   return isObject(mcp) && mcp['http'] === true;
 }
 
+interface ModeOption {
+  readonly id: string;
+  readonly values: readonly string[];
+}
+
+/** The first choice that says it is one of modes. Its values may stand in groups. */
+function modeOptionOf(list: unknown): ModeOption | null {
+  const options = Array.isArray(list) ? list.filter(isObject) : [];
+  const option = options.find(({ type, category, id }) => type === 'select' && (category === 'mode' || id === 'mode'));
+  const id = option?.['id'];
+  if (!option || typeof id !== 'string') return null;
+  const values = Array.isArray(option['options']) ? option['options'].filter(isObject) : [];
+  return {
+    id,
+    values: namesOf(
+      values.flatMap((value) => (Array.isArray(value['options']) ? value['options'] : value)),
+      'value',
+    ),
+  };
+}
+
 /** A way to log in that an agent offers. */
 interface Login {
   readonly id: string;
@@ -233,8 +274,9 @@ function loginsOf(list: unknown): Login[] {
   });
 }
 
-/** The only way that its environment has the key for, or else the only way that needs no terminal; null: none, or several. */
-function chooseLogin(logins: readonly Login[], env: Readonly<Record<string, string>>): Login | null {
+/** The way that the agent is set to; or the only way that its environment has the key for, or else the only way that needs no terminal; null: none, or several. */
+function chooseLogin(logins: readonly Login[], { authMethod, env = {} }: Agent): Login | null {
+  if (authMethod !== undefined) return logins.find(({ id }) => id === authMethod) ?? null;
   const withKey = logins.filter(
     ({ type, variables }) => type === 'env_var' && variables.length > 0 && variables.every((name) => name in env),
   );

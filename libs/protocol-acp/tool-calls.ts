@@ -1,27 +1,46 @@
-import type { JsonObject } from './acp-messages';
+import { isObject, type JsonObject } from './acp-messages';
 
 /** More calls than these are not watched: an agent must not fill the worker's memory with calls that it never ends. */
 const MOST_CALLS = 1_000;
+/** Of what a call was given, characters of JSON. */
+const LONGEST_INPUT = 20_000;
 
 /** The tool calls of a turn that the agent has begun and not ended. */
 export class ToolCalls {
-  /** Titles by id. */
-  private readonly open = new Map<string, string>();
+  /** What is known of each, by its id. */
+  private readonly open = new Map<string, JsonObject>();
 
   /** @param content of a `tool_call` or a `tool_call_update` */
   note(content: JsonObject): void {
-    const { toolCallId: id, title, status } = content;
+    const { toolCallId: id, status } = content;
     if (typeof id !== 'string') return;
     const known = this.open.get(id);
     const hasEnded = status === 'completed' || status === 'failed';
     if (hasEnded) this.open.delete(id);
     // Late details of a call that has ended bring no status, and open nothing.
     else if (known !== undefined || (content['sessionUpdate'] === 'tool_call' && this.open.size < MOST_CALLS))
-      this.open.set(id, typeof title === 'string' ? title : (known ?? ''));
+      this.open.set(id, { ...known, ...essenceOf(content) });
   }
 
   /** Of those that are open. */
   get titles(): string[] {
-    return [...this.open.values()];
+    return [...this.open.values()].map(({ title }) => (typeof title === 'string' ? title : ''));
   }
+
+  knownOf(id: unknown): JsonObject {
+    return (typeof id === 'string' && this.open.get(id)) || {};
+  }
+}
+
+/** What permission rules may ask for, without what is too large. */
+function essenceOf({ title, kind, rawInput, locations, _meta }: JsonObject): JsonObject {
+  const isSmall = (value: unknown): boolean =>
+    isObject(value) || Array.isArray(value) ? JSON.stringify(value).length <= LONGEST_INPUT : false;
+  return {
+    ...(typeof title === 'string' && { title: title.slice(0, LONGEST_INPUT) }),
+    ...(typeof kind === 'string' && { kind }),
+    ...(isSmall(rawInput) && { rawInput }),
+    ...(isSmall(locations) && { locations }),
+    ...(isSmall(_meta) && { _meta }),
+  };
 }

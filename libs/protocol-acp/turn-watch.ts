@@ -31,6 +31,11 @@ export class TurnWatch {
     return this.answer.read().isCut;
   }
 
+  /** What a tool call told of itself before; empty where nothing is known. */
+  knownOf(toolCallId: unknown): JsonObject {
+    return this.calls.knownOf(toolCallId);
+  }
+
   /** What it was last seen doing, in words that follow its name; null: nothing. */
   get lastSeen(): string | null {
     const [call] = this.calls.titles.slice(-1);

@@ -17,6 +17,7 @@ export function someRun(patch: Partial<Run> = {}): Run {
     startedAt: EARLIER,
     readyAt: EARLIER,
     cursor: START_OF_OUTPUT,
+    activeAt: null,
   }));
   return {
     id: 'run-1',

@@ -222,6 +222,24 @@ describe('decide', () => {
       'conclude empty_result',
     ],
     [
+      'monitoring: an agent is silent, and still may be',
+      monitoring,
+      seen({ lead: { idleDeadlineAt: SOON } }),
+      'wait 150',
+    ],
+    [
+      'monitoring: an agent was silent for too long',
+      monitoring,
+      seen({ writer: { idleDeadlineAt: NOW } }),
+      'conclude agent_idle',
+    ],
+    [
+      'monitoring: the deadline goes before a silence',
+      { ...monitoring, ...overdue },
+      seen({ lead: { idleDeadlineAt: NOW } }),
+      'conclude timeout',
+    ],
+    [
       'monitoring: a command ended well',
       monitoring,
       seen({ lead: { dialogue: dialogue('ready', DONE), ended: WELL } }),

@@ -91,7 +91,8 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
     failed(findAgentFailure(observation)) ??
     ended(run, observation, now) ??
     timedOutUnread(run, observation, now) ??
-    waitUntil(run.deadlineAt, settlingUntil(run, observation, now))
+    failed(findIdleAgent(observation, now)) ??
+    waitUntil(run.deadlineAt, settlingUntil(run, observation, now), ...idleDeadlines(observation))
   );
 }
 
@@ -112,7 +113,8 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
     return waitUntil(observation.nextTeardownAt, teardownDeadlineAt);
   }
   // Work that has ended by itself has nothing left to save; work cut short may want to close its files.
-  const wasCutShort = run.outcome?.status === 'timeout' || run.outcome?.status === 'cancelled';
+  const { status, error: failure } = run.outcome ?? {};
+  const wasCutShort = status === 'timeout' || status === 'cancelled' || failure?.code === 'agent_idle';
   return { kind: 'tear_down', graceMs: wasCutShort ? policy.stopGraceMs : 0 };
 }
 
@@ -232,6 +234,18 @@ function findAgentFailure(observation: Observation): Failure | null {
     if (agent.ended && !isGoodEnd(agent)) return describeAgentEnd(agent.name, agent.ended);
   }
   return null;
+}
+
+/** An agent that has work to do, and shows no sign of doing it. */
+function findIdleAgent({ agents }: Observation, now: Date): Failure | null {
+  const idle = agents.find(({ idleDeadlineAt, ended: end }) => idleDeadlineAt && idleDeadlineAt <= now && !end);
+  if (!idle) return null;
+  const message = `agent "${idle.name}" wrote nothing for its idleTimeout, though it had work to do`;
+  return { code: 'agent_idle', message: `${message}${describeLastSeen([idle], now)}` };
+}
+
+function idleDeadlines({ agents }: Observation): (Date | null)[] {
+  return agents.map(({ idleDeadlineAt, ended: end }) => (end ? null : (idleDeadlineAt ?? null)));
 }
 
 function findTurnFailure(agent: AgentObservation): Failure | null {

@@ -32,6 +32,8 @@ export interface AgentObservation {
   readonly dialogue: Pick<DialogueState, 'handshake' | 'turns' | 'hasSeenWork'> | null;
   /** When the handshake is given up; null while the agent is not started or has answered. */
   readonly handshakeDeadlineAt: Date | null;
+  /** When it has been silent for too long, while it has a task and waits for no teammate; null or absent: it may be. */
+  readonly idleDeadlineAt?: Date | null;
   /** Absent while nothing was read of it; `at`: when it last wrote a line. For words alone. */
   readonly lastSeen?: (LastSeen & { readonly at: Date | null }) | null;
   /** Set once the process has ended (or is gone) and its whole output is stored. */

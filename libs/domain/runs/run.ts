@@ -202,6 +202,8 @@ export interface DeployedAgent {
   readonly readyAt: Date | null;
   /** Output lines of which every message is stored. */
   readonly cursor: OutputCursor;
+  /** When a message of it was last stored, by the database's clock. */
+  readonly activeAt: Date | null;
 }
 
 /** How many whole lines of each stream have been folded and stored. */

@@ -84,7 +84,7 @@ export interface AgentProgram {
   readonly hosts: readonly string[];
   /** The agent finds its instructions in one of `files`, and is not told them again. */
   readonly areInstructionsInFile: boolean;
-  readonly handshakeTimeoutMs: number | null;
+  readonly handshakeTimeoutMs?: number;
   readonly usage: UsageRule;
 }
 
@@ -121,7 +121,8 @@ export function findPresetFaults({ model, permissions, env = {} }: PresetAgent, 
 /** Fields of the agent itself win over those of its preset. */
 export function applyPreset(agent: Agent, preset: Preset): AgentProgram {
   const own = agent.env ?? {};
-  const asking = isAsked(agent.permissions) ? preset.asking : null;
+  const asking = isAsked(agent.permissions) || agent.permissionRules ? preset.asking : null;
+  const handshakeTimeoutMs = agent.handshakeTimeoutMs ?? preset.handshakeTimeoutMs;
   const mode = agent.mode ?? (asking ? asking.mode : preset.mode);
   const baseUrl = preset.baseUrl === null ? null : (own[preset.baseUrl.variable] ?? preset.baseUrl.default);
   const values = valuesOf(agent, preset, baseUrl);
@@ -137,7 +138,7 @@ export function applyPreset(agent: Agent, preset: Preset): AgentProgram {
     files: [...preset.files, ...instructionFile],
     hosts: hostsOf(own, preset, baseUrl),
     areInstructionsInFile: isInFile,
-    handshakeTimeoutMs: preset.handshakeTimeoutMs,
+    ...(handshakeTimeoutMs !== null && { handshakeTimeoutMs }),
     usage: preset.usage,
   };
 }

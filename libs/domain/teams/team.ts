@@ -1,4 +1,5 @@
 import type { TeamNetwork } from './network';
+import type { PermissionRule } from './permission-rules';
 
 /** One member of a team, as the API takes it. */
 export interface Agent {
@@ -22,6 +23,14 @@ export interface Agent {
   readonly mode?: string;
   /** The answer to the agent's permission requests; the container is the boundary, hence `allow` by default. */
   readonly permissions?: 'allow' | 'deny';
+  /** What goes before `permissions`; the first that fits decides. */
+  readonly permissionRules?: readonly PermissionRule[];
+  /** The id of the way to log in, where the agent wants a login and offers several. */
+  readonly authMethod?: string;
+  /** How long it may take from its start to the end of its handshake, ms; absent: as the worker is set. */
+  readonly handshakeTimeoutMs?: number;
+  /** How long it may write nothing while it has a task and waits for no teammate, ms; absent: for ever. */
+  readonly idleTimeoutMs?: number;
   readonly resources?: AgentResources;
   /** Given to an agent that speaks ACP beside the team's tools. Stored encrypted as a whole. */
   readonly mcpServers?: readonly McpServer[];

@@ -43,6 +43,8 @@ export interface AgentSessionOptions {
   readonly isAdopted: boolean;
   /** True when its handshake is known to be over, so that none of it is repeated. */
   readonly wasReady: boolean;
+  /** When it was last active, as far as is known. */
+  readonly activeAt: Date;
   /** Turns that were written in earlier lives of the run. */
   readonly expectedTurns: readonly string[];
   /** Of one line, bytes. */
@@ -60,6 +62,9 @@ export type PartEvent =
   | { readonly kind: 'failed'; readonly error: unknown };
 
 export type Emit = (event: PartEvent) => void;
+
+/** After an adopted agent's stored output was read again: how long what it wrote since may take to come, ms. */
+const UNREAD_MS = 500;
 
 /** After a hint that the process ended: how long its stream may take to notice, ms. */
 const STUCK_STREAM_MS = 2_000;
@@ -80,6 +85,7 @@ export class AgentSession {
   caughtUpAt: Date | null = null;
   private outputChars = 0;
   private lastLineAt: Date | null = null;
+  private activeAtMs: number;
   /** Turns that were seen to have ended well, and until when the agent may still be talking. */
   private readonly settling = new Map<string, { readonly endedAtMs: number; settlesAt: Date }>();
   /** The agent talked on for longer than it is listened to. */
@@ -105,6 +111,7 @@ export class AgentSession {
     private readonly options: AgentSessionOptions,
   ) {
     this.turnsWritten = [...options.expectedTurns];
+    this.activeAtMs = options.activeAt.getTime();
     this.hasOpenedBefore = options.isAdopted;
     this.recorder = new ConversationRecorder(
       deps.store,
@@ -120,6 +127,20 @@ export class AgentSession {
   observed(): Pick<AgentObservation, 'dialogue' | 'ended' | 'lastSeen'> {
     const lastSeen = this.session && { ...this.session.lastSeen, at: this.lastLineAt };
     return { dialogue: this.published, ended: this.end, lastSeen };
+  }
+
+  /**
+   * When it will have been silent for so long although it has an open turn; null where it has none, or its output may hold unread
+   * lines. A line of its own, and a turn that it is given, end the silence.
+   */
+  idleDeadline(idleMs: number): Date | null {
+    if (this.caughtUpAt === null || !this.connection || !hasOpenTurn(this.connection.session.state)) return null;
+    const readMs = this.options.isAdopted ? this.caughtUpAt.getTime() + UNREAD_MS : 0;
+    return new Date(Math.max(this.activeAtMs + idleMs, readMs));
+  }
+
+  noteActive(): void {
+    this.activeAtMs = this.deps.clock.now().getTime();
   }
 
   /** What there is to warn of, as far as the output was read. */
@@ -152,8 +173,11 @@ export class AgentSession {
     const { channel, session } = await this.connected();
     if (this.isCancelled) throw new AppError('prompt_failed', 'the run is over: no turn begins any more');
     this.turnsWritten.push(turn.id);
+    this.noteActive();
     this.turnsUnderWay += 1;
     await write(channel, session.startTurn(turn)).finally(() => (this.turnsUnderWay -= 1));
+    // Its silence is measured from now on.
+    this.options.emit({ kind: 'changed' });
   }
 
   /**
@@ -300,6 +324,7 @@ export class AgentSession {
     const isOldHandshake = this.options.wasReady && session.state.handshake.status !== 'ready';
     const outgoing = await this.takeLine(session, line, isReplayed, seen);
     this.lastLineAt = this.deps.clock.now();
+    if (!isReplayed) this.noteActive();
     if (isReplayed || this.isStopped) return;
     if (outgoing.length > 0 && !isOldHandshake) {
       await this.recorder.flush();

@@ -75,6 +75,16 @@ export class TeamDelegations {
     return this.questions.filter(({ isAnswered }) => !isAnswered);
   }
 
+  /** Whether an agent waits for the answer to a task that it gave. */
+  isWaiting(agent: string): boolean {
+    return [...this.known.values()].some(({ from, isAnswered }) => from === agent && !isAnswered);
+  }
+
+  /** Whether it ever gave one. */
+  hasDelegated(agent: string): boolean {
+    return [...this.known.values()].some(({ from }) => from === agent);
+  }
+
   /** Turns that an agent was (perhaps) given in earlier lives of the run. */
   turnsOf(agent: string): string[] {
     return [...this.known.values()]

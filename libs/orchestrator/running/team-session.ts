@@ -45,6 +45,8 @@ export class TeamSession {
   private readonly sessions = new AgentSessions();
   private readonly ready = new Set<string>();
   private readonly handshakeDeadlines = new Map<string, Date>();
+  /** Agents that waited for a teammate when they were last looked at. */
+  private readonly waiting = new Set<string>();
   private deployer: TeamDeployer | null = null;
   private saves: Promise<unknown> = Promise.resolve();
   private isReleased = false;
@@ -298,6 +300,7 @@ export class TeamSession {
         wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
         longestLineBytes: this.deps.options.longestLineBytes,
+        activeAt: this.activeAt(run, agent),
         output: this.output,
         emit: (event) => {
           if (event.kind === 'changed') this.noteChange(run, agent);
@@ -349,7 +352,31 @@ export class TeamSession {
       role: agent.role,
       deploy: this.deployer?.progressOf(agent.name) ?? { status: 'not_asked' },
       handshakeDeadlineAt: this.handshakeDeadlines.get(agent.name) ?? null,
+      idleDeadlineAt: this.idleDeadlineOf(agent),
       ...this.sessions.observed(agent.name),
     };
   }
+
+  /** Waiting for a teammate is no silence, and neither is the time in which its answer is read. */
+  private idleDeadlineOf({ name, idleTimeoutMs }: Agent): Date | null {
+    const session = this.sessions.get(name);
+    if (idleTimeoutMs === undefined || !session) return null;
+    const isWaiting = this.delegations.isWaiting(name);
+    const hasWaited = this.waiting.delete(name);
+    if (isWaiting) this.waiting.add(name);
+    if (isWaiting || hasWaited) session.noteActive();
+    return isWaiting ? null : session.idleDeadline(idleTimeoutMs);
+  }
+
+  /** Of an agent that has delegated it is not stored when the last answer came: its silence is measured from now on. */
+  private activeAt(run: Run, agent: Agent): Date {
+    const { activeAt } = run.deployment?.agents.find(({ name }) => name === agent.name) ?? {};
+    const permittedAt = run.prompt.state === 'none' ? null : run.prompt.permittedAt;
+    const known = agent.role === 'leader' ? latest(activeAt ?? null, permittedAt) : (activeAt ?? null);
+    return (this.options.isAdopted && !this.delegations.hasDelegated(agent.name) && known) || this.deps.clock.now();
+  }
+}
+
+function latest(a: Date | null, b: Date | null): Date | null {
+  return a && b ? (a > b ? a : b) : (a ?? b);
 }

@@ -154,6 +154,7 @@ export class PrismaTeamStore implements TeamStore {
         instructions: textOrNull(instructions),
         mode: textOrNull(mode),
         permissions: permissions ?? null,
+        conduct: conductOf(agent),
         resources: jsonOrNull(resources),
       }),
     );
@@ -183,6 +184,7 @@ export class PrismaTeamStore implements TeamStore {
     instructions,
     mode,
     permissions,
+    conduct,
     resources,
   }: AgentRow): Agent {
     return {
@@ -200,9 +202,23 @@ export class PrismaTeamStore implements TeamStore {
       ...(instructions !== null && { instructions }),
       ...(mode !== null && { mode }),
       ...(permissions !== null && { permissions }),
+      ...(conduct !== null && (conduct as Conduct)),
       ...(resources !== null && { resources: resources as NonNullable<Agent['resources']> }),
     };
   }
+}
+
+/** What is stored of an agent as it is, in one column. */
+type Conduct = Pick<Agent, 'authMethod' | 'handshakeTimeoutMs' | 'idleTimeoutMs' | 'permissionRules'>;
+
+function conductOf({
+  authMethod,
+  handshakeTimeoutMs,
+  idleTimeoutMs,
+  permissionRules,
+}: Conduct): ReturnType<typeof jsonOrNull> {
+  const conduct = { authMethod, handshakeTimeoutMs, idleTimeoutMs, permissionRules };
+  return jsonOrNull(Object.values(conduct).some((value) => value !== undefined) ? conduct : undefined);
 }
 
 /**

@@ -99,6 +99,7 @@ interface DeployedAgentJson {
   readonly readyAt: string | null;
   readonly stdout: number;
   readonly stderr: number;
+  readonly activeAt: string | null;
 }
 
 /**
@@ -113,7 +114,7 @@ export function selectRun(
   return `
     SELECT ${columns}, p.epoch AS permit_epoch, p.permitted_at, p.sent_at, d.id AS deployment_id, d.name AS deployment_name,
       (SELECT json_agg(json_build_object('name', a.name, 'handle', a.handle, 'startedAt', a.started_at, 'readyAt', a.ready_at,
-          'stdout', a.stdout_lines, 'stderr', a.stderr_lines) ORDER BY a.position)
+          'stdout', a.stdout_lines, 'stderr', a.stderr_lines, 'activeAt', a.active_at) ORDER BY a.position)
         FROM ${agents} a WHERE a.run_id = r.id) AS deployed_agents
     FROM ${run} r
     LEFT JOIN ${permits} p ON p.run_id = r.id
@@ -320,8 +321,10 @@ function deploymentOf(row: RunRow): Deployment | null {
   return { id: row.deployment_id, name: row.deployment_name, agents: (row.deployed_agents ?? []).map(toDeployedAgent) };
 }
 
-function toDeployedAgent({ name, handle, startedAt, readyAt, stdout, stderr }: DeployedAgentJson): DeployedAgent {
-  return { name, handle, startedAt: dateOf(startedAt), readyAt: dateOf(readyAt), cursor: { stdout, stderr } };
+function toDeployedAgent({ name, handle, stdout, stderr, ...at }: DeployedAgentJson): DeployedAgent {
+  const { startedAt, readyAt, activeAt } = at;
+  const dates = { startedAt: dateOf(startedAt), readyAt: dateOf(readyAt), activeAt: dateOf(activeAt) };
+  return { name, handle, cursor: { stdout, stderr }, ...dates };
 }
 
 function dateOf(text: string | null): Date | null {
@@ -375,5 +378,6 @@ export const TEAM_AGENTS_JSON = `(
   SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'name', a.name, 'role', a.role, 'protocol', a.protocol, 'preset', a.preset, 'model', a.model, 'image', a.image,
       'command', a.command, 'sealedEnv', a.sealed_env, 'sealedMcpServers', a.sealed_mcp_servers,
-      'instructions', a.instructions, 'mode', a.mode, 'permissions', a.permissions, 'resources', a.resources)) ORDER BY a.position)
+      'instructions', a.instructions, 'mode', a.mode, 'permissions', a.permissions, 'resources', a.resources))
+      || COALESCE(a.conduct, '{}') ORDER BY a.position)
   FROM agents a WHERE a.team_id = t.id)`;

@@ -235,7 +235,7 @@ const APPEND_FROM: Statement = {
   name: 'run_append_from',
   text: `WITH ${HELD},
     moved AS (
-      UPDATE deployment_agents a SET stdout_lines = $7, stderr_lines = $8
+      UPDATE deployment_agents a SET stdout_lines = $7, stderr_lines = $8, active_at = now()
       FROM held WHERE a.run_id = held.id AND a.name = $4 AND a.stdout_lines = $5 AND a.stderr_lines = $6 RETURNING a.run_id),
     counted AS (
       UPDATE schedule_runs r SET last_seq = r.last_seq + jsonb_array_length($3::jsonb)

@@ -140,6 +140,7 @@ async function suffer(attack: Attack, hasLimits: boolean): Promise<Found> {
       },
       cursor: { stdout: 0, stderr: 0 },
       isAdopted: false,
+      activeAt: new Date(),
       wasReady: false,
       expectedTurns: [],
       longestLineBytes,

@@ -202,6 +202,7 @@ export class InMemoryRunRows {
       startedAt: null,
       readyAt: null,
       cursor: START_OF_OUTPUT,
+      activeAt: null,
     }));
     this.deployments += 1;
     return { id: fakeUuid(this.deployments, 6), name: taken.has(name) ? fallbackName : name, agents };

@@ -123,7 +123,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       if (cursor) {
         const { cursor: current } = agentOf(stored.run, cursor.agent);
         if (current.stdout !== cursor.from.stdout || current.stderr !== cursor.from.stderr) return current;
-        this.changeAgent(stored, cursor.agent, { cursor: cursor.to });
+        this.changeAgent(stored, cursor.agent, { cursor: cursor.to, activeAt: this.clock.now() });
       }
       this.append(stored, messages);
       return cursor?.to ?? null;

@@ -22,6 +22,10 @@ export const AGENTS: readonly Agent[] = [
       { name: 'tracker', url: 'https://mcp.example.com/mcp', headers: { Authorization: 'top secret' } },
     ],
     resources: { cpus: 0.5, memory: '64m' },
+    permissionRules: [{ kind: 'execute', command: 'git *', allow: false }],
+    authMethod: 'key',
+    handshakeTimeoutMs: 70_000,
+    idleTimeoutMs: 60_000,
   },
   {
     name: 'writer',

@@ -139,6 +139,11 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       "Have the agent wait for what it starts, or set the schedule's allowOpenToolCalls where it leaves work in the background on purpose.",
   },
+  agent_idle: {
+    meaning: 'An agent that had a task, and waited for no teammate, wrote nothing for its idleTimeout.',
+    advice:
+      'The message says what it was last seen doing. Look at the conversation; raise its idleTimeout if it works in silence.',
+  },
   agent_exited: {
     meaning: 'An agent ended before its work was done.',
     advice: 'The exit code is in the message; look at its stderr messages.',

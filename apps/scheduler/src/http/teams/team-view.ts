@@ -1,4 +1,5 @@
 import type { TeamView } from '@crewtab/api-contract/team-routes';
+import { formatDuration } from '@crewtab/domain/durations';
 import type { ShownMcpServer, Team, TeamAgent } from '@crewtab/domain/teams/team';
 
 export function toTeamView(team: Team): TeamView {
@@ -14,9 +15,24 @@ export function toTeamView(team: Team): TeamView {
 }
 
 function toAgentView(agent: TeamAgent): TeamView['agents'][number] {
-  const { command, resources, env, mcpServers, ...rest } = agent;
+  const {
+    command,
+    resources,
+    env,
+    mcpServers,
+    permissions,
+    permissionRules,
+    handshakeTimeoutMs,
+    idleTimeoutMs,
+    ...rest
+  } = agent;
   return {
     ...rest,
+    ...(permissions && {
+      permissions: permissionRules ? { default: permissions, rules: [...permissionRules] } : permissions,
+    }),
+    ...(handshakeTimeoutMs !== undefined && { handshakeTimeout: formatDuration(handshakeTimeoutMs) }),
+    ...(idleTimeoutMs !== undefined && { idleTimeout: formatDuration(idleTimeoutMs) }),
     ...(command ? { command: [...command] } : {}),
     ...(env ? { env: { ...env } } : {}),
     ...(resources ? { resources } : {}),

@@ -19,6 +19,7 @@ interface Refusal {
 }
 
 const FILES = { name: 'files', command: 'mcp-files', args: ['--all'] };
+const RULES = { default: 'deny', rules: [{ kind: 'execute', command: 'git *', allow: true }] };
 const mcp = (server: Readonly<Record<string, unknown>>) => aTeam({ mcpServers: [{ ...FILES, ...server }] });
 
 const remote = (server: Readonly<Record<string, unknown>>) => aTeam({ mcpServers: [{ name: 'tracker', ...server }] });
@@ -40,7 +41,7 @@ describe('POST /teams', () => {
           command: ['agent', '--verbose', ''],
           env: { TOKEN: 'geheim', _x1: '' },
           instructions: 'Be brief.\nBe kind.',
-          mode: 'bypassPermissions',
+          mode: 'default',
           permissions: 'deny',
           resources: { cpus: 0.5, memory: '512m', pids: 128 },
         },
@@ -66,6 +67,21 @@ describe('POST /teams', () => {
       .send({ ...aTeam(), network: 'none' })
       .expect(201);
     expect(answer.body).toMatchObject({ network: { mode: 'none', hosts: [] } });
+  });
+
+  it('takes how an agent behaves, and shows it as it was given', async () => {
+    const conduct = { authMethod: 'key', handshakeTimeout: '5m', idleTimeout: '1h30m', permissions: RULES };
+    const made = await http.call('post', TEAMS).send(aTeam(conduct)).expect(201);
+    const { id, agents } = made.body as { id: string; agents: object[] };
+    expect(agents[0]).toMatchObject(conduct);
+    const patched = await http.call('patch', `${TEAMS}/${id}`).send({ agents }).expect(200);
+    expect((patched.body as { agents: object[] }).agents).toEqual(agents);
+    expect(http.catalog.teams.get(id)?.agents[0]).toMatchObject({
+      handshakeTimeoutMs: 300_000,
+      idleTimeoutMs: 5_400_000,
+      permissions: 'deny',
+      permissionRules: RULES.rules,
+    });
   });
 
   describe('with an open network', () => {
@@ -181,6 +197,20 @@ describe('POST /teams', () => {
     ['a former name in a new team', aTeam({ previousName: 'x' }), 'agents.0.previousName'],
     ['instructions of 50,001 characters', aTeam({ instructions: 'x'.repeat(50_001) }), 'agents.0.instructions'],
     ['an unknown permission', aTeam({ permissions: 'ask' }), 'agents.0.permissions'],
+    ['refusals in a mode without questions', aTeam({ mode: 'yolo', permissions: 'deny' }), 'agents.0.permissions'],
+    [
+      'rules in a mode without questions',
+      aTeam({ mode: 'bypassPermissions', permissions: { default: 'allow', rules: [] } }),
+      'agents.0.permissions',
+    ],
+    ['rules for a plain program', aTeam({ protocol: 'command', permissions: RULES }), 'agents.0.permissions'],
+    [
+      'a handshake of a plain program',
+      aTeam({ protocol: 'command', handshakeTimeout: '5s' }),
+      'agents.0.handshakeTimeout',
+    ],
+    ['an idle timeout of 0', aTeam({ idleTimeout: '0s' }), 'agents.0.idleTimeout'],
+    ['an idle timeout without a unit', aTeam({ idleTimeout: '30' }), 'agents.0.idleTimeout'],
     ['no cpus', aTeam({ resources: { cpus: 0 } }), 'agents.0.resources.cpus'],
     ['257 cpus', aTeam({ resources: { cpus: 257 } }), 'agents.0.resources.cpus'],
     ['memory without sense', aTeam({ resources: { memory: 'lots' } }), 'agents.0.resources.memory'],
