@@ -47,7 +47,8 @@ export const LaneRow = memo(function LaneRow({
   const navigate = useNavigate();
   const [active, setActive] = useState(-1);
   const marks = useMemo(() => marksOf(lane, now), [lane, now]);
-  const x = (at: number): number => ((at - window.from) / (window.to - window.from)) * width;
+  // Tenths of a pixel, so that paths stay short.
+  const x = (at: number): number => Math.round(((at - window.from) / (window.to - window.from)) * width * 10) / 10;
   const point = (index: number): void => {
     const mark = marks[index];
     setActive(index);
