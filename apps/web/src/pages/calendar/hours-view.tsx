@@ -73,7 +73,7 @@ function Grid({ cells }: { readonly cells: readonly Cell[] }) {
         </tbody>
       </table>
       <p className="mt-2 text-xs text-soft">
-        The darker, the more runs. The line at the bottom of a cell is the share that failed or timed out.
+        The stronger a cell, the more runs. The line at the bottom of a cell is the share that failed or timed out.
       </p>
     </div>
   );
