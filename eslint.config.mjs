@@ -130,7 +130,7 @@ export default defineConfig(
   },
   {
     // The tools that read these files ask for a default export.
-    files: ['**/*.config.{ts,cjs,mjs,mts}', 'test/support/global-*.ts'],
+    files: ['**/*.config.{ts,cjs,mjs,mts}', 'test/support/global-*.ts', 'test/real-agents/support/set-up.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );

@@ -88,5 +88,6 @@ module.exports = {
     withServices('attacks'),
     // What lies deeper looks at sources only, and is among the unit tests.
     withServices('crash', '*.spec.ts'),
+    { ...withServices('real-agents', '*.spec.ts'), globalSetup: '<rootDir>/test/real-agents/support/set-up.ts' },
   ],
 };

@@ -63,6 +63,9 @@ const attacks = (...files) => ({
   isSuite: true,
 });
 
+/** @param {string[]} args */
+const realAgents = (...args) => ({ script: 'test:real-agents', args, isSuite: true });
+
 /** @type {readonly ProofGroup[]} */
 export const PROOF_GROUPS = [
   {
@@ -163,6 +166,22 @@ export const PROOF_GROUPS = [
     shows: /^Tests: /,
     whole: () => e2e('clocks-ahead.spec.ts', 'clocks-behind.spec.ts'),
     ci: { minutes: 1 },
+  },
+  {
+    name: 'real-agents',
+    proves: 'the real Claude Code, Codex, opencode and Gemini CLI work as agents, and their failures are told as such',
+    files: [
+      ...['libs/protocol-acp/**', 'libs/egress-proxy/**', 'libs/agent-guard/**', 'libs/runtime-docker/**'],
+      ...['images/presets/**', 'images/guard/**', 'images/team-bridge/**', 'libs/presets/**', 'test/real-agents/**'],
+    ],
+    usually: '12 min',
+    shows: /^Tests: |^Tests with real agents/,
+    whole: () => realAgents(),
+    // Claude Code alone: a text, the shell and files.
+    ci: {
+      minutes: 3,
+      part: () => realAgents('test/real-agents/claude-code.spec.ts', '--testNamePattern', 'shell and of files'),
+    },
   },
   {
     name: 'e2e',

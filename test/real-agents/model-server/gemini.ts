@@ -30,9 +30,10 @@ export const GEMINI: Wire = {
       turns: objectsOf(body['contents']).map(({ role, parts }) => {
         const isResult = objectsOf(parts).some((part) => 'functionResponse' in part);
         const by = role === 'model' ? 'model' : isResult ? 'tool' : 'user';
-        const results = objectsOf(parts).map((part) =>
-          JSON.stringify(objectOf(part['functionResponse'])['response'] ?? ''),
-        );
+        const results = objectsOf(parts).map((part) => {
+          const { response = '' } = objectOf(part['functionResponse']);
+          return textIn(response) || JSON.stringify(response);
+        });
         const calls = objectsOf(parts).filter((part) => 'functionCall' in part).length;
         return { by, text: isResult ? results.join('\n') : textIn(parts), calls } as const;
       }),

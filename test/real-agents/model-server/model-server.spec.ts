@@ -1,5 +1,5 @@
 import { ModelServer } from './model-server';
-import { call, cut, drop, hang, refuse, say, sayUntilLimit, type Script, type Step } from './script';
+import { call, callAfter, cut, drop, hang, refuse, say, sayUntilLimit, type Script, type Step } from './script';
 
 const KEY = 'right-key';
 
@@ -143,6 +143,17 @@ describe.each(APIS)('the stand-in for the API $name', (api) => {
     ]);
   });
 
+  it('calls a tool with what the calls before it gave', async () => {
+    const played = script(
+      call({ tool: 'Bash', input: { command: 'ls' } }),
+      callAfter((heard) => ({ tool: 'Bash', input: { command: `cat ${heard.trim()}` } })),
+    );
+    await (await ask(played.prompt)).text();
+    const wire = (await (await ask(played.prompt, 1)).text()).replaceAll(/[^a-z]/g, '');
+    expect(wire).toContain('cat');
+    expect(wire).toContain('made');
+  });
+
   it('says that its token limit cut the answer', async () => {
     expect(await (await ask(script(sayUntilLimit('So far')).prompt)).text()).toContain(api.limit);
   });
@@ -172,6 +183,24 @@ describe.each(APIS)('the stand-in for the API $name', (api) => {
 });
 
 describe('the stand-in for the APIs', () => {
+  it('knows what Codex offers its newest models: tools among the input, called with text that is no JSON', async () => {
+    const models = await ModelServer.start({ key: KEY });
+    const played = models.script(call({ tool: 'exec', namespace: 'functions', input: 'text(1)' }));
+    const input = [
+      {
+        type: 'additional_tools',
+        role: 'developer',
+        tools: [{ type: 'namespace', name: 'functions', tools: [{ name: 'exec' }] }],
+      },
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: played.prompt }] },
+    ];
+    const body = JSON.stringify({ model: 'm', stream: true, input });
+    const answer = await fetch(`${models.url}/v1/responses`, { method: 'POST', headers: bearer(KEY), body });
+    expect(await answer.text()).toContain('"type":"custom_tool_call"');
+    expect(models.requestsOf(played)).toMatchObject([{ tools: ['functions.exec'] }]);
+    await models.close();
+  });
+
   it('notes what is none of them', async () => {
     const models = await ModelServer.start({ key: KEY });
     expect((await fetch(`${models.url}/v1/organizations`)).status).toBe(404);

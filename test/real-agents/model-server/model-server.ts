@@ -6,15 +6,24 @@ import { ANTHROPIC_MESSAGES } from './anthropic-messages';
 import { GEMINI } from './gemini';
 import { OPENAI_CHAT } from './openai-chat';
 import { OPENAI_RESPONSES } from './openai-responses';
-import { say, Script, type Step } from './script';
-import { objectOf, type ModelRequest, type SentEvent, type Wire } from './wire';
+import { playedOf, replyOf, Script, type PlayedStep, type Step } from './script';
+import { objectOf, type ModelRequest, type SentEvent, type Turn, type Wire } from './wire';
 
+const TITLE = playedOf(replyOf({ text: 'A title' }), '');
 const WIRES: readonly Wire[] = [ANTHROPIC_MESSAGES, OPENAI_RESPONSES, OPENAI_CHAT, GEMINI];
 
 /** A request as it came, and the script that it belongs to; null: a title, or a look at what there is. */
 export interface SeenRequest extends ModelRequest {
   readonly api: string;
   readonly script: string | null;
+}
+
+interface FoundScript {
+  readonly script: Script;
+  /** Replies with calls of tools that were given since its prompt. */
+  readonly made: number;
+  /** What these calls gave. */
+  readonly heard: string;
 }
 
 export interface ModelServerOptions {
@@ -71,6 +80,15 @@ export class ModelServer {
     return this.requests.filter(({ script }) => script === name);
   }
 
+  /** What the calls of its tools gave, in order. */
+  heardBy(script: Script): string[] {
+    const longest = this.requestsOf(script).reduce<readonly Turn[]>(
+      (most, { turns }) => (turns.length > most.length ? turns : most),
+      [],
+    );
+    return textsOfTools(longest);
+  }
+
   /** Resolves when the script was asked for so many times. */
   async untilAsked(script: Script, times = 1): Promise<void> {
     while (this.requestsOf(script).length < times) await new Promise<void>((resolve) => this.watchers.add(resolve));
@@ -99,16 +117,19 @@ export class ModelServer {
       sendJson(response, status, wire.refusal(status, message));
       return;
     }
-    await play(found?.script.stepAt(found.made) ?? say('A title'), wire, asked, response);
+    await play(found?.script.stepAt(found.made, found.heard) ?? TITLE, wire, asked, response);
   }
 
   /** The script that the newest prompt names. A request without tools asks for a title or a summary of it. */
-  private findScript({ turns, tools }: ModelRequest): { readonly script: Script; readonly made: number } | null {
+  private findScript({ turns, tools }: ModelRequest): FoundScript | null {
     if (tools.length === 0) return null;
     for (let at = turns.length - 1; at >= 0; at -= 1) {
       const turn = turns[at];
       const script = this.scripts.findLast(({ name }) => turn?.by === 'user' && turn.text.includes(name));
-      if (script) return { script, made: turns.slice(at).filter(({ calls }) => calls > 0).length };
+      if (!script) continue;
+      const since = turns.slice(at);
+      const heard = textsOfTools(since).join('\n');
+      return { script, made: since.filter(({ calls }) => calls > 0).length, heard };
     }
     return null;
   }
@@ -121,7 +142,7 @@ export class ModelServer {
 }
 
 async function play(
-  step: Step,
+  step: PlayedStep,
   wire: Wire,
   { model, isStreamed }: ModelRequest,
   response: ServerResponse,
@@ -147,6 +168,10 @@ async function play(
     case 'hang':
       await once(response, 'close');
   }
+}
+
+function textsOfTools(turns: readonly Turn[]): string[] {
+  return turns.flatMap(({ by, text }) => (by === 'tool' ? [text] : []));
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {

@@ -22,7 +22,7 @@ export const OPENAI_RESPONSES: Wire = {
     model: stringOf(body['model']),
     isStreamed: body['stream'] === true,
     instructions: [stringOf(body['instructions']), ...notesIn(body)].join('\n'),
-    tools: objectsOf(body['tools']).flatMap(namesOf),
+    tools: toolsIn(body).flatMap(namesOf),
     turns: objectsOf(body['input']).flatMap(turnOf),
   }),
 
@@ -47,6 +47,12 @@ export const OPENAI_RESPONSES: Wire = {
 
   refusal: (status, message) => ({ error: { message, type: typeOf(status), code: codeOf(status), param: null } }),
 };
+
+/** Those that Codex offers its newest models stand among the input. */
+function toolsIn(body: JsonObject): JsonObject[] {
+  const added = objectsOf(body['input']).filter(({ type }) => type === 'additional_tools');
+  return [body, ...added].flatMap(({ tools }) => objectsOf(tools));
+}
 
 function namesOf({ type, name, tools }: JsonObject): string[] {
   const own = stringOf(name) || stringOf(type);
@@ -95,9 +101,7 @@ function messageOf(text: string): JsonObject {
 function callOf({ tool, namespace, input }: ToolCall): JsonObject {
   const named = { name: tool, ...(namespace === undefined ? {} : { namespace }) };
   const ids = { id: `fc_${randomUUID()}`, call_id: `call_${randomUUID()}` };
-  // What the program searches its tools with is a kind of its own.
-  if (tool === 'tool_search')
-    return { type: 'tool_search_call', ...ids, execution: 'client', arguments: input, status: 'completed' };
+  if (typeof input === 'string') return { type: 'custom_tool_call', ...ids, ...named, input, status: 'completed' };
   return { type: 'function_call', ...ids, ...named, arguments: JSON.stringify(input), status: 'completed' };
 }
 

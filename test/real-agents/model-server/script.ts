@@ -17,14 +17,15 @@ export interface Reply {
 
 export interface ToolCall {
   readonly tool: string;
-  /** Codex' model sees the tools of an MCP server under a name of their own. */
+  /** Codex names its tools in groups. */
   readonly namespace?: string;
-  readonly input: Readonly<Record<string, unknown>>;
+  /** Some tools take a text that is no JSON. */
+  readonly input: Readonly<Record<string, unknown>> | string;
 }
 
 /** What becomes of one request to the model. */
 export type Step =
-  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'reply'; readonly reply: Reply | ((heard: string) => Reply) }
   /** The API refuses, as often as it is asked or `times`; then the next step counts. */
   | { readonly kind: 'refuse'; readonly status: number; readonly message: string; readonly times: number }
   /** The stream begins, and its connection breaks in the middle of the text. */
@@ -34,12 +35,24 @@ export type Step =
   /** Nothing comes, until the client hangs up. */
   | { readonly kind: 'hang'; readonly times: number };
 
+/** A step with its reply. */
+export type PlayedStep = Exclude<Step, { kind: 'reply' }> | { readonly kind: 'reply'; readonly reply: Reply };
+
+export function playedOf(reply: Reply | ((heard: string) => Reply), heard: string): PlayedStep {
+  return { kind: 'reply', reply: typeof reply === 'function' ? reply(heard) : reply };
+}
+
 export function say(text: string, tokens = DEFAULT_TOKENS): Step {
   return { kind: 'reply', reply: replyOf({ text, tokens }) };
 }
 
-export function call(...calls: readonly ToolCall[]): Step {
-  return { kind: 'reply', reply: replyOf({ calls }) };
+export function call(tool: ToolCall): Step {
+  return { kind: 'reply', reply: replyOf({ calls: [tool] }) };
+}
+
+/** @param choose is told what the calls of tools gave so far */
+export function callAfter(choose: (heard: string) => ToolCall): Step {
+  return { kind: 'reply', reply: (heard) => replyOf({ calls: [choose(heard)] }) };
 }
 
 export function sayUntilLimit(text: string): Step {
@@ -62,7 +75,7 @@ export function hang(times = Infinity): Step {
   return { kind: 'hang', times };
 }
 
-function replyOf(parts: Partial<Reply>): Reply {
+export function replyOf(parts: Partial<Reply>): Reply {
   return { text: '', calls: [], isCutByLimit: false, tokens: DEFAULT_TOKENS, ...parts };
 }
 
@@ -84,16 +97,19 @@ export class Script {
     return `Please do what stands in ${this.name}.`;
   }
 
-  /** @param made replies with calls of tools that were given after the prompt */
-  stepAt(made: number): Step {
+  /**
+   * @param made replies with calls of tools that were given after the prompt
+   * @param heard what they gave
+   */
+  stepAt(made: number, heard: string): PlayedStep {
     let replies = 0;
     for (const [place, step] of this.steps.entries()) {
       if (step.kind === 'reply') {
-        if (replies === made) return step;
+        if (replies === made) return playedOf(step.reply, heard);
         replies += 1;
       } else if (replies === made && this.fails(place, step.times)) return step;
     }
-    return say(`${this.name} has no step after ${made} calls`);
+    return playedOf(replyOf({ text: `${this.name} has no step after ${made} calls` }), heard);
   }
 
   private fails(place: number, times: number): boolean {

@@ -1,0 +1,40 @@
+import { call, callAfter, say, type Step } from './model-server/script';
+import { CLAUDE_CODE, CODEX, GEMINI, OPENCODE, type AgentProgram } from './support/programs';
+import { describeWithAgents, RealCrewtab } from './support/real-crewtab';
+
+jest.setTimeout(300_000);
+
+/** The tools of a team answer within so long; programs give a call up after minutes. */
+const ANSWER_LIMIT = '3s';
+/** Beyond that limit, and within two more calls. */
+const TASK = 'work 7s\nanswer late but true';
+
+describeWithAgents('a task that takes longer than a call of a tool may', () => {
+  let real: RealCrewtab;
+
+  beforeAll(async () => {
+    const workerEnv = { TEAM_ANSWER_LIMIT: ANSWER_LIMIT };
+    real = await RealCrewtab.start([CLAUDE_CODE, CODEX, OPENCODE, GEMINI], { workerEnv });
+  });
+
+  afterAll(() => (real as RealCrewtab | undefined)?.stop());
+
+  const wait = (program: AgentProgram): Step =>
+    callAfter((heard) => program.team('wait', { handle: /Its handle is ([\w-]+)/.exec(heard)?.[1] ?? '' }));
+
+  it.each([CLAUDE_CODE, CODEX, OPENCODE, GEMINI])('is waited for by $name', async (program) => {
+    const script = real.models.script(
+      call(program.team('delegate', { agent: 'helper', task: TASK })),
+      wait(program),
+      wait(program),
+      wait(program),
+      say('It took its time.'),
+    );
+    const helper = { ...real.crewtab.leader(), name: 'helper', role: 'worker' as const };
+    const { run } = await real.play(program, script, { workers: [helper] });
+    expect(run).toMatchObject({ status: 'success', result: 'It took its time.' });
+    const [first, ...others] = real.models.heardBy(script);
+    expect(first).toContain('has not finished this task yet');
+    expect(others.at(-1)).toContain('late but true');
+  });
+});

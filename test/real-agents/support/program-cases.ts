@@ -1,0 +1,167 @@
+import type { Run } from '../../kit/client';
+import { call, cut, drop, hang, refuse, say, sayUntilLimit, type Script, type Step } from '../model-server/script';
+import type { AgentProgram } from './programs';
+import { describeWithAgents, RealCrewtab, type EndedRun, type RunOptions } from './real-crewtab';
+
+jest.setTimeout(300_000);
+
+const FAULTS = {
+  'a request that the API takes for wrong (400)': { step: refuse(400, 'the request is not well formed') },
+  'a wrong key': { step: say('never'), key: 'sk-wrong-key-of-the-tests' },
+  'a key without the right (403)': { step: refuse(403, 'this key may not use the model') },
+  'an unknown model (404)': { step: refuse(404, 'there is no such model') },
+  'a rate limit (429)': { step: refuse(429, 'too many requests for this key') },
+  'a broken API (500)': { step: refuse(500, 'the API is broken') },
+  'an overloaded API (529)': { step: refuse(529, 'Overloaded') },
+  'an answer that breaks off': { step: cut('An answer that has a beginning and no end') },
+  'a connection that is dropped': { step: drop() },
+  'the token limit': { step: sayUntilLimit('As far as the limit goes') },
+} satisfies Record<string, { readonly step: Step; readonly key?: string }>;
+
+type Fault = keyof typeof FAULTS;
+const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
+
+/** How a run ends after a fault: a part of it. */
+interface FaultyRun {
+  readonly status: Run['status'];
+  readonly code?: string;
+  /** What stands in the error's message, for the person who must do something about it. */
+  readonly words?: string;
+}
+
+/** The program asks again and again, for minutes at least, and says nothing of it: only a timeout or a person ends the run. */
+export const TRIES_AGAIN = 'tries again';
+
+interface ExpectedOfProgram {
+  readonly faults: Readonly<Record<Fault, FaultyRun | typeof TRIES_AGAIN>>;
+  /** Hosts that it asks for besides, and does without. */
+  readonly asksInVain?: readonly string[];
+  /** A part of the run whose agent was refused a permission, where it can ask for any. */
+  readonly refused?: object;
+}
+
+/** What every program must do as an agent of Crewtab, each in its own way. */
+export function describeProgram(program: AgentProgram, expected: ExpectedOfProgram): void {
+  describeWithAgents(`${program.name} as an agent`, () => {
+    let real: RealCrewtab;
+
+    beforeAll(async () => {
+      real = await RealCrewtab.start([program], { workers: 2 });
+    });
+
+    afterAll(() => (real as RealCrewtab | undefined)?.stop());
+
+    const play = (steps: readonly Step[], options?: RunOptions): Promise<EndedRun> =>
+      real.play(program, real.models.script(...steps), options);
+
+    it('answers, with its key and its instructions, and reaches nothing but its API', async () => {
+      const script = real.models.script(say('Hello from the model.', { input: 1_234, output: 56 }));
+      const agent = { instructions: 'Answer like a sailor.' };
+      const { run, messages } = await real.play(program, script, { agent });
+      expect(run).toMatchObject({ status: 'success', result: 'Hello from the model.', error: null });
+      const [request] = real.models.requestsOf(script);
+      const heard = [request?.instructions, ...(request?.turns ?? []).map(({ text }) => text)].join('\n');
+      expect(heard).toContain('Answer like a sailor.');
+      const asked = messages.flatMap(({ kind, content }) => (kind === 'network' ? [content] : []));
+      const hosts = (wanted: string): unknown[] =>
+        asked.flatMap((content) => (content['kind'] === wanted ? [content['host']] : []));
+      expect(hosts('allowed')).toEqual([real.models.host.split(':')[0]]);
+      expect(hosts('refused')).toEqual(expected.asksInVain ?? []);
+    });
+
+    it('does what its model asks of the shell and of files', async () => {
+      const script = real.models.script(
+        call(program.shell('echo made by the shell > one.txt')),
+        call(program.write('/workspace/two.txt', 'made by a tool')),
+        call(program.shell('cat one.txt two.txt')),
+        say('Both are there.'),
+      );
+      const { run, messages } = await real.play(program, script);
+      expect(run).toMatchObject({ status: 'success', result: 'Both are there.', error: null });
+      expect(real.models.heardBy(script).at(-1)).toMatch(/made by the shell\s+made by a tool/);
+      expect(messages.filter(({ kind }) => kind === 'tool_result').length).toBeGreaterThanOrEqual(3);
+    });
+
+    const { asking } = program;
+    (asking === null ? it.skip : it)('asks for a permission, and goes by the answer', async () => {
+      const steps = [call(program.shell('echo done > /workspace/done.txt; cat done.txt')), say('That was all.')];
+      const [allowed, refused] = await Promise.all([
+        play(steps, { agent: { ...asking, permissions: 'allow' } }),
+        play(steps, { agent: { permissions: 'deny' } }),
+      ]);
+      expect(allowed.run).toMatchObject({ status: 'success', result: 'That was all.', warnings: [] });
+      expect(decisionsIn(allowed)).toEqual(['allowed']);
+      expect(decisionsIn(refused)).toEqual(['denied']);
+      expect(refused.run).toMatchObject(expected.refused ?? {});
+    });
+
+    it('gives a task to a teammate and goes on with the answer', async () => {
+      const helper = { ...real.crewtab.leader(), name: 'helper', role: 'worker' as const };
+      const script = real.models.script(
+        call(program.team('delegate', { agent: 'helper', task: 'answer what the helper knows' })),
+        say('The helper knows it.'),
+      );
+      const { run, messages } = await real.play(program, script, { workers: [helper] });
+      expect(run).toMatchObject({ status: 'success', result: 'The helper knows it.' });
+      expect(real.models.heardBy(script).join()).toContain('what the helper knows');
+      expect(messages.filter(({ kind }) => kind === 'delegation')).not.toEqual([]);
+    });
+
+    it('ends at once when its run is cancelled in the middle of an answer', async () => {
+      const script = real.models.script(hang());
+      const { id } = await real.begin(program, script);
+      await real.models.untilAsked(script);
+      await real.crewtab.api.cancel(id);
+      expect(await real.crewtab.api.untilFinished(id)).toMatchObject({ status: 'cancelled' });
+    });
+
+    it('goes on with another worker when its own is killed in the middle of an answer', async () => {
+      // The connection to the model leads through the worker, and breaks with it.
+      const script = real.models.script(hang(1), call(program.shell('echo still here')), say('Nothing was lost.'));
+      const { id } = await real.begin(program, script);
+      await real.models.untilAsked(script);
+      (await real.crewtab.workerOf(id)).kill('SIGKILL');
+      const { run, messages } = await real.end(await real.crewtab.api.run(id));
+      expect(run).toMatchObject({ status: 'success', result: 'Nothing was lost.' });
+      expect(messages.filter(({ kind }) => kind === 'prompt')).toHaveLength(1);
+      await real.crewtab.startWorker();
+    });
+
+    describe('says in its run what to do about', () => {
+      const runs = new Map<Fault, { readonly run: Run; readonly script: Script }>();
+
+      beforeAll(async () => {
+        for (const fault of FAULT_NAMES) {
+          const { step, key }: { readonly step: Step; readonly key?: string } = FAULTS[fault];
+          const script = real.models.script(step);
+          const run = await real.begin(program, script, key === undefined ? {} : { key });
+          runs.set(fault, { run, script });
+        }
+      });
+
+      it.each(FAULT_NAMES)('%s', async (fault) => {
+        const begun = runs.get(fault);
+        if (!begun) throw new Error('the run was not begun');
+        const { run, script } = begun;
+        const ending = expected.faults[fault];
+        if (ending === TRIES_AGAIN) {
+          await real.models.untilAsked(script, 2);
+          expect((await real.crewtab.api.run(run.id)).status).toBe('running');
+          await real.crewtab.api.cancel(run.id);
+          expect((await real.end(run)).run).toMatchObject({ status: 'cancelled' });
+          return;
+        }
+        const { status, code, words } = ending;
+        const message = words === undefined ? {} : { message: expect.stringContaining(words) as string };
+        const error = code === undefined ? null : { code, ...message };
+        expect((await real.end(run)).run).toMatchObject({ status, error });
+      });
+    });
+  });
+}
+
+function decisionsIn({ messages }: EndedRun): unknown[] {
+  return messages.flatMap(({ kind, content }) =>
+    kind === 'permission' ? [(content as { decision?: unknown }).decision] : [],
+  );
+}
