@@ -83,7 +83,7 @@ export async function tryAgent(
 }
 
 function wordsOf({ inputTokens, outputTokens, cost }: Usage): string {
-  const count = (tokens: number | null): string => tokens?.toLocaleString('en-US') ?? 'an unknown number of';
+  const count = (tokens: number | null): string => tokens?.toLocaleString('en-US') ?? 'unknown';
   const price = cost === null ? 'cost unknown' : `${cost.amount.toFixed(4)} ${cost.currency}`;
-  return `${count(inputTokens)} tokens of input, ${count(outputTokens)} of output; ${price}`;
+  return `tokens: ${count(inputTokens)} in, ${count(outputTokens)} out; ${price}`;
 }

@@ -225,6 +225,7 @@ describe('requests of the agent', () => {
           request: { sessionId: SESSION, toolCall: { toolCallId: 'c1' }, options },
           option: options.find((each) => 'optionId' in each && each.optionId === optionId) ?? null,
           decision,
+          rule: null,
         },
       ],
     ]);

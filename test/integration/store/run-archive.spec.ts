@@ -37,7 +37,7 @@ describe('manual runs', () => {
     const plan = {
       teamName: 'Marketing Team',
       network: { mode: 'none', hosts: [] },
-      agents: AGENTS.map(({ env: _, ...agent }) => agent),
+      agents: AGENTS.map(({ env: _, mcpServers: _servers, ...agent }) => agent),
       prompt: schedule.prompt,
       timeoutMs: 5_000,
       allowEmpty: false,
