@@ -201,6 +201,15 @@ export const PROOF_GROUPS = [
     ci: { minutes: 2 },
   },
   {
+    name: 'web',
+    proves: 'teams are made, a first run succeeds, and what failed is seen, in a browser',
+    files: ['apps/web/**', 'apps/scheduler/src/http/**', 'libs/api-*/**', 'test/e2e/web-*.spec.ts', ...E2E_HARNESS],
+    usually: '1 min',
+    shows: /^Tests: /,
+    whole: () => e2e('web-teams.spec.ts'),
+    ci: { minutes: 1 },
+  },
+  {
     name: 'mutants',
     proves: 'the tests notice the faults that they are there for',
     files: ['libs/**', 'apps/**', 'images/**', 'test/**'],

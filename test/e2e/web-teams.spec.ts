@@ -1,0 +1,107 @@
+import type { Browser, Page } from 'playwright-core';
+import { describeWithDocker } from '../kit/services/docker';
+import { findBarriers, launchBrowser, openWatched } from './support/browser';
+import { Crewtab } from './support/crewtab';
+
+let crewtab: Crewtab;
+let browser: Browser;
+let page: Page;
+let complaints: string[];
+
+// One after the other, in the same browser: from an empty installation on.
+describeWithDocker('the pages at work, in a browser', () => {
+  beforeAll(async () => {
+    crewtab = await Crewtab.start();
+    browser = await launchBrowser();
+    const { code } = await crewtab.api.request('POST /session/codes');
+    ({ page, complaints } = await openWatched(browser, `${crewtab.api.baseUrl}/#code=${code}`));
+    await page.getByRole('heading', { name: 'Now' }).waitFor();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await crewtab?.stop();
+  });
+
+  it('an empty installation leads to a first success', async () => {
+    await page.getByText('1 there, for 10 runs at a time').waitFor();
+    await page.getByText('each agent gets a container of its own').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await page.getByLabel('Image of the demo agent').fill(crewtab.image);
+    await page.getByRole('button', { name: 'Make it, and run it now' }).click();
+    await page.getByRole('heading', { name: 'Morning report' }).waitFor();
+    await page.getByText('success', { exact: true }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('a team is made with errors at their fields, edited, tried, and deleted', async () => {
+    await page.getByRole('link', { name: 'Teams' }).click();
+    await page.getByRole('link', { name: 'New team' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('Night shift');
+    await page.getByRole('button', { name: 'Make the team' }).click();
+    await page.getByText('is required under the docker runtime without a preset').first().waitFor();
+    await page.getByLabel('Image').fill(crewtab.image);
+    await page.getByRole('button', { name: 'Add a variable' }).click();
+    await page.getByLabel('Name of a variable').fill('TOKEN');
+    await page.getByLabel('Value of TOKEN').fill('top secret');
+    expect(await findBarriers(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Make the team' }).click();
+    await page.getByRole('heading', { name: 'Night shift' }).waitFor();
+    await page.getByText('TOKEN').waitFor();
+
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByText('is set, and stays').waitFor();
+    await page.getByLabel('Description').fill('works at night');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('works at night').waitFor();
+    const [row] = await crewtab.sql<{ sealed: boolean }>(
+      `SELECT sealed_env IS NOT NULL AS sealed FROM agents a JOIN teams t ON t.id = a.team_id WHERE t.name = 'Night shift'`,
+    );
+    expect(row).toEqual({ sealed: true });
+
+    await page.getByLabel('Prompt').fill('answer well done');
+    await page.getByRole('button', { name: 'Try' }).click();
+    await page.getByText('success', { exact: true }).waitFor();
+    await page.goBack();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('button', { name: 'Delete the team' }).click();
+    await page.getByRole('heading', { name: 'Teams', exact: true }).waitFor();
+    await page.getByText('Night shift').waitFor({ state: 'detached' });
+    // The browser says by itself that the first try was refused.
+    expect(complaints.splice(0)).toEqual([expect.stringContaining('400 (Bad Request)')]);
+  });
+
+  it('what failed needs a person until somebody has seen it', async () => {
+    const { api } = crewtab;
+    const team = await api.createTeam({ name: 'Unlucky', agents: [crewtab.leader()] });
+    const fields = { teamId: team.id, cron: '0 9 * * 1-5', timeout: '2m' };
+    const schedule = await api.createSchedule({ ...fields, name: 'fails', prompt: 'error out of luck' });
+    const { id } = await api.trigger(schedule.id);
+    await api.untilFinished(id);
+    await page.goto(api.baseUrl);
+    await page.getByRole('button', { name: 'I have seen fails' }).waitFor();
+    expect(await page.title()).toBe('■ fails failed · Crewtab');
+    await page.getByRole('button', { name: 'I have seen fails' }).click();
+    await page.getByLabel('Note').fill('the registry was down');
+    await page.getByRole('button', { name: 'I have seen it' }).click();
+    await page.getByText('Whatever failed has succeeded since, or was seen.').waitFor();
+    expect(await page.title()).toBe('Now · Crewtab');
+    const [row] = await crewtab.sql('SELECT acknowledged_by, acknowledgement_note FROM schedule_runs WHERE id = $1', [
+      id,
+    ]);
+    expect(row).toEqual({ acknowledged_by: 'CREWTAB_API_KEY', acknowledgement_note: 'the registry was down' });
+  });
+
+  it('the palette leads anywhere by the keyboard', async () => {
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: 'Search' }).fill('unluck');
+    await page.getByRole('option', { name: 'Unlucky' }).waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Unlucky' }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('y');
+    await page.getByRole('heading', { name: 'System' }).waitFor();
+    await page.getByText('Settings in force').waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
