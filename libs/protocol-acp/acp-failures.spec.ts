@@ -99,7 +99,7 @@ describe('the words of a failure', () => {
       .hear(says('Your key \x1b[1mhas expired\x07.'), refused);
     expect(turnOf(dialogue)).toEqual(
       failedAs(
-        'agent_error',
+        'model_access',
         'agent "writer" reported an error: Authentication required; its last text: Your key has expired.; its last words on stderr:\nHTTP 403',
       ),
     );
@@ -107,7 +107,7 @@ describe('the words of a failure', () => {
 
   it('do not say the same twice, and are bounded', () => {
     expect(turnOf(working().hear(says('Authentication required'), refused))).toEqual(
-      failedAs('agent_error', 'agent "writer" reported an error: Authentication required'),
+      failedAs('model_access', 'agent "writer" reported an error: Authentication required'),
     );
     const turn = turnOf(working().hear(says('x'.repeat(1_000_000)), refused));
     expect(turn?.status === 'failed' && turn.failure.message.length).toBeLessThan(500);

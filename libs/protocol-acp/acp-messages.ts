@@ -30,6 +30,8 @@ export interface RpcError {
 }
 
 export const METHOD_NOT_FOUND = -32601;
+/** ACP's own code: a login is missing, or was refused; Claude Code and Codex answer so to a wrong key. */
+export const AUTH_REQUIRED = -32000;
 export const PARSE_ERROR = -32700;
 
 /**
@@ -400,7 +402,8 @@ export function turnError(agent: string, error: RpcError, text: string): TurnSta
     return failed('protocol_error', `agent "${agent}" answered its turn with a malformed error`);
   }
   const words = errorMessage(error);
-  return failed('agent_error', `agent "${agent}" reported an error: ${words}${quoteBeside(words, text)}`);
+  const code = error.code === AUTH_REQUIRED ? 'model_access' : 'agent_error';
+  return failed(code, `agent "${agent}" reported an error: ${words}${quoteBeside(words, text)}`);
 }
 
 const QUOTED_CHARS = 300;

@@ -11,10 +11,18 @@ import type { Failure } from '@crewtab/domain/errors';
 import type { Agent } from '@crewtab/domain/teams/team';
 import type { McpServer as AgentMcpServer } from '@crewtab/domain/teams/team';
 import { TEAM_SERVER_NAME } from '@crewtab/domain/teams/teammates';
-import { cut, isObject, METHOD_NOT_FOUND, request, errorMessage, type JsonObject, type RpcError } from './acp-messages';
+import {
+  AUTH_REQUIRED,
+  cut,
+  isObject,
+  METHOD_NOT_FOUND,
+  request,
+  errorMessage,
+  type JsonObject,
+  type RpcError,
+} from './acp-messages';
 
 const PROTOCOL_VERSION = 1;
-const AUTH_REQUIRED = -32000;
 
 export interface HandshakeOptions {
   readonly dialogue: DialogueOptions;

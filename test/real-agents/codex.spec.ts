@@ -8,7 +8,7 @@ const UNREACHABLE = { status: 'failed', code: 'model_unreachable' } as const;
 describeProgram(CODEX, {
   faults: {
     'a request that the API takes for wrong (400)': { ...FAILED, words: 'the request is not well formed' },
-    'a wrong key': { ...FAILED, words: 'Authentication required' },
+    'a wrong key': { ...FAILED, code: 'model_access', words: 'Authentication required' },
     'a key without the right (403)': { ...UNREACHABLE, words: 'this key may not use the model' },
     'an unknown model (404)': { ...FAILED, words: 'there is no such model' },
     'a rate limit (429)': { status: 'failed', code: 'model_limit', words: '429 Too Many Requests' },
