@@ -69,6 +69,9 @@ const requests: SchedulerScenario = {
     await client.call('POST', `/runs/${run.id}/rerun`);
     // Asked again, it may be over already: cancelled.
     await client.call('POST', `/runs/${run.id}/cancel`, undefined, [409]);
+    const tried = await client.call<Id>('POST', `/teams/${team.id}/try`, { prompt: 'x' });
+    await client.call('POST', `/runs/${tried.id}/cancel`, undefined, [409]);
+    await client.call('PUT', `/runs/${run.id}/acknowledgement`, { note: 'seen' });
     const { items } = await client.call<{ readonly items: readonly Id[] }>('GET', `/schedules?teamId=${team.id}`);
     for (const each of items) await client.call('DELETE', `/schedules/${each.id}`);
     await client.call('DELETE', `/teams/${team.id}`);
