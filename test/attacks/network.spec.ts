@@ -210,8 +210,9 @@ describeWithDocker('the network of an agent that may reach listed hosts', () => 
       expect(lines.length).toBeGreaterThan(addresses.length + 7);
       // Its own loopback, which shows that the attempts are some.
       expect(lines.filter((line) => line.endsWith(': works'))).toEqual(['127.0.0.1 ping: works']);
-      // As answers something that is there, such as the machine below a virtual one.
-      expect(lines.filter((line) => /hypervisor.*(refused|reset|timed out)/i.test(line))).toEqual([]);
+      // No network namespace holds vsock, and engines whose seccomp profile lets it through are in use (docs/security.md): the
+      // machine below a virtual one may answer, and here it has nothing to be reached.
+      expect(lines.filter((line) => line.startsWith('hypervisor:'))).toHaveLength(1);
       expect(network.reached).toEqual([]);
     },
     120_000,
