@@ -5,7 +5,6 @@ import type {
   Outgoing,
   ProtocolSession,
   Reaction,
-  TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -17,6 +16,7 @@ import type { Warning } from '@crewtab/domain/runs/warning';
 import { backoffMs, type OneAtATime } from '../timing';
 import { ConversationRecorder } from './conversation-recorder';
 import type { RunOutput } from './run-output';
+import { TurnGrace } from './turn-grace';
 
 export interface AgentSessionDeps {
   readonly runtime: Pick<Runtime, 'open' | 'inspect'>;
@@ -86,10 +86,6 @@ export class AgentSession {
   private outputChars = 0;
   private lastLineAt: Date | null = null;
   private activeAtMs: number;
-  /** Turns that were seen to have ended well, and until when the agent may still be talking. */
-  private readonly settling = new Map<string, { readonly endedAtMs: number; settlesAt: Date }>();
-  /** The agent talked on for longer than it is listened to. */
-  private hasTalkedOn = false;
   private isClosed = false;
   private mustReopen = false;
   private channel: AgentChannel | null = null;
@@ -104,6 +100,7 @@ export class AgentSession {
   /** Set for good: the run is over, and no turn begins any more. */
   private isCancelled = false;
   private readonly recorder: ConversationRecorder;
+  private readonly grace: TurnGrace;
   private hasOpenedBefore: boolean;
 
   constructor(
@@ -113,6 +110,9 @@ export class AgentSession {
     this.turnsWritten = [...options.expectedTurns];
     this.activeAtMs = options.activeAt.getTime();
     this.hasOpenedBefore = options.isAdopted;
+    this.grace = new TurnGrace(options.protocol.grace, this.agentName, deps.clock, () => {
+      if (!this.isClosed) options.emit({ kind: 'changed' });
+    });
     this.recorder = new ConversationRecorder(
       deps.store,
       deps.clock,
@@ -145,7 +145,7 @@ export class AgentSession {
 
   /** What there is to warn of, as far as the output was read. */
   get warnings(): readonly Warning[] {
-    return [...(this.session?.warnings ?? []), ...(this.hasTalkedOn ? [this.talkedOn()] : [])];
+    return [...(this.session?.warnings ?? []), ...this.grace.warnings];
   }
 
   /** Reads until the process has ended, the output has failed, or the session is closed. Reports instead of throwing. */
@@ -330,7 +330,7 @@ export class AgentSession {
       await this.recorder.flush();
       await this.answer(channel, outgoing);
     }
-    if (keyOf(session.state) !== this.publishedKey || this.listenOn()) {
+    if (keyOf(session.state) !== this.publishedKey || this.grace.prolong()) {
       await this.recorder.flush();
       this.publish(session);
     } else if (this.recorder.isFull) {
@@ -404,7 +404,7 @@ export class AgentSession {
   private async publishEnd(session: ProtocolSession, end: AgentEnd): Promise<void> {
     await this.recorder.flush();
     this.end = end;
-    for (const turn of this.settling.values()) turn.settlesAt = new Date(turn.endedAtMs);
+    this.grace.end();
     this.publish(session);
   }
 
@@ -428,52 +428,10 @@ export class AgentSession {
   private publish(session: ProtocolSession): void {
     const { handshake, turns, hasSeenWork } = session.state;
     this.publishedKey = keyOf(session.state);
-    const settled = [...turns].map(([id, turn]) => [id, this.withGrace(id, turn)] as const);
+    const settled = [...turns].map(([id, turn]) => [id, this.grace.of(id, turn)] as const);
     this.published = { handshake, turns: new Map(settled), hasSeenWork };
     this.wakeWaiting();
     this.options.emit({ kind: 'changed' });
-  }
-
-  private withGrace(id: string, turn: TurnState): TurnState {
-    const { grace } = this.options.protocol;
-    if (!grace || turn.status !== 'done') return turn;
-    const known = this.settling.get(id);
-    if (known) return { ...turn, settlesAt: known.settlesAt };
-    const endedAtMs = this.deps.clock.now().getTime();
-    const settlesAt = new Date(endedAtMs + (this.end ? 0 : grace.quietMs));
-    this.settling.set(id, { endedAtMs, settlesAt });
-    this.lookAgainAt(settlesAt);
-    return { ...turn, settlesAt };
-  }
-
-  /** The agent has written a line. True where that keeps a turn from settling. */
-  private listenOn(): boolean {
-    const { grace } = this.options.protocol;
-    const now = this.deps.clock.now();
-    let isLonger = false;
-    for (const turn of this.settling.values()) {
-      if (!grace || turn.settlesAt <= now) continue;
-      const mostMs = turn.endedAtMs + grace.mostMs;
-      this.hasTalkedOn ||= now.getTime() + grace.quietMs > mostMs;
-      turn.settlesAt = new Date(Math.min(now.getTime() + grace.quietMs, mostMs));
-      this.lookAgainAt(turn.settlesAt);
-      isLonger = true;
-    }
-    return isLonger;
-  }
-
-  private lookAgainAt(at: Date): void {
-    const { clock } = this.deps;
-    const inMs = at.getTime() - clock.now().getTime();
-    // The clock follows the database's, so it may be a moment short of the instant when the timer fires.
-    const look = (): void => (clock.now() < at ? this.lookAgainAt(at) : this.options.emit({ kind: 'changed' }));
-    if (inMs > 0) clock.after(inMs, () => !this.isClosed && look());
-  }
-
-  private talkedOn(): Warning {
-    const { mostMs } = this.options.protocol.grace ?? { mostMs: 0 };
-    const message = `agent "${this.agentName}" still talked ${mostMs} ms after the end of its turn: only what it had said until then is in the result`;
-    return { code: 'words_outside_turn', message };
   }
 
   private lineTooLong(): Reaction {
