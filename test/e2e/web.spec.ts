@@ -1,56 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { describeWithDocker } from '../kit/services/docker';
+import { findBarriers, launchBrowser, openWatched } from './support/browser';
 import { Crewtab } from './support/crewtab';
-
-/** Debian's; CHROMIUM names another one. */
-const PROGRAM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-/** A bound for busy machines. */
-const WITHIN_MS = 30_000;
 
 let crewtab: Crewtab;
 let browser: Browser;
 
-/** Fails the test with what the page complained about: a script's fault, a policy that was violated, a file that is missing. */
-async function openWatched(address: string): Promise<{ readonly page: Page; readonly complaints: string[] }> {
-  const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.setDefaultTimeout(WITHIN_MS);
-  const complaints: string[] = [];
-  const origin = new URL(address).origin;
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => {
-    if (!request.url().startsWith(`${origin}/`)) complaints.push(`asked another host: ${request.url()}`);
-  });
-  await page.goto(address);
-  return { page, complaints };
-}
-
-/** What axe finds on the page that keeps people from using it. */
-async function findBarriers(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
-  const { violations } = await page.evaluate<{ violations: AxeViolation[] }>(
-    "axe.run(document, { resultTypes: ['violations'] })",
-  );
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, help, nodes }) => `${page.url()} ${id}: ${help}\n${nodes.map(({ html }) => html).join('\n')}`);
-}
-
-interface AxeViolation {
-  readonly id: string;
-  readonly impact: string | null;
-  readonly help: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
 describeWithDocker('the pages, in a browser', () => {
   beforeAll(async () => {
-    if (!existsSync(PROGRAM)) throw new Error(`there is no ${PROGRAM}: apt-get install chromium, or set CHROMIUM`);
     crewtab = await Crewtab.start();
-    browser = await chromium.launch({ executablePath: PROGRAM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();
@@ -64,7 +23,7 @@ describeWithDocker('the pages, in a browser', () => {
     await api.createSchedule({ teamId: team.id, name, prompt: 'report', cron: '0 9 * * 1-5', timeout: '2m' });
     const { code } = await api.request('POST /session/codes');
 
-    const { page, complaints } = await openWatched(`${api.baseUrl}/#code=${code}`);
+    const { page, complaints } = await openWatched(browser, `${api.baseUrl}/#code=${code}`);
     await page.getByRole('heading', { name: 'Now' }).waitFor();
     expect(page.url()).toBe(`${api.baseUrl}/`);
     await page.getByText('live', { exact: true }).waitFor();
@@ -102,7 +61,7 @@ describeWithDocker('the pages, in a browser', () => {
     const runs = await Promise.all([api.trigger(good.id), api.trigger(bad.id)]);
     await Promise.all(runs.map(({ id }) => api.untilFinished(id)));
 
-    const { page } = await openWatched(api.baseUrl);
+    const { page } = await openWatched(browser, api.baseUrl);
     const barriers: string[] = [];
     const look = async (): Promise<void> => {
       for (const colorScheme of ['light', 'dark'] as const) {

@@ -83,6 +83,7 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
     });
 
     const { asking } = program;
+    // A program without such a mode never asks: there is nothing to answer.
     (asking === null ? it.skip : it)('asks for a permission, and goes by the answer', async () => {
       const steps = [call(program.shell('echo done > /workspace/done.txt; cat done.txt')), say('That was all.')];
       const [allowed, refused] = await Promise.all([

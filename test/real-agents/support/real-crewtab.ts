@@ -28,7 +28,7 @@ export interface RunOptions {
   readonly key?: string;
 }
 
-/** `describe` where real agents can be had; otherwise its tests are skipped and counted as skipped. */
+/** `describe` where real agents can be had: their images need an engine, and npm for their programs. Otherwise skipped, and counted so. */
 export function describeWithAgents(name: string, define: () => void): void {
   if (hasDocker() && process.env.CREWTAB_TEST_AGENTS === 'there') describe(name, define);
   else describe.skip(name, define);

@@ -138,8 +138,7 @@ function LanePage({
   const next = data?.nextCursor;
   useEffect(() => {
     if (next) onNext(next);
-    // Only when the page itself changes.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the page tells its next one once, and `onNext` is another each time
   }, [next]);
   if (error)
     return (
