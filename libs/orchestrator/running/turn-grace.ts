@@ -62,9 +62,10 @@ export class TurnGrace {
     for (const turn of this.settling.values()) turn.settlesAt = new Date(turn.endedAtMs);
   }
 
+  /** Looks at that instant or later, whatever happens: nothing else may come from an agent whose turn is over. */
   private lookAt(at: Date): void {
     const inMs = at.getTime() - this.clock.now().getTime();
-    // The clock follows the database's, so it may be a moment short of the instant when the timer fires.
-    if (inMs > 0) this.clock.after(inMs, () => (this.clock.now() < at ? this.lookAt(at) : this.look()));
+    // A timer may fire a moment before the instant. The time moves on between two readings, so only one of them decides.
+    this.clock.after(Math.max(0, inMs), () => (this.clock.now() < at ? this.lookAt(at) : this.look()));
   }
 }
