@@ -115,7 +115,7 @@ export const runView = z
     acknowledgement: z
       .object({ at: z.iso.datetime(), by: z.string(), note: z.string().nullable() })
       .optional()
-      .meta({ description: 'Who has seen how it ended; only once somebody has.' }),
+      .meta({ description: 'Who has seen how it ended; left out until a person has.' }),
     teardownFailure: failureView
       .extend({ attempts: z.int() })
       .nullable()

@@ -70,7 +70,7 @@ describeWithDocker('the pages at work, in a browser', () => {
     expect(complaints.splice(0)).toEqual([expect.stringContaining('400 (Bad Request)')]);
   });
 
-  it('what failed needs a person until somebody has seen it', async () => {
+  it('what failed needs a person until one has seen it', async () => {
     const { api } = crewtab;
     const team = await api.createTeam({ name: 'Unlucky', agents: [crewtab.leader()] });
     const fields = { teamId: team.id, cron: '0 9 * * 1-5', timeout: '2m' };

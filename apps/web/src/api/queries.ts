@@ -273,7 +273,7 @@ export function forgetTeams(): Promise<unknown> {
   return Promise.all(['teams', 'team'].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
 }
 
-/** Heartbeats are no events: this alone is asked for again, while somebody looks. */
+/** Heartbeats are no events: this alone is asked for again, while the page is open. */
 export const systemQuery = queryOptions({
   queryKey: ['system'],
   queryFn: ({ signal }) => api.request('GET /system', { signal }),

@@ -66,3 +66,9 @@ export function FormDialog({
     </Dialog.Root>
   );
 }
+
+/** What a person wrote into a field of the form. */
+export function fieldText(fields: FormData, name: string): string {
+  const value = fields.get(name);
+  return typeof value === 'string' ? value : '';
+}

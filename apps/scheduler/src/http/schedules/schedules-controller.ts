@@ -144,7 +144,7 @@ export class SchedulesController {
     const count = Math.max(1, view.revision - since);
     const revisions = await this.deps.history.readRevisions(organizationId, id, Math.min(count, MAX_MERGED));
     const known = new Set(revisions.flatMap(({ changed }) => changed.map(toViewField)));
-    // Of an older edit, or one of the future, nobody knows what it was made from.
+    // Of an older edit, or one of the future, there is no telling what it was made from.
     const isKnown = since > 0 && count <= MAX_MERGED && since < view.revision;
     const fields = Object.entries(view).filter(([name]) => (isKnown ? known.has(name) : EDITABLE.has(name)));
     return new RequestRefused('edited_meanwhile', `the schedule is at revision ${view.revision}, not ${since}`, {

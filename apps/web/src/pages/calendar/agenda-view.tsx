@@ -2,7 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Fragment } from 'react';
 import { agendaQuery } from '../../api/queries';
-import { Button } from '../../parts/button';
+import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { StatusShape } from '../../status/status-shape';
@@ -15,7 +15,7 @@ import type { Window } from './calendar-window';
 export function AgendaView({ window, q }: { readonly window: Window; readonly q: string | undefined }) {
   const now = useNow();
   const query = useInfiniteQuery(agendaQuery(window, q));
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const { data, error, refetch } = query;
   if (error)
     return (
       <div className="p-4">
@@ -45,13 +45,7 @@ export function AgendaView({ window, q }: { readonly window: Window; readonly q:
           </ul>
         </section>
       )}
-      {hasNextPage && (
-        <div className="p-4 text-center">
-          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Loading …' : `Of more than these ${lanes.length} schedules`}
-          </Button>
-        </div>
-      )}
+      <MoreButton list={query}>{`Of more than these ${lanes.length} schedules`}</MoreButton>
     </div>
   );
 }

@@ -1,19 +1,16 @@
-import { Dialog } from '@base-ui/react/dialog';
-import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Check } from 'lucide-react';
-import { useState } from 'react';
 import { api, type Overview, type OverviewRun } from '../../api/client';
 import { queryClient } from '../../api/queries';
 import { Button } from '../../parts/button';
 import { Field, INPUT } from '../../parts/field';
+import { fieldText, FormDialog } from '../../parts/form-dialog';
 import { Empty, Panel } from '../../parts/panel';
-import { describeProblem } from '../../parts/problem-note';
 import { StatusShape } from '../../status/status-shape';
 import { Instant } from '../../time/instant';
 import { overviewQuery } from './overview';
 
-/** What a person should look at: it leaves when the schedule succeeds again, or somebody says that they have seen it. */
+/** What a person should look at: it leaves when the schedule succeeds again, or a person says that they have seen it. */
 export function NeedsYou({ overview: { needsPerson, faults } }: { readonly overview: Overview }) {
   const count = needsPerson.length + faults.length;
   return (
@@ -64,69 +61,30 @@ export function NeedsYou({ overview: { needsPerson, faults } }: { readonly overv
 }
 
 function Acknowledge({ run }: { readonly run: OverviewRun }) {
-  const [isOpen, setOpen] = useState(false);
-  const [note, setNote] = useState('');
-  const { mutate, isPending, error, reset } = useMutation({
-    mutationFn: () =>
-      api.request('PUT /runs/:id/acknowledgement', {
-        params: { id: run.id },
-        body: note.trim() === '' ? {} : { note: note.trim() },
-      }),
-    onSuccess: async () => {
-      setOpen(false);
-      await queryClient.invalidateQueries({ queryKey: overviewQuery.queryKey });
-    },
-  });
+  const acknowledge = async (fields: FormData): Promise<void> => {
+    const note = fieldText(fields, 'note').trim();
+    await api.request('PUT /runs/:id/acknowledgement', { params: { id: run.id }, body: note === '' ? {} : { note } });
+    await queryClient.invalidateQueries({ queryKey: overviewQuery.queryKey });
+  };
   return (
-    <Dialog.Root
-      open={isOpen}
-      onOpenChange={(open) => {
-        setOpen(open);
-        reset();
-      }}
+    <FormDialog
+      trigger={
+        <Button look="bare" aria-label={`I have seen ${run.name}`} title="I have seen it">
+          <Check className="size-4" aria-hidden />
+        </Button>
+      }
+      title="Seen?"
+      words={
+        <>
+          <bdi>{run.name}</bdi> leaves this list, until it ends badly again. Who has seen it, and when, is kept.
+        </>
+      }
+      confirm="I have seen it"
+      act={acknowledge}
     >
-      <Dialog.Trigger render={<Button look="bare" aria-label={`I have seen ${run.name}`} title="I have seen it" />}>
-        <Check className="size-4" aria-hidden />
-      </Dialog.Trigger>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="fixed inset-0 bg-[#000]/40" />
-        <Dialog.Popup className="fixed top-1/4 left-1/2 w-[min(440px,calc(100vw-32px))] -translate-x-1/2 rounded-md border border-line bg-surface p-5 shadow-overlay">
-          <Dialog.Title className="text-base font-semibold">Seen?</Dialog.Title>
-          <Dialog.Description className="mt-2 text-soft">
-            <bdi>{run.name}</bdi> needs nobody any more, until it ends badly again. Who has seen it, and when, is kept.
-          </Dialog.Description>
-          <form
-            className="mt-4"
-            onSubmit={(event) => {
-              event.preventDefault();
-              mutate();
-            }}
-          >
-            <Field label="Note" hint="May be empty.">
-              {(control) => (
-                <input
-                  {...control}
-                  className={INPUT}
-                  value={note}
-                  maxLength={1_000}
-                  onChange={({ target }) => setNote(target.value)}
-                />
-              )}
-            </Field>
-            {error && (
-              <p role="alert" className="mt-3 text-failed">
-                {describeProblem(error)}
-              </p>
-            )}
-            <div className="mt-4 flex justify-end gap-2">
-              <Dialog.Close render={<Button />}>Leave it</Dialog.Close>
-              <Button look="primary" type="submit" disabled={isPending}>
-                I have seen it
-              </Button>
-            </div>
-          </form>
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
+      <Field label="Note" hint="May be empty.">
+        {(control) => <input {...control} name="note" className={INPUT} maxLength={1_000} />}
+      </Field>
+    </FormDialog>
   );
 }

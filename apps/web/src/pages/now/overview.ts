@@ -15,7 +15,7 @@ const MAX_AWAY_MS = 7 * DAY_MS;
 interface Seen {
   /** What the digest begins with. */
   readonly since: number;
-  /** The last sign that somebody was here. */
+  /** The last sign that a person was here. */
   readonly at: number;
 }
 
@@ -25,7 +25,7 @@ export function nextSeen(now: number, seen: Seen | null): Seen {
   return { since: Math.max(wasAway ? seen.at : seen.since, now - MAX_AWAY_MS), at: now };
 }
 
-/** Notes that somebody is here. @returns where the digest begins: after a while away, where they left */
+/** Notes that a person is here. @returns where the digest begins: after a while away, where they left */
 function noteSeen(): number {
   const next = nextSeen(Date.now(), readSeen());
   localStorage.setItem(KEY, JSON.stringify(next));
@@ -52,7 +52,7 @@ export const overviewQuery = queryOptions({
   },
 });
 
-/** Keeps note that somebody is here, and begins another visit when they come back after a while. */
+/** Keeps note that a person is here, and begins another visit when they come back after a while. */
 export function useVisit(): void {
   useEffect(() => {
     const look = (): void => {

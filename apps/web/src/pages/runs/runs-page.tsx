@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { runsQuery, schedulesQuery, WITHIN_MS, type RunFilter, type Within } from '../../api/queries';
 import { Page } from '../../app/shell';
-import { Button } from '../../parts/button';
+import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { RunList } from '../../parts/run-list';
@@ -19,7 +19,8 @@ const WITHIN_WORDS: Readonly<Record<Within, string>> = {
 /** Every run, newest first; what is filtered stands in the address, so that a list can be kept and sent. */
 export function RunsPage() {
   const filter = useSearch({ from: '/runs' });
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(runsQuery(filter));
+  const list = useInfiniteQuery(runsQuery(filter));
+  const { data, error, refetch } = list;
   const runs = data?.pages.flatMap(({ items }) => items) ?? [];
   const isFiltered = Object.keys(filter).length > 0;
   return (
@@ -52,13 +53,7 @@ export function RunsPage() {
         </Empty>
       )}
       <RunList runs={runs} />
-      {hasNextPage && (
-        <div className="p-4 text-center">
-          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Loading …' : 'Older runs'}
-          </Button>
-        </div>
-      )}
+      <MoreButton list={list}>Older runs</MoreButton>
     </Page>
   );
 }

@@ -2,7 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Schedule } from '../../api/client';
 import { ledgerQuery } from '../../api/queries';
-import { Button } from '../../parts/button';
+import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { StatusShape } from '../../status/status-shape';
@@ -14,7 +14,7 @@ import { mergeLedger, type LedgerEntry, type Pause } from './merge-ledger';
 /** Every instant and what became of it; a pause is a band, since its instants have no runs. */
 export function LedgerTab({ schedule }: { readonly schedule: Schedule }) {
   const query = useInfiniteQuery(ledgerQuery(schedule.id));
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const { data, error, refetch } = query;
   const rows = mergeLedger(data?.pages ?? []);
   return (
     <>
@@ -45,13 +45,7 @@ export function LedgerTab({ schedule }: { readonly schedule: Schedule }) {
           </li>
         ))}
       </ol>
-      {hasNextPage && (
-        <div className="p-4 text-center">
-          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Loading …' : 'Earlier instants'}
-          </Button>
-        </div>
-      )}
+      <MoreButton list={query}>Earlier instants</MoreButton>
     </>
   );
 }

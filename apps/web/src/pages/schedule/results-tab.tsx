@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { Run, Schedule } from '../../api/client';
 import { runsQuery } from '../../api/queries';
 import { Button } from '../../parts/button';
+import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { Span, ZonedClock } from '../../time/instant';
@@ -14,7 +15,7 @@ const CUT = 600;
 /** What its runs answered, the newest first, to be read one below the other. */
 export function ResultsTab({ schedule }: { readonly schedule: Schedule }) {
   const query = useInfiniteQuery(runsQuery({ schedule: schedule.id, status: 'success' }));
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const { data, error, refetch } = query;
   const runs = data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <div className="flex flex-col gap-3 p-4 rail:p-6">
@@ -24,13 +25,7 @@ export function ResultsTab({ schedule }: { readonly schedule: Schedule }) {
       {runs.map((run) => (
         <Result key={run.id} run={run} zone={schedule.timezone} />
       ))}
-      {hasNextPage && (
-        <div className="text-center">
-          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Loading …' : 'Earlier results'}
-          </Button>
-        </div>
-      )}
+      <MoreButton list={query}>Earlier results</MoreButton>
     </div>
   );
 }

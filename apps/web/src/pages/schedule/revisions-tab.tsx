@@ -2,8 +2,8 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { History } from 'lucide-react';
 import { api, type Revision, type Schedule } from '../../api/client';
 import { queryClient, revisionsQuery, teamsQuery } from '../../api/queries';
-import { Button } from '../../parts/button';
 import { ConfirmButton } from '../../parts/confirm-button';
+import { MoreButton } from '../../parts/more-button';
 import { Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { Instant } from '../../time/instant';
@@ -20,7 +20,7 @@ const KIND_WORDS: Readonly<Record<Revision['kind'], string>> = {
 /** Who did what to the schedule, and when; each can be made the present one again. */
 export function RevisionsTab({ schedule }: { readonly schedule: Schedule }) {
   const query = useInfiniteQuery(revisionsQuery(schedule.id));
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const { data, error, refetch } = query;
   const revisions = data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <>
@@ -37,13 +37,7 @@ export function RevisionsTab({ schedule }: { readonly schedule: Schedule }) {
           </li>
         ))}
       </ol>
-      {hasNextPage && (
-        <div className="p-4 text-center">
-          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Loading …' : 'Earlier revisions'}
-          </Button>
-        </div>
-      )}
+      <MoreButton list={query}>Earlier revisions</MoreButton>
     </>
   );
 }

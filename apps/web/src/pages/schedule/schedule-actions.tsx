@@ -6,7 +6,7 @@ import { queryClient } from '../../api/queries';
 import { ActionButton } from '../../parts/action-button';
 import { Button } from '../../parts/button';
 import { ConfirmButton } from '../../parts/confirm-button';
-import { FormDialog } from '../../parts/form-dialog';
+import { fieldText, FormDialog } from '../../parts/form-dialog';
 
 const ICON = 'size-4';
 const FIELD = 'w-full rounded-md border border-line bg-ground px-3 py-2 text-sm';
@@ -45,7 +45,7 @@ export function RunNow({ schedule }: { readonly schedule: Schedule }) {
         title="Run now with another prompt"
         words="For this one run. The schedule keeps its own prompt."
         confirm="Run now"
-        act={(fields) => start(textOf(fields, 'prompt'))}
+        act={(fields) => start(fieldText(fields, 'prompt'))}
       >
         <label htmlFor={promptId} className="sr-only">
           Prompt
@@ -69,7 +69,7 @@ export function PauseOrResume({ schedule }: { readonly schedule: Schedule }) {
   const noteId = useId();
   const isPausing = schedule.enabled;
   const act = async (fields: FormData): Promise<void> => {
-    const note = textOf(fields, 'note').trim();
+    const note = fieldText(fields, 'note').trim();
     await api.request(isPausing ? 'POST /schedules/:id/pause' : 'POST /schedules/:id/resume', {
       params: { id: schedule.id },
       body: { note: note === '' ? null : note },
@@ -121,9 +121,4 @@ export function DeleteSchedule({ schedule }: { readonly schedule: Schedule }) {
       Delete
     </ConfirmButton>
   );
-}
-
-function textOf(fields: FormData, name: string): string {
-  const value = fields.get(name);
-  return typeof value === 'string' ? value : '';
 }

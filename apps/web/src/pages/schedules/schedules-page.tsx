@@ -13,9 +13,10 @@ import {
 } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { ActionButton } from '../../parts/action-button';
-import { Button, BUTTON, BUTTON_LOOKS } from '../../parts/button';
+import { BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { DurationNote } from '../../parts/duration-note';
 import { HistoryStrip } from '../../parts/history-strip';
+import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { NextFire, StandingShape } from '../../parts/schedule-standing';
@@ -32,9 +33,8 @@ const TYPING_MS = 250;
 /** Every schedule: when it fires, in words, and how it stands. */
 export function SchedulesPage() {
   const filter = useSearch({ from: '/schedules' });
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(
-    scheduleListQuery(filter),
-  );
+  const list = useInfiniteQuery(scheduleListQuery(filter));
+  const { data, error, refetch } = list;
   const schedules = data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <Page
@@ -80,13 +80,7 @@ export function SchedulesPage() {
           </li>
         ))}
       </ul>
-      {hasNextPage && (
-        <div className="p-4 text-center">
-          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Loading …' : 'More schedules'}
-          </Button>
-        </div>
-      )}
+      <MoreButton list={list}>More schedules</MoreButton>
     </Page>
   );
 }
