@@ -13,6 +13,8 @@ const HIT_WITHIN_MS = 300_000 * SLOWNESS;
 const FINISHED_WITHIN_MS = 180_000 * SLOWNESS;
 /** How long a stopped worker that goes on has to notice that the run is no longer its own, ms. */
 const NOTICED_WITHIN_MS = 1_500;
+/** From the end of a run in its row to the worker's word about it, ms. */
+const COMES_TO_THE_POINT_WITHIN_MS = 15_000 * SLOWNESS;
 /** On a busy machine the armed worker may lose its short lease, and with it the run, before it comes to the point. */
 const FRESH_TRIES = 3;
 
@@ -80,6 +82,8 @@ async function isHit({ id }: Run, { cell }: Stand, armed: StartedProcess, from: 
     timeoutMs: HIT_WITHIN_MS,
     intervalMs: 100,
   });
+  // The row can say that the run is over before the worker comes to the point behind the commit, and says so.
+  if (!hasSaidSo() && !armed.hasExited) await untilNoticed(armed, from, COMES_TO_THE_POINT_WITHIN_MS);
   return hasSaidSo();
 }
 
@@ -103,12 +107,12 @@ async function resumeOnceAdopted({ id }: Run, armed: StartedProcess, { cell }: S
   armed.kill('SIGCONT');
 }
 
-/** Until the worker that goes on has said what it makes of the run; it may also have nothing to say. */
-async function untilNoticed(armed: StartedProcess, from: number): Promise<void> {
+/** Until the worker that goes on has come to the point, or has said what it makes of the run; it may have nothing to say. */
+async function untilNoticed(armed: StartedProcess, from: number, timeoutMs = NOTICED_WITHIN_MS): Promise<void> {
   await armed
-    .waitForLine(/lost the claim|abandoning the run|nothing left|releasing the run/, {
+    .waitForLine(/^failpoint |lost the claim|abandoning the run|nothing left|releasing the run/, {
       from,
-      timeoutMs: NOTICED_WITHIN_MS,
+      timeoutMs,
     })
     .catch(() => undefined);
 }
