@@ -1,5 +1,6 @@
 import { chooseChaosSeed, chooseMutants, choosePoints } from './lib/choose-from-sources.mjs';
 import { numberFrom } from './lib/commit.mjs';
+import { RARE_INTEGRATION } from './lib/everyday-stages.mjs';
 
 /**
  * The groups of `npm run proof`, the most telling for their time first: where CI has not the time for all, it leaves out
@@ -53,6 +54,13 @@ const E2E_HARNESS = ['test/e2e/support/**', 'test/kit/**', 'test/support/**'];
 const e2e = (...files) => ({
   script: 'test:e2e',
   args: files.map((file) => `test/e2e/${file}`),
+  isSuite: true,
+});
+
+/** @param {string[]} files of test/integration */
+const integration = (files) => ({
+  script: 'test:integration',
+  args: files.map((file) => `test/integration/${file}`),
   isSuite: true,
 });
 
@@ -165,6 +173,27 @@ export const PROOF_GROUPS = [
     usually: '2 min',
     shows: /^Tests: /,
     whole: () => e2e('clocks-ahead.spec.ts', 'clocks-behind.spec.ts'),
+    ci: { minutes: 1 },
+  },
+  {
+    name: 'engine',
+    proves: 'a Docker engine that is killed at any moment loses no word of an agent, and leaves nothing behind',
+    files: [...DOCKER, 'test/integration/runtime-docker/**', 'test/kit/**'],
+    usually: '2 min',
+    shows: /^Tests: /,
+    whole: () => integration(RARE_INTEGRATION.engine),
+    ci: { minutes: 2 },
+  },
+  {
+    name: 'edges',
+    proves: "every zone's changes of the clock, outages of years, and input as strange as it comes",
+    files: [
+      ...['libs/domain/schedules/**', 'libs/store-prisma/**', 'libs/api-contract/**'],
+      ...['apps/scheduler/src/**', 'test/integration/schedules/**', 'test/integration/http/**'],
+    ],
+    usually: '2 min',
+    shows: /^Tests: /,
+    whole: () => integration(RARE_INTEGRATION.edges),
     ci: { minutes: 1 },
   },
   {
