@@ -7,6 +7,7 @@ import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { aPreset } from '@test/fakes/a-preset';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
+import { InMemorySecrets } from '@test/fakes/management/in-memory-secrets';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
@@ -84,6 +85,7 @@ export interface HttpFixture {
   readonly runs: InMemoryRunArchive;
   readonly access: InMemoryAccess;
   readonly sessions: InMemorySessions;
+  readonly secrets: InMemorySecrets;
   readonly overview: InMemoryOverview;
   readonly idempotency: InMemoryIdempotency;
   readonly hosts: InMemoryHostStore;
@@ -116,6 +118,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
   const sessions = new InMemorySessions(access, clock);
+  const secrets = new InMemorySecrets(catalog, clock);
   const overview = new InMemoryOverview(runs, catalog, clock);
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
@@ -125,6 +128,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
+    secrets,
     overview,
     idempotency,
     hosts,
@@ -173,6 +177,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
       catalog.schedules,
       catalog.instants,
       catalog.notes,
+      secrets.values,
       runs.runs,
       runs.deployments,
       idempotency.reserved,
@@ -193,6 +198,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
+    secrets,
     overview,
     idempotency,
     hosts,

@@ -119,6 +119,7 @@ it('names each view once and refers to it', () => {
     'Schedule',
     'ScheduleRun',
     'SearchResult',
+    'Secret',
     'Session',
     'Sessions',
     'System',
