@@ -120,6 +120,7 @@ export const PORT_POINTS = {
     requestCancel: 'effect',
     getRun: READS,
     listRuns: READS,
+    countRuns: READS,
     listMessages: READS,
     getMessage: READS,
     readMessageText: READS,

@@ -193,6 +193,9 @@ export interface ListedRun extends Run {
   readonly isResultTruncated?: boolean;
 }
 
+/** Further than this no list is counted. */
+export const RUN_COUNT_LIMIT = 1_000;
+
 /** How much of runs is listed at a time; a page has at least one run. */
 export const RUN_PAGE = {
   /** Bytes of JSON. */

@@ -73,8 +73,11 @@ it('describes errors, authentication, queries and idempotency of an operation', 
     'cursor',
     'status',
     'trigger',
+    'code',
     'since',
     'until',
+    'scheduleId',
+    'teamId',
   ]);
   expect(list.parameters.every((parameter) => parameter.in === 'query' && !parameter.required)).toBe(true);
   expect(Object.keys(list.responses)).toEqual(['200', '400', '401', '429', '503']);
@@ -114,6 +117,7 @@ it('names each view once and refers to it', () => {
     'Preset',
     'Problem',
     'Readiness',
+    'RunCounts',
     'RunEvent',
     'RunNeighbours',
     'Schedule',
