@@ -1,7 +1,8 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { TeardownReport } from '@crewtab/domain/ports/runtime';
-import { FakeClock } from '@test/fakes/fake-clock';
-import { removeRun, TEARDOWN_LIMIT_MS, type Removal } from './team-deployment';
+import { FakeClock, settle } from '@test/fakes/fake-clock';
+import { RecordingLogger } from '@test/fakes/recording-logger';
+import { removeRun, TEARDOWN_LIMIT_MS, TeamDeployer, type Removal } from './team-deployment';
 
 const REMOVED = { container: 1, volume: 1 };
 const STUCK = { kind: 'volume', name: 'work', reason: 'in use' } as const;
@@ -75,4 +76,42 @@ describe('removing a run', () => {
     });
     expect(clock.pendingTimers).toBe(0);
   });
+});
+
+interface Telling {
+  readonly onProgress: (text: string) => void;
+}
+
+it('tells the progress of a deployment in the order in which it came, however long each write takes', async () => {
+  const told: unknown[] = [];
+  let writes = 0;
+  const store = {
+    appendMessages: async (_claim: unknown, [message]: readonly { content: unknown }[]) => {
+      for (let turns = 10 - 3 * writes++; turns > 0; turns--) await Promise.resolve();
+      told.push(message?.content);
+    },
+  };
+  const ensureAgent = (_spec: unknown, agent: { name: string }, { onProgress }: Telling): Promise<object> => {
+    onProgress(agent.name);
+    return Promise.resolve({});
+  };
+  const prepare = (_spec: unknown, { onProgress }: Telling): Promise<void> => {
+    for (const step of ['one', 'two', 'three']) onProgress(step);
+    return Promise.resolve();
+  };
+  const deps = {
+    clock: new FakeClock(),
+    logger: new RecordingLogger(),
+    store,
+    runtime: { prepare, ensureAgent },
+    options: { agentPolicy: {} },
+  };
+  const agent = { name: 'lead', isImageOfPreset: true };
+  const emit = ({ kind }: { kind: string }): void => void (kind === 'started' && told.push(kind));
+  const options = { claim: {}, deployment: {}, agents: [{ agent, spec: agent }], emit };
+  const deployer = new TeamDeployer(deps as never, options as never);
+  deployer.start();
+  await settle();
+  expect(told).toEqual([{ text: 'one' }, { text: 'two' }, { text: 'three' }, { text: 'lead' }, 'started']);
+  await deployer.stop();
 });

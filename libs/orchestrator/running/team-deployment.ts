@@ -12,7 +12,7 @@ import type {
 } from '@crewtab/domain/ports/runtime';
 import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { ToolSession, ToolServer } from '@crewtab/domain/ports/tool-server';
-import { systemMessage } from '@crewtab/domain/runs/message';
+import { systemMessage, type DraftMessage } from '@crewtab/domain/runs/message';
 import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { PlannedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
@@ -92,6 +92,7 @@ export class TeamDeployer {
   private readonly progress = new Map<string, DeployProgress>();
   private readonly abort = new AbortController();
   private work: Promise<void> = Promise.resolve();
+  private told: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly deps: OrchestratorDeps,
@@ -118,6 +119,7 @@ export class TeamDeployer {
       this.refuseUnfit();
       await this.untilReachable(() => this.deps.runtime.prepare(this.options.deployment, this.callOptions(null)));
     } catch (error) {
+      await this.told;
       for (const { agent } of this.options.agents) this.fail(agent, error);
       return;
     }
@@ -141,11 +143,13 @@ export class TeamDeployer {
       const unit = await this.untilReachable(() =>
         this.deps.runtime.ensureAgent(this.options.deployment, spec, this.callOptions(agent.name)),
       );
+      await this.told;
       if (this.abort.signal.aborted) return;
       this.progress.set(agent.name, { status: 'started' });
       this.options.emit({ kind: 'started', started: { agent, unit, startedAt: this.deps.clock.now() } });
       this.options.emit({ kind: 'changed' });
     } catch (error) {
+      await this.told;
       this.fail(agent, error);
     }
   }
@@ -160,13 +164,15 @@ export class TeamDeployer {
     return {
       signal: this.abort.signal,
       now: () => this.deps.clock.now(),
-      onProgress: (text) => {
-        const message = systemMessage(text, this.deps.clock.now(), agent);
-        this.deps.store
-          .appendMessages(this.options.claim, [message])
-          .catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
-      },
+      onProgress: (text) => this.tell(systemMessage(text, this.deps.clock.now(), agent)),
     };
+  }
+
+  /** One write after the other: the conversation has the progress in the order in which it was made, and before what follows it. */
+  private tell(message: DraftMessage): void {
+    this.told = this.told
+      .then(() => this.deps.store.appendMessages(this.options.claim, [message]))
+      .catch((error: unknown) => this.options.emit({ kind: 'failed', error }));
   }
 
   /** An engine that does not answer is waited for, until the deadline ends the run: a restart of it harms no run. */
