@@ -89,6 +89,7 @@ export function findUnreachableServers(
 
 const DEFAULT_PORT: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
 
-function isLoopback(hostname: string): boolean {
+/** Inside of the container, whatever its network is. */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }

@@ -1,6 +1,6 @@
 import { aPreset } from '@test/fakes/a-preset';
 import { planWithPresets, type RunPlan } from '../runs/run';
-import { applyPreset, findPresetFaults, type Preset } from './preset';
+import { applyPreset, findPresetFaults, findUnreachableApi, type Preset } from './preset';
 import type { Agent } from './team';
 
 const PRESET = aPreset();
@@ -71,6 +71,40 @@ describe('applyPreset', () => {
     expect(program.files).toContainEqual({ path: '.coder/MEMORY.md', content: 'Be brief.' });
     const told = applyPreset(agent({ instructions: 'Be brief.' }), { ...PRESET, instructions: null });
     expect(told).toMatchObject({ areInstructionsInFile: false, files: PRESET.files });
+  });
+});
+
+describe('findUnreachableApi', () => {
+  const NONE = { mode: 'none', hosts: [] } as const;
+  const LOCAL: Preset = { ...PRESET, hosts: [] };
+
+  it.each([
+    ['the API of its key', PRESET, { CODER_KEY: 'k' }, 'api.example.com, models.example.com'],
+    [
+      'another address',
+      LOCAL,
+      { CODER_KEY: 'k', CODER_URL: 'https://proxy.example.org:8443' },
+      'proxy.example.org:8443',
+    ],
+    [
+      'the API again, once another address goes',
+      LOCAL,
+      { CODER_KEY: { isSet: true }, CODER_URL: null },
+      'api.example.com',
+    ],
+  ])('names what an agent without a network could not reach: %s', (_, preset, env, hosts) => {
+    const fault = findUnreachableApi(NONE, env, preset);
+    expect(fault?.path).toEqual(['preset']);
+    expect(fault?.message).toContain(`must reach ${hosts}, and`);
+  });
+
+  it.each([
+    ['the network leads there', { mode: 'allowlist', hosts: [] } as const, PRESET, { CODER_KEY: 'k' }],
+    ['its API is in the container', NONE, LOCAL, { CODER_KEY: 'k', CODER_URL: 'http://127.0.0.1:8080/v1' }],
+    ['it needs no host', NONE, { ...LOCAL, secrets: [] }, {}],
+    ['the address is one that is kept', NONE, LOCAL, { CODER_KEY: 'k', CODER_URL: { isSet: true } }],
+  ])('finds nothing where %s', (_, network, preset, env) => {
+    expect(findUnreachableApi(network, env, preset)).toBeNull();
   });
 });
 

@@ -1,3 +1,5 @@
+import { isLoopback } from './mcp-servers';
+import type { TeamNetwork } from './network';
 import type { Agent } from './team';
 
 /**
@@ -93,18 +95,15 @@ export interface PresetFault {
   readonly message: string;
 }
 
-type PresetAgent = Pick<Agent, 'model' | 'permissions' | 'instructions' | 'mode' | 'image' | 'command' | 'secrets'> & {
+type PresetAgent = Pick<Agent, 'model' | 'permissions' | 'instructions' | 'mode' | 'image' | 'command'> & {
   readonly env?: Readonly<Record<string, unknown>>;
 };
 
 /** What keeps an agent from running with its preset, by field. `env` may have anything for values: only names count. */
-export function findPresetFaults(
-  { model, permissions, env = {}, secrets = {} }: PresetAgent,
-  preset: Preset,
-): PresetFault[] {
+export function findPresetFaults({ model, permissions, env = {} }: PresetAgent, preset: Preset): PresetFault[] {
   const faults: PresetFault[] = [];
   for (const group of preset.secrets) {
-    if (group.some(({ name }) => name in env || name in secrets)) continue;
+    if (group.some(({ name }) => name in env)) continue;
     const names = group.map(({ name }) => name).join(' or ');
     const where = group[0]?.description ?? '';
     faults.push({ path: ['env'], message: `needs ${names}, which ${preset.name} cannot work without: ${where}` });
@@ -119,6 +118,27 @@ export function findPresetFaults(
   if (isAsked(permissions) && preset.asking === null)
     faults.push({ path: ['permissions'], message: `must be allow: ${preset.name} never asks for a permission` });
   return faults;
+}
+
+/**
+ * The API that the program of a team without a network could not reach; null: none, or its address is not known. As in
+ * an edit, null in `env` is a variable that goes, and an object one that is kept.
+ */
+export function findUnreachableApi(
+  network: TeamNetwork,
+  env: Readonly<Record<string, unknown>>,
+  preset: Preset,
+): PresetFault | null {
+  if (network.mode !== 'none') return null;
+  const own = preset.baseUrl === null ? undefined : env[preset.baseUrl.variable];
+  if (typeof own === 'object' && own !== null) return null;
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== null));
+  const hosts = hostsOf(set, preset, typeof own === 'string' ? own : null).filter(
+    (host) => !isLoopback(host.replace(/:\d+$/, '')),
+  );
+  if (hosts.length === 0) return null;
+  const message = `must reach ${hosts.join(', ')}, and the team's network is none: make it allowlist, which lets the agent reach that and no more`;
+  return { path: ['preset'], message };
 }
 
 /** Fields of the agent itself win over those of its preset. */
@@ -150,7 +170,7 @@ function isAsked(permissions: Agent['permissions']): boolean {
   return permissions !== undefined && permissions !== 'allow';
 }
 
-function hostsOf(env: Readonly<Record<string, string>>, preset: Preset, baseUrl: string | null): string[] {
+function hostsOf(env: Readonly<Record<string, unknown>>, preset: Preset, baseUrl: string | null): string[] {
   const { baseUrl: address, secrets, hosts } = preset;
   const isElsewhere = address !== null && env[address.variable] !== undefined;
   const ofSecrets = secrets.flat().flatMap((secret) => (secret.name in env ? secret.hosts : []));

@@ -346,6 +346,23 @@ describe('an agent with a preset', () => {
     expect((unknown.body as Refusal).errors[0]?.message).toContain('coder, claude-code');
   });
 
+  it('has a network, since it could not reach its API without', async () => {
+    const network = { mode: 'none' };
+    const refused = await http
+      .call('post', TEAMS)
+      .send({ ...team({}), network })
+      .expect(400);
+    const errors = [
+      { path: 'agents.0.preset', message: expect.stringContaining('must reach api.example.com') as string },
+    ];
+    expect((refused.body as Refusal).errors).toEqual(errors);
+    const { id } = (await http.call('post', TEAMS).send(team({})).expect(201)).body as { id: string };
+    const edit = (fields: object) => http.call('patch', `${TEAMS}/${id}`).send(fields);
+    expect((await edit({ network }).expect(400)).body).toMatchObject({ errors });
+    expect((await edit({ ...team({ env: undefined }), network }).expect(400)).body).toMatchObject({ errors });
+    await edit({ ...team({ preset: undefined, protocol: 'acp', image: 'x' }), network }).expect(200);
+  });
+
   it('keeps its key in an edit, and cannot lose it', async () => {
     const { id } = (await http.call('post', TEAMS).send(team({})).expect(201)).body as { id: string };
     const edit = (fields: object) => http.call('patch', `${TEAMS}/${id}`).send(team(fields));
@@ -407,19 +424,6 @@ describe('POST /teams/:id/try', () => {
     const id = await make();
     await http.call('post', `${TEAMS}/${id}/try`, KEYS.other).send({ prompt: 'x' }).expect(404);
     await http.call('post', `${TEAMS}/${NO_ID}/try`).send({ prompt: 'x' }).expect(404);
-  });
-});
-
-describe('GET /presets', () => {
-  it('shows what can be had, and what each needs', async () => {
-    const { body } = await http.call('get', '/api/v1/presets', KEYS.member).expect(200);
-    expect((body as { items: object[] }).items[0]).toMatchObject({
-      name: 'coder',
-      image: 'crewtab-preset/coder:1',
-      canAsk: true,
-      secrets: [[{ name: 'CODER_KEY', hosts: ['api.example.com'] }, { name: 'CODER_TOKEN' }]],
-      usage: { hasTokens: true, hasCost: false },
-    });
   });
 });
 

@@ -12,10 +12,9 @@ import type { RunView } from '@crewtab/api-contract/run-routes';
 import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findUnreachableServers } from '@crewtab/domain/teams/mcp-servers';
-import { findPresetFaults, type PresetFault } from '@crewtab/domain/teams/preset';
-import { findSecretFaults, secretNamesOf, secretUsesOf } from '@crewtab/domain/secrets/secret';
+import { findPresetFaults, findUnreachableApi, type Preset, type PresetFault } from '@crewtab/domain/teams/preset';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
-import type { Agent, McpServer } from '@crewtab/domain/teams/team';
+import type { Agent, McpServer, TeamAgent } from '@crewtab/domain/teams/team';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -27,15 +26,13 @@ import { toTeamView } from './team-view';
 @Controller()
 export class TeamsController {
   constructor(
-    @Inject(HTTP_DEPS)
-    private readonly deps: Pick<HttpDeps, 'teams' | 'secrets' | 'runs' | 'queue' | 'logger' | 'settings'>,
+    @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams' | 'runs' | 'queue' | 'logger' | 'settings'>,
   ) {}
 
   @Route(createTeam)
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
     if (!this.mayHave(body.network)) throw openRefused();
-    refuseUnreachable(body);
-    await this.refuseAbsentSecrets(caller.organizationId, body.agents);
+    refuseUnreachable(body, this.deps.settings.presets);
     return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
 
@@ -59,9 +56,13 @@ export class TeamsController {
     }
     if (body.network !== undefined || body.agents !== undefined) {
       const present = found('team', await this.deps.teams.getTeam(caller.organizationId, params.id));
-      refuseUnreachable({ network: present.network, agents: present.agents, ...body });
+      const { network = present.network, agents = present.agents } = body;
+      const withKept = agents.map((agent) => ({
+        ...agent,
+        env: { ...keptVariables(present.agents, agent), ...agent.env },
+      }));
+      refuseUnreachable({ network, agents: withKept }, this.deps.settings.presets);
     }
-    await this.refuseAbsentSecrets(caller.organizationId, body.agents ?? []);
     try {
       return toTeamView(
         found(
@@ -93,22 +94,7 @@ export class TeamsController {
   /** A preset that is gone was told by the contract already. */
   private faultsOf(agent: Agent): PresetFault[] {
     const preset = this.deps.settings.presets.get(agent.preset ?? '');
-    return [...findSecretFaults(agent), ...(preset ? findPresetFaults(agent, preset) : [])];
-  }
-
-  /** One that is deleted at this moment is refused by the database, without the field. */
-  private async refuseAbsentSecrets(organizationId: string, agents: readonly SecretUsers[]): Promise<void> {
-    const absent = await this.deps.secrets.findAbsentSecrets(organizationId, secretNamesOf(agents));
-    if (absent.length === 0) return;
-    const faults = agents.flatMap((agent, index) =>
-      secretUsesOf(agent).flatMap(({ mcpServer, variable, secret }) => {
-        if (!absent.includes(secret)) return [];
-        const at = (agent.mcpServers ?? []).findIndex(({ name }) => name === mcpServer);
-        const path = ['agents', index, ...(at < 0 ? [] : ['mcpServers', at]), 'secrets', variable].join('.');
-        return [{ path, message: `there is no secret "${secret}"` }];
-      }),
-    );
-    throw invalidInput(faults);
+    return preset ? findPresetFaults(agent, preset) : [];
   }
 
   /** Where agents could be kept from the network, an open one is the operator's to allow. */
@@ -118,21 +104,35 @@ export class TeamsController {
   }
 }
 
-/** At the server, also when the network is what was edited: there a reader sees which host is meant. */
-function refuseUnreachable(team: { readonly network: TeamNetwork; readonly agents: readonly WithServers[] }): void {
-  const faults = team.agents.flatMap(({ mcpServers = [] }, index) =>
-    findUnreachableServers(team.network, mcpServers).map(({ path, message }) => ({
-      path: ['agents', index, 'mcpServers', ...path].join('.'),
-      message,
-    })),
-  );
+/** At the server or the preset, also when the network is what was edited: there a reader sees which host is meant. */
+function refuseUnreachable(
+  { network, agents }: { readonly network: TeamNetwork; readonly agents: readonly ReachingAgent[] },
+  presets: ReadonlyMap<string, Preset>,
+): void {
+  const faults = agents.flatMap(({ mcpServers = [], preset: name, env = {} }, index) => {
+    const servers = findUnreachableServers(network, mcpServers);
+    const preset = presets.get(name ?? '');
+    const api = preset ? findUnreachableApi(network, env, preset) : null;
+    return [
+      ...servers.map(({ path, message }) => ({ path: ['agents', index, 'mcpServers', ...path].join('.'), message })),
+      ...(api ? [{ path: ['agents', index, ...api.path].join('.'), message: api.message }] : []),
+    ];
+  });
   if (faults.length > 0) throw invalidInput(faults);
 }
 
-type SecretUsers = Parameters<typeof secretUsesOf>[0];
-
-interface WithServers {
+interface ReachingAgent {
+  readonly preset?: string | undefined;
+  readonly env?: Readonly<Record<string, unknown>> | undefined;
   readonly mcpServers?: readonly McpServer<unknown>[] | undefined;
+}
+
+/** Names of the variables that an edited agent keeps; what they hold only the store knows. */
+function keptVariables(
+  present: readonly TeamAgent[],
+  { name, previousName = name }: { readonly name: string; readonly previousName?: string | undefined },
+): Readonly<Record<string, unknown>> {
+  return present.find((agent) => agent.name === previousName)?.env ?? {};
 }
 
 function openRefused(): Error {
