@@ -107,6 +107,7 @@ class OurWorker {
       protocols: { acp: new AcpProtocol(), command: new CommandProtocol() },
       presets: new Map(),
       images: null,
+      imageEngine: null,
       toolServer: new FakeToolServer(),
       egressProxy: new FakeEgressProxy(),
     };

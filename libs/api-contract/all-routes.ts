@@ -4,7 +4,6 @@ import { presetRoutes } from './preset-routes';
 import { historyRoutes } from './history-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
-import { secretRoutes } from './secret-routes';
 import { serviceRoutes } from './service-routes';
 import { sessionRoutes } from './session-routes';
 import { systemRoutes } from './system-routes';
@@ -15,7 +14,6 @@ import { teamRoutes } from './team-routes';
 export const allRoutes = [
   ...teamRoutes,
   ...presetRoutes,
-  ...secretRoutes,
   ...scheduleRoutes,
   ...historyRoutes,
   ...timelineRoutes,

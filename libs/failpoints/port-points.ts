@@ -1,6 +1,7 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { EgressProxy, EgressSession } from '@crewtab/domain/ports/egress-proxy';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type { HostImageStore } from '@crewtab/domain/ports/host-images';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type {
   AccessStore,
@@ -15,7 +16,6 @@ import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
-import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
@@ -120,7 +120,6 @@ export const PORT_POINTS = {
     requestCancel: 'effect',
     getRun: READS,
     listRuns: READS,
-    countRuns: READS,
     listMessages: READS,
     getMessage: READS,
     readMessageText: READS,
@@ -138,6 +137,14 @@ export const PORT_POINTS = {
     decommission: 'effect',
     readSystem: READS,
   } satisfies PointsOf<HostStore>,
+  'host-image-store': {
+    noteImages: 'effect',
+    want: 'effect',
+    take: 'effect',
+    noteProgress: 'effect',
+    end: 'effect',
+    read: READS,
+  } satisfies PointsOf<HostImageStore>,
   'access-store': {
     findKey: READS,
     createFirstKey: 'effect',
@@ -157,13 +164,6 @@ export const PORT_POINTS = {
     createCode: 'effect',
     redeemCode: 'effect',
   } satisfies PointsOf<SessionStore>,
-  'secret-store': {
-    listSecrets: READS,
-    getSecret: READS,
-    putSecret: 'effect',
-    deleteSecret: 'effect',
-    findAbsentSecrets: READS,
-  } satisfies PointsOf<SecretStore>,
   'idempotency-store': {
     reserve: 'effect',
     complete: 'effect',

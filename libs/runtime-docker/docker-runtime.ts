@@ -17,6 +17,7 @@ import type {
   TeardownReport,
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
+import type { ImageEngine } from '@crewtab/domain/ports/host-images';
 import type { VolumeInspectInfo } from 'dockerode';
 import { AgentDeployer } from './agents/agent-deployer';
 import { imagesOf, GuardPrograms, workspaceName } from './agents/container-spec';
@@ -44,6 +45,11 @@ import { AppError } from '@crewtab/domain/errors';
  * a network of the run's own. Nothing is kept in this process that another one could not find out from the engine.
  */
 export class DockerRuntime implements Runtime {
+  /** Beside of runs. */
+  readonly imageEngine: ImageEngine = {
+    has: async (image) => (await this.images.find(image)) !== null,
+    ensure: async (image, options) => void (await this.images.ensure(image, options)),
+  };
   readonly kind = 'docker';
   private readonly engine: EngineClient;
   private readonly images: Images;

@@ -3,6 +3,7 @@ import { effect } from '@crewtab/domain/failpoint';
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
+import type { HostImageStore } from '@crewtab/domain/ports/host-images';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type {
@@ -17,7 +18,6 @@ import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
-import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement, Notifications, RUN_CHANGED, RUN_CONTROL } from './database/database';
@@ -27,6 +27,7 @@ import { dueSchedules } from './firing/fire-due-schedules';
 import { jobSchedulers, plannedSchedules } from './firing/plan-schedules';
 import { PrismaClient } from './generated/client';
 import { hostHeartbeats } from './hosts/host-heartbeats';
+import { hostImages } from './hosts/host-images';
 import { hostLosses } from './hosts/host-lost-runs';
 import { hostStanding } from './hosts/host-standing';
 import { systemState } from './hosts/system-state';
@@ -35,7 +36,6 @@ import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
 import { PrismaOverviewStore } from './management/prisma-overview-store';
 import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
-import { PrismaSecretStore } from './management/prisma-secret-store';
 import { PrismaSessionStore } from './management/prisma-session-store';
 import { PrismaScheduleHistory } from './management/prisma-schedule-history';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
@@ -61,13 +61,13 @@ export interface Store {
   readonly fires: FireStore;
   readonly events: RunEventLog;
   readonly hosts: HostStore;
+  readonly hostImages: HostImageStore;
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
   readonly history: ScheduleHistory;
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
-  readonly secrets: SecretStore;
   readonly overview: OverviewStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
@@ -132,13 +132,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       fires: { ...dueSchedules(db, changes), ...plannedSchedules(db, notifications), ...jobSchedulers(db) },
       events: new PrismaRunEventLog(db, notifications),
       hosts: { ...hostHeartbeats(context), ...hostLosses(context), ...hostStanding(context), ...systemState(context) },
+      hostImages: hostImages(context),
       teams: new PrismaTeamStore(prisma, box),
       schedules: new PrismaScheduleStore(db),
       history: new PrismaScheduleHistory(db),
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       sessions: new PrismaSessionStore(db),
-      secrets: new PrismaSecretStore(db, box),
       overview: new PrismaOverviewStore(context),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),

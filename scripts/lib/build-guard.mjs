@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { digest, projectFolder, readIfThere } from './project.mjs';
 
 const SOURCES = join(projectFolder, 'images/guard');
-/** Each of one C file and what is common to them. */
-const PROGRAMS = ['guard', 'forwarder', 'confine'];
-const COMMON = ['socket-filter.h'];
+/** Each of one C file. */
+const PROGRAMS = ['guard', 'forwarder'];
 const FOLDER = join(projectFolder, 'dist/images/guard');
 const FLAGS = ['-std=c11', '-Os', '-Wall', '-Wextra', '-Werror', '-static', '-s'];
 /** musl's makes a tenth of the size. */
@@ -23,7 +22,7 @@ const ARCHITECTURES = {
 };
 
 /**
- * Compiles the programs that agents' containers start with, those of images/guard, to dist/images/guard/<program>-<architecture>
+ * Compiles the programs that agents' containers start with, the guard and the forwarder, to dist/images/guard/<program>-<architecture>
  * for this machine's architecture. Does nothing when they are there, and on other systems than Linux, which engines do not run on.
  * Without a C compiler agents run without them: what that means is in docs/operations.md.
  * @param {{ log: (line: string) => void }} options where progress goes, line by line
@@ -43,8 +42,7 @@ export function ensureGuard({ log }) {
 function compile(name, program) {
   const source = join(SOURCES, `${name}.c`);
   const stamp = `${program}.of`;
-  const sources = [source, ...COMMON.map((file) => join(SOURCES, file))];
-  const wanted = digest(...sources.map((file) => readFileSync(file)), ...FLAGS);
+  const wanted = digest(readFileSync(source), ...FLAGS);
   if (readIfThere(stamp) === wanted && readIfThere(program) !== null) return [];
   const refusals = [];
   for (const compiler of COMPILERS) {

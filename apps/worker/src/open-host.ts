@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
+import type { ImageEngine } from '@crewtab/domain/ports/host-images';
 import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
@@ -24,13 +25,18 @@ export interface Host {
   readonly presets: OrchestratorDeps['presets'];
   /** Null where no image is ever built. */
   readonly images: PresetImages | null;
+  /** Null where there are none. */
+  readonly imageEngine: ImageEngine | null;
   readonly toolServer: ToolServer;
   readonly egressProxy: EgressProxy;
 }
 
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
 const FACTORIES: Readonly<
-  Record<RuntimeKind, (config: WorkerConfig, logger: Logger, images: PresetImages) => Runtime>
+  Record<
+    RuntimeKind,
+    (config: WorkerConfig, logger: Logger, images: PresetImages) => Runtime & { readonly imageEngine?: ImageEngine }
+  >
 > = {
   docker: ({ hostName, runtime: { dockerHost }, agents, agentPolicy }, logger, imageSources) =>
     new DockerRuntime({
@@ -59,11 +65,13 @@ export async function openHost(config: WorkerConfig, logger: Logger): Promise<Ho
   const { byName: presets, builds } = await readPresets(config.presets);
   const images = new PresetImages(builds, config.images);
   const bridgeSource = await readBridgeProgram();
+  const runtime = FACTORIES[kind](config, logger, images);
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
   const egressProxy = new UnixEgressProxy({ rootDir: join(resolve(dataDir), 'net'), ...config.network, logger });
   return {
-    runtime: withRuntimePoints(FACTORIES[kind](config, logger, images)),
+    runtime: withRuntimePoints(runtime),
     images,
+    imageEngine: runtime.imageEngine ?? null,
     protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
     presets,
     toolServer: withPoints('tool-server', toolServer),

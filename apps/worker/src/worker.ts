@@ -5,6 +5,7 @@ import type { NetworkTraffic } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
+import { PresetImageMaker } from '@crewtab/orchestrator/hosts/preset-image-maker';
 import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-feed';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
@@ -37,7 +38,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, presets, images, toolServer, egressProxy }: Host,
+  { runtime, protocols, presets, images, imageEngine, toolServer, egressProxy }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -106,6 +107,9 @@ export async function startWorker(
     (): boolean => presence.mayClaim,
   );
   const disk = new DiskWatch({ store: store.runs, runtime, holder, clock, logger }, config.diskLimitBytes);
+  const imageMaker =
+    imageEngine &&
+    new PresetImageMaker({ store: store.hostImages, engine: imageEngine, presets, clock, logger }, worker);
   const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, egressProxy, clock, logger });
   const presence: HostPresence = new HostPresence(
     { hosts: store.hosts, store: store.runs, runtime, toolServer, egressProxy, reaper, clock, logger },
@@ -151,6 +155,7 @@ export async function startWorker(
   aliveFile?.touch();
   reaper.start();
   disk.start();
+  imageMaker?.start();
   const metrics =
     config.metrics &&
     (await reportMetrics(config.metrics, { events: store.events, clock, logger }, egressProxy.traffic));
@@ -163,7 +168,7 @@ export async function startWorker(
       logger.info({}, 'worker stops: handing its runs over');
       processors.runs.setHasCapacity(false);
       await metrics?.stop();
-      await disk.stop();
+      await Promise.all([disk.stop(), imageMaker?.stop()]);
       await holder.stop();
       await reaper.stop();
       await presence.stop();

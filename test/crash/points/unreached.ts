@@ -5,6 +5,9 @@ const PRESETS = "only for agents of presets, which no scenario has; the runtimes
 const NO_TRAFFIC =
   'only where agents ask for hosts, which those of the scenarios do not; a note that is lost costs a notice that is told twice';
 
+const MADE_BEFORE =
+  'only for images that are made before a run needs them, which no scenario asks for; the contract suite of the stores plays who goes on with them';
+
 const LOG_IN = 'no part of a run: one statement, after which a browser is logged in or out, or asks again';
 
 /** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
@@ -28,6 +31,10 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'egress.record.remove': NO_TRAFFIC,
   'egress.record.write': NO_TRAFFIC,
   'egress.records.make': NO_TRAFFIC,
+  'host-image-store.end': MADE_BEFORE,
+  'host-image-store.noteProgress': MADE_BEFORE,
+  'host-image-store.take': MADE_BEFORE,
+  'host-image-store.want': MADE_BEFORE,
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'process.home-file.write': PRESETS,
   'process.home-folder.make': PRESETS,

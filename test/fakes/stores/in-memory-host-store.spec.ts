@@ -1,5 +1,7 @@
 import { FakeClock } from '../fake-clock';
+import { hostImageContract } from '../../contracts/stores/host-image-contract';
 import { hostStoreContract } from '../../contracts/stores/host-store-contract';
+import { InMemoryHostImages } from './in-memory-host-images';
 import { InMemoryHostStore } from './in-memory-host-store';
 import { InMemoryRunStore } from './in-memory-run-store';
 import { inMemorySubject } from './in-memory-subject';
@@ -12,6 +14,14 @@ hostStoreContract('InMemoryHostStore', () => {
     hosts: new InMemoryHostStore(store, clock),
     passTime: (ms) => clock.advance(ms),
   };
+});
+
+hostImageContract('InMemoryHostImages', () => {
+  const clock = new FakeClock();
+  const store = new InMemoryRunStore(clock);
+  const hosts = new InMemoryHostStore(store, clock);
+  const images = new InMemoryHostImages(hosts, clock);
+  return Promise.resolve({ ...inMemorySubject(store), hosts, images, passTime: (ms) => clock.advance(ms) });
 });
 
 describe('InMemoryHostStore', () => {

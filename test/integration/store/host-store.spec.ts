@@ -1,4 +1,5 @@
 import { openStore } from '@crewtab/store-prisma/open-store';
+import { hostImageContract } from '../../contracts/stores/host-image-contract';
 import { hostStoreContract } from '../../contracts/stores/host-store-contract';
 import { RunStoreFixture } from '../../contracts/stores/run-store-fixture';
 import { Client } from 'pg';
@@ -19,7 +20,14 @@ hostStoreContract('PrismaHostStore', async () => {
   return { ...subject, hosts: fixture.store.hosts, passTime };
 });
 
+hostImageContract('PrismaHostImages', async () => {
+  const subject = await runStoreSubject(fixture);
+  const { hosts, hostImages: images } = fixture.store;
+  return { ...subject, hosts, images, passTime };
+});
+
 const INSTANTS = {
+  host_images: ['changed_at'],
   hosts: ['first_seen_at', 'last_seen_at', 'reaped_at', 'decommissioned_at'],
   workers: ['started_at', 'last_seen_at', 'reaper_last_pass_at'],
   schedulers: ['started_at', 'last_seen_at', 'steady_since', 'sweeper_last_pass_at'],

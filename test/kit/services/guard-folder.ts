@@ -21,12 +21,7 @@ export function forwarderOfThisMachine(): string | null {
   return programOfThisMachine('forwarder');
 }
 
-/** As above, of the program that starts another one with the usual sockets. */
-export function confineOfThisMachine(): string | null {
-  return programOfThisMachine('confine');
-}
-
-function programOfThisMachine(name: 'guard' | 'forwarder' | 'confine'): string | null {
+function programOfThisMachine(name: 'guard' | 'forwarder'): string | null {
   const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as string] ?? process.arch;
   const program = `${GUARD_FOLDER}/${name}-${architecture}`;
   return existsSync(program) ? program : null;

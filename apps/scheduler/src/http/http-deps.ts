@@ -2,6 +2,7 @@ import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { ContractSettings } from '@crewtab/api-contract/route';
 import type { SettingInForce } from '@crewtab/config/read-settings';
 import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
+import type { HostImageStore } from '@crewtab/domain/ports/host-images';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type {
@@ -16,7 +17,6 @@ import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
-import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { Metrics } from '@crewtab/observability/metrics';
 import type { RequestLimitSettings } from './access/request-limits';
@@ -31,10 +31,10 @@ export interface HttpDeps {
   readonly runs: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
-  readonly secrets: SecretStore;
   readonly overview: OverviewStore;
   readonly idempotency: IdempotencyStore;
   readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;
+  readonly hostImages: Pick<HostImageStore, 'read' | 'want'>;
   readonly runChanges: Pick<RunStore, 'onRunChanged'>;
   readonly events: Pick<RunEventLog, 'read' | 'end' | 'holds' | 'onNumbered'>;
   /** Jobs by queue and state. May hang while Redis is down. */

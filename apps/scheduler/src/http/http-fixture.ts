@@ -7,13 +7,13 @@ import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { aPreset } from '@test/fakes/a-preset';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
-import { InMemorySecrets } from '@test/fakes/management/in-memory-secrets';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
 import { InMemoryScheduleHistory } from '@test/fakes/management/in-memory-schedule-history';
 import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive';
 import { RecordingLogger } from '@test/fakes/recording-logger';
+import { InMemoryHostImages } from '@test/fakes/stores/in-memory-host-images';
 import { InMemoryHostStore } from '@test/fakes/stores/in-memory-host-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { checkAnswer } from '@test/kit/check-answer';
@@ -85,10 +85,10 @@ export interface HttpFixture {
   readonly runs: InMemoryRunArchive;
   readonly access: InMemoryAccess;
   readonly sessions: InMemorySessions;
-  readonly secrets: InMemorySecrets;
   readonly overview: InMemoryOverview;
   readonly idempotency: InMemoryIdempotency;
   readonly hosts: InMemoryHostStore;
+  readonly hostImages: InMemoryHostImages;
   /** The runs that `hosts` knows of. */
   readonly hostRuns: InMemoryRunStore;
   readonly queue: RecordingQueue;
@@ -108,6 +108,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   const runs = new InMemoryRunArchive(catalog, clock);
   const hostRuns = new InMemoryRunStore(clock);
   const hosts = new InMemoryHostStore(hostRuns, clock);
+  const hostImages = new InMemoryHostImages(hosts, clock);
   const [access, idempotency, queue, logger] = [
     new InMemoryAccess(),
     new InMemoryIdempotency(),
@@ -118,7 +119,6 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
   const sessions = new InMemorySessions(access, clock);
-  const secrets = new InMemorySecrets(catalog, clock);
   const overview = new InMemoryOverview(runs, catalog, clock);
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
@@ -128,10 +128,10 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
-    secrets,
     overview,
     idempotency,
     hosts,
+    hostImages,
     runChanges: runs,
     events: hostRuns.events,
     countJobs: () => Promise.resolve([{ name: 'ticks', jobs: { waiting: 2, delayed: 1 } }]),
@@ -177,7 +177,6 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
       catalog.schedules,
       catalog.instants,
       catalog.notes,
-      secrets.values,
       runs.runs,
       runs.deployments,
       idempotency.reserved,
@@ -198,10 +197,10 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
-    secrets,
     overview,
     idempotency,
     hosts,
+    hostImages,
     hostRuns,
     queue,
     logger,

@@ -21,12 +21,12 @@ import { allowedMethods } from './openapi/allowed-methods';
 import { OpenApiController } from './openapi/openapi-controller';
 import { buildOpenApiDocument } from './openapi/openapi-document';
 import { OverviewController } from './overview/overview-controller';
+import { PresetImageStreams } from './presets/preset-image-streams';
 import { PresetsController } from './presets/presets-controller';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
 import { HistoryController } from './schedules/history-controller';
 import { SchedulesController } from './schedules/schedules-controller';
-import { SecretsController } from './secrets/secrets-controller';
 import { Connections } from './server/connections';
 import { EtagInterceptor } from './server/etag-interceptor';
 import { IdempotencyInterceptor } from './server/idempotency-interceptor';
@@ -45,7 +45,6 @@ import { webPages } from './web/web-pages';
 export const httpControllers: readonly Type[] = [
   TeamsController,
   PresetsController,
-  SecretsController,
   SchedulesController,
   HistoryController,
   TimelineController,
@@ -66,6 +65,7 @@ export const httpProviders: readonly Provider[] = [
     useFactory: (deps: HttpDeps) => new RequestLimits(deps.protection.limits),
     inject: [HTTP_DEPS],
   },
+  { provide: PresetImageStreams, useFactory: (deps: HttpDeps) => new PresetImageStreams(deps), inject: [HTTP_DEPS] },
   { provide: RunEvents, useFactory: (deps: HttpDeps) => new RunEvents(deps), inject: [HTTP_DEPS] },
   {
     provide: OrganizationEvents,

@@ -35,31 +35,26 @@ async function makeResources(key: string | null): Promise<Readonly<Record<string
   const { keyId } = http.access.keys.get(hashApiKey(key === KEYS.member ? key : KEYS.admin)) ?? { keyId: '' };
   const hash = { tokenHash: 'hash', client: 'browser', limitMs: 60_000 };
   const session = await http.sessions.createSession({ keyId, ...hash });
-  await http.secrets.putSecret(ORGANIZATION, 'github', 'of sixteen chars', false);
-  return {
-    team,
-    schedule,
-    run,
-    secret: 'github',
-    message: '1',
-    session: session.id,
-    deployment: NO_ID,
-    host: 'host-1',
-  };
+  return { team, schedule, run, message: '1', session: session.id, deployment: NO_ID, host: 'host-1', preset: 'coder' };
 }
 
-/** The host of a worker that sent a heartbeat and then no more. */
+/** Two hosts: the worker of `host-1` sent a heartbeat and then no more. */
 async function loseHost(): Promise<void> {
+  await sendHeartbeat(1);
+  await http.clock.advance(60_000);
+  await sendHeartbeat(2);
+}
+
+async function sendHeartbeat(at: number): Promise<void> {
   await http.hosts.noteWorker({
-    id: 'worker-1',
-    host: { id: 'host-1', runtime: 'docker', description: 'Docker' },
+    id: `worker-${at}`,
+    host: { id: `host-${at}`, runtime: 'docker', description: 'Docker' },
     ...{ hostname: 'machine', pid: 1, version: '1', capacity: 1, heldRuns: 0, adoptedRuns: 0, refusal: null },
     reaper: { lastIterationAgoMs: null, reapedRuns: 0, unremovedResources: 0, error: null },
   });
-  await http.clock.advance(60_000);
 }
 
-/** Of a stream that has no end. */
+/** Of a stream that has no end, or none while the clock stands still. */
 async function statusOfStream(path: string, key: string | null): Promise<number> {
   const { port } = http.server.address() as AddressInfo;
   const headers: Record<string, string> = key === null ? {} : { Authorization: `Bearer ${key}` };
@@ -88,7 +83,7 @@ async function ask(route: Route, key: string | null): Promise<number> {
     : isOfTeam
       ? aSchedule(await make('/teams', aTeam(), teamOwner(key)))
       : (route.body?.example as object | undefined);
-  if (route.operationId === 'streamEvents') return statusOfStream(path, key);
+  if (['streamEvents', 'streamPresetImage'].includes(route.operationId)) return statusOfStream(path, key);
   const request = http.call(route.method, `${path}${search}`, key);
   const { status } = await (body === undefined ? request : request.send(body));
   return status;
