@@ -1,5 +1,6 @@
 import { chooseChaosSeed, chooseMutants, choosePoints } from './lib/choose-from-sources.mjs';
 import { numberFrom } from './lib/commit.mjs';
+import { RARE_INTEGRATION } from './lib/everyday-stages.mjs';
 
 /**
  * The groups of `npm run proof`, the most telling for their time first: where CI has not the time for all, it leaves out
@@ -53,6 +54,13 @@ const E2E_HARNESS = ['test/e2e/support/**', 'test/kit/**', 'test/support/**'];
 const e2e = (...files) => ({
   script: 'test:e2e',
   args: files.map((file) => `test/e2e/${file}`),
+  isSuite: true,
+});
+
+/** @param {string[]} files of test/integration */
+const integration = (files) => ({
+  script: 'test:integration',
+  args: files.map((file) => `test/integration/${file}`),
   isSuite: true,
 });
 
@@ -168,6 +176,27 @@ export const PROOF_GROUPS = [
     ci: { minutes: 1 },
   },
   {
+    name: 'engine',
+    proves: 'a Docker engine that is killed at any moment loses no word of an agent, and leaves nothing behind',
+    files: [...DOCKER, 'test/integration/runtime-docker/**', 'test/kit/**'],
+    usually: '2 min',
+    shows: /^Tests: /,
+    whole: () => integration(RARE_INTEGRATION.engine),
+    ci: { minutes: 2 },
+  },
+  {
+    name: 'edges',
+    proves: "every zone's changes of the clock, outages of years, and input as strange as it comes",
+    files: [
+      ...['libs/domain/schedules/**', 'libs/store-prisma/**', 'libs/api-contract/**'],
+      ...['apps/scheduler/src/**', 'test/integration/schedules/**', 'test/integration/http/**'],
+    ],
+    usually: '2 min',
+    shows: /^Tests: /,
+    whole: () => integration(RARE_INTEGRATION.edges),
+    ci: { minutes: 1 },
+  },
+  {
     name: 'real-agents',
     proves: 'the real Claude Code, Codex, opencode and Gemini CLI work as agents, and their failures are told as such',
     files: [
@@ -202,12 +231,12 @@ export const PROOF_GROUPS = [
   },
   {
     name: 'web',
-    proves: 'teams are made, a first run succeeds, and what failed is seen, in a browser',
+    proves: 'teams are made, a first run succeeds, what failed is seen, and no text of an agent harms, in a browser',
     files: ['apps/web/**', 'apps/scheduler/src/http/**', 'libs/api-*/**', 'test/e2e/web-*.spec.ts', ...E2E_HARNESS],
-    usually: '1 min',
+    usually: '4 min',
     shows: /^Tests: /,
-    whole: () => e2e('web-teams.spec.ts'),
-    ci: { minutes: 1 },
+    whole: () => e2e('web-teams.spec.ts', 'web-hostile-text.spec.ts'),
+    ci: { minutes: 1, part: () => e2e('web-teams.spec.ts') },
   },
   {
     name: 'mutants',

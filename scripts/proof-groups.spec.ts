@@ -46,4 +46,14 @@ describe('the groups of npm run proof', () => {
     const all = readdirSync(join(project, 'test/e2e')).filter((name) => name.endsWith('.spec.ts'));
     expect([...specs].sort()).toEqual(all.map((name) => `test/e2e/${name}`).sort());
   });
+
+  it('have the integration specs that npm test leaves out', () => {
+    const leftOut = everyday.flatMap(({ args = [] }) =>
+      args.flatMap((arg) => /^--testPathIgnorePatterns=\/(.+)\$$/.exec(arg)?.[1] ?? []),
+    );
+    const played = groups.flatMap(({ stage: { script, args = [] } }) => (script === 'test:integration' ? args : []));
+    expect(leftOut.length).toBeGreaterThan(0);
+    expect([...played].sort()).toEqual([...leftOut].sort());
+    expect(leftOut.filter((path) => !existsSync(join(project, path)))).toEqual([]);
+  });
 });

@@ -116,10 +116,10 @@ export class DirectTeam {
       stdin: 'open',
       tools: null,
     };
-    const launch = { kind: 'limited', endsAfterSeconds: 3_600, hasGuard: false } as const;
+    const launch = { kind: 'limited', endsAfterSeconds: 3_600, under: null } as const;
     const spec = containerSpec(this.deployment, agent, this.facts, this.settings, launch);
     const container = await this.docker.createContainer(spec);
-    const files = containerFiles(agent, this.facts, { guard: null, forwarder: null });
+    const files = containerFiles(agent, this.facts, { guard: null, confine: null, forwarder: null });
     if (files.length > 0) await container.putArchive(await makeTar(files), { path: '/' });
     await container.start();
     return container;

@@ -22,7 +22,7 @@
  *
  * It is the container's first process, which nothing inside can kill or stop, and takes care of processes whose parents are
  * gone. The program runs as the same user, and may spoil what is kept in FOLDER; into the guard itself, its memory and its
- * descriptors, it cannot look.
+ * descriptors, it cannot look. Neither opens other sockets than socket-filter.h allows.
  *
  * A folder that takes nothing keeps nothing, and the program goes on: its words are in the log alone then.
  *
@@ -42,6 +42,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "socket-filter.h"
 
 /* An engine cuts what is longer than 16 KiB (moby daemon/logger/copier.go). */
 #define PIECE_BYTES 8192
@@ -251,6 +252,7 @@ int main(int count, char **arguments) {
   }
   /* Its files in /proc belong to root then, and no process of its own user may trace it. The program gets this back. */
   if (prctl(PR_SET_DUMPABLE, 0) < 0) die("prctl");
+  if (keep_usual_sockets() < 0) die("the kernel filters no system calls");
   const char *folder = arguments[1];
   char path[PATH_BYTES];
   /* An image that was made of a container brings what another guard has kept. */

@@ -79,6 +79,8 @@ function isWhole(payload: Buffer, length: number): boolean {
 /** Where the guard (images/guard/guard.c) and what it keeps lie in a container, whose layer they die with. */
 export const GUARD_FOLDER = '/.crewtab';
 export const GUARD_PROGRAM = `${GUARD_FOLDER}/guard`;
+/** Starts a program without a guard with the sockets that the guard would leave it: images/guard/confine.c. */
+export const CONFINE_PROGRAM = `${GUARD_FOLDER}/confine`;
 /** All records of the guard, in the order of the log. */
 export const KEPT_OUTPUT = `${GUARD_FOLDER}/output`;
 /** The exit code of the agent, once all that it said is kept. */
@@ -106,7 +108,7 @@ export function keptExitCode(text: string): number | null {
  */
 export async function readGuardProgram(
   folder: string,
-  name: 'guard' | 'forwarder',
+  name: 'guard' | 'forwarder' | 'confine',
   architecture: string,
 ): Promise<Buffer | null> {
   try {

@@ -4,6 +4,7 @@ import { presetRoutes } from './preset-routes';
 import { historyRoutes } from './history-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
+import { secretRoutes } from './secret-routes';
 import { serviceRoutes } from './service-routes';
 import { sessionRoutes } from './session-routes';
 import { systemRoutes } from './system-routes';
@@ -14,6 +15,7 @@ import { teamRoutes } from './team-routes';
 export const allRoutes = [
   ...teamRoutes,
   ...presetRoutes,
+  ...secretRoutes,
   ...scheduleRoutes,
   ...historyRoutes,
   ...timelineRoutes,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatDuration, parseDuration } from '@crewtab/domain/durations';
+import { SECRET_NAME } from '@crewtab/domain/secrets/secret';
 import { isWithinCalendar } from '@crewtab/domain/calendar-bounds';
 import type { PathParam } from './route';
 
@@ -101,6 +102,11 @@ export function durationField(minMs: number, maxMs: number): z.ZodType<number, s
 function findRangeProblem(ms: number, minMs: number, maxMs: number): string | null {
   return ms >= minMs && ms <= maxMs ? null : `must be from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
 }
+
+/** The name of a secret of the organization. */
+export const secretName = z
+  .string()
+  .regex(SECRET_NAME, 'must be of letters, digits, "-", "_" and ".", with a letter or digit at both ends, up to 63');
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

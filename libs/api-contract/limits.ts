@@ -15,6 +15,7 @@ export const LIMITS = {
   commandArgumentLength: 10_000,
   environmentVariables: MAX_VARIABLES,
   environmentValueLength: 32_768,
+  secretValueLength: 32_768,
   modeLength: 100,
   permissionRules: 100,
   permissionPatternLength: 500,

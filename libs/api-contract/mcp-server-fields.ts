@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { TEAM_SERVER_NAME } from '@crewtab/domain/teams/teammates';
-import { line, text } from './fields';
+import { line, secretName, text } from './fields';
 import { LIMITS } from './limits';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 /** RFC 9110, 5.6.2. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
 
 const name = z
   .string()
@@ -32,6 +33,12 @@ function findUrlFault(value: string): string | null {
 /** Of one line, since it goes into an HTTP header. */
 export const HEADER_VALUE = line(0, LIMITS.environmentValueLength);
 
+/** Of variables or headers, which depends on the kind of the server. */
+const secrets = z
+  .record(z.string(), secretName)
+  .refine((entries) => Object.keys(entries).length <= LIMITS.mcpValues, `must have at most ${LIMITS.mcpValues}`)
+  .meta({ description: 'Names of secrets, by the variable (`command`) or header (`url`) that gets the value.' });
+
 function headersOf<V extends z.ZodType>(value: V) {
   return z
     .record(z.string().regex(HEADER_NAME, 'is not a name for an HTTP header'), value)
@@ -52,6 +59,7 @@ export function mcpServersOf<E extends z.ZodType, V extends z.ZodType>(env: E, h
       env: env.optional(),
       url: url.optional(),
       headers: headersOf(headerValue).optional(),
+      secrets: secrets.optional(),
     })
     .superRefine(checkKind, { when: ({ value }) => typeof value === 'object' && value !== null });
   return z
@@ -77,6 +85,11 @@ function checkKind(server: Readonly<Record<string, unknown>>, context: z.core.$R
   for (const [field, of] of Object.entries(BELONGS))
     if (server[field] !== undefined && server[of] === undefined)
       context.addIssue({ code: 'custom', path: [field], message: `belongs to a server with a ${of}` });
+  const [pattern, what] =
+    command === undefined ? [HEADER_NAME, 'an HTTP header'] : [VARIABLE_NAME, 'an environment variable'];
+  for (const name of Object.keys(server['secrets'] ?? {}))
+    if (!pattern.test(name))
+      context.addIssue({ code: 'custom', path: ['secrets', name], message: `is not a name for ${what}` });
 }
 
 function checkNames(servers: readonly unknown[], context: z.core.$RefinementCtx): void {
@@ -105,6 +118,7 @@ export const mcpServersView = z
       env: z.record(z.string(), isSet).optional(),
       url: z.string().optional(),
       headers: z.record(z.string(), isSet).optional(),
+      secrets: z.record(z.string(), z.string()).optional(),
     }),
   )
   .optional();

@@ -42,7 +42,8 @@ const presetView = z
     secrets: z
       .array(z.array(z.object({ name: z.string(), description: z.string(), hosts: z.array(z.string()) })))
       .meta({
-        description: "Of each group the agent's `env` needs one variable; its hosts join the team's allow-list.",
+        description:
+          "Of each group the agent's `env` or `secrets` needs one variable; its hosts join the team's allow-list.",
       }),
     hosts: z.array(z.string()).meta({ description: "Join the team's allow-list in any case." }),
     instructions: z

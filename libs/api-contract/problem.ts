@@ -12,6 +12,7 @@ const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = {
   method_not_allowed: 405,
   conflict: 409,
   team_in_use: 409,
+  secret_in_use: 409,
   edited_meanwhile: 412,
   idempotency_mismatch: 409,
   idempotency_in_progress: 409,

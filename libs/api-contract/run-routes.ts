@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MESSAGE_KINDS } from '@crewtab/domain/runs/message';
-import { RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
+import { RUN_COUNT_LIMIT, RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
 import { countField, DEFAULT_PAGE_SIZE, emptyBody, idOf, instantField, MAX_PAGE_SIZE, PAGE_FIELDS } from './fields';
 import { API_PATH, defineRoute, pageOf } from './route';
 
@@ -25,18 +25,37 @@ const MAX_SEQ = 2_147_483_647;
 /** A whole number as a query or header gives it. */
 const seq = countField(0, MAX_SEQ).meta({ description: 'Messages after this seq; 0 is the beginning.' });
 
-export const runListQuery = z
-  .strictObject({
-    ...PAGE_FIELDS,
-    status: z.enum(RUN_STATUSES).optional(),
-    trigger: z.enum(RUN_TRIGGERS).optional(),
-    since: instantField().optional().meta({ description: 'Runs scheduled for this instant or later.' }),
-    until: instantField().optional().meta({ description: 'Runs scheduled for earlier than this instant.' }),
-  })
-  .refine(({ since, until }) => !since || !until || since < until, {
-    path: ['until'],
-    message: 'must be later than since',
-  });
+const SPAN_FIELDS = {
+  trigger: z.enum(RUN_TRIGGERS).optional(),
+  code: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,62}$/, 'is not a code: those are words in small letters, such as agent_idle')
+    .optional()
+    .meta({ description: 'Of the error: runs that ended with it.' }),
+  since: instantField().optional().meta({ description: 'Runs scheduled for this instant or later.' }),
+  until: instantField().optional().meta({ description: 'Runs scheduled for earlier than this instant.' }),
+} as const;
+
+const OF_FIELDS = {
+  scheduleId: z.uuid('is not the id of a schedule').optional().meta({ description: 'Runs of this schedule.' }),
+  teamId: z.uuid('is not the id of a team').optional().meta({ description: 'Runs of this team.' }),
+} as const;
+
+const isInOrder = ({
+  since,
+  until,
+}: {
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+}): boolean => !since || !until || since < until;
+const IN_ORDER = { path: ['until'], message: 'must be later than since' };
+
+const LISTED_FIELDS = { ...PAGE_FIELDS, status: z.enum(RUN_STATUSES).optional(), ...SPAN_FIELDS } as const;
+
+/** Of one schedule. */
+export const runListQuery = z.strictObject(LISTED_FIELDS).refine(isInOrder, IN_ORDER);
+const allRunsQuery = z.strictObject({ ...LISTED_FIELDS, ...OF_FIELDS }).refine(isInOrder, IN_ORDER);
+const countsQuery = z.strictObject({ ...SPAN_FIELDS, ...OF_FIELDS }).refine(isInOrder, IN_ORDER);
 
 export const RUN_LIST_NOTE =
   'A page ends at 4 MiB, whatever `limit` says; `nextCursor` goes on. Of a result over 4,096 characters it has the beginning (`resultTruncated`).';
@@ -197,6 +216,18 @@ export const deploymentView = z
 
 export type DeploymentAnswer = z.input<typeof deploymentView>;
 
+const runCountsView = z
+  .object({
+    byStatus: z
+      .partialRecord(z.enum(RUN_STATUSES), z.int())
+      .meta({ description: 'Of the runs that the filter asks for; a status without any is left out.' }),
+    limit: z
+      .literal(RUN_COUNT_LIMIT)
+      .meta({ description: 'A count that is equal to it stands for that many or more.' }),
+    codes: z.array(z.string()).meta({ description: 'Every code that any run ended with.' }),
+  })
+  .meta({ id: 'RunCounts' });
+
 const PATH = `${API_PATH}/runs` as const;
 const ONE = `${PATH}/:id` as const;
 const shared = { tag: 'Runs', role: 'member' } as const;
@@ -221,8 +252,18 @@ export const listRuns = defineRoute({
   operationId: 'listRuns',
   summary: 'All runs, newest first',
   description: RUN_LIST_NOTE,
-  query: runListQuery,
+  query: allRunsQuery,
   answer: { status: 200, description: 'A page of runs.', view: pageOf(runView) },
+});
+
+export const countRuns = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${PATH}/counts`,
+  operationId: 'countRuns',
+  summary: 'How many runs there are of each status, and which codes runs ended with',
+  query: countsQuery,
+  answer: { status: 200, description: 'The counts, whatever the size of the history.', view: runCountsView },
 });
 
 export const getRun = defineRoute({
@@ -358,6 +399,7 @@ export const getDeployment = defineRoute({
 
 export const runRoutes = [
   listRuns,
+  countRuns,
   getRun,
   cancelRun,
   rerunRun,

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
+import { findSecretFaults } from '@crewtab/domain/secrets/secret';
 import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
 import { MODES_WITHOUT_QUESTIONS, TOOL_KINDS } from '@crewtab/domain/teams/permission-rules';
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
-import { durationField, line, text } from './fields';
+import { durationField, line, secretName, text } from './fields';
 import { LIMITS } from './limits';
 import { HEADER_VALUE, mcpServersOf } from './mcp-server-fields';
 import type { ContractSettings } from './route';
@@ -107,6 +108,10 @@ const agentFields = z.strictObject({
     description: "Replaces the image's entry point and command; required under the process runtime without a preset.",
   }),
   env: variables(ENV_VALUE).optional().meta({ description: 'Stored encrypted, never logged, never in an answer.' }),
+  secrets: variables(secretName).optional().meta({
+    description:
+      "Names of the organization's secrets by the variable that gets the value, which a run takes when it begins.",
+  }),
   instructions: text(0, LIMITS.instructionsLength)
     .optional()
     .meta({ description: 'Given to the agent before the prompt.' }),
@@ -217,6 +222,9 @@ export function teamSchemas(settings: ContractSettings) {
   const checkNew = (value: LooseAgent, context: z.core.$RefinementCtx): void => {
     checkNeed(value, context);
     addPresetFaults(value, presets, context);
+    if (context.issues.length > 0) return;
+    for (const { path, message } of findSecretFaults(value as Agent))
+      context.addIssue({ code: 'custom', path: [...path], message });
   };
   const fields = {
     name: line(1, LIMITS.teamNameLength),
@@ -253,6 +261,7 @@ interface LooseAgent {
   readonly image?: unknown;
   readonly command?: unknown;
   readonly env?: unknown;
+  readonly secrets?: unknown;
 }
 
 function withProtocol<A extends { readonly protocol?: 'acp' | 'command' | undefined }>(agent: A) {
@@ -285,7 +294,7 @@ function addPresetFaults(
   context: z.core.$RefinementCtx,
 ): void {
   const preset = typeof value.preset === 'string' ? presets.get(value.preset) : undefined;
-  const isFormed = value.env === undefined || isObject({ value: value.env });
+  const isFormed = [value.env, value.secrets].every((names) => names === undefined || isObject({ value: names }));
   if (preset === undefined || !isFormed) return;
   for (const { path, message } of findPresetFaults(value as Agent, preset)) {
     if (!context.issues.some((issue) => issue.path?.[0] === path[0]))

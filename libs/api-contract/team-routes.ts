@@ -19,6 +19,7 @@ const agentView = z.object({
     .record(z.string(), z.object({ isSet: z.literal(true) }))
     .optional()
     .meta({ description: 'Which variables are set. Their values are never in an answer.' }),
+  secrets: z.record(z.string(), z.string()).optional().meta({ description: 'Names of secrets by variable.' }),
   instructions: z.string().optional(),
   mode: z.string().optional(),
   permissions: z.union([z.enum(['allow', 'deny']), permissionRules]).optional(),

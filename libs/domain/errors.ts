@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   conflict: 'The request contradicts the present state.',
   edited_meanwhile: 'The resource was edited since the revision that If-Match names; `edited` has what changed.',
   team_in_use: 'The team is used by schedules and cannot be deleted.',
+  secret_in_use: 'The secret is used by agents and cannot be deleted.',
   idempotency_mismatch: 'The same Idempotency-Key came with another body.',
   idempotency_in_progress: 'A request with the same Idempotency-Key is still being answered.',
   rate_limited: 'Too many requests, unknown keys or open event streams.',
@@ -26,6 +27,7 @@ export const ERROR_CODES = {
   replaced: 'A newer run of the schedule took its place (overlap policy `replace`).',
   // Deploying
   environment_unreadable: 'The stored environment of an agent could not be opened.',
+  secret_unavailable: 'A secret that an agent names was not there when the run began, or could not be opened.',
   not_allowed: 'An agent asks for more than the operator allows.',
   preset_unusable: 'The preset of an agent is not there, or lacks what it needs.',
   image_not_found: 'The image is neither on the host nor in a registry that the engine can reach.',

@@ -16,6 +16,7 @@ import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { JobSchedulers, RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { AgentChannel, Runtime } from '@crewtab/domain/ports/runtime';
 import type { ToolServer, ToolSession } from '@crewtab/domain/ports/tool-server';
@@ -120,6 +121,7 @@ export const PORT_POINTS = {
     requestCancel: 'effect',
     getRun: READS,
     listRuns: READS,
+    countRuns: READS,
     listMessages: READS,
     getMessage: READS,
     readMessageText: READS,
@@ -164,6 +166,13 @@ export const PORT_POINTS = {
     createCode: 'effect',
     redeemCode: 'effect',
   } satisfies PointsOf<SessionStore>,
+  'secret-store': {
+    listSecrets: READS,
+    getSecret: READS,
+    putSecret: 'effect',
+    deleteSecret: 'effect',
+    findAbsentSecrets: READS,
+  } satisfies PointsOf<SecretStore>,
   'idempotency-store': {
     reserve: 'effect',
     complete: 'effect',

@@ -15,6 +15,7 @@ const PORT_OF_PART = {
   archive: 'run-archive',
   access: 'access-store',
   sessions: 'session-store',
+  secrets: 'secret-store',
   overview: 'overview-store',
   idempotency: 'idempotency-store',
   retention: 'retention-store',

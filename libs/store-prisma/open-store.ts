@@ -18,6 +18,7 @@ import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
+import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement, Notifications, RUN_CHANGED, RUN_CONTROL } from './database/database';
@@ -36,6 +37,7 @@ import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
 import { PrismaOverviewStore } from './management/prisma-overview-store';
 import { PrismaRetentionStore } from './management/prisma-retention-store';
 import { PrismaRunArchive } from './management/prisma-run-archive';
+import { PrismaSecretStore } from './management/prisma-secret-store';
 import { PrismaSessionStore } from './management/prisma-session-store';
 import { PrismaScheduleHistory } from './management/prisma-schedule-history';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
@@ -68,6 +70,7 @@ export interface Store {
   readonly archive: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
+  readonly secrets: SecretStore;
   readonly overview: OverviewStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
@@ -139,6 +142,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       archive: new PrismaRunArchive(context, prisma),
       access: new PrismaAccessStore(db, prisma),
       sessions: new PrismaSessionStore(db),
+      secrets: new PrismaSecretStore(db, box),
       overview: new PrismaOverviewStore(context),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { digest, projectFolder, readIfThere } from './project.mjs';
 
 const SOURCES = join(projectFolder, 'images/guard');
-/** Each of one C file. */
-const PROGRAMS = ['guard', 'forwarder'];
+/** Each of one C file and what is common to them. */
+const PROGRAMS = ['guard', 'forwarder', 'confine'];
+const COMMON = ['socket-filter.h'];
 const FOLDER = join(projectFolder, 'dist/images/guard');
 const FLAGS = ['-std=c11', '-Os', '-Wall', '-Wextra', '-Werror', '-static', '-s'];
 /** musl's makes a tenth of the size. */
@@ -22,7 +23,7 @@ const ARCHITECTURES = {
 };
 
 /**
- * Compiles the programs that agents' containers start with, the guard and the forwarder, to dist/images/guard/<program>-<architecture>
+ * Compiles the programs that agents' containers start with, those of images/guard, to dist/images/guard/<program>-<architecture>
  * for this machine's architecture. Does nothing when they are there, and on other systems than Linux, which engines do not run on.
  * Without a C compiler agents run without them: what that means is in docs/operations.md.
  * @param {{ log: (line: string) => void }} options where progress goes, line by line
@@ -42,7 +43,8 @@ export function ensureGuard({ log }) {
 function compile(name, program) {
   const source = join(SOURCES, `${name}.c`);
   const stamp = `${program}.of`;
-  const wanted = digest(readFileSync(source), ...FLAGS);
+  const sources = [source, ...COMMON.map((file) => join(SOURCES, file))];
+  const wanted = digest(...sources.map((file) => readFileSync(file)), ...FLAGS);
   if (readIfThere(stamp) === wanted && readIfThere(program) !== null) return [];
   const refusals = [];
   for (const compiler of COMPILERS) {

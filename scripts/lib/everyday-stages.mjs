@@ -13,6 +13,19 @@ export const EVERYDAY_E2E = [
 ];
 
 /**
+ * Integration specs that take long, and see what few changes touch: they belong to groups of `npm run proof`.
+ */
+export const RARE_INTEGRATION = {
+  engine: ['runtime-docker/engine-killed.spec.ts'],
+  edges: [
+    'http/extreme-input.spec.ts',
+    'schedules/dst-all-zones.spec.ts',
+    'schedules/long-outages.spec.ts',
+    'schedules/zones-against-postgres.spec.ts',
+  ],
+};
+
+/**
  * What `npm test` runs: what a change usually breaks, within ten minutes on two idle cores.
  * @param {string} commit from which the histories take their seeds
  * @returns {import('./stage-runner.mjs').Stage[]}
@@ -33,7 +46,14 @@ export function everydayStages(commit) {
       script: 'simulate',
       args: ['--histories', String(HISTORIES), '--seeds-from', commit],
     },
-    { title: 'Integration tests (real Postgres, Redis, Docker)', script: 'test:integration', isSuite: true },
+    {
+      title: 'Integration tests (real Postgres, Redis, Docker)',
+      script: 'test:integration',
+      args: Object.values(RARE_INTEGRATION)
+        .flat()
+        .map((file) => `--testPathIgnorePatterns=/test/integration/${file}$`),
+      isSuite: true,
+    },
     {
       title: "A run's life, end to end (the real apps as processes)",
       script: 'test:e2e',

@@ -19,7 +19,9 @@ async function reseal(): Promise<boolean> {
 
 async function resealIn(store: Store): Promise<boolean> {
   const { resealed, unreadable } = await store.reseal((kind, count) => say(`${kind}: ${count} more`));
-  say(`Sealed anew: ${resealed.agents} agents, ${resealed.runs} runs, ${resealed.answers} answers to requests.`);
+  say(
+    `Sealed anew: ${resealed.secrets} secrets, ${resealed.agents} agents, ${resealed.runs} runs, ${resealed.answers} answers to requests.`,
+  );
   for (const what of unreadable) complain(what);
   if (unreadable.length === 0) say('Everything is sealed with the current key: CREWTAB_FORMER_ENCRYPTION_KEY may go.');
   else

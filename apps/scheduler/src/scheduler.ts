@@ -200,6 +200,7 @@ function wireHttp(
     runs: store.archive,
     access: store.access,
     sessions: store.sessions,
+    secrets: store.secrets,
     overview: store.overview,
     idempotency: store.idempotency,
     hosts: store.hosts,

@@ -163,6 +163,8 @@ export interface RunArchive {
   getRun(organizationId: string, id: string): Promise<Run | null>;
   /** Newest first, as far as `RUN_PAGE` allows. */
   listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<ListedRun>>;
+  /** Of the runs that the filter asks for, whatever its `status`. */
+  countRuns(organizationId: string, filter: RunFilter): Promise<RunCounts>;
   /** Oldest first, `seq > after`, as far as `MESSAGE_PAGE` allows. Null when the run is not there. */
   listMessages(
     organizationId: string,
@@ -213,8 +215,19 @@ export interface TextSlice {
   readonly length: number;
 }
 
+/** What a list of runs may be narrowed to. */
+export interface RunCounts {
+  /** Statuses without a run are left out; `RUN_COUNT_LIMIT` stands for that many or more. */
+  readonly byStatus: Readonly<Partial<Record<RunStatus, number>>>;
+  /** Every code that a run of the organization ended with. */
+  readonly codes: readonly string[];
+}
+
 export interface RunFilter {
   readonly scheduleId?: string;
+  readonly teamId?: string;
+  /** Of its error. */
+  readonly code?: string;
   readonly status?: RunStatus;
   readonly trigger?: RunTrigger;
   /** By scheduledFor, inclusive. */

@@ -75,7 +75,7 @@ export interface RunStore {
   /**
    * queued → deploying, status running: sets host, startedAt, deadlineAt = now() + plan.timeoutMs by the database's
    * clock, and writes the intent: a deployment row with a name unique among deployments and one row per agent. The run
-   * that is answered, and every reading from then on, has its plan as the presets make it.
+   * that is answered, and every reading from then on, has its plan as the presets and the secrets make it.
    */
   begin(
     claim: Claim,
@@ -86,6 +86,8 @@ export interface RunStore {
       readonly runtime: string;
       /** Those that the run's agents name; default none. */
       readonly presets?: RunPresets;
+      /** Names of those whose values the run takes, as they are now, and keeps until it is finished; default none. */
+      readonly secrets?: readonly string[];
     },
   ): Promise<Run>;
 

@@ -1,4 +1,5 @@
 import type { Failure } from '../errors';
+import { secretNamesOf, type SecretRefs } from '../secrets/secret';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent } from '../teams/team';
@@ -46,7 +47,11 @@ export interface RunPlan {
   readonly allowEmpty?: boolean;
   /** Whether one that leaves tool calls open may have; absent: no. */
   readonly allowOpenToolCalls?: boolean;
+  /** Values by name of the secrets that its agents name, from its beginning to its end. They are masked in all that is told. */
+  readonly secrets?: SecretValues;
 }
+
+export type SecretValues = Readonly<Record<string, string>>;
 
 export type PlannedAgent = Agent &
   Partial<Omit<AgentProgram, 'image' | 'command' | 'mode' | 'env' | 'hosts'>> & {
@@ -76,6 +81,37 @@ export function planWithPresets(plan: RunPlan, presets: RunPresets): RunPlan {
 
 function noPreset({ name, preset }: Agent): string {
   return `${name}: the worker that began the run had no preset "${preset}"`;
+}
+
+/** The plan of a run that has begun: its agents with the values of the secrets that they name. */
+export function planWithSecrets(plan: RunPlan, secrets: SecretValues): RunPlan {
+  const agents = plan.agents.map((agent): PlannedAgent => {
+    const absent = secretNamesOf([agent]).filter((name) => !Object.hasOwn(secrets, name));
+    if (absent.length > 0) return { ...agent, envFault: agent.envFault ?? unavailable(agent, absent) };
+    const { mcpServers } = agent;
+    return {
+      ...agent,
+      ...(agent.secrets && { env: { ...agent.env, ...valuesOf(agent.secrets, secrets) } }),
+      ...(mcpServers && {
+        mcpServers: mcpServers.map((server) => {
+          const field = server.url === undefined ? 'env' : 'headers';
+          return server.secrets
+            ? { ...server, [field]: { ...server[field], ...valuesOf(server.secrets, secrets) } }
+            : server;
+        }),
+      }),
+    };
+  });
+  return { ...plan, agents, secrets };
+}
+
+function valuesOf(refs: SecretRefs, secrets: SecretValues): Record<string, string> {
+  return Object.fromEntries(Object.entries(refs).map(([variable, name]) => [variable, secrets[name] ?? '']));
+}
+
+function unavailable({ name }: Agent, absent: readonly string[]): Failure {
+  const what = absent.map((secret) => `"${secret}"`).join(', ');
+  return { code: 'secret_unavailable', message: `${name}: no secret ${what} could be opened when the run began` };
 }
 
 /** How a run ends, decided before its teardown begins. */
@@ -156,6 +192,9 @@ export interface ListedRun extends Run {
   /** Its result is only the beginning of it. */
   readonly isResultTruncated?: boolean;
 }
+
+/** Further than this no list is counted. */
+export const RUN_COUNT_LIMIT = 1_000;
 
 /** How much of runs is listed at a time; a page has at least one run. */
 export const RUN_PAGE = {

@@ -95,15 +95,18 @@ export interface PresetFault {
   readonly message: string;
 }
 
-type PresetAgent = Pick<Agent, 'model' | 'permissions' | 'instructions' | 'mode' | 'image' | 'command'> & {
+type PresetAgent = Pick<Agent, 'model' | 'permissions' | 'instructions' | 'mode' | 'image' | 'command' | 'secrets'> & {
   readonly env?: Readonly<Record<string, unknown>>;
 };
 
 /** What keeps an agent from running with its preset, by field. `env` may have anything for values: only names count. */
-export function findPresetFaults({ model, permissions, env = {} }: PresetAgent, preset: Preset): PresetFault[] {
+export function findPresetFaults(
+  { model, permissions, env = {}, secrets = {} }: PresetAgent,
+  preset: Preset,
+): PresetFault[] {
   const faults: PresetFault[] = [];
   for (const group of preset.secrets) {
-    if (group.some(({ name }) => name in env)) continue;
+    if (group.some(({ name }) => name in env || name in secrets)) continue;
     const names = group.map(({ name }) => name).join(' or ');
     const where = group[0]?.description ?? '';
     faults.push({ path: ['env'], message: `needs ${names}, which ${preset.name} cannot work without: ${where}` });

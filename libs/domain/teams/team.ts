@@ -1,3 +1,4 @@
+import type { SecretRefs } from '../secrets/secret';
 import type { TeamNetwork } from './network';
 import type { PermissionRule } from './permission-rules';
 
@@ -15,8 +16,10 @@ export interface Agent {
   readonly image?: string;
   /** Replaces the image's entry point and command; required under the `process` runtime without a preset. */
   readonly command?: readonly string[];
-  /** Secrets live here: stored encrypted, never logged. */
+  /** May be secrets: stored encrypted, never logged. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Variables whose values are secrets of the organization, by the secret's name. A run takes the values when it begins. */
+  readonly secrets?: SecretRefs;
   /** Given to the agent before the prompt. */
   readonly instructions?: string;
   /** ACP session mode to set after the session is made. */
@@ -47,6 +50,8 @@ export interface McpServer<Value = string> {
   readonly url?: string;
   /** May be secrets. */
   readonly headers?: Readonly<Record<string, Value>>;
+  /** Variables of a program, or headers of a URL, whose values are secrets of the organization. */
+  readonly secrets?: SecretRefs;
 }
 
 export type AgentRole = 'leader' | 'worker';

@@ -16,6 +16,7 @@ import { TeamSession } from './team-session';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { endMessage, systemMessage } from '@crewtab/domain/runs/message';
 import type { Agent } from '@crewtab/domain/teams/team';
+import { secretNamesOf } from '@crewtab/domain/secrets/secret';
 import { withTeammates } from '@crewtab/domain/teams/teammates';
 import { needsToolSession, type Removal, removeRun, TEARDOWN_LIMIT_MS } from './team-deployment';
 
@@ -248,6 +249,7 @@ export async function beginRun(deps: OrchestratorDeps, held: HeldRun): Promise<R
     host: held.host,
     runtime: deps.runtime.kind,
     presets: presetsOf(plan, deps.presets),
+    secrets: secretNamesOf(plan.agents),
   });
   const lagMs = run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null;
   held.logger.info({ deployment: run.deployment?.name, deadlineAt: run.deadlineAt, lagMs }, 'run begun');

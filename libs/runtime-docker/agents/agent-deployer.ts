@@ -70,6 +70,8 @@ export class AgentDeployer {
     const facts = await this.factsBook.of(agent.image, deployment, signal);
     const programs = {
       guard: await this.guards.guard(),
+      // The guard confines what it starts; a build without the one lacks the other too.
+      confine: null,
       forwarder: await this.guards.forwarderFor(deployment.network),
     };
     const options = { priority: 'deploy', signal } as const;
@@ -86,8 +88,8 @@ export class AgentDeployer {
   /** Null where the name is taken, or where the container was removed before it was started. */
   private async createAndStart(order: Order): Promise<string | null> {
     const endsAfterSeconds = deadlineSeconds(order.deployment.deadlineAt, order.now(), this.settings.deadlineGraceMs);
-    const hasGuard = order.programs.guard !== null;
-    const container = await this.create(order, { kind: 'limited', endsAfterSeconds, hasGuard });
+    const under = order.programs.guard && 'guard';
+    const container = await this.create(order, { kind: 'limited', endsAfterSeconds, under });
     return container && this.complete(order, container);
   }
 
@@ -129,8 +131,9 @@ export class AgentDeployer {
   }
 
   private async complete(order: Order, container: Docker.Container): Promise<string | null> {
+    const isSeen = await this.hasProgram(order, container);
     let started = container;
-    if (!(await this.hasProgram(order, container))) {
+    if (!isSeen) {
       await this.remove(container);
       const bare = await this.create(order, { kind: 'bare' });
       if (!bare) return null;
@@ -140,7 +143,11 @@ export class AgentDeployer {
       await this.furnish(order, started);
       if (order.options.signal.aborted) throw aborted(order.options.signal);
       await this.start(order, started);
-      return started.id;
+      if (isSeen || order.programs.guard === null) return started.id;
+      // The engine has found what could not be seen. No agent runs without the guard that there is.
+      this.noteProgram(order);
+      await this.remove(started);
+      return null;
     } catch (error) {
       if (isRefusal(error, 404, 409)) return null;
       throw withCode(error, 'create_failed');
@@ -227,13 +234,16 @@ export class AgentDeployer {
     // Without a command the engine refuses the create call, in its own words.
     if (program === undefined) return true;
     const candidates = programCandidates(program, agent, facts);
-    if (candidates === null) return true;
-    const key = `${facts.imageId} ${candidates.join(':')}`;
-    if (this.seenPrograms.has(key)) return true;
+    if (candidates === null || this.seenPrograms.has(placesKey(facts, candidates))) return true;
     const stats = await Promise.all(candidates.map((path) => statIn(this.engine, container, path)));
     const isThere = stats.some((stat) => stat?.isExecutable);
-    if (isThere) remember(this.seenPrograms, key, true);
+    if (isThere) this.noteProgram(order);
     return isThere;
+  }
+
+  private noteProgram({ agent, facts }: Order): void {
+    const candidates = programCandidates(commandOf(agent, facts)[0] ?? '', agent, facts);
+    if (candidates !== null) remember(this.seenPrograms, placesKey(facts, candidates), true);
   }
 
   private async remove(container: Docker.Container, { force } = { force: true }): Promise<void> {
@@ -245,6 +255,10 @@ export class AgentDeployer {
       if (!isRefusal(error, 404, 409)) throw toAppError(error);
     }
   }
+}
+
+function placesKey({ imageId }: ImageFacts, candidates: readonly string[]): string {
+  return `${imageId} ${candidates.join(':')}`;
 }
 
 /** Since `prepare`, the network was removed, or a second one of its name was made: see `Networks`. */

@@ -5,7 +5,13 @@ import type Docker from 'dockerode';
 import type { TarEntry } from './containers';
 import { NETWORK_DIR, TOOLS_DIR, WORKSPACE_DIR, type DockerSettings } from '../docker-options';
 import { FORWARDER_PROGRAM, forwardedCommand, proxyEnvironment } from '@crewtab/agent-guard/forwarder';
-import { guardedCommand, GUARD_FOLDER, GUARD_PROGRAM, readGuardProgram } from '@crewtab/agent-guard/guard-records';
+import {
+  CONFINE_PROGRAM,
+  guardedCommand,
+  GUARD_FOLDER,
+  GUARD_PROGRAM,
+  readGuardProgram,
+} from '@crewtab/agent-guard/guard-records';
 import { LABELS, runLabels, WORKSPACE_SUFFIX } from '../resources/run-resources';
 import { ownVolumes, tmpfsOf } from './writable-places';
 import { networkModeOf } from '../resources/networks';
@@ -56,12 +62,12 @@ export function commandOf(agent: AgentSpec, facts: ImageFacts): readonly string[
 }
 
 /**
- * How the main process is started. `limited`: under the guard, or, where there is none, under the engine's init and, where
- * the image has it, `timeout`, which end it after so many seconds. `bare`: as it is, for a program that seems not to be
+ * How the main process is started. `limited`: under the guard, or else, where the image has it, under `timeout`, which end it
+ * after so many seconds; above `timeout` is `confine` or, where a build has none, the engine's init. `bare`: as it is, for a program that seems not to be
  * there: then the engine says in its own words what it misses, where the others would only end with an exit code.
  */
 export type Launch =
-  | { readonly kind: 'limited'; readonly endsAfterSeconds: number; readonly hasGuard: boolean }
+  | { readonly kind: 'limited'; readonly endsAfterSeconds: number; readonly under: 'guard' | 'confine' | null }
   | { readonly kind: 'bare' };
 
 type ContainerSettings = Pick<
@@ -90,7 +96,7 @@ export function containerSpec(
     WorkingDir: WORKSPACE_DIR,
     ...(facts.user.runAs === null ? {} : { User: facts.user.runAs }),
     // What the guard takes for an order to end; an image's own signal may be any.
-    ...(launch.kind === 'limited' && launch.hasGuard ? { StopSignal: 'SIGTERM' } : {}),
+    ...(launch.kind === 'limited' && launch.under === 'guard' ? { StopSignal: 'SIGTERM' } : {}),
     Tty: false,
     OpenStdin: true,
     StdinOnce: agent.stdin === 'once',
@@ -108,12 +114,11 @@ function argvOf(
   { outputLimitBytes }: ContainerSettings,
 ): string[] {
   if (launch.kind === 'bare' || command.length === 0) return [...command];
-  if (launch.hasGuard) {
-    const { endsAfterSeconds } = launch;
-    return guardedCommand(command, { endsAfterSeconds, mostBytes: KEPT_TIMES * outputLimitBytes });
-  }
-  if (facts.timeoutPath === null) return [...command];
-  return [facts.timeoutPath, '-s', 'KILL', String(launch.endsAfterSeconds), ...command];
+  const { endsAfterSeconds, under } = launch;
+  if (under === 'guard') return guardedCommand(command, { endsAfterSeconds, mostBytes: KEPT_TIMES * outputLimitBytes });
+  const first = under === 'confine' ? [CONFINE_PROGRAM] : [];
+  const timeout = facts.timeoutPath === null ? [] : [facts.timeoutPath, '-s', 'KILL', String(endsAfterSeconds)];
+  return [...first, ...timeout, ...command];
 }
 
 /** How many times the limit of an agent's output its guard keeps, whose records are longer than what they say. */
@@ -132,8 +137,8 @@ function hostConfig(
   const memory = parseMemorySize(agent.resources.memory ?? defaults.memory);
   if (!memory.ok) throw new AppError('create_failed', `memory of agent "${agent.name}": ${memory.message}`);
   return {
-    // The guard is the first process itself, which a signal from inside does not end.
-    Init: launch.kind === 'limited' && !launch.hasGuard,
+    // Otherwise the first process is ours, which a signal from inside does not end.
+    Init: launch.kind === 'limited' && launch.under === null,
     // json-file, since the driver `local` eats newlines after long lines. Beyond the size it begins again and loses what was
     // there: by then the run has had too much output, or its guard has ended the agent.
     LogConfig: { Type: 'json-file', Config: { 'max-size': `${LOG_TIMES * outputLimitBytes}b` } },
@@ -243,12 +248,16 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /** Those that a container is to have; null where it has none. */
 export interface OurPrograms {
   readonly guard: Buffer | null;
+  readonly confine: Buffer | null;
   readonly forwarder: Buffer | null;
 }
 
+const NONE: OurPrograms = { guard: null, confine: null, forwarder: null };
+
 /**
  * The programs of images/guard as they are needed on one engine: the guard, which runs an agent, keeps its output in a file of
- * its container, and ends it at its deadline; and the forwarder, which leads out of a container without a network.
+ * its container, and ends it at its deadline; `confine` for what runs without it; and the forwarder, which leads out of a
+ * container without a network.
  */
 export class GuardPrograms {
   private found: Promise<OurPrograms & { readonly architecture: string }> | null = null;
@@ -262,6 +271,11 @@ export class GuardPrograms {
   /** For the engine's architecture; null where the build has none for it. */
   async guard(): Promise<Buffer | null> {
     return (await this.all()).guard;
+  }
+
+  /** As above. */
+  async confine(): Promise<Buffer | null> {
+    return (await this.all()).confine;
   }
 
   /** The forwarder where the network needs it. @throws `guard_missing` where the build has none for the engine */
@@ -283,12 +297,11 @@ export class GuardPrograms {
   private async find(): NonNullable<typeof this.found> {
     const { folder } = this;
     const { Os: os, Arch: architecture } = await this.engine.read('version', () => this.engine.docker.version());
-    if (folder === null || os !== 'linux')
-      return { guard: null, forwarder: null, architecture: `${os} ${architecture}` };
-    const [guard, forwarder] = await Promise.all(
-      (['guard', 'forwarder'] as const).map((name) => readGuardProgram(folder, name, architecture)),
+    if (folder === null || os !== 'linux') return { ...NONE, architecture: `${os} ${architecture}` };
+    const [guard = null, confine = null, forwarder = null] = await Promise.all(
+      (['guard', 'confine', 'forwarder'] as const).map((name) => readGuardProgram(folder, name, architecture)),
     );
-    return { guard: guard ?? null, forwarder: forwarder ?? null, architecture };
+    return { guard, confine, forwarder, architecture };
   }
 }
 
@@ -300,10 +313,11 @@ function missing(architecture: string): string {
 }
 
 /** In a folder where the guard can keep what it is told. */
-function programFiles({ guard, forwarder }: OurPrograms, { user: { uid, gid } }: ImageFacts): TarEntry[] {
+function programFiles({ guard, confine, forwarder }: OurPrograms, { user: { uid, gid } }: ImageFacts): TarEntry[] {
   const program = (path: string, content: Buffer): TarEntry => ({ path, mode: 0o755, uid: 0, gid: 0, content });
   const programs = [
     ...(guard === null ? [] : [program(GUARD_PROGRAM, guard)]),
+    ...(confine === null ? [] : [program(CONFINE_PROGRAM, confine)]),
     ...(forwarder === null ? [] : [program(FORWARDER_PROGRAM, forwarder)]),
   ];
   // An image whose user is not the one that we took it for must be able to start the programs at least.

@@ -57,11 +57,15 @@ async function create(
   if (image === null) throw new AppError('image_not_found', `program "${name}" has no image`);
   await factsBook.prepare(image, deployment, { signal, onProgress: () => undefined });
   const facts = await factsBook.of(image, deployment, signal);
-  const forwarder = await guards.forwarderFor(deployment.network);
+  const programs = {
+    guard: null,
+    confine: await guards.confine(),
+    forwarder: await guards.forwarderFor(deployment.network),
+  };
   const unique = `${name}-${randomBytes(4).toString('hex')}`;
   const agent = { name: unique, image, command, env, resources, stdin: 'once', tools: null } as const;
   const endsAfterSeconds = Math.ceil((timeLimitMs + ORPHAN_GRACE_MS) / 1_000);
-  const launch = { kind: 'limited', endsAfterSeconds, hasGuard: false } as const;
+  const launch = { kind: 'limited', endsAfterSeconds, under: programs.confine && 'confine' } as const;
   const spec = {
     // It writes to the root of its image as it likes: it stands for one command, within the run's limit of the disk.
     ...containerSpec(deployment, agent, facts, { ...settings, isRootWritable: true }, launch),
@@ -77,7 +81,7 @@ async function create(
       { priority: 'deploy', signal },
       (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
     );
-    const files = [...workspaceEntries(deployment, facts), ...containerFiles(agent, facts, { guard: null, forwarder })];
+    const files = [...workspaceEntries(deployment, facts), ...containerFiles(agent, facts, programs)];
     if (files.length > 0) await putInto(engine, container, files, signal);
     return container;
   } catch (error) {

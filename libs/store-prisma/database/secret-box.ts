@@ -145,6 +145,11 @@ export function mcpPlace({ organizationId, teamId }: AgentOwner, agent: string):
   return ['mcp', organizationId, teamId, agent];
 }
 
+/** A run's copy has the same place, so that it can be copied as it is. */
+export function secretPlace(organizationId: string, name: string): SealedPlace {
+  return ['secret', organizationId, name];
+}
+
 /** Null where there is nothing to seal. */
 export function sealEnv(box: SecretBox, owner: AgentOwner, agent: Pick<Agent, 'name' | 'env'>): string | null {
   const { env, name } = agent;

@@ -1,24 +1,8 @@
-import type {
-  DeploymentView,
-  NewTry,
-  Page,
-  PageRequest,
-  RunArchive,
-  RunFilter,
-} from '@crewtab/domain/ports/management-store';
-import { RUN_PAGE, type ListedRun, type Run, type RunPresets } from '@crewtab/domain/runs/run';
+import type { DeploymentView, NewTry, RunArchive } from '@crewtab/domain/ports/management-store';
+import type { Run, RunPresets } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
+import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, storableText } from '../database/database';
 import {
-  ViolationError,
-  type Session,
-  type Statement,
-  RUN_CONTROL,
-  isId,
-  LOWEST_ID,
-  storableText,
-} from '../database/database';
-import {
-  LISTED_COLUMNS,
   PLANNED,
   plannedOf,
   TEAM_AGENTS_JSON,
@@ -32,7 +16,7 @@ import { viaPrisma } from '../database/store-errors';
 import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
 import { conversationPages } from '../runs/conversation-pages';
-import { decodeCursor, encodeCursor, type Position } from './keyset';
+import { runLists } from './run-lists';
 import { runNeighbours } from './run-neighbours';
 
 /** Read without a lock, since firing skips a schedule that is locked: only policies that look at other runs lock it. */
@@ -120,49 +104,6 @@ const GET_RUN: Statement = {
   text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.id = $2`,
 };
 
-/** Of a run's JSON in a list: what people and agents write, and more than all else takes. */
-const SHOWN_BYTES = `2048 + (SELECT COALESCE(sum(octet_length(to_json(text)::text)), 0)
-    FROM unnest(ARRAY[whole.prompt, whole.result, whole.error_message, whole.teardown_error_message]) AS text)`;
-
-interface ListedRow extends RunRow {
-  readonly is_result_truncated: boolean | null;
-  /** int8, which pg hands over as text: how many were found, of which the page has those that fit. */
-  readonly found: string;
-}
-
-/**
- * One page of runs, newest first. The runs of each wanted status and trigger are a range of one index, sorted as the page is,
- * so the first rows of every range contain the page: its cost depends neither on what the filters match nor on how deep
- * the page lies. The upper bound is a single comparison, since Postgres would begin at the looser one of two.
- */
-const listRuns = (name: string, index: { readonly from: string; readonly condition: string }): Statement => ({
-  name,
-  text: `WITH page AS MATERIALIZED (
-      SELECT listed.id FROM ${index.from}
-      CROSS JOIN unnest(COALESCE($2::run_status[], enum_range(NULL::run_status))) AS wanted(status)
-      CROSS JOIN unnest(COALESCE($3::run_trigger[], enum_range(NULL::run_trigger))) AS fired(trigger)
-      CROSS JOIN LATERAL (
-        SELECT r.id, r.scheduled_for FROM schedule_runs r
-        WHERE ${index.condition} AND r.status = wanted.status AND r.trigger = fired.trigger
-          AND r.scheduled_for >= $4::timestamptz AND (r.scheduled_for, r.id) < ($5::timestamptz, $6::uuid)
-        ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $7) AS listed
-      ORDER BY listed.scheduled_for DESC, listed.id DESC LIMIT $7)
-    SELECT * FROM (
-      SELECT whole.*, sum(${SHOWN_BYTES}) OVER newest AS shown, row_number() OVER newest AS place, count(*) OVER () AS found
-      FROM (${selectRun({ run: 'schedule_runs' }, LISTED_COLUMNS)} WHERE r.id = ANY (ARRAY(SELECT id FROM page))) AS whole
-      WINDOW newest AS (ORDER BY whole.scheduled_for DESC, whole.id DESC)) AS sized
-    WHERE place = 1 OR shown <= ${RUN_PAGE.shownBytes} ORDER BY place`,
-});
-
-const LIST_RUNS = listRuns('archive_list_runs', {
-  from: '(SELECT $1::uuid AS id) AS organization',
-  condition: 'r.organization_id = organization.id',
-});
-const LIST_RUNS_OF_SCHEDULE = listRuns('archive_list_runs_of_schedule', {
-  from: '(SELECT s.id FROM schedules s WHERE s.organization_id = $1 AND s.id = $8) AS schedule',
-  condition: 'r.schedule_id = schedule.id',
-});
-
 const WITH_RUN = {
   run: { select: { teamId: true, agents: true, presets: true, teardownVerifiedAt: true } },
   agents: { orderBy: { position: 'asc' } },
@@ -173,6 +114,8 @@ export class PrismaRunArchive implements RunArchive {
   readonly getMessage: RunArchive['getMessage'];
   readonly readMessageText: RunArchive['readMessageText'];
   readonly findNeighbours: RunArchive['findNeighbours'];
+  readonly listRuns: RunArchive['listRuns'];
+  readonly countRuns: RunArchive['countRuns'];
 
   constructor(
     private readonly context: RunContext,
@@ -183,6 +126,9 @@ export class PrismaRunArchive implements RunArchive {
     this.getMessage = pages.getMessage;
     this.readMessageText = pages.readMessageText;
     this.findNeighbours = runNeighbours(context.db).findNeighbours;
+    const lists = runLists(context.db);
+    this.listRuns = lists.listRuns;
+    this.countRuns = lists.countRuns;
   }
 
   async createManualRun(
@@ -230,32 +176,6 @@ export class PrismaRunArchive implements RunArchive {
     if (!isId(id)) return null;
     const [row] = await this.context.db.query<RunRow>(GET_RUN, [organizationId, id]);
     return row ? toRun(row, null) : null;
-  }
-
-  async listRuns(organizationId: string, filter: RunFilter, { limit, cursor }: PageRequest): Promise<Page<ListedRun>> {
-    const { scheduleId, status, trigger, since, until } = filter;
-    const end = endOf(decodeCursor(cursor, 'instant'), until);
-    if (scheduleId !== undefined && !isId(scheduleId)) return { items: [], nextCursor: null };
-    const values = [
-      organizationId,
-      status === undefined ? null : [status],
-      trigger === undefined ? null : [trigger],
-      since ?? '-infinity',
-      end.at,
-      end.id,
-      limit + 1,
-    ];
-    const rows = await (scheduleId === undefined
-      ? this.context.db.query<ListedRow>(LIST_RUNS, values)
-      : this.context.db.query<ListedRow>(LIST_RUNS_OF_SCHEDULE, [...values, scheduleId]));
-    const shown = rows.slice(0, limit);
-    const last = shown.at(-1);
-    const hasMore = last !== undefined && Number(last.found) > shown.length;
-    const items = shown.map((row) => ({
-      ...toRun(row, null),
-      ...(row.is_result_truncated === true && { isResultTruncated: true }),
-    }));
-    return { items, nextCursor: hasMore ? encodeCursor({ id: last.id, at: last.scheduled_for }) : null };
   }
 
   async getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
@@ -321,12 +241,6 @@ export class PrismaRunArchive implements RunArchive {
       return row ? toRun(row, null) : null;
     }
   }
-}
-
-/** The page lies before this position, exclusive: where the last page ended, or `until` if that is earlier. */
-function endOf(cursor: Position | null, until?: Date): { at: Date | 'infinity'; id: string } {
-  if (cursor?.at && (!until || cursor.at < until)) return { at: cursor.at, id: cursor.id };
-  return { at: until ?? 'infinity', id: LOWEST_ID };
 }
 
 function imageOf(agent: StoredAgent | undefined, presets: RunPresets | null): string | null {

@@ -1,6 +1,7 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { NewTeam, Page, PageRequest, TeamEdit, TeamStore } from '@crewtab/domain/ports/management-store';
 import { AgentEditError, editAgents, showAgent, type AgentCheck } from '@crewtab/domain/teams/edit-agents';
+import { secretUsesOf } from '@crewtab/domain/secrets/secret';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
 import {
@@ -13,7 +14,13 @@ import {
 } from '../database/secret-box';
 import { isViolation, viaPrisma } from '../database/store-errors';
 import { isId, storableJson, storableText } from '../database/database';
-import { Prisma, type Agent as AgentRow, type PrismaClient, type Team as TeamRow } from '../generated/client';
+import {
+  Prisma,
+  type Agent as AgentRow,
+  type PrismaClient,
+  type SecretUse,
+  type Team as TeamRow,
+} from '../generated/client';
 import { networkOf } from '../runs/run-row';
 import { decodeCursor, toPage } from './keyset';
 
@@ -30,10 +37,15 @@ export class PrismaTeamStore implements TeamStore {
   async createTeam(organizationId: string, { agents, network, ...team }: NewTeam, id?: string): Promise<Team> {
     // The agents' environments are sealed for their team, so it must have its id by then.
     const teamId = id ?? (await this.newId());
-    const rows = this.agentRows({ organizationId, teamId }, agents);
+    const rows = this.agentRows({ organizationId, teamId }, agents).map((row, index) => {
+      const uses = usesOf(agents[index]);
+      return uses.length === 0
+        ? row
+        : { ...row, secretUses: { create: uses.map((use) => ({ organizationId, ...use })) } };
+    });
     const columns = { ...storableTeam(team), ...networkColumns(network), organizationId };
     const data = { ...columns, id: teamId, agents: { create: rows } };
-    return this.toTeam(await viaPrisma(id === undefined ? this.insert(data) : this.insertOnce(data)));
+    return this.toTeam(await withSecrets(id === undefined ? this.insert(data) : this.insertOnce(data)));
   }
 
   async listTeams(organizationId: string, { limit, cursor }: PageRequest): Promise<Page<Team>> {
@@ -86,6 +98,10 @@ export class PrismaTeamStore implements TeamStore {
             teamId: id,
           })),
         });
+        const uses = edited.flatMap((agent) =>
+          usesOf(agent).map((use) => ({ organizationId, teamId: id, agent: agent.name, ...use })),
+        );
+        await tx.secretUse.createMany({ data: uses });
       }
       return tx.team.findUnique({ where: { id, organizationId }, include: WITH_AGENTS });
     });
@@ -94,7 +110,7 @@ export class PrismaTeamStore implements TeamStore {
       return row && this.toTeam(row);
     } catch (error) {
       if (error instanceof AgentEditError) throw error;
-      return viaPrisma(Promise.reject(error as Error));
+      return withSecrets(Promise.reject(error as Error));
     }
   }
 
@@ -209,16 +225,37 @@ export class PrismaTeamStore implements TeamStore {
 }
 
 /** What is stored of an agent as it is, in one column. */
-type Conduct = Pick<Agent, 'authMethod' | 'handshakeTimeoutMs' | 'idleTimeoutMs' | 'permissionRules'>;
+type Conduct = Pick<Agent, 'authMethod' | 'handshakeTimeoutMs' | 'idleTimeoutMs' | 'permissionRules' | 'secrets'>;
 
 function conductOf({
   authMethod,
   handshakeTimeoutMs,
   idleTimeoutMs,
   permissionRules,
+  secrets,
 }: Conduct): ReturnType<typeof jsonOrNull> {
-  const conduct = { authMethod, handshakeTimeoutMs, idleTimeoutMs, permissionRules };
+  const conduct = { authMethod, handshakeTimeoutMs, idleTimeoutMs, permissionRules, secrets };
   return jsonOrNull(Object.values(conduct).some((value) => value !== undefined) ? conduct : undefined);
+}
+
+/** Beside what the agents have: their servers are sealed, and only these rows keep a secret from being deleted. */
+function usesOf(agent: Agent | undefined): Pick<SecretUse, 'mcpServer' | 'variable' | 'secret'>[] {
+  if (!agent) return [];
+  return secretUsesOf(agent).map(({ mcpServer, variable, secret }) => ({
+    mcpServer: mcpServer ?? '',
+    variable,
+    secret,
+  }));
+}
+
+async function withSecrets<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isViolation(error, 'foreign_key'))
+      throw new AppError('conflict', 'a secret that the team names was deleted meanwhile');
+    return viaPrisma(Promise.reject(error as Error));
+  }
 }
 
 /**

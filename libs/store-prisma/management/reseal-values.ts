@@ -7,12 +7,13 @@ import {
   envPlace,
   mcpPlace,
   type SecretBox,
+  secretPlace,
   type SealedPlace,
 } from '../database/secret-box';
 import type { StoredAgent } from '../runs/run-row';
 import { answerPlace } from './prisma-idempotency-store';
 
-export type SealedKind = 'agents' | 'runs' | 'answers';
+export type SealedKind = 'secrets' | 'agents' | 'runs' | 'answers';
 
 export interface ResealReport {
   readonly resealed: Readonly<Record<SealedKind, number>>;
@@ -27,6 +28,16 @@ const OTHERS_LIMIT_MS = 60_000;
 const OTHERS_EVERY_MS = 100;
 /** A pass finds less than the one before unless processes go on sealing with the former key. */
 const MAX_PASSES = 10;
+
+const SECRETS: Statement = {
+  text: `SELECT organization_id, name, sealed_value FROM secrets
+    WHERE (organization_id, name) > ($1, $2) AND NOT starts_with(sealed_value, $3)
+    ORDER BY organization_id, name LIMIT ${BATCH}`,
+};
+const RESEAL_SECRET: Statement = {
+  text: `UPDATE secrets SET sealed_value = $4
+    WHERE organization_id = $1 AND name = $2 AND sealed_value = $3 RETURNING 1`,
+};
 
 const AGENTS: Statement = {
   text: `SELECT organization_id, team_id, position, name, sealed_env AS "sealedEnv", sealed_mcp_servers AS "sealedMcpServers" FROM agents
@@ -43,11 +54,14 @@ const RESEAL_AGENT: Statement = {
 const RUNS: Statement = {
   text: `SELECT r.id, r.organization_id, r.team_id, CASE WHEN EXISTS (
         SELECT 1 FROM jsonb_array_elements(r.agents) a
-        WHERE NOT starts_with(a ->> 'sealedEnv', $2) OR NOT starts_with(a ->> 'sealedMcpServers', $2)) THEN r.agents END AS agents
+        WHERE NOT starts_with(a ->> 'sealedEnv', $2) OR NOT starts_with(a ->> 'sealedMcpServers', $2)) THEN r.agents END AS agents,
+      CASE WHEN EXISTS (SELECT 1 FROM jsonb_each_text(r.secrets) s WHERE NOT starts_with(s.value, $2)) THEN r.secrets END AS secrets
     FROM schedule_runs r WHERE r.id > $1 ORDER BY r.id LIMIT ${BATCH}`,
 };
+/** What is null needs nothing. A run that is finished meanwhile has no secrets any more, and is met by the next pass. */
 const RESEAL_RUN: Statement = {
-  text: 'UPDATE schedule_runs SET agents = $3::jsonb WHERE id = $1 AND agents = $2::jsonb RETURNING 1',
+  text: `UPDATE schedule_runs SET agents = COALESCE($3::jsonb, agents), secrets = COALESCE($5::jsonb, secrets)
+    WHERE id = $1 AND ($2::jsonb IS NULL OR agents = $2) AND ($4::jsonb IS NULL OR secrets = $4) RETURNING 1`,
 };
 
 const ANSWERS: Statement = {
@@ -85,6 +99,13 @@ interface RunRow {
   readonly organization_id: string;
   readonly team_id: string;
   readonly agents: readonly StoredAgent[] | null;
+  readonly secrets: Readonly<Record<string, string>> | null;
+}
+
+interface SecretRow {
+  readonly organization_id: string;
+  readonly name: string;
+  readonly sealed_value: string;
 }
 
 interface AnswerRow {
@@ -104,7 +125,7 @@ export async function resealValues(
   box: SecretBox,
   onBatch: (kind: SealedKind, resealed: number) => void,
 ): Promise<ResealReport> {
-  const resealed = { agents: 0, runs: 0, answers: 0 };
+  const resealed = { secrets: 0, agents: 0, runs: 0, answers: 0 };
   for (let passes = 1; passes <= MAX_PASSES; passes++) {
     await othersEnd(db);
     const pass = new ResealPass(db, box, (kind, count) => {
@@ -136,9 +157,27 @@ class ResealPass {
   ) {}
 
   async run(): Promise<void> {
+    await this.resealSecrets();
     await this.resealAgents();
     await this.resealRuns();
     await this.resealAnswers();
+  }
+
+  private async resealSecrets(): Promise<void> {
+    let after: readonly [string, string] = [LOWEST_ID, ''];
+    for (;;) {
+      const rows = await this.db.query<SecretRow>(SECRETS, [...after, this.box.prefix]);
+      let count = 0;
+      for (const { organization_id: organizationId, name, sealed_value: sealed } of rows) {
+        const anew = this.sealAnew(sealed, secretPlace(organizationId, name), `the secret ${name}`);
+        if (anew === null) continue;
+        count += (await this.db.query(RESEAL_SECRET, [organizationId, name, sealed, anew])).length;
+      }
+      this.onBatch('secrets', count);
+      const last = rows.at(-1);
+      if (!last || rows.length < BATCH) return;
+      after = [last.organization_id, last.name];
+    }
   }
 
   private async resealAgents(): Promise<void> {
@@ -169,8 +208,9 @@ class ResealPass {
       let count = 0;
       for (const row of rows) {
         const agents = row.agents && this.resealAgentsOf(row, row.agents);
-        if (!agents) continue;
-        const values = [row.id, JSON.stringify(row.agents), JSON.stringify(agents)];
+        const secrets = row.secrets && this.resealSecretsOf(row, row.secrets);
+        if (!agents && !secrets) continue;
+        const values = [row.id, ...change(row.agents, agents), ...change(row.secrets, secrets)];
         count += (await this.db.query(RESEAL_RUN, values)).length;
       }
       this.onBatch('runs', count);
@@ -190,6 +230,23 @@ class ResealPass {
       return resealed ?? agent;
     });
     return isChanged ? anew : null;
+  }
+
+  /** Null when none of them can be sealed anew. */
+  private resealSecretsOf(
+    row: RunRow,
+    secrets: NonNullable<RunRow['secrets']>,
+  ): Readonly<Record<string, string>> | null {
+    const anew = Object.entries(secrets).flatMap(([name, sealed]) => {
+      if (sealed.startsWith(this.box.prefix)) return [];
+      const resealed = this.sealAnew(
+        sealed,
+        secretPlace(row.organization_id, name),
+        `the secret ${name} of run ${row.id}`,
+      );
+      return resealed === null ? [] : [[name, resealed] as const];
+    });
+    return anew.length > 0 ? { ...secrets, ...Object.fromEntries(anew) } : null;
   }
 
   /** Null when nothing of it is sealed anew. */
@@ -235,6 +292,11 @@ class ResealPass {
       return null;
     }
   }
+}
+
+/** From and to, where something is to be changed. */
+function change<T>(from: T | null, to: T | null): (string | null)[] {
+  return to === null ? [null, null] : [JSON.stringify(from), JSON.stringify(to)];
 }
 
 async function resealCheck(db: Database, box: SecretBox): Promise<void> {

@@ -3,6 +3,7 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
   isTerminal,
   planWithPresets,
+  planWithSecrets,
   RUN_PAGE,
   type DeployedAgent,
   type Deployment,
@@ -16,6 +17,7 @@ import {
   type RunPresets,
   type RunStatus,
   type RunTrigger,
+  type SecretValues,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
 import type { Warning } from '@crewtab/domain/runs/warning';
@@ -24,7 +26,7 @@ import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent } from '@crewtab/domain/teams/team';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../events/run-events';
-import { openEnv, openMcpServers, type AgentOwner, type SecretBox } from '../database/secret-box';
+import { openEnv, openMcpServers, secretPlace, type AgentOwner, type SecretBox } from '../database/secret-box';
 
 /** What the statements on runs need. */
 export interface RunContext {
@@ -55,6 +57,8 @@ export interface RunRow {
   readonly agents: readonly StoredAgent[];
   /** Null before it has begun, and of runs that an earlier version began. */
   readonly presets: RunPresets | null;
+  /** Sealed values by name, of a run that has begun and is not finished. */
+  readonly secrets: Readonly<Record<string, string>> | null;
   readonly epoch: number;
   readonly last_seq: number;
   readonly host: string | null;
@@ -144,6 +148,7 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   allow_open_tool_calls: true,
   agents: true,
   presets: true,
+  secrets: true,
   epoch: true,
   last_seq: true,
   host: true,
@@ -179,11 +184,15 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
 const IS_RESULT_LONG = `CASE WHEN octet_length(r.result) > ${4 * RUN_PAGE.resultBeginning} THEN true
     ELSE char_length(r.result) > ${RUN_PAGE.resultBeginning} END`;
 
+/** Who reads a list starts no agents. */
+const LISTED_AS: Readonly<Record<string, string>> = {
+  result: `left(r.result, ${RUN_PAGE.resultBeginning}) AS result`,
+  secrets: 'NULL::jsonb AS secrets',
+};
+
 /** For lists: of the result its beginning. */
 export const LISTED_COLUMNS = [
-  ...Object.keys(COLUMNS).map((column) =>
-    column === 'result' ? `left(r.result, ${RUN_PAGE.resultBeginning}) AS result` : `r.${column}`,
-  ),
+  ...Object.keys(COLUMNS).map((column) => LISTED_AS[column] ?? `r.${column}`),
   `${IS_RESULT_LONG} AS is_result_truncated`,
 ].join(', ');
 
@@ -241,8 +250,23 @@ function planOf(row: RunRow, box: SecretBox | null): RunPlan {
     allowEmpty: row.allow_empty,
     allowOpenToolCalls: row.allow_open_tool_calls,
   };
+  if (box === null || row.phase === 'queued') return plan;
   // Presets may read the environment, which only who starts the agents has.
-  return row.presets === null || box === null ? plan : planWithPresets(plan, row.presets);
+  const withSecrets = planWithSecrets(plan, openSecrets(row, box));
+  return row.presets === null ? withSecrets : planWithPresets(withSecrets, row.presets);
+}
+
+/** One that cannot be opened is as good as none. */
+function openSecrets({ organization_id: organizationId, secrets }: RunRow, box: SecretBox): SecretValues {
+  const entries = Object.entries(secrets ?? {}).flatMap(([name, sealed]): [string, string][] => {
+    try {
+      return [[name, box.open(sealed, secretPlace(organizationId, name))]];
+    } catch (error) {
+      if (error instanceof AppError) return [];
+      throw error;
+    }
+  });
+  return Object.fromEntries(entries);
 }
 
 function agentsOf({ organization_id: organizationId, team_id: teamId, agents }: RunRow, box: SecretBox | null) {

@@ -10,7 +10,9 @@ const BEGIN: Statement = {
   name: 'run_begin',
   text: `WITH begun AS (
       UPDATE schedule_runs r SET status = 'running', phase = 'deploying', host = $5, started_at = now(),
-        deadline_at = now() + r.timeout_ms * interval '1 millisecond', presets = $7::jsonb
+        deadline_at = now() + r.timeout_ms * interval '1 millisecond', presets = $7::jsonb,
+        secrets = (SELECT jsonb_object_agg(s.name, s.sealed_value) FROM secrets s
+          WHERE s.organization_id = r.organization_id AND s.name = ANY ($8::text[]))
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'queued' RETURNING r.*),
     deployment AS (
       INSERT INTO deployments (organization_id, run_id, name, host, runtime)
@@ -143,14 +145,14 @@ export function runTransitions(context: RunContext): RunTransitions {
 async function beginRun(
   context: RunContext,
   claim: Claim,
-  { name, fallbackName, host, runtime, presets = {} }: Parameters<RunStore['begin']>[1],
+  { name, fallbackName, host, runtime, presets = {}, secrets = [] }: Parameters<RunStore['begin']>[1],
 ): Promise<Run> {
   const begin = (first: string): Promise<Run> =>
     transition(
       context,
       claim,
       BEGIN,
-      [first, fallbackName, host, runtime, JSON.stringify(presets)],
+      [first, fallbackName, host, runtime, JSON.stringify(presets), secrets],
       ({ phase }) => phase !== 'queued',
     );
   try {

@@ -31,6 +31,12 @@ export async function openWatched(
   return { page, complaints };
 }
 
+/** Resolves when every answer that the page asked for is there. */
+export async function untilAtRest(page: Page): Promise<void> {
+  await page.getByRole('banner').getByText('live', { exact: true }).waitFor();
+  await page.locator('[aria-busy]').first().waitFor({ state: 'detached' });
+}
+
 /** What axe finds on the page that keeps people from using it. */
 export async function findBarriers(page: Page): Promise<string[]> {
   await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));

@@ -1,16 +1,16 @@
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { QueryResultRow } from 'pg';
 import { ApiClient, type AgentInput } from '../../kit/client';
 import { Installation, untilEndedInOrder, untilReady, type Environment } from '../../kit/installation';
-import { endLeftoverProcesses, startNode, type StartedProcess } from '../../kit/processes';
+import { endLeftoverProcesses, type StartedProcess } from '../../kit/processes';
 import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
 import { demoImage } from '../../kit/services/demo-image';
 import { dockerHost } from '../../kit/services/docker';
 import { leftoversOf, removeLeftovers } from '../../kit/services/engine-leftovers';
-import { oncePerRun } from '../../kit/services/once-per-run';
 import { startE2eRedis, type E2eRedis } from '../../kit/services/redis-container';
+import { buildApps } from './build';
 
 /** What the shutdown of either process must keep to, ms. */
 export const SHUTDOWN_LIMIT_MS = 10_000;
@@ -54,7 +54,7 @@ export class Crewtab {
 
   /** Resolves when every process says that it is ready. */
   static async start(options: CrewtabOptions = {}): Promise<Crewtab> {
-    await oncePerRun('build', build);
+    await buildApps();
     const crewtab = new Crewtab(
       await demoImage(),
       await startE2eRedis(),
@@ -161,11 +161,4 @@ export class Crewtab {
     for (const one of running) one.kill();
     await Promise.all(running.map((one) => untilEndedInOrder(one, SHUTDOWN_LIMIT_MS)));
   }
-}
-
-async function build(): Promise<string> {
-  const building = startNode('build', [resolve('scripts/build.mjs')]);
-  const { code } = await building.exited;
-  if (code !== 0) throw new Error(`the build failed:\n${building.tail()}`);
-  return 'built';
 }

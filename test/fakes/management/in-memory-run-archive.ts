@@ -7,13 +7,21 @@ import type {
   Page,
   PageRequest,
   RunArchive,
+  RunCounts,
   RunFilter,
   RunNeighbours,
   TextSlice,
 } from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import { MESSAGE_PAGE, type DraftMessage, type ListedMessage, type Message } from '@crewtab/domain/runs/message';
-import { isTerminal, RUN_PAGE, type ListedRun, type Run, type RunTrigger } from '@crewtab/domain/runs/run';
+import {
+  isTerminal,
+  RUN_PAGE,
+  type ListedRun,
+  type Run,
+  type RunStatus,
+  type RunTrigger,
+} from '@crewtab/domain/runs/run';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
 import type { InMemoryCatalog } from './in-memory-catalog';
@@ -129,6 +137,16 @@ export class InMemoryRunArchive implements RunArchive {
     return Promise.resolve({ items: items.map(listedRun), nextCursor });
   }
 
+  countRuns(organizationId: string, { status: _, ...filter }: RunFilter): Promise<RunCounts> {
+    const own = [...this.runs.values()].filter((run) => run.organizationId === organizationId);
+    const byStatus: Partial<Record<RunStatus, number>> = {};
+    for (const { status } of own.filter((run) => matches(run, filter))) byStatus[status] = (byStatus[status] ?? 0) + 1;
+    return Promise.resolve({
+      byStatus,
+      codes: [...new Set(own.flatMap(({ outcome }) => outcome?.error?.code ?? []))].sort(),
+    });
+  }
+
   async listMessages(
     organizationId: string,
     runId: string,
@@ -202,6 +220,8 @@ function textOf({ content }: Message): string {
 function matches(run: Run, filter: RunFilter): boolean {
   return (
     (filter.scheduleId === undefined || run.scheduleId === filter.scheduleId) &&
+    (filter.teamId === undefined || run.teamId === filter.teamId) &&
+    (filter.code === undefined || run.outcome?.error?.code === filter.code) &&
     (filter.status === undefined || run.status === filter.status) &&
     (filter.trigger === undefined || run.trigger === filter.trigger) &&
     (filter.since === undefined || run.scheduledFor >= filter.since) &&

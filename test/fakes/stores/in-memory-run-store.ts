@@ -13,6 +13,7 @@ import type { ResourceCounts, Subscription } from '@crewtab/domain/ports/runtime
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import {
   planWithPresets,
+  planWithSecrets,
   type Outcome,
   type OutputCursor,
   type Run,
@@ -28,6 +29,9 @@ import { addCounts, agentOf, byAge, fakeUuid, release, type StoredRun } from './
  * without yielding.
  */
 export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
+  /** Values of the one organization's secrets, by name. */
+  readonly secrets = new Map<string, string>();
+
   installationId(): Promise<string> {
     return this.transaction('installationId', () => fakeUuid(1, 5));
   }
@@ -87,7 +91,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     return this.transaction('load', () => this.held(claim).run);
   }
 
-  begin(claim: Claim, { presets = {}, ...deployment }: Parameters<RunStore['begin']>[1]): Promise<Run> {
+  begin(claim: Claim, { presets = {}, secrets = [], ...deployment }: Parameters<RunStore['begin']>[1]): Promise<Run> {
     return this.transaction('begin', () => {
       const stored = this.held(claim);
       if (stored.run.phase !== 'queued') return stored.run;
@@ -97,12 +101,17 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       }
       const startedAt = this.clock.now();
       const deadlineAt = new Date(startedAt.getTime() + stored.run.plan.timeoutMs);
+      const known = secrets.flatMap((name) => {
+        const value = this.secrets.get(name);
+        return value === undefined ? [] : [[name, value] as const];
+      });
+      const plan = planWithSecrets(stored.run.plan, Object.fromEntries(known));
       const intent = this.planDeployment(stored.run, deployment);
       return this.change(stored, {
         status: 'running',
         phase: 'deploying',
         host: deployment.host,
-        plan: planWithPresets(stored.run.plan, presets),
+        plan: planWithPresets(plan, presets),
         startedAt,
         deadlineAt,
         deployment: intent,

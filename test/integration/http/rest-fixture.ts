@@ -37,6 +37,7 @@ export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixtu
       runs: store.archive,
       access: store.access,
       sessions: store.sessions,
+      secrets: store.secrets,
       idempotency: store.idempotency,
       runChanges: store.runs,
       clock: new SystemClock(),

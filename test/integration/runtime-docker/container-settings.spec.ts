@@ -87,6 +87,14 @@ describeWithDocker('a container of an agent', () => {
     }
   }, 60_000);
 
+  it('is under its guard although its program could not be seen before the start', async () => {
+    const made = await setUp();
+    // A link that only a process follows.
+    const command = ['/proc/self/root/usr/bin/sh', '-c', 'tr "\\0" " " < /proc/1/cmdline; echo; exit 3'];
+    const lines = await outputOf(made, null, { command });
+    expect(lines[0]?.startsWith('/.crewtab/guard ')).toBe(guardOfThisMachine() !== null);
+  }, 60_000);
+
   it('is no user of whom the image says too little to tell that it is not root', async () => {
     // Users are looked up in /etc/passwd, and a link is not followed.
     const made = await setUp({ passwd: NOBODY, linksPasswd: true, changes: ['USER nobody'] });

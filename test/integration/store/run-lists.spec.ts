@@ -8,6 +8,8 @@ const scheduleIds: string[] = [];
 interface Row {
   readonly id: string;
   readonly schedule_id: string;
+  readonly team_id: string;
+  readonly error_code: string | null;
   readonly status: NonNullable<RunFilter['status']>;
   readonly trigger: NonNullable<RunFilter['trigger']>;
   readonly scheduled_for: Date;
@@ -29,7 +31,7 @@ beforeAll(async () => {
   const foreign = await fixture.schedule();
   for (const id of [...scheduleIds, foreign.id]) await insertRuns(id);
   rows = await fixture.sql<Row>(
-    `SELECT id, schedule_id, status, trigger, scheduled_for FROM schedule_runs WHERE organization_id = $1
+    `SELECT id, schedule_id, team_id, error_code, status, trigger, scheduled_for FROM schedule_runs WHERE organization_id = $1
      ORDER BY scheduled_for DESC, id DESC`,
     [organizationId],
   );
@@ -42,7 +44,7 @@ function insertRuns(scheduleId: string): Promise<unknown> {
     `INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, status, phase, team_name, network, prompt,
        timeout_ms, agents, exclusive, finished_at, error_code, error_message)
      SELECT s.organization_id, s.id, s.team_id, kind::run_trigger, $2::timestamptz + n * interval '1 minute', status::run_status, 'finished', 'T', 'none',
-       'p', 1000, '[]', false, now(), CASE WHEN status <> 'success' THEN 'internal' END, CASE WHEN status <> 'success' THEN '' END
+       'p', 1000, '[]', false, now(), CASE WHEN status <> 'success' THEN CASE n % 2 WHEN 0 THEN 'internal' ELSE 'agent_idle' END END, CASE WHEN status <> 'success' THEN '' END
      FROM schedules s CROSS JOIN generate_series(0, 39) AS n
      CROSS JOIN LATERAL (VALUES ('schedule'), (CASE n % 6 WHEN 0 THEN 'manual' WHEN 3 THEN 'rerun' END)) AS fired(kind)
      CROSS JOIN LATERAL (SELECT CASE WHEN n % 7 = 0 THEN 'failed' WHEN n % 5 = 0 AND kind = 'schedule' THEN 'missed' ELSE 'success' END) AS end_of(status)
@@ -63,17 +65,21 @@ async function allPages(filter: RunFilter, limit: number): Promise<string[]> {
   return found;
 }
 
-function expected({ scheduleId, status, trigger, since, until }: RunFilter): string[] {
-  return rows
-    .filter(
-      (row) =>
-        (scheduleId === undefined || row.schedule_id === scheduleId) &&
-        (status === undefined || row.status === status) &&
-        (trigger === undefined || row.trigger === trigger) &&
-        (since === undefined || row.scheduled_for >= since) &&
-        (until === undefined || row.scheduled_for < until),
-    )
-    .map(({ id }) => id);
+function expected(filter: RunFilter): string[] {
+  return matching(filter).map(({ id }) => id);
+}
+
+function matching({ scheduleId, teamId, code, status, trigger, since, until }: RunFilter): Row[] {
+  return rows.filter(
+    (row) =>
+      (scheduleId === undefined || row.schedule_id === scheduleId) &&
+      (teamId === undefined || row.team_id === teamId) &&
+      (code === undefined || row.error_code === code) &&
+      (status === undefined || row.status === status) &&
+      (trigger === undefined || row.trigger === trigger) &&
+      (since === undefined || row.scheduled_for >= since) &&
+      (until === undefined || row.scheduled_for < until),
+  );
 }
 
 describe('a list of runs', () => {
@@ -97,6 +103,26 @@ describe('a list of runs', () => {
         }
       }
     });
+  });
+
+  it('is narrowed by team, by code, and by both beside all else, and is counted by status', async () => {
+    const [scheduleId = ''] = scheduleIds;
+    const [teamId = ''] = new Set(rows.filter((row) => row.schedule_id === scheduleId).map((row) => row.team_id));
+    const narrowed = ([{ teamId }, { code: 'internal' }, { teamId, code: 'agent_idle' }] as const).flatMap((filter) => [
+      filter,
+      { ...filter, scheduleId },
+      ...STATUSES.flatMap((status) => (status === undefined ? [] : [{ ...filter, status }])),
+      ...TRIGGERS.flatMap((trigger) => (trigger === undefined ? [] : [{ ...filter, trigger, since: minute(10) }])),
+    ]);
+    expect(matching({ teamId, code: 'agent_idle' }).length).toBeGreaterThan(2);
+    for (const filter of [{}, { scheduleId }, ...narrowed]) {
+      expect({ filter, found: await allPages(filter, 16) }).toEqual({ filter, found: expected(filter) });
+      const byStatus: Partial<Record<Row['status'], number>> = {};
+      for (const { status } of matching({ ...filter, status: undefined } as RunFilter))
+        byStatus[status] = (byStatus[status] ?? 0) + 1;
+      const counted = await fixture.store.archive.countRuns(organizationId, filter);
+      expect({ filter, counted }).toEqual({ filter, counted: { byStatus, codes: ['agent_idle', 'internal'] } });
+    }
   });
 
   it('is empty for a schedule of another organization', async () => {

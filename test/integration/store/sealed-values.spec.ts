@@ -32,6 +32,8 @@ async function sealedTexts(): Promise<string[]> {
     UNION ALL SELECT sealed_mcp_servers FROM agents WHERE sealed_mcp_servers IS NOT NULL
     UNION ALL SELECT a ->> 'sealedEnv' FROM schedule_runs, jsonb_array_elements(agents) a WHERE a ? 'sealedEnv'
     UNION ALL SELECT a ->> 'sealedMcpServers' FROM schedule_runs, jsonb_array_elements(agents) a WHERE a ? 'sealedMcpServers'
+    UNION ALL SELECT sealed_value FROM secrets
+    UNION ALL SELECT s.value FROM schedule_runs, jsonb_each_text(secrets) s
     UNION ALL SELECT sealed_body FROM idempotency_keys WHERE sealed_body IS NOT NULL
     UNION ALL SELECT seal_check FROM installation`);
   return rows.map(({ sealed }) => sealed);
@@ -171,7 +173,10 @@ describe('values of an earlier version', () => {
     expect((await store.teams.getTeam(organizationId, teamId))?.agents).toEqual(AGENTS.map(showAgent));
     expect((await store.runs.load({ runId, epoch: 1 })).plan.agents).toEqual(AGENTS);
 
-    expect(await store.reseal(quiet)).toEqual({ resealed: { agents: 1, runs: 1, answers: 1 }, unreadable: [] });
+    expect(await store.reseal(quiet)).toEqual({
+      resealed: { secrets: 0, agents: 1, runs: 1, answers: 1 },
+      unreadable: [],
+    });
     for (const text of await sealedTexts()) expect(text).toMatch(/^v2:/);
     const after = await open(ENCRYPTION_KEY);
     expect((await after.runs.load({ runId, epoch: 1 })).plan.agents).toEqual(AGENTS);

@@ -21,7 +21,12 @@ export function forwarderOfThisMachine(): string | null {
   return programOfThisMachine('forwarder');
 }
 
-function programOfThisMachine(name: 'guard' | 'forwarder'): string | null {
+/** As above, of the program that starts another one with the usual sockets. */
+export function confineOfThisMachine(): string | null {
+  return programOfThisMachine('confine');
+}
+
+function programOfThisMachine(name: 'guard' | 'forwarder' | 'confine'): string | null {
   const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as string] ?? process.arch;
   const program = `${GUARD_FOLDER}/${name}-${architecture}`;
   return existsSync(program) ? program : null;

@@ -17,6 +17,7 @@ import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
+import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
 import type { Metrics } from '@crewtab/observability/metrics';
 import type { RequestLimitSettings } from './access/request-limits';
@@ -31,6 +32,7 @@ export interface HttpDeps {
   readonly runs: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;
+  readonly secrets: SecretStore;
   readonly overview: OverviewStore;
   readonly idempotency: IdempotencyStore;
   readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;

@@ -7,6 +7,7 @@ import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { aPreset } from '@test/fakes/a-preset';
 import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
+import { InMemorySecrets } from '@test/fakes/management/in-memory-secrets';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
@@ -85,6 +86,7 @@ export interface HttpFixture {
   readonly runs: InMemoryRunArchive;
   readonly access: InMemoryAccess;
   readonly sessions: InMemorySessions;
+  readonly secrets: InMemorySecrets;
   readonly overview: InMemoryOverview;
   readonly idempotency: InMemoryIdempotency;
   readonly hosts: InMemoryHostStore;
@@ -119,6 +121,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   access.keys.set(hashApiKey(KEYS.member), { keyId: 'k2', organizationId: ORGANIZATION, role: 'member' });
   access.keys.set(hashApiKey(KEYS.other), { keyId: 'k3', organizationId: OTHER_ORGANIZATION, role: 'admin' });
   const sessions = new InMemorySessions(access, clock);
+  const secrets = new InMemorySecrets(catalog, clock);
   const overview = new InMemoryOverview(runs, catalog, clock);
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
@@ -128,6 +131,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
+    secrets,
     overview,
     idempotency,
     hosts,
@@ -177,6 +181,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
       catalog.schedules,
       catalog.instants,
       catalog.notes,
+      secrets.values,
       runs.runs,
       runs.deployments,
       idempotency.reserved,
@@ -197,6 +202,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     runs,
     access,
     sessions,
+    secrets,
     overview,
     idempotency,
     hosts,

@@ -27,6 +27,7 @@ import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
 import { HistoryController } from './schedules/history-controller';
 import { SchedulesController } from './schedules/schedules-controller';
+import { SecretsController } from './secrets/secrets-controller';
 import { Connections } from './server/connections';
 import { EtagInterceptor } from './server/etag-interceptor';
 import { IdempotencyInterceptor } from './server/idempotency-interceptor';
@@ -45,6 +46,7 @@ import { webPages } from './web/web-pages';
 export const httpControllers: readonly Type[] = [
   TeamsController,
   PresetsController,
+  SecretsController,
   SchedulesController,
   HistoryController,
   TimelineController,

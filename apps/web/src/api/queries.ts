@@ -64,6 +64,8 @@ export interface RunFilter {
   readonly status?: RunStatus;
   readonly trigger?: RunTrigger;
   readonly schedule?: string;
+  readonly team?: string;
+  readonly code?: string;
   readonly within?: Within;
 }
 
@@ -75,18 +77,25 @@ export const runsQuery = (filter: RunFilter) =>
     queryKey: ['runs', filter],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) => {
-      const { status, trigger, schedule, within } = filter;
-      const query = {
-        ...{ limit: PAGE, status, trigger },
-        ...(within && { since: new Date(Date.now() - WITHIN_MS[within]).toISOString() }),
-        ...(pageParam !== null && { cursor: pageParam }),
-      };
-      return schedule === undefined
-        ? api.request('GET /runs', { query, signal })
-        : api.request('GET /schedules/:id/runs', { params: { id: schedule }, query, signal });
+      const { status } = filter;
+      const query = { limit: PAGE, status, ...spanOf(filter), ...(pageParam !== null && { cursor: pageParam }) };
+      return api.request('GET /runs', { query, signal });
     },
     getNextPageParam: ({ nextCursor }) => nextCursor,
   });
+
+/** Of all statuses, so that each can be chosen; key as that of the lists, which change with it. */
+export const runCountsQuery = ({ status: _, ...filter }: RunFilter) =>
+  queryOptions({
+    queryKey: ['runs', 'counts', filter],
+    queryFn: ({ signal }) => api.request('GET /runs/counts', { query: spanOf(filter), signal }),
+    placeholderData: (previous) => previous,
+  });
+
+function spanOf({ trigger, schedule, team, code, within }: RunFilter) {
+  const since = within && new Date(Date.now() - WITHIN_MS[within]).toISOString();
+  return { trigger, code, scheduleId: schedule, teamId: team, ...(since !== undefined && { since }) };
+}
 
 export const runQuery = (id: string) =>
   queryOptions({

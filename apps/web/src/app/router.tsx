@@ -89,12 +89,14 @@ function readRunFilter(search: Readonly<Record<string, unknown>>): RunFilter {
   const status = STATUSES.find((one) => one === search['status']);
   const trigger = TRIGGERS.find((one) => one === search['trigger']);
   const within = (Object.keys(WITHIN_MS) as Within[]).find((one) => one === search['within']);
-  const { schedule } = search;
+  const { schedule, team, code } = search;
   return {
     ...(status && { status }),
     ...(trigger && { trigger }),
     ...(within && { within }),
     ...(typeof schedule === 'string' && { schedule }),
+    ...(typeof team === 'string' && { team }),
+    ...(typeof code === 'string' && { code }),
   };
 }
 

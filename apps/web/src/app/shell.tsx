@@ -19,6 +19,7 @@ import { useAttention } from './attention';
 import { LiveNote } from './live-note';
 import { PaletteButton, PaletteHost } from './palette/open-palette';
 import { Shortcuts } from './shortcuts';
+import { nameInText } from '../words/clean-terminal-text';
 
 interface PlaceOf {
   readonly to: '/' | '/runs' | '/schedules' | '/calendar' | '/teams' | '/system' | '/help' | '/settings';
@@ -145,7 +146,7 @@ export function Page({
   const attention = useAttention();
   return (
     <>
-      {typeof title === 'string' && <title>{`${attention ?? title} · Crewtab`}</title>}
+      {typeof title === 'string' && <title>{`${nameInText(attention ?? title)} · Crewtab`}</title>}
       <header className="flex min-h-14 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 rail:px-6">
         <div className={`flex min-w-0 flex-1 items-center gap-3 ${actions ? 'max-rail:basis-full' : ''}`}>
           {crumbs && <span className="flex gap-3 max-rail:hidden">{crumbs}</span>}

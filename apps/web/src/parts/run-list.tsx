@@ -3,6 +3,7 @@ import type { Run } from '../api/client';
 import { StatusShape } from '../status/status-shape';
 import { PHASE_WORDS, triggerWord } from '../status/status-words';
 import { Instant, Span, ZonedClock } from '../time/instant';
+import { stripTerminalCodes } from '../words/clean-terminal-text';
 import { firstLine } from '../words/first-line';
 import { ScheduleName } from './schedule-name';
 
@@ -67,7 +68,7 @@ function RunRow({
 
 /** What a reader wants of a run at first: why it ended so, what it says, where it stands. */
 export function describeRun(run: Run): string {
-  if (run.error) return `${run.error.code}: ${run.error.message}`;
+  if (run.error) return `${run.error.code}: ${stripTerminalCodes(run.error.message)}`;
   if (run.result !== null) return firstLine(run.result);
   return PHASE_WORDS[run.phase];
 }

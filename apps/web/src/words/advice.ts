@@ -27,6 +27,11 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       "Start with the former key as CREWTAB_FORMER_ENCRYPTION_KEY; otherwise set the agent's variables again, and find out who writes to the database.",
   },
+  secret_unavailable: {
+    meaning:
+      'A secret that an agent names was not there when the run began, or its sealed value was altered or moved in the database.',
+    advice: 'Set the secret again, then run again.',
+  },
   not_allowed: {
     meaning:
       'An agent asks for more memory, CPUs or processes than the operator allows, or for an image that is not allowed. Teams that were made before a limit was set fail so.',

@@ -1,7 +1,8 @@
+import { stripTerminalCodes } from './clean-terminal-text';
+
 /** The first line of a Markdown text, without its marks. */
 export function firstLine(text: string): string {
-  const line = text
-    .slice(0, 2_000)
+  const line = stripTerminalCodes(text.slice(0, 2_000))
     .split('\n')
     .find((one) => one.trim() !== '');
   return (

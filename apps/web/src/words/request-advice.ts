@@ -37,6 +37,10 @@ export const REQUEST_ADVICE: Readonly<Record<string, Advice>> = {
       'The resource was edited since the revision that If-Match names. edited has its present revision, and the fields that changed since, as they are now.',
     advice: "Apply your change to what it is now, and send that revision's ETag.",
   },
+  secret_in_use: {
+    meaning: 'A secret cannot be deleted while agents name it; detail says where.',
+    advice: 'Give those agents another secret first (GET /secrets/:name lists them).',
+  },
   team_in_use: {
     meaning: 'A team cannot be deleted while schedules use it.',
     advice: 'Delete those schedules or give them another team (GET /schedules?teamId=).',

@@ -35,7 +35,18 @@ async function makeResources(key: string | null): Promise<Readonly<Record<string
   const { keyId } = http.access.keys.get(hashApiKey(key === KEYS.member ? key : KEYS.admin)) ?? { keyId: '' };
   const hash = { tokenHash: 'hash', client: 'browser', limitMs: 60_000 };
   const session = await http.sessions.createSession({ keyId, ...hash });
-  return { team, schedule, run, message: '1', session: session.id, deployment: NO_ID, host: 'host-1', preset: 'coder' };
+  await http.secrets.putSecret(ORGANIZATION, 'github', 'of sixteen chars', false);
+  return {
+    team,
+    schedule,
+    run,
+    secret: 'github',
+    message: '1',
+    session: session.id,
+    deployment: NO_ID,
+    host: 'host-1',
+    preset: 'coder',
+  };
 }
 
 /** Two hosts: the worker of `host-1` sent a heartbeat and then no more. */

@@ -117,6 +117,25 @@ describe('GET /runs', () => {
     expect(await list('trigger=schedule')).toEqual([two.id]);
     expect(await list('since=2026-01-02T00:00:00Z')).toEqual([two.id]);
     expect(await list('until=2026-01-02T01:00:00%2B01:00')).toEqual([one.id]);
+    expect(await list(`teamId=${one.teamId}&scheduleId=${one.scheduleId ?? ''}`)).toEqual([one.id]);
+    expect(await list(`teamId=${NO_ID}`)).toEqual([]);
+    expect(await list('code=agent_idle')).toEqual([]);
+  });
+
+  it('counts them by status, whatever one is asked for, and names the codes', async () => {
+    const error = { code: 'agent_idle', message: 'x' } as const;
+    const failed = { status: 'failed', phase: 'finished', outcome: { status: 'failed', result: null, error } } as const;
+    addRun(failed);
+    addRun({ ...failed, trigger: 'manual' });
+    addRun();
+    http.runs.addRun({ organizationId: 'another', ...failed });
+    const counts = async (query: string): Promise<unknown> =>
+      (await http.call('get', `${RUNS}/counts?${query}`).expect(200)).body;
+    const codes = ['agent_idle'];
+    expect(await counts('')).toEqual({ byStatus: { failed: 2, queued: 1 }, limit: 1000, codes });
+    expect(await counts('trigger=manual&code=agent_idle')).toEqual({ byStatus: { failed: 1 }, limit: 1000, codes });
+    expect(paths((await http.call('get', `${RUNS}/counts?code=Broken`).expect(400)).body)).toEqual(['code']);
+    expect(paths((await http.call('get', `${RUNS}/counts?status=failed`).expect(400)).body)).toEqual(['status']);
   });
 
   it.each([
@@ -131,6 +150,8 @@ describe('GET /runs', () => {
     ['limit=2147483648', 'limit'],
     ['since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z', 'until'],
     ['scheduleId=x', 'scheduleId'],
+    ['teamId=x', 'teamId'],
+    ['code=No%20code', 'code'],
   ])('refuses ?%s', async (query, path) => {
     expect(paths((await http.call('get', `${RUNS}?${query}`).expect(400)).body)).toEqual([path]);
   });

@@ -2,6 +2,7 @@ import { Controller, Inject, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import {
   cancelRun,
+  countRuns,
   exportRun,
   getDeployment,
   getMessage,
@@ -16,7 +17,7 @@ import {
   type MessageView,
   type RunView,
 } from '@crewtab/api-contract/run-routes';
-import type { Run } from '@crewtab/domain/runs/run';
+import { RUN_COUNT_LIMIT, type Run } from '@crewtab/domain/runs/run';
 import { RequestLimits } from '../access/request-limits';
 import { addressOf } from '../access/require-caller';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
@@ -42,6 +43,13 @@ export class RunsController {
     const { limit, cursor, ...filter } = query;
     const { items, nextCursor } = await this.deps.runs.listRuns(caller.organizationId, filter, { limit, cursor });
     return { items: items.map(toRunView), nextCursor };
+  }
+
+  /** Before `getRun`, which would take `counts` for an id. */
+  @Route(countRuns)
+  async count({ caller, query }: RouteInput<typeof countRuns>): Promise<RouteAnswer<typeof countRuns>> {
+    const { byStatus, codes } = await this.deps.runs.countRuns(caller.organizationId, query);
+    return { byStatus, limit: RUN_COUNT_LIMIT, codes: [...codes] };
   }
 
   @Route(getRun)

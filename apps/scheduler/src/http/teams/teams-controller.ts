@@ -13,6 +13,7 @@ import { AgentEditError } from '@crewtab/domain/teams/edit-agents';
 import { RUNTIMES } from '@crewtab/domain/runtimes';
 import { findUnreachableServers } from '@crewtab/domain/teams/mcp-servers';
 import { findPresetFaults, findUnreachableApi, type Preset, type PresetFault } from '@crewtab/domain/teams/preset';
+import { findSecretFaults, secretNamesOf, secretUsesOf } from '@crewtab/domain/secrets/secret';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, McpServer, TeamAgent } from '@crewtab/domain/teams/team';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
@@ -26,13 +27,15 @@ import { toTeamView } from './team-view';
 @Controller()
 export class TeamsController {
   constructor(
-    @Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'teams' | 'runs' | 'queue' | 'logger' | 'settings'>,
+    @Inject(HTTP_DEPS)
+    private readonly deps: Pick<HttpDeps, 'teams' | 'secrets' | 'runs' | 'queue' | 'logger' | 'settings'>,
   ) {}
 
   @Route(createTeam)
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
     if (!this.mayHave(body.network)) throw openRefused();
     refuseUnreachable(body, this.deps.settings.presets);
+    await this.refuseAbsentSecrets(caller.organizationId, body.agents);
     return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
 
@@ -63,6 +66,7 @@ export class TeamsController {
       }));
       refuseUnreachable({ network, agents: withKept }, this.deps.settings.presets);
     }
+    await this.refuseAbsentSecrets(caller.organizationId, body.agents ?? []);
     try {
       return toTeamView(
         found(
@@ -94,7 +98,22 @@ export class TeamsController {
   /** A preset that is gone was told by the contract already. */
   private faultsOf(agent: Agent): PresetFault[] {
     const preset = this.deps.settings.presets.get(agent.preset ?? '');
-    return preset ? findPresetFaults(agent, preset) : [];
+    return [...findSecretFaults(agent), ...(preset ? findPresetFaults(agent, preset) : [])];
+  }
+
+  /** One that is deleted at this moment is refused by the database, without the field. */
+  private async refuseAbsentSecrets(organizationId: string, agents: readonly SecretUsers[]): Promise<void> {
+    const absent = await this.deps.secrets.findAbsentSecrets(organizationId, secretNamesOf(agents));
+    if (absent.length === 0) return;
+    const faults = agents.flatMap((agent, index) =>
+      secretUsesOf(agent).flatMap(({ mcpServer, variable, secret }) => {
+        if (!absent.includes(secret)) return [];
+        const at = (agent.mcpServers ?? []).findIndex(({ name }) => name === mcpServer);
+        const path = ['agents', index, ...(at < 0 ? [] : ['mcpServers', at]), 'secrets', variable].join('.');
+        return [{ path, message: `there is no secret "${secret}"` }];
+      }),
+    );
+    throw invalidInput(faults);
   }
 
   /** Where agents could be kept from the network, an open one is the operator's to allow. */
@@ -120,6 +139,8 @@ function refuseUnreachable(
   });
   if (faults.length > 0) throw invalidInput(faults);
 }
+
+type SecretUsers = Parameters<typeof secretUsesOf>[0];
 
 interface ReachingAgent {
   readonly preset?: string | undefined;

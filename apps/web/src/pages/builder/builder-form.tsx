@@ -129,7 +129,6 @@ export function BuilderForm({
     );
   return (
     <Page title={title} crumbs={<ScheduleCrumb />}>
-      <title>{`${title} · Crewtab`}</title>
       <form
         className="grid gap-6 p-4 rail:p-6 wide:grid-cols-[minmax(0,7fr)_minmax(0,5fr)]"
         noValidate

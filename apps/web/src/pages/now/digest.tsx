@@ -6,6 +6,7 @@ import { StatusShape } from '../../status/status-shape';
 import { STATUSES } from '../../status/status-words';
 import { formatSpan } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
+import { stripTerminalCodes } from '../../words/clean-terminal-text';
 import { firstLine } from '../../words/first-line';
 
 /** How many are shown before the list of all. */
@@ -60,7 +61,7 @@ export function Digest({ overview: { digest, at } }: { readonly overview: Overvi
 
 /** One line; what there is to read opens below it. */
 function Ended({ run }: { readonly run: OverviewRun }) {
-  const line = run.error ? `${run.error.code}: ${run.error.message}` : firstLine(run.excerpt ?? '');
+  const line = run.error ? `${run.error.code}: ${stripTerminalCodes(run.error.message)}` : firstLine(run.excerpt ?? '');
   return (
     <details className="group">
       <summary
@@ -81,7 +82,7 @@ function Ended({ run }: { readonly run: OverviewRun }) {
           tabIndex={0}
           className="max-h-60 overflow-auto border-l-2 border-line pl-3 font-sans whitespace-pre-wrap [overflow-wrap:anywhere]"
         >
-          {run.error?.message ?? run.excerpt ?? 'It said nothing.'}
+          {stripTerminalCodes(run.error?.message ?? run.excerpt ?? 'It said nothing.')}
         </pre>
         <p className="mt-2 flex gap-4 text-soft">
           <Link to="/runs/$runId" params={{ runId: run.id }} className="underline">

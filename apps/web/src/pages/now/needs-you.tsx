@@ -8,6 +8,7 @@ import { fieldText, FormDialog } from '../../parts/form-dialog';
 import { Empty, Panel } from '../../parts/panel';
 import { StatusShape } from '../../status/status-shape';
 import { Instant } from '../../time/instant';
+import { stripTerminalCodes } from '../../words/clean-terminal-text';
 import { overviewQuery } from './overview';
 
 /** What a person should look at: it leaves when the schedule succeeds again, or a person says that they have seen it. */
@@ -49,7 +50,7 @@ export function NeedsYou({ overview: { needsPerson, faults } }: { readonly overv
                 <Instant at={run.scheduledFor} />
               </span>
               <bdi className="col-span-2 col-start-2 truncate text-soft">
-                {run.error && `${run.error.code}: ${run.error.message}`}
+                {run.error && `${run.error.code}: ${stripTerminalCodes(run.error.message)}`}
               </bdi>
             </Link>
             <Acknowledge run={run} />

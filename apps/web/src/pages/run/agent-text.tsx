@@ -1,7 +1,7 @@
-import { memo } from 'react';
+import { memo, useState } from 'react';
 import Markdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
-import { stripTerminalCodes } from './clean-terminal-text';
+import { stripTerminalCodes } from '../../words/clean-terminal-text';
 import { TerminalText } from './terminal-text';
 
 /** Longer Markdown takes tens of milliseconds to render, so it is shown as it was written. */
@@ -18,11 +18,7 @@ const COMPONENTS: Components = {
       [image: {alt} {typeof src === 'string' ? src : ''}]
     </span>
   ),
-  a: ({ href, children }) => (
-    <a href={href} title={href} target="_blank" rel="noreferrer noopener">
-      {children}
-    </a>
-  ),
+  a: ({ node, href = '', children }) => <AgentLink text={plainOf(node)} href={href} children={children} />,
   table: ({ children }) => (
     <div className="table-frame">
       <table>{children}</table>
@@ -35,23 +31,77 @@ export const AgentText = memo(function AgentText({ text }: { readonly text: stri
   if (text.length > MARKDOWN_LIMIT) return <PlainText text={text} />;
   return (
     <div className="prose" dir="auto">
-      <Markdown remarkPlugins={PLUGINS} components={COMPONENTS}>
+      <Markdown remarkPlugins={PLUGINS} components={COMPONENTS} urlTransform={keepAddress}>
         {stripTerminalCodes(text)}
       </Markdown>
     </div>
   );
 });
 
-/** Text as it is, its beginning where it is very long. */
+/** Addresses are judged where the link is made, so that one that is no link can still be read. */
+const keepAddress = (address: string): string => address;
+
+/**
+ * Leads to the web, or by mail, and says where to when its text does not. Everything else (scripts, data, files, pages of
+ * Crewtab) is text.
+ */
+function AgentLink({
+  text,
+  href,
+  children,
+}: {
+  readonly text: string;
+  readonly href: string;
+  readonly children: React.ReactNode;
+}) {
+  const target = URL.canParse(href) ? new URL(href) : null;
+  if (!target || !/^(https?|mailto):$/.test(target.protocol))
+    return (
+      <span>
+        {children} {text !== href && <span className="text-soft">[{href}]</span>}
+      </span>
+    );
+  const where = target.protocol === 'mailto:' ? target.pathname : target.host;
+  return (
+    <>
+      <a href={target.href} title={target.href} target="_blank" rel="noreferrer noopener">
+        {children}
+      </a>
+      {bareOf(text) !== bareOf(href) && <span className="text-xs text-soft"> {where}</span>}
+    </>
+  );
+}
+
+function bareOf(address: string): string {
+  return address.replace(/^(https?:\/\/|mailto:)/, '').replace(/\/$/, '');
+}
+
+interface TextNode {
+  readonly value?: string;
+  readonly children?: readonly TextNode[];
+}
+
+function plainOf(node: object | undefined): string {
+  const { value = '', children = [] } = (node ?? {}) as TextNode;
+  return value + children.map(plainOf).join('');
+}
+
+/** Text as it is, its beginning where it is very long, and on from there by pieces. */
 export function PlainText({ text, isTerminal = false }: { readonly text: string; readonly isTerminal?: boolean }) {
-  const shown = text.slice(0, SHOWN_LIMIT);
+  const [length, setLength] = useState(SHOWN_LIMIT);
+  const shown = text.slice(0, length);
+  const left = text.length - shown.length;
   return (
     <pre dir="auto" className="font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
       {isTerminal ? <TerminalText text={shown} /> : stripTerminalCodes(shown)}
-      {text.length > SHOWN_LIMIT && (
-        <span className="text-soft">
-          {'\n'}… {(text.length - SHOWN_LIMIT).toLocaleString()} more characters; the API has them all
-        </span>
+      {left > 0 && (
+        <button
+          type="button"
+          className="mt-1 block font-sans font-medium text-accent"
+          onClick={() => setLength(length + SHOWN_LIMIT)}
+        >
+          … {left.toLocaleString()} more characters
+        </button>
       )}
     </pre>
   );

@@ -1,7 +1,7 @@
 import { ArrowDown } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Virtuoso, type VirtuosoHandle } from 'react-virtuoso';
-import { Empty } from '../../parts/panel';
+import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import type { Entry } from './conversation';
 import { filterEntries, type ConversationFilter } from './conversation-filter';
@@ -49,13 +49,14 @@ export function ConversationView({
   useEffect(() => {
     if (isThere) list.current?.scrollToIndex({ index: leadTo.current, align: 'center' });
   }, [chosen, isThere, filter]);
+  if (entries.length === 0 && isOver && !isComplete && !error) return <Waiting />;
   if (entries.length === 0)
     return error ? (
       <div className="p-4">
         <ProblemNote error={error} />
       </div>
     ) : (
-      <Empty>{isComplete || isOver ? 'Nothing was said.' : 'Nothing was said yet.'}</Empty>
+      <Empty>Nothing was said{isComplete ? '' : ' yet'}.</Empty>
     );
   return (
     <div className="flex h-full flex-col">

@@ -20,10 +20,10 @@ export const EntryRow = memo(function EntryRow({
   const { at, agent } = entry.place;
   return (
     <article
-      className={`group grid grid-cols-[1fr_auto] gap-x-4 border-b border-line px-4 py-2.5 rail:grid-cols-[96px_1fr_auto] ${isChosen ? 'bg-accent-soft' : ''}`}
+      className={`group grid grid-cols-[1fr_auto] overflow-clip gap-x-4 border-b border-line px-4 py-2.5 rail:grid-cols-[96px_1fr_auto] ${isChosen ? 'bg-accent-soft' : ''}`}
     >
       <div className="min-w-0 truncate text-xs leading-5 font-medium text-soft max-rail:col-start-1 max-rail:row-start-1">
-        <bdi>{agent ?? 'Crewtab'}</bdi>
+        {agent === null ? <Own /> : <bdi>{agent}</bdi>}
       </div>
       <div className="min-w-0 max-rail:col-span-2 max-rail:row-start-2">
         <EntryBody entry={entry} />
@@ -38,6 +38,15 @@ export const EntryRow = memo(function EntryRow({
     </article>
   );
 });
+
+/** No agent can have a picture before its name. */
+function Own() {
+  return (
+    <span className="inline-flex items-center gap-1.5 text-ink">
+      <img src="/favicon.svg" alt="" className="size-3.5" /> Crewtab
+    </span>
+  );
+}
 
 /** Leads a colleague to this row. */
 function CopyLink({ seq }: { readonly seq: number }) {

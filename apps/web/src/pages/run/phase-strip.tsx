@@ -34,7 +34,7 @@ export function PhaseStrip({
       {stretches.map((stretch) => (
         <li
           key={stretch.name}
-          className="min-w-0 basis-16"
+          className="min-w-0 basis-16 rail:min-w-max"
           style={{ flexGrow: Math.sqrt(spanOf(stretch)) }}
           title={`${stretch.words}\n${formatInstant(new Date(stretch.from))}`}
         >

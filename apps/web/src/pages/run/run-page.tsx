@@ -14,6 +14,7 @@ import { STATUS_WORDS, triggerWord } from '../../status/status-words';
 import { formatInstant } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
 import { ADVICE } from '../../words/advice';
+import { nameInText, stripTerminalCodes } from '../../words/clean-terminal-text';
 import { AgentText } from './agent-text';
 import type { ConversationFilter } from './conversation-filter';
 import { ConversationView } from './conversation-view';
@@ -84,7 +85,7 @@ function KnownRun({ run }: { readonly run: Run }) {
       crumbs={<Crumb />}
       title={
         <>
-          <title>{`${run.status}: ${name} · Crewtab`}</title>
+          <title>{`${run.status}: ${nameInText(name)} · Crewtab`}</title>
           <ScheduleName run={run} />
         </>
       }
@@ -120,7 +121,7 @@ function KnownRun({ run }: { readonly run: Run }) {
             tabIndex={0}
             className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto"
           >
-            <Answer run={run} />
+            <Answer run={run} leader={deployment?.agents.find(({ role }) => role === 'leader')?.name} />
             {isComparing && <RunComparison run={run} />}
             <WarningList warnings={run.warnings} />
             <Panel title="Prompt">
@@ -158,7 +159,7 @@ function KnownRun({ run }: { readonly run: Run }) {
 }
 
 /** What a person came for: the result, or why there is none and what to do. */
-function Answer({ run }: { readonly run: Run }) {
+function Answer({ run, leader }: { readonly run: Run; readonly leader: string | undefined }) {
   const advice = run.error ? ADVICE[run.error.code] : undefined;
   return (
     <>
@@ -166,8 +167,8 @@ function Answer({ run }: { readonly run: Run }) {
         <Panel title={run.status === 'failed' || run.status === 'timeout' ? 'What went wrong' : 'Why it ended'}>
           <div className="flex flex-col gap-2 px-4 py-3">
             {advice && <p className="font-medium">{advice.meaning}</p>}
-            <p dir="auto" className="font-mono text-xs [overflow-wrap:anywhere]">
-              {run.error.message}
+            <p dir="auto" className="overflow-clip font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
+              {stripTerminalCodes(run.error.message)}
             </p>
             {advice && (
               <p className="text-soft">
@@ -178,8 +179,17 @@ function Answer({ run }: { readonly run: Run }) {
         </Panel>
       )}
       {run.result !== null && (
-        <Panel title="Result">
-          <div className="px-4 py-3">
+        <Panel
+          title="Result"
+          note={
+            leader && (
+              <>
+                in the words of <bdi>{leader}</bdi>
+              </>
+            )
+          }
+        >
+          <div className="overflow-clip px-4 py-3">
             <AgentText text={run.result} />
           </div>
         </Panel>
@@ -224,7 +234,7 @@ function Facts({ run, deployment }: { readonly run: Run; readonly deployment: De
         {rows.map(([name, value]) => (
           <div key={name} className="contents">
             <dt className="truncate text-soft">{name}</dt>
-            <dd className="min-w-0">{value}</dd>
+            <dd className="min-w-0 overflow-clip [overflow-wrap:anywhere]">{value}</dd>
           </div>
         ))}
       </dl>

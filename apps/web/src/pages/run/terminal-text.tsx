@@ -1,6 +1,6 @@
 import { ansiToJson } from 'anser';
 import { memo } from 'react';
-import { cleanTerminalText } from './clean-terminal-text';
+import { cleanTerminalText } from '../../words/clean-terminal-text';
 
 /** What a shell wrote: its colours are shown, as far as they can be read on this ground; its cursor goes nowhere. */
 export const TerminalText = memo(function TerminalText({ text }: { readonly text: string }) {

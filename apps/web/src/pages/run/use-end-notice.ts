@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { Run } from '../../api/client';
+import { nameInText, stripTerminalCodes } from '../../words/clean-terminal-text';
 
 /**
  * *Tell me when it ends*: a notification of the browser, once, for a run that goes on. Null where the browser has none or a
@@ -11,8 +12,8 @@ export function useEndNotice(run: Run, name: string): { readonly isOn: boolean; 
   useEffect(() => {
     if (!isOn || !isOver) return;
     setOn(false);
-    const body = run.error?.message ?? run.result?.slice(0, 200) ?? '';
-    const notification = new Notification(`${name}: ${run.status}`, { body, tag: run.id });
+    const body = nameInText(stripTerminalCodes(run.error?.message ?? run.result ?? '').slice(0, 200));
+    const notification = new Notification(`${nameInText(name)}: ${run.status}`, { body, tag: run.id });
     notification.addEventListener('click', () => window.focus());
   }, [isOn, isOver, name, run]);
   if (isOver || !('Notification' in window) || Notification.permission === 'denied') return null;

@@ -1,6 +1,14 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { runsQuery, schedulesQuery, WITHIN_MS, type RunFilter, type Within } from '../../api/queries';
+import {
+  runCountsQuery,
+  runsQuery,
+  schedulesQuery,
+  teamsQuery,
+  WITHIN_MS,
+  type RunFilter,
+  type Within,
+} from '../../api/queries';
 import { Page } from '../../app/shell';
 import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
@@ -61,6 +69,8 @@ export function RunsPage() {
 function Filters({ filter }: { readonly filter: RunFilter }) {
   const navigate = useNavigate();
   const { data } = useQuery(schedulesQuery);
+  const { data: teams } = useQuery(teamsQuery);
+  const { data: counts } = useQuery(runCountsQuery(filter));
   const set = (change: { [Field in keyof RunFilter]?: RunFilter[Field] | undefined }): void => {
     const next = Object.entries({ ...filter, ...change }).filter(([, value]) => value !== undefined);
     void navigate({ to: '/runs', search: Object.fromEntries(next) });
@@ -85,6 +95,7 @@ function Filters({ filter }: { readonly filter: RunFilter }) {
           >
             <StatusShape status={status} isNamed />
             {status}
+            {counts && <Count of={counts.byStatus[status] ?? 0} limit={counts.limit} />}
           </button>
         ))}
       </div>
@@ -101,6 +112,20 @@ function Filters({ filter }: { readonly filter: RunFilter }) {
         all="all schedules"
       />
       <Choice
+        name="Team"
+        value={filter.team}
+        onChange={(team) => set({ team })}
+        options={listed(filter.team, teams?.items.map(({ id, name }) => [id, name] as const) ?? [])}
+        all="all teams"
+      />
+      <Choice
+        name="Code"
+        value={filter.code}
+        onChange={(code) => set({ code })}
+        options={listed(filter.code, counts?.codes.map((code) => [code, code] as const) ?? [])}
+        all="however ended"
+      />
+      <Choice
         name="Trigger"
         value={filter.trigger}
         onChange={(value) => set({ trigger: TRIGGERS.find((one) => one === value) })}
@@ -115,6 +140,27 @@ function Filters({ filter }: { readonly filter: RunFilter }) {
         all="any time"
       />
     </div>
+  );
+}
+
+/** With what was chosen, also where it is no choice any more. */
+function listed(
+  chosen: string | undefined,
+  options: readonly (readonly [string, string])[],
+): readonly (readonly [string, string])[] {
+  const isThere = chosen === undefined || options.some(([key]) => key === chosen);
+  return isThere ? options : [[chosen, chosen.slice(-MAX_SHOWN)], ...options];
+}
+
+/** Of an id, as it is shown elsewhere; codes are short. */
+const MAX_SHOWN = 24;
+
+function Count({ of, limit }: { readonly of: number; readonly limit: number }) {
+  return (
+    <span className={`text-xs ${of === 0 ? 'opacity-60' : ''}`}>
+      {of.toLocaleString()}
+      {of >= limit && '+'}
+    </span>
   );
 }
 

@@ -8,6 +8,7 @@ import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { Span, ZonedClock } from '../../time/instant';
+import { stripTerminalCodes } from '../../words/clean-terminal-text';
 
 /** From so many characters on a result is cut; the run's page has all of it. */
 const CUT = 600;
@@ -32,7 +33,7 @@ export function ResultsTab({ schedule }: { readonly schedule: Schedule }) {
 
 function Result({ run, zone }: { readonly run: Run; readonly zone: string }) {
   const [isWhole, setWhole] = useState(false);
-  const text = run.result ?? '';
+  const text = stripTerminalCodes(run.result ?? '');
   const isCut = !isWhole && text.length > CUT;
   return (
     <article className="max-w-4xl rounded-md border border-line bg-surface">
@@ -46,7 +47,7 @@ function Result({ run, zone }: { readonly run: Run; readonly zone: string }) {
           </span>
         )}
       </h2>
-      <div dir="auto" className="px-4 py-3 [overflow-wrap:anywhere] whitespace-pre-wrap">
+      <div dir="auto" className="overflow-clip px-4 py-3 [overflow-wrap:anywhere] whitespace-pre-wrap">
         {text === '' ? <span className="text-soft">It said nothing.</span> : isCut ? `${text.slice(0, CUT)}…` : text}
       </div>
       {(isCut || run.resultTruncated) && (

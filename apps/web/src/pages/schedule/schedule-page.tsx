@@ -15,6 +15,7 @@ import { ScheduleCrumb } from '../../parts/schedule-crumb';
 import { Standing } from '../../parts/schedule-standing';
 import { ShortId } from '../../parts/short-id';
 import { Instant } from '../../time/instant';
+import { nameInText } from '../../words/clean-terminal-text';
 import { SCHEDULE_TABS, type ScheduleTab } from '../schedules/schedule-search';
 import { LedgerTab } from './ledger-tab';
 import { ResultsTab } from './results-tab';
@@ -66,7 +67,7 @@ function KnownSchedule({ schedule }: { readonly schedule: Schedule }) {
       crumbs={<ScheduleCrumb />}
       title={
         <>
-          <title>{`${schedule.name} · Crewtab`}</title>
+          <title>{`${nameInText(schedule.name)} · Crewtab`}</title>
           <bdi>{schedule.name}</bdi>
         </>
       }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { cleanTerminalText, stripTerminalCodes } from './clean-terminal-text';
+import { cleanTerminalText, nameInText, stripTerminalCodes } from './clean-terminal-text';
 
 const ESC = '\u001b';
 
@@ -17,5 +17,10 @@ it.each([
 
 it('leaves no code where no colours are shown', () => {
   expect(stripTerminalCodes(`${ESC}[1;31mred${ESC}[0m${ESC}[2K plain${ESC}`)).toBe('red plain');
-  expect(stripTerminalCodes('a\rb')).toBe('a\rb');
+  expect(stripTerminalCodes('a\rb\r\nc')).toBe('a\nb\nc');
+  expect(stripTerminalCodes('\u009b31mred\u0000\u0085')).toBe('red');
+});
+
+it('leaves no turn of direction in a name', () => {
+  expect(nameInText('\u202egpj.exe\u2066 שלום')).toBe('gpj.exe שלום');
 });
