@@ -99,46 +99,48 @@ function Filters({ filter }: { readonly filter: RunFilter }) {
           </button>
         ))}
       </div>
-      <Choice
-        name="Schedule"
-        value={filter.schedule}
-        onChange={(schedule) => set({ schedule })}
-        options={[
-          ...(filter.schedule !== undefined && !isListed
-            ? [[filter.schedule, <Unlisted key="" id={filter.schedule} />] as const]
-            : []),
-          ...schedules.map(({ id, name }) => [id, name] as const),
-        ]}
-        all="all schedules"
-      />
-      <Choice
-        name="Team"
-        value={filter.team}
-        onChange={(team) => set({ team })}
-        options={listed(filter.team, teams?.items.map(({ id, name }) => [id, name] as const) ?? [])}
-        all="all teams"
-      />
-      <Choice
-        name="Code"
-        value={filter.code}
-        onChange={(code) => set({ code })}
-        options={listed(filter.code, counts?.codes.map((code) => [code, code] as const) ?? [])}
-        all="however ended"
-      />
-      <Choice
-        name="Trigger"
-        value={filter.trigger}
-        onChange={(value) => set({ trigger: TRIGGERS.find((one) => one === value) })}
-        options={TRIGGERS.map((one) => [one, TRIGGER_WORDS[one]] as const)}
-        all="however started"
-      />
-      <Choice
-        name="Time"
-        value={filter.within}
-        onChange={(value) => set({ within: (Object.keys(WITHIN_MS) as Within[]).find((one) => one === value) })}
-        options={(Object.keys(WITHIN_MS) as Within[]).map((one) => [one, WITHIN_WORDS[one]] as const)}
-        all="any time"
-      />
+      <div role="group" aria-label="More filters" className="flex gap-2 max-rail:w-full max-rail:overflow-x-auto">
+        <Choice
+          name="Schedule"
+          value={filter.schedule}
+          onChange={(schedule) => set({ schedule })}
+          options={[
+            ...(filter.schedule !== undefined && !isListed
+              ? [[filter.schedule, <Unlisted key="" id={filter.schedule} />] as const]
+              : []),
+            ...schedules.map(({ id, name }) => [id, name] as const),
+          ]}
+          all="all schedules"
+        />
+        <Choice
+          name="Team"
+          value={filter.team}
+          onChange={(team) => set({ team })}
+          options={listed(filter.team, teams?.items.map(({ id, name }) => [id, name] as const) ?? [])}
+          all="all teams"
+        />
+        <Choice
+          name="Code"
+          value={filter.code}
+          onChange={(code) => set({ code })}
+          options={listed(filter.code, counts?.codes.map((code) => [code, code] as const) ?? [])}
+          all="however ended"
+        />
+        <Choice
+          name="Trigger"
+          value={filter.trigger}
+          onChange={(value) => set({ trigger: TRIGGERS.find((one) => one === value) })}
+          options={TRIGGERS.map((one) => [one, TRIGGER_WORDS[one]] as const)}
+          all="however started"
+        />
+        <Choice
+          name="Time"
+          value={filter.within}
+          onChange={(value) => set({ within: (Object.keys(WITHIN_MS) as Within[]).find((one) => one === value) })}
+          options={(Object.keys(WITHIN_MS) as Within[]).map((one) => [one, WITHIN_WORDS[one]] as const)}
+          all="any time"
+        />
+      </div>
     </div>
   );
 }
@@ -187,7 +189,7 @@ function Choice({
       aria-label={name}
       value={value ?? ''}
       onChange={({ target }) => onChange(target.value === '' ? undefined : target.value)}
-      className="h-7 max-w-40 rounded-md max-rail:min-w-0 max-rail:flex-1 border border-line bg-surface px-1.5"
+      className="h-7 max-w-40 shrink-0 rounded-md border border-line bg-surface px-1.5"
     >
       <option value="">{all}</option>
       {options.map(([key, words]) => (
