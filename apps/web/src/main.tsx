@@ -6,11 +6,12 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { queryClient } from './api/queries';
+import { followOtherTabs, queryClient } from './api/queries';
 import { router } from './app/router';
 import { applyTheme } from './app/theme';
 
 applyTheme();
+followOtherTabs();
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no root');
 createRoot(root).render(

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
 /** Debian's; CHROMIUM names another one. */
 const PROGRAM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -16,9 +16,16 @@ export async function openWatched(
   browser: Browser,
   address: string,
 ): Promise<{ readonly page: Page; readonly complaints: string[] }> {
-  const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.setDefaultTimeout(WITHIN_MS);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const complaints: string[] = [];
+  const page = await openTab(context, address, complaints);
+  return { page, complaints };
+}
+
+/** One more tab in the same browser. */
+export async function openTab(context: BrowserContext, address: string, complaints: string[]): Promise<Page> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(WITHIN_MS);
   const origin = new URL(address).origin;
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
@@ -28,7 +35,7 @@ export async function openWatched(
     if (!request.url().startsWith(`${origin}/`)) complaints.push(`asked another host: ${request.url()}`);
   });
   await page.goto(address);
-  return { page, complaints };
+  return page;
 }
 
 /** Resolves when every answer that the page asked for is there. */

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import type { ApiClient } from '../../kit/client';
 import { seedDemo } from '../../kit/demo-data/seed-demo';
-import { Installation, untilEndedInOrder, untilReady, type StartedScheduler } from '../../kit/installation';
+import {
+  Installation,
+  untilEndedInOrder,
+  untilReady,
+  type Environment,
+  type StartedScheduler,
+} from '../../kit/installation';
 import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
 import { startE2eRedis, type E2eRedis } from '../../kit/services/redis-container';
 import { buildApps } from './build';
@@ -22,13 +28,15 @@ export class DemoInstallation {
     private started: StartedScheduler,
   ) {}
 
-  static async start(): Promise<DemoInstallation> {
+  /** @param env settings of the scheduler, over those of the kit */
+  static async start(env: Environment = {}): Promise<DemoInstallation> {
     await buildApps();
     const [database, redis] = await Promise.all([createTestDatabase(), startE2eRedis()]);
     const dataDir = await mkdtemp(join(tmpdir(), 'crewtab-demo-'));
     await seedDemo({ databaseUrl: database.url });
     const installation = new Installation({
       ...{ databaseUrl: database.url, redisUrl: redis.url, dataDir, dockerHost: null },
+      env: { scheduler: env },
     });
     const started = await installation.startScheduler('scheduler');
     await untilReady(started.process);
@@ -45,6 +53,10 @@ export class DemoInstallation {
     await whileDown();
     this.started = await this.installation.startScheduler('scheduler', {}, Number(new URL(this.started.url).port));
     await untilReady(this.started.process);
+  }
+
+  async sql(text: string, values: readonly unknown[] = []): Promise<void> {
+    await this.installation.sql(text, values);
   }
 
   /** Writes rows as they would stand, without the triggers that keep history and tell of changes. */

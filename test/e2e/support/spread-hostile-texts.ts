@@ -57,7 +57,7 @@ export async function spreadHostileTexts(client: Client): Promise<HostileRuns[]>
   return runs;
 }
 
-const nameOf = (text: string): string => text.replaceAll(/[\u0000\n]/g, ' ').slice(0, 63);
+const nameOf = (text: string): string => text.replaceAll('\u0000', ' ').replaceAll('\n', ' ').slice(0, 63);
 
 /** Every kind of row, full of it. */
 function messagesWith(text: string) {

@@ -1,6 +1,6 @@
-import { createApiClient } from '@crewtab/api-client/api-client';
 import { useEffect, useSyncExternalStore } from 'react';
-import { isLoggedOut, queryClient, setCaller } from './queries';
+import { endSession, queryClient } from './queries';
+import { openTabEvents, type TabEvents } from './tab-events';
 
 /** Whether what the page shows is kept up to date, and since when. */
 export interface LiveState {
@@ -8,13 +8,11 @@ export interface LiveState {
   readonly since: Date;
 }
 
-/** The server sends at least a comment every 15 s. */
-const SILENCE_LIMIT_MS = 40_000;
 /** Events come in bursts; what they make stale is asked for once. */
 const SETTLE_MS = 250;
 /** The overview costs the server more than a list. */
 const OVERVIEW_SETTLE_MS = 1_000;
-/** A tab that nobody sees lets go of its stream: browsers allow six connections to a host. */
+/** A tab that is not seen asks for nothing. */
 const HIDDEN_LIMIT_MS = 30_000;
 
 let state: LiveState = { kind: 'connecting', since: new Date() };
@@ -39,99 +37,57 @@ export function useLiveState(): LiveState {
 /** Keeps every answer on the page up to date by the organization's event stream, for as long as the caller stands. */
 export function useLiveAnswers(): void {
   useEffect(() => {
-    const stream = new EventStream();
+    const events = tabEvents();
     let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
+    let isAway = false;
+    const leave = (): void => {
+      isAway = true;
+      events.say('leave');
+    };
+    const comeBack = (): void => {
+      if (!isAway) return;
+      isAway = false;
+      events.say('join');
+      stale.all();
+    };
     const followVisibility = (): void => {
       clearTimeout(hiddenTimer);
-      if (document.hidden) hiddenTimer = setTimeout(() => stream.close(), HIDDEN_LIMIT_MS);
-      else stream.open();
+      if (document.hidden) hiddenTimer = setTimeout(leave, HIDDEN_LIMIT_MS);
+      else comeBack();
     };
-    stream.open();
+    events.say('join');
     document.addEventListener('visibilitychange', followVisibility);
+    window.addEventListener('pagehide', leave);
+    window.addEventListener('pageshow', comeBack);
     return () => {
       clearTimeout(hiddenTimer);
       document.removeEventListener('visibilitychange', followVisibility);
-      stream.close();
+      window.removeEventListener('pagehide', leave);
+      window.removeEventListener('pageshow', comeBack);
+      events.say('leave');
+      state = { kind: 'connecting', since: new Date() };
     };
   }, []);
 }
 
-class EventStream {
-  private abort: AbortController | null = null;
-  private lastEventId: string | undefined;
-  private readonly stale = new Stale();
+let opened: TabEvents | null = null;
 
-  open(): void {
-    if (this.abort) return;
-    this.abort = new AbortController();
-    void this.follow(this.abort.signal);
-  }
-
-  close(): void {
-    this.abort?.abort();
-    this.abort = null;
-  }
-
-  private async follow(signal: AbortSignal): Promise<void> {
-    const client = createApiClient({ baseUrl: '', fetch: watchedFetch });
-    const { lastEventId } = this;
-    try {
-      for await (const { id, data } of client.events('GET /events', {
-        signal,
-        ...(lastEventId && { lastEventId }),
-      })) {
-        this.lastEventId = id ?? this.lastEventId;
-        if ('runId' in data && typeof data.runId === 'string') this.stale.run(data.runId);
-        // A reset, or the first position, before which something may have changed behind what was read.
-        else this.stale.all();
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      become('lost');
-      if (isLoggedOut(error)) setCaller(null);
-      else this.retry(signal);
+function tabEvents(): TabEvents {
+  opened ??= openTabEvents((signal) => {
+    switch (signal.kind) {
+      case 'run':
+        return stale.run(signal.runId);
+      case 'all':
+        return stale.all();
+      case 'live':
+      case 'lost':
+        return become(signal.kind);
+      case 'logged-out':
+        return endSession();
     }
-  }
-
-  /** After a refusal that passes: a server that is starting. */
-  private retry(signal: AbortSignal): void {
-    setTimeout(() => {
-      if (!signal.aborted) void this.follow(signal);
-    }, 2_000);
-  }
+  });
+  return opened;
 }
-
-/** A connection that gives no sign for too long is broken off, so that the client asks anew. */
-const watchedFetch: typeof fetch = async (input, init) => {
-  const silence = new AbortController();
-  const signal = AbortSignal.any([silence.signal, ...(init?.signal ? [init.signal] : [])]);
-  let timer: ReturnType<typeof setTimeout>;
-  const rearm = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(), SILENCE_LIMIT_MS);
-  };
-  rearm();
-  try {
-    const response = await fetch(input, { ...init, signal });
-    if (!response.ok || !response.body) {
-      clearTimeout(timer!);
-      if (!response.ok) become('lost');
-      return response;
-    }
-    become('live');
-    const watched = new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        rearm();
-        controller.enqueue(chunk);
-      },
-    });
-    return new Response(response.body.pipeThrough(watched), { status: response.status, headers: response.headers });
-  } catch (error) {
-    clearTimeout(timer!);
-    become('lost');
-    throw error;
-  }
-};
 
 /** Lanes of time are large, and change little with one run. */
 const LANES_SETTLE_MS = 5_000;
@@ -168,3 +124,5 @@ class Stale {
       void queryClient.invalidateQueries({ queryKey: [key] });
   }
 }
+
+const stale = new Stale();

@@ -22,7 +22,20 @@ export const queryClient = new QueryClient({
 
 /** The session is over, or was ended elsewhere. */
 function leaveWhenLoggedOut(error: Error): void {
-  if (isLoggedOut(error)) setCaller(null);
+  if (isLoggedOut(error)) endSession();
+}
+
+let isSessionOver = false;
+
+/** Whether the person was logged in, and is no more without having logged out. */
+export function hasSessionEnded(): boolean {
+  return isSessionOver;
+}
+
+/** The session has reached a limit, or was ended elsewhere. */
+export function endSession(): void {
+  isSessionOver = true;
+  setCaller(null);
 }
 
 export function isLoggedOut(error: unknown): boolean {
@@ -46,6 +59,7 @@ export const callerQuery = queryOptions({
     } catch (error) {
       if (!isLoggedOut(error)) throw error;
       localStorage.removeItem(SESSION_MARK);
+      isSessionOver = true;
       return null;
     }
   },
@@ -53,10 +67,20 @@ export const callerQuery = queryOptions({
 
 export function setCaller(caller: Caller | null): void {
   setCsrfToken(caller?.csrfToken ?? null);
+  if (caller !== null) isSessionOver = false;
   if (caller === null) localStorage.removeItem(SESSION_MARK);
   else localStorage.setItem(SESSION_MARK, 'yes');
   if (caller === null) queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== CALLER[0] });
   queryClient.setQueryData(CALLER, caller);
+}
+
+/** When another tab logs in or out, this one does the same. */
+export function followOtherTabs(): void {
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key !== SESSION_MARK) return;
+    if (newValue === null) endSession();
+    else void queryClient.invalidateQueries({ queryKey: CALLER });
+  });
 }
 
 /** What a list of runs shows; each field stands in the address. */

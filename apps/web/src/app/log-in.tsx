@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useId, useRef } from 'react';
 import { api } from '../api/client';
-import { setCaller } from '../api/queries';
+import { hasSessionEnded, setCaller } from '../api/queries';
 import { Button } from '../parts/button';
 import { describeProblem } from '../parts/problem-note';
 
@@ -37,7 +37,11 @@ export function LogIn() {
       >
         <img src="/favicon.svg" alt="" className="size-10" />
         <h1 className="mt-4 text-lg font-semibold">Crewtab</h1>
-        <p className="mt-1 text-soft">A crontab for crews of AI agents.</p>
+        <p className="mt-1 text-soft">
+          {hasSessionEnded()
+            ? 'Your session is over. Log in, and go on where you were.'
+            : 'A crontab for crews of AI agents.'}
+        </p>
         {/* For password managers, which keep a name with each key. */}
         <input type="text" name="username" autoComplete="username" value="crewtab" readOnly hidden />
         <label htmlFor={keyId} className="mt-8 block font-medium">

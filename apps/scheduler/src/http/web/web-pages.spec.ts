@@ -40,9 +40,9 @@ it('allows the page nothing from elsewhere and nothing inline', async () => {
   const { headers } = await open('/').expect(200);
   expect(headers['content-security-policy']?.split('; ')).toEqual([
     "default-src 'none'",
-    ...['script', 'style', 'font', 'img', 'connect'].map((kind) => `${kind}-src 'self'`),
+    ...['script', 'style', 'font', 'img', 'connect', 'worker'].map((kind) => `${kind}-src 'self'`),
     ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
-    ...["require-trusted-types-for 'script'", "trusted-types 'none'"],
+    ...["require-trusted-types-for 'script'", 'trusted-types crewtab'],
   ]);
   expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
 });

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { api, type Message } from '../../api/client';
-import { queryClient, runQuery } from '../../api/queries';
+import { endSession, isLoggedOut, queryClient, runQuery } from '../../api/queries';
 import { Conversation, type Entry } from './conversation';
 
 /** Messages come faster than a screen can show them; they are shown together so often, ms. */
@@ -15,35 +15,58 @@ export interface RunStream {
 
 const NOTHING: RunStream = { entries: [], isComplete: false, error: null };
 
+/** A tab that is not seen lets go of its connection: browsers open six to a host, for all tabs. */
+const HIDDEN_LIMIT_MS = 5_000;
+
 /** The conversation of a run from its beginning, and on as it happens. The run itself is brought up to date on the way. */
 export function useRunStream(runId: string): RunStream {
   const [stream, setStream] = useState(NOTHING);
   useEffect(() => {
-    const abort = new AbortController();
+    let abort = new AbortController();
     const conversation = new Conversation();
     let pending: Message[] = [];
-    let timer: ReturnType<typeof setTimeout> | null = null;
+    let showTimer: ReturnType<typeof setTimeout> | null = null;
+    let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
+    let lastEventId: string | undefined;
+    let isComplete = false;
     const show = (rest: Partial<RunStream> = {}): void => {
-      timer = null;
-      if (abort.signal.aborted) return;
+      showTimer = null;
       conversation.add(pending);
       pending = [];
       setStream((before) => ({ ...before, ...rest, entries: conversation.entries }));
     };
-    const follow = async (): Promise<void> => {
-      const request = { params: { id: runId }, signal: abort.signal };
-      for await (const { event, data } of api.events('GET /runs/:id/events', request)) {
-        if (event === 'run') queryClient.setQueryData(runQuery(runId).queryKey, data);
-        else pending.push(data);
-        timer ??= setTimeout(show, SHOW_EVERY_MS);
+    const follow = async ({ signal }: AbortController): Promise<void> => {
+      const request = { params: { id: runId }, signal, ...(lastEventId !== undefined && { lastEventId }) };
+      try {
+        for await (const { event, id, data } of api.events('GET /runs/:id/events', request)) {
+          lastEventId = id ?? lastEventId;
+          if (event === 'run') queryClient.setQueryData(runQuery(runId).queryKey, data);
+          else pending.push(data);
+          showTimer ??= setTimeout(show, SHOW_EVERY_MS);
+        }
+        isComplete = true;
+        show({ isComplete });
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isLoggedOut(error)) endSession();
+        show({ error: error instanceof Error ? error : new Error(String(error)) });
       }
-      show({ isComplete: true });
+    };
+    const followVisibility = (): void => {
+      clearTimeout(hiddenTimer);
+      if (isComplete) return;
+      if (document.hidden) hiddenTimer = setTimeout(() => abort.abort(), HIDDEN_LIMIT_MS);
+      else if (abort.signal.aborted) void follow((abort = new AbortController()));
     };
     setStream(NOTHING);
-    follow().catch((error: unknown) => show({ error: error instanceof Error ? error : new Error(String(error)) }));
+    void follow(abort);
+    followVisibility();
+    document.addEventListener('visibilitychange', followVisibility);
     return () => {
+      document.removeEventListener('visibilitychange', followVisibility);
+      clearTimeout(hiddenTimer);
+      if (showTimer !== null) clearTimeout(showTimer);
       abort.abort();
-      if (timer !== null) clearTimeout(timer);
     };
   }, [runId]);
   return stream;
