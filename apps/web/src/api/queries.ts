@@ -313,6 +313,11 @@ export const systemQuery = queryOptions({
   refetchInterval: 5_000,
 });
 
+/** The image of a preset is being made. */
+export function forgetPresets(): Promise<unknown> {
+  return queryClient.invalidateQueries({ queryKey: presetsQuery.queryKey });
+}
+
 export const presetsQuery = queryOptions({
   queryKey: ['presets'],
   queryFn: async ({ signal }) => (await api.request('GET /presets', { signal })).items,

@@ -4,6 +4,7 @@ import { configQuery, presetsQuery } from '../../api/queries';
 import { Button } from '../../parts/button';
 import { Field, INPUT } from '../../parts/field';
 import type { Preset } from '../../api/client';
+import { PresetImage } from './preset-image';
 import { withPreset, type AgentDraft } from './team-draft';
 import { VariableFields } from './variable-fields';
 
@@ -63,6 +64,7 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
         </Field>
         <Program agent={agent} presets={presets} faultAt={faultAt} set={set} />
         {preset && <Model preset={preset} agent={agent} faultAt={faultAt} set={set} />}
+        {preset && <PresetImage preset={preset} />}
         {!preset && (
           <Field label="Protocol" error={faultAt('protocol')} hint="acp: a dialogue. command: one answer">
             {(control) => (
