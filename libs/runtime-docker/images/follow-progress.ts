@@ -26,6 +26,9 @@ export interface FollowedCall {
 const NOT_FOUND =
   /not found|no such image|manifest unknown|does not exist|pull access denied|invalid reference|name unknown/i;
 
+/** In the words of a call that was given up because nothing more came. */
+export const NO_PROGRESS = 'no progress';
+
 /** Reads a progress stream to its end. */
 export async function followProgress(followed: FollowedCall): Promise<void> {
   const { what, signal, failedCode, silenceLimitMs, call, onMessage } = followed;
@@ -50,7 +53,7 @@ export async function followProgress(followed: FollowedCall): Promise<void> {
   } catch (error) {
     if (signal?.aborted)
       throw new AppError('engine_error', `given up: ${what}`, { retryable: true, cause: signal.reason });
-    if (isStalled) throw new AppError(failedCode, `${what}: no progress for ${silenceLimitMs} ms`, { cause: error });
+    if (isStalled) throw new AppError(failedCode, `${what}: ${NO_PROGRESS} for ${silenceLimitMs} ms`, { cause: error });
     throw failureOf(sortEngineError(error, what), failedCode);
   } finally {
     clearTimeout(timer);

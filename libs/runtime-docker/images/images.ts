@@ -12,12 +12,14 @@ import { WORKSPACE_DIR } from '../docker-options';
 import { aborted, isRefusal, toAppError, type EngineClient, type MutationOptions } from '../engine/engine-client';
 import { runLabels } from '../resources/run-resources';
 import { buildImage, PRESET_LABEL } from './build-image';
-import { followProgress, type ProgressMessage } from './follow-progress';
+import { followProgress, NO_PROGRESS, type ProgressMessage } from './follow-progress';
 
 const REFERENCE = /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/;
 
 /** Between two looks whether another worker has built an image, ms. */
 const TURN_EVERY_MS = 1_000;
+/** Before a pull that failed is tried once more, ms. */
+const PULL_AGAIN_MS = 2_000;
 
 /** Where nothing else is said: absent images are pulled, none is built. */
 const REGISTRIES: ImageSources = {
@@ -111,6 +113,23 @@ export class Images {
 
   private async pull(reference: string, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
     options.onProgress(`pulling ${reference}`);
+    try {
+      await this.pullOnce(reference, options);
+    } catch (error) {
+      // A registry may be away for a moment; one that stands still was waited for already.
+      if (!(error instanceof AppError) || error.code !== 'image_pull_failed' || error.message.includes(NO_PROGRESS))
+        throw error;
+      options.onProgress(`pulling ${reference} failed (${error.message}); trying once more`);
+      await pause(PULL_AGAIN_MS, options.signal);
+      await this.pullOnce(reference, options);
+    }
+    const pulled = await this.find(reference);
+    if (!pulled) throw new AppError('image_not_found', `the engine pulled ${reference} but does not have it`);
+    options.onProgress(`pulled ${reference}`);
+    return pulled;
+  }
+
+  private async pullOnce(reference: string, options: DeployOptions): Promise<void> {
     const progress = new PullProgress(reference);
     const authconfig = this.sources.credentials[registryOf(reference)];
     await followProgress({
@@ -127,10 +146,6 @@ export class Images {
         if (words !== null) options.onProgress(words);
       },
     });
-    const pulled = await this.find(reference);
-    if (!pulled) throw new AppError('image_not_found', `the engine pulled ${reference} but does not have it`);
-    options.onProgress(`pulled ${reference}`);
-    return pulled;
   }
 
   /** Makes an image of a root file system, as `docker import` does. `changes` are Dockerfile instructions. */

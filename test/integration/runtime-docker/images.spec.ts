@@ -21,7 +21,7 @@ describeWithDocker('images', () => {
       retryable: false,
       message: expect.stringContaining('localhost:1') as string,
     });
-    expect(said).toEqual([`pulling ${image}`]);
+    expect(said).toEqual([`pulling ${image}`, expect.stringContaining('refused); trying once more')]);
     await expect(
       fixture.ensure(deployment, { ...fixture.agent('solo', { does: 'echo' }), image }),
     ).rejects.toMatchObject({
@@ -64,12 +64,18 @@ describe('a pull', () => {
   let runtime: DockerRuntime;
   let answer: { write(message: object): void; end(): void; readonly isClosed: Promise<void> };
   let isPulling: Promise<void>;
+  let isPullingAgain: Promise<void>;
+  let pulls: number;
 
   beforeEach(async () => {
     let begin: () => void = () => undefined;
+    let beginAgain: () => void = () => undefined;
+    pulls = 0;
     isPulling = new Promise((resolve) => (begin = resolve));
+    isPullingAgain = new Promise((resolve) => (beginAgain = resolve));
     server = createServer((request, response) => {
       if (request.url?.startsWith('/images/create')) {
+        pulls += 1;
         const isClosed = new Promise<void>((resolve) => response.once('close', resolve));
         answer = {
           write: (message) => void response.write(`${JSON.stringify(message)}\n`),
@@ -78,7 +84,7 @@ describe('a pull', () => {
         };
         response.writeHead(200);
         response.flushHeaders();
-        begin();
+        (pulls === 1 ? begin : beginAgain)();
       } else if (request.url?.startsWith('/volumes')) {
         const labels = { 'crewtab.installation': 'here', 'crewtab.run': 'run-1' };
         response.end(JSON.stringify({ Name: 'team-run-1-workspace', Labels: labels }));
@@ -109,8 +115,26 @@ describe('a pull', () => {
     answer.write({ status: 'Downloading', id: 'a', progressDetail: { current: 46, total: 100 } });
     answer.write({ errorDetail: { message: 'disk full' }, error: 'disk full' });
     answer.end();
-    await expect(preparing).rejects.toMatchObject({ code: 'image_pull_failed', message: 'disk full' });
-    expect(said).toEqual(['pulling registry.test/agent:v1', 'pulling registry.test/agent:v1 … 45 %']);
+    await isPullingAgain;
+    answer.write({ error: 'disk still full' });
+    answer.end();
+    await expect(preparing).rejects.toMatchObject({ code: 'image_pull_failed', message: 'disk still full' });
+    const pulling = 'pulling registry.test/agent:v1';
+    expect(said).toEqual([pulling, `${pulling} … 45 %`, `${pulling} failed (disk full); trying once more`]);
+    expect(pulls).toBe(2);
+  });
+
+  it('is tried once more where the registry is away for a moment', async () => {
+    const said: string[] = [];
+    const preparing = prepare(new AbortController().signal, said);
+    await isPulling;
+    answer.write({ error: 'received unexpected HTTP status: 503 Service Unavailable' });
+    answer.end();
+    await isPullingAgain;
+    answer.end();
+    // This engine never has it afterwards.
+    await expect(preparing).rejects.toMatchObject({ code: 'image_not_found' });
+    expect(said.at(-1)).toContain('503 Service Unavailable); trying once more');
   });
 
   it('knows an image that does not exist by the words of the registry', async () => {
@@ -119,6 +143,7 @@ describe('a pull', () => {
     answer.write({ error: 'manifest for registry.test/agent:v1 not found: manifest unknown' });
     answer.end();
     await expect(preparing).rejects.toMatchObject({ code: 'image_not_found' });
+    expect(pulls).toBe(1);
   });
 
   it('ends early when it is aborted', async () => {
