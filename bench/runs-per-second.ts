@@ -72,7 +72,7 @@ class OurWorker {
     const [scheduleId = ''] = await stored.addSchedules({ count: 1, prompt: 'answer hi', nextFireAt: null });
     const config = {
       database: { url: stored.url },
-      redis: { url: redisUrl },
+      redis: { url: redisUrl, prefix: 'crewtab' },
       encryption: { current: ENCRYPTION_KEY, former: null },
       diskLimitBytes: 1e12,
       runtime: { kind: 'docker', dockerHost: '', dataDir: '', onlyCommand: null },

@@ -19,7 +19,7 @@ export interface SchedulerConfig {
     readonly metricsKey: string | null;
   };
   readonly database: { readonly url: string };
-  readonly redis: { readonly url: string };
+  readonly redis: { readonly url: string; readonly prefix: string };
   readonly access: {
     /** Becomes the first admin key of an empty database; null: one is made. */
     readonly firstApiKey: string | null;
@@ -49,6 +49,7 @@ export interface SchedulerConfig {
 const NAMES = [
   'DATABASE_URL',
   'REDIS_URL',
+  'REDIS_PREFIX',
   ...ENCRYPTION_SETTINGS,
   'CREWTAB_API_KEY',
   'HOST',
@@ -92,7 +93,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       metricsKey: values.METRICS_KEY,
     },
     database: { url: values.DATABASE_URL },
-    redis: { url: values.REDIS_URL },
+    redis: { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
     access: { firstApiKey: values.CREWTAB_API_KEY, encryption: encryptionOf(values) },
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },

@@ -35,7 +35,7 @@ describe('loadSchedulerConfig', () => {
         metricsKey: null,
       },
       database: { url: ENOUGH.DATABASE_URL },
-      redis: { url: ENOUGH.REDIS_URL },
+      redis: { url: ENOUGH.REDIS_URL, prefix: 'crewtab' },
       access: { firstApiKey: null, encryption: { current: Buffer.from(HEX_KEY, 'hex'), former: null } },
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
       hosts: { hostTimeoutMs: 300_000 },
@@ -134,6 +134,7 @@ describe('loadSchedulerConfig', () => {
     ['DATABASE_URL', 'mysql://root:geheim@x/y'],
     ['DATABASE_URL', 'geheim'],
     ['REDIS_URL', 'http://:geheim@x'],
+    ['DATABASE_URL', 'postgresql://localhost/crewtab?schema=geheim'],
     ['CREWTAB_API_KEY', 'geheim'],
     ['CREWTAB_API_KEY', 'geheim geheim geheim'],
     ['CREWTAB_ENCRYPTION_KEY', 'geheim'],
@@ -148,6 +149,7 @@ describe('loadSchedulerConfig', () => {
   });
 
   it.each([
+    ['REDIS_PREFIX', 'two words'],
     ['PORT', '3000x'],
     ['PORT', '-1'],
     ['HOST', 'a b'],

@@ -15,6 +15,7 @@ import {
   imagePatterns,
   matching,
   oneOf,
+  postgresUrl,
   registryCredentials,
   url,
   wholeNumber,
@@ -47,7 +48,7 @@ export const SETTINGS = {
       example: 'postgresql://crewtab:secret@localhost:5432/crewtab',
       isSecret: true,
     },
-    url(['postgresql', 'postgres']),
+    postgresUrl(),
   ),
   REDIS_URL: required(
     {
@@ -57,6 +58,15 @@ export const SETTINGS = {
       isSecret: true,
     },
     url(['redis', 'rediss']),
+  ),
+  REDIS_PREFIX: withDefault(
+    {
+      description:
+        'Before every key in Redis. Installations that share a Redis need one each: otherwise they take the jobs of each other, and runs wait for the sweeper. ' +
+        'The same for all processes of an installation.',
+    },
+    'crewtab',
+    matching(/^[A-Za-z0-9_-]{1,63}$/, 'must be 1 to 63 letters, digits, _ and -'),
   ),
   CREWTAB_ENCRYPTION_KEY: required(
     {

@@ -29,6 +29,14 @@ export function url(protocols: readonly string[]): z.ZodType<string, string> {
   });
 }
 
+/** Refuses what other clients read in such a URL, and ours would pass over: it would use other tables than were meant. */
+export function postgresUrl(): z.ZodType<string, string> {
+  return url(['postgresql', 'postgres']).refine((text) => !new URL(text).searchParams.has('schema'), {
+    error:
+      'has ?schema=, which only Prisma knows: leave it out, and give the role a search_path (ALTER ROLE … SET search_path = …)',
+  });
+}
+
 export function oneOf<const T extends string>(values: readonly T[]): z.ZodType<T, string> {
   return reader<T>((text) => {
     const value = values.find((candidate) => candidate === text);

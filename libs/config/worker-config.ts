@@ -11,7 +11,7 @@ import { readSettings, type SettingValues } from './read-settings';
 
 export interface WorkerConfig {
   readonly database: { readonly url: string };
-  readonly redis: { readonly url: string };
+  readonly redis: { readonly url: string; readonly prefix: string };
   readonly encryption: EncryptionKeys;
   readonly runtime: {
     readonly kind: RuntimeKind;
@@ -73,6 +73,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
   const values = readSettings(environment, [
     'DATABASE_URL',
     'REDIS_URL',
+    'REDIS_PREFIX',
     ...ENCRYPTION_SETTINGS,
     'CREWTAB_PROCESS_COMMAND',
     ...AGENT_POLICY_SETTINGS,
@@ -112,7 +113,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
   ]);
   return {
     database: { url: values.DATABASE_URL },
-    redis: { url: values.REDIS_URL },
+    redis: { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
     encryption: encryptionOf(values),
     runtime: {
       kind: values.CREWTAB_RUNTIME,

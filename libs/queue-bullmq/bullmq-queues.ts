@@ -76,6 +76,12 @@ export function queueSettings(options: {
   };
 }
 
+/** Resolves when Redis takes writes: one that is full, or a replica, still answers questions. The mark goes by itself. */
+export async function writeMark(queue: Pick<Queue, 'getBackend' | 'toKey'>): Promise<void> {
+  const client = await queue.getBackend().client;
+  await client.set(queue.toKey('mark'), '1', { EX: 60 });
+}
+
 /**
  * Our own cron for BullMQ's Job Schedulers, so that ticks agree with Postgres about DST and about what a pattern means
  * (cron-parser, BullMQ's default, was seen to skip a day at a 30-minute gap).

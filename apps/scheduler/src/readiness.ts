@@ -1,5 +1,6 @@
 import type { JobSchedulerReconciler } from '@crewtab/orchestrator/firing/job-scheduler-reconciler';
 import type { Store } from '@crewtab/store-prisma/open-store';
+import { writeMark } from '@crewtab/queue-bullmq/bullmq-queues';
 import type { SchedulerQueues } from './app.module';
 import type { ReadinessCheck } from './http/http-deps';
 
@@ -20,7 +21,7 @@ export function readinessChecks(
     {
       name: 'redis',
       check: async () => {
-        await queues.runs.getJobCountByTypes('waiting');
+        await writeMark(queues.runs);
         return null;
       },
     },

@@ -67,7 +67,7 @@ export async function startScheduler(
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const { byName: presets } = await readPresets(config.presets);
-  const settings = queueSettings({ redisUrl: config.redis.url, logger });
+  const settings = queueSettings({ redisUrl: config.redis.url, prefix: config.redis.prefix, logger });
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
     for (const queue of [queues.ticks, queues.runs])
       queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));

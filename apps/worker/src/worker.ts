@@ -52,7 +52,7 @@ export async function startWorker(
   if (images) images.writers = store.fires;
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
-  const settings = queueSettings({ redisUrl: config.redis.url, logger });
+  const settings = queueSettings({ redisUrl: config.redis.url, prefix: config.redis.prefix, logger });
   const redis = BullmqRunQueue.open(settings);
   const queue = withPoints('run-queue', redis);
   const ticks = openQueue(TICKS_QUEUE, settings);

@@ -44,6 +44,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   { module: /^net$/, calls: /^isIP(v6)?$/, because: 'looks at a text' },
   {
+    module: /^bullmq$/,
+    calls: /^(set|getBackend|toKey)$/,
+    in: /queue-bullmq\/bullmq-queues\.ts$/,
+    because: 'a mark that only shows that Redis takes writes, and that goes by itself',
+  },
+  {
     module: /^rate-limiter-flexible$/,
     calls: /./,
     in: /http\/access\/request-limits\.ts$/,

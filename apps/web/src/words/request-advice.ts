@@ -68,7 +68,8 @@ export const REQUEST_ADVICE: Readonly<Record<string, Advice>> = {
       'Try again after Retry-After seconds. The limits are settings: API_REQUEST_LIMIT, API_FAILURE_LIMIT, API_STREAM_LIMIT, API_ADDRESS_STREAM_LIMIT; behind a proxy set TRUSTED_PROXIES.',
   },
   not_ready: {
-    meaning: '/readyz: Postgres or Redis cannot be reached, or the job schedulers are out of step.',
+    meaning:
+      '/readyz: Postgres or Redis cannot be reached, Redis takes no writes (it is full, or a replica), or the job schedulers are out of step.',
     advice: 'checks says which; the log says why. It repairs itself once the service is back.',
   },
   internal: {
