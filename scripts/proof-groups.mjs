@@ -232,11 +232,11 @@ export const PROOF_GROUPS = [
   {
     name: 'web',
     proves:
-      'teams are made, a first run succeeds, what failed is seen, ten tabs share a stream, and no text of an agent harms',
+      'people can work with the pages: every journey, ten tabs, axe on all of them, and no text of an agent that harms',
     files: ['apps/web/**', 'apps/scheduler/src/http/**', 'libs/api-*/**', 'test/e2e/web-*.spec.ts', ...E2E_HARNESS],
-    usually: '4 min',
+    usually: '6 min',
     shows: /^Tests: /,
-    whole: () => e2e('web-teams.spec.ts', 'web-hostile-text.spec.ts', 'web-tabs.spec.ts'),
+    whole: () => e2e('web-teams.spec.ts', 'web-journeys.spec.ts', 'web-tabs.spec.ts', 'web-hostile-text.spec.ts'),
     ci: { minutes: 1, part: () => e2e('web-teams.spec.ts') },
   },
   {

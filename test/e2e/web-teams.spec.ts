@@ -91,6 +91,22 @@ describeWithDocker('the pages at work, in a browser', () => {
     expect(row).toEqual({ acknowledged_by: 'CREWTAB_API_KEY', acknowledgement_note: 'the registry was down' });
   });
 
+  it('a run that goes on for too long is ended, said to be so, and cleaned up', async () => {
+    const { api } = crewtab;
+    const team = await api.createTeam({ name: 'Slow', agents: [crewtab.leader()] });
+    const fields = { teamId: team.id, cron: '0 9 * * 1-5', timeout: '4s' };
+    const schedule = await api.createSchedule({ ...fields, name: 'goes on', prompt: 'answer on my way\nhang' });
+    await page.goto(`${api.baseUrl}/schedules/${schedule.id}`);
+    await page.getByRole('button', { name: 'Run now', exact: true }).click();
+    await page.getByRole('feed', { name: 'Conversation' }).getByText('on my way', { exact: true }).waitFor();
+    await page.getByText('timeout', { exact: true }).first().waitFor();
+    await page.getByText('What to do:').waitFor();
+    await page.getByText(/verified clean/).waitFor();
+    expect(await page.title()).toBe('timeout: goes on · Crewtab');
+    expect(await findBarriers(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
   it('the palette leads anywhere by the keyboard', async () => {
     await page.keyboard.press('Control+k');
     await page.getByRole('combobox', { name: 'Search' }).fill('unluck');

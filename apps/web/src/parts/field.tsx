@@ -10,11 +10,12 @@ export interface Control {
   readonly 'aria-invalid'?: true;
 }
 
-/** A control with its name above, and below it what is wrong with it, or what it is for. */
+/** A control with its name above, and below it what is wrong with it in the API's words, or what it is for. */
 export function Field({
   label,
   hint,
   error,
+  notice,
   className = '',
   children,
 }: {
@@ -22,6 +23,8 @@ export function Field({
   readonly hint?: React.ReactNode;
   /** The API's words for what is wrong: `must not be empty`. */
   readonly error?: string | undefined;
+  /** What another person did to it meanwhile. */
+  readonly notice?: React.ReactNode;
   readonly className?: string;
   readonly children: (control: Control) => React.ReactNode;
 }) {
@@ -37,11 +40,51 @@ export function Field({
         {label}
       </label>
       {children(control)}
+      {notice}
       {note !== undefined && (
-        <p id={`${id}-note`} className={`mt-1 text-xs ${error === undefined ? 'text-soft' : 'text-failed'}`}>
+        <p
+          id={`${id}-note`}
+          aria-live="polite"
+          className={`mt-1 text-xs [overflow-wrap:anywhere] ${error === undefined ? 'text-soft' : 'text-failed'}`}
+        >
           {note}
         </p>
       )}
+    </div>
+  );
+}
+
+/** A choice of yes or no, with what it means beside it. */
+export function Tick({
+  label,
+  hint,
+  error,
+  notice,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  readonly hint: React.ReactNode;
+  readonly error?: string | undefined;
+  readonly notice?: React.ReactNode;
+  readonly value: boolean;
+  readonly onChange: (value: boolean) => void;
+}) {
+  return (
+    <div>
+      <label className="flex items-baseline gap-2">
+        <input
+          type="checkbox"
+          checked={value}
+          onChange={({ target }) => onChange(target.checked)}
+          className="translate-y-0.5 accent-accent"
+        />
+        <span>
+          {label} <span className="text-soft">{hint}</span>
+        </span>
+      </label>
+      {notice}
+      {error !== undefined && <p className="text-xs text-failed">{error}</p>}
     </div>
   );
 }

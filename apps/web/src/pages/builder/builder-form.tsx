@@ -6,12 +6,20 @@ import { api, type Schedule, type Team } from '../../api/client';
 import { queryClient } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { Button } from '../../parts/button';
+import { Field, INPUT, Tick } from '../../parts/field';
 import { describeProblem, ProblemNote } from '../../parts/problem-note';
 import { Empty } from '../../parts/panel';
 import { ScheduleCrumb } from '../../parts/schedule-crumb';
 import { CronField } from './cron-field';
-import { FIELD_WORDS, mergeDraft, touchedOf, type Draft, type DraftField } from './draft';
-import { CONTROL, faultOf, Field } from './field';
+import {
+  FIELD_WORDS,
+  mergeDraft,
+  touchedOf,
+  type Draft,
+  type DraftField,
+  type TextField,
+  type TickField,
+} from './draft';
 import { Meaning } from './meaning';
 import { CatchUpField, OverlapField } from './policy-fields';
 import { readDuration } from './policy-plans';
@@ -97,19 +105,16 @@ export function BuilderForm({
     ) : merge.taken.includes(field) ? (
       <p className="text-xs text-accent">Another person has changed this meanwhile; theirs is shown.</p>
     ) : null;
-  const field = (name: DraftField) => {
-    const id = `${ids}-${name}`;
-    return { id, error: errorOf(name), notice: noticeOf(name) };
-  };
-  const text = (name: DraftField) => {
-    const { id, error } = field(name);
-    return {
-      id,
-      value: draft[name],
-      onChange: ({ target }: { readonly target: { readonly value: string } }) => set({ [name]: target.value }),
-      ...faultOf(id, error),
-    };
-  };
+  const field = (name: DraftField) => ({ error: errorOf(name), notice: noticeOf(name) });
+  const text = (name: TextField) => ({
+    value: draft[name],
+    onChange: ({ target }: { readonly target: { readonly value: string } }) => set({ [name]: target.value }),
+  });
+  const tick = (name: TickField) => ({
+    ...field(name),
+    value: draft[name],
+    onChange: (value: boolean) => set({ [name]: value }),
+  });
   const hasConflict = Object.keys(merge.conflicts).length > 0;
   const isUntouched = stored !== null && Object.keys(touched).length === 0;
   const canSave = !save.isPending && !hasConflict && !isUntouched && isCurrent && forecast !== undefined;
@@ -140,16 +145,20 @@ export function BuilderForm({
         <div className="flex min-w-0 flex-col gap-5">
           <div className="grid gap-5 rail:grid-cols-2">
             <Field {...field('name')} label="Name">
-              <input {...text('name')} maxLength={100} autoComplete="off" className={CONTROL} />
+              {(control) => (
+                <input {...control} {...text('name')} maxLength={100} autoComplete="off" className={INPUT} />
+              )}
             </Field>
             <Field {...field('teamId')} label="Team">
-              <select {...text('teamId')} className={CONTROL}>
-                {teams.map((team) => (
-                  <option key={team.id} value={team.id}>
-                    {team.name}
-                  </option>
-                ))}
-              </select>
+              {(control) => (
+                <select {...control} {...text('teamId')} className={INPUT}>
+                  {teams.map((team) => (
+                    <option key={team.id} value={team.id}>
+                      {team.name}
+                    </option>
+                  ))}
+                </select>
+              )}
             </Field>
           </div>
           <CronField
@@ -160,47 +169,68 @@ export function BuilderForm({
             notice={noticeOf('cron')}
           />
           <Field {...field('timezone')} label="Time zone" hint="IANA name">
-            <input
-              {...text('timezone')}
-              list={`${ids}-zones`}
-              autoComplete="off"
-              spellCheck={false}
-              className={`${CONTROL} max-w-80`}
-            />
-            <datalist id={`${ids}-zones`}>
-              {ZONES.map((zone) => (
-                <option key={zone} value={zone} />
-              ))}
-            </datalist>
+            {(control) => (
+              <>
+                <input
+                  {...control}
+                  {...text('timezone')}
+                  list={`${ids}-zones`}
+                  autoComplete="off"
+                  spellCheck={false}
+                  className={`${INPUT} max-w-80`}
+                />
+                <datalist id={`${ids}-zones`}>
+                  {ZONES.map((zone) => (
+                    <option key={zone} value={zone} />
+                  ))}
+                </datalist>
+              </>
+            )}
           </Field>
           <Field
             {...field('prompt')}
             label="Prompt"
             hint={`${size.toLocaleString()} of ${PROMPT_LENGTH.toLocaleString()} characters`}
           >
-            <textarea
-              {...text('prompt')}
-              rows={10}
-              dir="auto"
-              className={`${CONTROL} h-auto min-h-40 py-2 font-mono text-xs leading-5`}
-            />
+            {(control) => (
+              <textarea
+                {...control}
+                {...text('prompt')}
+                rows={10}
+                dir="auto"
+                className={`${INPUT} min-h-40 py-2 font-mono text-xs leading-5`}
+              />
+            )}
           </Field>
           <div className="grid gap-5 rail:grid-cols-2">
             <Field {...field('timeout')} label="Timeout" hint="like 30m or 1h30m">
-              <input {...text('timeout')} autoComplete="off" spellCheck={false} className={`${CONTROL} max-w-40`} />
-              {(forecast?.timeout?.near ?? 0) > 0 && (
-                <p className="text-timeout">
-                  {forecast?.timeout?.near} of {forecast?.timeout?.n} runs came near it.
-                </p>
+              {(control) => (
+                <>
+                  <input
+                    {...control}
+                    {...text('timeout')}
+                    autoComplete="off"
+                    spellCheck={false}
+                    className={`${INPUT} max-w-40`}
+                  />
+                  {(forecast?.timeout?.near ?? 0) > 0 && (
+                    <p className="text-timeout">
+                      {forecast?.timeout?.near} of {forecast?.timeout?.n} runs came near it.
+                    </p>
+                  )}
+                </>
               )}
             </Field>
             <Field {...field('catchUpWindow')} label="Catch-up window" hint="older than this stays missed">
-              <input
-                {...text('catchUpWindow')}
-                autoComplete="off"
-                spellCheck={false}
-                className={`${CONTROL} max-w-40`}
-              />
+              {(control) => (
+                <input
+                  {...control}
+                  {...text('catchUpWindow')}
+                  autoComplete="off"
+                  spellCheck={false}
+                  className={`${INPUT} max-w-40`}
+                />
+              )}
             </Field>
           </div>
           <div>
@@ -221,6 +251,19 @@ export function BuilderForm({
             />
             {noticeOf('catchUp')}
           </div>
+          <fieldset className="flex flex-col gap-2">
+            <legend className="mb-1.5 font-medium">Success</legend>
+            <Tick
+              {...tick('allowEmpty')}
+              label="May say nothing"
+              hint="for work that answers by what it does; otherwise a run without an answer fails as empty_result"
+            />
+            <Tick
+              {...tick('allowOpenToolCalls')}
+              label="May leave tool calls open"
+              hint="otherwise a run whose leader began a call and never told its end fails as tool_call_open"
+            />
+          </fieldset>
           <div className="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-ground px-4 py-3 rail:-mx-6 rail:px-6 wide:mr-0">
             <Button type="submit" look="primary" disabled={!canSave}>
               {save.isPending ? 'Saving …' : stored === null ? 'Create schedule' : 'Save'}

@@ -21,7 +21,7 @@ export function NewSchedulePage() {
   const team = teams.data.items.find(({ id }) => id === like.data?.teamId) ?? teams.data.items[0];
   const empty: Draft = {
     ...{ name: '', prompt: '', cron: '0 9 * * 1-5', timezone: viewerZone(), timeout: config.data.defaultTimeout },
-    ...{ overlap: 'allow', catchUp: 'latest', catchUpWindow: '1h' },
+    ...{ overlap: 'allow', catchUp: 'latest', catchUpWindow: '1h', allowEmpty: false, allowOpenToolCalls: false },
     teamId: team?.id ?? '',
   };
   const draft = like.data ? { ...draftOf(like.data), name: `${like.data.name} (copy)`.slice(0, 100) } : empty;

@@ -1,5 +1,5 @@
-import { useId } from 'react';
-import { CONTROL, Field, faultOf } from './field';
+import { useRef } from 'react';
+import { Field, INPUT } from '../../parts/field';
 import { cronOf, firstPick, pickOf, STEPS, WEEKDAYS, type CronPick, type PickKind } from './cron-picks';
 
 const KIND_WORDS: Readonly<Record<PickKind, string>> = {
@@ -28,50 +28,49 @@ export function CronField({
   readonly error: string | undefined;
   readonly notice?: React.ReactNode;
 }) {
-  const id = useId();
+  const typed = useRef<HTMLInputElement>(null);
   const pick = pickOf(cron);
   const set = (next: CronPick): void => {
     const made = cronOf(next);
     if (made !== null) onChange(made);
-    else document.getElementById(id)?.focus();
+    else typed.current?.focus();
   };
   return (
-    <Field
-      id={id}
-      label="When"
-      hint="five fields: minute, hour, day of month, month, day of week"
-      {...{ error, notice }}
-    >
-      <div className="flex flex-wrap items-center gap-2">
-        <select
-          aria-label="How often"
-          value={pick.kind}
-          onChange={({ target }) => set(firstPick(KINDS.find((kind) => kind === target.value) ?? 'custom', pick))}
-          className={SMALL}
-        >
-          {KINDS.map((kind) => (
-            <option key={kind} value={kind}>
-              {KIND_WORDS[kind]}
-            </option>
-          ))}
-        </select>
-        <Details pick={pick} set={set} />
-      </div>
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <input
-          id={id}
-          value={cron}
-          onChange={({ target }) => onChange(target.value)}
-          spellCheck={false}
-          autoComplete="off"
-          autoCapitalize="none"
-          className={`${CONTROL} max-w-60 font-mono`}
-          {...faultOf(id, error)}
-        />
-        <span aria-live="polite" className="text-soft">
-          {error === undefined ? words : ''}
-        </span>
-      </div>
+    <Field label="When" hint="five fields: minute, hour, day of month, month, day of week" {...{ error, notice }}>
+      {(control) => (
+        <>
+          <div className="flex flex-wrap items-center gap-2">
+            <select
+              aria-label="How often"
+              value={pick.kind}
+              onChange={({ target }) => set(firstPick(KINDS.find((kind) => kind === target.value) ?? 'custom', pick))}
+              className={SMALL}
+            >
+              {KINDS.map((kind) => (
+                <option key={kind} value={kind}>
+                  {KIND_WORDS[kind]}
+                </option>
+              ))}
+            </select>
+            <Details pick={pick} set={set} />
+          </div>
+          <div className="mt-2 flex flex-wrap items-center gap-x-3 gap-y-1">
+            <input
+              {...control}
+              ref={typed}
+              value={cron}
+              onChange={({ target }) => onChange(target.value)}
+              spellCheck={false}
+              autoComplete="off"
+              autoCapitalize="none"
+              className={`${INPUT} max-w-60 font-mono`}
+            />
+            <span aria-live="polite" className="text-soft">
+              {error === undefined ? words : ''}
+            </span>
+          </div>
+        </>
+      )}
     </Field>
   );
 }

@@ -4,9 +4,11 @@ import { mergeDraft, touchedOf, type Draft } from './draft';
 const base: Draft = {
   ...{ teamId: 't', name: 'links', prompt: 'Check.', cron: '@daily', timezone: 'UTC' },
   ...{ timeout: '1h', overlap: 'skip', catchUp: 'latest', catchUpWindow: '1h' },
+  ...{ allowEmpty: false, allowOpenToolCalls: false },
 };
 
 it('sends what was touched, and nothing that was put back', () => {
+  expect(touchedOf(base, { ...base, allowEmpty: true })).toEqual({ allowEmpty: true });
   expect(touchedOf(base, { ...base, timeout: '2h', name: 'links' })).toEqual({ timeout: '2h' });
 });
 

@@ -1,14 +1,16 @@
 import type { Schedule } from '../../api/client';
 
+export type TextField =
+  'teamId' | 'name' | 'prompt' | 'cron' | 'timezone' | 'timeout' | 'overlap' | 'catchUp' | 'catchUpWindow';
+export type TickField = 'allowEmpty' | 'allowOpenToolCalls';
+
 /** What a person sets of a schedule; `enabled` belongs to pausing. */
-export type Draft = Pick<
-  Schedule,
-  'teamId' | 'name' | 'prompt' | 'cron' | 'timezone' | 'timeout' | 'overlap' | 'catchUp' | 'catchUpWindow'
->;
+export type Draft = Pick<Schedule, TextField | TickField>;
 export type DraftField = keyof Draft;
 
 export const DRAFT_FIELDS: readonly DraftField[] = [
   ...(['name', 'teamId', 'cron', 'timezone', 'prompt', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'] as const),
+  ...(['allowEmpty', 'allowOpenToolCalls'] as const),
 ];
 
 export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
@@ -21,11 +23,17 @@ export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
   overlap: 'Overlap',
   catchUp: 'Catch-up',
   catchUpWindow: 'Catch-up window',
+  allowEmpty: 'May say nothing',
+  allowOpenToolCalls: 'May leave tool calls open',
 };
 
 export function draftOf(schedule: Draft): Draft {
   const { teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow } = schedule;
-  return { teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow };
+  const { allowEmpty, allowOpenToolCalls } = schedule;
+  return {
+    ...{ teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow },
+    ...{ allowEmpty, allowOpenToolCalls },
+  };
 }
 
 /** Only what the person touched, so that an edit leaves the rest to others. */

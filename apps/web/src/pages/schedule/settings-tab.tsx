@@ -25,6 +25,7 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
     ['Overlap', schedule.overlap, `while another run is active, a due one ${OVERLAP_WORDS[schedule.overlap]}`],
     ['Catch-up', schedule.catchUp, `of instants that no scheduler fired in time, ${CATCH_UP_WORDS[schedule.catchUp]}`],
     ['Catch-up window', schedule.catchUpWindow, 'what was missed longer ago is not caught up'],
+    ['Success', successOf(schedule), 'what a run needs beside a good end of its leader’s turn'],
     ['Created', <Instant key="created" at={schedule.createdAt} />],
     ['Changed', <Instant key="changed" at={schedule.updatedAt} />],
   ];
@@ -50,4 +51,9 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
       </div>
     </div>
   );
+}
+
+function successOf({ allowEmpty, allowOpenToolCalls }: Schedule): string {
+  const needs = [...(allowEmpty ? [] : ['an answer']), ...(allowOpenToolCalls ? [] : ['no open tool calls'])];
+  return needs.length === 0 ? 'nothing' : needs.join(', ');
 }

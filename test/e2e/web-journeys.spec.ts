@@ -1,0 +1,148 @@
+import type { Browser, Page } from 'playwright-core';
+import { findBarriers, launchBrowser, openWatched, untilAtRest } from './support/browser';
+import { DemoInstallation } from './support/demo-installation';
+
+jest.setTimeout(180_000);
+
+const OUTAGE_MINUTES = 25;
+let demo: DemoInstallation;
+let browser: Browser;
+let page: Page;
+let complaints: string[];
+
+describe('a month of history, in a browser', () => {
+  beforeAll(async () => {
+    demo = await DemoInstallation.start();
+    browser = await launchBrowser();
+    ({ page, complaints } = await logIn());
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  async function logIn(): Promise<{ readonly page: Page; readonly complaints: string[] }> {
+    const { code } = await demo.api.request('POST /session/codes');
+    const opened = await openWatched(browser, `${demo.api.baseUrl}/#code=${code}`);
+    await opened.page.getByRole('heading', { name: 'Now' }).waitFor();
+    return opened;
+  }
+
+  it('a schedule is built by picking and typing', async () => {
+    await page.goto(`${demo.api.baseUrl}/schedules/new`);
+    await page.getByLabel('Name', { exact: true }).fill('late links');
+    await page.getByLabel('Prompt').fill('report');
+    const cron = page.getByLabel('When');
+    await cron.fill('61 2 * * *');
+    await page.getByText('minute: "61" is out of range').waitFor();
+    await page.getByLabel('How often').selectOption('monthly');
+    expect(await cron.inputValue()).toBe('0 9 1 * *');
+    await cron.fill('30 2 * * 1-5');
+    expect(await page.getByLabel('How often').inputValue()).toBe('weekly');
+    await page.getByText('At 02:30 AM, Monday through Friday').first().waitFor();
+    await page.getByRole('button', { name: 'Create schedule' }).click();
+    await page.getByRole('heading', { name: 'late links' }).waitFor();
+    // The browser itself notes what the API refused: the cron.
+    expect(complaints.splice(0).filter((complaint) => !/status of 400/.test(complaint))).toEqual([]);
+  });
+
+  it('two people who edit one schedule keep what each of them changed, and choose where both did', async () => {
+    const { id } = await scheduleNamed('late links');
+    const other = await logIn();
+    for (const one of [page, other.page]) {
+      await one.goto(`${demo.api.baseUrl}/schedules/${id}/edit`);
+      await one.getByLabel('Prompt').waitFor();
+    }
+    await other.page.getByLabel('Timeout').fill('5m');
+    await other.page.getByLabel('Prompt').fill('theirs');
+    await other.page.getByRole('button', { name: 'Save' }).click();
+    await other.page.getByRole('heading', { name: 'late links' }).waitFor();
+    await page.getByLabel('Time zone').fill('Asia/Tokyo');
+    await page.getByLabel('Prompt').fill('mine');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Another person has set this to').waitFor();
+    expect(await page.getByLabel('Timeout').inputValue()).toBe('5m');
+    await page.getByRole('button', { name: 'Keep mine' }).click();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.waitForURL(`${demo.api.baseUrl}/schedules/${id}`);
+    expect(await demo.api.schedule(id)).toMatchObject({
+      ...{ prompt: 'mine', timeout: '5m', timezone: 'Asia/Tokyo', cron: '30 2 * * 1-5', revision: 3 },
+    });
+    // The browser itself notes the 412.
+    expect(complaints.splice(0).filter((complaint) => !/status of 412/.test(complaint))).toEqual([]);
+    expect(other.complaints).toEqual([]);
+    await other.page.context().close();
+  });
+
+  it('the ledger tells of a pause with its note, and of what an outage missed', async () => {
+    const { id } = await demo.api.request('PATCH /schedules/:id', {
+      params: { id: (await scheduleNamed('late links')).id },
+      body: { cron: '*/5 * * * *', catchUp: 'none', overlap: 'allow' },
+    });
+    await page.goto(`${demo.api.baseUrl}/schedules/${id}`);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByLabel('Note').fill('until the key is there');
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('“until the key is there”').first().waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'paused' }).first().waitFor();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    // As if no scheduler had been there since: the next one finds what was due.
+    await demo.restartScheduler(() =>
+      demo.sql(
+        `UPDATE schedules SET next_fire_at = date_bin('5 min', now(), 'epoch') - make_interval(mins => $2),
+           following_fire_at = date_bin('5 min', now(), 'epoch') - make_interval(mins => $2 - 5) WHERE id = $1`,
+        [id, OUTAGE_MINUTES],
+      ),
+    );
+    const missed = page.getByRole('listitem').filter({ hasText: /no scheduler ran from .+ to / });
+    await missed.first().waitFor();
+    expect(await missed.count()).toBeGreaterThanOrEqual(4);
+    await missed.first().getByRole('link').click();
+    await page.getByText('missed', { exact: true }).first().waitFor();
+    expect(complaints.splice(0).filter((complaint) => !/ERR_CONNECTION_REFUSED/.test(complaint))).toEqual([]);
+  });
+
+  it('axe finds nothing serious on any page, light and dark', async () => {
+    const { id } = await scheduleNamed('Nightly links');
+    const runs = (await demo.api.request('GET /runs', { query: { limit: 100 } })).items;
+    const statuses = ['success', 'failed', 'running', 'queued', 'missed', 'skipped', 'timeout', 'cancelled'];
+    const ended = statuses.flatMap((status) => runs.find((run) => run.status === status)?.id ?? []);
+    const [team] = (await demo.api.request('GET /teams')).items;
+    const tabs = ['ledger', 'results', 'runs', 'prompt', 'settings', 'revisions'];
+    const paths = [
+      ...['/', '/runs', '/schedules', '/schedules/new', '/teams', '/teams/new', '/system', '/settings'],
+      ...['/help', '/help/agent_error', '/help/failed', '/help/no-such-word', '/runs/no-such-run'],
+      ...ended.map((run) => `/runs/${run}?level=all`),
+      ...['lanes', 'agenda', 'hours'].map((view) => `/calendar?view=${view}`),
+      ...[...tabs.map((tab) => `/schedules/${id}?tab=${tab}`), `/schedules/${id}/edit`],
+      ...[`/teams/${team?.id}`, `/teams/${team?.id}/edit`],
+    ];
+    const barriers: string[] = [];
+    const look = async (): Promise<void> => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        barriers.push(...(await findBarriers(page)));
+      }
+    };
+    for (const path of paths) {
+      await page.goto(`${demo.api.baseUrl}${path}`);
+      await untilAtRest(page);
+      await look();
+    }
+    await page.goto(`${demo.api.baseUrl}/settings`);
+    await page.getByRole('button', { name: 'Log out', exact: true }).click();
+    await page.getByLabel('API key').waitFor();
+    await look();
+    expect(barriers).toEqual([]);
+    // The browser itself notes the run that is not there.
+    expect(complaints.splice(0).filter((complaint) => !/status of 40[04]/.test(complaint))).toEqual([]);
+  });
+});
+
+async function scheduleNamed(q: string): Promise<{ readonly id: string }> {
+  const [schedule] = (await demo.api.request('GET /schedules', { query: { q } })).items;
+  if (!schedule) throw new Error(`there is no schedule ${q}`);
+  return schedule;
+}
