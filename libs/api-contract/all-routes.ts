@@ -10,6 +10,7 @@ import { sessionRoutes } from './session-routes';
 import { systemRoutes } from './system-routes';
 import { timelineRoutes } from './timeline-routes';
 import { teamRoutes } from './team-routes';
+import { usageRoutes } from './usage-routes';
 
 /** Every route of the scheduler app, in the order of the document. The start fails unless each has its handler. */
 export const allRoutes = [
@@ -21,6 +22,7 @@ export const allRoutes = [
   ...timelineRoutes,
   ...runRoutes,
   ...overviewRoutes,
+  ...usageRoutes,
   ...eventRoutes,
   ...systemRoutes,
   ...sessionRoutes,

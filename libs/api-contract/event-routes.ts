@@ -5,7 +5,7 @@ import { RUN_EVENT_TYPES } from '@crewtab/domain/runs/run-event';
 import { RUN_PHASES } from '@crewtab/domain/runs/run';
 import { isResourceId } from './fields';
 import { API_PATH, defineRoute } from './route';
-import { RUN_STATUSES, RUN_TRIGGERS } from './run-routes';
+import { RUN_STATUSES, RUN_TRIGGERS, usedView } from './run-routes';
 
 /** `17-1764528000123`: position and instant of an event, as the stream gives them out; `0` is the beginning. */
 const CURSOR = /^(\d{1,15})(?:-(\d{1,15}))?$/;
@@ -75,6 +75,7 @@ export const runEventView = z
       code: z.string().optional(),
       attempts: z.int().optional(),
       by: z.string().optional(),
+      usage: usedView.optional().meta({ description: 'When it has ended for good: what is known of what it used.' }),
       lagMs: ms,
       queuedMs: ms,
       deployMs: ms,

@@ -4,7 +4,8 @@ import { RUN_PHASES } from '@crewtab/domain/runs/run';
 import { idOf, instantField, line, text } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute } from './route';
-import { RUN_STATUSES, RUN_TRIGGERS } from './run-routes';
+import { RUN_STATUSES, RUN_TRIGGERS, usedView } from './run-routes';
+import { usageSumFields } from './usage-routes';
 
 const instant = z.iso.datetime();
 
@@ -25,6 +26,9 @@ const overviewRun = z
       .string()
       .nullable()
       .meta({ description: `The first ${OVERVIEW_LIMITS.excerpt} characters of the result.` }),
+    usage: usedView
+      .nullable()
+      .meta({ description: 'What its agents have reported so far; null: nothing is known of it.' }),
     lastWords: z
       .object({ agent: z.string().nullable(), text: z.string(), at: instant })
       .nullable()
@@ -53,7 +57,8 @@ const overviewView = z
       counts: z
         .partialRecord(z.enum(RUN_STATUSES), z.int())
         .meta({ description: 'Runs that ended since then, by status.' }),
-      isComplete: z.boolean().meta({ description: 'False: the counts are "at least".' }),
+      isComplete: z.boolean().meta({ description: 'False: the counts, and what they used, are "at least".' }),
+      usage: z.object(usageSumFields).meta({ description: 'What the agents of all of them have reported.' }),
       runs: z.array(overviewRun).meta({ description: 'The newest of them that really ran.' }),
     }),
     health: z

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MESSAGE_KINDS } from '@crewtab/domain/runs/message';
 import { RUN_COUNT_LIMIT, RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
+import type { UsagePart } from '@crewtab/domain/runs/usage';
 import { countField, DEFAULT_PAGE_SIZE, emptyBody, idOf, instantField, MAX_PAGE_SIZE, PAGE_FIELDS } from './fields';
 import { API_PATH, defineRoute, pageOf } from './route';
 
@@ -81,6 +82,26 @@ const lastEventId = z.object({
 
 const failureView = z.object({ code: z.string(), message: z.string() });
 
+export const costView = z.object({
+  amount: z.number(),
+  currency: z.string().meta({ description: 'As the agent names it.', examples: ['USD'] }),
+});
+
+const USAGE_PARTS = ['tokens', 'cost'] as const satisfies readonly UsagePart[];
+
+export const usedView = z
+  .object({
+    inputTokens: z.int().nullable().meta({ description: 'With what came from a cache; null: not reported.' }),
+    outputTokens: z.int().nullable(),
+    cost: costView.nullable(),
+    incomplete: z.array(z.enum(USAGE_PARTS)).readonly().meta({
+      description: 'Parts of which something was not reported, or not yet: a figure that is there is at least so much.',
+    }),
+  })
+  .meta({ id: 'RunUsage' });
+
+export type UsedView = z.input<typeof usedView>;
+
 /** A ScheduleRun as the API answers it. */
 export const runView = z
   .object({
@@ -128,6 +149,9 @@ export const runView = z
       })
       .nullable()
       .meta({ description: 'What was removed, with its proof; null until then.' }),
+    usage: usedView
+      .nullable()
+      .meta({ description: 'What its agents have reported so far; null: nothing is known of it.' }),
     warnings: z.array(failureView).meta({
       description: 'What a reader should know of the run whatever its status; codes are explained in docs/api.md.',
     }),
@@ -209,6 +233,9 @@ export const deploymentView = z
         handle: z.string().nullable().meta({ description: "The runtime's own id of the container." }),
         startedAt: z.iso.datetime().nullable(),
         readyAt: z.iso.datetime().nullable().meta({ description: 'When it had answered the handshake.' }),
+        usage: usedView
+          .nullable()
+          .meta({ description: 'What it has reported so far; null: nothing, or it was given no turn.' }),
       }),
     ),
   })

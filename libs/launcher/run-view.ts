@@ -12,8 +12,6 @@ export class RunView {
   constructor(
     private readonly api: ApiClient,
     private readonly terminal: Terminal,
-    /** Is told each message as it comes. */
-    private readonly onMessage: (message: MessageView) => void = () => undefined,
   ) {
     this.conversation = new ConversationView(terminal);
   }
@@ -30,7 +28,6 @@ export class RunView {
   }
 
   private async showMessage(message: MessageView): Promise<void> {
-    this.onMessage(message);
     if (message.kind === 'prompt') await this.showAgents();
     this.conversation.show(message);
   }

@@ -3,18 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { createApiClient, type ApiClient } from '@crewtab/api-client/api-client';
 import { presetSettingsOf, PRESET_SETTINGS } from '@crewtab/config/preset-settings';
 import { readSettings } from '@crewtab/config/read-settings';
-import { UsageTally, type Usage } from '@crewtab/domain/runs/usage';
 import { readPresets } from '@crewtab/presets/read-presets';
 import { findDockerEngine } from './docker-engine';
 import { LocalServiceError } from '../local-services/service-error';
+import type { RunView as Run } from '@crewtab/api-contract/run-routes';
 import { RunView } from './run-view';
 import type { Terminal } from './terminal';
-import { agentToTry, type TryOptions, type TryOrder } from './try-options';
+import { agentToTry, type TriedAgent, type TryOptions } from './try-options';
 
 const HEALTH_LIMIT_MS = 2_000;
 
 /** The agent to try, checked before anything is started. @throws LocalServiceError that says how to go on */
-export async function findAgentToTry(env: NodeJS.ProcessEnv, options: TryOptions): Promise<TryOrder> {
+export async function findAgentToTry(env: NodeJS.ProcessEnv, options: TryOptions): Promise<TriedAgent> {
   const { byName } = await readPresets(presetSettingsOf(readSettings(env, PRESET_SETTINGS)));
   return agentToTry(options, byName, env);
 }
@@ -52,7 +52,7 @@ export async function requireEngine(env: NodeJS.ProcessEnv): Promise<void> {
 export async function tryAgent(
   api: ApiClient,
   terminal: Terminal,
-  { agent, usage: rule }: TryOrder,
+  agent: TriedAgent,
   { prompt, timeout }: TryOptions,
   signal: AbortSignal,
 ): Promise<string> {
@@ -65,12 +65,8 @@ export async function tryAgent(
     terminal.line();
     terminal.step(`trying ${terminal.style('bold', agent.preset)}: the first run of a preset builds its image`);
     try {
-      const tally = new UsageTally(rule);
-      const view = new RunView(api, terminal, ({ kind, content }) =>
-        kind === 'other' ? tally.add(content) : undefined,
-      );
-      const { status } = await view.follow(run.id, signal);
-      terminal.step(`used ${wordsOf(tally.usage)}`);
+      const { status, usage } = await new RunView(api, terminal).follow(run.id, signal);
+      terminal.step(`used ${usage ? wordsOf(usage) : 'nothing that the agent has reported'}`);
       return status;
     } finally {
       // One that is over is refused, which is as good.
@@ -82,8 +78,10 @@ export async function tryAgent(
   }
 }
 
-function wordsOf({ inputTokens, outputTokens, cost }: Usage): string {
+function wordsOf({ inputTokens, outputTokens, cost, incomplete }: NonNullable<Run['usage']>): string {
   const count = (tokens: number | null): string => tokens?.toLocaleString('en-US') ?? 'unknown';
-  const price = cost === null ? 'cost unknown' : `${cost.amount.toFixed(4)} ${cost.currency}`;
-  return `tokens: ${count(inputTokens)} in, ${count(outputTokens)} out; ${price}`;
+  const atLeast = (part: 'tokens' | 'cost'): string => (incomplete.includes(part) ? 'at least ' : '');
+  const price = cost === null ? 'cost unknown' : `${atLeast('cost')}${cost.amount.toFixed(4)} ${cost.currency}`;
+  const tokens = `${count(inputTokens)} in, ${count(outputTokens)} out`;
+  return `tokens: ${inputTokens === null ? '' : atLeast('tokens')}${tokens}; ${price}`;
 }

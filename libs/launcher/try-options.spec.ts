@@ -10,7 +10,7 @@ const asked = (preset: string, model: string | null = null) => ({ preset, model 
 describe('agentToTry', () => {
   it('takes of the environment what the preset knows, and nothing else', () => {
     const env = { CODER_KEY: 'k', CODER_URL: 'http://x', PATH: '/bin', CODER_TOKEN: '' };
-    expect(agentToTry(asked('coder', 'big'), PRESETS, env).agent).toEqual({
+    expect(agentToTry(asked('coder', 'big'), PRESETS, env)).toEqual({
       preset: 'coder',
       model: 'big',
       env: { CODER_KEY: 'k', CODER_URL: 'http://x' },

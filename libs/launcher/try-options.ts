@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { findPresetFaults, type Preset, type UsageRule } from '@crewtab/domain/teams/preset';
+import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
 import { LocalServiceError, messageOf } from '../local-services/service-error';
 
 export interface TryOptions {
@@ -63,11 +63,6 @@ export interface TriedAgent {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface TryOrder {
-  readonly agent: TriedAgent;
-  readonly usage: UsageRule;
-}
-
 /**
  * The agent of the preset, with the keys that the environment has for it.
  * @throws LocalServiceError where there is no such preset, or something that it needs is missing
@@ -76,7 +71,7 @@ export function agentToTry(
   { preset: name, model }: Pick<TryOptions, 'preset' | 'model'>,
   presets: ReadonlyMap<string, Preset>,
   environment: NodeJS.ProcessEnv,
-): TryOrder {
+): TriedAgent {
   const preset = presets.get(name);
   if (!preset) {
     const words = name === '' ? 'which agent? none was named' : `there is no preset "${name}"`;
@@ -98,5 +93,5 @@ export function agentToTry(
     const words = `the environment has no key for ${name}: ${secret?.description ?? ''}`;
     throw new LocalServiceError(words, `${secret?.name ?? 'KEY'}=… npm run try -- --preset ${name}`);
   }
-  return { agent, usage: preset.usage };
+  return agent;
 }

@@ -43,6 +43,37 @@ describe('metrics of runs', () => {
     ]);
   });
 
+  it('sum up what ended runs used, and count those of which something is not known', async () => {
+    const end = { status: 'success', phase: 'finished' } as const;
+    const dollars = { amount: 0.5, currency: 'USD' };
+    const lines = await linesAfter(
+      [
+        'run.status',
+        { from: running, to: end, usage: { inputTokens: 10, outputTokens: 2, cost: dollars, incomplete: [] } },
+      ],
+      [
+        'run.status',
+        { from: running, to: end, usage: { inputTokens: 5, outputTokens: 1, cost: null, incomplete: ['cost'] } },
+      ],
+      [
+        'run.status',
+        {
+          from: running,
+          to: end,
+          usage: { inputTokens: null, outputTokens: null, cost: dollars, incomplete: ['tokens'] },
+        },
+      ],
+      ['run.status', { from: running, to: end }],
+    );
+    expect(lines.filter((line) => /^crewtab_run_(tokens|cost|usage)\w*\{/.test(line))).toEqual([
+      'crewtab_run_tokens_total{direction="input",process="scheduler"} 15',
+      'crewtab_run_tokens_total{direction="output",process="scheduler"} 3',
+      'crewtab_run_cost_total{currency="USD",process="scheduler"} 1',
+      'crewtab_run_usage_incomplete_total{part="cost",process="scheduler"} 1',
+      'crewtab_run_usage_incomplete_total{part="tokens",process="scheduler"} 1',
+    ]);
+  });
+
   it('measure how long each step took, in seconds', async () => {
     const lines = await linesAfter(
       ['run.status', { to: queued, lagMs: 20 }],

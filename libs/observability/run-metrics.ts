@@ -1,5 +1,6 @@
 import type { RunEvent, RunEventData } from '@crewtab/domain/runs/run-event';
 import { isTerminal } from '@crewtab/domain/runs/run';
+import type { Usage } from '@crewtab/domain/runs/usage';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
 const LAG_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300];
@@ -23,6 +24,30 @@ export function runMetrics(registry: Registry): (event: RunEvent) => void {
     labelNames: ['code'],
     registers,
   });
+  const tokens = new Counter({
+    name: 'crewtab_run_tokens_total',
+    help: 'Tokens that the agents of ended runs have reported, by direction; input with what came from a cache.',
+    labelNames: ['direction'],
+    registers,
+  });
+  const cost = new Counter({
+    name: 'crewtab_run_cost_total',
+    help: 'What the agents of ended runs have reported as their cost, by currency.',
+    labelNames: ['currency'],
+    registers,
+  });
+  const unreported = new Counter({
+    name: 'crewtab_run_usage_incomplete_total',
+    help: 'Ended runs whose sums lack something that was not reported, by part: tokens, cost.',
+    labelNames: ['part'],
+    registers,
+  });
+  const countUsage = ({ inputTokens, outputTokens, cost: known, incomplete }: Usage): void => {
+    if (inputTokens !== null) tokens.inc({ direction: 'input' }, inputTokens);
+    if (outputTokens !== null) tokens.inc({ direction: 'output' }, outputTokens);
+    if (known) cost.inc({ currency: known.currency }, known.amount);
+    for (const part of incomplete) unreported.inc({ part });
+  };
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
     new Histogram({ name, help, buckets, registers });
   const histograms: Readonly<Record<Duration, Histogram>> = {
@@ -48,6 +73,7 @@ export function runMetrics(registry: Registry): (event: RunEvent) => void {
     const { from, to, error } = data;
     const isEnd = to !== undefined && isTerminal(to.status) && to.status !== from?.status;
     if (isEnd) ended.inc({ status: to.status, code: error?.code ?? '' });
+    if (data.usage) countUsage(data.usage);
     for (const code of data.warnings ?? []) warned.inc({ code });
     // An instant that is recorded as skipped or missed was not fired.
     const { lagMs, ...rest } = data;

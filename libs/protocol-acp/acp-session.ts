@@ -15,6 +15,7 @@ import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output'
 import { DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 import { plainText } from '@crewtab/domain/runs/plain-text';
+import { type ReportedUsage, UsageTally } from '@crewtab/domain/runs/usage';
 import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 import {
   cut,
@@ -75,6 +76,8 @@ export class AcpSession implements ProtocolSession {
   private readonly stderrTail = new StderrTail();
   /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
+  /** By the rule of the agent's preset; null: it has none. */
+  private readonly tally: UsageTally | null;
   private isTurnCancelled = false;
   /** Since the handshake began, the last line that is no message. */
   private noise = '';
@@ -87,6 +90,12 @@ export class AcpSession implements ProtocolSession {
   ) {
     this.handshake = new Handshake(options);
     this.warningLog = new WarningLog(options.dialogue.agent.name);
+    const { usage } = options.dialogue.agent;
+    this.tally = usage === undefined ? null : new UsageTally(usage);
+  }
+
+  get usage(): ReportedUsage | null {
+    return this.tally?.reported ?? null;
   }
 
   get warnings(): Warning[] {
@@ -196,6 +205,7 @@ export class AcpSession implements ProtocolSession {
     if (unknownKind !== null) this.warningLog.note('unknown_update', unknownKind);
     if (answer) this.checkWords(answer.text);
     if (isOwn) this.turn.note(meaning, isObject(params['update']) ? params['update'] : {});
+    if (isOwn) this.tally?.addUpdate(content);
     if (isOwn && this.ended) this.turns.set(this.ended.id, this.endOf(this.ended.result));
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
@@ -271,6 +281,7 @@ export class AcpSession implements ProtocolSession {
   private endTurn(id: string, response: Extract<Incoming, { type: 'result' | 'error' }>): void {
     const isWell = response.type === 'result';
     const turn = isWell ? this.endOf(response.result) : this.endOfError(response.error);
+    this.tally?.addTurn(isWell ? response.result : null);
     this.turns.set(id, turn);
     if (isWell && turn.status === 'done') this.ended = { id, result: response.result };
     // Its worker died, and it may be at work on the next one already.

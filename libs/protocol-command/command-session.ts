@@ -33,6 +33,8 @@ export class CommandSession implements ProtocolSession {
   private hasSeenWork = false;
   private readonly output = new ResultText();
   private readonly stderrTail = new StderrTail();
+  /** A program reports none. */
+  readonly usage = null;
   private lastLine = '';
   private readonly warningLog: WarningLog;
 

@@ -20,6 +20,7 @@ import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
+import type { UsageStore } from '@crewtab/domain/ports/usage-store';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createPool, Database, type Statement, Notifications, RUN_CHANGED, RUN_CONTROL } from './database/database';
 import { RunChanges, PrismaRunEventLog } from './events/run-events';
@@ -42,6 +43,7 @@ import { PrismaSessionStore } from './management/prisma-session-store';
 import { PrismaScheduleHistory } from './management/prisma-schedule-history';
 import { PrismaScheduleStore } from './management/prisma-schedule-store';
 import { PrismaTeamStore } from './management/prisma-team-store';
+import { PrismaUsageStore } from './management/prisma-usage-store';
 import { resealValues, type ResealReport, type SealedKind } from './management/reseal-values';
 import { PrismaDelegationStore } from './runs/prisma-delegation-store';
 import { runClaims } from './runs/run-claims';
@@ -72,6 +74,7 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly secrets: SecretStore;
   readonly overview: OverviewStore;
+  readonly usage: UsageStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
   /** Seals all stored secrets with the current key and in the present form; see `resealValues`. */
@@ -144,6 +147,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       sessions: new PrismaSessionStore(db),
       secrets: new PrismaSecretStore(db, box),
       overview: new PrismaOverviewStore(context),
+      usage: new PrismaUsageStore(db),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
       reseal: (onBatch) => resealValues(db, box, onBatch),

@@ -202,6 +202,7 @@ function wireHttp(
     sessions: store.sessions,
     secrets: store.secrets,
     overview: store.overview,
+    usage: store.usage,
     idempotency: store.idempotency,
     hosts: store.hosts,
     hostImages: store.hostImages,

@@ -1,6 +1,7 @@
 import type { DraftMessage } from '../runs/message';
 import type { Failure } from '../errors';
 import type { PlannedAgent } from '../runs/run';
+import type { ReportedUsage } from '../runs/usage';
 import type { Warning } from '../runs/warning';
 import type { AgentProtocolName } from '../teams/team';
 import type { AgentExit, OutputLine } from './runtime';
@@ -41,6 +42,8 @@ export interface ProtocolSession {
   readonly state: DialogueState;
   /** What there is to warn of so far; costs more than `state`. */
   readonly warnings: readonly Warning[];
+  /** What the agent has reported of what it used; null: nothing yet. Another object with every change. */
+  readonly usage: ReportedUsage | null;
   /** For who must end it while it is at work; costs more than `state`. */
   readonly lastSeen: LastSeen;
 

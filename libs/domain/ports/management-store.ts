@@ -1,5 +1,6 @@
 import type { ListedMessage, Message } from '../runs/message';
-import type { ListedRun, Run, RunStatus, RunTrigger } from '../runs/run';
+import type { ListedRun, Run, RunStatus, RunTrigger, ShownRun } from '../runs/run';
+import type { Usage } from '../runs/usage';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
 import type { AgentCheck, AgentEdit } from '../teams/edit-agents';
 import type { TeamNetwork } from '../teams/network';
@@ -159,8 +160,8 @@ export interface RunArchive {
   requestCancel(
     organizationId: string,
     runId: string,
-  ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null>;
-  getRun(organizationId: string, id: string): Promise<Run | null>;
+  ): Promise<{ readonly run: ShownRun; readonly wasTerminal: boolean } | null>;
+  getRun(organizationId: string, id: string): Promise<ShownRun | null>;
   /** Newest first, as far as `RUN_PAGE` allows. */
   listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<ListedRun>>;
   /** Of the runs that the filter asks for, whatever its `status`. */
@@ -255,6 +256,8 @@ export interface DeploymentView {
     readonly handle: string | null;
     readonly startedAt: Date | null;
     readonly readyAt: Date | null;
+    /** Null: it was given no turn. */
+    readonly usage: Usage | null;
   }[];
 }
 

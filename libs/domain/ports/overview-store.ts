@@ -1,5 +1,7 @@
 import type { Failure } from '../errors';
 import type { Acknowledgement, RunPhase, RunStatus, RunTrigger } from '../runs/run';
+import type { Usage } from '../runs/usage';
+import type { UsageSum } from './usage-store';
 
 /** How much of an overview is read: it is asked for often, by every page that opens. */
 export const OVERVIEW_LIMITS = {
@@ -30,6 +32,8 @@ export interface OverviewRun {
   readonly error: Failure | null;
   /** The beginning of its result. */
   readonly excerpt: string | null;
+  /** What its agents have reported so far; null: nothing is known of it. */
+  readonly usage: Usage | null;
   /** What an agent of it said last, where that is among its newest messages. */
   readonly lastWords: { readonly agent: string | null; readonly text: string; readonly at: Date } | null;
 }
@@ -63,6 +67,8 @@ export interface Overview {
     readonly counts: Readonly<Partial<Record<RunStatus, number>>>;
     /** Whether the counts are all of them; otherwise at least so many. */
     readonly isComplete: boolean;
+    /** Of all of them in which an agent was given a turn. */
+    readonly usage: UsageSum;
     /** The newest of them that really ran. */
     readonly runs: readonly OverviewRun[];
   };

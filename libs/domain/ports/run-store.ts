@@ -1,6 +1,7 @@
 import type { Failure } from '../errors';
 import type { DraftMessage } from '../runs/message';
 import type { Outcome, OutputCursor, Run, RunPresets, TeardownReceipt } from '../runs/run';
+import type { ReportedUsage } from '../runs/usage';
 import type { Warning } from '../runs/warning';
 import type { ResourceCounts, Subscription } from './runtime';
 
@@ -170,4 +171,6 @@ export interface CursorMove {
   readonly agent: string;
   readonly from: OutputCursor;
   readonly to: OutputCursor;
+  /** What the agent has reported in all, up to there; left out: what is stored of it stays. */
+  readonly usage?: ReportedUsage;
 }

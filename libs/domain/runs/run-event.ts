@@ -1,5 +1,6 @@
 import type { ErrorCode, Failure } from '../errors';
 import type { RunPhase, RunStatus, RunTrigger } from './run';
+import type { Usage } from './usage';
 import type { WarningCode } from './warning';
 
 /**
@@ -69,6 +70,8 @@ export interface RunEventData {
   readonly attempts?: number;
   /** teardown.given_up: who decommissioned the host. */
   readonly by?: string;
+  /** When it has ended for good: what it used, where something is known of it. */
+  readonly usage?: Usage;
   /** From the due instant to the stored run. */
   readonly lagMs?: number;
   /** From there until it began. */

@@ -3,6 +3,7 @@ import { secretNamesOf, type SecretRefs } from '../secrets/secret';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent } from '../teams/team';
+import type { ReportedUsage, Usage } from './usage';
 import type { Warning } from './warning';
 
 /**
@@ -187,8 +188,14 @@ export interface Run {
   readonly teardown: TeardownProgress;
 }
 
+/** A run as the API shows it. */
+export interface ShownRun extends Run {
+  /** Of all its agents, so far; absent: nothing is known of it. */
+  readonly usage?: Usage;
+}
+
 /** A run as lists show it. */
-export interface ListedRun extends Run {
+export interface ListedRun extends ShownRun {
   /** Its result is only the beginning of it. */
   readonly isResultTruncated?: boolean;
 }
@@ -243,6 +250,8 @@ export interface DeployedAgent {
   readonly cursor: OutputCursor;
   /** When a message of it was last stored, by the database's clock. */
   readonly activeAt: Date | null;
+  /** As far as its output is stored; absent: nothing was reported. */
+  readonly usage?: ReportedUsage;
 }
 
 /** How many whole lines of each stream have been folded and stored. */

@@ -1,11 +1,34 @@
 import type { UsageRule } from '../teams/preset';
 import type { MessageContent } from './message';
 
-/** What an agent used. What is not known is null, and never 0. */
+export interface Cost {
+  readonly amount: number;
+  /** As the agent names it: `USD`. */
+  readonly currency: string;
+}
+
+/** Parts of a usage, each of which may be known or not. */
+export type UsagePart = 'tokens' | 'cost';
+
+/** What an agent, or all agents of a run, used. What is not known is null, and never 0. */
 export interface Usage {
+  /** With what came from a cache. */
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
-  readonly cost: { readonly amount: number; readonly currency: string } | null;
+  readonly cost: Cost | null;
+  /** Parts of which something was not reported: a figure that is there is at least so much. */
+  readonly incomplete: readonly UsagePart[];
+}
+
+/** What one agent has reported so far, as it is stored with the output that it came from. */
+export interface ReportedUsage {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly cost: Cost | null;
+  /** That have ended. */
+  readonly turns: number;
+  /** Those of them that told their tokens. */
+  readonly countedTurns: number;
 }
 
 interface Tokens {
@@ -13,43 +36,95 @@ interface Tokens {
   readonly output: number;
 }
 
-/** Sums up what one agent reports in its conversation, as the rule of its preset says. Input counts what came from a cache too. */
+/**
+ * Sums up what one agent reports in its output, as the rule of its preset says. The same output gives the same sum, so the
+ * worker that adopts a run counts anew from the first line, and nothing twice.
+ */
 export class UsageTally {
-  private tokens: Tokens | null = null;
-  private cost: Usage['cost'] = null;
-  /** A turn ended without a report: a sum without it would be too small. */
-  private isTokenReportMissing = false;
+  private sum: ReportedUsage | null = null;
 
   constructor(private readonly rule: UsageRule) {}
 
-  get usage(): Usage {
-    const tokens = this.isTokenReportMissing ? null : this.tokens;
-    return { inputTokens: tokens?.input ?? null, outputTokens: tokens?.output ?? null, cost: this.cost };
+  /** Null until something was reported, or a turn has ended. Another object with every change. */
+  get reported(): ReportedUsage | null {
+    return this.sum;
   }
 
-  /** @param content of a message of the kind `other`, in the order of the conversation */
-  add(content: MessageContent): void {
-    if (content['sessionUpdate'] === 'usage_update') this.addUpdate(content);
-    else if (isObject(content['result']) && 'stopReason' in content['result']) this.addTurn(content['result']);
-  }
-
-  /** Updates tell the sum since the session began; those of a sub-agent's session are part of it. */
-  private addUpdate({ cost, sessionId }: MessageContent): void {
-    if (this.rule.cost === null || sessionId !== undefined || !isObject(cost)) return;
+  /** @param update of the agent's own session: those of sub-agents are part of its sums */
+  addUpdate({ sessionUpdate, cost }: MessageContent): void {
+    if (sessionUpdate !== 'usage_update' || this.rule.cost === null || !isObject(cost)) return;
     const { amount, currency } = cost;
-    if (isCount(amount) && typeof currency === 'string') this.cost = { amount, currency };
+    if (isCount(amount) && typeof currency === 'string' && CURRENCY.test(currency))
+      this.sum = { ...(this.sum ?? NOTHING), cost: { amount, currency } };
   }
 
-  private addTurn(result: MessageContent): void {
-    if (this.rule.tokens === null) return;
-    const turn = tokensOf(result, this.rule.tokens);
-    if (turn === null) this.isTokenReportMissing = true;
-    else
-      this.tokens = {
-        input: (this.tokens?.input ?? 0) + turn.input,
-        output: (this.tokens?.output ?? 0) + turn.output,
-      };
+  /** @param result of the turn's request; null: it was answered by an error */
+  addTurn(result: unknown): void {
+    const sum = this.sum ?? NOTHING;
+    const turn = isObject(result) && this.rule.tokens !== null ? tokensOf(result, this.rule.tokens) : null;
+    this.sum = {
+      ...sum,
+      turns: sum.turns + 1,
+      ...(turn && {
+        inputTokens: (sum.inputTokens ?? 0) + turn.input,
+        outputTokens: (sum.outputTokens ?? 0) + turn.output,
+        countedTurns: sum.countedTurns + 1,
+      }),
+    };
   }
+}
+
+const NOTHING: ReportedUsage = { inputTokens: null, outputTokens: null, cost: null, turns: 0, countedTurns: 0 };
+
+/** Agents write it: it becomes a label of metrics, and is shown. */
+const CURRENCY = /^[A-Z]{3,8}$/;
+
+export function isSameReport(one: ReportedUsage | null, other: ReportedUsage | null): boolean {
+  const valuesOf = (usage: ReportedUsage | null) =>
+    usage && [
+      usage.inputTokens,
+      usage.outputTokens,
+      usage.turns,
+      usage.countedTurns,
+      usage.cost?.amount,
+      usage.cost?.currency,
+    ];
+  return one === other || JSON.stringify(valuesOf(one)) === JSON.stringify(valuesOf(other));
+}
+
+/** @param turns that the agent was given: one that has not ended has not told all. Null: it was given none. */
+export function usageOf(reported: ReportedUsage | null, turns: number): Usage | null {
+  if (reported === null && turns === 0) return null;
+  const { inputTokens, outputTokens, cost, turns: ended, countedTurns } = reported ?? NOTHING;
+  const areTokensMissing = inputTokens === null || countedTurns < turns;
+  const isCostMissing = cost === null || ended < turns;
+  return { inputTokens, outputTokens, cost, incomplete: incompleteOf(areTokensMissing, isCostMissing) };
+}
+
+/** Of all agents that were given a turn; null: nothing is known of any. Costs in different currencies make no sum. */
+export function sumUsage(usages: readonly Usage[]): Usage | null {
+  const known = usages.filter(({ inputTokens, cost }) => inputTokens !== null || cost !== null);
+  if (known.length === 0) return null;
+  const costs = known.flatMap(({ cost }) => cost ?? []);
+  const isOneCurrency = new Set(costs.map(({ currency }) => currency)).size === 1;
+  const isMissing = (part: UsagePart): boolean => usages.some(({ incomplete }) => incomplete.includes(part));
+  return {
+    inputTokens: sumOf(known.map(({ inputTokens }) => inputTokens)),
+    outputTokens: sumOf(known.map(({ outputTokens }) => outputTokens)),
+    cost: isOneCurrency
+      ? { amount: costs.reduce((sum, { amount }) => sum + amount, 0), currency: costs[0]?.currency ?? '' }
+      : null,
+    incomplete: incompleteOf(isMissing('tokens'), isMissing('cost') || !isOneCurrency),
+  };
+}
+
+function incompleteOf(areTokensMissing: boolean, isCostMissing: boolean): UsagePart[] {
+  return [...(areTokensMissing ? (['tokens'] as const) : []), ...(isCostMissing ? (['cost'] as const) : [])];
+}
+
+function sumOf(counts: readonly (number | null)[]): number | null {
+  const known = counts.filter((count) => count !== null);
+  return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0);
 }
 
 function tokensOf(result: MessageContent, rule: NonNullable<UsageRule['tokens']>): Tokens | null {
@@ -71,13 +146,21 @@ function countsOf(usage: unknown): Tokens | null {
   if (!isObject(usage)) return null;
   const input = usage['inputTokens'] ?? usage['input_tokens'];
   const output = usage['outputTokens'] ?? usage['output_tokens'];
-  if (!isCount(input) || !isCount(output)) return null;
-  const cached = CACHED.map((name) => usage[name]).filter(isCount);
+  if (!isTokenCount(input) || !isTokenCount(output)) return null;
+  const cached = CACHED.map((name) => usage[name]).filter(isTokenCount);
   return { input: cached.reduce((total, count) => total + count, input), output };
 }
 
+/** What no run can use: a figure beyond it is a fault of the agent, and would spoil every sum. */
+const MOST_TOKENS = 1e12;
+const MOST_COST = 1e9;
+
+function isTokenCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS;
+}
+
 function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= MOST_COST;
 }
 
 function isObject(value: unknown): value is MessageContent {

@@ -12,6 +12,7 @@ import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
+import type { ReportedUsage } from '@crewtab/domain/runs/usage';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import { backoffMs, type OneAtATime } from '../timing';
 import { ConversationRecorder } from './conversation-recorder';
@@ -39,6 +40,8 @@ export interface AgentSessionOptions {
   readonly protocol: AgentProtocol;
   readonly dialogue: DialogueOptions;
   readonly cursor: OutputCursor;
+  /** What was stored with it. */
+  readonly usage: ReportedUsage | null;
   /** True when an earlier worker may have written to this agent. */
   readonly isAdopted: boolean;
   /** True when its handshake is known to be over, so that none of it is repeated. */
@@ -119,6 +122,7 @@ export class AgentSession {
       options.claim,
       this.agentName,
       options.cursor,
+      options.usage,
       (messages) => options.output.noteStored(messages),
       (error) => options.emit({ kind: 'failed', error }),
     );
@@ -296,6 +300,8 @@ export class AgentSession {
     const catchUp = async (): Promise<void> => {
       isCaughtUp = true;
       this.caughtUpAt ??= this.deps.clock.now();
+      // An earlier version stored these lines without it.
+      this.recorder.add([], this.recorder.foldedCursor, session.usage);
       await this.answer(channel, this.hasOpenedBefore ? this.withoutFinishedHandshake(session) : session.open());
       this.hasOpenedBefore = true;
       this.connection = { channel, session };
@@ -364,7 +370,7 @@ export class AgentSession {
       const reaction = line.isTooLong ? this.lineTooLong() : session.receive(line, this.deps.clock.now());
       if (reaction.failure) return this.failOutput(reaction.failure);
       outgoing = reaction.outgoing;
-      if (!isReplayed) this.recorder.add(reaction.messages, later(seen, this.recorder.cursor));
+      if (!isReplayed) this.recorder.add(reaction.messages, later(seen, this.recorder.cursor), session.usage);
     };
     if (line.text.length < LARGE_LINE_CHARS) await take();
     else
@@ -397,7 +403,8 @@ export class AgentSession {
     if (process.status === 'absent') return this.publishEnd(session, { how: 'vanished' });
     const { exitCode, isOutOfMemory, mayLackOutput } = process;
     const end: AgentEnd = { how: 'exited', exitCode, isOutOfMemory, mayLackOutput };
-    this.recorder.add(session.exited(end, this.deps.clock.now()).messages, this.recorder.foldedCursor);
+    const { messages } = session.exited(end, this.deps.clock.now());
+    this.recorder.add(messages, this.recorder.foldedCursor, session.usage);
     return this.publishEnd(session, end);
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import { isJoinable, type DraftMessage } from '@crewtab/domain/runs/message';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
+import { isSameReport, type ReportedUsage } from '@crewtab/domain/runs/usage';
 import { retrying } from '../timing';
 
 /** Text chunks of one kind that arrive this close to each other share a message, ms. */
@@ -10,6 +11,12 @@ export const JOIN_WITHIN_MS = 250;
 const FLUSH_AT_CHARS = 256 * 1024;
 /** The same in messages: a statement stores at most these and what one line leads to. */
 export const FLUSH_AT_MESSAGES = 500;
+
+interface Batch {
+  readonly messages: DraftMessage[];
+  readonly to: OutputCursor;
+  readonly usage: ReportedUsage | null;
+}
 
 interface Buffered {
   draft: DraftMessage;
@@ -26,7 +33,9 @@ export class ConversationRecorder {
   private chars = 0;
   private storing: Promise<void> = Promise.resolve();
   private cancelTimer: (() => void) | null = null;
-  private batch: { messages: DraftMessage[]; to: OutputCursor } | null = null;
+  private batch: Batch | null = null;
+  private usage: ReportedUsage | null;
+  private isUsageStored = true;
   private isClosed = false;
   private folded: OutputCursor;
 
@@ -36,10 +45,12 @@ export class ConversationRecorder {
     private readonly claim: Claim,
     private readonly agent: string,
     private stored: OutputCursor,
+    private storedUsage: ReportedUsage | null,
     private readonly onStored: (messages: number) => void,
     private readonly onFailure: (error: unknown) => void,
   ) {
     this.folded = stored;
+    this.usage = storedUsage;
   }
 
   get cursor(): OutputCursor {
@@ -51,12 +62,20 @@ export class ConversationRecorder {
     return this.folded;
   }
 
-  /** Takes what one line led to; `cursor` counts that line. */
-  add(messages: readonly DraftMessage[], cursor: OutputCursor): void {
+  /** Takes what one line led to; `cursor` counts that line, and `usage` is what was reported up to there. */
+  add(messages: readonly DraftMessage[], cursor: OutputCursor, usage: ReportedUsage | null): void {
     this.folded = cursor;
+    if (usage !== this.usage) {
+      this.usage = usage;
+      this.isUsageStored = isSameReport(usage, this.storedUsage);
+    }
     for (const draft of messages) this.push(draft);
-    if (this.buffer.length > 0)
+    if (this.hasNews)
       this.cancelTimer ??= this.clock.after(JOIN_WITHIN_MS, () => void this.flush().catch(this.onFailure));
+  }
+
+  private get hasNews(): boolean {
+    return this.buffer.length > 0 || !this.isUsageStored;
   }
 
   get isFull(): boolean {
@@ -95,18 +114,20 @@ export class ConversationRecorder {
   private async storeAll(): Promise<void> {
     this.cancelTimer?.();
     this.cancelTimer = null;
-    while (!this.isClosed && (this.batch || this.buffer.length > 0)) {
+    while (!this.isClosed && (this.batch || this.hasNews)) {
       this.batch ??= this.takeBatch();
-      const { messages, to } = this.batch;
+      const { messages, to, usage } = this.batch;
       // After a lost answer the same batch is offered again: the store recognizes it by its cursor and keeps one copy.
-      this.stored = (await this.append(messages, to)) ?? to;
+      this.stored = (await this.append(this.batch)) ?? to;
+      this.storedUsage = usage;
+      this.isUsageStored = isSameReport(usage, this.usage);
       this.batch = null;
       this.onStored(messages.length);
     }
   }
 
-  private append(messages: readonly DraftMessage[], to: OutputCursor): Promise<OutputCursor | null> {
-    const move = { agent: this.agent, from: this.stored, to };
+  private append({ messages, to, usage }: Batch): Promise<OutputCursor | null> {
+    const move = { agent: this.agent, from: this.stored, to, ...(usage && { usage }) };
     return retrying(
       this.clock,
       () => this.isClosed,
@@ -114,11 +135,11 @@ export class ConversationRecorder {
     );
   }
 
-  private takeBatch(): { messages: DraftMessage[]; to: OutputCursor } {
+  private takeBatch(): Batch {
     const messages = this.buffer.map((buffered) => buffered.draft);
     this.buffer = [];
     this.chars = 0;
-    return { messages, to: this.folded };
+    return { messages, to: this.folded, usage: this.usage };
   }
 }
 

@@ -296,6 +296,7 @@ export class TeamSession {
           teamTools: this.teamToolsOf(agent.name),
         },
         cursor: deployed?.cursor ?? START_OF_OUTPUT,
+        usage: deployed?.usage ?? null,
         isAdopted: this.options.isAdopted,
         wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],

@@ -7,15 +7,18 @@ import {
   type OverviewStore,
 } from '@crewtab/domain/ports/overview-store';
 import type { Acknowledgement, RunStatus } from '@crewtab/domain/runs/run';
+import { addUpCells } from '@crewtab/domain/runs/usage-sums';
 import { isId, type Session, type Statement } from '../database/database';
 import { ABSENT } from '../hosts/host-heartbeats';
-import type { RunContext, RunRow } from '../runs/run-row';
+import type { RunContext, ShownRow } from '../runs/run-row';
+import { toCell, USAGE_SUMS, type SumRow } from './prisma-usage-store';
 
 const { listed, lookedAt, counted, excerpt } = OVERVIEW_LIMITS;
 
 /** Of run `r` and schedule `s`. */
 const COLUMNS = `r.id, r.schedule_id, COALESCE(s.name, r.team_name) AS name, r.trigger, r.status, r.phase, r.scheduled_for, r.started_at,
-      r.deadline_at, r.finished_at, r.error_code, r.error_message, left(r.result, ${excerpt}) AS excerpt`;
+      r.deadline_at, r.finished_at, r.error_code, r.error_message, left(r.result, ${excerpt}) AS excerpt,
+      crewtab_usage_of_run(r.id) AS usage`;
 /** A try has no schedule: its team's name stands for it. */
 const FROM_RUNS =
   'schedule_runs r LEFT JOIN schedules s ON s.id = r.schedule_id AND s.organization_id = r.organization_id';
@@ -75,6 +78,13 @@ const COUNTS: Statement = {
     GROUP BY status`,
 };
 
+const ENDED_USAGE: Statement = {
+  name: 'overview_ended_usage',
+  text: `${ENDED}
+    SELECT u.currency, ${USAGE_SUMS} FROM ended JOIN agent_usages u ON u.run_id = ended.id
+    WHERE ended.finished_at >= $2 GROUP BY u.currency`,
+};
+
 const ENDED_RUNS: Statement = {
   name: 'overview_ended_runs',
   text: `${ENDED},
@@ -129,8 +139,17 @@ const EXISTS: Statement = {
 };
 
 type OverviewRow = Pick<
-  RunRow,
-  'id' | 'schedule_id' | 'trigger' | 'status' | 'phase' | 'scheduled_for' | 'started_at' | 'deadline_at' | 'finished_at'
+  ShownRow,
+  | 'id'
+  | 'usage'
+  | 'schedule_id'
+  | 'trigger'
+  | 'status'
+  | 'phase'
+  | 'scheduled_for'
+  | 'started_at'
+  | 'deadline_at'
+  | 'finished_at'
 > & {
   readonly name: string;
   readonly error_code: ErrorCode | null;
@@ -196,6 +215,7 @@ async function readParts(session: Session, organizationId: string, since: Date):
   const needsPerson = await ask<OverviewRow>(NEEDS_PERSON, organizationId);
   const active = await ask<OverviewRow>(ACTIVE, organizationId);
   const counts = await ask<{ status: RunStatus; runs: number; looked_at: number }>(COUNTS, organizationId, since);
+  const used = await ask<SumRow>(ENDED_USAGE, organizationId, since);
   const ended = await ask<OverviewRow>(ENDED_RUNS, organizationId, since);
   const faults = await ask<{ id: string; name: string; fault: string; fault_since: Date }>(FAULTS, organizationId);
   const due = await ask<{ id: string; name: string; timezone: string; next_fire_at: Date }>(DUE, organizationId);
@@ -217,6 +237,10 @@ async function readParts(session: Session, organizationId: string, since: Date):
     digest: {
       counts: Object.fromEntries(counts.filter(({ runs }) => runs > 0).map(({ status, runs }) => [status, runs])),
       isComplete: counts.every(({ looked_at: rows }) => rows < counted),
+      usage: addUpCells(
+        used.map((row) => toCell(row)),
+        'runs',
+      ),
       runs: ended.map(toOverviewRun),
     },
     health: {
@@ -240,6 +264,7 @@ function toOverviewRun(row: OverviewRow): OverviewRun {
     deadlineAt: row.deadline_at,
     finishedAt: row.finished_at,
     error: code === null ? null : { code, message: row.error_message ?? '' },
+    usage: row.usage,
     excerpt: row.excerpt,
     lastWords: text !== null && at !== null ? { agent: row.words_agent, text, at } : null,
   };

@@ -1,5 +1,5 @@
 import type { DeploymentView, NewTry, RunArchive } from '@crewtab/domain/ports/management-store';
-import type { Run, RunPresets } from '@crewtab/domain/runs/run';
+import type { Run, RunPresets, ShownRun } from '@crewtab/domain/runs/run';
 import type { OverlapPolicy } from '@crewtab/domain/schedules/schedule';
 import { ViolationError, type Session, type Statement, RUN_CONTROL, isId, storableText } from '../database/database';
 import {
@@ -9,12 +9,16 @@ import {
   type StoredAgent,
   selectRun,
   toRun,
+  toShownRun,
+  SHOWN_COLUMNS,
   type RunContext,
   type RunRow,
+  type ShownRow,
 } from '../runs/run-row';
 import { viaPrisma } from '../database/store-errors';
 import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
+import { readAgentUsages } from '../runs/agent-usages';
 import { conversationPages } from '../runs/conversation-pages';
 import { runLists } from './run-lists';
 import { runNeighbours } from './run-neighbours';
@@ -96,12 +100,12 @@ const REQUEST_CANCEL: Statement = {
       ${askToEnd(`'cancelled'`, `'${CANCEL_WORDS.cancelled}'`)}
       WHERE r.organization_id = $1 AND r.id = $2 AND r.finished_at IS NULL AND r.phase <> 'tearing_down' RETURNING r.*),
     told AS MATERIALIZED (SELECT pg_notify('${RUN_CONTROL}', id::text) FROM asked)
-    SELECT whole.* FROM (${selectRun({ run: 'asked' })}) AS whole, told`,
+    SELECT whole.* FROM (${selectRun({ run: 'asked' }, SHOWN_COLUMNS)}) AS whole, told`,
 };
 
 const GET_RUN: Statement = {
   name: 'archive_get_run',
-  text: `${selectRun({ run: 'schedule_runs' })} WHERE r.organization_id = $1 AND r.id = $2`,
+  text: `${selectRun({ run: 'schedule_runs' }, SHOWN_COLUMNS)} WHERE r.organization_id = $1 AND r.id = $2`,
 };
 
 const WITH_RUN = {
@@ -161,21 +165,21 @@ export class PrismaRunArchive implements RunArchive {
     return earlier ? this.createRun(organizationId, earlier.schedule_id, INSERT_RERUN, runId, requestKey) : null;
   }
 
-  async requestCancel(organizationId: string, runId: string): Promise<{ run: Run; wasTerminal: boolean } | null> {
+  async requestCancel(organizationId: string, runId: string): Promise<{ run: ShownRun; wasTerminal: boolean } | null> {
     if (!isId(runId)) return null;
-    const [row] = await this.context.db.query<RunRow>(REQUEST_CANCEL, [organizationId, runId]);
+    const [row] = await this.context.db.query<ShownRow>(REQUEST_CANCEL, [organizationId, runId]);
     if (row) {
       this.context.changes.touch(runId);
-      return { run: toRun(row, null), wasTerminal: false };
+      return { run: toShownRun(row), wasTerminal: false };
     }
     const run = await this.getRun(organizationId, runId);
     return run && { run, wasTerminal: true };
   }
 
-  async getRun(organizationId: string, id: string): Promise<Run | null> {
+  async getRun(organizationId: string, id: string): Promise<ShownRun | null> {
     if (!isId(id)) return null;
-    const [row] = await this.context.db.query<RunRow>(GET_RUN, [organizationId, id]);
-    return row ? toRun(row, null) : null;
+    const [row] = await this.context.db.query<ShownRow>(GET_RUN, [organizationId, id]);
+    return row ? toShownRun(row) : null;
   }
 
   async getDeployment(organizationId: string, id: string): Promise<DeploymentView | null> {
@@ -185,6 +189,7 @@ export class PrismaRunArchive implements RunArchive {
     );
     if (!row) return null;
     const { runId, name, host, runtime, createdAt, run } = row;
+    const usages = await readAgentUsages(this.context.db, runId);
     const planned = new Map((run.agents as unknown as StoredAgent[]).map((agent) => [agent.name, agent]));
     const agents = row.agents.map((agent) => ({
       name: agent.name,
@@ -196,6 +201,7 @@ export class PrismaRunArchive implements RunArchive {
       handle: agent.handle,
       startedAt: agent.startedAt,
       readyAt: agent.readyAt,
+      usage: usages.get(agent.name) ?? null,
     }));
     return { id, runId, teamId: run.teamId, name, host, runtime, createdAt, removedAt: run.teardownVerifiedAt, agents };
   }

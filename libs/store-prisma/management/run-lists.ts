@@ -1,14 +1,14 @@
 import type { PageRequest, RunArchive, RunCounts, RunFilter } from '@crewtab/domain/ports/management-store';
 import { RUN_COUNT_LIMIT, RUN_PAGE, type RunStatus } from '@crewtab/domain/runs/run';
 import { isId, LOWEST_ID, type Database, type Statement } from '../database/database';
-import { LISTED_COLUMNS, selectRun, toRun, type RunRow } from '../runs/run-row';
+import { LISTED_COLUMNS, selectRun, toShownRun, type ShownRow } from '../runs/run-row';
 import { decodeCursor, encodeCursor, type Position } from './keyset';
 
 /** Of a run's JSON in a list: what people and agents write, and more than all else takes. */
 const SHOWN_BYTES = `2048 + (SELECT COALESCE(sum(octet_length(to_json(text)::text)), 0)
     FROM unnest(ARRAY[whole.prompt, whole.result, whole.error_message, whole.teardown_error_message]) AS text)`;
 
-interface ListedRow extends RunRow {
+interface ListedRow extends ShownRow {
   readonly is_result_truncated: boolean | null;
   /** int8, which pg hands over as text: how many were found, of which the page has those that fit. */
   readonly found: string;
@@ -130,7 +130,7 @@ export function runLists(db: Database): Pick<RunArchive, 'listRuns' | 'countRuns
       const last = shown.at(-1);
       const hasMore = last !== undefined && Number(last.found) > shown.length;
       const items = shown.map((row) => ({
-        ...toRun(row, null),
+        ...toShownRun(row),
         ...(row.is_result_truncated === true && { isResultTruncated: true }),
       }));
       return { items, nextCursor: hasMore ? encodeCursor({ id: last.id, at: last.scheduled_for }) : null };

@@ -18,8 +18,10 @@ import {
   type RunStatus,
   type RunTrigger,
   type SecretValues,
+  type ShownRun,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
+import type { ReportedUsage, Usage } from '@crewtab/domain/runs/usage';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
@@ -104,6 +106,7 @@ interface DeployedAgentJson {
   readonly stdout: number;
   readonly stderr: number;
   readonly activeAt: string | null;
+  readonly usage: ReportedUsage | null;
 }
 
 /**
@@ -118,7 +121,7 @@ export function selectRun(
   return `
     SELECT ${columns}, p.epoch AS permit_epoch, p.permitted_at, p.sent_at, d.id AS deployment_id, d.name AS deployment_name,
       (SELECT json_agg(json_build_object('name', a.name, 'handle', a.handle, 'startedAt', a.started_at, 'readyAt', a.ready_at,
-          'stdout', a.stdout_lines, 'stderr', a.stderr_lines, 'activeAt', a.active_at) ORDER BY a.position)
+          'stdout', a.stdout_lines, 'stderr', a.stderr_lines, 'activeAt', a.active_at, 'usage', a.usage) ORDER BY a.position)
         FROM ${agents} a WHERE a.run_id = r.id) AS deployed_agents
     FROM ${run} r
     LEFT JOIN ${permits} p ON p.run_id = r.id
@@ -184,6 +187,15 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
 const IS_RESULT_LONG = `CASE WHEN octet_length(r.result) > ${4 * RUN_PAGE.resultBeginning} THEN true
     ELSE char_length(r.result) > ${RUN_PAGE.resultBeginning} END`;
 
+/** What its agents have reported: only the API asks for it. */
+const USAGE = 'crewtab_usage_of_run(r.id) AS usage';
+
+export const SHOWN_COLUMNS = `r.*, ${USAGE}`;
+
+export interface ShownRow extends RunRow {
+  readonly usage: Usage | null;
+}
+
 /** Who reads a list starts no agents. */
 const LISTED_AS: Readonly<Record<string, string>> = {
   result: `left(r.result, ${RUN_PAGE.resultBeginning}) AS result`,
@@ -194,6 +206,7 @@ const LISTED_AS: Readonly<Record<string, string>> = {
 export const LISTED_COLUMNS = [
   ...Object.keys(COLUMNS).map((column) => LISTED_AS[column] ?? `r.${column}`),
   `${IS_RESULT_LONG} AS is_result_truncated`,
+  USAGE,
 ].join(', ');
 
 /** Version 0.1 had the host's shared bridge (`egress`) or one of the run's own (`team`): nothing was blocked. */
@@ -238,6 +251,11 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
       receipt: receiptOf(row),
     },
   };
+}
+
+/** For readers that start no agents. */
+export function toShownRun(row: ShownRow): ShownRun {
+  return { ...toRun(row, null), ...(row.usage && { usage: row.usage }) };
 }
 
 function planOf(row: RunRow, box: SecretBox | null): RunPlan {
@@ -345,10 +363,10 @@ function deploymentOf(row: RunRow): Deployment | null {
   return { id: row.deployment_id, name: row.deployment_name, agents: (row.deployed_agents ?? []).map(toDeployedAgent) };
 }
 
-function toDeployedAgent({ name, handle, stdout, stderr, ...at }: DeployedAgentJson): DeployedAgent {
+function toDeployedAgent({ name, handle, stdout, stderr, usage, ...at }: DeployedAgentJson): DeployedAgent {
   const { startedAt, readyAt, activeAt } = at;
   const dates = { startedAt: dateOf(startedAt), readyAt: dateOf(readyAt), activeAt: dateOf(activeAt) };
-  return { name, handle, cursor: { stdout, stderr }, ...dates };
+  return { name, handle, cursor: { stdout, stderr }, ...dates, ...(usage && { usage }) };
 }
 
 function dateOf(text: string | null): Date | null {

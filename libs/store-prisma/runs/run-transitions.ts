@@ -237,7 +237,7 @@ const APPEND_FROM: Statement = {
   name: 'run_append_from',
   text: `WITH ${HELD},
     moved AS (
-      UPDATE deployment_agents a SET stdout_lines = $7, stderr_lines = $8, active_at = now()
+      UPDATE deployment_agents a SET stdout_lines = $7, stderr_lines = $8, active_at = now(), usage = COALESCE($9::jsonb, a.usage)
       FROM held WHERE a.run_id = held.id AND a.name = $4 AND a.stdout_lines = $5 AND a.stderr_lines = $6 RETURNING a.run_id),
     counted AS (
       UPDATE schedule_runs r SET last_seq = r.last_seq + jsonb_array_length($3::jsonb)
@@ -268,9 +268,10 @@ export function runConversation(context: RunContext): Pick<RunStore, 'saveAgent'
     async appendMessages(claim, messages, cursor) {
       const values = [claim.runId, claim.epoch, storableJson(messages)];
       if (cursor) {
-        const { agent, from, to } = cursor;
+        const { agent, from, to, usage } = cursor;
         const lines = [from.stdout, from.stderr, to.stdout, to.stderr];
-        const [moved] = await db.query(APPEND_FROM, [...values, agent, ...lines]);
+        const reported = usage ? JSON.stringify(usage) : null;
+        const [moved] = await db.query(APPEND_FROM, [...values, agent, ...lines, reported]);
         if (!moved) return storedCursor(context, claim, agent);
       } else {
         const [appended] = await db.query(APPEND, values);

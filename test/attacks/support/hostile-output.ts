@@ -139,6 +139,7 @@ async function suffer(attack: Attack, hasLimits: boolean): Promise<Found> {
         teamTools: null,
       },
       cursor: { stdout: 0, stderr: 0 },
+      usage: null,
       isAdopted: false,
       activeAt: new Date(),
       wasReady: false,

@@ -61,6 +61,24 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
       });
     });
 
+    it('keeps what an agent has reported with the cursor, once however often it is told', async () => {
+      const { store } = fixture();
+      const claim = await fixture().begun();
+      const cost = { amount: 0.125, currency: 'USD' };
+      const usage = { inputTokens: 12, outputTokens: 3, cost, turns: 1, countedTurns: 1 };
+      const move = { agent: 'lead', from: START, to: { stdout: 3, stderr: 0 }, usage };
+      const stored = async () => (await store.load(claim)).deployment?.agents.map((agent) => agent.usage);
+      await store.appendMessages(claim, [say('agent_message', 'a')], move);
+      await store.appendMessages(claim, [say('agent_message', 'a')], move);
+      expect(await stored()).toEqual([usage, undefined]);
+      await store.appendMessages(claim, [], { ...move, usage: { ...usage, inputTokens: 99 } });
+      const next = { agent: 'lead', from: move.to, to: { stdout: 4, stderr: 0 } };
+      await store.appendMessages(claim, [say('agent_message', 'b')], next);
+      expect(await stored()).toEqual([usage, undefined]);
+      await store.appendMessages(claim, [], { ...next, from: next.to, usage: { ...usage, turns: 2 } });
+      expect(await stored()).toEqual([{ ...usage, turns: 2 }, undefined]);
+    });
+
     it('keeps every kind of content as it was', async () => {
       const { store, subject } = fixture();
       const claim = await fixture().begun();

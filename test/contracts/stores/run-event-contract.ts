@@ -106,6 +106,25 @@ export function runEventContract(name: string, setup: () => RunEventSubject | Pr
       expect(await happened()).toEqual([['run.phase', { from: MONITORING, to: ENDING, warnings }]]);
     });
 
+    it('with what the run used, as far as it was reported, at its very end', async () => {
+      const { store } = subject;
+      const claim = await fixture.monitored();
+      const [start, one, two] = [0, 1, 2].map((stdout) => ({ stdout, stderr: 0 }));
+      const usage = { inputTokens: 12, outputTokens: 3, cost: null, turns: 1, countedTurns: 1 };
+      if (!start || !one || !two) throw new Error('three cursors');
+      await store.appendMessages(claim, [], { agent: 'lead', from: start, to: one, usage });
+      await store.conclude(claim, { status: 'failed', result: null, error: FAILURE });
+      // An agent that is asked to end its turn may say what it cost.
+      const cost = { amount: 0.5, currency: 'USD' };
+      await after(store.appendMessages(claim, [], { agent: 'lead', from: one, to: two, usage: { ...usage, cost } }));
+      await store.finish(claim, NOTHING);
+      const used = { inputTokens: 12, outputTokens: 3, cost, incomplete: [] };
+      expect((await happened()).map(([type, data]) => [type, data.usage])).toEqual([
+        ['teardown.verified', undefined],
+        ['run.phase', used],
+      ]);
+    });
+
     it('when a success turns into a failure, since it cannot be removed', async () => {
       const claim = await after(fixture.succeeded());
       await subject.store.failTeardown(claim, { code: 'teardown_failed', message: 'stuck' });

@@ -1,6 +1,7 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Found, Overview, OverviewStore } from '@crewtab/domain/ports/overview-store';
 import { isTerminal, type Acknowledgement, type Run } from '@crewtab/domain/runs/run';
+import { addUpCells } from '@crewtab/domain/runs/usage-sums';
 
 import type { InMemoryCatalog } from './in-memory-catalog';
 
@@ -21,7 +22,7 @@ export class InMemoryOverview implements OverviewStore {
     return Promise.resolve({
       at: this.clock.now(),
       ...{ needsPerson: [], faults: [], active: [], due: [] },
-      digest: { counts: {}, isComplete: true, runs: [] },
+      digest: { counts: {}, isComplete: true, usage: addUpCells([], 'runs'), runs: [] },
       health: { liveWorkers: 0, capacity: 0, heldRuns: 0, unresponsiveHosts: 0, liveSchedulers: 0 },
       ...this.parts,
     });

@@ -21,6 +21,7 @@ import {
   type Run,
   type RunStatus,
   type RunTrigger,
+  type ShownRun,
 } from '@crewtab/domain/runs/run';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
@@ -29,7 +30,7 @@ import { pageOf } from './pages';
 
 /** Runs and their conversations without a database, as the HTTP side sees them. Tests move the runs themselves. */
 export class InMemoryRunArchive implements RunArchive {
-  readonly runs = new Map<string, Run>();
+  readonly runs = new Map<string, ShownRun>();
   readonly deployments = new Map<string, DeploymentView & { readonly organizationId: string }>();
   private readonly messages = new Map<string, Message[]>();
   private readonly changed = new Listeners<string>();
@@ -41,7 +42,7 @@ export class InMemoryRunArchive implements RunArchive {
 
   // For tests
 
-  addRun(run: Partial<Run>): Run {
+  addRun(run: Partial<ShownRun>): Run {
     const id = run.id ?? fakeUuid(this.runs.size + 1, 1);
     const made = seedRun({ ...run, id }, this.runs.size + 1, this.clock.now()).run;
     this.runs.set(id, made);
@@ -49,7 +50,7 @@ export class InMemoryRunArchive implements RunArchive {
     return made;
   }
 
-  change(runId: string, patch: Partial<Run>): void {
+  change(runId: string, patch: Partial<ShownRun>): void {
     const run = this.runs.get(runId);
     if (!run) throw new Error(`no run ${runId}`);
     this.runs.set(runId, { ...run, ...patch });
@@ -124,7 +125,7 @@ export class InMemoryRunArchive implements RunArchive {
     return { run: this.runs.get(runId) ?? run, wasTerminal: false };
   }
 
-  getRun(organizationId: string, id: string): Promise<Run | null> {
+  getRun(organizationId: string, id: string): Promise<ShownRun | null> {
     const run = this.runs.get(id);
     return Promise.resolve(run?.organizationId === organizationId ? run : null);
   }
@@ -229,7 +230,7 @@ function matches(run: Run, filter: RunFilter): boolean {
   );
 }
 
-function listedRun(run: Run): ListedRun {
+function listedRun(run: ShownRun): ListedRun {
   const characters = [...(run.outcome?.result ?? '')];
   if (run.outcome === null || characters.length <= RUN_PAGE.resultBeginning) return run;
   const result = characters.slice(0, RUN_PAGE.resultBeginning).join('');

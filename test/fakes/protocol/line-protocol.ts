@@ -10,11 +10,12 @@ import type {
 } from '@crewtab/domain/ports/agent-protocol';
 import type { OutputLine } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
+import type { ReportedUsage } from '@crewtab/domain/runs/usage';
 import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 
 /**
  * The smallest protocol that keeps the port's contract, for tests of the engine. The agent says `ready`, `say TEXT`,
- * `note ID` (which joins no other message), `warn WORDS` (of an unknown update), `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told
+ * `note ID` (which joins no other message), `used TOKENS` (in all, with the turns that have ended), `warn WORDS` (of an unknown update), `ask ID` (answered with `answer ID`), `done ID TEXT`, `fail ID TEXT`; it is told
  * `hello`, `turn ID TEXT` and `cancel`.
  */
 export class LineProtocol implements AgentProtocol {
@@ -32,6 +33,7 @@ class LineSession implements ProtocolSession {
   private handshake: DialogueState['handshake'] = { status: 'pending' };
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
+  usage: ReportedUsage | null = null;
   private readonly asked: string[] = [];
   private readonly warningLog: WarningLog;
 
@@ -68,6 +70,7 @@ class LineSession implements ProtocolSession {
       return this.work([{ agent: this.agent, kind: 'permission', content: { id }, at }], [{ data: `answer ${id}\n` }]);
     }
     if (verb === 'note') return this.work([{ agent: this.agent, kind: 'other', content: { id }, at }]);
+    if (verb === 'used') this.usage = this.reported(Number(id));
     if (verb === 'warn') this.warningLog.note('unknown_update', [id, ...rest].join(' '));
     if (verb === 'done') this.turns.set(id, { status: 'done', text: rest.join(' ') });
     if (verb === 'fail')
@@ -104,6 +107,11 @@ class LineSession implements ProtocolSession {
       });
     }
     return { messages: [], outgoing: [] };
+  }
+
+  private reported(inputTokens: number): ReportedUsage {
+    const turns = [...this.turns.values()].filter(({ status }) => status !== 'open').length;
+    return { inputTokens, outputTokens: 0, cost: null, turns, countedTurns: turns };
   }
 
   private work(messages: DraftMessage[], outgoing: Outgoing[] = []): Reaction {

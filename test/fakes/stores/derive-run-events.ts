@@ -1,5 +1,6 @@
 import type { RunEvent, RunEventData, RunEventType, RunState } from '@crewtab/domain/runs/run-event';
 import type { Run } from '@crewtab/domain/runs/run';
+import { sumUsage, usageOf } from '@crewtab/domain/runs/usage';
 import type { StoredRun } from './stored-run';
 
 type Row = Pick<StoredRun, 'run' | 'owner' | 'queuedAt'>;
@@ -73,9 +74,20 @@ function noteOfMove({ run: old }: Row, { run, queuedAt }: Row, now: Date): Note[
     queuedMs: isBegin ? msBetween(queuedAt, run.startedAt) : undefined,
     deployMs: isDeployed ? msBetween(run.startedAt, now) : undefined,
     warnings: run.warnings.length > old.warnings.length ? run.warnings.map(({ code }) => code) : undefined,
+    usage: run.phase === 'finished' ? usageOfRun(run) : undefined,
     runMs: old.finishedAt ? undefined : msBetween(run.startedAt, run.finishedAt),
   };
   return [[isOther ? 'run.status' : 'run.phase', data]];
+}
+
+/** The database counts a teammate's turns too; here each has ended. */
+function usageOfRun({ plan, prompt, deployment }: Run): RunEventData['usage'] {
+  const usages = plan.agents.flatMap(({ name, role }) => {
+    const reported = deployment?.agents.find((agent) => agent.name === name)?.usage ?? null;
+    const turns = role === 'leader' && prompt.state !== 'none' ? 1 : (reported?.turns ?? 0);
+    return usageOf(reported, turns) ?? [];
+  });
+  return sumUsage(usages) ?? undefined;
 }
 
 function stateOf({ status, phase }: Run): RunState {

@@ -132,7 +132,11 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       if (cursor) {
         const { cursor: current } = agentOf(stored.run, cursor.agent);
         if (current.stdout !== cursor.from.stdout || current.stderr !== cursor.from.stderr) return current;
-        this.changeAgent(stored, cursor.agent, { cursor: cursor.to, activeAt: this.clock.now() });
+        this.changeAgent(stored, cursor.agent, {
+          cursor: cursor.to,
+          activeAt: this.clock.now(),
+          ...(cursor.usage && { usage: cursor.usage }),
+        });
       }
       this.append(stored, messages);
       return cursor?.to ?? null;

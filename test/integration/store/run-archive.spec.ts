@@ -402,6 +402,7 @@ describe('the conversation and the deployment', () => {
           handle: 'abc',
           startedAt: new Date(0),
           readyAt: null,
+          usage: null,
         },
         {
           name: 'writer',
@@ -412,6 +413,7 @@ describe('the conversation and the deployment', () => {
           handle: null,
           startedAt: null,
           readyAt: null,
+          usage: null,
         },
       ],
     });

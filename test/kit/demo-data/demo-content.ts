@@ -7,6 +7,8 @@ export interface DemoAgent {
   readonly role: AgentRole;
   readonly protocol: AgentProtocolName;
   readonly image: string;
+  readonly preset?: string;
+  readonly model?: string;
   readonly command?: readonly string[];
   readonly instructions?: string;
   readonly resources?: AgentResources;
@@ -48,8 +50,8 @@ export interface DemoSchedule {
   readonly results: readonly string[];
 }
 
-const CLAUDE = 'ghcr.io/harbour/claude-code:1.4';
-const CODEX = 'ghcr.io/harbour/codex:0.9';
+const CLAUDE = { image: 'ghcr.io/harbour/claude-code:1.4', preset: 'claude-code', model: 'sonnet' } as const;
+const CODEX = { image: 'ghcr.io/harbour/codex:0.9', preset: 'codex', model: 'gpt-5.1-codex' } as const;
 const SMALL = { cpus: 1, memory: '1g', pids: 256 } as const;
 
 export const DEMO_TEAMS: readonly DemoTeam[] = [
@@ -64,11 +66,11 @@ export const DEMO_TEAMS: readonly DemoTeam[] = [
         name: 'lead',
         role: 'leader',
         protocol: 'acp',
-        image: CLAUDE,
+        ...CLAUDE,
         instructions: 'Quote the page when you say that something is wrong.',
         resources: SMALL,
       },
-      { name: 'checker', role: 'worker', protocol: 'acp', image: CODEX, resources: { cpus: 0.5, memory: '512m' } },
+      { name: 'checker', role: 'worker', protocol: 'acp', ...CODEX, resources: { cpus: 0.5, memory: '512m' } },
     ],
   },
   {
@@ -78,9 +80,9 @@ export const DEMO_TEAMS: readonly DemoTeam[] = [
     network: 'allowlist',
     hosts: ['api.anthropic.com', 'api.openai.com', '*.github.com', 'registry.npmjs.org'],
     agents: [
-      { name: 'conductor', role: 'leader', protocol: 'acp', image: CLAUDE, resources: { cpus: 2, memory: '2g' } },
-      { name: 'changelog', role: 'worker', protocol: 'acp', image: CLAUDE },
-      { name: 'tester', role: 'worker', protocol: 'acp', image: CODEX, resources: { cpus: 2, memory: '4g' } },
+      { name: 'conductor', role: 'leader', protocol: 'acp', ...CLAUDE, resources: { cpus: 2, memory: '2g' } },
+      { name: 'changelog', role: 'worker', protocol: 'acp', ...CLAUDE },
+      { name: 'tester', role: 'worker', protocol: 'acp', ...CODEX, resources: { cpus: 2, memory: '4g' } },
     ],
   },
   {
@@ -90,8 +92,15 @@ export const DEMO_TEAMS: readonly DemoTeam[] = [
     network: 'allowlist',
     hosts: ['api.anthropic.com', 'mail.harbour-lights.example:993'],
     agents: [
-      { name: 'triage', role: 'leader', protocol: 'acp', image: CLAUDE },
-      { name: 'writer', role: 'worker', protocol: 'acp', image: CLAUDE, instructions: 'Two paragraphs at most.' },
+      { name: 'triage', role: 'leader', protocol: 'acp', ...CLAUDE },
+      {
+        name: 'writer',
+        role: 'worker',
+        protocol: 'acp',
+        ...CLAUDE,
+        model: 'haiku',
+        instructions: 'Two paragraphs at most.',
+      },
     ],
   },
   {
@@ -101,8 +110,8 @@ export const DEMO_TEAMS: readonly DemoTeam[] = [
     network: 'allowlist',
     hosts: ['api.anthropic.com'],
     agents: [
-      { name: 'lead', role: 'leader', protocol: 'acp', image: CLAUDE, instructions: '数字には必ず出典を付ける。' },
-      { name: 'figures', role: 'worker', protocol: 'acp', image: CODEX },
+      { name: 'lead', role: 'leader', protocol: 'acp', ...CLAUDE, instructions: '数字には必ず出典を付ける。' },
+      { name: 'figures', role: 'worker', protocol: 'acp', ...CODEX },
     ],
   },
   {

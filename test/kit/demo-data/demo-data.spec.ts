@@ -1,6 +1,6 @@
 import { DEMO_SCHEDULES } from './demo-content';
 import { eventsOf } from './demo-events';
-import { makeHistory } from './demo-history';
+import { makeHistory, usagesOf } from './demo-history';
 
 const NOW = new Date('2026-11-30T08:10:00.000Z');
 const history = makeHistory(NOW);
@@ -22,6 +22,14 @@ it('is the same for the same instant, and has each instant of a schedule once', 
     const fired = history.filter((run) => run.schedule === schedule && run.trigger !== 'manual');
     expect(new Set(fired.map(({ scheduledFor }) => scheduledFor.getTime())).size).toBe(fired.length);
   }
+});
+
+it('has runs whose usage is known, known in part, and unknown', () => {
+  const kinds = history.filter(({ startedAt }) => startedAt !== null).map((run) => [...usagesOf(run).values()]);
+  const isCostKnown = kinds.map((usages) => new Set(usages.map(({ cost }) => cost !== null)));
+  expect(isCostKnown).toContainEqual(new Set([true]));
+  expect(isCostKnown).toContainEqual(new Set([true, false]));
+  expect(kinds.some((usages) => usages.length === 0)).toBe(true);
 });
 
 it('tells each run by events in the order of time, the last of them its status', () => {

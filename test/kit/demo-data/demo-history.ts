@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ErrorCode } from '@crewtab/domain/errors';
 import type { RunPhase, RunStatus, RunTrigger } from '@crewtab/domain/runs/run';
+import type { ReportedUsage } from '@crewtab/domain/runs/usage';
 import { parseCron } from '@crewtab/domain/schedules/cron';
 import { occurrencesBetween } from '@crewtab/domain/schedules/next-fire';
 import { SeededRandom } from '../random';
@@ -31,6 +32,38 @@ export interface DemoRun {
   readonly blockedBy: string | null;
   readonly gap: { readonly from: Date; readonly to: Date } | null;
   readonly talk: DemoTalk;
+}
+
+/** What each agent of a run has reported, by its name; those that report nothing are left out. */
+export function usagesOf({
+  id,
+  status,
+  team,
+  startedAt,
+  promptAt,
+  finishedAt,
+  talk,
+}: DemoRun): Map<string, ReportedUsage> {
+  const random = SeededRandom.named(id);
+  const usages = new Map<string, ReportedUsage>();
+  if (!startedAt || !promptAt) return usages;
+  const minutes =
+    (finishedAt ?? new Date(promptAt.getTime() + 8 * MINUTE_MS)).getTime() / MINUTE_MS -
+    startedAt.getTime() / MINUTE_MS;
+  for (const { name, role, preset } of team.agents) {
+    const wasAsked = role === 'leader' || talk.delegations.some(({ to }) => to === name);
+    if (preset === undefined || !wasAsked) continue;
+    const inputTokens = Math.round((20_000 + minutes * 9_000) * (0.6 + random.next()));
+    const outputTokens = Math.round(inputTokens * (0.02 + 0.05 * random.next()));
+    const amount = Math.round((inputTokens * 1.1 + outputTokens * 15) / 1_000) / 1_000;
+    const turns = status === 'success' || status === 'failed' ? 1 : 0;
+    const cost = preset === 'claude-code' ? { amount, currency: 'USD' } : null;
+    usages.set(name, {
+      ...(turns === 0 ? { inputTokens: null, outputTokens: null } : { inputTokens, outputTokens }),
+      ...{ cost, turns, countedTurns: turns },
+    });
+  }
+  return usages;
 }
 
 const SILENCE: DemoTalk = { messages: [], delegations: [] };

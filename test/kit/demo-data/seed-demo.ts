@@ -4,7 +4,7 @@ import { deploymentName } from '@crewtab/domain/runs/run';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { Client } from 'pg';
 import { DEMO_SCHEDULES, DEMO_TEAMS } from './demo-content';
-import { idOf, makeHistory, type DemoRun } from './demo-history';
+import { idOf, makeHistory, usagesOf, type DemoRun } from './demo-history';
 import { eventsOf } from './demo-events';
 
 const MINUTE_MS = 60_000;
@@ -84,6 +84,8 @@ async function fill(client: Client, now: Date, isForced: boolean): Promise<DemoR
   ]);
   for (let at = 0; at < history.length; at += BATCH)
     await insertRuns(client, organizationId, bornAt, history.slice(at, at + BATCH));
+  await client.query(COUNT_USAGE);
+  await client.query(TELL_USAGE);
   const messages = history.reduce((sum, { talk }) => sum + talk.messages.length, 0);
   return { teams: DEMO_TEAMS.length, schedules: DEMO_SCHEDULES.length, runs: history.length, messages };
 }
@@ -96,6 +98,12 @@ async function organizationOf(client: Client): Promise<string> {
 
 const teamIdOf = (key: string, bornAt: Date): string => idOf(bornAt, `team ${key}`);
 const scheduleIdOf = (name: string, bornAt: Date): string => idOf(bornAt, `schedule ${name}`);
+
+/** What the triggers would have done. */
+const COUNT_USAGE = `INSERT INTO agent_usages SELECT counted.* FROM schedule_runs r, crewtab_count_usage(r) AS counted
+  WHERE r.phase = 'finished' AND r.started_at IS NOT NULL ON CONFLICT DO NOTHING`;
+const TELL_USAGE = `UPDATE run_events e SET data = e.data || jsonb_build_object('usage', crewtab_usage_of_run(e.run_id))
+  WHERE e.data ? 'from' AND e.data -> 'to' ->> 'phase' = 'finished' AND NOT e.data ? 'usage' AND crewtab_usage_of_run(e.run_id) IS NOT NULL`;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -165,13 +173,15 @@ async function insertRuns(
   await insert(
     client,
     'deployment_agents',
-    begun.flatMap(({ id, team, startedAt, promptAt, talk }) =>
-      team.agents.map(({ name }, position) => ({
+    begun.flatMap((run) => {
+      const { id, team, startedAt, promptAt, talk } = run;
+      const usages = usagesOf(run);
+      return team.agents.map(({ name }, position) => ({
         ...{ ...owner, run_id: id, name, position, handle: idOf(startedAt ?? bornAt, name).replaceAll('-', '') },
         ...{ container: `${deploymentName(team.name, id, 12)}-${name}`, started_at: startedAt, ready_at: promptAt },
-        ...{ stdout_lines: talk.messages.length, stderr_lines: 0 },
-      })),
-    ),
+        ...{ stdout_lines: talk.messages.length, stderr_lines: 0, usage: usages.get(name) ?? null },
+      }));
+    }),
   );
   await insert(
     client,

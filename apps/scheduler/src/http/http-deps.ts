@@ -19,6 +19,7 @@ import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import type { SecretStore } from '@crewtab/domain/ports/secret-store';
 import type { SessionStore } from '@crewtab/domain/ports/session-store';
+import type { UsageStore } from '@crewtab/domain/ports/usage-store';
 import type { Metrics } from '@crewtab/observability/metrics';
 import type { RequestLimitSettings } from './access/request-limits';
 import type { SessionLimits } from './access/session-access';
@@ -34,6 +35,7 @@ export interface HttpDeps {
   readonly sessions: SessionStore;
   readonly secrets: SecretStore;
   readonly overview: OverviewStore;
+  readonly usage: UsageStore;
   readonly idempotency: IdempotencyStore;
   readonly hosts: Pick<HostStore, 'readSystem' | 'decommission'>;
   readonly hostImages: Pick<HostImageStore, 'read' | 'want'>;

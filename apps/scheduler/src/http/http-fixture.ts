@@ -9,6 +9,7 @@ import { FakeClock } from '@test/fakes/fake-clock';
 import { InMemoryAccess, InMemoryIdempotency } from '@test/fakes/management/in-memory-access';
 import { InMemorySecrets } from '@test/fakes/management/in-memory-secrets';
 import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
+import { InMemoryUsage } from '@test/fakes/management/in-memory-usage';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
 import { InMemoryScheduleHistory } from '@test/fakes/management/in-memory-schedule-history';
@@ -88,6 +89,7 @@ export interface HttpFixture {
   readonly sessions: InMemorySessions;
   readonly secrets: InMemorySecrets;
   readonly overview: InMemoryOverview;
+  readonly usage: InMemoryUsage;
   readonly idempotency: InMemoryIdempotency;
   readonly hosts: InMemoryHostStore;
   readonly hostImages: InMemoryHostImages;
@@ -123,6 +125,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   const sessions = new InMemorySessions(access, clock);
   const secrets = new InMemorySecrets(catalog, clock);
   const overview = new InMemoryOverview(runs, catalog, clock);
+  const usage = new InMemoryUsage();
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
     teams: catalog,
@@ -133,6 +136,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     sessions,
     secrets,
     overview,
+    usage,
     idempotency,
     hosts,
     hostImages,
@@ -204,6 +208,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     sessions,
     secrets,
     overview,
+    usage,
     idempotency,
     hosts,
     hostImages,

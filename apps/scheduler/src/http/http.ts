@@ -40,6 +40,7 @@ import { SessionController } from './session/session-controller';
 import { TimelineController } from './schedules/timeline-controller';
 import { SystemController } from './system/system-controller';
 import { TeamsController } from './teams/teams-controller';
+import { UsageController } from './usage/usage-controller';
 import { webPages } from './web/web-pages';
 
 /** For the app module's `controllers`. */
@@ -52,6 +53,7 @@ export const httpControllers: readonly Type[] = [
   TimelineController,
   RunsController,
   OverviewController,
+  UsageController,
   EventsController,
   ConfigController,
   SystemController,

@@ -121,6 +121,7 @@ it('names each view once and refers to it', () => {
     'RunCounts',
     'RunEvent',
     'RunNeighbours',
+    'RunUsage',
     'Schedule',
     'ScheduleRun',
     'SearchResult',
@@ -129,7 +130,7 @@ it('names each view once and refers to it', () => {
     'Sessions',
     'System',
   ];
-  const last = ['Team', 'TeamDeployment', 'TextSlice'];
+  const last = ['Team', 'TeamDeployment', 'TextSlice', 'Usage'];
   expect(Object.keys(document.components.schemas).sort()).toEqual([...own, ...more, ...last]);
   expect(JSON.stringify(document)).not.toContain('$defs');
   const list = document.paths['/api/v1/teams']?.get as { responses: Record<string, unknown> };

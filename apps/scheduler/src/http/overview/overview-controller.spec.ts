@@ -22,13 +22,23 @@ const run: OverviewRun = {
   ...{ id: NO_ID, scheduleId: NO_ID, name: 'Report', trigger: 'schedule', status: 'failed', phase: 'finished' },
   ...{ scheduledFor: new Date('2026-01-05T02:00:00Z'), startedAt: new Date('2026-01-05T02:00:01Z'), deadlineAt: null },
   ...{ finishedAt: new Date('2026-01-05T02:10:00Z'), error: { code: 'timeout', message: 'late' }, excerpt: null },
+  usage: { inputTokens: 7, outputTokens: 1, cost: { amount: 0.5, currency: 'USD' }, incomplete: [] },
   lastWords: { agent: 'lead', text: 'almost', at: new Date('2026-01-05T02:09:00Z') },
+};
+
+const usage = {
+  runs: 1,
+  inputTokens: 7,
+  outputTokens: 1,
+  costs: [{ amount: 0.5, currency: 'USD' }],
+  unknown: { tokens: 0, cost: 0 },
+  incomplete: { tokens: 0, cost: 0 },
 };
 
 it('answers all parts of the caller’s organization, since a day ago unless told', async () => {
   http.overview.parts = {
     needsPerson: [run],
-    digest: { counts: { failed: 1 }, isComplete: true, runs: [run] },
+    digest: { counts: { failed: 1 }, isComplete: true, usage, runs: [run] },
     due: [{ scheduleId: NO_ID, scheduleName: 'Report', timezone: 'UTC', at: new Date('2026-01-05T12:00:00Z') }],
   };
   const { body } = await http.call('get', OVERVIEW, KEYS.member).expect(200);
@@ -36,7 +46,13 @@ it('answers all parts of the caller’s organization, since a day ago unless tol
     at: '2026-01-05T09:00:00.000Z',
     needsPerson: [{ status: 'failed', lastWords: { text: 'almost', at: '2026-01-05T02:09:00.000Z' } }],
     due: [{ at: '2026-01-05T12:00:00.000Z' }],
-    digest: { since: '2026-01-04T09:00:00.000Z', counts: { failed: 1 }, isComplete: true },
+    digest: {
+      since: '2026-01-04T09:00:00.000Z',
+      counts: { failed: 1 },
+      isComplete: true,
+      usage,
+      runs: [{ usage: { inputTokens: 7 } }],
+    },
   });
   await http.call('get', `${OVERVIEW}?since=2026-01-05T08:00:00Z`, KEYS.other).expect(200);
   expect(http.overview.asked).toEqual([

@@ -12,7 +12,9 @@ import type { Run } from '@crewtab/domain/runs/run';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
+import { toUsedView } from '../runs/run-view';
 import { RequestRefused } from '../server/problem';
+import { toSum } from '../usage/usage-controller';
 
 const DAY_MS = 86_400_000;
 
@@ -75,6 +77,7 @@ function toOverviewView(overview: Overview, since: Date, cursor: string): Overvi
       since: since.toISOString(),
       counts: { ...digest.counts },
       isComplete: digest.isComplete,
+      usage: toSum(digest.usage),
       runs: digest.runs.map(toRunView),
     },
     health: { ...overview.health },
@@ -89,6 +92,7 @@ function toRunView(run: OverviewRun): OverviewAnswer['active'][number] {
     startedAt: run.startedAt?.toISOString() ?? null,
     deadlineAt: run.deadlineAt?.toISOString() ?? null,
     finishedAt: run.finishedAt?.toISOString() ?? null,
+    usage: run.usage && toUsedView(run.usage),
     error: run.error && { code: run.error.code, message: run.error.message },
     lastWords: run.lastWords && { ...run.lastWords, at: run.lastWords.at.toISOString() },
   };

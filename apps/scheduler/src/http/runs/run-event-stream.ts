@@ -45,8 +45,8 @@ export class RunEventStream {
 
   /** Its id is the seq before it, so that a client that resumes from it misses no message. */
   private async sendRun({ run, json }: ReadRun, mark: string): Promise<void> {
-    const { status, phase, cancelRequestedAt, teardown } = run;
-    const state = JSON.stringify([status, phase, cancelRequestedAt, teardown.failedAttempts, teardown.receipt]);
+    const { status, phase, cancelRequestedAt, teardown, usage } = run;
+    const state = JSON.stringify([status, phase, cancelRequestedAt, teardown.failedAttempts, teardown.receipt, usage]);
     if (state === this.lastRun) return;
     this.lastRun = state;
     await this.writer.sendEncoded(encodeEvent('run', `${this.lastSeq}${mark}`, json));

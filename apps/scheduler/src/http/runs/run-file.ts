@@ -3,7 +3,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import type { ExportFormat } from '@crewtab/api-contract/run-routes';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
-import type { Run } from '@crewtab/domain/runs/run';
+import type { ShownRun } from '@crewtab/domain/runs/run';
+import type { Usage, UsagePart } from '@crewtab/domain/runs/usage';
 import type { HttpDeps } from '../http-deps';
 import { toMessageView, toRunView } from './run-view';
 
@@ -12,7 +13,7 @@ const PAGE = 100;
 
 interface RunFile {
   readonly organizationId: string;
-  readonly run: Run;
+  readonly run: ShownRun;
   readonly format: ExportFormat;
 }
 
@@ -58,7 +59,7 @@ async function* readMessages(
   }
 }
 
-async function* writeJson(run: Run, messages: AsyncIterable<ListedMessage>): AsyncGenerator<string> {
+async function* writeJson(run: ShownRun, messages: AsyncIterable<ListedMessage>): AsyncGenerator<string> {
   yield `{"run":${JSON.stringify(toRunView(run))},"messages":[`;
   let separator = '\n';
   for await (const message of messages) {
@@ -68,8 +69,8 @@ async function* writeJson(run: Run, messages: AsyncIterable<ListedMessage>): Asy
   yield '\n]}\n';
 }
 
-async function* writeMarkdown(run: Run, messages: AsyncIterable<ListedMessage>): AsyncGenerator<string> {
-  const { id, plan, status, scheduledFor, startedAt, finishedAt, outcome, notRunReason } = run;
+async function* writeMarkdown(run: ShownRun, messages: AsyncIterable<ListedMessage>): AsyncGenerator<string> {
+  const { id, plan, status, scheduledFor, startedAt, finishedAt, outcome, notRunReason, usage } = run;
   const error = outcome?.error ?? notRunReason;
   yield [
     `# ${plan.teamName}: ${status}`,
@@ -78,6 +79,7 @@ async function* writeMarkdown(run: Run, messages: AsyncIterable<ListedMessage>):
     `- due ${scheduledFor.toISOString()}`,
     ...(startedAt ? [`- started ${startedAt.toISOString()}`] : []),
     ...(finishedAt ? [`- ended ${finishedAt.toISOString()}`] : []),
+    ...(usage ? [`- ${wordsOfUsage(usage)}`] : []),
     ...(error ? [`- ${error.code}: ${error.message}`] : []),
     ...section('Prompt', fence(plan.prompt)),
     ...(outcome === null || outcome.result === null ? [] : section('Result', outcome.result)),
@@ -94,6 +96,13 @@ async function* writeMarkdown(run: Run, messages: AsyncIterable<ListedMessage>):
     else yield kind === 'agent_message' ? text : fence(text);
   }
   yield '\n';
+}
+
+function wordsOfUsage({ inputTokens, outputTokens, cost, incomplete }: Usage): string {
+  const atLeast = (part: UsagePart): string => (incomplete.includes(part) ? 'at least ' : '');
+  const tokens =
+    inputTokens === null ? 'tokens unknown' : `${atLeast('tokens')}${inputTokens} tokens in, ${outputTokens ?? 0} out`;
+  return `used ${tokens}; ${cost ? `${atLeast('cost')}${cost.amount} ${cost.currency}` : 'cost unknown'}`;
 }
 
 function section(title: string, text: string): string[] {

@@ -1,4 +1,4 @@
-import type { Run } from '@crewtab/domain/runs/run';
+import type { ShownRun } from '@crewtab/domain/runs/run';
 import type { HttpDeps } from '../http-deps';
 import { SharedReads } from '../streams/shared-reads';
 import { encodeEvent } from '../streams/sse-writer';
@@ -8,7 +8,7 @@ import { toMessageView, toRunView } from './run-view';
 const MAX_PAGE = 100;
 
 export interface ReadRun {
-  readonly run: Run;
+  readonly run: ShownRun;
   /** Its view as JSON. */
   readonly json: string;
 }

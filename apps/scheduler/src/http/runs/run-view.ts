@@ -1,9 +1,10 @@
-import type { DeploymentAnswer, MessageView, NeighbourView, RunView } from '@crewtab/api-contract/run-routes';
+import type { DeploymentAnswer, MessageView, NeighbourView, RunView, UsedView } from '@crewtab/api-contract/run-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
 import type { DeploymentView, RunNeighbour } from '@crewtab/domain/ports/management-store';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { ListedRun, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
+import type { Usage } from '@crewtab/domain/runs/usage';
 import type { Warning } from '@crewtab/domain/runs/warning';
 
 export function toRunView(run: ListedRun): RunView {
@@ -28,6 +29,7 @@ export function toRunView(run: ListedRun): RunView {
     finishedAt: run.finishedAt?.toISOString() ?? null,
     cancelRequestedAt: run.cancelRequestedAt?.toISOString() ?? null,
     teamDeploymentId: run.deployment?.id ?? null,
+    usage: run.usage ? toUsedView(run.usage) : null,
     warnings: warningsOf(run),
     ...(run.acknowledgement && {
       acknowledgement: { ...run.acknowledgement, at: run.acknowledgement.at.toISOString() },
@@ -71,7 +73,17 @@ export function toDeploymentView(deployment: DeploymentView): DeploymentAnswer {
       handle: agent.handle,
       startedAt: agent.startedAt?.toISOString() ?? null,
       readyAt: agent.readyAt?.toISOString() ?? null,
+      usage: agent.usage ? toUsedView(agent.usage) : null,
     })),
+  };
+}
+
+export function toUsedView({ inputTokens, outputTokens, cost, incomplete }: Usage): UsedView {
+  return {
+    inputTokens,
+    outputTokens,
+    cost: cost && { amount: cost.amount, currency: cost.currency },
+    incomplete: [...incomplete],
   };
 }
 

@@ -387,7 +387,8 @@ describe('GET /deployments/:id', () => {
     handle: 'abc',
     startedAt: new Date(0),
     readyAt: null,
-  };
+    usage: { inputTokens: 1, outputTokens: 2, cost: null, incomplete: ['cost'] },
+  } as const;
   const deployment = {
     id: NO_ID,
     runId: NO_ID,
@@ -406,7 +407,7 @@ describe('GET /deployments/:id', () => {
     expect(answer.body).toMatchObject({
       name: 'team-run-1',
       removedAt: null,
-      agents: [{ container: 'team-run-1-lead', startedAt: '1970-01-01T00:00:00.000Z' }],
+      agents: [{ container: 'team-run-1-lead', startedAt: '1970-01-01T00:00:00.000Z', usage: { inputTokens: 1 } }],
     });
     await http.call('get', `/api/v1/deployments/${NO_ID}`, KEYS.other).expect(404);
   });
