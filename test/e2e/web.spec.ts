@@ -74,7 +74,15 @@ describeWithDocker('the pages, in a browser', () => {
     await page.getByLabel('API key').fill(api.apiKey);
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByText('live', { exact: true }).waitFor();
-    for (const path of ['/', '/runs', '/schedules', '/settings', ...runs.map(({ id }) => `/runs/${id}`)]) {
+    for (const path of [
+      '/',
+      '/runs',
+      '/schedules',
+      '/usage',
+      '/usage?by=model',
+      '/settings',
+      ...runs.map(({ id }) => `/runs/${id}`),
+    ]) {
       await page.goto(`${api.baseUrl}${path}`);
       await page.getByText('live', { exact: true }).waitFor();
       if (path.startsWith('/runs/')) await page.getByRole('article').first().waitFor();

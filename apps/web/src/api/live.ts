@@ -89,7 +89,7 @@ function tabEvents(): TabEvents {
   return opened;
 }
 
-/** Lanes of time are large, and change little with one run. */
+/** Lanes of time and sums of weeks are large, and change little with one run. */
 const LANES_SETTLE_MS = 5_000;
 
 /** Collects what events make stale. */
@@ -116,7 +116,7 @@ class Stale {
     this.timer = null;
     this.lanesTimer ??= setTimeout(() => {
       this.lanesTimer = null;
-      void queryClient.invalidateQueries({ queryKey: ['timeline'] });
+      for (const key of ['timeline', 'usage']) void queryClient.invalidateQueries({ queryKey: [key] });
     }, LANES_SETTLE_MS);
     for (const id of this.runs) void queryClient.invalidateQueries({ queryKey: ['run', id] });
     this.runs.clear();

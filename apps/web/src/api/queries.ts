@@ -1,5 +1,13 @@
 import { ApiProblem } from '@crewtab/api-client/api-problem';
-import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  queryOptions,
+} from '@tanstack/react-query';
+import type { Grouping } from '../pages/usage/usage-search';
 import type { RunStatus, RunTrigger } from '../status/status-words';
 import { api, setCsrfToken, type Caller, type Team } from './client';
 
@@ -241,6 +249,19 @@ export const heatmapQuery = (zone: string, days: number) =>
     queryKey: ['heatmap', zone, days],
     queryFn: ({ signal }) => api.request('GET /stats/heatmap', { query: { zone, days }, signal }),
     staleTime: 60_000,
+  });
+
+/** Days of the viewer, today the last. */
+export const usageQuery = (by: Grouping, days: number, zone: string) =>
+  queryOptions({
+    queryKey: ['usage', by, days, zone],
+    queryFn: ({ signal }) => {
+      const to = new Date();
+      const from = new Date(to.getFullYear(), to.getMonth(), to.getDate() - days + 1);
+      const query = { by, zone, from: from.toISOString(), to: to.toISOString(), limit: 50 };
+      return api.request('GET /usage', { query, signal });
+    },
+    placeholderData: keepPreviousData,
   });
 
 export const ledgerQuery = (schedule: string) =>

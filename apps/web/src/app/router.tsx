@@ -7,6 +7,7 @@ import { readLike, readScheduleFilter, readScheduleTab } from '../pages/schedule
 import { SchedulesPage } from '../pages/schedules/schedules-page';
 import { SettingsPage } from '../pages/settings/settings-page';
 import { TeamsPage } from '../pages/teams/teams-page';
+import { readUsage } from '../pages/usage/usage-search';
 import { STATUSES, TRIGGERS } from '../status/status-words';
 import { Root } from './root';
 import { Page } from './shell';
@@ -70,6 +71,12 @@ const routes = [
     getParentRoute,
     path: '/system',
     component: lazyRouteComponent(() => import('../pages/system/system-page'), 'SystemPage'),
+  }),
+  createRoute({
+    getParentRoute,
+    path: '/usage',
+    component: lazyRouteComponent(() => import('../pages/usage/usage-page'), 'UsagePage'),
+    validateSearch: readUsage,
   }),
   createRoute({ getParentRoute, path: '/settings', component: SettingsPage }),
   createRoute({ getParentRoute, path: '/help', component: helpPage }),

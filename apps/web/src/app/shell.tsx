@@ -5,6 +5,7 @@ import {
   Activity,
   CalendarClock,
   CalendarDays,
+  ChartColumn,
   CircleHelp,
   Ellipsis,
   ListTree,
@@ -22,7 +23,7 @@ import { Shortcuts } from './shortcuts';
 import { nameInText } from '../words/clean-terminal-text';
 
 interface PlaceOf {
-  readonly to: '/' | '/runs' | '/schedules' | '/calendar' | '/teams' | '/system' | '/help' | '/settings';
+  readonly to: '/' | '/runs' | '/schedules' | '/calendar' | '/teams' | '/usage' | '/system' | '/help' | '/settings';
   readonly name: string;
   readonly Icon: typeof Activity;
 }
@@ -34,6 +35,7 @@ const PLACES: readonly PlaceOf[] = [
   { to: '/schedules', name: 'Schedules', Icon: CalendarClock },
   { to: '/calendar', name: 'Calendar', Icon: CalendarDays },
   { to: '/teams', name: 'Teams', Icon: Users },
+  { to: '/usage', name: 'Usage', Icon: ChartColumn },
 ];
 const SYSTEM: PlaceOf = { to: '/system', name: 'System', Icon: Server };
 /** At the rail's foot; System stands above them for admins. */

@@ -10,6 +10,7 @@ const PLACES = {
   s: '/schedules',
   c: '/calendar',
   t: '/teams',
+  u: '/usage',
   y: '/system',
   ',': '/settings',
 } as const;
@@ -23,6 +24,7 @@ const HELP = [
   ['g s', 'Schedules'],
   ['g c', 'Calendar'],
   ['g t', 'Teams'],
+  ['g u', 'Usage'],
   ['g y', 'System'],
   ['g ,', 'Settings'],
   ['j, k', 'the next row of a list, the one before'],

@@ -4,6 +4,7 @@ import { StatusShape } from '../status/status-shape';
 import { PHASE_WORDS, triggerWord } from '../status/status-words';
 import { Instant, Span, ZonedClock } from '../time/instant';
 import { stripTerminalCodes } from '../words/clean-terminal-text';
+import { costOf } from '../usage/format-usage';
 import { firstLine } from '../words/first-line';
 import { ScheduleName } from './schedule-name';
 
@@ -44,7 +45,7 @@ function RunRow({
       to="/runs/$runId"
       params={{ runId: run.id }}
       data-row=""
-      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : 'rail:px-6 wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_88px_96px]'}`}
+      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : 'rail:px-6 wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_72px_88px_96px]'}`}
     >
       <StatusShape status={run.status} />
       <span className="min-w-0 truncate font-medium">
@@ -56,6 +57,7 @@ function RunRow({
         <bdi>{describeRun(run)}</bdi>
       </span>
       <span className={`text-soft ${inWide}`}>{triggerWord(run)}</span>
+      <span className={`truncate text-right ${inWide}`}>{costOf(run.usage)}</span>
       <span className={`text-right ${inWide}`}>
         {run.startedAt && <Span from={run.startedAt} to={run.finishedAt} />}
       </span>

@@ -3,6 +3,7 @@ import { ChevronLeft, ChevronRight } from 'lucide-react';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { Page } from '../../app/shell';
 import { Button } from '../../parts/button';
+import { Choice } from '../../parts/choice';
 import { useNow } from '../../time/use-now';
 import { AgendaView } from './agenda-view';
 import { SPANS, VIEWS, type CalendarSearch, type CalendarSpan, type CalendarView } from './calendar-search';
@@ -110,35 +111,5 @@ function Controls({
         </>
       )}
     </div>
-  );
-}
-
-function Choice<T extends string>({
-  name,
-  options,
-  words,
-  value,
-  onChange,
-}: {
-  readonly name: string;
-  readonly options: readonly T[];
-  readonly words: Readonly<Record<T, string>>;
-  readonly value: T;
-  readonly onChange: (value: T) => void;
-}) {
-  return (
-    <span role="group" aria-label={name} className="flex gap-0.5">
-      {options.map((one) => (
-        <button
-          key={one}
-          type="button"
-          aria-pressed={value === one}
-          onClick={() => onChange(one)}
-          className="h-7 rounded-md border border-transparent px-2 text-soft hover:bg-hover aria-pressed:border-line aria-pressed:bg-surface aria-pressed:text-ink"
-        >
-          {words[one]}
-        </button>
-      ))}
-    </span>
   );
 }

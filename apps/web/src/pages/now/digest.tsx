@@ -1,12 +1,13 @@
 import { Link } from '@tanstack/react-router';
 import { ChevronRight } from 'lucide-react';
-import type { Overview, OverviewRun } from '../../api/client';
+import type { Overview, OverviewRun, UsageSum } from '../../api/client';
 import { Empty, Panel } from '../../parts/panel';
 import { StatusShape } from '../../status/status-shape';
 import { STATUSES } from '../../status/status-words';
 import { formatSpan } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
 import { stripTerminalCodes } from '../../words/clean-terminal-text';
+import { costOf, formatCosts } from '../../usage/format-usage';
 import { firstLine } from '../../words/first-line';
 
 /** How many are shown before the list of all. */
@@ -26,6 +27,7 @@ export function Digest({ overview: { digest, at } }: { readonly overview: Overvi
             {total}
             {atLeast} {total === 1 ? 'run' : 'runs'}
           </span>
+          <Spent usage={digest.usage} isComplete={digest.isComplete} />
           {STATUSES.map((status) => {
             const count = digest.counts[status] ?? 0;
             if (count === 0) return null;
@@ -59,8 +61,23 @@ export function Digest({ overview: { digest, at } }: { readonly overview: Overvi
   );
 }
 
+/** `$3.12 (4 unknown)`; nothing where no agent was given a task. */
+function Spent({ usage, isComplete }: { readonly usage: UsageSum; readonly isComplete: boolean }) {
+  if (usage.runs === 0) return null;
+  const cost = formatCosts(usage.costs);
+  const unknown = usage.unknown.cost;
+  const isAtLeast = !isComplete || usage.incomplete.cost > 0;
+  return (
+    <Link to="/usage" className="order-last hover:text-ink">
+      {cost === null ? 'cost unknown' : `${isAtLeast ? '≥ ' : ''}${cost}`}
+      {cost !== null && unknown > 0 && ` (${unknown} unknown)`}
+    </Link>
+  );
+}
+
 /** One line; what there is to read opens below it. */
 function Ended({ run }: { readonly run: OverviewRun }) {
+  const cost = costOf(run.usage);
   const line = run.error ? `${run.error.code}: ${stripTerminalCodes(run.error.message)}` : firstLine(run.excerpt ?? '');
   return (
     <details className="group">
@@ -93,6 +110,7 @@ function Ended({ run }: { readonly run: OverviewRun }) {
               took <Span from={run.startedAt} to={run.finishedAt} />
             </span>
           )}
+          {cost !== null && <span>{cost}</span>}
         </p>
       </div>
     </details>

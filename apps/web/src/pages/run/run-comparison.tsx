@@ -6,6 +6,7 @@ import { Panel, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { formatSpan } from '../../time/format-time';
 import { Instant } from '../../time/instant';
+import { costOf } from '../../usage/format-usage';
 import { DiffView } from './diff-view';
 
 /** This run beside the last success before it: how long each took, and what of prompt and result is another. */
@@ -14,6 +15,7 @@ export function RunComparison({ run }: { readonly run: Run }) {
   const otherId = neighbours?.lastSuccess?.id;
   const { data: other, error: otherError } = useQuery({ ...runQuery(otherId ?? ''), enabled: otherId !== undefined });
   const problem = error ?? otherError;
+  const costs = other ? costsOf(run, other) : null;
   return (
     <Panel
       title="Compared with the last success"
@@ -38,6 +40,7 @@ export function RunComparison({ run }: { readonly run: Run }) {
         <div className="flex flex-col gap-3 px-4 py-3">
           <p>
             {timeOf(run)}, then {timeOf(other)}
+            {costs !== null && ` · ${costs}`}
             {run.teamName !== other.teamName && (
               <>
                 {' '}
@@ -67,6 +70,12 @@ function Part({ name, before, after }: { readonly name: string; readonly before:
       )}
     </div>
   );
+}
+
+/** Null where neither is known. */
+function costsOf(run: Run, other: Run): string | null {
+  const [now, then] = [costOf(run.usage), costOf(other.usage)];
+  return now === null && then === null ? null : `${now ?? 'cost unknown'}, then ${then ?? 'unknown'}`;
 }
 
 function timeOf({ startedAt, finishedAt }: Run): string {

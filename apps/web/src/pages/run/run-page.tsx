@@ -6,6 +6,7 @@ import { deploymentQuery, runQuery } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { HelpMark } from '../../parts/help-mark';
 import { Panel, Waiting } from '../../parts/panel';
+import { UsageNote, UsageWords } from '../../usage/usage-note';
 import { ProblemNote } from '../../parts/problem-note';
 import { ScheduleName, useScheduleName } from '../../parts/schedule-name';
 import { ShortId } from '../../parts/short-id';
@@ -103,6 +104,7 @@ function KnownRun({ run }: { readonly run: Run }) {
               <Span from={run.startedAt} to={run.finishedAt} />
             </span>
           )}
+          <UsageNote used={run.usage} />
           <span className="text-soft">
             {triggerWord(run)}, <Instant at={run.scheduledFor} />
           </span>
@@ -205,6 +207,7 @@ function Facts({ run, deployment }: { readonly run: Run; readonly deployment: De
     ['Started', run.startedAt === null ? 'never' : formatInstant(new Date(run.startedAt))],
     ['Ended', run.finishedAt === null ? 'not yet' : formatInstant(new Date(run.finishedAt))],
     ['Timeout', run.timeout],
+    ...(run.startedAt === null ? [] : [['Usage', <UsageWords key="usage" used={run.usage} />] as const]),
     ...(deployment
       ? ([
           [
@@ -220,6 +223,11 @@ function Facts({ run, deployment }: { readonly run: Run; readonly deployment: De
                 <span key={agent.name} className="[overflow-wrap:anywhere]">
                   {agent.role}, {agent.protocol}
                   {agent.image && `, ${agent.image}`}
+                  {agent.usage && (agent.usage.cost !== null || agent.usage.inputTokens !== null) && (
+                    <span className="block text-soft">
+                      <UsageWords used={agent.usage} />
+                    </span>
+                  )}
                 </span>,
               ] as const,
           ),
