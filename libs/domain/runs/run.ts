@@ -1,9 +1,9 @@
 import type { Failure } from '../errors';
-import { secretNamesOf, type SecretRefs } from '../secrets/secret';
+import { secretNamesOf } from '../secrets/secret';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
-import type { Agent } from '../teams/team';
 import type { ReportedUsage, Usage } from './usage';
+import type { Agent, SecretRefs } from '../teams/team';
 import type { Warning } from './warning';
 
 /**

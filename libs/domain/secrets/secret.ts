@@ -1,5 +1,5 @@
 import type { PresetFault } from '../teams/preset';
-import type { Agent, McpServer } from '../teams/team';
+import type { Agent, McpServer, SecretRefs } from '../teams/team';
 
 /** Of a secret: part of a path, and of what stands in its place in a conversation. */
 export const SECRET_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
@@ -30,9 +30,6 @@ export interface SecretUse {
   /** The variable or header that has its value. */
   readonly variable: string;
 }
-
-/** Secrets by name of a variable, as agents and MCP servers name them. */
-export type SecretRefs = Readonly<Record<string, string>>;
 
 type SecretUser = Pick<Agent, 'secrets'> & {
   readonly mcpServers?: readonly Pick<McpServer<unknown>, 'name' | 'secrets'>[] | undefined;

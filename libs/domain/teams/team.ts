@@ -1,6 +1,8 @@
-import type { SecretRefs } from '../secrets/secret';
 import type { TeamNetwork } from './network';
 import type { PermissionRule } from './permission-rules';
+
+/** Secrets by name of a variable, as agents and MCP servers name them. */
+export type SecretRefs = Readonly<Record<string, string>>;
 
 /** One member of a team, as the API takes it. */
 export interface Agent {

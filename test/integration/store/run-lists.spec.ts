@@ -118,7 +118,7 @@ describe('a list of runs', () => {
     for (const filter of [{}, { scheduleId }, ...narrowed]) {
       expect({ filter, found: await allPages(filter, 16) }).toEqual({ filter, found: expected(filter) });
       const byStatus: Partial<Record<Row['status'], number>> = {};
-      for (const { status } of matching({ ...filter, status: undefined } as RunFilter))
+      for (const { status } of matching({ ...filter, status: undefined }))
         byStatus[status] = (byStatus[status] ?? 0) + 1;
       const counted = await fixture.store.archive.countRuns(organizationId, filter);
       expect({ filter, counted }).toEqual({ filter, counted: { byStatus, codes: ['agent_idle', 'internal'] } });

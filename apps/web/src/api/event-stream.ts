@@ -10,6 +10,9 @@ export type EventSignal =
   /** The session is over; the stream has closed itself. */
   | { readonly kind: 'logged-out' };
 
+/** What a tab says to the worker that all tabs share. */
+export type TabMessage = 'join' | 'leave';
+
 /** The server sends at least a comment every 15 s. */
 const SILENCE_LIMIT_MS = 40_000;
 /** After a refusal that passes: a server that is starting. */

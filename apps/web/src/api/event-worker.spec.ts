@@ -1,6 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import type { EventSignal } from './event-stream';
-import type { TabMessage } from './tab-events';
+import type { TabMessage } from './event-stream';
 
 const calls: string[] = [];
 let tell: (signal: EventSignal) => void;

@@ -1,7 +1,6 @@
 // The one connection of all tabs of a browser to the event stream: browsers open six to a host. It runs as a SharedWorker,
 // for as long as a tab is there, whichever of them started it.
-import { EventStream, type EventSignal } from './event-stream';
-import type { TabMessage } from './tab-events';
+import { EventStream, type EventSignal, type TabMessage } from './event-stream';
 
 /** Tabs that want to be told; those that are hidden, or logged out, have left. */
 const tabs = new Set<MessagePort>();

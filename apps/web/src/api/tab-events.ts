@@ -1,8 +1,5 @@
-import { EventStream, type EventSignal } from './event-stream';
+import { EventStream, type EventSignal, type TabMessage } from './event-stream';
 import workerAddress from './event-worker?sharedworker&url';
-
-/** What a tab says to the worker that all tabs share. */
-export type TabMessage = 'join' | 'leave';
 
 /** The events of the organization, as one tab gets them. */
 export interface TabEvents {
