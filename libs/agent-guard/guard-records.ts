@@ -108,7 +108,7 @@ export function keptExitCode(text: string): number | null {
  */
 export async function readGuardProgram(
   folder: string,
-  name: 'guard' | 'forwarder' | 'confine',
+  name: 'guard' | 'forwarder' | 'confine' | 'launcher' | 'keeper',
   architecture: string,
 ): Promise<Buffer | null> {
   try {

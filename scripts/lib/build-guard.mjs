@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { digest, projectFolder, readIfThere } from './project.mjs';
 
 const SOURCES = join(projectFolder, 'images/guard');
-/** Each of one C file and what is common to them. */
-const PROGRAMS = ['guard', 'forwarder', 'confine'];
-const COMMON = ['socket-filter.h'];
+/** Each of one C file, and of the headers beside it. */
+const PROGRAMS = ['guard', 'forwarder', 'confine', 'launcher', 'keeper'];
 const FOLDER = join(projectFolder, 'dist/images/guard');
 const FLAGS = ['-std=c11', '-Os', '-Wall', '-Wextra', '-Werror', '-static', '-s'];
 /** musl's makes a tenth of the size. */
@@ -43,8 +42,11 @@ export function ensureGuard({ log }) {
 function compile(name, program) {
   const source = join(SOURCES, `${name}.c`);
   const stamp = `${program}.of`;
-  const sources = [source, ...COMMON.map((file) => join(SOURCES, file))];
-  const wanted = digest(...sources.map((file) => readFileSync(file)), ...FLAGS);
+  const headers = readdirSync(SOURCES).filter((file) => file.endsWith('.h'));
+  const wanted = digest(
+    ...[source, ...headers.map((file) => join(SOURCES, file))].map((file) => readFileSync(file)),
+    ...FLAGS,
+  );
   if (readIfThere(stamp) === wanted && readIfThere(program) !== null) return [];
   const refusals = [];
   for (const compiler of COMPILERS) {

@@ -1,0 +1,181 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeWithGuard, GUARD_FOLDER } from '../../kit/services/guard-folder';
+
+const ARCHITECTURE = { x64: 'amd64' }[process.arch as string] ?? process.arch;
+const program = (name: string): string => `${GUARD_FOLDER}/${name}-${ARCHITECTURE}`;
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** The folders of one agent, and what was started on them. */
+class Lab {
+  readonly folder = mkdtempSync(join(tmpdir(), 'crewtab-pod-'));
+  readonly guard = join(this.folder, 'guard');
+  readonly given = join(this.folder, 'given');
+  private readonly started: ChildProcessWithoutNullStreams[] = [];
+
+  constructor() {
+    for (const made of [this.guard, this.given]) mkdirSync(made);
+  }
+
+  /** An agent's container, as far as it is its launcher. */
+  launch(...command: string[]): Promise<Ended> {
+    return this.run('launcher', [this.guard, this.given, program('guard'), '60', '100000000', ...command]);
+  }
+
+  keeper(act: readonly string[], input: string | Buffer = ''): Promise<Ended> {
+    return this.run('keeper', act, input);
+  }
+
+  release(env = ''): Promise<Ended> {
+    return this.keeper(['release', this.guard, this.given, String(Buffer.byteLength(env))], env);
+  }
+
+  feed(...pieces: string[]): Promise<Ended> {
+    return this.keeper(['feed', this.guard], pieces.join(''));
+  }
+
+  dispose(): void {
+    for (const one of this.started) one.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private run(name: string, args: readonly string[], input: string | Buffer = ''): Promise<Ended> {
+    const child = spawn(program(name), args, { env: { PATH: '/usr/bin:/bin' } });
+    this.started.push(child);
+    const said = { out: '', err: '' };
+    child.stdout.on('data', (bytes: Buffer) => (said.out += bytes.toString()));
+    child.stderr.on('data', (bytes: Buffer) => (said.err += bytes.toString()));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...said })));
+  }
+}
+
+function piece(text: string, id: string = randomUUID(), end = ''): string {
+  return `${id} ${Buffer.byteLength(text)}${end}\n${text}`;
+}
+
+const ECHO = 'while IFS= read -r line; do echo "echo: $line"; done; echo end of input';
+
+describeWithGuard('the programs of a pod', () => {
+  let lab: Lab;
+  beforeEach(() => {
+    lab = new Lab();
+  });
+  afterEach(() => lab.dispose());
+
+  it('start an agent when it is released, with what it was given, which is left nowhere', async () => {
+    const ended = lab.launch('/bin/sh', '-c', 'echo "$GREETING, $PATH"; exit 3');
+    expect(readdirSync(lab.guard)).toEqual([]);
+    expect(await lab.release('GREETING=grüße\0')).toMatchObject({ code: 0, out: 'started\n' });
+    expect((await ended).code).toBe(3);
+    expect(readdirSync(lab.given)).toEqual([]);
+    expect(readFileSync(join(lab.guard, 'output'), 'utf8')).toContain('grüße, /usr/bin:/bin');
+  }, 30_000);
+
+  it('start it once, however often it is released', async () => {
+    const ended = lab.launch('/bin/sh', '-c', 'echo "$A"');
+    const both = await Promise.all([lab.release('A=1\0'), lab.release('A=1\0')]);
+    await ended;
+    for (const one of [...both, await lab.release('A=2\0')]) expect(one).toMatchObject({ code: 0, out: 'started\n' });
+    expect(readFileSync(join(lab.guard, 'output'), 'utf8').match(/^o /gm)).toHaveLength(1);
+  }, 30_000);
+
+  it.each([
+    ['/no/such/program', 127, 'No such file or directory'],
+    ['no-such-program', 127, 'No such file or directory'],
+    ['/etc', 126, 'Permission denied'],
+  ])('say why %s cannot be run', async (command, code, why) => {
+    const ended = lab.launch(command);
+    expect(await lab.release()).toMatchObject({ code: 0, out: `failed cannot run ${command}: ${why}\n` });
+    expect((await ended).code).toBe(code);
+  });
+
+  it('take each piece of input once, in order, and its end', async () => {
+    const ended = lab.launch('/bin/sh', '-c', ECHO);
+    await lab.release();
+    const id = randomUUID();
+    const one = await lab.feed(piece('one\n', id), piece('one\n', id), piece('two '));
+    expect(one).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(new RegExp(`^${id} 0\n${id} 0\n\\S+ 0\n$`)) as string,
+    });
+    // A worker that did not hear the answer.
+    expect((await lab.feed(piece('one\n', id))).out).toBe(`${id} 0\n`);
+    const last = await lab.feed(piece('lines\n', undefined, ' end'), piece('too late\n'));
+    expect(last.out).toMatch(/ 0\n\S+ [57]\n$/);
+    await ended;
+    const { out, err, code } = await lab.keeper(['follow', lab.guard, '0']);
+    expect(out.match(/^o \d+ \d+ .*$/gm)?.map((line) => line.split(' ').slice(3).join(' '))).toEqual([
+      'echo: one',
+      'echo: two lines',
+      'end of input',
+    ]);
+    expect({ code, err }).toEqual({ code: 0, err: `end ${Buffer.byteLength(out)}\n` });
+    expect((await lab.feed(piece('after its end\n'))).out).toMatch(/ 5\n$/);
+  }, 30_000);
+
+  it('take nothing of a piece that breaks off', async () => {
+    const ended = lab.launch('/bin/sh', '-c', ECHO);
+    await lab.release();
+    expect(await lab.feed(`${randomUUID()} 100\nonly a part`)).toMatchObject({ code: 3, out: '' });
+    await lab.feed(piece('', undefined, ' end'));
+    await ended;
+    expect((await lab.keeper(['follow', lab.guard, '0'])).out).not.toContain('only');
+  }, 30_000);
+
+  it('carry megabytes to an agent that reads slowly', async () => {
+    const ended = lab.launch('/bin/sh', '-c', 'sleep 0.5; cat | wc -c');
+    await lab.release();
+    expect((await lab.feed(piece('x'.repeat(8_000_000)), piece('', undefined, ' end'))).out).toMatch(
+      /^\S+ 0\n\S+ 0\n$/,
+    );
+    await ended;
+    expect((await lab.keeper(['follow', lab.guard, '0'])).out).toContain('8000000');
+  }, 30_000);
+
+  it('follow output from a position, as it comes, until the agent has ended', async () => {
+    const ended = lab.launch('/bin/sh', '-c', 'echo first; sleep 0.5; echo second');
+    await lab.release();
+    const all = await lab.keeper(['follow', lab.guard, '0']);
+    await ended;
+    const from = all.out.indexOf('\n') + 1;
+    expect((await lab.keeper(['follow', lab.guard, String(from)])).out).toBe(all.out.slice(from));
+    expect(all.out).toContain('second');
+  }, 30_000);
+
+  it('read no file that an agent has put in the place of its output', async () => {
+    const secret = join(lab.folder, 'secret');
+    writeFileSync(secret, 'of another');
+    const ended = lab.launch('/bin/sh', '-c', `ln -sf ${secret} ${lab.guard}/output; echo more`);
+    await lab.release();
+    await ended;
+    expect(await lab.keeper(['follow', lab.guard, '0'])).toMatchObject({ code: 0, out: '' });
+  }, 30_000);
+
+  it('put and read files without following a link of an agent', async () => {
+    const root = join(lab.folder, 'workspace');
+    mkdirSync(root);
+    symlinkSync(lab.guard, join(root, 'link'));
+    const put = (path: string): Promise<Ended> =>
+      lab.keeper(['put', root], `f 644 2 ${Buffer.byteLength(path)} 0\n${path}hi.\n`);
+    expect((await put('a/b/c')).code).toBe(0);
+    expect((await put('link/x')).code).not.toBe(0);
+    expect(readdirSync(lab.guard)).toEqual([]);
+    expect((await put('link')).code).toBe(0);
+    expect((await lab.keeper(['read', root, 'a/b'])).out).toBe('d 755 0 3 0\na/bf 644 2 5 0\na/b/chi.\n');
+    symlinkSync('/etc', join(root, 'etc'));
+    expect((await lab.keeper(['read', root, 'etc/passwd'])).code).toBe(4);
+    expect((await lab.keeper(['read', root, 'etc'])).out).toBe('l 777 0 3 4\netc/etc.\n');
+    expect((await lab.keeper(['put', root], 'f 644 9 1 0\nzshort')).code).toBe(3);
+    expect(readdirSync(root).sort()).toEqual(['a', 'etc', 'link']);
+  });
+});
