@@ -115,7 +115,8 @@ export function gatedFireStore(
 /** A worker's way to its engine. */
 export function gatedRuntime(process: SimProcess, inner: FakeRuntime, isCut: () => boolean): Runtime {
   return gated<Runtime>(process, 'runtime', inner, {
-    open: async (...args) => gatedChannel(process, await process.call('runtime', 'open', () => inner.open(...args))),
+    open: async (handle, longestLineBytes) =>
+      gatedChannel(process, await process.call('runtime', 'open', () => inner.open(handle, longestLineBytes))),
     watch: (installationId, onEnded) =>
       inner.watch(installationId, (ended) => {
         if (ended === null || !isCut()) process.enter(() => onEnded(ended));

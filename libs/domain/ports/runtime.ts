@@ -42,9 +42,12 @@ export interface Runtime {
 
   /**
    * Attaches stdin and follows the output from its beginning. Opening twice gives two readers of the same lines. A line
-   * beyond the limit is passed over and never held. @param longestLineBytes default LONGEST_LINE_BYTES
+   * beyond the limit is passed over and never held.
+   * @param longestLineBytes default LONGEST_LINE_BYTES
+   * @param tools as this worker's tool server offers them: a runtime whose agents do not see this machine's folders carries their
+   * connections there for as long as the channel is open
    */
-  open(handle: string, longestLineBytes?: number): Promise<AgentChannel>;
+  open(handle: string, longestLineBytes?: number, tools?: ToolEndpoint | null): Promise<AgentChannel>;
 
   /**
    * Writes files into the run's workspace, in place of those of the same name; folders on the way are made. Any time
@@ -62,8 +65,8 @@ export interface Runtime {
 
   /**
    * Runs a program with the run's workspace as its working directory, in a fresh container of its image (pulled where it
-   * is absent), and resolves when it has ended and the container is gone. Not idempotent: every call runs it anew. A
-   * worker that dies meanwhile leaves a container with the run's label, for the run's teardown or the reaper. An abort
+   * is absent), and resolves when it has ended and the container is gone; what it changed in the workspace is there by
+   * then. Not idempotent: every call runs it anew. A worker that dies meanwhile leaves a container with the run's label, for the run's teardown or the reaper. An abort
    * kills the program and rejects. One that cannot be started ends with 126 or 127 and its reason in the output.
    */
   runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult>;

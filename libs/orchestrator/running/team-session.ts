@@ -301,6 +301,7 @@ export class TeamSession {
         wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
         longestLineBytes: this.deps.options.longestLineBytes,
+        tools: this.toolSessions.get(agent.name)?.endpoint ?? null,
         activeAt: this.activeAt(run, agent),
         output: this.output,
         emit: (event) => {

@@ -131,6 +131,7 @@ async function suffer(attack: Attack, hasLimits: boolean): Promise<Found> {
     {
       claim: { runId: 'r', epoch: 1 },
       handle: 'h',
+      tools: null,
       protocol: new AcpProtocol({ limits: hasLimits ? DEFAULT_JSON_LIMITS : unlimited }),
       dialogue: {
         runId: 'r',

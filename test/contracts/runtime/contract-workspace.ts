@@ -161,9 +161,10 @@ export function describeWorkspace(current: () => ContractFixture): void {
       const deployment = await fixture.prepared({ agents: [fixture.agent('solo', { does: 'echo' })] });
       const { runtime, installationId } = fixture;
       const program = fixture.program({ does: 'writeFile', name: 'begun', content: '' });
+      const before = await agentsLeft(fixture);
       const settled = Promise.allSettled([runtime.runProgram(deployment, program, never())]);
-      const hasBegun = async (): Promise<boolean> => (await collect(runtime.readFiles(deployment, ''))).length > 0;
-      await eventually('the program runs', hasBegun, 30_000);
+      // Its files may be there only when it has ended.
+      await eventually('the program is made', async () => (await agentsLeft(fixture)) > before, 30_000);
       const other = await fixture.anotherWorker();
       const report = await other.teardown(installationId, deployment.runId, { graceMs: 0 });
       expect(report.left).toEqual([]);
