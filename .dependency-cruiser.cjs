@@ -156,6 +156,7 @@ module.exports = {
     },
     onlyIn('bullmq-in-queue-bullmq', ['bullmq', 'ioredis'], 'libs/queue-bullmq'),
     onlyIn('proxy-chain-in-egress-proxy', ['proxy-chain', 'ipaddr\\.js'], 'libs/egress-proxy'),
+    onlyIn('kubernetes-in-runtime-kubernetes', ['@kubernetes', 'ws', '@types/ws'], 'libs/runtime-kubernetes'),
     onlyIn('dockerode-in-runtime-docker', ['dockerode', '@types/dockerode'], 'libs/runtime-docker'),
     onlyIn(
       'prisma-in-store-prisma',

@@ -30,6 +30,10 @@ const esmOnly = [
   'proxy-chain',
   'socks-proxy-agent',
   'agent-base',
+  '@kubernetes/client-node',
+  'openid-client',
+  'oauth4webapi',
+  'jose',
 ];
 
 const shared = {
@@ -88,6 +92,8 @@ module.exports = {
     withServices('attacks'),
     // What lies deeper looks at sources only, and is among the unit tests.
     withServices('crash', '*.spec.ts'),
+    // On the cluster of KUBECONFIG; skipped without one.
+    withServices('kubernetes'),
     { ...withServices('real-agents', '*.spec.ts'), globalSetup: '<rootDir>/test/real-agents/support/set-up.ts' },
   ],
 };

@@ -18,6 +18,12 @@ import { takeTurns } from './harness/fire-lag';
 import { percentile, show } from './harness/statistics';
 import { BenchStore, ENCRYPTION_KEY } from './harness/stored';
 
+const NO_CLUSTER = {
+  kubeconfig: null,
+  namespace: null,
+  placement: { imagePullSecrets: [], runtimeClassName: null, nodeSelector: {}, tolerations: [], keeperImage: null },
+};
+
 const ITERATIONS = 4;
 const RUNS = 200;
 const BARE_JOBS = 3_000;
@@ -75,7 +81,7 @@ class OurWorker {
       redis: { url: redisUrl, prefix: 'crewtab' },
       encryption: { current: ENCRYPTION_KEY, former: null },
       diskLimitBytes: 1e12,
-      runtime: { kind: 'docker', dockerHost: '', dataDir: '', onlyCommand: null },
+      runtime: { kind: 'docker', dockerHost: '', kubernetes: NO_CLUSTER, dataDir: '', onlyCommand: null },
       agents: {
         handshakeTimeoutMs: 60_000,
         stopGraceMs: 5_000,

@@ -105,7 +105,8 @@ const agentFields = z.strictObject({
   model: line(1, LIMITS.modelLength).optional().meta({ description: 'What its preset gives to the program as model.' }),
   image: z.string().min(1).max(LIMITS.imageLength).regex(IMAGE, 'is not an image reference').optional(),
   command: command.optional().meta({
-    description: "Replaces the image's entry point and command; required under the process runtime without a preset.",
+    description:
+      "Replaces the image's entry point and command; required under the process and kubernetes runtimes without a preset.",
   }),
   env: variables(ENV_VALUE).optional().meta({ description: 'Stored encrypted, never logged, never in an answer.' }),
   secrets: variables(secretName).optional().meta({
@@ -199,7 +200,7 @@ function networkSchema({ runtime }: ContractSettings) {
 /** Bodies that make or change a team. What an agent must have depends on where it will run, so they are made for one runtime. */
 export function teamSchemas(settings: ContractSettings) {
   const { runtime, onlyCommand, agentPolicy, presets } = settings;
-  const need = RUNTIMES[runtime].agentNeeds;
+  const needs: readonly ('image' | 'command')[] = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (value: LooseAgent, context: z.core.$RefinementCtx): void => {
     const preset = checkPreset(value, presets, context);
     if (!context.issues.some(isOfPolicy)) {
@@ -207,8 +208,9 @@ export function teamSchemas(settings: ContractSettings) {
         context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
     }
     checkMcpServers(value, runtime !== 'process' || onlyCommand === null, context);
-    const isNeedMet = value[need] !== undefined || value.preset !== undefined;
-    if (!isNeedMet && !context.issues.some((issue) => issue.path?.[0] === need)) {
+    for (const need of needs) {
+      const isNeedMet = value[need] !== undefined || value.preset !== undefined;
+      if (isNeedMet || context.issues.some((issue) => issue.path?.[0] === need)) continue;
       const message = `is required under the ${runtime} runtime without a preset`;
       context.addIssue({ code: 'custom', path: [need], message });
     }

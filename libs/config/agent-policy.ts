@@ -13,7 +13,8 @@ export const AGENT_POLICY_SETTINGS = [
 ] as const;
 
 export function agentPolicyOf(values: SettingValues<(typeof AGENT_POLICY_SETTINGS)[number]>): AgentPolicy {
-  const hasImages = RUNTIMES[values.CREWTAB_RUNTIME].agentNeeds === 'image';
+  const needs: readonly string[] = RUNTIMES[values.CREWTAB_RUNTIME].agentNeeds;
+  const hasImages = needs.includes('image');
   return {
     memoryBytes: values.AGENT_MEMORY_MAX,
     cpus: values.AGENT_CPUS_MAX,

@@ -1,5 +1,6 @@
 import { PULL_POLICIES } from '@crewtab/domain/ports/image-sources';
 import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
+import { KUBERNETES_SETTINGS } from './kubernetes-settings';
 import { optional, required, withDefault } from './setting';
 import {
   addressList,
@@ -243,8 +244,8 @@ export const SETTINGS = {
   CREWTAB_RUNTIME: withDefault(
     {
       description:
-        'Where teams run: `docker`, or `process` for a first try without Docker. Danger: `process` runs agents as plain child processes ' +
-        'of the worker, with its rights and without any isolation.',
+        'Where teams run: `docker`, `kubernetes` (docs/kubernetes.md), or `process` for a first try without Docker. Danger: `process` runs agents as ' +
+        'plain child processes of the worker, with its rights and without any isolation.',
     },
     'docker',
     oneOf(RUNTIME_KINDS),
@@ -265,6 +266,7 @@ export const SETTINGS = {
     'unix:///var/run/docker.sock',
     url(['unix', 'tcp', 'http', 'https']),
   ),
+  ...KUBERNETES_SETTINGS,
   CREWTAB_DATA_DIR: withDefault(
     {
       description:

@@ -70,6 +70,27 @@ export function assignments(name: RegExp, what: string): z.ZodType<Readonly<Reco
   });
 }
 
+/** Names with commas between them. */
+export function names(name: RegExp, what: string): z.ZodType<readonly string[], string> {
+  return reader<readonly string[]>((text) => {
+    const all = text.split(',').map((one) => one.trim());
+    const wrong = all.find((one) => !name.test(one));
+    return wrong === undefined ? { value: all } : { problem: `must be ${what}; "${wrong}" is none` };
+  });
+}
+
+/** A JSON list of values of one form. */
+export function jsonList<T extends z.ZodType>(element: T, problem: string): z.ZodType<readonly z.output<T>[], string> {
+  return reader<readonly z.output<T>[]>((text) => {
+    try {
+      const parsed = z.array(element).safeParse(JSON.parse(text));
+      return parsed.success ? { value: parsed.data } : { problem };
+    } catch {
+      return { problem };
+    }
+  });
+}
+
 /** `{ "ghcr.io": { "username", "password" } }` */
 export function registryCredentials(): z.ZodType<Readonly<Record<string, RegistryCredentials>>, string> {
   const shape = z.record(

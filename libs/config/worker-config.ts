@@ -5,6 +5,7 @@ import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
+import { KUBERNETES_SETTING_NAMES, kubernetesPlaceOf, type KubernetesPlace } from './kubernetes-place';
 import { PRESET_SETTINGS, presetSettingsOf, type PresetSettings } from './preset-settings';
 import { processEnvironment, type Environment } from './process-environment';
 import { readSettings, type SettingValues } from './read-settings';
@@ -16,6 +17,7 @@ export interface WorkerConfig {
   readonly runtime: {
     readonly kind: RuntimeKind;
     readonly dockerHost: string;
+    readonly kubernetes: KubernetesPlace;
     readonly dataDir: string;
     /** Of agents that run without isolation; null: any. */
     readonly onlyCommand: readonly string[] | null;
@@ -82,6 +84,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'IMAGE_PULL_POLICY',
     'REGISTRY_CREDENTIALS',
     'DOCKER_HOST',
+    ...KUBERNETES_SETTING_NAMES,
     'CREWTAB_DATA_DIR',
     'WORKER_CONCURRENCY',
     'WORKER_LEASE',
@@ -118,6 +121,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     runtime: {
       kind: values.CREWTAB_RUNTIME,
       dockerHost: values.DOCKER_HOST,
+      kubernetes: kubernetesPlaceOf(values),
       dataDir: values.CREWTAB_DATA_DIR,
       onlyCommand: values.CREWTAB_PROCESS_COMMAND,
     },

@@ -13,7 +13,7 @@ export interface RuntimeCapabilities {
   /** Images can be made on the host itself. */
   readonly buildsImages: boolean;
   /** What every agent must say, since nothing else tells what to start. */
-  readonly agentNeeds: 'image' | 'command';
+  readonly agentNeeds: readonly ('image' | 'command')[];
 }
 
 /** Every runtime there is. A worker has the code of each: apps/worker/src/open-host.ts. */
@@ -23,9 +23,16 @@ export const RUNTIMES = {
     networks: ['allowlist', 'none', 'open'],
     limits: LIMITED_RESOURCES,
     buildsImages: true,
-    agentNeeds: 'image',
+    agentNeeds: ['image'],
   },
-  process: { isIsolated: false, networks: ['open'], limits: [], buildsImages: false, agentNeeds: 'command' },
+  kubernetes: {
+    isIsolated: true,
+    networks: ['open'],
+    limits: ['cpus', 'memory'],
+    buildsImages: false,
+    agentNeeds: ['image', 'command'],
+  },
+  process: { isIsolated: false, networks: ['open'], limits: [], buildsImages: false, agentNeeds: ['command'] },
 } as const satisfies Readonly<Record<string, RuntimeCapabilities>>;
 
 /** False where agents have the host's network whatever their team asked for. */

@@ -31,12 +31,11 @@ export interface Host {
   readonly egressProxy: EgressProxy;
 }
 
+type HostRuntime = Runtime & { readonly imageEngine?: ImageEngine };
+
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
 const FACTORIES: Readonly<
-  Record<
-    RuntimeKind,
-    (config: WorkerConfig, logger: Logger, images: PresetImages) => Runtime & { readonly imageEngine?: ImageEngine }
-  >
+  Record<RuntimeKind, (config: WorkerConfig, logger: Logger, images: PresetImages) => HostRuntime | Promise<HostRuntime>>
 > = {
   docker: ({ hostName, runtime: { dockerHost }, agents, agentPolicy }, logger, imageSources) =>
     new DockerRuntime({
@@ -50,6 +49,21 @@ const FACTORIES: Readonly<
       logger,
       ...(hostName ? { hostName } : {}),
     }),
+  // A worker whose teams run elsewhere loads nothing of it.
+  kubernetes: async ({ hostName, runtime: { kubernetes }, agents, agentPolicy, diskLimitBytes }, logger) => {
+    const { KubernetesRuntime } = await import('@crewtab/runtime-kubernetes/kubernetes-runtime');
+    return new KubernetesRuntime({
+      ...kubernetes,
+      limits: { writeMs: agents.inputTimeoutMs },
+      outputLimitBytes: agents.outputLimitBytes,
+      isRootWritable: agents.isRootWritable,
+      tmpBytes: agents.tmpBytes,
+      diskBytes: diskLimitBytes,
+      ceilings: agentPolicy,
+      logger,
+      ...(hostName ? { hostName } : {}),
+    });
+  },
   process: ({ hostName, runtime: { dataDir, onlyCommand }, searchPath, agents: { inputTimeoutMs } }) =>
     new ProcessRuntime({
       rootDir: join(resolve(dataDir), 'processes'),
@@ -65,7 +79,7 @@ export async function openHost(config: WorkerConfig, logger: Logger): Promise<Ho
   const { byName: presets, builds } = await readPresets(config.presets);
   const images = new PresetImages(builds, config.images);
   const bridgeSource = await readBridgeProgram();
-  const runtime = FACTORIES[kind](config, logger, images);
+  const runtime = await FACTORIES[kind](config, logger, images);
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
   const egressProxy = new UnixEgressProxy({ rootDir: join(resolve(dataDir), 'net'), ...config.network, logger });
   return {

@@ -185,6 +185,25 @@ const NO_EFFECTS: readonly NoEffect[] = [
     in: /store-prisma\/runs\/run-transitions\.ts$/,
     because: 'one of two statements, never both: the points of run-store.appendMessages stand around it',
   },
+  {
+    module: /^(https?|stream|@kubernetes\/client-node)$/,
+    calls: /./,
+    in: /runtime-kubernetes\/cluster\/(cluster-client|connection)\.ts$/,
+    because: 'the one place where requests are sent: those with an effect have a point where they are made',
+  },
+  {
+    module: /^ws$/,
+    calls: /./,
+    in: /runtime-kubernetes\/cluster\/pod-exec\.ts$/,
+    because:
+      'the one place where programs of a pod are started: those with an effect have a point where they are asked',
+  },
+  {
+    module: /^net$/,
+    calls: /./,
+    in: /runtime-kubernetes\/output\/tool-tunnel\.ts$/,
+    because: "carries bytes between an agent's bridge and the tool server, which has points of its own",
+  },
   { module: /^prom-client$/, calls: /^metrics$/, because: 'only reads' },
   { module: /^zod$/, calls: /./, because: 'only computes' },
   {

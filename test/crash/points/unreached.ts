@@ -2,6 +2,9 @@ const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite pla
 
 const PRESETS = "only for agents of presets, which no scenario has; the runtimes' contract suite plays it";
 
+const ON_A_CLUSTER =
+  'only under the runtime kubernetes, and the scenarios run on Docker; the contract suite and a killed worker play it on a real cluster';
+
 const NO_TRAFFIC =
   'only where agents ask for hosts, which those of the scenarios do not; a note that is lost costs a notice that is told twice';
 
@@ -44,6 +47,19 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'process.workspace-file.set-mode': NOT_YET,
   'process.workspace-file.write': NOT_YET,
   'process.workspace-folder.make': NOT_YET,
+  'kubernetes.agent.release': ON_A_CLUSTER,
+  'kubernetes.config-map.create': ON_A_CLUSTER,
+  'kubernetes.config-map.remove': ON_A_CLUSTER,
+  'kubernetes.home-files.put': ON_A_CLUSTER,
+  'kubernetes.host.create': ON_A_CLUSTER,
+  'kubernetes.input.end': ON_A_CLUSTER,
+  'kubernetes.input.write': ON_A_CLUSTER,
+  'kubernetes.pod.create': ON_A_CLUSTER,
+  'kubernetes.pod.remove': ON_A_CLUSTER,
+  'kubernetes.program.create': ON_A_CLUSTER,
+  'kubernetes.program.remove': ON_A_CLUSTER,
+  'kubernetes.tools.put': ON_A_CLUSTER,
+  'kubernetes.workspace.put-files': ON_A_CLUSTER,
   'runtime.putFiles': NOT_YET,
   'runtime.runProgram': NOT_YET,
   'tools.spoiled.remove':

@@ -1,0 +1,160 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
+import { ApiClient, saidIn, type AgentInput } from '../kit/client';
+import { Installation, untilEndedInOrder, untilReady } from '../kit/installation';
+import type { StartedProcess } from '../kit/processes';
+import { createTestDatabase, type TestDatabase } from '../kit/services/database';
+import { startE2eRedis, type E2eRedis } from '../kit/services/redis-container';
+import { AGENT_IMAGE, describeWithCluster } from './cluster';
+import type { TestNamespace } from './namespace';
+
+jest.setTimeout(240_000);
+
+/** The demo agent is one file, which comes in variables: so the image needs nothing of it. */
+const AGENT_PROGRAM = `const { env } = process, fs = require('fs');
+const packed = Buffer.from(env.PROGRAM_1 + env.PROGRAM_2 + env.PROGRAM_3, 'base64');
+fs.writeFileSync('/tmp/agent.cjs', require('zlib').brotliDecompressSync(packed));
+require('/tmp/agent.cjs');`;
+const LONGEST_VALUE = 32_000;
+
+async function agentFields(): Promise<Pick<AgentInput, 'image' | 'protocol' | 'command' | 'env'>> {
+  const packed = brotliCompressSync(await readFile(resolve('dist/images/demo-agent/demo-agent.js'))).toString('base64');
+  const env = Object.fromEntries(
+    [0, 1, 2].map((at) => [`PROGRAM_${at + 1}`, packed.slice(at * LONGEST_VALUE, (at + 1) * LONGEST_VALUE)]),
+  );
+  if (packed.length > 3 * LONGEST_VALUE)
+    throw new Error(`the demo agent has ${packed.length} bytes: it needs more variables`);
+  return { image: AGENT_IMAGE, protocol: 'acp', command: ['/usr/bin/node', '-e', AGENT_PROGRAM], env };
+}
+
+/** A scheduler and workers of their own, whose teams run in the namespace. */
+class ClusterCrewtab {
+  readonly workers: StartedProcess[] = [];
+  private scheduler: StartedProcess | null = null;
+  private apiClient: ApiClient | null = null;
+
+  private constructor(
+    private readonly installation: Installation,
+    private readonly redis: E2eRedis,
+    private readonly database: TestDatabase,
+    private readonly dataDir: string,
+  ) {}
+
+  static async start({ kubeconfig }: TestNamespace, workers: number): Promise<ClusterCrewtab> {
+    const [redis, database] = [await startE2eRedis(), await createTestDatabase()];
+    const dataDir = await mkdtemp(join(tmpdir(), 'crewtab-cluster-'));
+    const env = { CREWTAB_RUNTIME: 'kubernetes', KUBECONFIG: kubeconfig, KUBERNETES_KEEPER_IMAGE: AGENT_IMAGE };
+    const installation = new Installation({
+      databaseUrl: database.url,
+      redisUrl: redis.url,
+      dataDir,
+      dockerHost: null,
+      env: { scheduler: env, worker: env },
+    });
+    const crewtab = new ClusterCrewtab(installation, redis, database, dataDir);
+    try {
+      const { process, api } = await installation.startScheduler('scheduler');
+      [crewtab.scheduler, crewtab.apiClient] = [process, api];
+      await untilReady(process);
+      for (let number = 1; number <= workers; number++) {
+        // Each on a machine of its own, as the pods of a Deployment are.
+        const own = { CREWTAB_DATA_DIR: join(dataDir, `worker-${number}`) };
+        crewtab.workers.push(installation.start('worker', `worker ${number}`, { env: own }));
+      }
+      await Promise.all(crewtab.workers.map((worker) => untilReady(worker)));
+      return crewtab;
+    } catch (error) {
+      await crewtab.stop().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  get api(): ApiClient {
+    if (this.apiClient === null) throw new Error('no scheduler is ready');
+    return this.apiClient;
+  }
+
+  async run(agents: AgentInput[], prompt: string): Promise<string> {
+    const team = await this.api.createTeam({ name: `Team ${Math.random()}`, agents });
+    const schedule = await this.api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
+    return (await this.api.trigger(schedule.id)).id;
+  }
+
+  async workerOf(runId: string): Promise<StartedProcess> {
+    const begun = new RegExp(`${runId}.*run begun`);
+    return Promise.race(this.workers.map(async (worker) => worker.waitForLine(begun).then(() => worker)));
+  }
+
+  async stop(): Promise<void> {
+    const running = [...this.workers, this.scheduler].filter(
+      (one) => one !== null && !one.hasExited,
+    ) as StartedProcess[];
+    for (const one of running) one.kill();
+    await Promise.all(running.map((one) => untilEndedInOrder(one, 15_000)));
+    await this.installation.close();
+    await this.redis.stop();
+    await this.database.drop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+async function leftIn({ admin }: TestNamespace): Promise<string[]> {
+  const [pods, maps] = await Promise.all([admin.list('pods', 'crewtab.run'), admin.list('configmaps', 'crewtab.run')]);
+  return [...pods.items, ...maps.items].map(({ metadata }) => metadata.name);
+}
+
+describeWithCluster('a team on a real cluster', (namespace) => {
+  let crewtab: ClusterCrewtab | undefined;
+  let lead: AgentInput;
+  let helper: AgentInput;
+
+  beforeAll(async () => {
+    const fields = await agentFields();
+    lead = { name: 'lead', role: 'leader', ...fields };
+    helper = { name: 'helper', role: 'worker', ...fields };
+  });
+  afterEach(async () => {
+    await crewtab?.stop();
+    crewtab = undefined;
+  });
+
+  it('works together, succeeds, and leaves nothing', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1);
+    const { api } = crewtab;
+    const id = await crewtab.run([lead, helper], 'delegate helper: say from the helper');
+    expect(await api.untilFinished(id, 120_000)).toMatchObject({ status: 'success', error: null });
+    expect(saidIn(await api.messages(id))).toContain('from the helper');
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
+  it('goes on with another worker when its own is killed', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 2);
+    const { api } = crewtab;
+    const id = await crewtab.run([lead, helper], 'delegate helper: work 20s\\nanswer from the helper');
+    await api.untilRun(id, async () => (await api.messages(id)).some(({ kind }) => kind === 'delegation'));
+    const worker = await crewtab.workerOf(id);
+    worker.kill('SIGKILL');
+    await worker.exited;
+    const run = await api.untilFinished(id, 180_000);
+    expect(run).toMatchObject({ status: 'success', error: null });
+    const messages = await api.messages(id);
+    expect(messages.filter(({ kind }) => kind === 'prompt')).toHaveLength(1);
+    expect(messages.filter(({ kind }) => kind === 'delegation')).toHaveLength(2);
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
+  it('is refused where a cluster could not keep to it', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 0);
+    const { api } = crewtab;
+    const withoutCommand = { ...lead, command: undefined } as unknown as AgentInput;
+    await expect(api.createTeam({ name: 'a', agents: [withoutCommand] })).rejects.toMatchObject({
+      errors: [expect.objectContaining({ path: 'agents.0.command' })],
+    });
+    const network = { mode: 'allowlist', hosts: [] } as const;
+    await expect(api.createTeam({ name: 'b', agents: [lead], network })).rejects.toMatchObject({
+      errors: [expect.objectContaining({ path: 'network.mode' })],
+    });
+  });
+});
