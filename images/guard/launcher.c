@@ -10,7 +10,7 @@
  *
  * An agent is the same user and may spoil what is in FOLDER. It harms itself alone: its container's state is asked of the cluster.
  *
- * One static file without any need, because it runs in images that may have nothing. docs/adr/0021-a-team-is-one-pod.md says why.
+ * One static file without any need, because it runs in images that may have nothing. docs/adr/0022-a-team-is-one-pod.md says why.
  */
 #include "pod.h"
 

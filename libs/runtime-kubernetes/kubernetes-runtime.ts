@@ -42,7 +42,7 @@ const HOST = 'crewtab-host';
 
 /**
  * Teams in pods of one namespace of a cluster: one pod a run, with a container an agent, and the keeper by which everything in it is
- * done. Nothing is kept in this process that another one could not find out from the cluster. See docs/adr/0021-a-team-is-one-pod.md.
+ * done. Nothing is kept in this process that another one could not find out from the cluster. See docs/adr/0022-a-team-is-one-pod.md.
  */
 export class KubernetesRuntime implements Runtime {
   readonly kind = 'kubernetes';

@@ -35,7 +35,10 @@ type HostRuntime = Runtime & { readonly imageEngine?: ImageEngine };
 
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
 const FACTORIES: Readonly<
-  Record<RuntimeKind, (config: WorkerConfig, logger: Logger, images: PresetImages) => HostRuntime | Promise<HostRuntime>>
+  Record<
+    RuntimeKind,
+    (config: WorkerConfig, logger: Logger, images: PresetImages) => HostRuntime | Promise<HostRuntime>
+  >
 > = {
   docker: ({ hostName, runtime: { dockerHost }, agents, agentPolicy }, logger, imageSources) =>
     new DockerRuntime({
