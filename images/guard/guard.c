@@ -26,6 +26,9 @@
  *
  * A folder that takes nothing keeps nothing, and the program goes on: its words are in the log alone then.
  *
+ * FOLDER/environment, where it is there, has variables for PROGRAM that the engine was not told, since it shows what it knows:
+ * NAME=VALUE and a NUL each. The file is gone before PROGRAM runs.
+ *
  * One static file without any need, because it runs in images that may have nothing. docs/adr/0014-output-outlives-the-engine.md says why.
  */
 #define _GNU_SOURCE
@@ -189,6 +192,29 @@ static void run(char **command, const int out[2], const int err[2], const sigset
   _exit(status);
 }
 
+/* What cannot be read ends the guard: without its variables the program would do something else than it was made for. */
+static void take_environment(const char *folder) {
+  char path[PATH_BYTES];
+  snprintf(path, sizeof path, "%s/environment", folder);
+  int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0 && errno == ENOENT) return;
+  struct stat facts;
+  if (file < 0 || fstat(file, &facts) < 0) die("environment");
+  size_t size = (size_t)facts.st_size, used = 0;
+  char *text = malloc(size + 1);
+  if (text == NULL) die("malloc");
+  while (used < size) {
+    ssize_t more = read(file, text + used, size - used);
+    if (more <= 0) die("read");
+    used += (size_t)more;
+  }
+  text[size] = 0;
+  close(file);
+  if (unlink(path) < 0) die("unlink");
+  for (char *at = text; at < text + size; at += strlen(at) + 1)
+    if (putenv(at) != 0) die("putenv");
+}
+
 static void open_streams(int out[2], int err[2]) {
   if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) die("pipe");
   if (fcntl(out[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(err[0], F_SETFL, O_NONBLOCK) < 0) die("fcntl");
@@ -270,6 +296,7 @@ int main(int count, char **arguments) {
   int signals = signalfd(-1, &heard, SFD_CLOEXEC);
   if (signals < 0) die("signalfd");
 
+  take_environment(folder);
   int out[2], err[2];
   open_streams(out, err);
   program = fork();

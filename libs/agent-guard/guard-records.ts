@@ -76,6 +76,9 @@ function isWhole(payload: Buffer, length: number): boolean {
   return payload.length === length || (payload.length > length && payload.includes(REPLACEMENT));
 }
 
+/** Variables that the engine is not to show; the guard takes them from there, and removes them. */
+export const GUARD_ENVIRONMENT = '/.crewtab/environment';
+
 /** Where the guard (images/guard/guard.c) and what it keeps lie in a container, whose layer they die with. */
 export const GUARD_FOLDER = '/.crewtab';
 export const GUARD_PROGRAM = `${GUARD_FOLDER}/guard`;

@@ -147,6 +147,8 @@ export interface AgentSpec {
   readonly image: string | null;
   readonly command: readonly string[] | null;
   readonly env: Readonly<Record<string, string>>;
+  /** Of those the ones that hold secrets: the runtime shows them in no place where it has another way; default none. */
+  readonly secretVariables?: readonly string[];
   readonly resources: AgentResources;
   /** Put into its HOME before it starts. */
   readonly files?: readonly HomeFile[];

@@ -5,6 +5,7 @@ import type {
   Outgoing,
   ProtocolSession,
   Reaction,
+  TurnState,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -15,6 +16,8 @@ import type { OutputCursor } from '@crewtab/domain/runs/run';
 import type { ReportedUsage } from '@crewtab/domain/runs/usage';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import { backoffMs, type OneAtATime } from '../timing';
+import { MaskedStream } from '../masking/masked-stream';
+import type { SecretMask } from '../masking/secret-mask';
 import { ConversationRecorder } from './conversation-recorder';
 import type { RunOutput } from './run-output';
 import { TurnGrace } from './turn-grace';
@@ -56,6 +59,8 @@ export interface AgentSessionOptions {
   readonly tools: ToolEndpoint | null;
   /** Of the whole run; nothing is read any more once it has failed. */
   readonly output: RunOutput;
+  /** Of the secrets of the run. Whatever leaves the session is masked. */
+  readonly mask: SecretMask;
   readonly emit: Emit;
 }
 
@@ -107,6 +112,9 @@ export class AgentSession {
   private readonly recorder: ConversationRecorder;
   private readonly grace: TurnGrace;
   private hasOpenedBefore: boolean;
+  /** What it says on stdout; begins anew with the output. */
+  private stream: MaskedStream;
+  private readonly maskedTurns = new WeakMap<TurnState, TurnState>();
 
   constructor(
     private readonly deps: AgentSessionDeps,
@@ -115,6 +123,7 @@ export class AgentSession {
     this.turnsWritten = [...options.expectedTurns];
     this.activeAtMs = options.activeAt.getTime();
     this.hasOpenedBefore = options.isAdopted;
+    this.stream = new MaskedStream(options.mask);
     this.grace = new TurnGrace(options.protocol.grace, this.agentName, deps.clock, () => {
       if (!this.isClosed) options.emit({ kind: 'changed' });
     });
@@ -132,7 +141,7 @@ export class AgentSession {
 
   observed(): Pick<AgentObservation, 'dialogue' | 'ended' | 'lastSeen'> {
     const lastSeen = this.session && { ...this.session.lastSeen, at: this.lastLineAt };
-    return { dialogue: this.published, ended: this.end, lastSeen };
+    return { dialogue: this.published, ended: this.end, lastSeen: this.options.mask.deep(lastSeen) };
   }
 
   /**
@@ -151,7 +160,7 @@ export class AgentSession {
 
   /** What there is to warn of, as far as the output was read. */
   get warnings(): readonly Warning[] {
-    return [...(this.session?.warnings ?? []), ...this.grace.warnings];
+    return this.options.mask.deep([...(this.session?.warnings ?? []), ...this.grace.warnings]);
   }
 
   /** Reads until the process has ended, the output has failed, or the session is closed. Reports instead of throwing. */
@@ -277,6 +286,7 @@ export class AgentSession {
   private async readThrough(): Promise<void> {
     const session = this.options.protocol.begin(this.options.dialogue);
     this.session = session;
+    this.stream = new MaskedStream(this.options.mask);
     for (const turn of this.turnsWritten) session.expectTurn(turn);
     const channel = await this.open();
     if (!channel) return this.publishEnd(session, { how: 'vanished' });
@@ -369,8 +379,8 @@ export class AgentSession {
     const take = async (): Promise<void> => {
       this.outputChars += line.text.length + 1;
       this.options.output.noteRead(this.agentName, this.outputChars);
-      const reaction = line.isTooLong ? this.lineTooLong() : session.receive(line, this.deps.clock.now());
-      if (reaction.failure) return this.failOutput(reaction.failure);
+      const reaction = line.isTooLong ? this.lineTooLong() : this.receive(session, line);
+      if (reaction.failure) return this.failOutput(this.options.mask.deep(reaction.failure));
       outgoing = reaction.outgoing;
       if (!isReplayed) this.recorder.add(reaction.messages, later(seen, this.recorder.cursor), session.usage);
     };
@@ -382,6 +392,16 @@ export class AgentSession {
         await this.recorder.flush();
       });
     return outgoing;
+  }
+
+  /** What is text already is masked before the protocol makes words of it, what it has to decode afterwards. */
+  private receive(session: ProtocolSession, line: OutputLine): Reaction {
+    const { mask, protocol } = this.options;
+    const at = this.deps.clock.now();
+    if (line.stream === 'stderr' || protocol.name === 'command')
+      return session.receive({ ...line, text: mask.text(line.text) }, at);
+    const reaction = session.receive(line, at);
+    return { ...reaction, messages: this.stream.take(reaction.messages, !hasOpenTurn(session.state)) };
   }
 
   /** A broken pipe means that the agent is ending: its exit tells more than the failed write. */
@@ -406,7 +426,7 @@ export class AgentSession {
     const { exitCode, isOutOfMemory, mayLackOutput } = process;
     const end: AgentEnd = { how: 'exited', exitCode, isOutOfMemory, mayLackOutput };
     const { messages } = session.exited(end, this.deps.clock.now());
-    this.recorder.add(messages, this.recorder.foldedCursor, session.usage);
+    this.recorder.add([...this.stream.take(messages, true)], this.recorder.foldedCursor, session.usage);
     return this.publishEnd(session, end);
   }
 
@@ -437,10 +457,17 @@ export class AgentSession {
   private publish(session: ProtocolSession): void {
     const { handshake, turns, hasSeenWork } = session.state;
     this.publishedKey = keyOf(session.state);
-    const settled = [...turns].map(([id, turn]) => [id, this.grace.of(id, turn)] as const);
-    this.published = { handshake, turns: new Map(settled), hasSeenWork };
+    const settled = [...turns].map(([id, turn]) => [id, this.grace.of(id, this.masked(turn))] as const);
+    this.published = { handshake: this.options.mask.deep(handshake), turns: new Map(settled), hasSeenWork };
     this.wakeWaiting();
     this.options.emit({ kind: 'changed' });
+  }
+
+  /** Once each: the text of a turn may be a megabyte. */
+  private masked(turn: TurnState): TurnState {
+    const masked = this.maskedTurns.get(turn) ?? this.options.mask.deep(turn);
+    this.maskedTurns.set(turn, masked);
+    return masked;
   }
 
   private lineTooLong(): Reaction {

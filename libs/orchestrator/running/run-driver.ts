@@ -12,6 +12,7 @@ import {
 import { backoffMs, WakeUp, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
+import { maskedDeps, RunMask } from '../masking/masked-deps';
 import { TeamSession } from './team-session';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { endMessage, systemMessage } from '@crewtab/domain/runs/message';
@@ -35,13 +36,18 @@ export class RunDriver {
   private fault: { readonly error: unknown } | null = null;
   /** By the monotonic clock; null while there is nothing to do but wait. */
   private stepBeganAtMs: number | null = null;
+  private readonly mask = new RunMask();
+  private readonly deps: OrchestratorDeps;
 
   constructor(
-    private readonly deps: OrchestratorDeps,
+    unmasked: OrchestratorDeps,
     { installationId, host }: { readonly installationId: string; readonly host: string },
     run: Run,
     isAdopted: boolean,
   ) {
+    this.mask.use(run.plan.secrets);
+    const deps = maskedDeps(unmasked, this.mask);
+    this.deps = deps;
     this.wakeUp = new WakeUp(deps.clock);
     const logger = deps.logger.child({ runId: run.id, scheduleId: run.scheduleId, epoch: run.epoch });
     const claim: Claim = { runId: run.id, epoch: run.epoch };
@@ -50,7 +56,7 @@ export class RunDriver {
       if (event.kind === 'failed') this.fault ??= event;
       wake();
     };
-    const team = new TeamSession(deps, { run, claim, installationId, isAdopted, logger, emit });
+    const team = new TeamSession(deps, { run, claim, installationId, isAdopted, logger, emit, mask: this.mask });
     this.held = { run, claim, host, team, logger, nextTeardownAt: null, teardownFailedAt: null, wake };
   }
 
@@ -143,6 +149,7 @@ export class RunDriver {
     switch (decision.kind) {
       case 'begin':
         held.run = await beginRun(deps, held);
+        this.mask.use(held.run.plan.secrets);
         break;
       case 'deploy':
         await held.team.deploy(held.run);

@@ -18,6 +18,7 @@ import type { PlannedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { backoffMs, answerWithin } from '../timing';
+import type { SecretMask } from '../masking/secret-mask';
 import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import type { Clock } from '@crewtab/domain/ports/clock';
@@ -45,12 +46,15 @@ export function agentSpec(
   agent: PlannedAgent,
   protocols: OrchestratorDeps['protocols'],
   toolSession: ToolSession | null,
+  mask: SecretMask,
 ): AgentSpec {
+  const { env = {} } = agent;
   return {
     name: agent.name,
     image: agent.image ?? null,
     command: agent.command ?? null,
-    env: agent.env ?? {},
+    env,
+    secretVariables: Object.keys(env).filter((name) => mask.text(env[name] ?? '') !== env[name]),
     resources: agent.resources ?? {},
     files: agent.files ?? [],
     stdin: protocols[agent.protocol].stdin,

@@ -8,6 +8,7 @@ import type { AgentObservation, Observation, PromptWrite } from '@crewtab/domain
 import { START_OF_OUTPUT, type PlannedAgent, type Run } from '@crewtab/domain/runs/run';
 import { MOST_WARNINGS, type Warning } from '@crewtab/domain/runs/warning';
 import type { Agent } from '@crewtab/domain/teams/team';
+import type { RunMask } from '../masking/masked-deps';
 import { AgentSession, type Emit } from './agent-session';
 import { AgentSessions, TeamDelegations } from './team-delegations';
 import type { OrchestratorDeps } from './orchestrator-deps';
@@ -32,6 +33,7 @@ export interface TeamSessionOptions {
   readonly isAdopted: boolean;
   readonly logger: Logger;
   readonly emit: Emit;
+  readonly mask: RunMask;
 }
 
 /** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
@@ -142,7 +144,7 @@ export class TeamSession {
     const network = await this.network.open(run);
     const agents = run.plan.agents.map((agent) => ({
       agent,
-      spec: agentSpec(agent, this.deps.protocols, this.toolSessions.get(agent.name) ?? null),
+      spec: agentSpec(agent, this.deps.protocols, this.toolSessions.get(agent.name) ?? null, this.options.mask.current),
     }));
     const deployer = new TeamDeployer(this.deps, {
       claim: this.options.claim,
@@ -253,7 +255,8 @@ export class TeamSession {
 
   /** Holds nothing of the call while it waits: a task may be a megabyte, and its answer an hour away. */
   private answer(call: ToolCall): Promise<ToolAnswer> {
-    return this.tools.handle(call).catch((error: unknown) => {
+    const masked = { ...call, arguments: this.options.mask.current.deep(call.arguments) };
+    return this.tools.handle(masked).catch((error: unknown) => {
       this.options.emit({ kind: 'failed', error });
       throw error;
     });
@@ -304,6 +307,7 @@ export class TeamSession {
         tools: this.toolSessions.get(agent.name)?.endpoint ?? null,
         activeAt: this.activeAt(run, agent),
         output: this.output,
+        mask: this.options.mask.current,
         emit: (event) => {
           if (event.kind === 'changed') this.noteChange(run, agent);
           this.options.emit(event);

@@ -8,6 +8,7 @@ import { FORWARDER_PROGRAM, forwardedCommand, proxyEnvironment } from '@crewtab/
 import {
   CONFINE_PROGRAM,
   guardedCommand,
+  GUARD_ENVIRONMENT,
   GUARD_FOLDER,
   GUARD_PROGRAM,
   readGuardProgram,
@@ -91,7 +92,7 @@ export function containerSpec(
     name: containerName(deployment, agent),
     Image: agent.image ?? '',
     ...(argv.length > 0 ? { Entrypoint: argv.slice(0, 1), Cmd: argv.slice(1) } : {}),
-    Env: Object.entries(environment(deployment, agent, facts)).map(([key, value]) => `${key}=${value}`),
+    Env: pairsOf(environment(deployment, agent, facts, hiddenVariables(agent, launch))),
     Labels: { ...runLabels(deployment), [LABELS.agent]: agent.name },
     WorkingDir: WORKSPACE_DIR,
     ...(facts.user.runAs === null ? {} : { User: facts.user.runAs }),
@@ -175,13 +176,35 @@ function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSetti
 }
 
 /** What the agent was given has the last word. */
-function environment({ network }: DeploymentSpec, agent: AgentSpec, facts: ImageFacts): Record<string, string> {
+function environment(
+  { network }: DeploymentSpec,
+  agent: AgentSpec,
+  facts: ImageFacts,
+  hidden: ReadonlySet<string>,
+): Record<string, string> {
   const { madeHome } = facts.user;
+  const given = Object.entries(agent.env).filter(([name]) => !hidden.has(name));
   return {
     ...(network.kind === 'allowlist' ? proxyEnvironment() : {}),
     ...(madeHome === null ? {} : { HOME: madeHome }),
-    ...agent.env,
+    ...Object.fromEntries(given),
   };
+}
+
+/** What the engine knows it shows to whoever may inspect the container. Without a guard there is no other way. */
+function hiddenVariables({ secretVariables = [] }: AgentSpec, launch: Launch): ReadonlySet<string> {
+  return new Set(launch.kind === 'limited' && launch.under === 'guard' ? secretVariables : []);
+}
+
+function pairsOf(variables: Readonly<Record<string, string>>): string[] {
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+}
+
+/** What the guard gives to the program in the engine's place, and removes. */
+function guardFiles({ env, secretVariables = [] }: AgentSpec, { user: { uid, gid } }: ImageFacts): TarEntry[] {
+  if (secretVariables.length === 0) return [];
+  const text = secretVariables.map((name) => `${name}=${env[name] ?? ''}\0`).join('');
+  return [{ path: GUARD_ENVIRONMENT, mode: 0o400, uid, gid, content: Buffer.from(text, 'utf8') }];
 }
 
 /** The workspace as it must be where an image does not bring it: writable for every member, whatever its user. */
@@ -195,6 +218,7 @@ export function containerFiles(agent: AgentSpec, facts: ImageFacts, programs: Ou
   const own = { uid, gid };
   return [
     ...programFiles(programs, facts),
+    ...(programs.guard === null ? [] : guardFiles(agent, facts)),
     ...(facts.hasTmp ? [] : [{ path: '/tmp', mode: 0o1777, uid: 0, gid: 0, content: null }]),
     ...(madeHome === null ? [] : [{ path: madeHome, mode: 0o755, ...own, content: null }]),
     ...homeFiles(agent, facts),

@@ -1,3 +1,4 @@
+import { SecretMask } from '@crewtab/orchestrator/masking/secret-mask';
 import { resolve } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Claim } from '@crewtab/domain/ports/run-store';
@@ -147,6 +148,7 @@ async function suffer(attack: Attack, hasLimits: boolean): Promise<Found> {
       expectedTurns: [],
       longestLineBytes,
       output,
+      mask: new SecretMask({}),
       emit: (event) => {
         if (event.kind === 'failed') throw event.error;
       },
