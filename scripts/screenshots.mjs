@@ -56,6 +56,7 @@ async function take(wanted) {
     beats.push(beat);
     const { process: scheduler, api } = await installation.startScheduler('scheduler');
     await untilReady(scheduler);
+    await nameSecrets(api);
     const pages = (await pagesOf(api)).filter(({ name }) => isWanted(name, wanted));
     await mkdir(FOLDER, { recursive: true });
     await photograph(require('playwright-core').chromium, api, pages, now);
@@ -71,6 +72,17 @@ async function take(wanted) {
 
 function isWanted(name, wanted) {
   return wanted.length === 0 || wanted.some((part) => name.includes(part));
+}
+
+/** Of which one is used. */
+async function nameSecrets(api) {
+  for (const name of ['anthropic-key', 'github-token', 'tracker-header'])
+    await api.request('PUT /secrets/:name', { params: { name }, body: { value: 'a secret of the demo' } });
+  const { items } = await api.request('GET /teams', { query: { limit: 1 } });
+  for (const { id, agents } of items) {
+    const named = agents.map((agent) => ({ ...agent, secrets: { GITHUB_TOKEN: 'github-token' } }));
+    await api.request('PATCH /teams/:id', { params: { id }, body: { agents: named } });
+  }
 }
 
 /** Every page, with what it shows by preference. */
@@ -92,6 +104,7 @@ async function pagesOf(api) {
     { name: 'schedule', path: `/schedules/${schedule.id}` },
     { name: 'calendar', path: '/calendar' },
     { name: 'teams', path: '/teams' },
+    { name: 'secrets', path: '/teams/secrets' },
     { name: 'team-edit', path: `/teams/${team.id}/edit` },
     { name: 'team-new', path: '/teams/new' },
     { name: 'team', path: `/teams/${team.id}` },

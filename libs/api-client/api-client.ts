@@ -23,6 +23,8 @@ interface CallOptions {
   readonly idempotencyKey?: string;
   /** Of an edit: it is done only at this revision. */
   readonly ifRevision?: number;
+  /** Of a PUT: it is done only where there is nothing yet. */
+  readonly ifAbsent?: boolean;
 }
 
 interface StreamOptions {
@@ -67,7 +69,7 @@ export function createApiClient({ baseUrl, apiKey, csrfToken, fetch: send = fetc
   };
   const ask = async (route: string, request: AnyRequest): Promise<Response> => {
     const [method = '', path = ''] = route.split(' ');
-    const { body, signal, idempotencyKey, ifRevision, lastEventId } = request;
+    const { body, signal, idempotencyKey, ifRevision, ifAbsent = false, lastEventId } = request;
     const response = await send(`${baseUrl}/api/v1${fill(path, request)}`, {
       method,
       headers: {
@@ -75,6 +77,7 @@ export function createApiClient({ baseUrl, apiKey, csrfToken, fetch: send = fetc
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         ...(ifRevision === undefined ? {} : { 'if-match': `"${ifRevision}"` }),
+        ...(ifAbsent ? { 'if-none-match': '*' } : {}),
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

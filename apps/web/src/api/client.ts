@@ -25,5 +25,6 @@ export type UsageSum = Usage['total'];
 export type System = AnswerOf<Routes['GET /system']>;
 export type Preset = AnswerOf<Routes['GET /presets']>['items'][number];
 export type Team = AnswerOf<Routes['GET /teams/:id']>;
+export type Secret = AnswerOf<Routes['GET /secrets/:name']>;
 export type RunMark = NonNullable<Schedule['recent']>[number];
 export type Revision = AnswerOf<Routes['GET /schedules/:id/revisions']>['items'][number];

@@ -9,7 +9,7 @@ import {
 } from '@tanstack/react-query';
 import type { Grouping } from '../pages/usage/usage-search';
 import type { RunStatus, RunTrigger } from '../status/status-words';
-import { api, setCsrfToken, type Caller, type Team } from './client';
+import { api, setCsrfToken, type Caller, type Secret, type Team } from './client';
 
 const CALLER = ['caller'] as const;
 /** Notes in this browser that there may be a session, so that who has none is not told of a refusal. No secret. */
@@ -18,6 +18,7 @@ const PAGE = 50;
 /** How many schedules a page shows; later pages of the API are read as far as that. */
 const MAX_SCHEDULES = 500;
 const MAX_TEAMS = 500;
+const MAX_SECRETS = 500;
 
 /** Answers stay until the event stream says that they changed, so nothing asks again by itself. */
 export const queryClient = new QueryClient({
@@ -322,9 +323,31 @@ export const teamQuery = (id: string) =>
     initialData: () => queryClient.getQueryData(teamsQuery.queryKey)?.items.find((team) => team.id === id),
   });
 
+/** By name. */
+export const secretsQuery = queryOptions({
+  queryKey: ['secrets'],
+  queryFn: async ({ signal }) => {
+    const items: Secret[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: { limit: number; cursor?: string } = { limit: 100, ...(cursor !== null && { cursor }) };
+      const page: Awaited<ReturnType<typeof listSecrets>> = await listSecrets(query, signal);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null && items.length < MAX_SECRETS);
+    return { items, hasMore: cursor !== null };
+  },
+  // No event tells of secrets.
+  staleTime: 10_000,
+});
+
+function listSecrets(query: { limit: number; cursor?: string }, signal: AbortSignal) {
+  return api.request('GET /secrets', { query, signal });
+}
+
 /** A team was made, changed or deleted by this page. */
 export function forgetTeams(): Promise<unknown> {
-  return Promise.all(['teams', 'team'].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
+  return Promise.all(['teams', 'team', 'secrets'].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
 }
 
 /** Heartbeats are no events: this alone is asked for again, while the page is open. */

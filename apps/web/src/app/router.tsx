@@ -37,6 +37,11 @@ const routes = [
   createRoute({ getParentRoute, path: '/teams', component: TeamsPage }),
   createRoute({
     getParentRoute,
+    path: '/teams/secrets',
+    component: lazyRouteComponent(() => import('../pages/teams/secrets-page'), 'SecretsPage'),
+  }),
+  createRoute({
+    getParentRoute,
     path: '/teams/new',
     component: lazyRouteComponent(() => import('../pages/teams/edit-team-page'), 'NewTeamPage'),
   }),

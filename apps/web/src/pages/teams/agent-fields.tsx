@@ -113,7 +113,11 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
             />
           )}
         </Field>
-        <VariableFields env={agent.env} set={(env) => set({ env })} faultAt={(name) => faultAt(`env.${name}`)} />
+        <VariableFields
+          env={agent.env}
+          set={(env) => set({ env })}
+          faultAt={(name) => faultAt(`env.${name}`) ?? faultAt(`secrets.${name}`)}
+        />
         <details className="rail:col-span-3" open={(needsCommand && !preset) || hasFault(faultAt)}>
           <summary className="cursor-pointer text-soft">Command, limits and permissions</summary>
           <div className="mt-3 grid gap-4 rail:grid-cols-3">

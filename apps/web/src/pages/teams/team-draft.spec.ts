@@ -41,6 +41,24 @@ it('keeps, sets and deletes variables, and says the name that an agent had', () 
   ]);
 });
 
+it('gives a variable a secret in place of its value, and back', () => {
+  const [lead] = team.agents;
+  const named: Team = { ...team, agents: [{ ...lead!, secrets: { TOKEN: 'github', OTHER: 'other' } }] };
+  const draft = draftOf(named);
+  expect(editOf(named, draft)).toEqual({});
+  const [agent] = draft.agents;
+  const env = agent!.env.flatMap((variable) => {
+    if (variable.name === 'KEY') return [{ ...variable, state: 'secret' as const, value: 'github' }];
+    if (variable.name === 'TOKEN') return [{ ...variable, state: 'set' as const, value: 'own' }];
+    return variable.name === 'OTHER' ? [] : [variable];
+  });
+  expect(editOf(named, { ...draft, agents: [{ ...agent!, env }] }).agents).toMatchObject([
+    { env: { KEY: null, OLD: { isSet: true }, TOKEN: 'own' }, secrets: { KEY: 'github' } },
+  ]);
+  const none = { ...agent!, env: env.filter(({ state }) => state !== 'secret') };
+  expect(editOf(named, { ...draft, agents: [none] }).agents?.[0]).not.toHaveProperty('secrets');
+});
+
 it('makes a team of what was filled in', () => {
   const draft = newTeam('allowlist');
   const [lead] = draft.agents;

@@ -9,9 +9,10 @@ type AgentBody = NonNullable<TeamEdit['agents']>[number];
 /** A variable of an agent: the browser never has the value of one that is stored. */
 export interface VariableDraft {
   readonly name: string;
-  /** `kept`: as it is stored. `set`: to `value`. `deleted`: it was stored, and goes. */
-  readonly state: 'kept' | 'set' | 'deleted';
+  /** `kept`: as it is stored. `set`: to `value`. `deleted`: it was stored, and goes. `secret`: `value` names a secret. */
+  readonly state: 'kept' | 'set' | 'deleted' | 'secret';
   readonly value: string;
+  /** It has a value of its own by that name. */
   readonly wasStored: boolean;
 }
 
@@ -78,7 +79,7 @@ export function draftOf(team: Team): TeamDraft {
 }
 
 function draftOfAgent(agent: Agent): AgentDraft {
-  const { resources, env = {}, permissions } = agent;
+  const { resources, env = {}, secrets = {}, permissions } = agent;
   return {
     ...{ key: ++lastKey, stored: agent, name: agent.name, role: agent.role, protocol: agent.protocol },
     ...{ preset: agent.preset ?? '', model: agent.model ?? '', image: agent.image ?? '' },
@@ -86,7 +87,12 @@ function draftOfAgent(agent: Agent): AgentDraft {
     ...{ mode: agent.mode ?? '', permissions: typeof permissions === 'string' ? permissions : '' },
     ...{ cpus: resources?.cpus?.toString() ?? '', memory: resources?.memory ?? '' },
     pids: resources?.pids?.toString() ?? '',
-    env: Object.keys(env).map((name) => ({ name, state: 'kept', value: '', wasStored: true })),
+    env: [
+      ...Object.keys(env).map((name): VariableDraft => ({ name, state: 'kept', value: '', wasStored: true })),
+      ...Object.entries(secrets).map(([name, value]): VariableDraft => {
+        return { name, state: 'secret', value, wasStored: false };
+      }),
+    ],
   };
 }
 
@@ -167,6 +173,7 @@ function bodyOfAgent(draft: AgentDraft): AgentBody {
   const fields: Record<string, unknown> = {
     ...{ ...rest, name, role, protocol, preset, model: preset === '' ? '' : model.trim(), image: image.trim() },
     ...{ command: readCommand(draft.command), instructions, mode, resources: resourcesOf(draft), env: envOf(draft) },
+    ...{ secrets: secretsOf(draft) },
     ...(stored && stored.name !== name && { previousName: stored.name }),
   };
   // Rules, which the form does not show, stay.
@@ -194,8 +201,13 @@ function envOf({ env }: AgentDraft): Record<string, unknown> {
   const entries = env.flatMap(({ name, state, value, wasStored }): (readonly [string, unknown])[] => {
     if (name.trim() === '') return [];
     if (state === 'kept') return [[name, { isSet: true }]];
-    if (state === 'deleted') return wasStored ? [[name, null]] : [];
+    if (state === 'deleted' || state === 'secret') return wasStored ? [[name, null]] : [];
     return [[name, value]];
   });
   return Object.fromEntries(entries);
+}
+
+function secretsOf({ env }: AgentDraft): Record<string, string> {
+  const chosen = env.filter(({ name, state, value }) => state === 'secret' && name.trim() !== '' && value !== '');
+  return Object.fromEntries(chosen.map(({ name, value }) => [name, value]));
 }

@@ -107,7 +107,7 @@ function KnownTeam({ team }: { readonly team: Team }) {
 }
 
 function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
-  const { resources = {}, env = {} } = agent;
+  const { resources = {}, env = {}, secrets = {} } = agent;
   const limits = [
     ...(resources.cpus === undefined ? [] : [`${resources.cpus} CPU`]),
     ...(resources.memory === undefined ? [] : [resources.memory]),
@@ -122,6 +122,16 @@ function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
     ['Mode', agent.mode],
     ['Permissions', typeof agent.permissions === 'string' ? agent.permissions : undefined],
     ['Limits', limits.length === 0 ? undefined : limits.join(' · ')],
+    [
+      'Secrets',
+      Object.keys(secrets).length > 0 && (
+        <Code
+          text={Object.entries(secrets)
+            .map(([name, secret]) => `${name} = ${secret}`)
+            .join('  ')}
+        />
+      ),
+    ],
     ['Variables', Object.keys(env).length > 0 && <Code text={Object.keys(env).join('  ')} />],
   ];
   return (

@@ -8,6 +8,7 @@ import { BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { AgentMark } from './agent-mark';
+import { TeamTabs } from './team-tabs';
 
 /** All teams, with their agents and what uses them. */
 export function TeamsPage() {
@@ -22,6 +23,7 @@ export function TeamsPage() {
         </Link>
       }
     >
+      <TeamTabs />
       {error && (
         <div className="p-4 rail:p-6">
           <ProblemNote error={error} onRetry={() => void refetch()} />

@@ -1,9 +1,14 @@
+import { useQuery } from '@tanstack/react-query';
 import { Plus, Undo2, X } from 'lucide-react';
+import { secretsQuery } from '../../api/queries';
 import { Button } from '../../parts/button';
 import { INPUT } from '../../parts/field';
 import type { VariableDraft } from './team-draft';
 
-/** The variables of an agent: values go in and never come out, so a stored one is kept, replaced or deleted. */
+/**
+ * The variables of an agent: values go in and never come out, so a stored one is kept, replaced or deleted. One may name a secret
+ * of the organization in place of a value.
+ */
 export function VariableFields({
   env,
   set,
@@ -13,6 +18,7 @@ export function VariableFields({
   readonly set: (env: readonly VariableDraft[]) => void;
   readonly faultAt: (name: string) => string | undefined;
 }) {
+  const secrets = (useQuery(secretsQuery).data?.items ?? []).map(({ name }) => name);
   const change = (at: number, fields: Partial<VariableDraft>): void =>
     set(env.map((one, index) => (index === at ? { ...one, ...fields } : one)));
   return (
@@ -29,7 +35,7 @@ export function VariableFields({
               readOnly={variable.wasStored}
               onChange={({ target }) => change(at, { name: target.value })}
             />
-            <Value variable={variable} set={(fields) => change(at, fields)} />
+            <Value variable={variable} secrets={secrets} set={(fields) => change(at, fields)} />
             <Act
               variable={variable}
               set={(fields) => change(at, fields)}
@@ -57,18 +63,51 @@ interface PartProps {
   readonly set: (fields: Partial<VariableDraft>) => void;
 }
 
-function Value({ variable: { name, state, value }, set }: PartProps) {
-  if (state === 'set')
+const OWN = ':own';
+
+function Value({
+  variable: { name, state, value },
+  secrets,
+  set,
+}: PartProps & {
+  /** Names of all there are. */
+  readonly secrets: readonly string[];
+}) {
+  const what = name || 'the variable';
+  if (state === 'set' || state === 'secret') {
+    const known = state === 'secret' && !secrets.includes(value) ? [value, ...secrets] : secrets;
     return (
-      <input
-        aria-label={`Value of ${name || 'the variable'}`}
-        type="password"
-        autoComplete="off"
-        className={INPUT}
-        value={value}
-        onChange={({ target }) => set({ value: target.value })}
-      />
+      <span className="flex min-w-0 gap-2 max-rail:flex-col">
+        {known.length > 0 && (
+          <select
+            aria-label={`Where ${what} comes from`}
+            className={INPUT}
+            value={state === 'secret' ? value : OWN}
+            onChange={({ target }) =>
+              set(target.value === OWN ? { state: 'set', value: '' } : { state: 'secret', value: target.value })
+            }
+          >
+            <option value={OWN}>A value of its own</option>
+            <optgroup label="Secrets">
+              {known.map((secret) => (
+                <option key={secret}>{secret}</option>
+              ))}
+            </optgroup>
+          </select>
+        )}
+        {state === 'set' && (
+          <input
+            aria-label={`Value of ${what}`}
+            type="password"
+            autoComplete="off"
+            className={INPUT}
+            value={value}
+            onChange={({ target }) => set({ value: target.value })}
+          />
+        )}
+      </span>
     );
+  }
   return <span className="truncate text-soft">{state === 'kept' ? 'is set, and stays' : 'is deleted on saving'}</span>;
 }
 
