@@ -2,7 +2,7 @@
 
 /** Specs, and what only specs use beside them: decide.spec-support.ts, spec-support.ts, http-fixture.ts. */
 const spec = '(\\.spec\\.ts|\\.spec-[^/]+\\.ts|/spec-support\\.ts|-fixture\\.ts)$';
-const adapter = '^libs/(runtime-[^/]+|protocol-[^/]+|store-prisma|queue-bullmq|egress-proxy)/';
+const adapter = '^libs/(runtime-[^/]+|protocol-[^/]+|store-prisma|queue-bullmq|egress-proxy|prompt-liquid)/';
 
 /** A vendor's packages belong to one adapter, so that replacing the vendor touches one folder. */
 function onlyIn(name, packages, home) {
@@ -155,6 +155,7 @@ module.exports = {
       to: { path: '^(apps|libs|images)/.*index\\.ts$' },
     },
     onlyIn('bullmq-in-queue-bullmq', ['bullmq', 'ioredis'], 'libs/queue-bullmq'),
+    onlyIn('liquidjs-in-prompt-liquid', ['liquidjs'], 'libs/prompt-liquid'),
     onlyIn('proxy-chain-in-egress-proxy', ['proxy-chain', 'ipaddr\\.js'], 'libs/egress-proxy'),
     onlyIn('kubernetes-in-runtime-kubernetes', ['@kubernetes', 'ws', '@types/ws'], 'libs/runtime-kubernetes'),
     onlyIn('dockerode-in-runtime-docker', ['dockerode', '@types/dockerode'], 'libs/runtime-docker'),

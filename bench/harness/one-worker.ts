@@ -4,6 +4,7 @@ import { DEFAULT_ENGINE_OPTIONS } from '@crewtab/orchestrator/running/orchestrat
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
 import { OneAtATime, SystemClock } from '@crewtab/orchestrator/timing';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
+import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import type { FakeAgentIo, FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
@@ -56,6 +57,7 @@ export class OneWorker {
         toolServer: null,
         egressProxy,
         presets: new Map(),
+        prompts: new LiquidPromptRenderer(),
         largeLines: new OneAtATime(),
         clock,
         logger: silentLogger,

@@ -6,6 +6,7 @@ import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestr
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
 import { OneAtATime, SystemClock } from '@crewtab/orchestrator/timing';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
+import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
@@ -54,6 +55,7 @@ export class OurRuns {
       delegations: stored.store.delegations,
       toolServer: null,
       presets: new Map(),
+      prompts: new LiquidPromptRenderer(),
       largeLines: new OneAtATime(),
       egressProxy: null,
       clock: new SystemClock(),

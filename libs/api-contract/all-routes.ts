@@ -2,6 +2,7 @@ import { eventRoutes } from './event-routes';
 import { overviewRoutes } from './overview-routes';
 import { presetRoutes } from './preset-routes';
 import { historyRoutes } from './history-routes';
+import { promptRoutes } from './prompt-routes';
 import { runRoutes } from './run-routes';
 import { scheduleRoutes } from './schedule-routes';
 import { secretRoutes } from './secret-routes';
@@ -18,6 +19,7 @@ export const allRoutes = [
   ...presetRoutes,
   ...secretRoutes,
   ...scheduleRoutes,
+  ...promptRoutes,
   ...historyRoutes,
   ...timelineRoutes,
   ...runRoutes,

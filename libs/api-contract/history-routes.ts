@@ -2,14 +2,9 @@ import { z } from 'zod';
 import { countField, durationField, idOf, instantField, PAGE_FIELDS } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
-import {
-  CATCH_UP_POLICIES,
-  cronField,
-  durationStats,
-  OVERLAP_POLICIES,
-  runMark,
-  timezoneField,
-} from './schedule-routes';
+import { CATCH_UP_POLICIES, durationStats, OVERLAP_POLICIES, runMark } from './schedule-routes';
+import { PROMPT_FORMATS } from './prompt-routes';
+import { cronField, timezoneField } from './schedule-fields';
 
 const MAX_FORECAST = 500;
 
@@ -60,6 +55,8 @@ const revisionFields = z.object({
   // Absent in revisions that are older than these fields.
   allowEmpty: z.boolean().optional(),
   allowOpenToolCalls: z.boolean().optional(),
+  promptFormat: z.enum(PROMPT_FORMATS).optional(),
+  variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 });
 
 const revisionView = z.object({

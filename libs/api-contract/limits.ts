@@ -33,6 +33,8 @@ export const LIMITS = {
   maxPids: 4_194_304,
   scheduleNameLength: 100,
   promptLength: 50_000,
+  promptVariables: 50,
+  promptVariableLength: 10_000,
   noteLength: 1_000,
   minTimeoutMs: 1_000,
   maxCatchUpWindowMs: 30 * 24 * 3_600_000,

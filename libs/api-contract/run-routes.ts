@@ -114,7 +114,10 @@ export const runView = z
     status: z.enum(RUN_STATUSES),
     phase: z.enum(RUN_PHASES),
     attempt: z.int(),
-    prompt: z.string(),
+    prompt: z.string().meta({ description: 'Of a template what it became when the run began; before, the template.' }),
+    window: z.object({ start: z.iso.datetime(), end: z.iso.datetime() }).nullable().meta({
+      description: 'The span of time that the run is about; null: its prompt is no template, or it has not begun.',
+    }),
     timeout: z.string().meta({ format: 'go-duration' }),
     timeoutSeconds: z.number(),
     result: z.string().nullable().meta({ description: "The leader's final text." }),

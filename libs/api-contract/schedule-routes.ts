@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { formatDuration } from '@crewtab/domain/durations';
-import { parseCron } from '@crewtab/domain/schedules/cron';
-import { isValidTimezone } from '@crewtab/domain/schedules/next-fire';
 import type { ScheduleSort } from '@crewtab/domain/ports/management-store';
 import type { CatchUpPolicy, OverlapPolicy, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
 import { countField, durationField, idOf, instantField, line, PAGE_FIELDS, text } from './fields';
 import { LIMITS } from './limits';
+import { PROMPT_FORMATS, promptFormatField, variablesField } from './prompt-routes';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
+import { cronField, timezoneField } from './schedule-fields';
 import { RUN_LIST_NOTE, RUN_STATUSES, RUN_TRIGGERS, runListQuery, runView } from './run-routes';
 
 export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const satisfies readonly OverlapPolicy[];
@@ -26,27 +26,10 @@ export const SCHEDULE_DEFAULTS = {
   catchUpWindowMs: 3_600_000,
   allowEmpty: false,
   allowOpenToolCalls: false,
+  promptFormat: 'template',
+  variables: {},
 } as const;
 const DEFAULT_OCCURRENCES = 5;
-
-export const cronField = z
-  .string()
-  .superRefine((value, context) => {
-    const parsed = parseCron(value);
-    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.message });
-  })
-  .meta({
-    description: 'Five fields (minute, hour, day of month, month, day of week) or an @alias such as @daily.',
-    examples: ['0 9 * * 1-5'],
-  });
-
-export const timezoneField = z
-  .string()
-  .superRefine((value, context) => {
-    if (!isValidTimezone(value))
-      context.addIssue({ code: 'custom', message: 'is not an IANA time zone such as Europe/Berlin' });
-  })
-  .meta({ description: 'An IANA time zone.', examples: ['Europe/Berlin'] });
 
 const occurrenceFields = {
   count: countField(1, LIMITS.occurrences).prefault(String(DEFAULT_OCCURRENCES)),
@@ -58,6 +41,8 @@ function scheduleSchemas(settings: ContractSettings) {
     teamId: z.string().min(1).max(100),
     name: line(1, LIMITS.scheduleNameLength),
     prompt: text(1, LIMITS.promptLength),
+    promptFormat: promptFormatField,
+    variables: variablesField,
     cron: cronField,
     timezone: timezoneField,
     enabled: z.boolean(),
@@ -77,6 +62,8 @@ function scheduleSchemas(settings: ContractSettings) {
   return {
     create: z.strictObject({
       ...fields,
+      promptFormat: fields.promptFormat.default(SCHEDULE_DEFAULTS.promptFormat),
+      variables: fields.variables.default(SCHEDULE_DEFAULTS.variables),
       timezone: fields.timezone.default(SCHEDULE_DEFAULTS.timezone),
       enabled: fields.enabled.default(SCHEDULE_DEFAULTS.enabled),
       timeout: fields.timeout.prefault(formatDuration(settings.defaultTimeoutMs)),
@@ -174,6 +161,8 @@ export const scheduleView = z
     teamId: z.string(),
     name: z.string(),
     prompt: z.string(),
+    promptFormat: z.enum(PROMPT_FORMATS),
+    variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     cron: z.string(),
     cronDescription: z
       .string()

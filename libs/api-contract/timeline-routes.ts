@@ -3,7 +3,8 @@ import { instantField, PAGE_FIELDS } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf } from './route';
 import { RUN_STATUSES } from './run-routes';
-import { durationStats, runMark, timezoneField } from './schedule-routes';
+import { timezoneField } from './schedule-fields';
+import { durationStats, runMark } from './schedule-routes';
 
 const MAX_SPAN_MS = 62 * 86_400_000;
 /** How many runs, and how many instants to come, a lane has one by one. */

@@ -3,7 +3,7 @@ import { USAGE_GROUPINGS } from '@crewtab/domain/ports/usage-store';
 import { countField, instantField, MAX_PAGE_SIZE } from './fields';
 import { API_PATH, defineRoute } from './route';
 import { costView } from './run-routes';
-import { timezoneField } from './schedule-routes';
+import { timezoneField } from './schedule-fields';
 
 const MAX_SPAN_DAYS = 92;
 /** Without `from` and `to`: so many days up to now. */

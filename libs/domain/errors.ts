@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   handshake_timeout: 'An agent did not answer the handshake in time.',
   handshake_failed: 'An agent answered the handshake with an error.',
   // Prompting
+  template_failed: 'The template of the prompt could not be rendered.',
   prompt_failed: 'The prompt could not be sent.',
   delivery_unconfirmed: 'A crash left open whether the prompt was delivered; it is never sent twice.',
   // Monitoring

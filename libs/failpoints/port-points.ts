@@ -44,6 +44,7 @@ export const PORT_POINTS = {
     release: 'effect',
     load: READS,
     begin: 'effect',
+    readPromptRecord: READS,
     saveAgent: 'effect',
     appendMessages: 'effect',
     permitPrompt: 'effect',
@@ -106,6 +107,7 @@ export const PORT_POINTS = {
     deleteSchedule: 'effect',
   } satisfies PointsOf<ScheduleStore>,
   'schedule-history': {
+    readPromptRecord: READS,
     readRecent: READS,
     readDurations: READS,
     readRevisions: READS,

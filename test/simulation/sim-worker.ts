@@ -1,3 +1,4 @@
+import { FakePromptRenderer } from '@test/fakes/fake-prompt-renderer';
 import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
@@ -66,6 +67,7 @@ export class SimWorker implements Consumer {
         delegations: gatedDelegations(process, world.delegations, watch),
         toolServer,
         presets: new Map(),
+        prompts: new FakePromptRenderer(),
         largeLines: new OneAtATime(),
         egressProxy,
         clock: this.clock,

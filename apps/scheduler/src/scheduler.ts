@@ -1,3 +1,4 @@
+import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
@@ -197,6 +198,7 @@ function wireHttp(
     teams: store.teams,
     schedules: store.schedules,
     history: store.history,
+    prompts: new LiquidPromptRenderer(),
     runs: store.archive,
     access: store.access,
     sessions: store.sessions,

@@ -8,6 +8,7 @@ import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { PresetImageMaker } from '@crewtab/orchestrator/hosts/preset-image-maker';
 import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-feed';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
+import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { DiskWatch } from '@crewtab/orchestrator/running/disk-watch';
 import { RunHolder } from '@crewtab/orchestrator/running/run-holder';
@@ -62,6 +63,7 @@ export async function startWorker(
     runtime,
     protocols,
     presets,
+    prompts: new LiquidPromptRenderer(),
     queue,
     delegations: store.delegations,
     toolServer,

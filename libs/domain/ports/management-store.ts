@@ -1,4 +1,5 @@
 import type { ListedMessage, Message } from '../runs/message';
+import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
 import type { ListedRun, Run, RunStatus, RunTrigger, ShownRun } from '../runs/run';
 import type { Usage } from '../runs/usage';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
@@ -106,6 +107,8 @@ export interface NewSchedule {
   readonly teamId: string;
   readonly name: string;
   readonly prompt: string;
+  readonly promptFormat: PromptFormat;
+  readonly variables: PromptVariables;
   readonly cron: string;
   readonly timezone: string;
   readonly enabled: boolean;

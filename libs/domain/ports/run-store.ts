@@ -1,5 +1,6 @@
 import type { Failure } from '../errors';
 import type { DraftMessage } from '../runs/message';
+import type { PromptRecord, PromptWindow } from '../runs/prompt-facts';
 import type { Outcome, OutputCursor, Run, RunPresets, TeardownReceipt } from '../runs/run';
 import type { ReportedUsage } from '../runs/usage';
 import type { Warning } from '../runs/warning';
@@ -89,8 +90,13 @@ export interface RunStore {
       readonly presets?: RunPresets;
       /** Names of those whose values the run takes, as they are now, and keeps until it is finished; default none. */
       readonly secrets?: readonly string[];
+      /** What a template was rendered to, and its window; a null text: it could not be. Default: the prompt is no template. */
+      readonly prompt?: { readonly text: string | null; readonly window: PromptWindow };
     },
   ): Promise<Run>;
+
+  /** What a template of the run may name, as it is now. Null: the run has no schedule. */
+  readPromptRecord(claim: Claim): Promise<PromptRecord | null>;
 
   /** Sets what is known of an agent; fields left out stay. */
   saveAgent(claim: Claim, agent: string, patch: AgentPatch): Promise<void>;

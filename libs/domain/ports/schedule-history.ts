@@ -2,6 +2,7 @@ import type { Failure } from '../errors';
 import type { SpecChange } from '../schedules/paused-spans';
 import type { QuarterCount } from '../schedules/week-hours';
 import type { NewSchedule, Page, PageRequest } from './management-store';
+import type { PromptRecord } from '../runs/prompt-facts';
 import type { RunStatus, RunTrigger } from '../runs/run';
 
 /** How schedules have run, for what is drawn of them. Reads only; what belongs to another organization is not there. */
@@ -20,6 +21,8 @@ export interface ScheduleHistory {
     organizationId: string,
     scheduleIds: readonly string[],
   ): Promise<ReadonlyMap<string, readonly number[]>>;
+  /** What the template of a run for that instant may name, as it is now. Null where there is no such schedule. */
+  readPromptRecord(organizationId: string, scheduleId: string, scheduledFor: Date): Promise<PromptRecord | null>;
   /** Every instant that has a row, newest first. */
   readLedger(organizationId: string, scheduleId: string, page: PageRequest): Promise<Page<LedgerRow>>;
   /**

@@ -2,8 +2,9 @@ import type { Failure } from '../errors';
 import { secretNamesOf } from '../secrets/secret';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
-import type { ReportedUsage, Usage } from './usage';
 import type { Agent, SecretRefs } from '../teams/team';
+import type { PromptFormat, PromptVariables, PromptWindow } from './prompt-facts';
+import type { ReportedUsage, Usage } from './usage';
 import type { Warning } from './warning';
 
 /**
@@ -42,7 +43,13 @@ export interface RunPlan {
   readonly teamName: string;
   readonly network: TeamNetwork;
   readonly agents: readonly PlannedAgent[];
+  /** Of a template what it was rendered to, once the run has begun. */
   readonly prompt: string;
+  /** Absent: plain. */
+  readonly promptFormat?: PromptFormat;
+  readonly variables?: PromptVariables;
+  /** Why the template could not be rendered when the run began: nothing is started. */
+  readonly promptFault?: Failure;
   readonly timeoutMs: number;
   /** Whether a leader that says nothing may have succeeded; absent: no. */
   readonly allowEmpty?: boolean;
@@ -183,6 +190,8 @@ export interface Run {
   readonly notRunReason: NotRunReason | null;
   /** Set once a person has seen how it ended. */
   readonly acknowledgement?: Acknowledgement;
+  /** What it is about, of a run that has begun from a template; a rerun has its original's. */
+  readonly window?: PromptWindow;
   readonly prompt: PromptDelivery;
   readonly deployment: Deployment | null;
   readonly teardown: TeardownProgress;

@@ -1,3 +1,5 @@
+import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
+
 export type OverlapPolicy = 'allow' | 'skip' | 'queue' | 'replace';
 export type CatchUpPolicy = 'none' | 'latest' | 'all';
 
@@ -13,6 +15,8 @@ export interface Schedule {
   readonly teamId: string;
   readonly name: string;
   readonly prompt: string;
+  readonly promptFormat: PromptFormat;
+  readonly variables: PromptVariables;
   readonly cron: string;
   readonly timezone: string;
   readonly enabled: boolean;

@@ -38,8 +38,9 @@ function maskedStore(store: RunStore, mask: RunMask): RunStore {
   };
   return new Proxy(store, {
     get: (target, name: keyof RunStore) => {
-      const own: unknown = masked[name] ?? target[name];
-      return typeof own === 'function' && !masked[name] ? (own as (...given: never[]) => unknown).bind(target) : own;
+      if (masked[name]) return masked[name];
+      const own: unknown = Reflect.get(target, name, target);
+      return typeof own === 'function' ? (own as (...given: never[]) => unknown).bind(target) : own;
     },
   });
 }

@@ -3,6 +3,7 @@ import type { Clock } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
+import type { PromptRenderer } from '@crewtab/domain/ports/prompt-renderer';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
@@ -21,6 +22,7 @@ export interface OrchestratorDeps {
   /** By name: what a run that begins now keeps. */
   readonly presets: ReadonlyMap<string, Preset>;
   readonly protocols: Readonly<Record<AgentProtocolName, AgentProtocol>>;
+  readonly prompts: PromptRenderer;
   readonly queue: RunQueue;
   readonly delegations: DelegationStore;
   /** Null: leaders get no team tools. */

@@ -17,6 +17,7 @@ import { TeamSession } from './team-session';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { endMessage, systemMessage } from '@crewtab/domain/runs/message';
 import type { Agent } from '@crewtab/domain/teams/team';
+import { factsOf, type PromptWindow } from '@crewtab/domain/runs/prompt-facts';
 import { secretNamesOf } from '@crewtab/domain/secrets/secret';
 import { withTeammates } from '@crewtab/domain/teams/teammates';
 import { needsToolSession, type Removal, removeRun, TEARDOWN_LIMIT_MS } from './team-deployment';
@@ -249,6 +250,7 @@ export interface HeldRun {
 /** Starts the run's clock and writes down what will be made, before anything is made. */
 export async function beginRun(deps: OrchestratorDeps, held: HeldRun): Promise<Run> {
   const { plan, id } = held.run;
+  const rendered = await renderPrompt(deps, held);
   const run = await deps.store.begin(held.claim, {
     name: deploymentName(plan.teamName, id, 6),
     fallbackName: deploymentName(plan.teamName, id, 12),
@@ -257,10 +259,37 @@ export async function beginRun(deps: OrchestratorDeps, held: HeldRun): Promise<R
     runtime: deps.runtime.kind,
     presets: presetsOf(plan, deps.presets),
     secrets: secretNamesOf(plan.agents),
+    ...(rendered && { prompt: { text: rendered.text, window: rendered.window } }),
   });
   const lagMs = run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null;
   held.logger.info({ deployment: run.deployment?.name, deadlineAt: run.deadlineAt, lagMs }, 'run begun');
-  return run;
+  return rendered?.fault ? { ...run, plan: { ...run.plan, promptFault: rendered.fault } } : run;
+}
+
+interface RenderedPrompt {
+  /** Null: it could not be rendered. */
+  readonly text: string | null;
+  readonly window: PromptWindow;
+  readonly fault: Failure | null;
+}
+
+/**
+ * What the template becomes is stored by the statement that begins the run, so that nobody renders it anew: a worker that dies
+ * before has begun nothing, and one that adopts the run finds the text. Null where there is no template.
+ */
+async function renderPrompt(
+  { store, prompts }: OrchestratorDeps,
+  { run: { id, plan, scheduledFor }, claim }: HeldRun,
+): Promise<RenderedPrompt | null> {
+  if (plan.promptFormat !== 'template') return null;
+  const record = await store.readPromptRecord(claim);
+  if (!record) return null;
+  const facts = factsOf(record, { id, scheduledFor, variables: plan.variables ?? {} });
+  try {
+    return { text: prompts.render(plan.prompt, facts), window: facts.window, fault: null };
+  } catch (error) {
+    return { text: null, window: facts.window, fault: toFailure(error, 'template_failed') };
+  }
 }
 
 function presetsOf({ agents }: RunPlan, known: OrchestratorDeps['presets']): RunPresets {

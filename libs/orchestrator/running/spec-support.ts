@@ -1,3 +1,4 @@
+import { FakePromptRenderer } from '@test/fakes/fake-prompt-renderer';
 import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
@@ -39,6 +40,7 @@ export class World {
   readonly delegations = new InMemoryDelegationStore(this.store);
   readonly toolServer = new FakeToolServer();
   readonly egressProxy = new FakeEgressProxy();
+  readonly prompts = new FakePromptRenderer();
   readonly logger = new RecordingLogger();
   /** Every turn that reached an agent, in order: the count of prompts at the agent. */
   readonly turnsSeen: string[] = [];
@@ -73,6 +75,7 @@ export class World {
       delegations: this.delegations,
       toolServer: this.toolServer,
       presets: new Map(),
+      prompts: this.prompts,
       largeLines: new OneAtATime(),
       egressProxy: this.egressProxy,
       clock: this.clock,

@@ -84,6 +84,7 @@ export interface TeamDeployerOptions {
   readonly claim: Claim;
   readonly deployment: DeploymentSpec;
   readonly agents: readonly { readonly agent: PlannedAgent; readonly spec: AgentSpec }[];
+  readonly promptFault?: Failure | undefined;
   readonly emit: (event: PartEvent | { readonly kind: 'started'; readonly started: StartedAgent }) => void;
 }
 
@@ -132,6 +133,8 @@ export class TeamDeployer {
 
   /** Before anything is made: an agent without its variables would do something else than it was made for. */
   private refuseUnfit(): void {
+    const { promptFault } = this.options;
+    if (promptFault) throw new AppError(promptFault.code, promptFault.message);
     for (const { agent } of this.options.agents) {
       const unusable = agent.envFault ?? agent.presetFault;
       if (unusable) throw new AppError(unusable.code, unusable.message);

@@ -155,6 +155,7 @@ export class TeamSession {
         network,
       ),
       agents,
+      promptFault: run.plan.promptFault,
       emit: (event) => (event.kind === 'started' ? this.onStarted(run, event.started) : this.options.emit(event)),
     });
     this.deployer = deployer;

@@ -12,6 +12,8 @@ import type { SpecChange } from '@crewtab/domain/schedules/paused-spans';
 import type { QuarterCount } from '@crewtab/domain/schedules/week-hours';
 import { isId, type Database, type Statement } from '../database/database';
 import { decodeCursor, toPage } from './keyset';
+import type { PromptRecord } from '@crewtab/domain/runs/prompt-facts';
+import { PROMPT_RECORD_OF_SCHEDULE, toPromptRecord, type PromptRow } from '../runs/prompt-record';
 
 /** Of schedule `s`: where its fired runs stand in one index, and the others in a range of each status of another. */
 const newestRunsOf = (columns: string, limit: string): string => `(
@@ -162,6 +164,13 @@ interface RecentRow {
 
 export class PrismaScheduleHistory implements ScheduleHistory {
   constructor(private readonly db: Database) {}
+
+  async readPromptRecord(organizationId: string, scheduleId: string, scheduledFor: Date): Promise<PromptRecord | null> {
+    if (!isId(scheduleId)) return null;
+    const values = [organizationId, scheduleId, scheduledFor];
+    const [row] = await this.db.query<PromptRow>(PROMPT_RECORD_OF_SCHEDULE, values);
+    return row ? toPromptRecord(row) : null;
+  }
 
   async readRecent(
     organizationId: string,

@@ -11,8 +11,16 @@ import {
   type ScheduleSort,
   type ScheduleStore,
 } from '@crewtab/domain/ports/management-store';
+import type { PromptFormat, PromptVariables } from '@crewtab/domain/runs/prompt-facts';
 import type { CatchUpPolicy, OverlapPolicy, Schedule, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
-import { ViolationError, type Database, type Statement, SCHEDULE_CHANGED, isId } from '../database/database';
+import {
+  ViolationError,
+  type Database,
+  type Statement,
+  SCHEDULE_CHANGED,
+  isId,
+  storableJson,
+} from '../database/database';
 import { decodeCursor, toPage } from './keyset';
 
 /**
@@ -48,9 +56,9 @@ const CREATE_SCHEDULE: Statement = {
   name: 'schedule_create',
   text: `WITH changed AS (
       INSERT INTO schedules (organization_id, team_id, name, prompt, cron, timezone, enabled, timeout_ms, overlap, catch_up,
-        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by, allow_empty, allow_open_tool_calls)
+        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by, allow_empty, allow_open_tool_calls, prompt_format, variables)
       SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7()), $15::uuid,
-        $16, $17
+        $16, $17, $18, $19::jsonb
       FROM teams t WHERE t.organization_id = $1 AND t.id = $2 FOR KEY SHARE
       ON CONFLICT DO NOTHING
       RETURNING *)
@@ -113,6 +121,7 @@ const UPDATE_SCHEDULE: Statement = {
         timeout_ms = COALESCE($9, s.timeout_ms), overlap = COALESCE($10, s.overlap), catch_up = COALESCE($11, s.catch_up),
         catch_up_window_ms = COALESCE($12, s.catch_up_window_ms),
         allow_empty = COALESCE($18, s.allow_empty), allow_open_tool_calls = COALESCE($19, s.allow_open_tool_calls),
+        prompt_format = COALESCE($20, s.prompt_format), variables = COALESCE($21::jsonb, s.variables),
         next_fire_at = CASE WHEN $13::boolean THEN $14::timestamptz ELSE s.next_fire_at END,
         following_fire_at = CASE WHEN $13::boolean THEN $15::timestamptz ELSE s.following_fire_at END,
         fault = CASE WHEN $13::boolean THEN NULL ELSE s.fault END, fault_since = CASE WHEN $13::boolean THEN NULL ELSE s.fault_since END,
@@ -148,6 +157,8 @@ interface ScheduleRow {
   readonly team_id: string;
   readonly name: string;
   readonly prompt: string;
+  readonly prompt_format: PromptFormat;
+  readonly variables: PromptVariables;
   readonly cron: string;
   readonly timezone: string;
   readonly enabled: boolean;
@@ -189,6 +200,8 @@ export class PrismaScheduleStore implements ScheduleStore {
       by ?? null,
       schedule.allowEmpty,
       schedule.allowOpenToolCalls,
+      schedule.promptFormat,
+      storableJson(schedule.variables),
     ];
     const [row] = await this.db.query<ScheduleRow>(CREATE_SCHEDULE, values);
     if (row) return toSchedule(row);
@@ -236,6 +249,8 @@ export class PrismaScheduleStore implements ScheduleStore {
       revision ?? null,
       patch.allowEmpty ?? null,
       patch.allowOpenToolCalls ?? null,
+      patch.promptFormat ?? null,
+      patch.variables === undefined ? null : storableJson(patch.variables),
     ];
     try {
       const [row] = await this.db.query<ScheduleRow>(UPDATE_SCHEDULE, values);
@@ -305,6 +320,8 @@ function toSchedule(row: ScheduleRow): Schedule {
     teamId: row.team_id,
     name: row.name,
     prompt: row.prompt,
+    promptFormat: row.prompt_format,
+    variables: row.variables,
     cron: row.cron,
     timezone: row.timezone,
     enabled: row.enabled,

@@ -21,6 +21,7 @@ import {
   type ShownRun,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
+import type { PromptFormat, PromptVariables, PromptWindow } from '@crewtab/domain/runs/prompt-facts';
 import type { ReportedUsage, Usage } from '@crewtab/domain/runs/usage';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
@@ -52,6 +53,12 @@ export interface RunRow {
   readonly network: StoredNetwork;
   readonly network_hosts: readonly string[];
   readonly prompt: string;
+  readonly prompt_format: PromptFormat;
+  readonly variables: PromptVariables;
+  /** What the template became when the run began. */
+  readonly rendered_prompt: string | null;
+  readonly window_start: Date | null;
+  readonly window_end: Date | null;
   /** int8, which pg hands over as text. */
   readonly timeout_ms: string;
   readonly allow_empty: boolean;
@@ -146,6 +153,11 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   network: true,
   network_hosts: true,
   prompt: true,
+  prompt_format: true,
+  variables: true,
+  rendered_prompt: true,
+  window_start: true,
+  window_end: true,
   timeout_ms: true,
   allow_empty: true,
   allow_open_tool_calls: true,
@@ -242,6 +254,7 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     warnings: row.warnings,
     notRunReason: notRunReasonOf(row),
     ...acknowledgementOf(row),
+    ...windowOf(row),
     prompt: promptOf(row),
     deployment: deploymentOf(row),
     teardown: {
@@ -263,7 +276,10 @@ function planOf(row: RunRow, box: SecretBox | null): RunPlan {
     teamName: row.team_name,
     network: networkOf(row.network, row.network_hosts),
     agents: agentsOf(row, box),
-    prompt: row.prompt,
+    prompt: row.rendered_prompt ?? row.prompt,
+    promptFormat: row.prompt_format,
+    ...(Object.keys(row.variables).length > 0 && { variables: row.variables }),
+    ...(isUnrendered(row) && { promptFault: UNRENDERED }),
     timeoutMs: Number(row.timeout_ms),
     allowEmpty: row.allow_empty,
     allowOpenToolCalls: row.allow_open_tool_calls,
@@ -272,6 +288,17 @@ function planOf(row: RunRow, box: SecretBox | null): RunPlan {
   // Presets may read the environment, which only who starts the agents has.
   const withSecrets = planWithSecrets(plan, openSecrets(row, box));
   return row.presets === null ? withSecrets : planWithPresets(withSecrets, row.presets);
+}
+
+/** The worker that began the run knows more of it. */
+const UNRENDERED: Failure = { code: 'template_failed', message: 'the prompt could not be rendered when the run began' };
+
+function isUnrendered({ phase, prompt_format: format, rendered_prompt: rendered, window_end: end }: RunRow): boolean {
+  return phase !== 'queued' && format === 'template' && rendered === null && end !== null;
+}
+
+function windowOf({ phase, window_start: start, window_end: end }: RunRow): { readonly window?: PromptWindow } {
+  return phase !== 'queued' && start && end ? { window: { start, end } } : {};
 }
 
 /** One that cannot be opened is as good as none. */
@@ -378,7 +405,7 @@ function failureOf(code: ErrorCode | null, message: string | null): Failure | nu
 }
 
 /** What a run takes over from its schedule beside the prompt, the timeout and the overlap policy. */
-const PLANNED_COLUMNS = ['allow_empty', 'allow_open_tool_calls'];
+const PLANNED_COLUMNS = ['allow_empty', 'allow_open_tool_calls', 'prompt_format', 'variables'];
 export const PLANNED = PLANNED_COLUMNS.join(', ');
 
 /** @param from the alias of the schedule, or of the run, that is copied */

@@ -2,7 +2,8 @@ import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
 import type { Run, OutputCursor } from '@crewtab/domain/runs/run';
-import { ViolationError, type Statement, storableJson } from '../database/database';
+import { ViolationError, type Statement, storableJson, storableText } from '../database/database';
+import { PROMPT_RECORD_OF_RUN, toPromptRecord, type PromptRow } from './prompt-record';
 import { releaseClaims } from './run-claims';
 import { addRemoved, loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
 
@@ -12,7 +13,8 @@ const BEGIN: Statement = {
       UPDATE schedule_runs r SET status = 'running', phase = 'deploying', host = $5, started_at = now(),
         deadline_at = now() + r.timeout_ms * interval '1 millisecond', presets = $7::jsonb,
         secrets = (SELECT jsonb_object_agg(s.name, s.sealed_value) FROM secrets s
-          WHERE s.organization_id = r.organization_id AND s.name = ANY ($8::text[]))
+          WHERE s.organization_id = r.organization_id AND s.name = ANY ($8::text[])),
+        rendered_prompt = $9, window_start = COALESCE($10, r.window_start), window_end = COALESCE($11, r.window_end)
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'queued' RETURNING r.*),
     deployment AS (
       INSERT INTO deployments (organization_id, run_id, name, host, runtime)
@@ -98,13 +100,26 @@ const FINISH: Statement = {
 
 type RunTransitions = Pick<
   RunStore,
-  'begin' | 'permitPrompt' | 'confirmPrompt' | 'conclude' | 'recordTeardownFailure' | 'failTeardown' | 'finish'
+  | 'begin'
+  | 'readPromptRecord'
+  | 'permitPrompt'
+  | 'confirmPrompt'
+  | 'conclude'
+  | 'recordTeardownFailure'
+  | 'failTeardown'
+  | 'finish'
 >;
 
 /** What moves a run forward. Each call is one statement, and its own transaction; the migrations hold what it may not do. */
 export function runTransitions(context: RunContext): RunTransitions {
   return {
     begin: (claim, deployment) => beginRun(context, claim, deployment),
+
+    async readPromptRecord(claim) {
+      const [row] = await context.db.query<PromptRow>(PROMPT_RECORD_OF_RUN, [claim.runId, claim.epoch]);
+      if (!row) throw new ClaimLostError(claim.runId);
+      return toPromptRecord(row);
+    },
 
     async permitPrompt(claim, { agent, kind, content, at }) {
       const values = [claim.runId, claim.epoch, agent, kind, storableJson(content), at];
@@ -142,17 +157,22 @@ export function runTransitions(context: RunContext): RunTransitions {
   };
 }
 
+function promptColumns(prompt: Parameters<RunStore['begin']>[1]['prompt']): unknown[] {
+  const text = typeof prompt?.text === 'string' ? storableText(prompt.text) : null;
+  return [text, prompt?.window.start ?? null, prompt?.window.end ?? null];
+}
+
 async function beginRun(
   context: RunContext,
   claim: Claim,
-  { name, fallbackName, host, runtime, presets = {}, secrets = [] }: Parameters<RunStore['begin']>[1],
+  { name, fallbackName, host, runtime, presets = {}, secrets = [], prompt }: Parameters<RunStore['begin']>[1],
 ): Promise<Run> {
   const begin = (first: string): Promise<Run> =>
     transition(
       context,
       claim,
       BEGIN,
-      [first, fallbackName, host, runtime, JSON.stringify(presets), secrets],
+      [first, fallbackName, host, runtime, JSON.stringify(presets), secrets, ...promptColumns(prompt)],
       ({ phase }) => phase !== 'queued',
     );
   try {

@@ -206,7 +206,8 @@ function fieldsOf(schedule: Schedule): NewSchedule {
   const { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs } = schedule;
   const { allowEmpty, allowOpenToolCalls } = schedule;
   const policies = { overlap, catchUp, catchUpWindowMs, allowEmpty, allowOpenToolCalls };
-  return { teamId, name, prompt, cron, timezone, enabled, timeoutMs, ...policies };
+  const { promptFormat, variables } = schedule;
+  return { teamId, name, prompt, promptFormat, variables, cron, timezone, enabled, timeoutMs, ...policies };
 }
 
 function revisionOf(schedule: Schedule, kind: ScheduleRevision['kind'], changed: readonly (keyof NewSchedule)[]) {

@@ -7,6 +7,7 @@ import type {
   ScheduleHistory,
   ScheduleRevision,
 } from '@crewtab/domain/ports/schedule-history';
+import type { PromptRecord } from '@crewtab/domain/runs/prompt-facts';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { SpecChange } from '@crewtab/domain/schedules/paused-spans';
 import type { QuarterCount } from '@crewtab/domain/schedules/week-hours';
@@ -20,6 +21,26 @@ export class InMemoryScheduleHistory implements ScheduleHistory {
     private readonly archive: Pick<InMemoryRunArchive, 'runs'>,
     private readonly catalog: Pick<InMemoryCatalog, 'schedules' | 'revisions'>,
   ) {}
+
+  readPromptRecord(organizationId: string, scheduleId: string, scheduledFor: Date): Promise<PromptRecord | null> {
+    const schedule = this.catalog.schedules.get(scheduleId);
+    if (schedule?.organizationId !== organizationId) return Promise.resolve(null);
+    const runs = this.runsOf(organizationId, scheduleId);
+    const until = runs
+      .filter(({ status, scheduledFor: at }) => status === 'success' && at < scheduledFor)
+      .map((run) => run.window?.end ?? run.scheduledFor);
+    const [last] = runs.filter(({ finishedAt }) => finishedAt !== null).reverse();
+    return Promise.resolve({
+      scheduleName: schedule.name,
+      timezone: schedule.timezone,
+      scheduleCreatedAt: schedule.createdAt,
+      coveredUntil: until.reduce<Date | null>((newest, at) => (newest && newest > at ? newest : at), null),
+      keptWindow: null,
+      lastRun: last?.finishedAt
+        ? { status: last.status, result: last.outcome?.result ?? null, finishedAt: last.finishedAt }
+        : null,
+    });
+  }
 
   readRecent(
     organizationId: string,

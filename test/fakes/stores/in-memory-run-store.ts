@@ -19,6 +19,7 @@ import {
   type Run,
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
+import type { PromptRecord } from '@crewtab/domain/runs/prompt-facts';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import { InMemoryRunRows } from './in-memory-run-rows';
 import { addCounts, agentOf, byAge, fakeUuid, release, type StoredRun } from './stored-run';
@@ -91,7 +92,10 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     return this.transaction('load', () => this.held(claim).run);
   }
 
-  begin(claim: Claim, { presets = {}, secrets = [], ...deployment }: Parameters<RunStore['begin']>[1]): Promise<Run> {
+  begin(
+    claim: Claim,
+    { presets = {}, secrets = [], prompt, ...deployment }: Parameters<RunStore['begin']>[1],
+  ): Promise<Run> {
     return this.transaction('begin', () => {
       const stored = this.held(claim);
       if (stored.run.phase !== 'queued') return stored.run;
@@ -111,11 +115,23 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
         status: 'running',
         phase: 'deploying',
         host: deployment.host,
-        plan: planWithPresets(plan, presets),
+        plan: { ...planWithPresets(plan, presets), ...(typeof prompt?.text === 'string' && { prompt: prompt.text }) },
+        ...(prompt && { window: prompt.window }),
         startedAt,
         deadlineAt,
         deployment: intent,
       });
+    });
+  }
+
+  /** As if its schedule had been made an hour before, and never run. */
+  readPromptRecord(claim: Claim): Promise<PromptRecord | null> {
+    return this.transaction('readPromptRecord', () => {
+      const { run } = this.held(claim);
+      if (run.scheduleId === null) return null;
+      const scheduleCreatedAt = new Date(run.scheduledFor.getTime() - 3_600_000);
+      const nothing = { coveredUntil: null, keptWindow: null, lastRun: null };
+      return { scheduleName: 'Schedule', timezone: 'UTC', scheduleCreatedAt, ...nothing };
     });
   }
 

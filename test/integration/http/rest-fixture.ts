@@ -1,3 +1,4 @@
+import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { hashApiKey } from '../../../apps/scheduler/src/http/access/api-key';
 import { ensureFirstKey } from '../../../apps/scheduler/src/http/access/first-key';
 import { KEYS, startHttp, type HttpFixture } from '../../../apps/scheduler/src/http/http-fixture';
@@ -34,6 +35,7 @@ export async function startRest(deps: Partial<HttpDeps> = {}): Promise<RestFixtu
       teams: store.teams,
       schedules: store.schedules,
       history: store.history,
+      prompts: new LiquidPromptRenderer(),
       runs: store.archive,
       access: store.access,
       sessions: store.sessions,

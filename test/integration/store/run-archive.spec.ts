@@ -39,6 +39,7 @@ describe('manual runs', () => {
       network: { mode: 'none', hosts: [] },
       agents: AGENTS.map(({ env: _, mcpServers: _servers, ...agent }) => agent),
       prompt: schedule.prompt,
+      promptFormat: 'plain',
       timeoutMs: 5_000,
       allowEmpty: false,
       allowOpenToolCalls: false,

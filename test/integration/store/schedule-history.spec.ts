@@ -158,7 +158,7 @@ describe('the revisions of a schedule', () => {
       { revision: 1, kind: 'created', changed: [], note: null, by: null },
     ]);
     expect(revisions[1]?.fields).toEqual({
-      ...{ allowEmpty: false, allowOpenToolCalls: false },
+      ...{ allowEmpty: false, allowOpenToolCalls: false, promptFormat: 'plain', variables: {} },
       ...{
         teamId,
         name: 'Weekly',

@@ -126,6 +126,8 @@ export class StoreFixture {
         overlap: 'allow',
         catchUp: 'latest',
         catchUpWindowMs: 3_600_000,
+        promptFormat: 'plain',
+        variables: {},
         allowEmpty: false,
         allowOpenToolCalls: false,
         ...special,

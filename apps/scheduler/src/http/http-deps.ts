@@ -13,6 +13,7 @@ import type {
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
 import type { OverviewStore } from '@crewtab/domain/ports/overview-store';
+import type { PromptRenderer } from '@crewtab/domain/ports/prompt-renderer';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
@@ -30,6 +31,7 @@ export interface HttpDeps {
   readonly teams: TeamStore;
   readonly schedules: ScheduleStore;
   readonly history: ScheduleHistory;
+  readonly prompts: PromptRenderer;
   readonly runs: RunArchive;
   readonly access: AccessStore;
   readonly sessions: SessionStore;

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { Test } from '@nestjs/testing';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import request, { type Test as SuperTest } from 'supertest';
+import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { createMetrics } from '@crewtab/observability/metrics';
 import { NO_POLICY } from '@crewtab/domain/teams/agent-policy';
 import { aPreset } from '@test/fakes/a-preset';
@@ -131,6 +132,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     teams: catalog,
     schedules: catalog,
     history: new InMemoryScheduleHistory(runs, catalog),
+    prompts: new LiquidPromptRenderer(),
     runs,
     access,
     sessions,

@@ -23,6 +23,7 @@ import { buildOpenApiDocument } from './openapi/openapi-document';
 import { OverviewController } from './overview/overview-controller';
 import { PresetImageStreams } from './presets/preset-image-streams';
 import { PresetsController } from './presets/presets-controller';
+import { PromptsController } from './schedules/prompts-controller';
 import { RunEvents } from './runs/run-events';
 import { RunsController } from './runs/runs-controller';
 import { HistoryController } from './schedules/history-controller';
@@ -48,6 +49,7 @@ export const httpControllers: readonly Type[] = [
   TeamsController,
   PresetsController,
   SecretsController,
+  PromptsController,
   SchedulesController,
   HistoryController,
   TimelineController,

@@ -87,6 +87,12 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     meaning: 'An agent answered the handshake with an error.',
     advice: "The message is the agent's own: often missing credentials in env, or a mode that it does not have.",
   },
+  template_failed: {
+    meaning:
+      'The template of the prompt could not be rendered when the run began; nothing was started. The message has the place.',
+    advice:
+      'Correct the prompt or its variables: the builder and POST /schedules/:id/render show what the next run would be told.',
+  },
   prompt_failed: {
     meaning: 'The prompt could not be sent.',
     advice:

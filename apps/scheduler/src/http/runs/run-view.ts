@@ -19,6 +19,7 @@ export function toRunView(run: ListedRun): RunView {
     phase: run.phase,
     attempt: run.attempt,
     prompt: run.plan.prompt,
+    window: run.window ? { start: run.window.start.toISOString(), end: run.window.end.toISOString() } : null,
     timeout: formatDuration(run.plan.timeoutMs),
     timeoutSeconds: run.plan.timeoutMs / 1_000,
     result: run.outcome?.result ?? null,

@@ -13,6 +13,8 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     teamId: schedule.teamId,
     name: schedule.name,
     prompt: schedule.prompt,
+    promptFormat: schedule.promptFormat,
+    variables: { ...schedule.variables },
     cron: schedule.cron,
     cronDescription: tryDescribe(schedule.cron),
     timezone: schedule.timezone,

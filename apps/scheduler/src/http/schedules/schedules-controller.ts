@@ -24,12 +24,16 @@ import { found } from '../input/found';
 import { toRunView } from '../runs/run-view';
 import { offerRun } from '../runs/start-run';
 import { notFound, RequestRefused } from '../server/problem';
+import { refuseFaultyPrompt } from './check-prompt';
 import { editSchedule, removeSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
 import { describeCron, describeOccurrences } from './occurrences';
 import { toScheduleView, withHistory } from './schedule-view';
 
-type Deps = Pick<HttpDeps, 'schedules' | 'history' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger'>;
+type Deps = Pick<
+  HttpDeps,
+  'schedules' | 'history' | 'prompts' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger'
+>;
 
 @Controller()
 export class SchedulesController {
@@ -39,6 +43,7 @@ export class SchedulesController {
   async create({ caller, body, reservedId }: RouteInput<typeof createSchedule>): Promise<ScheduleView> {
     const schedule = toNewSchedule(body);
     requireTeamId(schedule.teamId);
+    refuseFaultyPrompt(this.deps.prompts, schedule);
     const instants = planInstants(schedule, await this.deps.time.now());
     const created = await this.deps.schedules.createSchedule(
       caller.organizationId,
@@ -81,6 +86,7 @@ export class SchedulesController {
     const { organizationId, keyId } = caller;
     const patch = toSchedulePatch(body);
     if (patch.teamId !== undefined) requireTeamId(patch.teamId);
+    await this.refuseFaultyPatch(organizationId, params.id, patch);
     const revision = headers['If-Match'];
     try {
       const edit = { by: keyId, ...(revision !== undefined && { revision }) };
@@ -113,6 +119,10 @@ export class SchedulesController {
   @Route(triggerSchedule)
   async trigger({ caller, params, body, idempotencyKey }: RouteInput<typeof triggerSchedule>): Promise<RunView> {
     const { organizationId } = caller;
+    if (body.prompt !== undefined) {
+      const schedule = await this.requireSchedule(organizationId, params.id);
+      refuseFaultyPrompt(this.deps.prompts, { ...schedule, prompt: body.prompt });
+    }
     const made = await this.deps.runs.createManualRun(organizationId, params.id, idempotencyKey, body.prompt);
     const run = found('schedule', made);
     await offerRun(this.deps, run);
@@ -152,6 +162,18 @@ export class SchedulesController {
     });
   }
 
+  /** A template must fit its variables, whichever of them is edited. */
+  private async refuseFaultyPatch(organizationId: string, id: string, patch: Partial<NewSchedule>): Promise<void> {
+    const { prompt, promptFormat, variables } = patch;
+    if (prompt === undefined && promptFormat === undefined && variables === undefined) return;
+    const schedule = await this.requireSchedule(organizationId, id);
+    refuseFaultyPrompt(this.deps.prompts, {
+      prompt: prompt ?? schedule.prompt,
+      promptFormat: promptFormat ?? schedule.promptFormat,
+      variables: variables ?? schedule.variables,
+    });
+  }
+
   private async requireSchedule(organizationId: string, scheduleId: string) {
     return found('schedule', await this.deps.schedules.getSchedule(organizationId, scheduleId));
   }
@@ -160,7 +182,20 @@ export class SchedulesController {
 /** So many edits ago what changed since is told; before that, all fields are. */
 const MAX_MERGED = 200;
 const EDITABLE: ReadonlySet<string> = new Set([
-  ...['teamId', 'name', 'prompt', 'cron', 'timezone', 'enabled', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'],
+  ...[
+    'teamId',
+    'name',
+    'prompt',
+    'cron',
+    'timezone',
+    'enabled',
+    'timeout',
+    'overlap',
+    'catchUp',
+    'catchUpWindow',
+    'promptFormat',
+    'variables',
+  ],
 ]);
 
 /** By the name that it has in the API. */

@@ -12,6 +12,8 @@ import { Empty } from '../../parts/panel';
 import { ScheduleCrumb } from '../../parts/schedule-crumb';
 import { CronField } from './cron-field';
 import {
+  asTyped,
+  bodyOf,
   FIELD_WORDS,
   mergeDraft,
   touchedOf,
@@ -23,11 +25,16 @@ import {
 import { Meaning } from './meaning';
 import { CatchUpField, OverlapField } from './policy-fields';
 import { readDuration } from './policy-plans';
+import { PromptPreview, usePreview } from './prompt-preview';
 import { useForecast } from './use-forecast';
 
 const PROMPT_LENGTH = 50_000;
 const ZONES = Intl.supportedValuesOf('timeZone');
 const HOUR_MS = 3_600_000;
+const FORMAT_HINTS = {
+  template: 'knows scheduledFor, window.start, window.end, lastRun, run.id, schedule.name, variables',
+  plain: 'is sent as it stands',
+} as const;
 
 interface Merge {
   readonly taken: readonly DraftField[];
@@ -57,6 +64,7 @@ export function BuilderForm({
   const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});
   const [merge, setMerge] = useState(NO_MERGE);
   const { forecast, faults: forecastFaults, isCurrent } = useForecast(draft, stored?.id);
+  const told = usePreview(draft, stored?.id);
   const touched = touchedOf(base, draft);
 
   const set = (change: Partial<Draft>): void => {
@@ -66,8 +74,12 @@ export function BuilderForm({
   const save = useMutation({
     mutationFn: (): Promise<Schedule> =>
       stored === null
-        ? api.request('POST /schedules', { body: draft, idempotencyKey: crypto.randomUUID() })
-        : api.request('PATCH /schedules/:id', { params: { id: stored.id }, body: touched, ifRevision: revision }),
+        ? api.request('POST /schedules', { body: bodyOf(draft), idempotencyKey: crypto.randomUUID() })
+        : api.request('PATCH /schedules/:id', {
+            params: { id: stored.id },
+            body: bodyOf(touched),
+            ifRevision: revision,
+          }),
     onSuccess: async (saved) => {
       for (const key of ['schedules', 'schedule', 'revisions', 'timeline'])
         void queryClient.invalidateQueries({ queryKey: [key] });
@@ -86,7 +98,7 @@ export function BuilderForm({
     setRevision(theirs);
     setMerge({
       taken: merged.taken,
-      conflicts: Object.fromEntries(merged.conflicts.map((field) => [field, fields[field]])),
+      conflicts: Object.fromEntries(merged.conflicts.map((field) => [field, asTyped(fields)[field]])),
     });
   };
   const settle = (field: DraftField, theirs: unknown): void => {
@@ -94,7 +106,8 @@ export function BuilderForm({
     if (theirs !== undefined) set({ [field]: theirs });
   };
 
-  const errorOf = (field: DraftField): string | undefined => faults[field] ?? forecastFaults[field];
+  const errorOf = (field: DraftField): string | undefined =>
+    faults[field] ?? forecastFaults[field] ?? told.faults[field as 'prompt'];
   const noticeOf = (field: DraftField): React.ReactNode =>
     field in merge.conflicts ? (
       <Conflict
@@ -203,6 +216,29 @@ export function BuilderForm({
             )}
           </Field>
           <div className="grid gap-5 rail:grid-cols-2">
+            <Field {...field('promptFormat')} label="Kind of prompt" hint={FORMAT_HINTS[draft.promptFormat]}>
+              {(control) => (
+                <select {...control} {...text('promptFormat')} className={`${INPUT} max-w-60`}>
+                  <option value="template">Template</option>
+                  <option value="plain">Plain text</option>
+                </select>
+              )}
+            </Field>
+            {draft.promptFormat === 'template' && (
+              <Field {...field('variables')} label="Variables" hint="one a line, like repository = web">
+                {(control) => (
+                  <textarea
+                    {...control}
+                    {...text('variables')}
+                    rows={3}
+                    spellCheck={false}
+                    className={`${INPUT} py-2 font-mono text-xs leading-5`}
+                  />
+                )}
+              </Field>
+            )}
+          </div>
+          <div className="grid gap-5 rail:grid-cols-2">
             <Field {...field('timeout')} label="Timeout" hint="like 30m or 1h30m">
               {(control) => (
                 <>
@@ -295,6 +331,11 @@ export function BuilderForm({
             </div>
           ) : (
             <Unforecast faults={forecastFaults} />
+          )}
+          {told.preview && draft.promptFormat === 'template' && (
+            <div className={told.isCurrent ? '' : 'opacity-60'}>
+              <PromptPreview preview={told.preview} />
+            </div>
           )}
         </div>
       </form>

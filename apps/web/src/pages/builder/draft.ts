@@ -1,16 +1,31 @@
+import type { BodyOf } from '@crewtab/api-client/route-types';
 import type { Schedule } from '../../api/client';
+import { readVariables, writeVariables } from './variables';
 
 export type TextField =
-  'teamId' | 'name' | 'prompt' | 'cron' | 'timezone' | 'timeout' | 'overlap' | 'catchUp' | 'catchUpWindow';
+  | 'teamId'
+  | 'name'
+  | 'prompt'
+  | 'promptFormat'
+  | 'variables'
+  | 'cron'
+  | 'timezone'
+  | 'timeout'
+  | 'overlap'
+  | 'catchUp'
+  | 'catchUpWindow';
 export type TickField = 'allowEmpty' | 'allowOpenToolCalls';
 
 /** What a person sets of a schedule; `enabled` belongs to pausing. */
-export type Draft = Pick<Schedule, TextField | TickField>;
+export type Draft = Pick<Schedule, Exclude<TextField, 'variables'> | TickField> & {
+  /** As they are typed: see `writeVariables`. */
+  readonly variables: string;
+};
 export type DraftField = keyof Draft;
 
 export const DRAFT_FIELDS: readonly DraftField[] = [
-  ...(['name', 'teamId', 'cron', 'timezone', 'prompt', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'] as const),
-  ...(['allowEmpty', 'allowOpenToolCalls'] as const),
+  ...(['name', 'teamId', 'cron', 'timezone', 'prompt', 'promptFormat', 'variables'] as const),
+  ...(['timeout', 'overlap', 'catchUp', 'catchUpWindow', 'allowEmpty', 'allowOpenToolCalls'] as const),
 ];
 
 export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
@@ -19,6 +34,8 @@ export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
   cron: 'Cron',
   timezone: 'Time zone',
   prompt: 'Prompt',
+  promptFormat: 'Kind of prompt',
+  variables: 'Variables',
   timeout: 'Timeout',
   overlap: 'Overlap',
   catchUp: 'Catch-up',
@@ -27,14 +44,22 @@ export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
   allowOpenToolCalls: 'May leave tool calls open',
 };
 
-export function draftOf(schedule: Draft): Draft {
-  const { teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow } = schedule;
+export function draftOf(schedule: Schedule): Draft {
+  const { teamId, name, prompt, promptFormat, cron, timezone, timeout, overlap, catchUp, catchUpWindow } = schedule;
   const { allowEmpty, allowOpenToolCalls } = schedule;
   return {
-    ...{ teamId, name, prompt, cron, timezone, timeout, overlap, catchUp, catchUpWindow },
-    ...{ allowEmpty, allowOpenToolCalls },
+    ...{ teamId, name, prompt, promptFormat, cron, timezone, timeout, overlap, catchUp, catchUpWindow },
+    ...{ allowEmpty, allowOpenToolCalls, variables: writeVariables(schedule.variables) },
   };
 }
+
+/** As the API takes it. */
+export function bodyOf<D extends Partial<Draft>>(draft: D): Omit<D, 'variables'> & Pick<ScheduleEdit, 'variables'> {
+  const { variables, ...rest } = draft;
+  return { ...rest, ...(variables !== undefined && { variables: readVariables(variables) }) };
+}
+
+type ScheduleEdit = BodyOf<'PATCH /schedules/:id'>;
 
 /** Only what the person touched, so that an edit leaves the rest to others. */
 export function touchedOf(base: Draft, mine: Draft): Partial<Draft> {
@@ -50,12 +75,21 @@ export function touchedOf(base: Draft, mine: Draft): Partial<Draft> {
 export function mergeDraft(
   base: Draft,
   mine: Draft,
-  theirs: Readonly<Record<string, unknown>>,
+  fieldsOfTheirs: Readonly<Record<string, unknown>>,
 ): { readonly base: Draft; readonly mine: Draft; readonly taken: DraftField[]; readonly conflicts: DraftField[] } {
+  const theirs = asTyped(fieldsOfTheirs);
   const changed = DRAFT_FIELDS.filter((field) => field in theirs && theirs[field] !== base[field]);
   const isTouched = (field: DraftField): boolean => mine[field] !== base[field];
   const taken = changed.filter((field) => !isTouched(field));
   const conflicts = changed.filter((field) => isTouched(field) && mine[field] !== theirs[field]);
   const pick = (fields: readonly DraftField[]) => Object.fromEntries(fields.map((field) => [field, theirs[field]]));
   return { base: { ...base, ...pick(changed) }, mine: { ...mine, ...pick(taken) }, taken, conflicts };
+}
+
+/** What the API answers, as the form has it. */
+export function asTyped(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { variables } = fields;
+  return variables === undefined
+    ? fields
+    : { ...fields, variables: writeVariables(variables as Schedule['variables']) };
 }

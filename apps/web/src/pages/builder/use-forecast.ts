@@ -38,7 +38,7 @@ export function useForecast(
   };
 }
 
-function faultsOf(error: Error | null): Readonly<Record<string, string>> {
+export function faultsOf(error: Error | null): Readonly<Record<string, string>> {
   if (!error) return {};
   if (error instanceof ApiProblem && error.errors.length > 0)
     return Object.fromEntries(error.errors.map(({ path, message }) => [path, message]));
@@ -46,7 +46,7 @@ function faultsOf(error: Error | null): Readonly<Record<string, string>> {
 }
 
 /** The value once it has not changed for a moment. */
-function useSettled(value: string): string {
+export function useSettled(value: string): string {
   const [settled, setSettled] = useState(value);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(value), TYPING_MS);

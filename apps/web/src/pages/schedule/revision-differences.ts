@@ -12,6 +12,8 @@ const WORDS: Readonly<Record<keyof Fields, string>> = {
   overlap: 'overlap',
   catchUp: 'catch-up',
   catchUpWindow: 'catch-up window',
+  promptFormat: 'kind of prompt',
+  variables: 'variables',
   allowEmpty: 'may say nothing',
   allowOpenToolCalls: 'may leave tool calls open',
   enabled: 'enabled',
@@ -32,15 +34,21 @@ export function differencesOf(from: Fields, to: Fields): Difference[] {
   return (
     (Object.keys(WORDS) as (keyof Fields)[])
       // Older revisions lack some fields.
-      .filter((field) => from[field] !== to[field] && from[field] !== undefined && to[field] !== undefined)
+      .filter(
+        (field) => wordsOf(from[field]) !== wordsOf(to[field]) && from[field] !== undefined && to[field] !== undefined,
+      )
       .map((field) => ({
         field,
         words: WORDS[field],
         ...(field === 'prompt'
           ? aroundChange(from.prompt, to.prompt)
-          : { from: String(from[field]), to: String(to[field]) }),
+          : { from: wordsOf(from[field]), to: wordsOf(to[field]) }),
       }))
   );
+}
+
+function wordsOf(value: Fields[keyof Fields]): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 const CONTEXT = 24;
