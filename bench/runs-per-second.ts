@@ -90,6 +90,7 @@ class OurWorker {
         outputLimitBytes: 1_000_000,
         isRootWritable: false,
         tmpBytes: 64 * 1024 * 1024,
+        workspaceBytes: null,
         longestLineBytes: LONGEST_LINE_BYTES,
         jsonLimits: DEFAULT_JSON_LIMITS,
       },

@@ -84,6 +84,8 @@ export const GUARD_FOLDER = '/.crewtab';
 export const GUARD_PROGRAM = `${GUARD_FOLDER}/guard`;
 /** Starts a program without a guard with the sockets that the guard would leave it: images/guard/confine.c. */
 export const CONFINE_PROGRAM = `${GUARD_FOLDER}/confine`;
+/** Holds a run's workspace in memory: images/guard/holder.c. */
+export const HOLDER_PROGRAM = `${GUARD_FOLDER}/holder`;
 /** All records of the guard, in the order of the log. */
 export const KEPT_OUTPUT = `${GUARD_FOLDER}/output`;
 /** The exit code of the agent, once all that it said is kept. */
@@ -111,7 +113,7 @@ export function keptExitCode(text: string): number | null {
  */
 export async function readGuardProgram(
   folder: string,
-  name: 'guard' | 'forwarder' | 'confine' | 'launcher' | 'keeper',
+  name: 'guard' | 'forwarder' | 'confine' | 'launcher' | 'keeper' | 'holder',
   architecture: string,
 ): Promise<Buffer | null> {
   try {

@@ -431,6 +431,16 @@ export const SETTINGS = {
     '512m',
     bytes(MEBIBYTE, 'at least 1m'),
   ),
+  AGENT_WORKSPACE_TMPFS: optional(
+    {
+      description:
+        "The most that lies in a run's workspace (runtime docker), which is then a tmpfs: a wall, where RUN_DISK_LIMIT is looked at every 10 s. What an " +
+        'agent writes there counts as its memory, so that the workspace never takes more than half of that of any agent of the team, and is lost ' +
+        'when the engine restarts. Bytes with a unit (1g). Not set: the workspace is on the disk.',
+      example: '1g',
+    },
+    bytes(MEBIBYTE, 'at least 1m'),
+  ),
   AGENT_MEMORY_MAX: optional(
     {
       description:

@@ -38,6 +38,8 @@ export interface WorkerConfig {
     /** Of their containers; otherwise they have workspace, HOME and /tmp. */
     readonly isRootWritable: boolean;
     readonly tmpBytes: number;
+    /** Of a run's workspace, which is in memory then; null: it is on the disk. */
+    readonly workspaceBytes: number | null;
     readonly longestLineBytes: number;
     readonly jsonLimits: JsonLimits;
   };
@@ -106,6 +108,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'RUN_DISK_LIMIT',
     'AGENT_ROOT_WRITABLE',
     'AGENT_TMP_SIZE',
+    'AGENT_WORKSPACE_TMPFS',
     'NETWORK_ALLOWED_CIDRS',
     'NETWORK_UPSTREAM_PROXY',
     'NETWORK_CONNECTION_LIMIT',
@@ -140,6 +143,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
       outputLimitBytes: values.AGENT_OUTPUT_LIMIT,
       isRootWritable: values.AGENT_ROOT_WRITABLE,
       tmpBytes: values.AGENT_TMP_SIZE,
+      workspaceBytes: values.AGENT_WORKSPACE_TMPFS ?? null,
       longestLineBytes: values.AGENT_LINE_LIMIT,
       jsonLimits: {
         batchEntries: values.AGENT_BATCH_LIMIT,

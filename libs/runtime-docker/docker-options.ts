@@ -39,6 +39,8 @@ export interface DockerRuntimeOptions {
   readonly isRootWritable?: boolean;
   /** The most that lies in a container's /tmp, within half of its memory. Default 512 MiB. */
   readonly tmpBytes?: number;
+  /** The most that lies in a run's workspace, which is in memory then, within half of its agents'; null: on the disk. Default: null. */
+  readonly workspaceBytes?: number | null;
   /** Where a default is over one of these, it is the ceiling instead; null: none. */
   readonly ceilings?: Pick<AgentPolicy, 'cpus' | 'memoryBytes' | 'pids'>;
   /** How absent images come here. Default: they are pulled. */
@@ -66,6 +68,7 @@ export interface DockerSettings {
   readonly outputLimitBytes: number;
   readonly isRootWritable: boolean;
   readonly tmpBytes: number;
+  readonly workspaceBytes: number | null;
 }
 
 /** The shared workspace and working directory of every agent. */
@@ -90,6 +93,7 @@ export function settingsFrom(options: DockerRuntimeOptions): DockerSettings {
     outputLimitBytes: options.outputLimitBytes ?? 100 * 1024 * 1024,
     isRootWritable: options.isRootWritable ?? false,
     tmpBytes: options.tmpBytes ?? 512 * 1024 * 1024,
+    workspaceBytes: options.workspaceBytes ?? null,
     defaultResources: withinCeilings({ ...RESOURCES, ...options.defaultResources }, options.ceilings ?? NO_POLICY),
     guardFolder: options.guardFolder === undefined ? GUARD_FOLDER : options.guardFolder,
   };

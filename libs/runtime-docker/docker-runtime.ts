@@ -18,9 +18,8 @@ import type {
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
 import type { ImageEngine } from '@crewtab/domain/ports/host-images';
-import type { VolumeInspectInfo } from 'dockerode';
 import { AgentDeployer } from './agents/agent-deployer';
-import { imagesOf, GuardPrograms, workspaceName } from './agents/container-spec';
+import { imagesOf, GuardPrograms } from './agents/container-spec';
 import { openChannel } from './output/docker-channel';
 import {
   settingsFrom,
@@ -29,16 +28,16 @@ import {
   type DockerRuntimeOptions,
   type DockerSettings,
 } from './docker-options';
-import { EngineClient, EngineRefusal, toAppError, type MutationOptions } from './engine/engine-client';
+import { EngineClient, toAppError } from './engine/engine-client';
 import { ExitWatch } from './agents/exit-watch';
 import { ImageFactsBook, Images } from './images/images';
 import { inspectAgent } from './output/guarded-output';
 import { Networks } from './resources/networks';
-import { belongsToRun, findResources, groupByRun, isHalfMade, runLabels, tearDown } from './resources/run-resources';
+import { findResources, groupByRun, tearDown } from './resources/run-resources';
 import { runProgram } from './agents/run-program';
 import { measureDisk } from './resources/disk-usage';
+import { Workspaces } from './resources/workspace';
 import { WorkspaceFiles } from './resources/workspace-files';
-import { AppError } from '@crewtab/domain/errors';
 
 /**
  * Teams in containers of a Docker engine: one container an agent, one shared volume a run, the host's shared bridge or
@@ -57,6 +56,7 @@ export class DockerRuntime implements Runtime {
   private readonly factsBook: ImageFactsBook;
   private readonly guards: GuardPrograms;
   private readonly deployer: AgentDeployer;
+  private readonly workspaces: Workspaces;
   private readonly files: WorkspaceFiles;
   private readonly settings: DockerSettings;
   private readonly channels = new Set<AgentChannel>();
@@ -71,7 +71,8 @@ export class DockerRuntime implements Runtime {
     this.factsBook = new ImageFactsBook(this.engine, this.images);
     this.guards = new GuardPrograms(this.engine, settings.guardFolder);
     this.deployer = new AgentDeployer(this.engine, this.factsBook, this.guards, this.networks, settings);
-    this.files = new WorkspaceFiles(this.engine, this.factsBook);
+    this.workspaces = new Workspaces({ engine: this.engine, factsBook: this.factsBook, guards: this.guards, settings });
+    this.files = new WorkspaceFiles(this.engine, this.factsBook, this.workspaces);
   }
 
   async identify(): Promise<HostIdentity> {
@@ -89,13 +90,17 @@ export class DockerRuntime implements Runtime {
   }
 
   async prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
+    const workspace = { isInMemory: false };
     await allOrAbort(options.signal, [
       (signal) => this.networks.ensure(deployment, signal),
-      (signal) => ensureWorkspace(this.engine, deployment, signal),
+      async (signal) => {
+        workspace.isInMemory = await this.workspaces.ensure(deployment, signal);
+      },
       ...imagesOf(deployment).map(
         (image) => (signal: AbortSignal) => this.factsBook.prepare(image, deployment, { ...options, signal }),
       ),
     ]);
+    if (workspace.isInMemory) await this.workspaces.keep(deployment, options);
   }
 
   ensureAgent(deployment: DeploymentSpec, agent: AgentSpec, options: DeployOptions): Promise<AgentUnit> {
@@ -131,8 +136,8 @@ export class DockerRuntime implements Runtime {
   }
 
   runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
-    const { engine, factsBook, guards, networks, settings } = this;
-    return runProgram({ engine, factsBook, guards, networks, settings }, deployment, program, signal);
+    const { engine, factsBook, guards, networks, workspaces, settings } = this;
+    return runProgram({ engine, factsBook, guards, networks, workspaces, settings }, deployment, program, signal);
   }
 
   watch(installationId: string, onEnded: (ended: EndedAgent | null) => void): Subscription {
@@ -202,40 +207,4 @@ export async function allOrAbort(
   await Promise.all(running);
   const failure = first as { readonly error: unknown } | null;
   if (failure) throw failure.error;
-}
-
-/** Get-or-create of the volume that the agents of a run share. */
-export async function ensureWorkspace(
-  engine: EngineClient,
-  deployment: DeploymentSpec,
-  signal: AbortSignal,
-): Promise<void> {
-  const name = workspaceName(deployment);
-  const options = { priority: 'deploy', signal } as const;
-  try {
-    let found = await getOrCreateVolume(engine, deployment, options);
-    if (isHalfMade(found)) {
-      await engine.mutate('docker.volume.remove', `remove the half-made volume ${name}`, options, (abortSignal) =>
-        engine.docker.getVolume(name).remove({ abortSignal }),
-      );
-      found = await getOrCreateVolume(engine, deployment, options);
-    }
-    if (belongsToRun(found.Labels, deployment.installationId, deployment.runId)) return;
-  } catch (error) {
-    throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
-  }
-  throw new AppError('name_conflict', `a volume named ${name} exists that does not belong to this run`);
-}
-
-/** The engine answers with what has the name, and never says whether it made it. */
-async function getOrCreateVolume(
-  engine: EngineClient,
-  deployment: DeploymentSpec,
-  options: MutationOptions,
-): Promise<VolumeInspectInfo> {
-  const name = workspaceName(deployment);
-  const volume = await engine.mutate('docker.volume.create', `create volume ${name}`, options, (abortSignal) =>
-    engine.docker.createVolume({ Name: name, Labels: runLabels(deployment), abortSignal }),
-  );
-  return engine.read(`inspect volume ${name}`, (abortSignal) => volume.inspect({ abortSignal }));
 }

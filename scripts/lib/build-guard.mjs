@@ -6,7 +6,7 @@ import { digest, projectFolder, readIfThere } from './project.mjs';
 
 const SOURCES = join(projectFolder, 'images/guard');
 /** Each of one C file, and of the headers beside it. */
-const PROGRAMS = ['guard', 'forwarder', 'confine', 'launcher', 'keeper'];
+const PROGRAMS = ['guard', 'forwarder', 'confine', 'launcher', 'keeper', 'holder'];
 const FOLDER = join(projectFolder, 'dist/images/guard');
 const FLAGS = ['-std=c11', '-Os', '-Wall', '-Wextra', '-Werror', '-static', '-s'];
 /** musl's makes a tenth of the size. */

@@ -99,3 +99,32 @@ describeWithDocker('a run that writes the disk full', () => {
     expect(error?.message).toMatch(/output/);
   });
 });
+
+describeWithDocker('a run with its workspace in memory', () => {
+  it('that fills it is told so by its own writes, and neither another run nor its own end suffers', async () => {
+    const crewtab = await Crewtab.start({ workers: 2, workerEnv: { AGENT_WORKSPACE_TMPFS: '32m' } });
+    try {
+      const harmless = startRun(crewtab, 'work 5s\nshell echo mine > x; cat x\nanswer well').then((run) =>
+        endRun(crewtab, run),
+      );
+      const fill = `shell head -c ${100 * MEBIBYTE} /dev/zero > x; wc -c < x; i=0; while true > $i; do i=$((i+1)); done 2> /dev/null; echo $i files`;
+      const attack = await startRun(crewtab, `${fill}\nwork 2s\nanswer still here`);
+      await crewtab.api.untilRun(attack.id, async () =>
+        saidIn(await crewtab.api.messages(attack.id)).includes('files'),
+      );
+      // Nothing of it is known to the worker that takes it over but what the engine says.
+      (await crewtab.workerOf(attack.id)).kill('SIGKILL');
+      const { run, said } = await endRun(crewtab, attack);
+      expect(run).toMatchObject({ status: 'success', error: null, teardown: { containers: 3, volumes: 1 } });
+      expect(said).toMatch(/No space left on device/);
+      expect(Number(/(\d+) files/.exec(said)?.[1])).toBeLessThan(4_096);
+      expect(said).toMatch(/still here/);
+      const other = await harmless;
+      expect(other.run).toMatchObject({ status: 'success', error: null });
+      expect(other.said).toMatch(/mine/);
+      expect(await crewtab.leftovers()).toEqual([]);
+    } finally {
+      await crewtab.stop();
+    }
+  });
+});

@@ -47,6 +47,7 @@ const FACTORIES: Readonly<
       outputLimitBytes: agents.outputLimitBytes,
       isRootWritable: agents.isRootWritable,
       tmpBytes: agents.tmpBytes,
+      workspaceBytes: agents.workspaceBytes,
       ceilings: agentPolicy,
       imageSources,
       logger,

@@ -10,6 +10,7 @@ import {
   containerName,
   containerSpec,
   imagesOf,
+  machineNow,
   programCandidates,
   deadlineSeconds,
   workspaceEntry,
@@ -278,8 +279,4 @@ function startFailure(error: unknown): unknown {
 
 function withCode(error: unknown, code: ErrorCode): unknown {
   return error instanceof EngineRefusal ? new AppError(code, error.words, { cause: error }) : error;
-}
-
-function machineNow(): Date {
-  return new Date();
 }

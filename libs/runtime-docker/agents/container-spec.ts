@@ -246,6 +246,10 @@ function parentsOf(path: string): string[] {
   return names.map((_, index) => names.slice(0, index + 1).join('/'));
 }
 
+export function machineNow(): Date {
+  return new Date();
+}
+
 /** Seconds from now until a container should end by itself; at least one. */
 export function deadlineSeconds(deadlineAt: Date, now: Date, graceMs: number): number {
   return Math.max(1, Math.ceil((deadlineAt.getTime() - now.getTime() + graceMs) / 1000));
@@ -276,15 +280,19 @@ export interface OurPrograms {
   readonly forwarder: Buffer | null;
 }
 
-const NONE: OurPrograms = { guard: null, confine: null, forwarder: null };
+interface BuiltPrograms extends OurPrograms {
+  readonly holder: Buffer | null;
+  /** As the engine names it. */
+  readonly architecture: string;
+}
 
 /**
  * The programs of images/guard as they are needed on one engine: the guard, which runs an agent, keeps its output in a file of
- * its container, and ends it at its deadline; `confine` for what runs without it; and the forwarder, which leads out of a
- * container without a network.
+ * its container, and ends it at its deadline; `confine` for what runs without it; the forwarder, which leads out of a container
+ * without a network; and the holder of a workspace in memory.
  */
 export class GuardPrograms {
-  private found: Promise<OurPrograms & { readonly architecture: string }> | null = null;
+  private found: Promise<BuiltPrograms> | null = null;
 
   /** @param folder with `guard-<architecture>` files; null where no container is to have one */
   constructor(
@@ -302,11 +310,19 @@ export class GuardPrograms {
     return (await this.all()).confine;
   }
 
+  /** What holds a workspace in memory. @throws `guard_missing` where the build has none for the engine */
+  async holder(): Promise<Buffer> {
+    const { holder, architecture } = await this.all();
+    if (holder === null) throw new AppError('guard_missing', missing('a workspace in memory needs', architecture));
+    return holder;
+  }
+
   /** The forwarder where the network needs it. @throws `guard_missing` where the build has none for the engine */
   async forwarderFor({ kind }: NetworkEndpoint): Promise<Buffer | null> {
     if (kind !== 'allowlist') return null;
     const { forwarder, architecture } = await this.all();
-    if (forwarder === null) throw new AppError('guard_missing', missing(architecture));
+    if (forwarder === null)
+      throw new AppError('guard_missing', missing('agents that reach listed hosts only need', architecture));
     return forwarder;
   }
 
@@ -321,17 +337,20 @@ export class GuardPrograms {
   private async find(): NonNullable<typeof this.found> {
     const { folder } = this;
     const { Os: os, Arch: architecture } = await this.engine.read('version', () => this.engine.docker.version());
-    if (folder === null || os !== 'linux') return { ...NONE, architecture: `${os} ${architecture}` };
-    const [guard = null, confine = null, forwarder = null] = await Promise.all(
-      (['guard', 'confine', 'forwarder'] as const).map((name) => readGuardProgram(folder, name, architecture)),
+    if (folder === null || os !== 'linux')
+      return { guard: null, confine: null, forwarder: null, holder: null, architecture: `${os} ${architecture}` };
+    const [guard = null, confine = null, forwarder = null, holder = null] = await Promise.all(
+      (['guard', 'confine', 'forwarder', 'holder'] as const).map((name) =>
+        readGuardProgram(folder, name, architecture),
+      ),
     );
-    return { guard, confine, forwarder, architecture };
+    return { guard, confine, forwarder, holder, architecture };
   }
 }
 
-function missing(architecture: string): string {
+function missing(what: string, architecture: string): string {
   return (
-    `agents that reach listed hosts only need a program that this build lacks for the engine's architecture (${architecture}): ` +
+    `${what} a program that this build lacks for the engine's architecture (${architecture}): ` +
     'install a C compiler (Debian: apt-get install musl-tools) and run `npm run build` on such a machine, or use the published image'
   );
 }

@@ -11,6 +11,7 @@ import { type EngineClient, EngineRefusal, isRefusal, toAppError, aborted } from
 import type { ImageFactsBook } from '../images/images';
 import { LABELS, runLabels } from '../resources/run-resources';
 import type { Networks } from '../resources/networks';
+import type { Workspaces } from '../resources/workspace';
 import { workspaceEntries } from '../resources/workspace-files';
 
 /** A program that no worker ends any more is ended by its image's `timeout`, so long after its limit; ms. */
@@ -21,6 +22,7 @@ interface ProgramDeps {
   readonly factsBook: ImageFactsBook;
   readonly guards: GuardPrograms;
   readonly networks: Networks;
+  readonly workspaces: Pick<Workspaces, 'assertKept'>;
   readonly settings: DockerSettings;
 }
 
@@ -32,6 +34,7 @@ export async function runProgram(
   signal: AbortSignal,
 ): Promise<ProgramResult> {
   const deployment = { ...team, network: program.network };
+  await deps.workspaces.assertKept(deployment);
   await deps.networks.ensure(deployment, signal);
   const container = await create(deps, deployment, program, signal);
   let result: ProgramResult;

@@ -17,6 +17,7 @@ import {
 } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
 import { createHelper, removeHelper } from './helper-container';
+import type { Workspaces } from './workspace';
 
 /** One entry of an archive: its header, and its bytes. */
 type Entry = AsyncIterable<Buffer> & { readonly header: Header };
@@ -26,6 +27,7 @@ export class WorkspaceFiles {
   constructor(
     private readonly engine: EngineClient,
     private readonly factsBook: ImageFactsBook,
+    private readonly workspaces: Pick<Workspaces, 'assertKept'>,
   ) {}
 
   async put(deployment: DeploymentSpec, files: readonly WorkspaceFile[]): Promise<void> {
@@ -87,6 +89,7 @@ export class WorkspaceFiles {
   }
 
   private async create(deployment: DeploymentSpec, { imageId }: ImageFacts): Promise<Docker.Container> {
+    await this.workspaces.assertKept(deployment);
     try {
       return await createHelper(this.engine, deployment, imageId);
     } catch (error) {

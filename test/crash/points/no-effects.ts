@@ -115,7 +115,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   },
   {
     module: /^dockerode$/,
-    calls: /^(new Dockerode|get(Container|Image|Network))$/,
+    calls: /^(new Dockerode|get(Container|Image|Network|Volume))$/,
     because: 'a handle: it makes no call yet',
   },
   {

@@ -120,6 +120,16 @@ export const SCENARIOS: readonly Scenario[] = [
     prompts: 1,
   },
   {
+    name: 'a workspace in memory',
+    place: 'docker',
+    agents: contained(lead),
+    prompt: PROMPT,
+    // The worker that takes over would make it on the disk.
+    env: () => ({ AGENT_WORKSPACE_TMPFS: '16m' }),
+    ends: /^success$/,
+    prompts: 1,
+  },
+  {
     name: 'an image that is nowhere',
     place: 'docker',
     agents: contained({ ...lead, image: 'crewtab-test/no-such-image:1' }),

@@ -79,7 +79,7 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   },
   guard_missing: {
     meaning:
-      "The build lacks a program for the engine's architecture without which agents cannot reach listed hosts only (network.md), or cannot run in pods.",
+      "The build lacks a program for the engine's architecture without which agents cannot reach listed hosts only (network.md), cannot run in pods, or cannot have a workspace in memory (AGENT_WORKSPACE_TMPFS).",
     advice:
       'Build Crewtab where a C compiler is (Debian: apt-get install musl-tools, then npm run build) on a machine of the engine\'s architecture, or use the image; or give the team network: { "mode": "none" }.',
   },
