@@ -194,7 +194,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: 'while (!this.isClosed && (this.batch || this.buffer.length > 0)) {',
+        search: 'while (!this.isClosed && (this.batch || this.hasNews)) {',
         replace: 'while (!this.isClosed && (this.batch || this.buffer.length > 1)) {',
       },
     ],
