@@ -5,6 +5,8 @@ import { Button } from '../../parts/button';
 import { Field, INPUT } from '../../parts/field';
 import type { Preset } from '../../api/client';
 import { PresetImage } from './preset-image';
+import { ConductFields } from './conduct-fields';
+import { ServerFields } from './server-fields';
 import { withPreset, type AgentDraft } from './team-draft';
 import { VariableFields } from './variable-fields';
 
@@ -118,8 +120,8 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
           set={(env) => set({ env })}
           faultAt={(name) => faultAt(`env.${name}`) ?? faultAt(`secrets.${name}`)}
         />
-        <details className="rail:col-span-3" open={(needsCommand && !preset) || hasFault(faultAt)}>
-          <summary className="cursor-pointer text-soft">Command, limits and permissions</summary>
+        <details className="rail:col-span-3" open={(needsCommand && !preset) || hasFault(agent, faultAt)}>
+          <summary className="cursor-pointer text-soft">Command, limits, permissions, MCP servers</summary>
           <div className="mt-3 grid gap-4 rail:grid-cols-3">
             <Field
               label="Command"
@@ -139,22 +141,6 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
               )}
             </Field>
             {hasLimits && <Limits {...{ agent, faultAt, set }} />}
-            <Field label="Permissions" error={faultAt('permissions')} hint="the answer when the agent asks">
-              {(control) => (
-                <select
-                  {...control}
-                  className={INPUT}
-                  value={agent.permissions}
-                  onChange={({ target }) => set({ permissions: target.value as AgentDraft['permissions'] })}
-                >
-                  <option value="">
-                    {typeof agent.stored?.permissions === 'object' ? 'by its rules' : 'allow (default)'}
-                  </option>
-                  <option value="allow">allow</option>
-                  <option value="deny">deny</option>
-                </select>
-              )}
-            </Field>
             <Field label="Mode" error={faultAt('mode')} hint="the ACP session mode to set">
               {(control) => (
                 <input
@@ -165,6 +151,15 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
                 />
               )}
             </Field>
+            <ConductFields
+              conduct={agent.conduct}
+              isDialogue={agent.protocol === 'acp'}
+              faultAt={faultAt}
+              set={(change) => set({ conduct: { ...agent.conduct, ...change } })}
+            />
+            {(agent.protocol === 'acp' || agent.servers.length > 0) && (
+              <ServerFields servers={agent.servers} faultAt={faultAt} set={(servers) => set({ servers })} />
+            )}
           </div>
         </details>
       </div>
@@ -258,8 +253,16 @@ function Limits({ agent, faultAt, set }: Omit<Props, 'onRemove'>) {
   ));
 }
 
-/** Whether what is folded has a fault that must be seen. */
-function hasFault(faultAt: Props['faultAt']): boolean {
-  const folded = ['command', 'command.0', 'permissions', 'mode', ...LIMITS.map(([field]) => `resources.${field}`)];
+/** Whether what is folded has a fault that must be seen: one that stands at no field above. */
+function hasFault(agent: AgentDraft, faultAt: Props['faultAt']): boolean {
+  const own = ['command', 'command.0', 'permissions', 'mode', 'authMethod', 'handshakeTimeout', 'idleTimeout'];
+  const rules = agent.conduct.rules.flatMap((_, at) =>
+    ['', '.tool', '.kind', '.command', '.path'].map((field) => `permissions.rules.${at}${field}`),
+  );
+  const servers = agent.servers.flatMap(({ values }, at) => [
+    ...['', '.name', '.command', '.args', '.args.0', '.url'].map((field) => `mcpServers.${at}${field}`),
+    ...values.flatMap(({ name }) => ['env', 'headers', 'secrets'].map((kind) => `mcpServers.${at}.${kind}.${name}`)),
+  ]);
+  const folded = [...own, ...LIMITS.map(([field]) => `resources.${field}`), ...rules, 'mcpServers', ...servers];
   return folded.some((path) => faultAt(path) !== undefined);
 }

@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Preset, Team } from '../../api/client';
-import { bodyOf, draftOf, editOf, newTeam, readCommand, withPreset, writeCommand } from './team-draft';
+import { readCommand, writeCommand } from './command-text';
+import { NEW_RULE } from './conduct-draft';
+import { newServer } from './server-draft';
+import { bodyOf, draftOf, editOf, newTeam, withPreset } from './team-draft';
 
 const team: Team = {
   ...{ id: 't', name: 'Crew', description: null, createdAt: '', updatedAt: '' },
@@ -83,4 +86,50 @@ it('asks for the variables that a preset needs, and keeps those that are there',
   const filled = withPreset({ ...lead!, env }, preset as unknown as Preset);
   expect(filled).toMatchObject({ preset: 'claude-code', image: '', protocol: 'acp' });
   expect(filled.env.map(({ name }) => name)).toEqual(['TOKEN', 'OTHER']);
+});
+
+it('keeps rules, servers and secrets that were not touched, and sends what was', () => {
+  const rich: Team = {
+    ...team,
+    agents: [
+      {
+        ...{
+          name: 'lead',
+          role: 'leader',
+          protocol: 'acp',
+          image: 'x:1',
+          idleTimeout: '5m',
+          secrets: { TOKEN: 'github' },
+        },
+        permissions: { default: 'deny', rules: [{ kind: 'execute', command: 'git *', allow: true }] },
+        mcpServers: [
+          { name: 'files', command: 'npx', args: ['-y', 'files'], env: { ROOT: { isSet: true } } },
+          { name: 'web', url: 'https://mcp.example/', headers: { 'X-Key': { isSet: true } }, secrets: { Auth: 'web' } },
+        ],
+      },
+    ],
+  };
+  const draft = draftOf(rich);
+  expect(editOf(rich, draft)).toEqual({});
+  const [lead] = draft.agents;
+  const conduct = {
+    ...lead!.conduct,
+    idleTimeout: '',
+    rules: [...lead!.conduct.rules, { ...NEW_RULE, allow: false, path: '/etc/**' }],
+  };
+  const servers = [...lead!.servers.slice(1), { ...newServer(), name: 'new', command: 'serve' }];
+  const { env: _, idleTimeout: __, ...kept } = rich.agents[0] as (typeof rich.agents)[0] & { env?: unknown };
+  expect(editOf(rich, { ...draft, agents: [{ ...lead!, conduct, servers }] }).agents).toEqual([
+    {
+      ...kept,
+      permissions: {
+        default: 'deny',
+        rules: [
+          { kind: 'execute', command: 'git *', allow: true },
+          { path: '/etc/**', allow: false },
+        ],
+      },
+      mcpServers: [rich.agents[0]?.mcpServers?.[1], { name: 'new', command: 'serve' }],
+    },
+  ]);
 });

@@ -1,20 +1,14 @@
 import type { BodyOf } from '@crewtab/api-client/route-types';
 import type { Preset, Team } from '../../api/client';
+import { linesOf, readCommand, writeCommand } from './command-text';
+import { bodyOfConduct, conductOf, type ConductDraft } from './conduct-draft';
+import { bodyOfServer, serverDraftOf, type ServerDraft } from './server-draft';
+import { secretsOf, valuesOf, variablesOf, type VariableDraft } from './variable-draft';
 
 type Agent = Team['agents'][number];
 export type TeamBody = BodyOf<'POST /teams'>;
 type TeamEdit = BodyOf<'PATCH /teams/:id'>;
 type AgentBody = NonNullable<TeamEdit['agents']>[number];
-
-/** A variable of an agent: the browser never has the value of one that is stored. */
-export interface VariableDraft {
-  readonly name: string;
-  /** `kept`: as it is stored. `set`: to `value`. `deleted`: it was stored, and goes. `secret`: `value` names a secret. */
-  readonly state: 'kept' | 'set' | 'deleted' | 'secret';
-  readonly value: string;
-  /** It has a value of its own by that name. */
-  readonly wasStored: boolean;
-}
 
 export interface AgentDraft {
   /** Tells drafts apart whose names are edited. */
@@ -31,11 +25,12 @@ export interface AgentDraft {
   readonly command: string;
   readonly instructions: string;
   readonly mode: string;
-  readonly permissions: '' | 'allow' | 'deny';
+  readonly conduct: ConductDraft;
   readonly cpus: string;
   readonly memory: string;
   readonly pids: string;
   readonly env: readonly VariableDraft[];
+  readonly servers: readonly ServerDraft[];
 }
 
 export interface TeamDraft {
@@ -63,7 +58,7 @@ export function newAgent(role: Agent['role'], name: string): AgentDraft {
       command: '',
       instructions: '',
     },
-    ...{ mode: '', permissions: '', cpus: '', memory: '', pids: '', env: [] },
+    ...{ mode: '', conduct: conductOf(null), cpus: '', memory: '', pids: '', env: [], servers: [] },
   };
 }
 
@@ -79,20 +74,16 @@ export function draftOf(team: Team): TeamDraft {
 }
 
 function draftOfAgent(agent: Agent): AgentDraft {
-  const { resources, env = {}, secrets = {}, permissions } = agent;
+  const { resources, env = {}, secrets, mcpServers = [] } = agent;
   return {
     ...{ key: ++lastKey, stored: agent, name: agent.name, role: agent.role, protocol: agent.protocol },
     ...{ preset: agent.preset ?? '', model: agent.model ?? '', image: agent.image ?? '' },
     ...{ command: writeCommand(agent.command ?? []), instructions: agent.instructions ?? '' },
-    ...{ mode: agent.mode ?? '', permissions: typeof permissions === 'string' ? permissions : '' },
+    ...{ mode: agent.mode ?? '', conduct: conductOf(agent) },
     ...{ cpus: resources?.cpus?.toString() ?? '', memory: resources?.memory ?? '' },
     pids: resources?.pids?.toString() ?? '',
-    env: [
-      ...Object.keys(env).map((name): VariableDraft => ({ name, state: 'kept', value: '', wasStored: true })),
-      ...Object.entries(secrets).map(([name, value]): VariableDraft => {
-        return { name, state: 'secret', value, wasStored: false };
-      }),
-    ],
+    env: variablesOf(env, secrets),
+    servers: mcpServers.map(serverDraftOf),
   };
 }
 
@@ -107,32 +98,6 @@ export function withPreset(agent: AgentDraft, preset: Preset | undefined): Agent
   const env = missing.map((name): VariableDraft => ({ name, state: 'set', value: '', wasStored: false }));
   const filled = agent.env.filter(({ name, value, wasStored }) => wasStored || name !== '' || value !== '');
   return { ...agent, preset: preset?.name ?? '', protocol: 'acp', image: '', env: [...filled, ...env] };
-}
-
-/** One argument a line, or JSON where an argument has lines of its own. */
-export function writeCommand(args: readonly string[]): string {
-  return args.some((arg) => /[\n\r]|^\[/.test(arg) || arg.trim() !== arg || arg === '')
-    ? JSON.stringify(args)
-    : args.join('\n');
-}
-
-export function readCommand(text: string): string[] {
-  if (/^\s*\[/.test(text)) {
-    try {
-      const parsed: unknown = JSON.parse(text);
-      if (Array.isArray(parsed) && parsed.every((arg) => typeof arg === 'string')) return parsed;
-    } catch {
-      // No JSON after all: a program whose name begins with a bracket.
-    }
-  }
-  return linesOf(text);
-}
-
-function linesOf(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
 }
 
 /** What a new team is made with. */
@@ -169,15 +134,20 @@ function networkOf({ network: mode, hosts }: TeamDraft) {
 /** A field that is emptied is left out, which takes it away: an agent is replaced by what is sent, but for its variables. */
 function bodyOfAgent(draft: AgentDraft): AgentBody {
   const { stored, name, role, protocol, preset, model, image, instructions, mode } = draft;
+  // Fields that the form does not know stay; its own are as the person left them.
   const { env: _, ...rest } = stored ?? {};
   const fields: Record<string, unknown> = {
     ...{ ...rest, name, role, protocol, preset, model: preset === '' ? '' : model.trim(), image: image.trim() },
-    ...{ command: readCommand(draft.command), instructions, mode, resources: resourcesOf(draft), env: envOf(draft) },
-    ...{ secrets: secretsOf(draft) },
+    ...{
+      command: readCommand(draft.command),
+      instructions,
+      mode,
+      resources: resourcesOf(draft),
+      env: valuesOf(draft.env),
+    },
+    ...{ secrets: secretsOf(draft.env), mcpServers: draft.servers.map(bodyOfServer), ...bodyOfConduct(draft.conduct) },
     ...(stored && stored.name !== name && { previousName: stored.name }),
   };
-  // Rules, which the form does not show, stay.
-  if (typeof stored?.permissions !== 'object' || draft.permissions !== '') fields['permissions'] = draft.permissions;
   for (const [field, value] of Object.entries(fields)) if (isEmpty(value)) delete fields[field];
   return fields as unknown as AgentBody;
 }
@@ -195,19 +165,4 @@ function resourcesOf({ cpus, memory, pids }: AgentDraft): Record<string, unknown
     ...(memory.trim() !== '' && { memory: memory.trim() }),
     ...(pids.trim() !== '' && { pids: numberOf(pids) }),
   };
-}
-
-function envOf({ env }: AgentDraft): Record<string, unknown> {
-  const entries = env.flatMap(({ name, state, value, wasStored }): (readonly [string, unknown])[] => {
-    if (name.trim() === '') return [];
-    if (state === 'kept') return [[name, { isSet: true }]];
-    if (state === 'deleted' || state === 'secret') return wasStored ? [[name, null]] : [];
-    return [[name, value]];
-  });
-  return Object.fromEntries(entries);
-}
-
-function secretsOf({ env }: AgentDraft): Record<string, string> {
-  const chosen = env.filter(({ name, state, value }) => state === 'secret' && name.trim() !== '' && value !== '');
-  return Object.fromEntries(chosen.map(({ name, value }) => [name, value]));
 }

@@ -107,7 +107,10 @@ function KnownTeam({ team }: { readonly team: Team }) {
 }
 
 function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
-  const { resources = {}, env = {}, secrets = {} } = agent;
+  const { resources = {}, env = {}, secrets = {}, mcpServers = [] } = agent;
+  const servers = mcpServers.map(
+    ({ name, command, args = [], url }) => `${name}: ${url ?? [command, ...args].join(' ')}`,
+  );
   const limits = [
     ...(resources.cpus === undefined ? [] : [`${resources.cpus} CPU`]),
     ...(resources.memory === undefined ? [] : [resources.memory]),
@@ -120,7 +123,10 @@ function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
     ['Image', agent.image && <Code text={agent.image} />],
     ['Command', agent.command && <Code text={agent.command.join(' ')} />],
     ['Mode', agent.mode],
-    ['Permissions', typeof agent.permissions === 'string' ? agent.permissions : undefined],
+    ['Permissions', describePermissions(agent.permissions)],
+    ['Log-in', agent.authMethod],
+    ['Handshake', agent.handshakeTimeout && `within ${agent.handshakeTimeout}`],
+    ['Silent', agent.idleTimeout && `for at most ${agent.idleTimeout}`],
     ['Limits', limits.length === 0 ? undefined : limits.join(' · ')],
     [
       'Secrets',
@@ -133,6 +139,7 @@ function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
       ),
     ],
     ['Variables', Object.keys(env).length > 0 && <Code text={Object.keys(env).join('  ')} />],
+    ['MCP servers', servers.length > 0 && <Code text={servers.join('\n')} />],
   ];
   return (
     <section className="min-w-0 rounded-md border border-line bg-surface">
@@ -164,8 +171,17 @@ function AgentPanel({ agent }: { readonly agent: Team['agents'][number] }) {
   );
 }
 
+function describePermissions(permissions: Team['agents'][number]['permissions']): React.ReactNode {
+  if (typeof permissions !== 'object') return permissions;
+  const lines = permissions.rules.map(({ allow, ...conditions }) => {
+    const words = Object.entries(conditions).map(([field, value]) => `${field} ${value}`);
+    return `${allow ? 'allow' : 'deny'} ${words.length === 0 ? 'everything' : words.join(', ')}`;
+  });
+  return <Code text={[...lines, `otherwise ${permissions.default}`].join('\n')} />;
+}
+
 function Code({ text }: { readonly text: string }) {
-  return <code className="font-mono text-xs [overflow-wrap:anywhere]">{text}</code>;
+  return <code className="font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">{text}</code>;
 }
 
 function Network({ network: { mode, hosts } }: { readonly network: Team['network'] }) {

@@ -3,7 +3,7 @@ import { Plus, Undo2, X } from 'lucide-react';
 import { secretsQuery } from '../../api/queries';
 import { Button } from '../../parts/button';
 import { INPUT } from '../../parts/field';
-import type { VariableDraft } from './team-draft';
+import type { VariableDraft } from './variable-draft';
 
 /**
  * The variables of an agent: values go in and never come out, so a stored one is kept, replaced or deleted. One may name a secret
@@ -11,10 +11,12 @@ import type { VariableDraft } from './team-draft';
  */
 export function VariableFields({
   env,
+  kind = 'variable',
   set,
   faultAt,
 }: {
   readonly env: readonly VariableDraft[];
+  readonly kind?: 'variable' | 'header';
   readonly set: (env: readonly VariableDraft[]) => void;
   readonly faultAt: (name: string) => string | undefined;
 }) {
@@ -23,12 +25,12 @@ export function VariableFields({
     set(env.map((one, index) => (index === at ? { ...one, ...fields } : one)));
   return (
     <fieldset className="min-w-0 rail:col-span-3">
-      <legend className="mb-1 font-medium">Variables</legend>
+      <legend className="mb-1 font-medium">{kind === 'variable' ? 'Variables' : 'Headers'}</legend>
       <ul className="flex flex-col gap-2">
         {env.map((variable, at) => (
           <li key={at} className="grid grid-cols-[minmax(0,2fr)_minmax(0,3fr)_auto] items-center gap-2">
             <input
-              aria-label="Name of a variable"
+              aria-label={`Name of a ${kind}`}
               className={`${INPUT} font-mono text-xs leading-5`}
               spellCheck={false}
               value={variable.name}
@@ -52,7 +54,7 @@ export function VariableFields({
         className="-ml-3 mt-1"
         onClick={() => set([...env, { name: '', state: 'set', value: '', wasStored: false }])}
       >
-        <Plus className="size-4" aria-hidden /> Add a variable
+        <Plus className="size-4" aria-hidden /> Add a {kind}
       </Button>
     </fieldset>
   );
