@@ -114,6 +114,16 @@ describe('the words of a failure', () => {
   });
 });
 
+it.each([
+  [401, 'model_access'],
+  [403, 'model_access'],
+  [429, 'model_limit'],
+  [500, 'agent_error'],
+] as const)('an error with the HTTP status %d of the model is %s', (code, failure) => {
+  const dialogue = working().hear(rpc({ id: T, error: { code, message: 'no' } }));
+  expect(turnOf(dialogue)).toEqual(failedAs(failure, 'agent "writer" reported an error: no'));
+});
+
 describe('what an agent was last seen doing', () => {
   const call = update({ sessionUpdate: 'tool_call', toolCallId: 'c1', title: 'npm\ntest', status: 'in_progress' });
   const called = update({ sessionUpdate: 'tool_call_update', toolCallId: 'c1', status: 'failed' });

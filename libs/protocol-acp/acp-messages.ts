@@ -397,12 +397,20 @@ export function endOfTurn(agent: string, result: unknown, soFar: TurnSoFar): Tur
   }
 }
 
+/** By the number of an error. Gemini CLI's is the HTTP status of its model. */
+const CODES_OF_ERRORS: ReadonlyMap<number | null, ErrorCode> = new Map([
+  [AUTH_REQUIRED, 'model_access'],
+  [401, 'model_access'],
+  [403, 'model_access'],
+  [429, 'model_limit'],
+]);
+
 export function turnError(agent: string, error: RpcError, text: string): TurnState {
   if (error.code === null && error.message === '') {
     return failed('protocol_error', `agent "${agent}" answered its turn with a malformed error`);
   }
   const words = errorMessage(error);
-  const code = error.code === AUTH_REQUIRED ? 'model_access' : 'agent_error';
+  const code = CODES_OF_ERRORS.get(error.code) ?? 'agent_error';
   return failed(code, `agent "${agent}" reported an error: ${words}${quoteBeside(words, text)}`);
 }
 
