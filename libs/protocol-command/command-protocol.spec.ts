@@ -41,15 +41,22 @@ describe('CommandProtocol', () => {
     expect(begin().start('t', 'go').exit(0).session.state.turns.get('t')).toEqual({ status: 'done', text: '' });
   });
 
-  it('fails when the program ends before its prompt, with exit code 0 too', () => {
-    const { handshake } = begin().exit(0).session.state;
+  it('fails when the program ends before its prompt with another exit code than 0', () => {
+    const { handshake } = begin().exit(3).session.state;
     expect(handshake).toMatchObject({
       status: 'failed',
       failure: {
         code: 'agent_exited',
-        message: 'agent "writer" ended with exit code 0, before it was given its prompt',
+        message: 'agent "writer" ended with exit code 3, before it was given its prompt',
       },
     });
+  });
+
+  it('is done at once when the program has ended with 0 before its prompt, which it then is not given', () => {
+    const dialogue = begin().hear('Tuesday').exit(0);
+    expect(dialogue.session.state).toMatchObject({ handshake: { status: 'ready' }, hasEndedWell: true });
+    expect(dialogue.session.startTurn({ id: 't', text: 'go' })).toEqual([]);
+    expect(dialogue.session.state.turns.get('t')).toEqual({ status: 'done', text: 'Tuesday' });
   });
 
   it('takes one prompt only', () => {

@@ -22,7 +22,7 @@ const NOTHING: Reaction = { messages: [], outgoing: [] };
 
 /**
  * One life of a plain program. There is no handshake: it is ready from the start, takes one turn, and its end is the
- * turn's end. A program that ends before it was given its prompt has failed, whatever its exit code.
+ * turn's end. One that ends with 0 before it was given its prompt needed none, as `date` does: its turn is done when it begins.
  *
  * `hasSeenWork` is true once it wrote to stdout: a program that prints before it has read its prompt looks as if it
  * had received it.
@@ -31,6 +31,8 @@ export class CommandSession implements ProtocolSession {
   private handshake: DialogueState['handshake'] = { status: 'ready' };
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
+  /** Without having been given anything: `date` reads no input. */
+  private hasEndedWell = false;
   private readonly output = new ResultText();
   private readonly stderrTail = new StderrTail();
   /** A program reports none. */
@@ -47,7 +49,8 @@ export class CommandSession implements ProtocolSession {
   }
 
   get state(): DialogueState {
-    return { handshake: this.handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
+    const { handshake, turns, hasSeenWork, hasEndedWell } = this;
+    return { handshake, turns, hasSeenWork, ...(hasEndedWell && { hasEndedWell }) };
   }
 
   get lastSeen(): LastSeen {
@@ -86,12 +89,13 @@ export class CommandSession implements ProtocolSession {
     if (this.turns.size > 0)
       throw new AppError('prompt_failed', `agent "${this.agent.name}" is a plain program and takes one prompt only`);
     this.expectTurn(turn.id);
+    if (this.hasEndedWell) return [];
     const { instructions } = this.agent;
     return [{ data: `${instructions ? `${instructions}\n\n` : ''}${turn.text}\n`, endInput: true }];
   }
 
   expectTurn(id: string): void {
-    if (!this.turns.has(id)) this.turns.set(id, { status: 'open' });
+    if (!this.turns.has(id)) this.turns.set(id, this.hasEndedWell ? this.finished() : { status: 'open' });
   }
 
   /** A program cannot be asked to end its turn. */
@@ -103,7 +107,9 @@ export class CommandSession implements ProtocolSession {
   exited(exit: AgentExit): Reaction {
     const isGood = exit.exitCode === 0 && !exit.isOutOfMemory && !exit.mayLackOutput;
     const end = describeAgentEnd(this.agent.name, { how: 'exited', ...exit });
-    if (this.turns.size === 0) {
+    if (this.turns.size === 0 && isGood) {
+      this.hasEndedWell = true;
+    } else if (this.turns.size === 0) {
       const early = { ...end, message: `${end.message}, before it was given its prompt` };
       this.handshake = { status: 'failed', failure: this.stderrTail.appendTo(early) };
     }

@@ -1,3 +1,4 @@
+import { AppError } from '@crewtab/domain/errors';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import type { FakeProgram } from '../fakes/runtime/fake-agent';
 import { World } from '../../libs/orchestrator/running/spec-support';
@@ -32,3 +33,22 @@ it.each([0, 1, 5, 20, 100, 1_000])(
     await holder.stop();
   },
 );
+
+it('is none the worse for a prompt that could not be written, because the program had ended', async () => {
+  const world = new World({ lead: dateAfter(50) }, {}, new CommandProtocol());
+  const { holder, runtime } = world.worker();
+  const open = runtime.open.bind(runtime);
+  jest.spyOn(runtime, 'open').mockImplementation(async (handle) => {
+    const channel = await open(handle);
+    const write = async (): Promise<void> => {
+      await new Promise<void>((resolve) => world.clock.after(100, resolve));
+      throw new AppError('engine_unreachable', 'EPIPE', { retryable: true });
+    };
+    return Object.assign(channel, { write });
+  });
+  const { id } = world.store.addRun({ plan: { agents: [LEAD] } });
+  await holder.take(id);
+  await world.eventually(() => world.store.read(id).phase === 'finished');
+  expect(world.store.read(id).outcome).toMatchObject({ status: 'success', result: TODAY, error: null });
+  await holder.stop();
+});

@@ -98,6 +98,8 @@ export interface DialogueState {
   readonly turns: ReadonlyMap<string, TurnState>;
   /** True once the output shows that a turn is or was being worked on: proof that a prompt arrived. */
   readonly hasSeenWork: boolean;
+  /** A program that need not read its input has ended well before it was given any: its turn is done when it begins. */
+  readonly hasEndedWell?: true;
 }
 
 export type TurnState =

@@ -211,7 +211,7 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
     const handshake = agent.dialogue?.handshake;
     if (agent.deploy.status === 'failed') return agent.deploy.failure;
     if (handshake?.status === 'failed') return handshake.failure;
-    if (agent.ended) return describeAgentEnd(agent.name, agent.ended);
+    if (agent.ended && !agent.dialogue?.hasEndedWell) return describeAgentEnd(agent.name, agent.ended);
     if (handshake?.status !== 'ready' && agent.handshakeDeadlineAt && agent.handshakeDeadlineAt <= now) {
       return {
         code: 'handshake_timeout',
@@ -256,6 +256,7 @@ function findTurnFailure(agent: AgentObservation): Failure | null {
 /** An agent may end with code 0 after a finished turn (`command` agents do), and a worker without any task. */
 function isGoodEnd(agent: AgentObservation): boolean {
   if (agent.ended?.how !== 'exited' || agent.ended.exitCode !== 0) return false;
+  if (agent.dialogue?.hasEndedWell) return true;
   const turns = [...(agent.dialogue?.turns.values() ?? [])];
   return agent.role === 'worker'
     ? turns.every((turn) => turn.status !== 'open')

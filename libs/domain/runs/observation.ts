@@ -29,7 +29,7 @@ export interface AgentObservation {
   readonly role: AgentRole;
   readonly deploy: DeployProgress;
   /** As far as it is stored: what decide sees is never ahead of the conversation in Postgres (invariant I6). */
-  readonly dialogue: Pick<DialogueState, 'handshake' | 'turns' | 'hasSeenWork'> | null;
+  readonly dialogue: Pick<DialogueState, 'handshake' | 'turns' | 'hasSeenWork' | 'hasEndedWell'> | null;
   /** When the handshake is given up; null while the agent is not started or has answered. */
   readonly handshakeDeadlineAt: Date | null;
   /** When it has been silent for too long, while it has a task and waits for no teammate; null or absent: it may be. */

@@ -190,7 +190,13 @@ export class AgentSession {
     this.turnsWritten.push(turn.id);
     this.noteActive();
     this.turnsUnderWay += 1;
-    await write(channel, session.startTurn(turn)).finally(() => (this.turnsUnderWay -= 1));
+    try {
+      await write(channel, session.startTurn(turn));
+    } catch (error) {
+      if (!(await this.needsNoInput(error))) throw error;
+    } finally {
+      this.turnsUnderWay -= 1;
+    }
     // Its silence is measured from now on.
     this.options.emit({ kind: 'changed' });
   }
@@ -216,6 +222,14 @@ export class AgentSession {
     }
     this.deps.logger.info({}, 'asked the agent to end its turn');
     await this.untilChanged(() => this.connection !== null && !hasOpenTurn(this.connection.session.state));
+  }
+
+  /** A plain program need not read its input, and may have ended by now: how it ended says whether all is well. */
+  private async needsNoInput(error: unknown): Promise<boolean> {
+    if (this.options.protocol.stdin !== 'once') return false;
+    if (error instanceof AppError && error.code === 'agent_exited') return true;
+    const found = await this.deps.runtime.inspect(this.options.handle).catch(() => null);
+    return found?.status === 'exited';
   }
 
   private get agentName(): string {
@@ -455,10 +469,10 @@ export class AgentSession {
   }
 
   private publish(session: ProtocolSession): void {
-    const { handshake, turns, hasSeenWork } = session.state;
+    const { handshake, turns, ...seen } = session.state;
     this.publishedKey = keyOf(session.state);
     const settled = [...turns].map(([id, turn]) => [id, this.grace.of(id, this.masked(turn))] as const);
-    this.published = { handshake: this.options.mask.deep(handshake), turns: new Map(settled), hasSeenWork };
+    this.published = { ...seen, handshake: this.options.mask.deep(handshake), turns: new Map(settled) };
     this.wakeWaiting();
     this.options.emit({ kind: 'changed' });
   }
