@@ -55,10 +55,11 @@ describeWithDocker('the image of a preset', () => {
     await until('absent');
     const { hosts } = await make();
     expect(hosts).toMatchObject([{ state: 'wanted' }]);
-    await eventually(async () => expect((await shown()).hostImages[0]?.progress).toContain('Step 3/3'), {
-      timeoutMs: 60_000,
-      intervalMs: 250,
-    });
+    const progress = expect.stringMatching(/Step 3\/\d : RUN/) as string;
+    await eventually(
+      async () => expect((await shown()).hostImages).toMatchObject([{ state: 'making', progress, error: null }]),
+      { timeoutMs: 60_000, intervalMs: 250 },
+    );
     expect((await make()).hosts).toMatchObject([{ state: 'making' }]);
     const [{ pid } = { pid: 0 }] = await crewtab.sql<{ pid: number }>(
       'SELECT w.pid FROM host_images i JOIN workers w ON w.id = i.maker',
