@@ -203,7 +203,7 @@ export const PROOF_GROUPS = [
       ...['libs/protocol-acp/**', 'libs/egress-proxy/**', 'libs/agent-guard/**', 'libs/runtime-docker/**'],
       ...['images/presets/**', 'images/guard/**', 'images/team-bridge/**', 'libs/presets/**', 'test/real-agents/**'],
     ],
-    usually: '12 min',
+    usually: '20 min',
     shows: /^Tests: |^Tests with real agents/,
     whole: () => realAgents(),
     // Claude Code alone: a text, the shell and files.

@@ -1,4 +1,4 @@
-import { describeProgram, TRIES_AGAIN } from './support/program-cases';
+import { describeProgram } from './support/program-cases';
 import { OPENCODE } from './support/programs';
 
 const FAILED = { status: 'failed', code: 'agent_error' } as const;
@@ -11,11 +11,11 @@ describeProgram(OPENCODE, {
     'a wrong key': { ...FAILED, words: 'invalid x-api-key' },
     'a key without the right (403)': { ...FAILED, words: 'this key may not use the model' },
     'an unknown model (404)': { ...FAILED, words: 'there is no such model' },
-    'a rate limit (429)': TRIES_AGAIN,
-    'a broken API (500)': TRIES_AGAIN,
-    'an overloaded API (529)': TRIES_AGAIN,
-    'an answer that breaks off': TRIES_AGAIN,
-    'a connection that is dropped': TRIES_AGAIN,
+    'a rate limit (429)': { ...FAILED, words: 'too many requests for this key' },
+    'a broken API (500)': { ...FAILED, words: 'the API is broken' },
+    'an overloaded API (529)': { ...FAILED, words: 'Overloaded' },
+    'an answer that breaks off': { ...FAILED, words: 'Connection reset by server' },
+    'a connection that is dropped': { ...FAILED, words: 'Connection Reset' },
     // It answers `end_turn` as to a whole answer: there is nothing to tell it by.
     'the token limit': { status: 'success' },
   },

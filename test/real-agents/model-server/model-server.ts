@@ -59,6 +59,10 @@ export class ModelServer {
     return made;
   }
 
+  get address(): string {
+    return (this.server.address() as AddressInfo).address;
+  }
+
   /** As a URL has it: address and port. */
   get host(): string {
     const { address, port } = this.server.address() as AddressInfo;

@@ -64,9 +64,18 @@ function notesIn(body: JsonObject): string[] {
   return objectsOf(body['input']).filter(isNote).map(textIn);
 }
 
+/** Models seal what they tell each other; the stand-in did not. */
+function sealedTextIn(content: unknown): string {
+  return objectsOf(content)
+    .map((part) => textIn(part) + stringOf(part['encrypted_content']))
+    .join('\n');
+}
+
 function turnOf(item: JsonObject): Turn[] {
   const type = stringOf(item['type']);
   const text = textIn(item);
+  // What one agent of the program says to another, whom it is a prompt for.
+  if (type === 'agent_message') return [{ by: 'user', text: sealedTextIn(item['content']), calls: 0 }];
   if (/_call_output$|_output$/.test(type)) return [{ by: 'tool', text, calls: 0 }];
   if (/_call$/.test(type)) return [{ by: 'model', text, calls: 1 }];
   if (item['role'] === 'user') return [{ by: 'user', text, calls: 0 }];

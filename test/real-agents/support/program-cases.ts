@@ -1,6 +1,7 @@
 import type { Run } from '../../kit/client';
-import { call, cut, drop, hang, refuse, say, sayUntilLimit, type Script, type Step } from '../model-server/script';
-import type { AgentProgram } from './programs';
+import { call, cut, drop, hang, refuse, say, sayUntilLimit, type Step } from '../model-server/script';
+import { team, type AgentProgram } from './programs';
+import { MCP_SERVER_PROGRAM, startMcpServer } from './mcp-servers';
 import { describeWithAgents, RealCrewtab, type EndedRun, type RunOptions } from './real-crewtab';
 
 jest.setTimeout(300_000);
@@ -29,11 +30,8 @@ interface FaultyRun {
   readonly words?: string;
 }
 
-/** The program asks again and again, for minutes at least, and says nothing of it: only a timeout or a person ends the run. */
-export const TRIES_AGAIN = 'tries again';
-
 interface ExpectedOfProgram {
-  readonly faults: Readonly<Record<Fault, FaultyRun | typeof TRIES_AGAIN>>;
+  readonly faults: Readonly<Record<Fault, FaultyRun>>;
   /** Hosts that it asks for besides, and does without. */
   readonly asksInVain?: readonly string[];
   /** A part of the run whose agent was refused a permission, where it can ask for any. */
@@ -99,13 +97,48 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
     it('gives a task to a teammate and goes on with the answer', async () => {
       const helper = { ...real.crewtab.leader(), name: 'helper', role: 'worker' as const };
       const script = real.models.script(
-        call(program.team('delegate', { agent: 'helper', task: 'answer what the helper knows' })),
+        call(team(program, 'delegate', { agent: 'helper', task: 'answer what the helper knows' })),
         say('The helper knows it.'),
       );
       const { run, messages } = await real.play(program, script, { workers: [helper] });
       expect(run).toMatchObject({ status: 'success', result: 'The helper knows it.' });
       expect(real.models.heardBy(script).join()).toContain('what the helper knows');
       expect(messages.filter(({ kind }) => kind === 'delegation')).not.toEqual([]);
+    });
+
+    it('works with MCP servers of its user, in its container and over HTTP', async () => {
+      const server = await startMcpServer(real.models.address);
+      try {
+        const mcpServers = [
+          { name: 'inside', command: 'node', args: ['-e', MCP_SERVER_PROGRAM], env: { KNOWS: 'what is inside' } },
+          { name: 'outside', url: server.url, headers: { Authorization: 'Bearer of-the-tests' } },
+        ];
+        const script = real.models.script(
+          call(program.mcp('inside', 'tell', {})),
+          call(program.mcp('outside', 'tell', {})),
+          say('Both have told.'),
+        );
+        const { run } = await real.play(program, script, { agent: { mcpServers }, hosts: [server.host] });
+        expect(run).toMatchObject({ status: 'success', result: 'Both have told.' });
+        const [inside, outside] = real.models.heardBy(script);
+        expect(inside).toContain('what is inside');
+        expect(outside).toContain('what is outside');
+        expect(server.keys).toContain('Bearer of-the-tests');
+      } finally {
+        await server.close();
+      }
+    });
+
+    it('has agents of its own, whose words are not its result', async () => {
+      const { report } = program;
+      const found = 'The part is 42.';
+      const part = real.models.script(report ? call(report(found)) : say(found));
+      const script = real.models.script(...program.subAgent(part.prompt).map(call), say('All parts are there.'));
+      const { run } = await real.play(program, script);
+      expect(run).toMatchObject({ status: 'success', result: 'All parts are there.', error: null });
+      expect(real.models.requestsOf(part)).not.toEqual([]);
+      const whole = real.models.requestsOf(script).at(-1);
+      expect(whole?.turns.map(({ text }) => text).join('\n')).toContain(found);
     });
 
     it('ends at once when its run is cancelled in the middle of an answer', async () => {
@@ -129,33 +162,23 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
     });
 
     describe('says in its run what to do about', () => {
-      const runs = new Map<Fault, { readonly run: Run; readonly script: Script }>();
+      const runs = new Map<Fault, Run>();
 
       beforeAll(async () => {
         for (const fault of FAULT_NAMES) {
           const { step, key }: { readonly step: Step; readonly key?: string } = FAULTS[fault];
           const script = real.models.script(step);
-          const run = await real.begin(program, script, key === undefined ? {} : { key });
-          runs.set(fault, { run, script });
+          runs.set(fault, await real.begin(program, script, key === undefined ? {} : { key }));
         }
       });
 
       it.each(FAULT_NAMES)('%s', async (fault) => {
         const begun = runs.get(fault);
         if (!begun) throw new Error('the run was not begun');
-        const { run, script } = begun;
-        const ending = expected.faults[fault];
-        if (ending === TRIES_AGAIN) {
-          await real.models.untilAsked(script, 2);
-          expect((await real.crewtab.api.run(run.id)).status).toBe('running');
-          await real.crewtab.api.cancel(run.id);
-          expect((await real.end(run)).run).toMatchObject({ status: 'cancelled' });
-          return;
-        }
-        const { status, code, words } = ending;
+        const { status, code, words } = expected.faults[fault];
         const message = words === undefined ? {} : { message: expect.stringContaining(words) as string };
         const error = code === undefined ? null : { code, ...message };
-        expect((await real.end(run)).run).toMatchObject({ status, error });
+        expect((await real.end(begun)).run).toMatchObject({ status, error });
       });
     });
   });

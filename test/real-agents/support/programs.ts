@@ -12,8 +12,12 @@ export interface AgentProgram {
   readonly asking: Pick<AgentInput, 'mode' | 'env'> | null;
   shell(command: string): ToolCall;
   write(path: string, content: string): ToolCall;
-  /** A tool of the team. */
-  team(tool: string, input: Readonly<Record<string, unknown>>): ToolCall;
+  /** A tool of an MCP server. */
+  mcp(server: string, tool: string, input: Readonly<Record<string, unknown>>): ToolCall;
+  /** What gives a task to an agent of its own, and waits for its answer. */
+  subAgent(task: string): readonly ToolCall[];
+  /** How such an agent ends; null: by what it says. */
+  readonly report: ((text: string) => ToolCall) | null;
 }
 
 export const CLAUDE_CODE: AgentProgram = {
@@ -25,7 +29,17 @@ export const CLAUDE_CODE: AgentProgram = {
   asking: { mode: 'default' },
   shell: (command) => ({ tool: 'Bash', input: { command, description: 'a step of the task' } }),
   write: (path, content) => ({ tool: 'Write', input: { file_path: path, content } }),
-  team: (tool, input) => ({ tool: `mcp__crewtab-team__${tool}`, input }),
+  mcp: (server, tool, input) => ({ tool: `mcp__${server}__${tool}`, input }),
+  subAgent: (task) => [
+    {
+      tool: 'Agent',
+      input: {
+        ...{ description: 'a part of the task', prompt: task },
+        ...{ subagent_type: 'general-purpose', run_in_background: false },
+      },
+    },
+  ],
+  report: null,
 };
 
 export const CODEX: AgentProgram = {
@@ -41,7 +55,17 @@ export const CODEX: AgentProgram = {
     codexScript(
       `text(await tools.apply_patch(${JSON.stringify(`*** Begin Patch\n*** Add File: ${path}\n+${content}\n*** End Patch`)}))`,
     ),
-  team: (tool, input) => codexScript(`text(await tools.mcp__crewtab_team__${tool}(${JSON.stringify(input)}))`),
+  mcp: (server, tool, input) =>
+    codexScript(`text(await tools.mcp__${server.replaceAll('-', '_')}__${tool}(${JSON.stringify(input)}))`),
+  subAgent: (task) => [
+    {
+      tool: 'spawn_agent',
+      namespace: 'collaboration',
+      input: { task_name: 'part', message: task, fork_turns: 'none' },
+    },
+    { tool: 'wait_agent', namespace: 'collaboration', input: { timeout_ms: 120_000 } },
+  ],
+  report: null,
 };
 
 function codexScript(source: string): ToolCall {
@@ -57,7 +81,11 @@ export const OPENCODE: AgentProgram = {
   asking: { env: { OPENCODE_PERMISSION: JSON.stringify({ edit: 'ask', bash: 'ask' }) } },
   shell: (command) => ({ tool: 'bash', input: { command, description: 'a step of the task' } }),
   write: (path, content) => ({ tool: 'write', input: { filePath: path, content } }),
-  team: (tool, input) => ({ tool: `crewtab-team_${tool}`, input }),
+  mcp: (server, tool, input) => ({ tool: `${server}_${tool}`, input }),
+  subAgent: (task) => [
+    { tool: 'task', input: { description: 'a part of the task', prompt: task, subagent_type: 'general' } },
+  ],
+  report: null,
 };
 
 export const GEMINI: AgentProgram = {
@@ -69,5 +97,12 @@ export const GEMINI: AgentProgram = {
   asking: { mode: 'default' },
   shell: (command) => ({ tool: 'run_shell_command', input: { command } }),
   write: (path, content) => ({ tool: 'write_file', input: { file_path: path, content } }),
-  team: (tool, input) => ({ tool: `mcp_crewtab-team_${tool}`, input }),
+  mcp: (server, tool, input) => ({ tool: `mcp_${server}_${tool}`, input }),
+  subAgent: (task) => [{ tool: 'invoke_agent', input: { agent_name: 'generalist', prompt: task } }],
+  report: (text) => ({ tool: 'complete_task', input: { result: { response: text } } }),
 };
+
+/** A tool of the team. */
+export function team(program: AgentProgram, tool: string, input: Readonly<Record<string, unknown>>): ToolCall {
+  return program.mcp('crewtab-team', tool, input);
+}

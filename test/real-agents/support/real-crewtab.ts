@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly workers?: readonly AgentInput[];
   /** Default: the right one. */
   readonly key?: string;
+  /** Beside its models. */
+  readonly hosts?: readonly string[];
 }
 
 /** `describe` where real agents can be had: their images need an engine, and npm for their programs. Otherwise skipped, and counted so. */
@@ -51,7 +53,7 @@ export class RealCrewtab {
       const workerEnv = {
         NETWORK_ALLOWED_CIDRS: `${MODELS_ADDRESS}/32`,
         // The programs are heavy, and start in seconds of a whole core.
-        WORKER_CONCURRENCY: '2',
+        WORKER_CONCURRENCY: '3',
         AGENT_HANDSHAKE_TIMEOUT: '3m',
         ...options.workerEnv,
       };
@@ -81,9 +83,13 @@ export class RealCrewtab {
   /** Triggers a run in which the program leads, and is given the script. */
   async begin(program: AgentProgram, script: Script, options: RunOptions = {}): Promise<Run> {
     const { api } = this.crewtab;
-    const { agent = {}, workers = [], key } = options;
+    const { agent = {}, workers = [], key, hosts = [] } = options;
     const agents = [this.agent(program, agent, key), ...workers];
-    const team = await api.createTeam({ name: 'Real', agents });
+    const team = await api.createTeam({
+      name: 'Real',
+      agents,
+      ...(hosts.length > 0 && { network: { mode: 'allowlist', hosts } }),
+    });
     const plan = { teamId: team.id, name: 'Real', prompt: script.prompt, cron: NEVER, timeout: RUN_LIMIT };
     return api.trigger((await api.createSchedule(plan)).id);
   }
