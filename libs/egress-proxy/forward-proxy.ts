@@ -1,6 +1,6 @@
-import { Agent, type IncomingMessage, type Server as HttpServer } from 'node:http';
-import type { Socket } from 'node:net';
-import type { HostRefusal, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import { Agent, type IncomingMessage } from 'node:http';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { HostRefusal, OnNetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { type PrepareRequestFunctionResult, RequestError, Server } from 'proxy-chain';
 import { listenAt } from '@crewtab/run-sockets/run-socket-files';
@@ -21,7 +21,7 @@ export interface ForwardProxyOptions {
   /** Of all runs: counted on. */
   readonly traffic: { allowed: number; refused: number; bytes: number };
   readonly logger: Logger;
-  readonly onNotice: (notice: NetworkNotice) => void;
+  readonly onNotice: OnNetworkNotice;
   /** Bytes of the run's earlier sessions. */
   readonly bytesBefore: number;
 }
@@ -37,7 +37,8 @@ const WORDS: Readonly<Record<HostRefusal, string>> = {
 
 /**
  * The forward proxy of one run, CONNECT and plain HTTP: proxy-chain, which asks here before each request. Every connection
- * goes to an address that was checked for it; none is kept for a later request.
+ * goes to an address that was checked for it; none is kept for a later request. Its connections come by the sockets that it listens at,
+ * one for each agent that is told apart, and its limits are the run's.
  */
 export class ForwardProxy {
   private readonly proxy: Server;
@@ -46,6 +47,10 @@ export class ForwardProxy {
   /** Of each open connection, as counted last. */
   private readonly counted = new Map<number, number>();
   private total: number;
+  /** Where it listens. The server of the proxy itself listens nowhere: it is handed connections. */
+  private readonly doors: NetServer[] = [];
+  /** Of each connection; null where it is not known. */
+  private readonly agents = new WeakMap<Socket, string | null>();
 
   constructor(private readonly options: ForwardProxyOptions) {
     this.total = options.bytesBefore;
@@ -54,12 +59,7 @@ export class ForwardProxy {
       prepareRequestFunction: ({ request, hostname, port, isHttp }) => this.prepare(request, hostname, port, isHttp),
     });
     this.proxy = proxy;
-    const { server } = this;
-    server.maxConnections = options.limits.connections;
-    // An upload may take as long as it takes.
-    server.requestTimeout = 0;
-    server.prependListener('connection', nameUnixPeer);
-    server.on('drop', () => options.onNotice({ kind: 'limit', limit: 'connections' }));
+    proxy.server.prependListener('connection', nameUnixPeer);
     proxy.on('connectionClosed', ({ connectionId }: { connectionId: number }) => {
       this.count(connectionId);
       this.counted.delete(connectionId);
@@ -70,26 +70,36 @@ export class ForwardProxy {
     this.meter = setInterval(() => this.countAll(), COUNT_EVERY_MS).unref();
   }
 
-  /** Not listening yet. */
-  get server(): HttpServer {
-    return this.proxy.server;
-  }
-
   /** Of the run so far. */
   get bytes(): number {
     return this.total;
   }
 
-  listen(path: string): Promise<void> {
-    return listenAt(this.server, path);
+  /** At one more unix socket, by which connections of that agent come; null: of any. */
+  async listen(path: string, agent: string | null): Promise<void> {
+    const door = createServer({ allowHalfOpen: true }, (socket) => this.welcome(socket, agent));
+    this.doors.push(door);
+    await listenAt(door, path);
+    // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.
+    door.on('error', (error) => this.options.logger.warn({ path, error: error.message }, 'egress proxy'));
   }
 
   close(): void {
     clearInterval(this.meter);
-    this.server.close();
+    for (const door of this.doors) door.close();
     this.proxy.closeConnections();
     this.countAll();
     this.oneTimeAgent.destroy();
+  }
+
+  private welcome(socket: Socket, agent: string | null): void {
+    if (this.proxy.connections.size >= this.options.limits.connections) {
+      this.options.onNotice({ kind: 'limit', limit: 'connections' }, agent);
+      socket.destroy();
+      return;
+    }
+    this.agents.set(socket, agent);
+    this.proxy.server.emit('connection', socket);
   }
 
   private async prepare(
@@ -99,8 +109,9 @@ export class ForwardProxy {
     isHttp: boolean,
   ): Promise<PrepareRequestFunctionResult> {
     const { rules, upstreamProxy, traffic, onNotice } = this.options;
+    const agent = this.agents.get(request.socket) ?? null;
     if (this.isSpent) {
-      onNotice({ kind: 'limit', limit: 'bytes' });
+      onNotice({ kind: 'limit', limit: 'bytes' }, null);
       throw new RequestError('The run has used up what it may transfer over the network', 403);
     }
     if (!isHttp && request.url?.toLowerCase() !== `${hostname}:${port}`.toLowerCase())
@@ -108,10 +119,10 @@ export class ForwardProxy {
     const verdict = await rules.judge(hostname, port);
     traffic[verdict.isAllowed ? 'allowed' : 'refused']++;
     if (!verdict.isAllowed) {
-      onNotice({ kind: 'refused', host: hostname, port, reason: verdict.reason });
+      onNotice({ kind: 'refused', host: hostname, port, reason: verdict.reason }, agent);
       throw new RequestError(`${hostname}:${port} ${WORDS[verdict.reason]}`, 403);
     }
-    onNotice({ kind: 'allowed', host: hostname, port });
+    onNotice({ kind: 'allowed', host: hostname, port }, agent);
     if (isHttp) normalize(request);
     const { addresses } = verdict;
     return {
@@ -130,7 +141,7 @@ export class ForwardProxy {
   private countAll(): void {
     for (const connectionId of this.proxy.getConnectionIds()) this.count(connectionId);
     if (!this.isSpent || this.proxy.connections.size === 0) return;
-    this.options.onNotice({ kind: 'limit', limit: 'bytes' });
+    this.options.onNotice({ kind: 'limit', limit: 'bytes' }, null);
     this.proxy.closeConnections();
   }
 

@@ -35,13 +35,13 @@ function follow(order: ProxyOrder): void {
     case 'make':
       proxies.set(
         id,
-        make(order.plan, (notice) => tell({ kind: 'notice', id, notice })),
+        make(order.plan, (notice, agent) => tell({ kind: 'notice', id, notice, agent })),
       );
       break;
     case 'listen':
       proxies
         .get(id)
-        ?.listen(order.path)
+        ?.listen(order.path, order.agent)
         .then(
           () => tell({ kind: 'listening', id, error: null }),
           ({ message, code }: NodeJS.ErrnoException) => tell({ kind: 'listening', id, error: { message, code } }),

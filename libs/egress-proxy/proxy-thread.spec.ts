@@ -18,7 +18,7 @@ const PROGRAM = { file: join(__dirname, 'proxy-thread-main.ts'), options: { exec
 
 describe('the thread of the egress proxies', () => {
   const traffic = { allowed: 0, refused: 0, bytes: 0 };
-  const notices: NetworkNotice[] = [];
+  const notices: [NetworkNotice, string | null][] = [];
   let thread: ProxyThread;
   let folder = '';
   let target: Server;
@@ -33,8 +33,9 @@ describe('the thread of the egress proxies', () => {
     at = `127.0.0.1:${(target.address() as AddressInfo).port}`;
     const limits = { connections: 20, bytes: 1_000_000 };
     const plan = { hosts: [at], allowedCidrs: ['127.0.0.1/32'], upstreamProxy: null, limits, bytesBefore: 7 };
-    proxy = thread.make(plan, (notice) => notices.push(notice));
-    await proxy.listen(join(folder, 'run.sock'));
+    proxy = thread.make(plan, (notice, agent) => notices.push([notice, agent]));
+    await proxy.listen(join(folder, 'run.sock'), null);
+    await proxy.listen(join(folder, 'mate.sock'), 'mate');
   }, 60_000);
 
   afterAll(async () => {
@@ -43,8 +44,8 @@ describe('the thread of the egress proxies', () => {
     await rm(folder, { recursive: true });
   });
 
-  async function statusOf(url: string): Promise<number | undefined> {
-    const asked = request({ socketPath: join(folder, 'run.sock'), path: url, headers: { host: new URL(url).host } });
+  async function statusOf(url: string, socket = 'run.sock'): Promise<number | undefined> {
+    const asked = request({ socketPath: join(folder, socket), path: url, headers: { host: new URL(url).host } });
     asked.end();
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     answer.resume();
@@ -53,11 +54,11 @@ describe('the thread of the egress proxies', () => {
 
   it('serves a run by its list, and tells what passes and what does not', async () => {
     expect(await statusOf(`http://${at}/`)).toBe(200);
-    expect(await statusOf('http://unlisted.example/')).toBe(403);
+    expect(await statusOf('http://unlisted.example/', 'mate.sock')).toBe(403);
     const [host = '', port] = at.split(':');
     const expected = [
-      { kind: 'allowed', host, port: Number(port) },
-      { kind: 'refused', host: 'unlisted.example', port: 80, reason: 'not_listed' },
+      [{ kind: 'allowed', host, port: Number(port) }, null],
+      [{ kind: 'refused', host: 'unlisted.example', port: 80, reason: 'not_listed' }, 'mate'],
     ];
     await eventually(() => expect(notices).toEqual(expected));
     await eventually(() => expect(traffic).toEqual({ allowed: 1, refused: 1, bytes: expect.any(Number) as number }));
@@ -73,7 +74,7 @@ describe('the thread of the egress proxies', () => {
       limits: { connections: 1, bytes: 1 },
       bytesBefore: 0,
     };
-    const nowhere = thread.make(plan, () => undefined).listen(join(folder, 'no/such/folder.sock'));
+    const nowhere = thread.make(plan, () => undefined).listen(join(folder, 'no/such/folder.sock'), null);
     await expect(nowhere).rejects.toMatchObject({ code: expect.stringMatching(/^E/) as string });
   });
 
@@ -92,7 +93,7 @@ describe('the thread of the egress proxies', () => {
       const thread = new ProxyThread({ traffic: {}, logger: null }, ${JSON.stringify(PROGRAM)});
       const proxy = thread.make(${JSON.stringify(plan)}, () => undefined);
       const wait = setInterval(() => undefined, 1_000);
-      proxy.listen(${JSON.stringify(join(folder, 'other.sock'))}).then(() => { clearInterval(wait); console.log('listens'); });`;
+      proxy.listen(${JSON.stringify(join(folder, 'other.sock'))}, null).then(() => { clearInterval(wait); console.log('listens'); });`;
     const { stdout } = await promisify(execFile)(process.execPath, [...TYPESCRIPT, '-e', script], { timeout: 30_000 });
     expect(stdout).toBe('listens\n');
   }, 40_000);

@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import type { NetworkNotice, NetworkTraffic } from '@crewtab/domain/ports/egress-proxy';
+import type { NetworkNotice, NetworkTraffic, OnNetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { LogFields, Logger } from '@crewtab/domain/ports/logger';
 import type { MakeRunProxy, RunProxy, RunProxyPlan } from './run-proxy';
 
 /** To the thread. `id` is a proxy's. */
 export type ProxyOrder =
   | { readonly kind: 'make'; readonly id: number; readonly plan: RunProxyPlan }
-  | { readonly kind: 'listen'; readonly id: number; readonly path: string }
+  | { readonly kind: 'listen'; readonly id: number; readonly path: string; readonly agent: string | null }
   | { readonly kind: 'close'; readonly id: number };
 
 /** From the thread. */
 export type ProxyReport =
-  | { readonly kind: 'notice'; readonly id: number; readonly notice: NetworkNotice }
+  | { readonly kind: 'notice'; readonly id: number; readonly notice: NetworkNotice; readonly agent: string | null }
   /** `error` null: it listens. */
   | { readonly kind: 'listening'; readonly id: number; readonly error: PassedError | null }
   | { readonly kind: 'bytes'; readonly id: number; readonly bytes: number }
@@ -27,7 +27,7 @@ interface PassedError {
 
 interface Made {
   bytes: number;
-  readonly onNotice: (notice: NetworkNotice) => void;
+  readonly onNotice: OnNetworkNotice;
   onListening: (error: PassedError | null) => void;
 }
 
@@ -72,10 +72,10 @@ export class ProxyThread {
       get bytes() {
         return made.bytes;
       },
-      listen: (path) =>
+      listen: (path, agent) =>
         new Promise((resolve, reject) => {
           made.onListening = (error) => (error ? reject(Object.assign(new Error(error.message), error)) : resolve());
-          this.order({ kind: 'listen', id, path });
+          this.order({ kind: 'listen', id, path, agent });
         }),
       close: () => {
         this.proxies.delete(id);
@@ -102,7 +102,7 @@ export class ProxyThread {
       case 'bytes':
         return this.noteBytes(report.id, report.bytes);
       case 'notice':
-        return this.proxies.get(report.id)?.onNotice(report.notice);
+        return this.proxies.get(report.id)?.onNotice(report.notice, report.agent);
       case 'listening':
         return this.proxies.get(report.id)?.onListening(report.error);
       case 'traffic':

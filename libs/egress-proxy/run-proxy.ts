@@ -1,4 +1,4 @@
-import type { NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import type { OnNetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { parseHostPattern, type HostPattern } from '@crewtab/domain/teams/network';
 import { DestinationRules } from './destination-rules';
@@ -19,14 +19,14 @@ export interface RunProxyPlan {
 export interface RunProxy {
   /** Of the run so far, as counted last. */
   readonly bytes: number;
-  /** At a unix socket; once. */
-  listen(path: string): Promise<void>;
+  /** At one more unix socket, which is an agent's own, or (null) that of all. One after the other. */
+  listen(path: string, agent: string | null): Promise<void>;
   /** Breaks the connections. */
   close(): void;
 }
 
 /** Makes the proxy of a run, which listens nowhere yet. Each notice comes as often as what it is about. */
-export type MakeRunProxy = (plan: RunProxyPlan, onNotice: (notice: NetworkNotice) => void) => RunProxy;
+export type MakeRunProxy = (plan: RunProxyPlan, onNotice: OnNetworkNotice) => RunProxy;
 
 export interface RunProxyDeps {
   readonly resolveHost: ResolveHost;
@@ -48,11 +48,7 @@ export function runProxyHere({ resolveHost, traffic, logger }: RunProxyDeps): Ma
       get bytes() {
         return proxy.bytes;
       },
-      listen: async (path) => {
-        await proxy.listen(path);
-        // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.
-        proxy.server.on('error', (error) => logger.warn({ path, error: error.message }, 'egress proxy'));
-      },
+      listen: (path, agent) => proxy.listen(path, agent),
       close: () => proxy.close(),
     };
   };

@@ -7,12 +7,12 @@ import { keepLink, shortEnough } from '@crewtab/run-sockets/run-socket-files';
 
 /** By which the containers of a run know the socket, in the folder that they see. */
 export const PROXY_SOCKET = 'proxy.sock';
-const LONGEST_NAME = `${'0'.repeat(32)}/01234567.sock`;
-const RUN_FOLDER = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/;
+const LONGEST_NAME = `${'0'.repeat(32)}.99/01234567.sock`;
+const FOLDER = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})(\.\d+)?$/;
 
 /**
- * One folder per run, named after it, with nothing in it but sockets: containers see the folder, read-only, and the worker
- * reads nothing back from it. Each server has a socket of its own, and the known name is a link to the newest: closing a
+ * One folder per run, named after it, and one per seat of its team where agents are told apart, with nothing in them but sockets:
+ * containers see a folder, read-only, and the worker reads nothing back from it. Each server has a socket of its own, and the known name is a link to the newest: closing a
  * server unlinks its path, which must not be the path of a worker that has taken over meanwhile.
  */
 export class RunSockets {
@@ -26,25 +26,36 @@ export class RunSockets {
     this.rootDir = shortEnough(rootDir, LONGEST_NAME);
   }
 
-  folderOf(runId: string): string {
-    return join(this.rootDir, runId.replaceAll('-', ''));
+  /** @param seat in the team; null: the run's own */
+  folderOf(runId: string, seat: number | null = null): string {
+    return join(this.rootDir, runId.replaceAll('-', '') + (seat === null ? '' : `.${seat}`));
   }
 
   async list(): Promise<string[]> {
-    const folders = await readdir(this.rootDir).catch(noneIfAbsent);
-    return folders.flatMap((folder) => RUN_FOLDER.exec(folder)?.slice(1).join('-') ?? []);
+    const runIds = (await this.folders()).flatMap((folder) => FOLDER.exec(folder)?.slice(1, 6).join('-') ?? []);
+    return [...new Set(runIds)];
   }
 
+  /** The run's own folder last, so that what a crash leaves of the others is still found by it. */
   async remove(runId: string): Promise<void> {
-    await effect('egress.folder.remove', () => rm(this.folderOf(runId), { recursive: true, force: true }));
+    const own = this.folderOf(runId);
+    const seats = (await this.folders())
+      .map((name) => join(this.rootDir, name))
+      .filter((it) => it.startsWith(`${own}.`));
+    for (const folder of [...seats, own])
+      await effect('egress.folder.remove', () => rm(folder, { recursive: true, force: true }));
+  }
+
+  private folders(): Promise<string[]> {
+    return readdir(this.rootDir).catch(noneIfAbsent);
   }
 
   /**
-   * Lets a server listen at the run's known name.
+   * Lets a server listen at the known name of the run, or of a seat of its team.
    * @returns ends the repair of the link; the server is the caller's to close
    */
-  async listen(runId: string, listenAt: (path: string) => Promise<void>): Promise<() => void> {
-    const folder = this.folderOf(runId);
+  async listen(runId: string, seat: number | null, listenAt: (path: string) => Promise<void>): Promise<() => void> {
+    const folder = this.folderOf(runId, seat);
     // Agents are other users than the worker, so a run's folder is open to all; the one above is for the worker alone.
     await effect('egress.root.make', () => mkdir(this.rootDir, { recursive: true, mode: 0o700 }));
     await effect('egress.folder.make', () => mkdir(folder, { recursive: true }));

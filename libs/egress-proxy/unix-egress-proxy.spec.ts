@@ -238,6 +238,35 @@ describe('the egress proxy of a run', () => {
     });
   });
 
+  it('tells whose connection it was, by the way that it came, and shares the limits of the run among all ways', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const notices: [NetworkNotice, string | null][] = [];
+    const made = proxy({ allowedCidrs: ['127.0.0.1/32'], limits: { connections: 2, bytes: 1_000_000 } });
+    const hosts = [`api.example:${echoPort}`];
+    const session = await made.open(RUN, hosts, (...notice) => notices.push(notice), ['lead', 'mate']);
+    sessions.push(session);
+    const { hostFolder, agentFolders = {} } = session.endpoint;
+    const wayOf = (folder = hostFolder): string => join(folder, PROXY_SOCKET);
+    const ways = [wayOf(agentFolders['lead']), wayOf(agentFolders['mate']), wayOf()];
+    expect(new Set(ways).size).toBe(3);
+    for (const way of ways) expect((await get(way, 'http://other.example/')).status).toBe(403);
+    const refused = { kind: 'refused', host: 'other.example', port: 80, reason: 'not_listed' };
+    expect(notices.splice(0)).toEqual(['lead', 'mate', null].map((agent) => [refused, agent]));
+    for (const way of ways) await get(way, 'http://other.example/');
+    expect(notices).toEqual([]);
+
+    for (const way of ways.slice(0, 2)) await tunnel(way, `api.example:${echoPort}`);
+    const third = connect(ways[1] ?? '');
+    third.on('error', () => undefined).resume();
+    await once(third, 'close');
+    expect(notices.at(-1)).toEqual([{ kind: 'limit', limit: 'connections' }, 'mate']);
+
+    expect(await made.list()).toEqual([RUN]);
+    await made.remove(RUN);
+    expect(await made.list()).toEqual([]);
+    expect((await readdir(rootDir)).filter((name) => name !== 'records')).toEqual([]);
+  });
+
   it('breaks connections at the limit of bytes, and refuses new ones', async () => {
     names.set('api.example', [['127.0.0.1']]);
     const { path, notices } = await open([`api.example:${port}`, `api.example:${echoPort}`], {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { EgressProxy, EgressSession, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import type { EgressProxy, EgressSession, OnNetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import { translated } from '@crewtab/domain/system-errors';
 import type { TrafficLimits } from './forward-proxy';
@@ -30,7 +30,7 @@ const MOST_NOTICES = 500;
  */
 const NOTE_EVERY_MS = 1_000;
 
-/** One forward proxy per run, at a unix socket in a folder that the run's containers see. */
+/** One forward proxy per run, at unix sockets: the run's, and those of its agents, each in a folder that containers see. */
 export class UnixEgressProxy implements EgressProxy {
   readonly traffic = { allowed: 0, refused: 0, bytes: 0 };
   private readonly sockets: RunSockets;
@@ -48,8 +48,13 @@ export class UnixEgressProxy implements EgressProxy {
     this.makeProxy = resolveHost ? runProxyHere({ resolveHost, traffic, logger }) : make;
   }
 
-  open(runId: string, hosts: readonly string[], onNotice: (notice: NetworkNotice) => void): Promise<EgressSession> {
-    return translated('start_failed', () => this.openSession(runId, hosts, onNotice), 'the egress proxy: ');
+  open(
+    runId: string,
+    hosts: readonly string[],
+    onNotice: OnNetworkNotice,
+    agents: readonly string[] = [],
+  ): Promise<EgressSession> {
+    return translated('start_failed', () => this.openSession(runId, hosts, onNotice, agents), 'the egress proxy: ');
   }
 
   async list(): Promise<string[]> {
@@ -64,7 +69,8 @@ export class UnixEgressProxy implements EgressProxy {
   private async openSession(
     runId: string,
     hosts: readonly string[],
-    onNotice: (notice: NetworkNotice) => void,
+    onNotice: OnNetworkNotice,
+    agents: readonly string[],
   ): Promise<EgressSession> {
     const { allowedCidrs, upstreamProxy, limits } = this.options;
     const before = await this.records.read(runId);
@@ -72,19 +78,22 @@ export class UnixEgressProxy implements EgressProxy {
     const plan = { hosts, allowedCidrs, upstreamProxy, limits, bytesBefore: before.bytes };
     const proxy = this.makeProxy(plan, oncePerNotice(onNotice, told));
     const endNotes = this.noteChanges(runId, () => ({ bytes: proxy.bytes, told: [...told] }));
-    try {
-      const endRepair = await this.sockets.listen(runId, (path) => proxy.listen(path));
-      return {
-        endpoint: { kind: 'allowlist', hostFolder: this.sockets.folderOf(runId), socketName: PROXY_SOCKET },
-        close: () => {
-          endRepair();
-          proxy.close();
-          endNotes();
-        },
-      };
-    } catch (error) {
+    const endRepairs: (() => void)[] = [];
+    const close = (): void => {
+      for (const endRepair of endRepairs) endRepair();
       proxy.close();
       endNotes();
+    };
+    try {
+      // Also where each agent has its own: programs of the run, and containers of an earlier version, come by this one.
+      endRepairs.push(await this.sockets.listen(runId, null, (path) => proxy.listen(path, null)));
+      for (const [seat, agent] of agents.entries())
+        endRepairs.push(await this.sockets.listen(runId, seat, (path) => proxy.listen(path, agent)));
+      const agentFolders = Object.fromEntries(agents.map((agent, seat) => [agent, this.sockets.folderOf(runId, seat)]));
+      const hostFolder = this.sockets.folderOf(runId);
+      return { endpoint: { kind: 'allowlist', hostFolder, socketName: PROXY_SOCKET, agentFolders }, close };
+    } catch (error) {
+      close();
       throw error;
     }
   }
@@ -112,11 +121,12 @@ function sizeOf({ bytes, told }: RunRecord): number {
 }
 
 /** @param told those that were told before; added to */
-function oncePerNotice(onNotice: (notice: NetworkNotice) => void, told: Set<string>): (notice: NetworkNotice) => void {
-  return (notice) => {
-    const key = JSON.stringify(notice);
+function oncePerNotice(onNotice: OnNetworkNotice, told: Set<string>): OnNetworkNotice {
+  return (notice, agent) => {
+    const key = JSON.stringify(agent === null ? notice : { agent, ...notice });
     if (told.has(key) || told.size > MOST_NOTICES) return;
     told.add(key);
-    onNotice(told.size > MOST_NOTICES ? { kind: 'limit', limit: 'notices' } : notice);
+    if (told.size > MOST_NOTICES) onNotice({ kind: 'limit', limit: 'notices' }, null);
+    else onNotice(notice, agent);
   };
 }

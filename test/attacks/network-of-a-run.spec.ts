@@ -36,4 +36,28 @@ describeWithDocker('the network of a run', () => {
       await crewtab.stop();
     }
   });
+
+  it('names the agent of a team that asked, each of which has a way of its own', async () => {
+    const crewtab = await Crewtab.start();
+    try {
+      const { api } = crewtab;
+      const network = { mode: 'allowlist' as const, hosts: ['listed.example'] };
+      const agents = [crewtab.leader(), { ...crewtab.leader(), name: 'mate', role: 'worker' as const }];
+      const team = await api.createTeam({ name: 'Neighbours', network, agents });
+      const task = `${ask('by-mate.example')}\\nshell ls /run/crewtab-network; cat /proc/mounts | while read a b c; do case $b in /run*) echo mount $b;; esac; done`;
+      const prompt = [ask('by-leader.example'), `delegate mate: ${task}`, 'answer done'].join('\n');
+      const schedule = await api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
+      const run = await api.untilFinished((await api.trigger(schedule.id)).id);
+      expect(run).toMatchObject({ status: 'success' });
+      const messages = await api.messages(run.id);
+      const notices = messages.filter(({ kind }) => kind === 'network');
+      expect(notices.map(({ agent, content }) => [agent, (content as { host?: string }).host])).toEqual([
+        ['lead', 'by-leader.example'],
+        ['mate', 'by-mate.example'],
+      ]);
+      expect(await crewtab.leftovers()).toEqual([]);
+    } finally {
+      await crewtab.stop();
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import type { EgressProxy, EgressSession, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import type { EgressProxy, EgressSession, NetworkNotice, OnNetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 import type { SimProcess } from './sim-process';
 import { byItself, SimRunSockets } from './sim-run-sockets';
 import { SIMULATED_LIMITS } from './simulated-limits';
@@ -18,11 +18,7 @@ export class SimEgressProxy {
     const { sockets } = this;
     const traffic = { allowed: 0, refused: 0, bytes: 0 };
     sockets.watch(process);
-    const open = (
-      runId: string,
-      hosts: readonly string[],
-      onNotice: (notice: NetworkNotice) => void,
-    ): EgressSession => {
+    const open = (runId: string, hosts: readonly string[], onNotice: OnNetworkNotice): EgressSession => {
       const tell = oncePerHost(onNotice);
       const close = sockets.open(runId, process, (host) => {
         const isListed = hosts.includes(host);
@@ -34,7 +30,9 @@ export class SimEgressProxy {
     };
     return {
       traffic,
-      open: (...args) => process.call('egressProxy', 'open', () => byItself(process, () => open(...args))),
+      // Of its agents it knows none apart.
+      open: (runId, hosts, onNotice) =>
+        process.call('egressProxy', 'open', () => byItself(process, () => open(runId, hosts, onNotice))),
       list: () => process.call('egressProxy', 'list', () => byItself(process, () => [...sockets.folders])),
       remove: (runId) =>
         process.call('egressProxy', 'remove', () => byItself(process, () => void sockets.folders.delete(runId))),
@@ -50,13 +48,13 @@ export class SimEgressProxy {
 }
 
 /** As the product does: each host once, and at some number the last word. */
-function oncePerHost(onNotice: (notice: NetworkNotice) => void): (notice: NetworkNotice) => void {
+function oncePerHost(onNotice: OnNetworkNotice): (notice: NetworkNotice) => void {
   const told = new Set<string>();
   const { networkNotices } = SIMULATED_LIMITS;
   return (notice) => {
     const key = JSON.stringify(notice);
     if (told.has(key) || told.size > networkNotices) return;
     told.add(key);
-    onNotice(told.size > networkNotices ? { kind: 'limit', limit: 'notices' } : notice);
+    onNotice(told.size > networkNotices ? { kind: 'limit', limit: 'notices' } : notice, null);
   };
 }

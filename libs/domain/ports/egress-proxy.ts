@@ -12,10 +12,16 @@ export interface EgressProxy {
    * Begins to serve a run; takes the place of an earlier server (of a worker that is gone) for the same run. Connections of
    * that one are broken.
    * @param hosts patterns as `parseHostPattern` takes them
-   * @param onNotice called once per host and verdict, and once per limit, over all sessions of the run, but for what a worker was told in the
-   *   last second before it was killed, which is told again; must not throw
+   * @param onNotice called once per agent, host and verdict, and once per limit, over all sessions of the run, but for what a worker was
+   *   told in the last second before it was killed, which is told again; must not throw
+   * @param agents by name, in the order of the team: each has a way of its own. Default none: they share the run's
    */
-  open(runId: string, hosts: readonly string[], onNotice: (notice: NetworkNotice) => void): Promise<EgressSession>;
+  open(
+    runId: string,
+    hosts: readonly string[],
+    onNotice: OnNetworkNotice,
+    agents?: readonly string[],
+  ): Promise<EgressSession>;
   /** Runs that have something on this host. */
   list(): Promise<string[]>;
   /** Removes what a run has on this host. Idempotent. */
@@ -36,6 +42,9 @@ export interface EgressSession {
   /** Stops serving and breaks the connections; the next session of the run serves new ones. */
   close(): void;
 }
+
+/** `agent`: whose connection it was, by the way that it came; null where none has one of its own, or all are meant. */
+export type OnNetworkNotice = (notice: NetworkNotice, agent: string | null) => void;
 
 /** What a run's conversation tells of its agents' network. */
 export type NetworkNotice =

@@ -133,6 +133,8 @@ export interface AllowlistEndpoint {
   /** On the worker's host, with the proxy's socket in it: the folder and not the socket, which each worker makes anew. */
   readonly hostFolder: string;
   readonly socketName: string;
+  /** In the place of `hostFolder`, by name, for agents that are told apart: no other one sees the folder. */
+  readonly agentFolders?: Readonly<Record<string, string>>;
 }
 
 /** How an agent reaches its team's tools, as the tool server offers them; the runtime makes it so. */

@@ -63,7 +63,7 @@ describe('the network of a run', () => {
       { kind: 'refused', host: 'evil.example', port: 443, reason: 'not_listed' },
       { kind: 'limit', limit: 'bytes' },
     ];
-    for (const notice of notices) egressProxy.served.get(run.id)?.notify(notice);
+    for (const notice of notices) egressProxy.served.get(run.id)?.notify(notice, null);
     expect(told.map(({ kind, agent }) => [kind, agent])).toEqual(Array(3).fill(['network', null]));
     expect(told.map(({ content }) => content)).toEqual([
       { ...notices[0], text: 'The agents connect to api.example.com:443.' },
@@ -75,11 +75,22 @@ describe('the network of a run', () => {
     ]);
   });
 
-  it('names the agent where there is one alone: several have one way out', async () => {
+  it('names the agent by whose way a connection came', async () => {
+    const { runNetwork, egressProxy, run, told } = setUp(LISTED);
+    await runNetwork.open(run);
+    const served = egressProxy.served.get(run.id);
+    const names = run.plan.agents.map(({ name }) => name);
+    expect(served?.agents).toEqual(names);
+    served?.notify({ kind: 'allowed', host: 'api.example.com', port: 443 }, names[1] ?? '');
+    expect(told).toMatchObject([{ agent: names[1] }]);
+  });
+
+  it('names the agent where there is one alone, which needs no way of its own', async () => {
     const { runNetwork, egressProxy, run, told } = setUp(LISTED);
     const agents = run.plan.agents.slice(0, 1);
     await runNetwork.open({ ...run, plan: { ...run.plan, agents } });
-    egressProxy.served.get(run.id)?.notify({ kind: 'limit', limit: 'bytes' });
+    expect(egressProxy.served.get(run.id)?.agents).toEqual([]);
+    egressProxy.served.get(run.id)?.notify({ kind: 'limit', limit: 'bytes' }, null);
     expect(run.plan.agents.length).toBeGreaterThan(1);
     expect(told).toMatchObject([{ agent: agents[0]?.name }]);
   });

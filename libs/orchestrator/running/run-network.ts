@@ -39,11 +39,12 @@ export class RunNetwork {
       return { kind: 'open', hasOwnBridge: false };
     }
     if (network.mode === 'none' || egressProxy === null) return { kind: 'none' };
-    // All agents of a run have the same way out: who used it is known where there is one alone.
-    const [first, ...others] = agents;
-    const agent = first && others.length === 0 ? first.name : null;
-    const tell = (notice: NetworkNotice): void => this.tell(networkMessage(notice, agent, clock.now()));
-    this.session = await egressProxy.open(runId, network.hosts, tell);
+    const names = agents.map(({ name }) => name);
+    // One alone is known without a way of its own.
+    const alone = names.length === 1 ? (names[0] ?? null) : null;
+    const tell = (notice: NetworkNotice, agent: string | null): void =>
+      this.tell(networkMessage(notice, agent ?? alone, clock.now()));
+    this.session = await egressProxy.open(runId, network.hosts, tell, names.length > 1 ? names : []);
     // Opened by a driver that was stopped meanwhile.
     if (this.isClosed) this.session.close();
     return this.session.endpoint;

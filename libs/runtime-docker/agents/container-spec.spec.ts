@@ -1,5 +1,12 @@
 import type { AgentSpec } from '@crewtab/domain/ports/runtime';
-import { deadlineSeconds, chooseUser, mayWrite, programCandidates, type ImageFacts } from './container-spec';
+import {
+  chooseUser,
+  containerSpec,
+  deadlineSeconds,
+  mayWrite,
+  programCandidates,
+  type ImageFacts,
+} from './container-spec';
 
 const NOW = new Date('2026-03-02T10:00:00.000Z');
 const at = (ms: number): Date => new Date(NOW.getTime() + ms);
@@ -16,6 +23,40 @@ describe('the seconds after which a container ends by itself', () => {
 
   it('come after the deadline by the grace', () => {
     expect(deadlineSeconds(at(30 * 86_400_000), NOW, 90_000)).toBe(2_592_090);
+  });
+});
+
+describe('the way out of a container without a network', () => {
+  const network = {
+    kind: 'allowlist',
+    hostFolder: '/net/run',
+    socketName: 'proxy.sock',
+    agentFolders: { lead: '/net/run.0', mate: '/net/run.1' },
+  } as const;
+  const deployment = { name: 'x', network, agents: [], runId: 'r', installationId: 'i', epoch: 1, deadlineAt: NOW };
+  const facts = {
+    env: {},
+    command: ['program'],
+    user: { runAs: null, uid: 1000, gid: 1000, madeHome: null, home: '' },
+  };
+  const settings = { defaultResources: { cpus: 1, memory: '64m', pids: 9 }, egressNetwork: 'e', outputLimitBytes: 1 };
+
+  it.each([
+    ['lead', '/net/run.0'],
+    ['mate', '/net/run.1'],
+    ['verify-1a2b3c4d', '/net/run'],
+  ])('leads %s to %s and to no folder of another one', (name, folder) => {
+    const agent = { name, image: 'i', command: null, env: {}, resources: {}, stdin: 'open', tools: null } as const;
+    const spec = containerSpec(
+      deployment,
+      agent,
+      facts as unknown as ImageFacts,
+      { ...settings, isRootWritable: false, tmpBytes: 1 },
+      { kind: 'limited', endsAfterSeconds: 1, under: 'guard' },
+    );
+    const binds = spec.HostConfig?.Mounts?.filter(({ Type: type }) => type === 'bind');
+    expect(binds).toEqual([{ Type: 'bind', Source: folder, Target: '/run/crewtab-network', ReadOnly: true }]);
+    expect(spec.Cmd?.slice(0, 2)).toEqual(['3128', '/run/crewtab-network/proxy.sock']);
   });
 });
 

@@ -171,7 +171,12 @@ function mounts(deployment: DeploymentSpec, agent: AgentSpec): Docker.MountSetti
   if (agent.tools !== null)
     mounts.push({ Type: 'bind', Source: agent.tools.hostFolder, Target: TOOLS_DIR, ReadOnly: true });
   if (network.kind === 'allowlist')
-    mounts.push({ Type: 'bind', Source: network.hostFolder, Target: NETWORK_DIR, ReadOnly: true });
+    mounts.push({
+      Type: 'bind',
+      Source: network.agentFolders?.[agent.name] ?? network.hostFolder,
+      Target: NETWORK_DIR,
+      ReadOnly: true,
+    });
   return mounts;
 }
 

@@ -1,8 +1,9 @@
-import type { EgressProxy, EgressSession, NetworkNotice } from '@crewtab/domain/ports/egress-proxy';
+import type { EgressProxy, EgressSession, OnNetworkNotice } from '@crewtab/domain/ports/egress-proxy';
 
 interface Served {
   readonly hosts: readonly string[];
-  readonly notify: (notice: NetworkNotice) => void;
+  readonly agents: readonly string[];
+  readonly notify: OnNetworkNotice;
 }
 
 /** The egress proxy without sockets: a test plays what goes through it by `notify`. */
@@ -11,8 +12,13 @@ export class FakeEgressProxy implements EgressProxy {
   readonly served = new Map<string, Served>();
   private readonly made = new Set<string>();
 
-  open(runId: string, hosts: readonly string[], notify: (notice: NetworkNotice) => void): Promise<EgressSession> {
-    const served = { hosts, notify };
+  open(
+    runId: string,
+    hosts: readonly string[],
+    notify: OnNetworkNotice,
+    agents: readonly string[] = [],
+  ): Promise<EgressSession> {
+    const served = { hosts, agents, notify };
     this.served.set(runId, served);
     this.made.add(runId);
     return Promise.resolve({
