@@ -61,10 +61,16 @@ const countsQuery = z.strictObject({ ...SPAN_FIELDS, ...OF_FIELDS }).refine(isIn
 export const RUN_LIST_NOTE =
   'A page ends at 4 MiB, whatever `limit` says; `nextCursor` goes on. Of a result over 4,096 characters it has the beginning (`resultTruncated`).';
 
+const MESSAGE_VIEWS = ['pieces', 'joined'] as const;
+
 const messageListQuery = z.strictObject({
   after: seq.optional(),
   cursor: seq.optional().meta({ description: '`nextCursor` of the page before: the same as `after`.' }),
   limit: countField(1, MAX_PAGE_SIZE).prefault(String(DEFAULT_PAGE_SIZE)),
+  view: z
+    .enum(MESSAGE_VIEWS)
+    .default('pieces')
+    .meta({ description: '`joined`: pieces of one message are one, and a tool call stands with its output.' }),
 });
 
 const eventsQuery = z.strictObject({ after: seq.prefault('0') });
@@ -180,6 +186,16 @@ export const messageView = z
     content: z
       .record(z.string(), z.unknown())
       .meta({ description: "{ text } for text, the protocol's own object otherwise." }),
+    messageId: z.string().optional().meta({ description: "The agent's name of the message that this is a piece of." }),
+    toolCallId: z.string().optional(),
+    session: z.string().optional().meta({ description: "A sub-agent's; left out: the agent's own." }),
+    turn: z
+      .string()
+      .optional()
+      .meta({ description: 'In which it was said or done: `prompt:<run>` or `delegate:<call>`.' }),
+    pieces: z.int().optional().meta({ description: 'With `view=joined`: how many stored messages it stands for.' }),
+    lastSeq: z.int().optional().meta({ description: 'With `view=joined`: of the last of them.' }),
+    endedAt: z.iso.datetime().optional().meta({ description: 'With `view=joined`: when the last of them came.' }),
     truncated: z.literal(true).optional().meta({
       description:
         'In lists, of a message over 64 KiB: `content` is only { text } with the beginning of its text, or of the JSON of any other content.',
@@ -340,7 +356,8 @@ export const listMessages = defineRoute({
   summary: 'The conversation, oldest first',
   description: [
     'A page ends at 4 MiB, whatever `limit` says; `nextCursor` goes on. Of a message over 64 KiB it has the beginning (`truncated`):',
-    'get the whole by its seq, or its text in slices.',
+    'get the whole by its seq, or its text in slices. With `view=joined` a message stands at the seq of its first piece, whatever came in',
+    'between; a page may have less than `limit`, and `nextCursor` alone says whether there is more.',
   ].join('\n'),
   query: messageListQuery,
   answer: { status: 200, description: 'A page of messages.', view: pageOf(messageView) },

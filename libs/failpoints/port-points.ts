@@ -125,6 +125,7 @@ export const PORT_POINTS = {
     listRuns: READS,
     countRuns: READS,
     listMessages: READS,
+    listJoined: READS,
     getMessage: READS,
     readMessageText: READS,
     findNeighbours: READS,

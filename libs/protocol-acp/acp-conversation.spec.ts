@@ -104,6 +104,7 @@ describe('messages', () => {
       kind: 'agent_message',
       content: { text: 'a' },
       at: new Date('2026-01-05T09:00:00.000Z'),
+      origin: { turn: T, block: expect.any(String) as string },
     });
   });
 });

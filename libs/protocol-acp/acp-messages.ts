@@ -231,8 +231,8 @@ export interface UpdateMeaning {
   readonly breaksAnswer: boolean;
   /** Only an agent that works on a prompt sends this. */
   readonly isWork: boolean;
-  /** Not of a sub-agent. */
-  readonly isOwn: boolean;
+  /** Of a sub-agent; null: the agent's own. */
+  readonly session: string | null;
   /** The name of a kind that is not known here; null for those that are. */
   readonly unknownKind: string | null;
 }
@@ -263,7 +263,7 @@ const KNOWN_UPDATES: ReadonlySet<string> = new Set<KnownUpdate>([
  * `other`, whole. What comes under another session than `sessionId` bears its own.
  */
 export function readUpdate(params: JsonObject, sessionId: string | null): UpdateMeaning {
-  const meaning = { ...meaningOf(params), isOwn: true, unknownKind: unknownKindOf(params['update']) };
+  const meaning = { ...meaningOf(params), session: null, unknownKind: unknownKindOf(params['update']) };
   const own = params['sessionId'];
   if (typeof own !== 'string' || sessionId === null || own === sessionId) return meaning;
   // A sub-agent's words are no part of the answer, and end no message of the agent itself.
@@ -272,7 +272,7 @@ export function readUpdate(params: JsonObject, sessionId: string | null): Update
     content: { ...meaning.content, sessionId: own },
     answer: null,
     breaksAnswer: false,
-    isOwn: false,
+    session: own,
   };
 }
 
@@ -282,7 +282,7 @@ function unknownKindOf(update: unknown): string | null {
   return KNOWN_UPDATES.has(kind) ? null : kind;
 }
 
-function meaningOf(params: JsonObject): Omit<UpdateMeaning, 'isOwn' | 'unknownKind'> {
+function meaningOf(params: JsonObject): Omit<UpdateMeaning, 'session' | 'unknownKind'> {
   const update = params['update'];
   if (!isObject(update)) return { kind: 'other', content: params, ...NO_WORK };
   switch (update['sessionUpdate'] as KnownUpdate | undefined) {

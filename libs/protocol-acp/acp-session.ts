@@ -36,13 +36,20 @@ import {
   type RpcId,
 } from './acp-messages';
 import { Handshake, type HandshakeOptions } from './handshake';
+import { OriginMarks } from './origins';
 import { decidePermission } from './permissions';
 import { TurnWatch } from './turn-watch';
 
 /** What one incoming message leads to. */
 interface Effect {
   /** Null: nothing for the conversation. */
-  readonly message: { readonly kind: MessageKind; readonly content: MessageContent } | null;
+  readonly message: {
+    readonly kind: MessageKind;
+    readonly content: MessageContent;
+    /** What tells of which message it is a piece, and of which session. */
+    readonly source?: JsonObject;
+    readonly session?: string | null;
+  } | null;
   readonly outgoing?: readonly Outgoing[];
   readonly failure?: Failure;
 }
@@ -78,6 +85,7 @@ export class AcpSession implements ProtocolSession {
   private readonly answers = new Map<RpcId, { readonly outgoing: Outgoing; readonly toolCallId: unknown }>();
   /** By the rule of the agent's preset; null: it has none. */
   private readonly tally: UsageTally | null;
+  private readonly origins = new OriginMarks();
   private isTurnCancelled = false;
   /** Since the handshake began, the last line that is no message. */
   private noise = '';
@@ -122,13 +130,23 @@ export class AcpSession implements ProtocolSession {
   receive(line: OutputLine, at: Date): Reaction {
     if (line.stream === 'stderr') {
       this.stderrTail.add(line.text);
-      return { messages: [this.draft('stderr', { text: `${line.text}\n` }, at)], outgoing: [] };
+      return {
+        messages: [{ agent: this.agentName, kind: 'stderr', content: { text: `${line.text}\n` }, at }],
+        outgoing: [],
+      };
     }
-    const effects = parseLine(line.text, this.limits).flatMap((incoming) => this.take(incoming) ?? []);
+    const messages: DraftMessage[] = [];
+    const effects = parseLine(line.text, this.limits).flatMap((incoming, place) => {
+      // As it is before a response ends it.
+      const turn = this.turnAt;
+      const effect = this.take(incoming);
+      if (effect?.message) messages.push(this.draft(effect.message, at, { turn, line: `${line.index}.${place}` }));
+      return effect ?? [];
+    });
     const [failure] = effects.flatMap((effect) => effect.failure ?? []);
     return {
       ...(failure && { failure }),
-      messages: effects.flatMap(({ message }) => (message ? [this.draft(message.kind, message.content, at)] : [])),
+      messages,
       outgoing: effects.flatMap(({ outgoing }) => outgoing ?? []),
     };
   }
@@ -200,16 +218,18 @@ export class AcpSession implements ProtocolSession {
 
   private takeUpdate(params: JsonObject): Effect | null {
     const meaning = readUpdate(params, this.handshake.sessionId);
-    const { kind, content, answer, isWork, isOwn, unknownKind } = meaning;
+    const { kind, content, answer, isWork, session, unknownKind } = meaning;
+    const isOwn = session === null;
+    const update = isObject(params['update']) ? params['update'] : {};
     if (content['text'] === '' && answer !== null) return null;
     if (unknownKind !== null) this.warningLog.note('unknown_update', unknownKind);
     if (answer) this.checkWords(answer.text);
-    if (isOwn) this.turn.note(meaning, isObject(params['update']) ? params['update'] : {});
+    if (isOwn) this.turn.note(meaning, update);
     if (isOwn) this.tally?.addUpdate(content);
     if (isOwn && this.ended) this.turns.set(this.ended.id, this.endOf(this.ended.result));
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
-    return { message: { kind, content } };
+    return { message: { kind, content, source: update, session } };
   }
 
   private checkWords(text: string): void {
@@ -237,7 +257,8 @@ export class AcpSession implements ProtocolSession {
       this.turn.noteRefused(title);
       this.warningLog.note('permission_refused', title);
     }
-    return { message: { kind: 'permission', content: { request: params, ...decided } }, outgoing: [outgoing] };
+    const content = { request: params, ...decided };
+    return { message: { kind: 'permission', content, source: params }, outgoing: [outgoing] };
   }
 
   /** Files and terminals were not offered; extensions are not known. The agent is told, so that it does not wait. */
@@ -343,8 +364,22 @@ export class AcpSession implements ProtocolSession {
     return [...this.turns.values()].some((turn) => turn.status === 'open');
   }
 
-  private draft(kind: MessageKind, content: MessageContent, at: Date): DraftMessage {
-    return { agent: this.options.dialogue.agent.name, kind, content, at };
+  /** The open turn; after its end it stays the one that the agent still talks in. */
+  private get turnAt(): string | null {
+    const open = [...this.turns].find(([, { status }]) => status === 'open');
+    return open?.[0] ?? this.ended?.id ?? null;
+  }
+
+  private get agentName(): string {
+    return this.options.dialogue.agent.name;
+  }
+
+  private draft(
+    { kind, content, source = {}, session = null }: NonNullable<Effect['message']>,
+    at: Date,
+    place: { readonly turn: string | null; readonly line: string },
+  ): DraftMessage {
+    return { agent: this.agentName, kind, content, at, origin: this.origins.of({ kind, source, session, ...place }) };
   }
 }
 

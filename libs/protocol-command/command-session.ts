@@ -78,8 +78,11 @@ export class CommandSession implements ProtocolSession {
     } else {
       this.stderrTail.add(line.text);
     }
+    const message = { agent: this.agent.name, content: { text }, at };
+    if (!isAnswer) return { messages: [{ ...message, kind: 'stderr' }], outgoing: [] };
+    const [turn] = this.turns.keys();
     return {
-      messages: [{ agent: this.agent.name, kind: isAnswer ? 'agent_message' : 'stderr', content: { text }, at }],
+      messages: [{ ...message, kind: 'agent_message', origin: { block: 'stdout', ...(turn && { turn }) } }],
       outgoing: [],
     };
   }

@@ -1,3 +1,4 @@
+import type { JoinedMessage } from '../runs/joined-conversation';
 import type { ListedMessage, Message } from '../runs/message';
 import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
 import type { ListedRun, Run, RunStatus, RunTrigger, ShownRun } from '../runs/run';
@@ -176,6 +177,11 @@ export interface RunArchive {
     after: number,
     request: MessagePageRequest,
   ): Promise<MessagePage | null>;
+  /**
+   * The same with pieces joined, each message at the place of its first piece: those whose first piece has `seq > after`, as far
+   * as `MESSAGE_PAGE` allows. A page may end early, and `next` is where to go on. Null when the run is not there.
+   */
+  listJoined(organizationId: string, runId: string, after: number, limit: number): Promise<JoinedPage | null>;
   /** Whole. Null when the message or its run is not there. */
   getMessage(organizationId: string, runId: string, seq: number): Promise<Message | null>;
   /** A slice of what `isTruncated` shows the beginning of. Null when the message or its run is not there. */
@@ -209,6 +215,12 @@ export interface MessagePageRequest {
 export interface MessagePage {
   readonly items: readonly ListedMessage[];
   readonly hasMore: boolean;
+}
+
+export interface JoinedPage {
+  readonly items: readonly JoinedMessage[];
+  /** Null: these are all. */
+  readonly next: number | null;
 }
 
 /** In characters, which are Unicode code points. */

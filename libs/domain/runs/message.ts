@@ -19,6 +19,19 @@ export type MessageKind = (typeof MESSAGE_KINDS)[number];
 /** `{ text }` for text, the protocol's own object otherwise. */
 export type MessageContent = Readonly<Record<string, unknown>>;
 
+/** Where a message comes from, as far as its protocol tells. */
+export interface MessageOrigin {
+  /** The agent's name of the message that this is a piece of. */
+  readonly messageId?: string;
+  readonly toolCallId?: string;
+  /** Of a sub-agent; absent: the agent's own. */
+  readonly session?: string;
+  /** In which the agent said or did it: `prompt:<runId>`, `delegate:<callId>`. */
+  readonly turn?: string;
+  /** Messages of an agent with the same block are pieces of one. */
+  readonly block?: string;
+}
+
 /** A message on its way into the store. */
 export interface DraftMessage {
   /** The agent's name; `null` for what Crewtab itself says. */
@@ -27,6 +40,7 @@ export interface DraftMessage {
   readonly content: MessageContent;
   /** When the worker read it; the store keeps it as `at`. */
   readonly at: Date;
+  readonly origin?: MessageOrigin;
 }
 
 /** A stored message: immutable; `seq` counts from 1 in a run without a gap. */

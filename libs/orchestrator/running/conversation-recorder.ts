@@ -102,7 +102,10 @@ export class ConversationRecorder {
     if (last && canJoin(last, draft, chars)) {
       last.draft = {
         ...last.draft,
-        content: { text: `${String(last.draft.content['text'])}${String(draft.content['text'])}` },
+        content: {
+          ...last.draft.content,
+          text: `${String(last.draft.content['text'])}${String(draft.content['text'])}`,
+        },
       };
       last.lastAt = draft.at.getTime();
       last.chars += chars;
@@ -148,11 +151,17 @@ function canJoin(last: Buffered, next: DraftMessage, nextChars: number): boolean
     isJoinable(next.kind) &&
     last.draft.kind === next.kind &&
     last.draft.agent === next.agent &&
+    isOfSameBlock(last.draft, next) &&
     typeof last.draft.content['text'] === 'string' &&
     typeof next.content['text'] === 'string' &&
     next.at.getTime() - last.lastAt <= JOIN_WITHIN_MS &&
     last.chars + nextChars <= FLUSH_AT_CHARS
   );
+}
+
+/** A message that the agent names stays apart from others. */
+function isOfSameBlock({ origin: a }: DraftMessage, { origin: b }: DraftMessage): boolean {
+  return a?.block === b?.block && a?.turn === b?.turn;
 }
 
 function charsOf(draft: DraftMessage): number {

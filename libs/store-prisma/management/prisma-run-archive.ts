@@ -20,6 +20,7 @@ import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
 import { readAgentUsages } from '../runs/agent-usages';
 import { conversationPages } from '../runs/conversation-pages';
+import { joinedPages } from '../runs/joined-pages';
 import { runLists } from './run-lists';
 import { runNeighbours } from './run-neighbours';
 
@@ -115,6 +116,7 @@ const WITH_RUN = {
 
 export class PrismaRunArchive implements RunArchive {
   readonly listMessages: RunArchive['listMessages'];
+  readonly listJoined: RunArchive['listJoined'];
   readonly getMessage: RunArchive['getMessage'];
   readonly readMessageText: RunArchive['readMessageText'];
   readonly findNeighbours: RunArchive['findNeighbours'];
@@ -127,6 +129,7 @@ export class PrismaRunArchive implements RunArchive {
   ) {
     const pages = conversationPages(context.db);
     this.listMessages = pages.listMessages;
+    this.listJoined = joinedPages(context.db).listJoined;
     this.getMessage = pages.getMessage;
     this.readMessageText = pages.readMessageText;
     this.findNeighbours = runNeighbours(context.db).findNeighbours;

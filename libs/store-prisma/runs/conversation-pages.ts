@@ -1,5 +1,11 @@
 import type { MessagePage, MessagePageRequest, RunArchive, TextSlice } from '@crewtab/domain/ports/management-store';
-import { MESSAGE_PAGE, type Message, type MessageContent, type MessageKind } from '@crewtab/domain/runs/message';
+import {
+  MESSAGE_PAGE,
+  type Message,
+  type MessageContent,
+  type MessageKind,
+  type MessageOrigin,
+} from '@crewtab/domain/runs/message';
 import type { Database, Statement } from '../database/database';
 import { isId } from '../database/database';
 
@@ -7,8 +13,11 @@ import { isId } from '../database/database';
  * What a truncated message shows the beginning of: its text, or the JSON of any other content. Decompresses the content of
  * a text once: a mention of `m.content` is a decompression each.
  */
-const TEXT_OF = `(SELECT CASE WHEN count(*) = 1 AND bool_and(field.key = 'text' AND jsonb_typeof(field.value) = 'string')
+export const TEXT_OF = `(SELECT CASE WHEN count(*) = 1 AND bool_and(field.key = 'text' AND jsonb_typeof(field.value) = 'string')
     THEN max(field.value #>> '{}') ELSE m.content::text END FROM jsonb_each(m.content) AS field)`;
+
+/** Of a message `m`, without its content. */
+export const COLUMNS = 'm.seq, m.at, m.agent, m.kind, m.message_id, m.tool_call_id, m.session, m.turn, m.block';
 
 /** Larger than any content. */
 const NO_LIMIT = 2_147_483_647;
@@ -31,7 +40,7 @@ const LIST: Statement = {
       SELECT next.seq, next.beginning, page.items + 1, page.read + next.read, page.shown + ${SHOWN}
       FROM page CROSS JOIN LATERAL (${measured('m.seq > page.seq')}) AS next
       WHERE page.items < $4 AND page.read + next.read <= $6 AND page.shown + ${SHOWN} <= $7)
-    SELECT r.last_seq, m.seq, m.at, m.agent, m.kind, page.beginning, CASE WHEN page.beginning IS NULL THEN m.content END AS content
+    SELECT r.last_seq, ${COLUMNS}, page.beginning, CASE WHEN page.beginning IS NULL THEN m.content END AS content
     FROM schedule_runs r
     LEFT JOIN page ON true
     LEFT JOIN messages m ON m.run_id = r.id AND m.seq = page.seq
@@ -40,7 +49,7 @@ const LIST: Statement = {
 
 const GET: Statement = {
   name: 'conversation_get',
-  text: `SELECT m.seq, m.at, m.agent, m.kind, m.content FROM messages m
+  text: `SELECT ${COLUMNS}, m.content FROM messages m
     WHERE m.organization_id = $1 AND m.run_id = $2 AND m.seq = $3`,
 };
 
@@ -50,12 +59,17 @@ const READ_TEXT: Statement = {
     FROM (SELECT ${TEXT_OF} AS text FROM messages m WHERE m.organization_id = $1 AND m.run_id = $2 AND m.seq = $3 OFFSET 0) AS whole`,
 };
 
-interface MessageRow {
+export interface MessageRow {
   readonly seq: number;
   readonly at: Date;
   readonly agent: string | null;
   readonly kind: MessageKind;
   readonly content: MessageContent;
+  readonly message_id: string | null;
+  readonly tool_call_id: string | null;
+  readonly session: string | null;
+  readonly turn: string | null;
+  readonly block: string | null;
 }
 
 /** A run without messages has one row without any. */
@@ -101,6 +115,9 @@ function toListed(row: MessageRow, beginning: string | null): MessagePage['items
   return { ...toMessage(row, { text: beginning }), isTruncated: true };
 }
 
-function toMessage({ seq, at, agent, kind }: MessageRow, content: MessageContent): Message {
-  return { seq, at, agent, kind, content };
+export function toMessage(row: MessageRow, content: MessageContent): Message {
+  const { seq, at, agent, kind, message_id: messageId, tool_call_id: toolCallId, session, turn, block } = row;
+  const known = Object.entries({ messageId, toolCallId, session, turn, block }).filter(([, value]) => value !== null);
+  const origin = Object.fromEntries(known) as MessageOrigin;
+  return { seq, at, agent, kind, content, ...(known.length > 0 && { origin }) };
 }

@@ -239,10 +239,11 @@ export const HELD = `held AS MATERIALIZED (
       SELECT r.id FROM schedule_runs r WHERE r.id = $1 AND r.epoch = $2 FOR NO KEY UPDATE)`;
 
 const INSERT_MESSAGES = `
-      INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
+      INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at, message_id, tool_call_id, session, turn, block)
       SELECT counted.organization_id, counted.id, counted.before + draft.ordinality, draft.value ->> 'agent',
-        (draft.value ->> 'kind')::message_kind, draft.value -> 'content', (draft.value ->> 'at')::timestamptz
-      FROM counted, jsonb_array_elements($3::jsonb) WITH ORDINALITY AS draft`;
+        (draft.value ->> 'kind')::message_kind, draft.value -> 'content', (draft.value ->> 'at')::timestamptz,
+        origin ->> 'messageId', origin ->> 'toolCallId', origin ->> 'session', origin ->> 'turn', origin ->> 'block'
+      FROM counted, jsonb_array_elements($3::jsonb) WITH ORDINALITY AS draft, LATERAL (SELECT draft.value -> 'origin' AS origin) AS whence`;
 
 const APPEND: Statement = {
   name: 'run_append',

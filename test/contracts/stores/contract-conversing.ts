@@ -79,6 +79,16 @@ export function describeConversing(fixture: () => RunStoreFixture): void {
       expect(await stored()).toEqual([{ ...usage, turns: 2 }, undefined]);
     });
 
+    it('keeps where a message comes from, as far as it is known', async () => {
+      const { store, subject } = fixture();
+      const claim = await fixture().begun();
+      const origin = { messageId: 'm\u00e9', toolCallId: 'c', session: 's', turn: 'prompt:1', block: 'b' };
+      await store.appendMessages(claim, [{ ...say('agent_message', 'a'), origin }, say('agent_message', 'b')]);
+      const [first, second] = await subject.messages(claim.runId);
+      expect(first?.origin).toEqual(origin);
+      expect(second).not.toHaveProperty('origin');
+    });
+
     it('keeps every kind of content as it was', async () => {
       const { store, subject } = fixture();
       const claim = await fixture().begun();

@@ -1,6 +1,7 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type {
   DeploymentView,
+  JoinedPage,
   MessagePage,
   MessagePageRequest,
   NewTry,
@@ -23,6 +24,7 @@ import {
   type RunTrigger,
   type ShownRun,
 } from '@crewtab/domain/runs/run';
+import { joinPieces } from '@crewtab/domain/runs/joined-conversation';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
 import type { InMemoryCatalog } from './in-memory-catalog';
@@ -57,7 +59,7 @@ export class InMemoryRunArchive implements RunArchive {
     this.changed.notify(runId);
   }
 
-  say(runId: string, ...drafts: readonly Pick<DraftMessage, 'kind' | 'content'>[]): void {
+  say(runId: string, ...drafts: readonly Pick<DraftMessage, 'kind' | 'content' | 'origin'>[]): void {
     const messages = this.messages.get(runId) ?? [];
     for (const draft of drafts)
       messages.push({ agent: 'lead', at: this.clock.now(), seq: messages.length + 1, ...draft });
@@ -167,6 +169,21 @@ export class InMemoryRunArchive implements RunArchive {
       items.push(listed);
     }
     return { items, hasMore: items.length < behind.length };
+  }
+
+  async listJoined(organizationId: string, runId: string, after: number, limit: number): Promise<JoinedPage | null> {
+    if (!(await this.getRun(organizationId, runId))) return null;
+    const all = this.messages.get(runId) ?? [];
+    const isPieceOf = (one: Message, other: Message): boolean =>
+      one === other ||
+      (one.origin?.block !== undefined && one.origin.block === other.origin?.block && one.agent === other.agent);
+    const heads = all.filter((message) => all.find((one) => isPieceOf(one, message)) === message);
+    const behind = heads.filter(({ seq }) => seq > after);
+    const items = behind.slice(0, limit).map((head) => {
+      const read = all.filter((message) => isPieceOf(message, head));
+      return joinPieces({ read, count: read.length, last: read.at(-1) ?? head });
+    });
+    return { items, next: items.length < behind.length ? (items.at(-1)?.seq ?? null) : null };
   }
 
   async getMessage(organizationId: string, runId: string, seq: number): Promise<Message | null> {

@@ -2,6 +2,7 @@ import type { DeploymentAnswer, MessageView, NeighbourView, RunView, UsedView } 
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
 import type { DeploymentView, RunNeighbour } from '@crewtab/domain/ports/management-store';
+import type { JoinedMessage } from '@crewtab/domain/runs/joined-conversation';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { ListedRun, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
 import type { Usage } from '@crewtab/domain/runs/usage';
@@ -39,13 +40,20 @@ export function toRunView(run: ListedRun): RunView {
   };
 }
 
-export function toMessageView(message: ListedMessage): MessageView {
+export function toMessageView(message: ListedMessage & Partial<JoinedMessage>): MessageView {
+  const { messageId, toolCallId, session, turn } = message.origin ?? {};
   return {
     seq: message.seq,
     at: message.at.toISOString(),
     agent: message.agent,
     kind: message.kind,
     content: message.content,
+    ...(messageId !== undefined && { messageId }),
+    ...(toolCallId !== undefined && { toolCallId }),
+    ...(session !== undefined && { session }),
+    ...(turn !== undefined && { turn }),
+    ...(message.pieces !== undefined && { pieces: message.pieces, lastSeq: message.lastSeq }),
+    ...(message.endedAt && { endedAt: message.endedAt.toISOString() }),
     ...(message.isTruncated && { truncated: true }),
   };
 }

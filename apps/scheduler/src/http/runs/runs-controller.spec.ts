@@ -296,6 +296,34 @@ describe('messages', () => {
     expect(JSON.parse((whole.body as { text: string }).text)).toEqual(content);
   });
 
+  it('say where they come from, and are one where they are pieces of one', async () => {
+    const run = addRun();
+    const origin = { messageId: 'm', turn: 'prompt:1', session: 'child', block: 'b' };
+    http.runs.say(
+      run.id,
+      { kind: 'agent_message', content: { text: 'one ' }, origin },
+      { kind: 'tool_call', content: { toolCallId: 'c' }, origin: { toolCallId: 'c', block: 'c' } },
+      { kind: 'agent_message', content: { text: 'two' }, origin },
+      {
+        kind: 'tool_result',
+        content: { toolCallId: 'c', status: 'completed' },
+        origin: { toolCallId: 'c', block: 'c' },
+      },
+    );
+    const pieces = (await page(run.id, 'limit=10')).body as MessagePage;
+    expect(pieces.items[0]).toMatchObject({ messageId: 'm', turn: 'prompt:1', session: 'child' });
+    expect(pieces.items).toHaveLength(4);
+    const first = (await page(run.id, 'limit=1&view=joined')).body as MessagePage;
+    expect(first).toMatchObject({
+      items: [{ seq: 1, content: { text: 'one two' }, messageId: 'm', pieces: 2, lastSeq: 3 }],
+      nextCursor: '1',
+    });
+    expect((await page(run.id, 'view=joined&cursor=1')).body).toMatchObject({
+      items: [{ seq: 2, kind: 'tool_call', content: { status: 'completed' }, toolCallId: 'c', lastSeq: 4 }],
+      nextCursor: null,
+    });
+  });
+
   it.each(['/messages/2', '/messages/0', '/messages/x', '/messages/2147483648', '/messages/2/text'])(
     'are not there: %s',
     async (path) => {
@@ -313,6 +341,7 @@ describe('messages', () => {
     ['after=99999999999999999999', 'after'],
     ['cursor=2147483648', 'cursor'],
     ['limit=101', 'limit'],
+    ['view=whole', 'view'],
   ])('refuse ?%s', async (query, path) => {
     const run = addRun();
     expect(paths((await http.call('get', `${RUNS}/${run.id}/messages?${query}`).expect(400)).body)).toEqual([path]);

@@ -73,8 +73,13 @@ export class RunsController {
 
   @Route(listMessages)
   async messages(input: RouteInput<typeof listMessages>): Promise<RouteAnswer<typeof listMessages>> {
-    const { after, cursor, limit } = input.query;
+    const { after, cursor, limit, view } = input.query;
     const { organizationId } = input.caller;
+    if (view === 'joined') {
+      const page = await this.deps.runs.listJoined(organizationId, input.params.id, cursor ?? after ?? 0, limit);
+      const { items, next } = found('run', page);
+      return { items: items.map(toMessageView), nextCursor: next === null ? null : String(next) };
+    }
     const request = { limit, contents: 'beginnings' } as const;
     const page = await this.deps.runs.listMessages(organizationId, input.params.id, cursor ?? after ?? 0, request);
     const { items, hasMore } = found('run', page);

@@ -23,6 +23,42 @@ it('joins what an agent says in pieces, also while another one speaks', () => {
   ]);
 });
 
+it('joins a message that the agent names, whatever stands between, and keeps two of them apart', () => {
+  const named = (text: string, messageId: string, more: Partial<Message> = {}) => ({
+    ...says(text),
+    messageId,
+    ...more,
+  });
+  const entries = fold(
+    named('The answer ', 'm1'),
+    message('agent_thought', { text: 'hm' }),
+    named('has two halves.', 'm1'),
+    named('Another.', 'm2'),
+    named('of the child', 'm1', { session: 'child' }),
+  );
+  expect(entries).toMatchObject([
+    { kind: 'says', text: 'The answer has two halves.' },
+    { kind: 'thinks' },
+    { kind: 'says', text: 'Another.' },
+    { kind: 'says', text: 'of the child', place: { session: 'child' } },
+  ]);
+});
+
+it('makes one row of the lists of commands and options of a session', () => {
+  const offer = (content: Message['content']) => message('other', content);
+  const entries = fold(
+    offer({ sessionUpdate: 'available_commands_update', availableCommands: [{ name: 'init' }, { name: 'help' }] }),
+    says('hello '),
+    offer({ sessionUpdate: 'available_commands_update', availableCommands: [{ name: 'init' }] }),
+    offer({ sessionUpdate: 'current_mode_update', currentModeId: 'plan' }),
+    says('there'),
+  );
+  expect(entries).toMatchObject([
+    { kind: 'system', text: 'offers the commands init; the mode plan' },
+    { kind: 'says', text: 'hello there' },
+  ]);
+});
+
 it('begins anew after a thought, a tool or a plan', () => {
   const entries = fold(
     says('a'),

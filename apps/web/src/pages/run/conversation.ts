@@ -14,6 +14,8 @@ export type Entry =
 interface TextEntry {
   readonly kind: 'prompt' | 'says' | 'thinks' | 'stderr' | 'system';
   readonly text: string;
+  /** Of a list of what a session offers: its parts, by name. */
+  readonly offers?: Readonly<Record<string, string>>;
   readonly place: Place;
 }
 
@@ -71,7 +73,11 @@ export interface Place {
   readonly seq: number;
   readonly at: string;
   readonly agent: string | null;
+  /** Of a sub-agent. */
+  readonly session?: string;
 }
+
+const OFFERS = new Set(['available_commands_update', 'config_option_update', 'current_mode_update']);
 
 const TEXT_KINDS = {
   prompt: 'prompt',
@@ -90,8 +96,8 @@ export class Conversation {
   private lastSeq = 0;
   /** Places in `rows` of what may still grow. */
   private readonly open = new Map<string, number>();
-  /** What each agent said last, while nothing else of it came in between. */
-  private readonly speaking = new Map<string | null, number>();
+  /** What each session of an agent said last, while nothing else of it came in between. */
+  private readonly speaking = new Map<string, number>();
 
   get entries(): readonly Entry[] {
     return this.rows;
@@ -108,10 +114,11 @@ export class Conversation {
   }
 
   private take(message: Message): void {
-    const { kind, agent, content } = message;
-    const place = { seq: message.seq, at: message.at, agent };
-    if (kind in TEXT_KINDS) return this.takeText(TEXT_KINDS[kind as keyof typeof TEXT_KINDS], textOf(content), place);
-    this.speaking.delete(agent);
+    const { kind, agent, content, session } = message;
+    const place = { seq: message.seq, at: message.at, agent, ...(session !== undefined && { session }) };
+    if (kind in TEXT_KINDS) return this.takeText(TEXT_KINDS[kind as keyof typeof TEXT_KINDS], message, place);
+    if (kind === 'other' && OFFERS.has(wordOf(content['sessionUpdate']))) return this.takeOffer(content, place);
+    this.speaking.delete(speakerOf(place));
     if (kind === 'tool_call' || kind === 'tool_result') this.takeTool(content, place);
     else if (kind === 'plan') this.takePlan(content, place);
     else if (kind === 'delegation') this.takeDelegation(content, place);
@@ -121,15 +128,36 @@ export class Conversation {
     else this.push({ kind: 'other', name: kind, content, place });
   }
 
-  private takeText(kind: TextEntry['kind'], text: string, place: Place): void {
-    const at = this.speaking.get(place.agent);
+  /** A message that the agent names goes on whatever stands between; another one while nothing else comes. */
+  private takeText(kind: TextEntry['kind'], { content, messageId }: Message, place: Place): void {
+    const text = textOf(content);
+    const speaker = speakerOf(place);
+    const key = messageId === undefined ? null : `${kind} ${speaker} ${messageId}`;
+    const at = key === null ? this.speaking.get(speaker) : this.open.get(key);
     const last = at === undefined ? undefined : this.rows[at];
     if (at !== undefined && last?.kind === kind) this.rows[at] = { ...last, text: last.text + text };
-    else this.speaking.set(place.agent, this.push({ kind, text, place }));
+    else {
+      const row = this.push({ kind, text, place });
+      if (key === null) this.speaking.set(speaker, row);
+      else this.open.set(key, row);
+    }
+    // What is said without a name after it is another message.
+    if (key !== null) this.speaking.delete(speaker);
+  }
+
+  /** Lists of what a session offers come again and again, each time whole. */
+  private takeOffer(content: Content, place: Place): void {
+    const key = `offers ${speakerOf(place)}`;
+    const at = this.open.get(key);
+    const before = at === undefined ? undefined : this.rows[at];
+    const known = before?.kind === 'system' ? before.offers : undefined;
+    const offers = { ...known, ...offersIn(content) };
+    const text = `offers ${Object.values(offers).join('; ')}`;
+    this.put(key, at, { kind: 'system', text, offers, place: before?.place ?? place });
   }
 
   private takeTool(content: Content, place: Place): void {
-    const key = `tool ${place.agent} ${wordOf(content['toolCallId'])}`;
+    const key = `tool ${speakerOf(place)} ${wordOf(content['toolCallId'])}`;
     const at = this.open.get(key);
     const before = at === undefined ? undefined : this.rows[at];
     const known = before?.kind === 'tool' ? before : null;
@@ -151,7 +179,7 @@ export class Conversation {
   }
 
   private takePlan(content: Content, place: Place): void {
-    const key = `plan ${place.agent}`;
+    const key = `plan ${speakerOf(place)}`;
     const steps = Array.isArray(content['entries']) ? (content['entries'] as Content[]) : [];
     const at = this.open.get(key);
     const before = at === undefined ? undefined : this.rows[at];
@@ -195,6 +223,24 @@ export class Conversation {
   private push(entry: Entry): number {
     return this.rows.push(entry) - 1;
   }
+}
+
+function speakerOf({ agent, session = '' }: Place): string {
+  return `${agent} ${session}`;
+}
+
+function offersIn({ availableCommands, configOptions, currentModeId }: Content): Record<string, string> {
+  const commands = Array.isArray(availableCommands)
+    ? availableCommands.map((one) => wordOf(objectOf(one)['name']))
+    : null;
+  const options = Array.isArray(configOptions) ? configOptions.map(objectOf) : null;
+  return {
+    ...(commands && { commands: commands.length === 0 ? 'no commands' : `the commands ${commands.join(', ')}` }),
+    ...(options && {
+      options: `the options ${options.map(({ id, currentValue }) => `${wordOf(id)} = ${wordOf(currentValue)}`).join(', ')}`,
+    }),
+    ...(typeof currentModeId === 'string' && { mode: `the mode ${currentModeId}` }),
+  };
 }
 
 function textOf(content: Content): string {

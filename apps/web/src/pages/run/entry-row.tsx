@@ -17,13 +17,14 @@ export const EntryRow = memo(function EntryRow({
   /** The address, or a search, leads to it. */
   readonly isChosen: boolean;
 }) {
-  const { at, agent } = entry.place;
+  const { at, agent, session } = entry.place;
   return (
     <article
       className={`group grid grid-cols-[1fr_auto] overflow-clip gap-x-4 border-b border-line px-4 py-2.5 rail:grid-cols-[96px_1fr_auto] ${isChosen ? 'bg-accent-soft' : ''}`}
     >
       <div className="min-w-0 truncate text-xs leading-5 font-medium text-soft max-rail:col-start-1 max-rail:row-start-1">
         {agent === null ? <Own /> : <bdi>{agent}</bdi>}
+        {session !== undefined && <span title={`session ${session}`}> · sub-agent</span>}
       </div>
       <div className="min-w-0 max-rail:col-span-2 max-rail:row-start-2">
         <EntryBody entry={entry} />
