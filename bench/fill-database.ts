@@ -61,6 +61,17 @@ const PARTS: readonly string[] = [
     SELECT r.organization_id, r.id, 'bench-run-' || r.id, r.host, 'docker', r.started_at`),
   OF_BEGUN(`deployment_agents (organization_id, run_id, name, position, handle, started_at, ready_at, stdout_lines)
     SELECT r.organization_id, r.id, 'lead', 1, 'container', r.started_at, r.started_at, 12`),
+  // One in ten has reported nothing, one in four no cost.
+  OF_BEGUN(`agent_usages (organization_id, run_id, agent, schedule_id, team_id, scheduled_for, preset, model, is_leader, input_tokens,
+      output_tokens, cost, currency, lacks_tokens, lacks_cost, run_lacks_tokens, run_lacks_cost, run_knows_tokens, run_knows_cost)
+    SELECT r.organization_id, r.id, 'lead', r.schedule_id, r.team_id, r.scheduled_for, 'coder', 'model ' || (u.n & 7), true,
+      CASE WHEN u.tokens THEN u.n END, CASE WHEN u.tokens THEN u.n / 10 END, CASE WHEN u.cost THEN u.n / 1e5 END,
+      CASE WHEN u.cost THEN 'USD' END, NOT u.tokens, NOT u.cost, NOT u.tokens, NOT u.cost, u.tokens, u.cost`).replace(
+    'FROM schedule_runs r',
+    `FROM schedule_runs r CROSS JOIN LATERAL (
+      SELECT n, n % 10 <> 0 AS tokens, n % 4 <> 0 AND n % 10 <> 0 AS cost
+      FROM (SELECT hashint8(extract(epoch FROM r.scheduled_for)::bigint) & 65535 AS n) AS hashed) AS u`,
+  ),
   OF_BEGUN(`prompt_permits (organization_id, run_id, epoch, permitted_at, sent_at)
     SELECT r.organization_id, r.id, 1, r.started_at, r.started_at`),
 ];
