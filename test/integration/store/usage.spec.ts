@@ -3,7 +3,7 @@ import type { Claim } from '@crewtab/domain/ports/run-store';
 import type { ReportedUsage } from '@crewtab/domain/runs/usage';
 import { localDaysBetween } from '@crewtab/domain/schedules/local-days';
 import type { Agent } from '@crewtab/domain/teams/team';
-import { RunStoreFixture, say, WORKER } from '../../contracts/stores/run-store-fixture';
+import { say, WORKER } from '../../contracts/stores/run-store-fixture';
 import { aPreset } from '../../fakes/a-preset';
 import { pastTheGuard } from './run-store-subject';
 import { StoreFixture } from './store-fixture';
