@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LIMITED_RESOURCES, RUNTIME_KINDS } from '@crewtab/domain/runtimes';
 import { NETWORK_MODES } from '@crewtab/domain/teams/network';
+import { promptFormatField } from './prompt-routes';
 import { API_PATH, defineRoute } from './route';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
 
@@ -43,6 +44,8 @@ const configView = z
       catchUpWindow: z.string(),
       allowEmpty: z.boolean(),
       allowOpenToolCalls: z.boolean(),
+      promptFormat: promptFormatField,
+      variables: z.record(z.string(), z.string()),
     }),
     limits: z
       .record(z.string(), z.number())
