@@ -44,6 +44,7 @@ const PRODUCT = [
     'libs/protocol-*/**',
     'libs/tool-server/**',
     'libs/egress-proxy/**',
+    'libs/prompt-liquid/**',
     'libs/config/**',
     'libs/observability/**',
   ],

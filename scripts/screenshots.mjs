@@ -74,13 +74,18 @@ function isWanted(name, wanted) {
   return wanted.length === 0 || wanted.some((part) => name.includes(part));
 }
 
-/** Of which one is used. */
+/** Those that its presets need, and one more; a third is not used. */
 async function nameSecrets(api) {
-  for (const name of ['anthropic-key', 'github-token', 'tracker-header'])
+  for (const name of ['model-key', 'github-token', 'tracker-header'])
     await api.request('PUT /secrets/:name', { params: { name }, body: { value: 'a secret of the demo' } });
+  const presets = (await api.request('GET /presets')).items;
   const { items } = await api.request('GET /teams', { query: { limit: 1 } });
   for (const { id, agents } of items) {
-    const named = agents.map((agent) => ({ ...agent, secrets: { GITHUB_TOKEN: 'github-token' } }));
+    const named = agents.map((agent) => {
+      const groups = presets.find(({ name }) => name === agent.preset)?.secrets ?? [];
+      const needed = groups.map(([first]) => [first.name, 'model-key']);
+      return { ...agent, secrets: Object.fromEntries([...needed, ['GITHUB_TOKEN', 'github-token']]) };
+    });
     await api.request('PATCH /teams/:id', { params: { id }, body: { agents: named } });
   }
 }
@@ -102,6 +107,7 @@ async function pagesOf(api) {
     }),
     { name: 'schedules', path: '/schedules' },
     { name: 'schedule', path: `/schedules/${schedule.id}` },
+    { name: 'schedule-edit', path: `/schedules/${schedule.id}/edit` },
     { name: 'calendar', path: '/calendar' },
     { name: 'teams', path: '/teams' },
     { name: 'secrets', path: '/teams/secrets' },

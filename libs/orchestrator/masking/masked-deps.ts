@@ -1,4 +1,3 @@
-import type { Failure } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { OrchestratorDeps } from '../running/orchestrator-deps';
@@ -25,22 +24,31 @@ export function maskedDeps(deps: OrchestratorDeps, mask: RunMask): OrchestratorD
   return { ...deps, store: maskedStore(deps.store, mask), logger: maskedLogger(deps.logger, mask) };
 }
 
+/**
+ * What takes words as they are: `begin` stores what the leader is told, `saveAgent` by what the engine knows a container, and
+ * agents' messages are masked where they are read.
+ */
+type Raw = 'begin' | 'saveAgent' | 'appendMessages';
+
+/** Every other method is given what is masked, those that are added later included. */
 function maskedStore(store: RunStore, mask: RunMask): RunStore {
-  const failure = (one: Failure): Failure => mask.current.deep(one);
-  const masked: Partial<RunStore> = {
+  const raw: Pick<RunStore, Raw> = {
+    begin: (claim, deployment) => store.begin(claim, deployment),
+    saveAgent: (claim, agent, patch) => store.saveAgent(claim, agent, patch),
     appendMessages: (claim, messages, cursor) =>
       store.appendMessages(claim, cursor ? messages : mask.current.deep(messages), cursor),
-    permitPrompt: (claim, message) => store.permitPrompt(claim, mask.current.deep(message)),
-    conclude: (claim, outcome, warnings) =>
-      store.conclude(claim, mask.current.deep(outcome), warnings && mask.current.deep(warnings)),
-    recordTeardownFailure: (claim, why, removed) => store.recordTeardownFailure(claim, failure(why), removed),
-    failTeardown: (claim, why) => store.failTeardown(claim, failure(why)),
   };
   return new Proxy(store, {
-    get: (target, name: keyof RunStore) => {
-      if (masked[name]) return masked[name];
+    get: (target, name) => {
+      if (Object.hasOwn(raw, name)) return raw[name as Raw];
       const own: unknown = Reflect.get(target, name, target);
-      return typeof own === 'function' ? (own as (...given: never[]) => unknown).bind(target) : own;
+      if (typeof own !== 'function') return own;
+      return (...given: unknown[]): unknown =>
+        Reflect.apply(
+          own,
+          target,
+          given.map((one) => mask.current.deep(one)),
+        );
     },
   });
 }

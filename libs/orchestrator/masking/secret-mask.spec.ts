@@ -30,7 +30,7 @@ describe('the forms of a value', () => {
     expect(masked).toContain(MARK);
     expect(masked.startsWith('before ')).toBe(true);
     expect(masked.endsWith(' after')).toBe(true);
-    for (const form of formsOf(VALUE)) expect(masked).not.toContain(form);
+    expect(formsOf(VALUE).filter((form) => masked.includes(form))).toEqual([]);
   });
 
   it('include the lines of a value that has several, and the token of a header', () => {
@@ -111,7 +111,7 @@ describe('whatever the values and the text', () => {
     fc.assert(
       fc.property(cases, ({ secrets, forms, text }) => {
         const parts = new SecretMask(secrets).text(text).split(/\[secret:(?:one|two)\]/);
-        for (const part of parts) for (const form of forms) expect(part).not.toContain(form);
+        expect(forms.filter((form) => parts.some((part) => part.includes(form)))).toEqual([]);
       }),
     );
   });

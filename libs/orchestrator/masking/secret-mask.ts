@@ -11,6 +11,7 @@ interface Form {
 const HEAD = 8;
 /** Of the table that tells with which three characters a form begins. */
 const TABLE_BITS = 16;
+const SLOTS = 2 ** TABLE_BITS - 1;
 /** A cut text that ends with so much of a secret is masked there, too. */
 const TELLING_CHARS = 16;
 /** How texts end that were cut. */
@@ -24,7 +25,7 @@ export class SecretMask {
   private readonly byHead = new Map<string, Form[]>();
   /** All proper beginnings of forms that are shorter than HEAD. */
   private readonly beginnings = new Set<string>();
-  private readonly table = new Uint8Array(2 ** TABLE_BITS);
+  private readonly table = new Uint8Array(SLOTS + 1);
   private longest = 0;
 
   constructor(secrets: SecretValues) {
@@ -81,17 +82,17 @@ export class SecretMask {
   }
 
   private scan(text: string, goesOn: boolean): { readonly done: string; readonly held: string } {
+    const { table } = this;
     const parts: string[] = [];
     const end = text.length;
     const tailFrom = end - this.longest;
     let from = 0;
     for (let at = 0; at < end;) {
-      const isTail = at > tailFrom;
-      const mayBegin = at + 2 < end ? this.table[slotOf(text, at)] === 1 : true;
-      if (!mayBegin) {
+      if (at + 2 < end && table[slotOf(text, at)] === 0) {
         at += 1;
         continue;
       }
+      const isTail = at > tailFrom;
       if (isTail && goesOn && this.mayGoOn(text, at))
         return { done: parts.join('') + text.slice(from, at), held: text.slice(at) };
       const found = this.formAt(text, at) ?? (isTail ? this.cutFormAt(text, at) : null);
@@ -153,8 +154,9 @@ export class SecretMask {
 }
 
 function slotOf(text: string, at: number): number {
-  const [a, b, c] = [text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2)];
-  return (Math.imul(a, 0x9e37) ^ Math.imul(b, 0x85eb) ^ Math.imul(c, 0xc2b3)) & (2 ** TABLE_BITS - 1);
+  const first = Math.imul(text.charCodeAt(at), 0x9e37);
+  const second = Math.imul(text.charCodeAt(at + 1), 0x85eb);
+  return (first ^ second ^ Math.imul(text.charCodeAt(at + 2), 0xc2b3)) & SLOTS;
 }
 
 function tellingChars({ text }: Form): number {
