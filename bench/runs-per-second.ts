@@ -21,7 +21,14 @@ import { BenchStore, ENCRYPTION_KEY } from './harness/stored';
 const NO_CLUSTER = {
   kubeconfig: null,
   namespace: null,
-  placement: { imagePullSecrets: [], runtimeClassName: null, nodeSelector: {}, tolerations: [], keeperImage: null },
+  placement: {
+    imagePullSecrets: [],
+    runtimeClassName: null,
+    nodeSelector: {},
+    tolerations: [],
+    keeperImage: null,
+    template: null,
+  },
 };
 
 const ITERATIONS = 4;

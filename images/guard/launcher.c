@@ -1,18 +1,22 @@
 /*
  * Stands in an agent's container of a pod until the agent may start, and becomes its guard.
  *
- *   launcher FOLDER GIVEN GUARD SECONDS BYTES PROGRAM [ARGUMENT...]
+ *   launcher FOLDER GIVEN NETWORK GUARD SECONDS BYTES PROGRAM [ARGUMENT...]
  *
  * The kubelet starts all containers of a pod at once; an agent is started when its files are there and Crewtab says so: when
  * FOLDER/go appears. The agent's variables come in GIVEN/env, which lies in memory and is removed here. FOLDER/state says what
  * came of it. PROGRAM's input is what the keeper puts down in FOLDER, whole pieces in the order of their numbers, which a process
  * that stays behind hands over. While that process lives, FOLDER/alive is locked: so the keeper knows that the container does.
  *
+ * NETWORK is open or none: with none nothing that comes of this process opens an internet socket, not even to its own pod, whose network
+ * it has. No policy of the cluster is needed for that, and none is trusted.
+ *
  * An agent is the same user and may spoil what is in FOLDER. It harms itself alone: its container's state is asked of the cluster.
  *
  * One static file without any need, because it runs in images that may have nothing. docs/adr/0022-a-team-is-one-pod.md says why.
  */
 #include "pod.h"
+#include "socket-filter.h"
 
 /* Pieces of input that were handed over and are kept, so that one that comes again is known. */
 #define KEPT_PIECES 8
@@ -135,8 +139,8 @@ static void pump(const char *path, int folder, int to) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 7) {
-    fprintf(stderr, "usage: launcher FOLDER GIVEN GUARD SECONDS BYTES PROGRAM [ARGUMENT...]\n");
+  if (count < 8) {
+    fprintf(stderr, "usage: launcher FOLDER GIVEN NETWORK GUARD SECONDS BYTES PROGRAM [ARGUMENT...]\n");
     return 125;
   }
   /* No process of its own user may trace it, or what it leaves behind. */
@@ -145,8 +149,8 @@ int main(int count, char **arguments) {
   int folder = open_folder(path);
   wait_at_gate(path, folder);
   take_env(arguments[2]);
-  int fault = find_program(arguments[6]);
-  if (fault) refuse(folder, arguments[6], fault);
+  int fault = find_program(arguments[7]);
+  if (fault) refuse(folder, arguments[7], fault);
 
   int alive = openat(folder, ALIVE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (alive < 0 || flock(alive, LOCK_EX | LOCK_NB) < 0) die(ALIVE);
@@ -162,15 +166,16 @@ int main(int count, char **arguments) {
     dup2(nowhere, STDOUT_FILENO);
     pump(path, folder, input[1]);
   }
+  if (keep_sockets(strcmp(arguments[3], "open") == 0) < 0) die("the kernel filters no system calls");
   say_state(folder, "started\n");
   dup2(input[0], STDIN_FILENO);
   /* The guard's records are in its file; in the cluster's log nothing would mask secrets. */
   dup2(nowhere, STDOUT_FILENO);
-  char *guard[count - 1];
-  guard[0] = arguments[3];
+  char *guard[count - 2];
+  guard[0] = arguments[4];
   guard[1] = arguments[1];
-  for (int at = 4; at < count; at++) guard[at - 2] = arguments[at];
-  guard[count - 2] = NULL;
+  for (int at = 5; at < count; at++) guard[at - 3] = arguments[at];
+  guard[count - 3] = NULL;
   execv(guard[0], guard);
   die(guard[0]);
 }

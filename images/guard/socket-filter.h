@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -49,7 +50,7 @@ enum { LIST_OF_INTERFACES = 0 };
 
 #define STEP(at, code, value) [at] = {(code), 0, 0, (value)}
 #define BRANCH(at, code, value, then, otherwise) [at] = {(code), (then) - (at) - 1, (otherwise) - (at) - 1, (value)}
-enum { FOR_32 = 8, JUDGE = 17, ALLOWED = 24, NO_FAMILY, NO_PROTOCOL, NO_CALL, NO_ARCHITECTURE, STEPS };
+enum { FOR_32 = 8, JUDGE = 17, IPV4 = 19, IPV6 = 20, ALLOWED = 24, NO_FAMILY, NO_PROTOCOL, NO_CALL, NO_ARCHITECTURE, STEPS };
 
 static const struct filter_step socket_filter[STEPS] = {
     STEP(0, LOAD, ARCHITECTURE),
@@ -72,9 +73,9 @@ static const struct filter_step socket_filter[STEPS] = {
     BRANCH(16, IF_EQUAL, CALLS_SOCKETPAIR, NO_CALL, ALLOWED),
 
     STEP(JUDGE, LOAD, FIRST_ARGUMENT),
-    BRANCH(18, IF_EQUAL, AF_UNIX, ALLOWED, 19),
-    BRANCH(19, IF_EQUAL, AF_INET, ALLOWED, 20),
-    BRANCH(20, IF_EQUAL, AF_INET6, ALLOWED, 21),
+    BRANCH(18, IF_EQUAL, AF_UNIX, ALLOWED, IPV4),
+    BRANCH(IPV4, IF_EQUAL, AF_INET, ALLOWED, IPV6),
+    BRANCH(IPV6, IF_EQUAL, AF_INET6, ALLOWED, 21),
     BRANCH(21, IF_EQUAL, AF_NETLINK, 22, NO_FAMILY),
     STEP(22, LOAD, THIRD_ARGUMENT),
     BRANCH(23, IF_EQUAL, LIST_OF_INTERFACES, ALLOWED, NO_PROTOCOL),
@@ -87,14 +88,27 @@ static const struct filter_step socket_filter[STEPS] = {
 };
 
 /* For this process and all that it becomes or starts. @returns -1 with errno where the kernel refuses */
-static int keep_usual_sockets(void) {
-  const struct filter_program program = {STEPS, socket_filter};
+static inline int keep_sockets(int has_internet) {
+  struct filter_step steps[STEPS];
+  memcpy(steps, socket_filter, sizeof steps);
+  if (!has_internet) {
+    steps[IPV4].then = NO_FAMILY - IPV4 - 1;
+    steps[IPV6].then = NO_FAMILY - IPV6 - 1;
+  }
+  const struct filter_program program = {STEPS, steps};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -1;
   /* As fast as without it: older kernels would end a processor's speculation for good. */
   if (syscall(SYS_seccomp, SET_MODE_FILTER, KEEP_SPECULATION, &program) == 0) return 0;
   return prctl(PR_SET_SECCOMP, MODE_FILTER, &program);
 }
 #else
-static int keep_usual_sockets(void) { return 0; }
+static inline int keep_sockets(int has_internet) {
+  errno = ENOSYS;
+  return has_internet ? 0 : -1;
+}
 #endif
+
+static inline int keep_usual_sockets(void) {
+  return keep_sockets(1);
+}
 #endif

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { RUNTIMES } from '@crewtab/domain/runtimes';
+import { RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
 import { findSecretFaults } from '@crewtab/domain/secrets/secret';
-import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
+import { findPresetFaults, isMadeImage, type Preset } from '@crewtab/domain/teams/preset';
 import { MODES_WITHOUT_QUESTIONS, TOOL_KINDS } from '@crewtab/domain/teams/permission-rules';
 import { parseMemorySize, type Agent } from '@crewtab/domain/teams/team';
 import { durationField, line, secretName, text } from './fields';
@@ -188,7 +188,7 @@ function networkSchema({ runtime }: ContractSettings) {
   const kept: readonly NetworkMode[] = RUNTIMES[runtime].networks;
   const network = networkFields.superRefine(({ mode, hosts }, context) => {
     if (!kept.includes(mode)) {
-      const message = `the ${runtime} runtime cannot keep agents from the network: it takes ${kept.join(' or ')} only`;
+      const message = `the ${runtime} runtime cannot keep to this network: it takes ${kept.join(' or ')} only`;
       context.addIssue({ code: 'custom', path: ['mode'], message });
     }
     if (hosts.length > 0 && mode !== 'allowlist')
@@ -200,9 +200,14 @@ function networkSchema({ runtime }: ContractSettings) {
 /** Bodies that make or change a team. What an agent must have depends on where it will run, so they are made for one runtime. */
 export function teamSchemas(settings: ContractSettings) {
   const { runtime, onlyCommand, agentPolicy, presets } = settings;
+  const { buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
   const needs: readonly ('image' | 'command')[] = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (value: LooseAgent, context: z.core.$RefinementCtx): void => {
     const preset = checkPreset(value, presets, context);
+    if (preset && isMadeImage(preset) && needs.includes('image') && !buildsImages && value.image === undefined) {
+      const message = `has no image under the ${runtime} runtime, which makes none: name one in PRESET_IMAGES, or for the agent`;
+      context.addIssue({ code: 'custom', path: ['preset'], message });
+    }
     if (!context.issues.some(isOfPolicy)) {
       for (const fault of findPolicyFaults(value as Agent, agentPolicy))
         context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });

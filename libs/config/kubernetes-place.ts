@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { KUBERNETES_SETTINGS, type toleration } from './kubernetes-settings';
+import { KUBERNETES_SETTINGS, type PodTemplate, type toleration } from './kubernetes-settings';
 import type { SettingValues } from './read-settings';
 
 /** Where and how the pods of teams are made. */
@@ -12,6 +12,7 @@ export interface KubernetesPlace {
     readonly nodeSelector: Readonly<Record<string, string>>;
     readonly tolerations: readonly z.output<typeof toleration>[];
     readonly keeperImage: string | null;
+    readonly template: PodTemplate | null;
   };
 }
 
@@ -27,6 +28,7 @@ export function kubernetesPlaceOf(values: SettingValues<keyof typeof KUBERNETES_
       nodeSelector: values.KUBERNETES_NODE_SELECTOR ?? {},
       tolerations: values.KUBERNETES_TOLERATIONS ?? [],
       keeperImage: values.KUBERNETES_KEEPER_IMAGE,
+      template: values.KUBERNETES_POD_TEMPLATE,
     },
   };
 }

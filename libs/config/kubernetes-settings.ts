@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { optional } from './setting';
-import { assignments, jsonList, matching, names } from './values';
+import { assignments, jsonList, jsonObject, matching, names } from './values';
 
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const LABEL = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
@@ -12,6 +12,31 @@ export const toleration = z.strictObject({
   effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
   tolerationSeconds: z.int().optional(),
 });
+
+/** Of ours, which no template may set. */
+const OURS = /^crewtab[./]/;
+const others = z
+  .record(z.string(), z.string())
+  .refine((pairs) => !Object.keys(pairs).some((key) => OURS.test(key)), 'names that begin with crewtab are taken')
+  .default({});
+const anything = z.unknown();
+
+/** What an operator may add to teams' pods. Whatever else a pod has keeps a promise of Crewtab, or could break one. */
+const podTemplate = z.strictObject({
+  metadata: z.strictObject({ labels: others, annotations: others }).prefault({}),
+  spec: z
+    .strictObject({
+      affinity: anything.optional(),
+      topologySpreadConstraints: z.array(anything).optional(),
+      priorityClassName: z.string().optional(),
+      schedulerName: z.string().optional(),
+      dnsPolicy: z.string().optional(),
+      dnsConfig: anything.optional(),
+      hostAliases: z.array(anything).optional(),
+    })
+    .prefault({}),
+});
+export type PodTemplate = z.output<typeof podTemplate>;
 
 /** Of the runtime `kubernetes`, in the order of .env.example. */
 export const KUBERNETES_SETTINGS = {
@@ -62,6 +87,15 @@ export const KUBERNETES_SETTINGS = {
       example: '[{"key":"agents","operator":"Exists","effect":"NoSchedule"}]',
     },
     jsonList(toleration, 'must be a JSON list of tolerations as a pod has them'),
+  ),
+  KUBERNETES_POD_TEMPLATE: optional(
+    {
+      description:
+        "What every team's pod has beside what Crewtab gives it, as JSON: metadata (labels, annotations) and of spec affinity, topologySpreadConstraints, " +
+        'priorityClassName, schedulerName, dnsPolicy, dnsConfig and hostAliases. Anything else is refused.',
+      example: '{"metadata":{"labels":{"team":"agents"}},"spec":{"priorityClassName":"batch"}}',
+    },
+    jsonObject(podTemplate, 'a part of a pod'),
   ),
   KUBERNETES_KEEPER_IMAGE: optional(
     {

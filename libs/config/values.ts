@@ -79,6 +79,20 @@ export function names(name: RegExp, what: string): z.ZodType<readonly string[], 
   });
 }
 
+/** A JSON object of one form; a key that the form does not have is named. */
+export function jsonObject<T extends z.ZodType>(form: T, what: string): z.ZodType<z.output<T>, string> {
+  return reader<z.output<T>>((text) => {
+    try {
+      const parsed = form.safeParse(JSON.parse(text));
+      if (parsed.success) return { value: parsed.data };
+      const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`);
+      return { problem: `must be ${what}; ${problems.join('; ')}` };
+    } catch {
+      return { problem: `must be ${what}, as JSON` };
+    }
+  });
+}
+
 /** A JSON list of values of one form. */
 export function jsonList<T extends z.ZodType>(element: T, problem: string): z.ZodType<readonly z.output<T>[], string> {
   return reader<readonly z.output<T>[]>((text) => {

@@ -27,7 +27,7 @@ export const RUNTIMES = {
   },
   kubernetes: {
     isIsolated: true,
-    networks: ['open'],
+    networks: ['none', 'open'],
     limits: ['cpus', 'memory'],
     buildsImages: false,
     agentNeeds: ['image', 'command'],

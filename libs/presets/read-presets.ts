@@ -6,7 +6,7 @@ import { formatDuration, parseDuration } from '@crewtab/domain/durations';
 import { errorMessage } from '@crewtab/domain/errors';
 import type { ImageBuild } from '@crewtab/domain/ports/image-sources';
 import { parseHostPattern } from '@crewtab/domain/teams/network';
-import { PLACEHOLDER, type HomeFile, type Preset, type PresetValue } from '@crewtab/domain/teams/preset';
+import { madeImage, PLACEHOLDER, type HomeFile, type Preset, type PresetValue } from '@crewtab/domain/teams/preset';
 
 /** Presets that come with Crewtab; beside this in the sources and in the build alike. */
 const OWN_PRESETS = join(__dirname, '../../images/presets');
@@ -194,7 +194,7 @@ function buildOf(
     throw new PresetError([`${folder}: has neither an image in ${PRESET_FILE} nor a Dockerfile`]);
   const hash = createHash('sha256').update(JSON.stringify(Object.entries(buildArgs).sort()));
   for (const { path, content } of files) hash.update(`\0${path}\0${content.length}\0`).update(content);
-  return { preset, image: `crewtab-preset/${preset}:${hash.digest('hex').slice(0, 12)}`, files, buildArgs };
+  return { preset, image: madeImage(preset, hash.digest('hex').slice(0, 12)), files, buildArgs };
 }
 
 /** Every file of a preset's folder but the preset itself, sorted. */

@@ -34,6 +34,16 @@ export interface PodPlacement {
   readonly tolerations: readonly Toleration[];
   /** Of the keeper; null: that of the team's first agent. */
   readonly keeperImage: string | null;
+  /** Added to each pod; it has nothing that Crewtab says itself. */
+  readonly template: PodAddition | null;
+}
+
+export interface PodAddition {
+  readonly metadata: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
 }
 
 export interface KubernetesRuntimeOptions {
@@ -89,6 +99,7 @@ const PLACEMENT: PodPlacement = {
   nodeSelector: {},
   tolerations: [],
   keeperImage: null,
+  template: null,
 };
 const MEBIBYTE = 1024 ** 2;
 /** As under Docker: see libs/runtime-docker/docker-options.ts. */

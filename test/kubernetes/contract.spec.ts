@@ -9,7 +9,7 @@ describeWithCluster('a real cluster', (namespace) => {
     anotherWorker: () => makeRuntime(namespace()),
     program: (behaviour) => ({ image: AGENT_IMAGE, command: agentCommand(behaviour) }),
     agentKind: 'container',
-    network: { kind: 'open', hasOwnBridge: false },
+    network: { kind: 'none' },
     lookAlike: (deploymentName) => makeLookAlike(namespace(), deploymentName),
   }));
 });

@@ -40,6 +40,18 @@ export interface Preset {
   readonly usage: UsageRule;
 }
 
+/** The repository of images that Crewtab makes for presets, each under the preset's name. */
+const MADE_IMAGES = 'crewtab-preset/';
+
+export function madeImage(preset: string, tag: string): string {
+  return `${MADE_IMAGES}${preset}:${tag}`;
+}
+
+/** False for an image of a registry. */
+export function isMadeImage({ image }: Pick<Preset, 'image'>): boolean {
+  return image.startsWith(MADE_IMAGES);
+}
+
 export interface PresetSecret {
   /** Of the variable. */
   readonly name: string;

@@ -67,9 +67,19 @@ describe('the pod of a team', () => {
 
   it('starts an agent behind its launcher and guard, and leaves no word of its command to Kubernetes', () => {
     expect(containerOf([agent({ command: ['say', '$(HOME)', 'a$$b'] })], 'lead').command).toEqual([
-      ...['/.crewtab-programs/launcher', '/.crewtab', '/.crewtab-given', '/.crewtab-programs/guard'],
+      ...['/.crewtab-programs/launcher', '/.crewtab', '/.crewtab-given', 'open', '/.crewtab-programs/guard'],
       ...['90', String(4 * SETTINGS.outputLimitBytes), 'say', '$$(HOME)', 'a$$$$b'],
     ]);
+  });
+
+  it('keeps an agent from the network where its team says so, and knows no way to listed hosts', () => {
+    const inNetwork = (network: DeploymentSpec['network']) => {
+      const deployment = { ...DEPLOYMENT, network };
+      const order = { name: 'p', deployment, agents: [agent()], owner: OWNER, endsAfterSeconds: 90 };
+      return podOf(order, SETTINGS).spec.containers[0]?.command;
+    };
+    expect(inNetwork({ kind: 'none' })).toContain('none');
+    expect(() => inNetwork({ kind: 'allowlist', hostFolder: '/h', socketName: 's' })).toThrow('listed hosts');
   });
 
   it('asks for all of the memory of an agent, and for a tenth of its cores', () => {
@@ -110,8 +120,14 @@ describe('the pod of a team', () => {
       nodeSelector: { pool: 'agents' },
       tolerations: [{ key: 'agents', operator: 'Exists' as const }],
       keeperImage: 'pause:1',
+      template: {
+        metadata: { labels: { team: 'agents', 'crewtab.run': 'another' }, annotations: { note: 'x' } },
+        spec: { priorityClassName: 'batch', restartPolicy: 'Always' },
+      },
     };
-    const { spec } = podWith([agent()], { ...SETTINGS, placement });
+    const { metadata, spec } = podWith([agent()], { ...SETTINGS, placement });
+    expect(metadata).toMatchObject({ labels: { team: 'agents', 'crewtab.run': 'run-id' }, annotations: { note: 'x' } });
+    expect(spec).toMatchObject({ priorityClassName: 'batch', restartPolicy: 'Never' });
     expect(spec).toMatchObject({
       imagePullSecrets: [{ name: 'login' }],
       runtimeClassName: 'gvisor',

@@ -73,6 +73,7 @@ export interface PodOrder {
 export function podOf(order: PodOrder, settings: KubernetesSettings): Pod {
   const { name, deployment, agents, owner, endsAfterSeconds } = order;
   const { placement, architecture } = settings;
+  const { template } = placement;
   const metadata = runMetadata(deployment);
   const keeper = keeperName(agents);
   return {
@@ -80,11 +81,12 @@ export function podOf(order: PodOrder, settings: KubernetesSettings): Pod {
     kind: 'Pod',
     metadata: {
       name,
-      labels: { ...metadata.labels, ...order.labels },
-      annotations: { ...metadata.annotations, [KEEPER]: keeper },
+      labels: { ...template?.metadata.labels, ...metadata.labels, ...order.labels },
+      annotations: { ...template?.metadata.annotations, ...metadata.annotations, [KEEPER]: keeper },
       ownerReferences: [owner],
     },
     spec: {
+      ...template?.spec,
       restartPolicy: 'Never',
       activeDeadlineSeconds: endsAfterSeconds,
       automountServiceAccountToken: false,
@@ -101,7 +103,7 @@ export function podOf(order: PodOrder, settings: KubernetesSettings): Pod {
       imagePullSecrets: placement.imagePullSecrets.map((secret) => ({ name: secret })),
       ...(placement.runtimeClassName === null ? {} : { runtimeClassName: placement.runtimeClassName }),
       containers: [
-        ...agents.map((agent) => agentContainer(agent, endsAfterSeconds, settings)),
+        ...agents.map((agent) => agentContainer(agent, networkOf(deployment), endsAfterSeconds, settings)),
         keeperContainer(keeper, agents, order.keeperImage ?? keeperImage(agents, settings)),
       ],
       volumes: [
@@ -127,7 +129,18 @@ function keeperImage(agents: readonly AgentSpec[], { placement }: KubernetesSett
   throw new AppError('image_not_found', 'no agent of the team has an image');
 }
 
-function agentContainer(agent: AgentSpec, endsAfterSeconds: number, settings: KubernetesSettings): Container {
+/** For images/guard/launcher.c, which keeps an agent from the network of its pod. */
+function networkOf({ network }: DeploymentSpec): 'open' | 'none' {
+  if (network.kind !== 'allowlist') return network.kind;
+  throw new AppError('create_failed', 'the kubernetes runtime has no way out to listed hosts');
+}
+
+function agentContainer(
+  agent: AgentSpec,
+  network: 'open' | 'none',
+  endsAfterSeconds: number,
+  settings: KubernetesSettings,
+): Container {
   const { name, image, command } = agent;
   if (image === null) throw new AppError('image_not_found', `agent "${name}" has no image`);
   if (command === null || command.length === 0)
@@ -137,7 +150,7 @@ function agentContainer(agent: AgentSpec, endsAfterSeconds: number, settings: Ku
     );
   const home = mountedHome(agent);
   const mostBytes = KEPT_TIMES * settings.outputLimitBytes;
-  const launch = [`${PROGRAMS}/launcher`, GUARD_FOLDER, GIVEN, `${PROGRAMS}/guard`];
+  const launch = [`${PROGRAMS}/launcher`, GUARD_FOLDER, GIVEN, network, `${PROGRAMS}/guard`];
   return {
     name,
     image,

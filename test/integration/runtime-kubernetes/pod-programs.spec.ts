@@ -27,7 +27,11 @@ class Lab {
 
   /** An agent's container, as far as it is its launcher. */
   launch(...command: string[]): Promise<Ended> {
-    return this.run('launcher', [this.guard, this.given, program('guard'), '60', '100000000', ...command]);
+    return this.launchIn('open', command);
+  }
+
+  launchIn(network: 'open' | 'none', command: readonly string[]): Promise<Ended> {
+    return this.run('launcher', [this.guard, this.given, network, program('guard'), '60', '100000000', ...command]);
   }
 
   keeper(act: readonly string[], input: string | Buffer = ''): Promise<Ended> {
@@ -97,6 +101,23 @@ describeWithGuard('the programs of a pod', () => {
     const ended = lab.launch(command);
     expect(await lab.release()).toMatchObject({ code: 0, out: `failed cannot run ${command}: ${why}\n` });
     expect((await ended).code).toBe(code);
+  });
+
+  it.each([
+    ['open', 'internet: ECONNREFUSED, unix: works'],
+    ['none', 'internet: EAFNOSUPPORT, unix: works'],
+  ] as const)('leave an agent the sockets of the network %s', async (network, words) => {
+    const script = `const net = require('net');
+      const tried = new Promise((resolve) => net.connect(1, '127.0.0.1').on('error', ({ code }) => resolve(code)));
+      const unix = new Promise((resolve) => net.createServer().listen('${lab.folder}/s', () => resolve('works')));
+      (async () => {
+        console.log('internet: ' + (await tried) + ', unix: ' + (await unix));
+        process.exit(0);
+      })();`;
+    const ended = lab.launchIn(network, [process.execPath, '-e', script]);
+    await lab.release();
+    await ended;
+    expect(readFileSync(join(lab.guard, 'output'), 'utf8')).toContain(words);
   });
 
   it('take each piece of input once, in order, and its end', async () => {

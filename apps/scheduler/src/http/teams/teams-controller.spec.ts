@@ -379,6 +379,18 @@ describe('an agent with a preset', () => {
     expect(paths((await bound.call('post', TEAMS).send(team({})).expect(400)).body)).toEqual(['agents.0.preset']);
     await bound.app.close();
   });
+
+  it('needs an image of a registry under the kubernetes runtime, which makes none', async () => {
+    const cluster = await startHttp({ settings: { runtime: 'kubernetes', isOpenNetworkAllowed: true } });
+    try {
+      const answer = await cluster.call('post', TEAMS).send(team({})).expect(400);
+      expect(paths(answer.body)).toEqual(['agents.0.preset']);
+      const own = { ...team({ image: 'registry.example/coder:1' }), network: { mode: 'open' } };
+      await cluster.call('post', TEAMS).send(own).expect(201);
+    } finally {
+      await cluster.app.close();
+    }
+  });
 });
 
 describe('POST /teams/:id/try', () => {
