@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   agent_idle: 'An agent that had work to do wrote nothing for as long as it may.',
   agent_exited: 'An agent ended before its work was done.',
   agent_killed: 'An agent was killed by a signal.',
+  agent_evicted: 'The cluster ended the pod of an agent for a reason of its own.',
   out_of_memory: 'The engine reports that an agent ran out of memory.',
   output_lost: 'An agent ended while the engine was down, and the end of its output may be lost.',
   agent_vanished: "An agent's container is gone, and Crewtab did not remove it.",

@@ -245,6 +245,8 @@ export interface AgentExit {
    * had not read by then is lost, and the exit code may be a stand-in.
    */
   readonly mayLackOutput: boolean;
+  /** Where the engine ended it for a reason of its own (an eviction): its words. */
+  readonly endedBy?: string;
 }
 
 export interface EndedAgent {

@@ -20,6 +20,9 @@ export function describeAgentEnd(agent: string, end: AgentEnd): Failure {
   if (end.isOutOfMemory) {
     return { code: 'out_of_memory', message: `agent "${agent}" ran out of memory (exit code ${end.exitCode})` };
   }
+  if (end.endedBy !== undefined) {
+    return { code: 'agent_evicted', message: `the cluster ended agent "${agent}": ${end.endedBy}` };
+  }
   const signal = end.exitCode - SIGNAL_BASE;
   if (signal > 0 && signal <= LAST_SIGNAL) {
     return {

@@ -1,5 +1,5 @@
 import type { FoundFile } from '@crewtab/domain/ports/runtime';
-import { packFiles, unpackFiles } from './file-stream';
+import { packFiles, repackFiles, unpackFiles } from './file-stream';
 
 const STREAM = Buffer.concat([
   Buffer.from('d 755 0 1 0\na'),
@@ -50,6 +50,12 @@ describe('files of a pod', () => {
   it('are refused where their heads are none', async () => {
     const odd = inPieces(Buffer.from('f 644 many 1 0\na'), 100);
     await expect(readAll(unpackFiles(odd))).rejects.toMatchObject({ code: 'engine_error' });
+  });
+
+  it('are handed on from one pod to another, and what is no file is not', async () => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of repackFiles(unpackFiles(inPieces(STREAM, 3)))) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString('utf8')).toBe('f 640 5 4 0\na/ücaf\n..\n');
   });
 
   it('are packed with their lengths and an end', () => {

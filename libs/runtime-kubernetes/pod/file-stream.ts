@@ -13,11 +13,25 @@ const NEWLINE = 0x0a;
 
 export function* packFiles(files: readonly WorkspaceFile[]): Generator<Buffer> {
   for (const { path, mode, content } of files) {
-    const name = Buffer.from(path, 'utf8');
-    yield Buffer.concat([Buffer.from(`f ${mode.toString(8)} ${content.length} ${name.length} 0\n`), name]);
+    yield headOf(path, mode, content.length);
     yield Buffer.from(content);
   }
   yield END;
+}
+
+/** Files that were found in one pod, for another one, as they come: none is held whole. What is no file is left out. */
+export async function* repackFiles(found: AsyncIterable<FoundFile>): AsyncGenerator<Buffer> {
+  for await (const { kind, path, mode, size, content } of found) {
+    if (kind !== 'file') continue;
+    yield headOf(path, mode, size);
+    for await (const chunk of content) yield Buffer.from(chunk);
+  }
+  yield END;
+}
+
+function headOf(path: string, mode: number, bytes: number): Buffer {
+  const name = Buffer.from(path, 'utf8');
+  return Buffer.concat([Buffer.from(`f ${mode.toString(8)} ${bytes} ${name.length} 0\n`), name]);
 }
 
 const KINDS = { f: 'file', d: 'folder', l: 'link', o: 'other' } as const;

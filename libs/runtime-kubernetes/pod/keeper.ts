@@ -33,12 +33,12 @@ export async function askKeeper(
   client: ClusterClient,
   keeper: ExecTarget,
   act: readonly string[],
-  input: Iterable<Buffer>,
+  input: Iterable<Buffer> | AsyncIterable<Buffer>,
 ): Promise<{ readonly code: number; readonly said: string }> {
   const exec = await PodExec.start(client, keeper, [KEEPER_PROGRAM, ...act]);
   const timer = setTimeout(() => exec.close(), client.limits.execMs);
   try {
-    for (const piece of input) {
+    for await (const piece of input) {
       await exec.write(piece);
       timer.refresh();
     }

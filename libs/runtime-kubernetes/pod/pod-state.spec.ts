@@ -46,7 +46,7 @@ describe('what the cluster says of an agent', () => {
     [
       'whose keeper ended before it, so that nothing reads its output',
       { lead: RUNNING, keeper: ended(137, 'OOMKilled') },
-      expect.objectContaining({ status: 'exited', mayLackOutput: true, message: expect.stringContaining('keeper') }),
+      expect.objectContaining({ status: 'exited', mayLackOutput: true, endedBy: expect.stringContaining('keeper') }),
     ],
     [
       'that ended after its keeper',
@@ -63,11 +63,13 @@ describe('what the cluster says of an agent', () => {
       status: 'exited',
       exitCode: 137,
       isOutOfMemory: false,
-      message: 'Evicted: The node was low on resource: memory.',
+      message: '',
       mayLackOutput: true,
+      endedBy: 'Evicted: The node was low on resource: memory.',
     });
     expect(processOf(pod({ lead: ended(137), keeper: RUNNING }, status), 'lead')).toMatchObject({
       mayLackOutput: true,
+      endedBy: expect.stringContaining('Evicted') as string,
     });
   });
 });

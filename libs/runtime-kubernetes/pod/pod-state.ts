@@ -13,9 +13,10 @@ export function processOf(pod: Pod, agent: string): AgentProcess {
   const status = statusOf(pod, agent);
   const keeper = statusOf(pod, pod.metadata.annotations?.[KEEPER] ?? '');
   const ended = status?.state?.terminated ?? status?.lastState?.terminated;
-  if (ended) return endOf(ended, keeper?.state?.terminated !== undefined || !hasEndedAlone(pod));
+  const reason = reasonOf(pod);
+  if (ended) return endOf(ended, keeper?.state?.terminated !== undefined, reason);
   // Evicted, preempted, or past its active deadline: what still runs is being killed, and may be told as running for long.
-  if (pod.status?.phase === 'Failed') return lost(`${pod.status.reason ?? 'Failed'}: ${pod.status.message ?? ''}`);
+  if (pod.status?.phase === 'Failed') return lost(reason ?? 'the pod failed');
   if (status?.state?.running) {
     const gone = keeper?.state?.terminated;
     if (!gone) return { status: 'running' };
@@ -29,12 +30,13 @@ export function hasKeeper(pod: Pod): boolean {
   return statusOf(pod, pod.metadata.annotations?.[KEEPER] ?? '')?.state?.running !== undefined;
 }
 
-/** Nothing but its own end has ended it. */
-function hasEndedAlone({ status }: Pod): boolean {
-  return status?.reason === undefined;
+/** Why the cluster ended the pod: Evicted, Preempting, DeadlineExceeded; null where its containers ended by themselves. */
+function reasonOf({ status }: Pod): string | null {
+  if (status?.reason === undefined) return null;
+  return [status.reason, status.message].filter((part) => part !== undefined && part !== '').join(': ');
 }
 
-function endOf(ended: Termination, mayLackOutput: boolean): AgentProcess {
+function endOf(ended: Termination, hasNoKeeper: boolean, endedBy: string | null): AgentProcess {
   const wasStarted = !NOT_STARTED.includes(ended.reason ?? '');
   return {
     status: 'exited',
@@ -42,12 +44,13 @@ function endOf(ended: Termination, mayLackOutput: boolean): AgentProcess {
     // Also said where only a child was killed for it, and the agent went on.
     isOutOfMemory: ended.reason === 'OOMKilled' && ended.exitCode === KILLED,
     message: wasStarted ? '' : (ended.message ?? ended.reason ?? ''),
-    mayLackOutput: mayLackOutput && wasStarted,
+    mayLackOutput: wasStarted && (hasNoKeeper || endedBy !== null),
+    ...(endedBy === null ? {} : { endedBy }),
   };
 }
 
-function lost(message: string): AgentProcess {
-  return { status: 'exited', exitCode: KILLED, isOutOfMemory: false, message: message.trim(), mayLackOutput: true };
+function lost(endedBy: string): AgentProcess {
+  return { status: 'exited', exitCode: KILLED, isOutOfMemory: false, message: '', mayLackOutput: true, endedBy };
 }
 
 function statusOf({ status }: Pod, container: string): ContainerStatus | undefined {

@@ -6,7 +6,7 @@ import type { Pod } from '../cluster/api-objects';
 import type { ClusterClient } from '../cluster/cluster-client';
 import { unreachable } from '../cluster/cluster-errors';
 import { PodExec } from '../cluster/pod-exec';
-import { packFiles, unpackFiles } from './file-stream';
+import { packFiles, repackFiles, unpackFiles } from './file-stream';
 import { askKeeper, KEEPER_CODES, keeperOf, throwUnlessDone } from './keeper';
 import { KEEPER_PROGRAM, WORKSPACE_DIR } from './pod-spec';
 
@@ -14,6 +14,14 @@ export async function putFiles(client: ClusterClient, pod: Pod, files: readonly 
   const placed = files.map((file) => ({ ...file, path: workspacePath(file.path) }));
   await effect('kubernetes.workspace.put-files', async () => {
     throwUnlessDone(await askKeeper(client, keeperOf(pod), ['put', WORKSPACE_DIR], packFiles(placed)), 'put files');
+  });
+}
+
+/** All files of one pod's workspace into another's. Links and what is no file stay behind. */
+export async function copyFiles(client: ClusterClient, from: Pod, to: Pod): Promise<void> {
+  const packed = repackFiles(readFiles(client, from, ''));
+  await effect('kubernetes.workspace.copy', async () => {
+    throwUnlessDone(await askKeeper(client, keeperOf(to), ['put', WORKSPACE_DIR], packed), 'copy files');
   });
 }
 

@@ -43,8 +43,8 @@ export class Dialogue {
     return this;
   }
 
-  exit(exitCode: number, { isOutOfMemory = false, mayLackOutput = false }: Partial<AgentExit> = {}): this {
-    this.messages.push(...this.session.exited({ exitCode, isOutOfMemory, mayLackOutput }, READ_AT).messages);
+  exit(exitCode: number, { isOutOfMemory = false, mayLackOutput = false, ...rest }: Partial<AgentExit> = {}): this {
+    this.messages.push(...this.session.exited({ exitCode, isOutOfMemory, mayLackOutput, ...rest }, READ_AT).messages);
     return this;
   }
 

@@ -155,6 +155,12 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       'The message says what it was last seen doing. Look at the conversation; raise its idleTimeout if it works in silence.',
   },
+  agent_evicted: {
+    meaning:
+      'The cluster ended the pod of an agent for a reason of its own: evicted for the disk or memory of its node, preempted, or past a limit of the pod.',
+    advice:
+      "The message is the cluster's own. A volume beyond its limit: RUN_DISK_LIMIT, AGENT_TMP_SIZE; a node under pressure: more room, or priorities. Rerun the run, if its work may be done again.",
+  },
   agent_exited: {
     meaning: 'An agent ended before its work was done.',
     advice: 'The exit code is in the message; look at its stderr messages.',
