@@ -2,14 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
-import type {
-  AgentSpec,
-  DeploymentSpec,
-  FoundFile,
-  ProgramResult,
-  ProgramSpec,
-  WorkspaceFile,
-} from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
 import { OutputTail } from '@crewtab/domain/runs/output-tail';
 import type { Pod } from './cluster/api-objects';
 import type { ClusterClient } from './cluster/cluster-client';
@@ -20,14 +13,12 @@ import { AgentOutput } from './output/agent-output';
 import { inspectAgent } from './output/agent-handle';
 import { releaseAgent } from './pod/keeper';
 import { ownedBy, podOf } from './pod/pod-spec';
-import { putFiles, readFiles } from './pod/workspace-files';
+import { copyFiles } from './pod/workspace-files';
 import { LABELS } from './run-labels';
 
 /** A program that no worker ends any more is ended by the kubelet, so long after its limit; ms. */
 const ORPHAN_GRACE_MS = 120_000;
 const LOOK_MS = 100;
-/** Of files that are copied together. */
-const COPY_BYTES = 4 * 1024 * 1024;
 /** Such a shell says 127 where there is no program, and 126 where it cannot be run. */
 const NOT_FOUND = 127;
 const CANNOT_RUN = 126;
@@ -112,27 +103,6 @@ async function runIn(
   const result = await follow(client, ready, program, signal);
   await copyFiles(client, ready, team);
   return result;
-}
-
-/** All that is in one pod's workspace into the other's, in parts. Links and what is no file stay behind. */
-async function copyFiles(client: ClusterClient, from: Pod, to: Pod): Promise<void> {
-  let files: WorkspaceFile[] = [];
-  let bytes = 0;
-  for await (const found of readFiles(client, from, '')) {
-    if (found.kind !== 'file') continue;
-    files.push({ path: found.path, mode: found.mode, content: await contentOf(found) });
-    bytes += found.size;
-    if (bytes < COPY_BYTES) continue;
-    await putFiles(client, to, files);
-    [files, bytes] = [[], 0];
-  }
-  if (files.length > 0) await putFiles(client, to, files);
-}
-
-async function contentOf({ content }: FoundFile): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 /** Reads until the program has ended or went beyond a limit; it may still run then. */

@@ -61,7 +61,7 @@ async function workerConfig(admin: ClusterClient, namespace: string): Promise<ob
     path: `/api/v1/namespaces/${namespace}/serviceaccounts/${WORKER}/token`,
     body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7_200 } },
   });
-  const { ca } = await admin.connection.options();
+  const { ca } = await admin.connection.options('own');
   const authority = Buffer.from(ca as Buffer | string).toString('base64');
   const server = admin.connection.server.href;
   return {

@@ -42,7 +42,11 @@ class ClusterCrewtab {
     private readonly dataDir: string,
   ) {}
 
-  static async start({ kubeconfig }: TestNamespace, workers: number): Promise<ClusterCrewtab> {
+  static async start(
+    { kubeconfig }: TestNamespace,
+    workers: number,
+    workerEnv: Readonly<Record<string, string>> = {},
+  ): Promise<ClusterCrewtab> {
     const [redis, database] = [await startE2eRedis(), await createTestDatabase()];
     const dataDir = await mkdtemp(join(tmpdir(), 'crewtab-cluster-'));
     const env = { CREWTAB_RUNTIME: 'kubernetes', KUBECONFIG: kubeconfig, KUBERNETES_KEEPER_IMAGE: AGENT_IMAGE };
@@ -51,7 +55,7 @@ class ClusterCrewtab {
       redisUrl: redis.url,
       dataDir,
       dockerHost: null,
-      env: { scheduler: env, worker: env },
+      env: { scheduler: env, worker: { ...env, ...workerEnv } },
     });
     const crewtab = new ClusterCrewtab(installation, redis, database, dataDir);
     try {
@@ -76,9 +80,9 @@ class ClusterCrewtab {
     return this.apiClient;
   }
 
-  async run(agents: AgentInput[], prompt: string): Promise<string> {
+  async run(agents: AgentInput[], prompt: string, timeout = '10m'): Promise<string> {
     const team = await this.api.createTeam({ name: `Team ${Math.random()}`, agents });
-    const schedule = await this.api.createSchedule({ teamId: team.id, name: 'x', prompt, cron: '0 0 1 1 *' });
+    const schedule = await this.api.createSchedule({ teamId: team.id, name: 'x', prompt, timeout, cron: '0 0 1 1 *' });
     return (await this.api.trigger(schedule.id)).id;
   }
 
@@ -142,6 +146,40 @@ describeWithCluster('a team on a real cluster', (namespace) => {
     const messages = await api.messages(id);
     expect(messages.filter(({ kind }) => kind === 'prompt')).toHaveLength(1);
     expect(messages.filter(({ kind }) => kind === 'delegation')).toHaveLength(2);
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
+  it.each([
+    ['at its deadline', 'hang', '20s', 'timeout', 'timeout'],
+    ['when its program crashes', 'answer before\ncrash', '2m', 'failed', 'agent_exited'],
+    ['when it floods its output', 'flood 30MB', '2m', 'failed', 'output_limit'],
+  ])('is ended %s, and leaves nothing', async (_, prompt, timeout, status, code) => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1, { AGENT_OUTPUT_LIMIT: '10m' });
+    const id = await crewtab.run([lead], prompt, timeout);
+    expect(await crewtab.api.untilFinished(id, 150_000)).toMatchObject({ status, error: { code } });
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
+  it('is ended by a person, and leaves nothing', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1);
+    const { api } = crewtab;
+    const id = await crewtab.run([lead], 'answer begun\nhang');
+    await api.untilRun(id, async () => saidIn(await api.messages(id)).includes('begun'));
+    await api.cancel(id);
+    expect(await api.untilFinished(id, 120_000)).toMatchObject({ status: 'cancelled' });
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
+  it('carries a line of 8 MB, a shell, a file of the workspace and its variables', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1);
+    const { api } = crewtab;
+    const prompt = 'line 8MB\nwrite note.txt written here\nshell cat note.txt\nwhoami\nenv NODE_GREETING';
+    const id = await crewtab.run([{ ...lead, env: { ...lead.env, NODE_GREETING: 'grüße' } }], prompt);
+    expect(await api.untilFinished(id, 150_000)).toMatchObject({ status: 'success', error: null });
+    const said = saidIn(await api.messages(id));
+    expect(said).toContain('written here');
+    expect(said).toContain('grüße');
+    expect(said).toMatch(/uid\D*1000/);
     expect(await leftIn(namespace())).toEqual([]);
   });
 

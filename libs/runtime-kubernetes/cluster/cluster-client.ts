@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { errorMessage } from '@crewtab/domain/errors';
 import type { CallLimits } from '../kubernetes-options';
 import type { ClusterObject, ConfigMap, ObjectList, Pod } from './api-objects';
 import { aborted, isRefusal, refusalOf, unreachable } from './cluster-errors';
@@ -102,7 +103,7 @@ export class ClusterClient {
   }
 
   close(): void {
-    void this.connection.options().then(
+    void this.connection.options('kept').then(
       ({ agent }) => typeof agent === 'object' && agent.destroy(),
       () => undefined,
     );
@@ -127,16 +128,25 @@ export class ClusterClient {
   private async open(call: Call, limit = AbortSignal.timeout(this.limits.requestMs)): Promise<IncomingMessage> {
     const what = `answer ${call.method} ${call.path}`;
     if (call.signal?.aborted) throw aborted();
-    const answer = await this.dial(call, limit, what);
+    let answer: IncomingMessage;
+    try {
+      answer = await this.dial(call, limit);
+    } catch (error) {
+      // Of a kept connection that the server was just closing. What every call does it may do twice.
+      if (!isReset(error) || limit.aborted) throw unreachable(what, errorMessage(error), error);
+      answer = await this.dial(call, limit).catch((again: unknown) =>
+        Promise.reject(unreachable(what, errorMessage(again), again)),
+      );
+    }
     const { statusCode = 0 } = answer;
     if (statusCode >= 200 && statusCode < 300) return answer;
     const body = await textOf(answer).catch(() => '');
     throw refusalOf(statusCode, body, what);
   }
 
-  private async dial({ method, path, query, body }: Call, limit: AbortSignal, what: string): Promise<IncomingMessage> {
+  private async dial({ method, path, query, body }: Call, limit: AbortSignal): Promise<IncomingMessage> {
     const { server } = this.connection;
-    const options = await this.connection.options();
+    const options = await this.connection.options('kept');
     const url = new URL(server);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
@@ -157,11 +167,16 @@ export class ClusterClient {
       });
       request.on('error', (error) => {
         limit.removeEventListener('abort', end);
-        reject(unreachable(what, error.message, error));
+        reject(Object.assign(error, { wasKept: request.reusedSocket }));
       });
       request.end(text ?? undefined);
     });
   }
+}
+
+function isReset(error: unknown): boolean {
+  const { code, wasKept } = error as NodeJS.ErrnoException & { readonly wasKept?: boolean };
+  return wasKept === true && (code === 'ECONNRESET' || code === 'EPIPE');
 }
 
 async function textOf(answer: IncomingMessage): Promise<string> {

@@ -7,8 +7,11 @@ export interface Connection {
   /** `https://host:port`, perhaps with a path. */
   readonly server: URL;
   readonly namespace: string;
-  /** Certificates and credentials of this moment: tokens are renewed by themselves. */
-  options(): Promise<RequestOptions>;
+  /**
+   * Certificates and credentials of this moment: tokens are renewed by themselves.
+   * @param use `kept`: a connection may serve many requests; `own`: it is made for one, which may break it
+   */
+  options(use: 'kept' | 'own'): Promise<RequestOptions>;
 }
 
 const OWN_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
@@ -33,9 +36,10 @@ export async function connect(kubeconfig: string | null, namespace: string | nul
   return {
     server: new URL(cluster.server),
     namespace: namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? (await ownNamespace()),
-    options: async () => {
+    options: async (use) => {
       const options: RequestOptions = {};
       await config.applyToHTTPSOptions(options);
+      if (use === 'own') return options;
       // It makes an agent at each call: connections are kept for as long as who we are stays the same.
       const material = [options.ca, options.cert, options.key].map(String).join('\n');
       if (agent === null || material !== madeFor) {

@@ -72,7 +72,7 @@ export class PodExec {
     for (const name of ['stdin', 'stdout', 'stderr']) url.searchParams.append(name, 'true');
     url.searchParams.append('container', container);
     for (const word of command) url.searchParams.append('command', word);
-    const options = await client.connection.options();
+    const options = await client.connection.options('own');
     const socket = new WebSocket(url, PROTOCOL, {
       ...(options as WebSocket.ClientOptions),
       handshakeTimeout: client.limits.requestMs,

@@ -59,6 +59,7 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'kubernetes.program.create': ON_A_CLUSTER,
   'kubernetes.program.remove': ON_A_CLUSTER,
   'kubernetes.tools.put': ON_A_CLUSTER,
+  'kubernetes.workspace.copy': ON_A_CLUSTER,
   'kubernetes.workspace.put-files': ON_A_CLUSTER,
   'runtime.putFiles': NOT_YET,
   'runtime.runProgram': NOT_YET,
