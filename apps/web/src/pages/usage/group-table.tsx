@@ -35,13 +35,13 @@ export function GroupTable({
             <th scope="col" className="py-1.5 font-normal max-wide:hidden">
               Each day
             </th>
-            <th scope="col" className="w-24 px-4 py-1.5 text-right font-normal max-rail:hidden">
+            <th scope="col" className="w-20 px-4 py-1.5 text-right font-normal max-rail:hidden wide:w-24">
               {by === 'model' ? 'Uses' : 'Runs'}
             </th>
-            <th scope="col" className="w-44 px-4 py-1.5 text-right font-normal max-rail:hidden">
+            <th scope="col" className="w-32 px-4 py-1.5 text-right font-normal max-rail:hidden wide:w-44">
               Tokens
             </th>
-            <th scope="col" className="w-36 py-1.5 pr-4 text-right font-normal rail:w-44">
+            <th scope="col" className="w-36 py-1.5 pr-4 text-right font-normal wide:w-44">
               Cost
             </th>
           </tr>
