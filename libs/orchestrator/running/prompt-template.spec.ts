@@ -1,3 +1,4 @@
+import { AppError } from '@crewtab/domain/errors';
 import { World } from './spec-support';
 
 const TEMPLATE = { promptFormat: 'template', prompt: 'Look at {{ window }}.' } as const;
@@ -58,5 +59,19 @@ it('braces of a plain prompt stay as they are', async () => {
   await world.eventually(() => world.store.read(id).phase === 'finished');
   expect(world.turnsSeen[0]).toContain('Say {{ window }}.');
   expect(world.prompts.rendered).toBe(0);
+  await holder.stop();
+});
+
+it('a database that does not answer for a while only delays the rendering', async () => {
+  const world = new World();
+  const { id } = world.store.addRun({ plan: TEMPLATE });
+  const unreachable = new AppError('store_unreachable', 'no answer', { retryable: true });
+  const read = jest.spyOn(world.store, 'readPromptRecord');
+  for (let failures = 1; failures <= 7; failures++) read.mockRejectedValueOnce(unreachable);
+  const { holder } = world.worker();
+  await holder.take(id);
+  await world.eventually(() => world.store.read(id).phase === 'finished');
+  expect(world.store.read(id)).toMatchObject({ status: 'success', plan: { prompt: RENDERED } });
+  expect(world.prompts.rendered).toBe(1);
   await holder.stop();
 });

@@ -24,6 +24,8 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'store.onRunChanged': 'for live views over HTTP, which are not played',
   'store.decommission': 'of an administrator, and not played',
   'store.readSystem': 'of an administrator, and not played',
+  'store.readPromptRecord':
+    'only reads, and only for templates, which the simulated schedules do not have; the orchestrator asks again until it is answered',
   'runtime.identify': 'asked before a worker is made of its parts; without an answer there is none',
   'runtime.watch':
     'answers at once, and repairs itself: what can go wrong with it is a hint that is lost, as in an outage of the engine',
