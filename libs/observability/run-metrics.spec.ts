@@ -74,6 +74,18 @@ describe('metrics of runs', () => {
     ]);
   });
 
+  it('tell no more currencies apart than a registry has room for', async () => {
+    const end = { status: 'success', phase: 'finished' } as const;
+    const names = Array.from({ length: 30 }, (_, n) => `C${String.fromCharCode(65 + n / 26, 65 + (n % 26))}`);
+    const events = names.map((currency) => {
+      const usage = { inputTokens: null, outputTokens: null, cost: { amount: 1, currency }, incomplete: [] };
+      return ['run.status', { from: running, to: end, usage }] as const;
+    });
+    const costs = (await linesAfter(...events)).filter((line) => line.startsWith('crewtab_run_cost_total{'));
+    expect(costs).toHaveLength(21);
+    expect(costs.at(-1)).toBe('crewtab_run_cost_total{currency="other",process="scheduler"} 10');
+  });
+
   it('measure how long each step took, in seconds', async () => {
     const lines = await linesAfter(
       ['run.status', { to: queued, lagMs: 20 }],

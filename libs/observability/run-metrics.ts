@@ -7,6 +7,9 @@ const LAG_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 const STEP_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 const RUN_BUCKETS_SECONDS = [1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 21_600, 86_400];
 
+/** Agents name them: one that makes names up must not fill the registry. */
+const MOST_CURRENCIES = 20;
+
 type Duration = keyof Pick<RunEventData, 'lagMs' | 'queuedMs' | 'deployMs' | 'runMs' | 'teardownMs'>;
 
 /** What is known of runs, counted from their events: over all processes, each event is observed by one. */
@@ -42,10 +45,15 @@ export function runMetrics(registry: Registry): (event: RunEvent) => void {
     labelNames: ['part'],
     registers,
   });
+  const currencies = new Set<string>();
+  const labelOf = (currency: string): string => {
+    if (currencies.size < MOST_CURRENCIES) currencies.add(currency);
+    return currencies.has(currency) ? currency : 'other';
+  };
   const countUsage = ({ inputTokens, outputTokens, cost: known, incomplete }: Usage): void => {
     if (inputTokens !== null) tokens.inc({ direction: 'input' }, inputTokens);
     if (outputTokens !== null) tokens.inc({ direction: 'output' }, outputTokens);
-    if (known) cost.inc({ currency: known.currency }, known.amount);
+    if (known) cost.inc({ currency: labelOf(known.currency) }, known.amount);
     for (const part of incomplete) unreported.inc({ part });
   };
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
