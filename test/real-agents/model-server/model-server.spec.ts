@@ -201,6 +201,24 @@ describe('the stand-in for the APIs', () => {
     await models.close();
   });
 
+  it('knows what one agent of Codex tells another, sealed or not, as a prompt', async () => {
+    const models = await ModelServer.start({ key: KEY });
+    const played = models.script(say('Done.'));
+    const content = [
+      { type: 'input_text', text: 'Payload:' },
+      { type: 'encrypted_content', encrypted_content: played.prompt },
+    ];
+    const input = [
+      { type: 'additional_tools', role: 'developer', tools: [{ name: 'exec' }] },
+      { type: 'agent_message', author: '/root', recipient: '/root/part', content },
+    ];
+    const body = JSON.stringify({ model: 'm', stream: true, input });
+    const answer = await fetch(`${models.url}/v1/responses`, { method: 'POST', headers: bearer(KEY), body });
+    expect(await answer.text()).toContain('Done.');
+    expect(models.requestsOf(played)).toHaveLength(1);
+    await models.close();
+  });
+
   it('notes what is none of them', async () => {
     const models = await ModelServer.start({ key: KEY });
     expect((await fetch(`${models.url}/v1/organizations`)).status).toBe(404);
