@@ -1,5 +1,7 @@
 import type { UsageRule } from '../teams/preset';
-import type { MessageContent } from './message';
+
+/** What an agent sent; any field may be missing or of another shape. */
+type Content = Readonly<Record<string, unknown>>;
 
 export interface Cost {
   readonly amount: number;
@@ -51,7 +53,7 @@ export class UsageTally {
   }
 
   /** @param update of the agent's own session: those of sub-agents are part of its sums */
-  addUpdate({ sessionUpdate, cost }: MessageContent): void {
+  addUpdate({ sessionUpdate, cost }: Content): void {
     if (sessionUpdate !== 'usage_update' || this.rule.cost === null || !isObject(cost)) return;
     const { amount, currency } = cost;
     if (isCount(amount) && typeof currency === 'string' && CURRENCY.test(currency))
@@ -127,7 +129,7 @@ function sumOf(counts: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0);
 }
 
-function tokensOf(result: MessageContent, rule: NonNullable<UsageRule['tokens']>): Tokens | null {
+function tokensOf(result: Content, rule: NonNullable<UsageRule['tokens']>): Tokens | null {
   if (rule === 'response') return countsOf(result['usage']);
   const meta = isObject(result['_meta']) ? result['_meta'] : {};
   const quota = isObject(meta['quota']) ? meta['quota'] : {};
@@ -163,6 +165,6 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= MOST_COST;
 }
 
-function isObject(value: unknown): value is MessageContent {
+function isObject(value: unknown): value is Content {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
