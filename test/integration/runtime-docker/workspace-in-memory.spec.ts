@@ -1,4 +1,4 @@
-import type { AgentSpec, DeploymentSpec, FoundFile, ProgramSpec } from '@crewtab/domain/ports/runtime';
+import type { AgentSpec, DeploymentSpec, ProgramSpec } from '@crewtab/domain/ports/runtime';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { deployOptions } from '../../contracts/runtime/contract-fixture';
 import { describeWithDocker, dockerHost } from '../../kit/services/docker';
@@ -37,7 +37,7 @@ describeWithDocker('a workspace in memory', () => {
 
   async function namesIn(made: DockerLab, deployment: DeploymentSpec): Promise<string[]> {
     const names: string[] = [];
-    for await (const { path } of made.runtime.readFiles(deployment, '') as AsyncIterable<FoundFile>) names.push(path);
+    for await (const { path } of made.runtime.readFiles(deployment, '')) names.push(path);
     return names.filter((path) => path !== '').sort();
   }
 
