@@ -12,6 +12,7 @@ import { fireLagSingle } from './fire-lag-single';
 import { lists } from './lists';
 import { noisyNeighbour } from './noisy-neighbour';
 import { runOverhead } from './run-overhead';
+import { runPage } from './run-page';
 import { runsPerSecond } from './runs-per-second';
 
 const BENCHES: readonly Bench[] = [
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   egressNeighbour,
   coldTeam,
   lists,
+  runPage,
 ];
 
 const HELP = `npm run bench                 all of them, under ten minutes

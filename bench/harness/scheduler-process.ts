@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { ApiClient } from '@test/kit/client';
 import { Installation, type StartedScheduler } from '@test/kit/installation';
 import { until } from './due-instant';
 import { ENCRYPTION_KEY } from './stored';
@@ -31,6 +32,10 @@ export class SchedulerProcess {
     const scheduler = new SchedulerProcess(installation, started);
     await until('the scheduler is ready', () => scheduler.isReady(), READY_LIMIT_MS);
     return scheduler;
+  }
+
+  get api(): ApiClient {
+    return this.scheduler.api;
   }
 
   /** Takes effect within moments. */

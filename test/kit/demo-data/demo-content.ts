@@ -23,6 +23,15 @@ export interface DemoTeam {
   readonly agents: readonly DemoAgent[];
 }
 
+/** An edit or a pause, told by how the fields stood before. */
+export interface DemoRevision {
+  readonly daysAgo: number;
+  readonly was: Partial<
+    Record<'enabled', true> & { readonly prompt: string; readonly timeoutMs: number; readonly overlap: OverlapPolicy }
+  >;
+  readonly note?: string;
+}
+
 /** How the runs of a schedule end, as weights. */
 export interface DemoOutcomes {
   readonly success: number;
@@ -48,6 +57,8 @@ export interface DemoSchedule {
   /** How its newest run ended, whatever chance says. */
   readonly newest?: 'failed' | 'timeout' | 'running' | 'missed';
   readonly results: readonly string[];
+  /** Oldest first; as it stands now it was left by the last of them. */
+  readonly revisions?: readonly DemoRevision[];
 }
 
 const CLAUDE = { image: 'ghcr.io/harbour/claude-code:1.4', preset: 'claude-code', model: 'sonnet' } as const;
@@ -144,6 +155,10 @@ export const DEMO_SCHEDULES: readonly DemoSchedule[] = [
     ...{ cron: '30 2 * * *', timezone: 'Europe/Berlin', isEnabled: true },
     ...{ timeoutMinutes: 15, overlap: 'skip', catchUp: 'latest', typicalSeconds: 380 },
     outcomes: { success: 84, failed: 8, timeout: 5, cancelled: 2, skipped: 1 },
+    revisions: [
+      { daysAgo: 19, was: { timeoutMs: 600_000 } },
+      { daysAgo: 6, was: { prompt: 'Follow every link of the handbook. Say which are dead.' } },
+    ],
     newest: 'failed',
     results: [
       'All 412 links lead where they should.\n\n- 3 redirects were followed and are **fine**\n- `docs/beacons.md` was not changed',
@@ -234,6 +249,7 @@ export const DEMO_SCHEDULES: readonly DemoSchedule[] = [
     ...{ cron: '@daily', timezone: 'America/Sao_Paulo', isEnabled: true },
     ...{ timeoutMinutes: 20, overlap: 'skip', catchUp: 'latest', typicalSeconds: 960 },
     outcomes: { success: 80, failed: 4, timeout: 14, cancelled: 1, skipped: 1 },
+    revisions: [{ daysAgo: 14, was: { overlap: 'allow' } }],
     newest: 'timeout',
     results: ['The backup restores in 12 m 40 s. All 41 tables have the counts of production.'],
   },
@@ -245,6 +261,7 @@ export const DEMO_SCHEDULES: readonly DemoSchedule[] = [
     ...{ timeoutMinutes: 30, overlap: 'skip', catchUp: 'none', typicalSeconds: 500 },
     outcomes: STEADY,
     results: ['Rotterdam published its new tariff; nothing else of note.'],
+    revisions: [{ daysAgo: 9, was: { enabled: true }, note: 'until the new tariff is out' }],
   },
 ];
 

@@ -89,13 +89,19 @@ export function makeHistory(now: Date): DemoRun[] {
   );
 }
 
+/** Since when it fires no more. */
+export function pausedAt({ revisions = [] }: DemoSchedule, now: Date): Date | null {
+  const pause = revisions.findLast(({ was }) => was.enabled);
+  return pause ? new Date(now.getTime() - pause.daysAgo * DAY_MS) : null;
+}
+
 function historyOf(schedule: DemoSchedule, now: Date): DemoRun[] {
   const random = SeededRandom.named(schedule.name);
   const parsed = parseCron(schedule.cron);
   if (!parsed.ok) throw new Error(`${schedule.cron}: ${parsed.message}`);
   const since = new Date(now.getTime() - HISTORY_DAYS * DAY_MS);
   // Whatever began before that has ended by now.
-  const until = new Date(now.getTime() - (schedule.timeoutMinutes + 1) * MINUTE_MS);
+  const until = pausedAt(schedule, now) ?? new Date(now.getTime() - (schedule.timeoutMinutes + 1) * MINUTE_MS);
   const instants = occurrencesBetween(parsed.cron, schedule.timezone, since, until, 10_000);
   const runs: DemoRun[] = [];
   for (const [index, at] of instants.entries()) {

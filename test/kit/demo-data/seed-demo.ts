@@ -4,7 +4,7 @@ import { deploymentName } from '@crewtab/domain/runs/run';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { Client } from 'pg';
 import { DEMO_SCHEDULES, DEMO_TEAMS } from './demo-content';
-import { idOf, makeHistory, usagesOf, type DemoRun } from './demo-history';
+import { idOf, makeHistory, pausedAt, usagesOf, type DemoRun } from './demo-history';
 import { eventsOf } from './demo-events';
 
 const MINUTE_MS = 60_000;
@@ -65,6 +65,7 @@ async function fill(client: Client, now: Date, isForced: boolean): Promise<DemoR
   await insert(client, 'teams', teamRows(organizationId, bornAt));
   await insert(client, 'agents', agentRows(organizationId, bornAt));
   await insert(client, 'schedules', scheduleRows(organizationId, bornAt, now));
+  await insertRevisions(client, bornAt, now);
   await insert(client, 'hosts', [
     {
       id: HOST,
@@ -141,11 +142,32 @@ function scheduleRows(organization_id: string, bornAt: Date, now: Date): Row[] {
       ...{
         spec_version: 1,
         clock_version: 0,
-        note: isEnabled ? null : 'until the new tariff is out',
-        note_at: isEnabled ? null : now,
+        note: schedule.revisions?.at(-1)?.note ?? null,
+        note_at: pausedAt(schedule, now),
+        revision: 1 + (schedule.revisions?.length ?? 0),
       },
     };
   });
+}
+
+/** As the database would have noted them: each with all fields as they stood then. */
+async function insertRevisions(client: Client, bornAt: Date, now: Date): Promise<void> {
+  for (const { name, revisions = [] } of DEMO_SCHEDULES) {
+    const born = { kind: 'created', changed: [] as string[], note: null as string | null, at: bornAt };
+    const edits = revisions.map(({ daysAgo, was, note = null }) => ({
+      ...{ kind: was.enabled ? 'paused' : 'edited', changed: Object.keys(was), note },
+      at: new Date(now.getTime() - daysAgo * 24 * 60 * MINUTE_MS),
+    }));
+    for (const [index, { kind, changed, note, at }] of [born, ...edits].entries()) {
+      const later = revisions.slice(index).map(({ was }) => was);
+      const fields: unknown = Object.assign({}, ...later.reverse());
+      await client.query(
+        `INSERT INTO schedule_revisions (organization_id, schedule_id, revision, kind, changed, fields, note, at)
+         SELECT organization_id, id, $2, $3, $4, schedule_fields(s) || $5::jsonb, $6, $7 FROM schedules s WHERE id = $1`,
+        [scheduleIdOf(name, bornAt), index + 1, kind, changed, JSON.stringify(fields), note, at],
+      );
+    }
+  }
 }
 
 async function insertRuns(

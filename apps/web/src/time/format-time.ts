@@ -35,29 +35,48 @@ export function formatRelative(at: Date, now: Date): string {
 
 /** In full and in a zone, for tooltips and copies: `Mon, 30 Nov 2026, 22:56:07 UTC`. */
 export function formatInstant(at: Date, timeZone = viewerZone()): string {
-  return new Intl.DateTimeFormat(undefined, {
-    ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
-    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short', timeZone },
-  }).format(at);
+  return formatterOf('instant', timeZone).format(at);
 }
 
 /** `22:56`, and with its day where that is not `today`, as `dayIn` says it: `28 Nov 02:30`. */
 export function formatClock(at: Date, today: string, timeZone = viewerZone()): string {
-  const time = new Intl.DateTimeFormat(undefined, {
-    ...{ hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone },
-  }).format(at);
+  const time = formatterOf('clock', timeZone).format(at);
   if (dayIn(at, timeZone) === today) return time;
-  const date = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone }).format(at);
-  return `${date} ${time}`;
+  return `${formatterOf('date', timeZone).format(at)} ${time}`;
 }
 
 /** `2026-11-30` */
 export function dayIn(at: Date, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-CA', { dateStyle: 'short', timeZone }).format(at);
+  return formatterOf('day', timeZone).format(at);
 }
 
+let ownZone: string | undefined;
+
 export function viewerZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+  ownZone ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+  return ownZone;
+}
+
+const FORMATS = {
+  instant: {
+    ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
+    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' },
+  },
+  clock: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  date: { day: 'numeric', month: 'short' },
+  day: { dateStyle: 'short' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+/** Making one takes longer than everything else that a row of a list does. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatterOf(kind: keyof typeof FORMATS, timeZone: string): Intl.DateTimeFormat {
+  const key = `${kind} ${timeZone}`;
+  const known = formatters.get(key);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat(kind === 'day' ? 'en-CA' : undefined, { ...FORMATS[kind], timeZone });
+  formatters.set(key, made);
+  return made;
 }
 
 /** `Berlin` of `Europe/Berlin`; `UTC` as it is. */

@@ -1,5 +1,5 @@
 import { ChevronDown, ChevronUp, Search, TriangleAlert } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useDeferredValue, useMemo, useState } from 'react';
 import type { Entry } from './conversation';
 import {
   agentsOf,
@@ -15,8 +15,8 @@ const LEVEL_NAMES: Readonly<Record<Level, string>> = { words: 'Words', work: 'Wo
 
 /** What of a conversation is shown, and the way through it: search, the next problem. */
 export function ConversationTools({
-  entries,
-  rows,
+  entries: newest,
+  rows: newestRows,
   filter,
   onFilter,
   row,
@@ -31,6 +31,8 @@ export function ConversationTools({
   readonly row: number;
   readonly onRow: (row: number) => void;
 }) {
+  const entries = useDeferredValue(newest);
+  const rows = useDeferredValue(newestRows);
   const [words, setWords] = useState('');
   const agents = useMemo(() => agentsOf(entries), [entries]);
   const hits = useMemo(() => findWords(rows, words), [rows, words]);

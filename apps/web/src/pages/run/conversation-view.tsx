@@ -18,7 +18,7 @@ const COMPONENTS = {
  * or is led to a row.
  */
 export function ConversationView({
-  stream: { entries, error, isComplete },
+  stream: { entries, error, hasBegun, isComplete },
   start,
   isOver,
   filter,
@@ -49,7 +49,7 @@ export function ConversationView({
   useEffect(() => {
     if (isThere) list.current?.scrollToIndex({ index: leadTo.current, align: 'center' });
   }, [chosen, isThere, filter]);
-  if (entries.length === 0 && isOver && !isComplete && !error) return <Waiting />;
+  if (entries.length === 0 && !error && (!hasBegun || (isOver && !isComplete))) return <Waiting />;
   if (entries.length === 0)
     return error ? (
       <div className="p-4">
@@ -79,7 +79,15 @@ export function ConversationView({
           className="h-full"
           data={rows}
           computeItemKey={(_, entry) => entry.place.seq}
-          itemContent={(index, entry) => <EntryRow entry={entry} start={start} isChosen={index === chosenRow} />}
+          itemContent={(index, entry) => (
+            <EntryRow
+              entry={entry}
+              position={index + 1}
+              count={isComplete ? rows.length : -1}
+              start={start}
+              isChosen={index === chosenRow}
+            />
+          )}
           followOutput={isOver || chosen !== null ? false : 'auto'}
           initialTopMostItemIndex={isThere ? { index: chosenRow, align: 'center' } : isOver ? 0 : rows.length - 1}
           atBottomThreshold={40}

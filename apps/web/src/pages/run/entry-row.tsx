@@ -1,5 +1,5 @@
 import { Link2 } from 'lucide-react';
-import { memo, useState } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import { formatInstant, formatSpan } from '../../time/format-time';
 import { AgentText, PlainText } from './agent-text';
 import type { Entry, PlanEntry } from './conversation';
@@ -9,10 +9,16 @@ import { Card, DelegationCard, PermissionCard, ToolCard } from './entry-cards';
 /** One row of a conversation. */
 export const EntryRow = memo(function EntryRow({
   entry,
+  position,
+  count,
   start,
   isChosen,
 }: {
   readonly entry: Entry;
+  /** Its place among the rows, from 1 on. */
+  readonly position: number;
+  /** Of all rows; -1 while more of them come. */
+  readonly count: number;
   readonly start: string;
   /** The address, or a search, leads to it. */
   readonly isChosen: boolean;
@@ -20,7 +26,9 @@ export const EntryRow = memo(function EntryRow({
   const { at, agent, session } = entry.place;
   return (
     <article
-      className={`group grid grid-cols-[1fr_auto] overflow-clip gap-x-4 border-b border-line px-4 py-2.5 rail:grid-cols-[96px_1fr_auto] ${isChosen ? 'bg-accent-soft' : ''}`}
+      aria-posinset={position}
+      aria-setsize={count}
+      className={`group grid grid-cols-[1fr_auto] contain-content gap-x-4 border-b border-line px-4 py-2.5 rail:grid-cols-[96px_1fr_96px] ${isChosen ? 'bg-accent-soft' : ''}`}
     >
       <div className="min-w-0 truncate text-xs leading-5 font-medium text-soft max-rail:col-start-1 max-rail:row-start-1">
         {agent === null ? <Own /> : <bdi>{agent}</bdi>}
@@ -123,19 +131,24 @@ function EntryBody({ entry }: { readonly entry: Entry }) {
   }
 }
 
-/** At most 320 px high, until a person wants all of it. */
+const FOLDED_PX = 320;
+
+/** At most that high, until a person wants all of it. */
 function Folded({ children }: { readonly children: React.ReactNode }) {
   const [isOpen, setOpen] = useState(false);
   const [isLong, setLong] = useState(false);
+  const content = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!content.current) return;
+    // Told after a layout that happens anyway; asking for the height would force one for each row.
+    const observer = new ResizeObserver(([entry]) => setLong((entry?.contentRect.height ?? 0) > FOLDED_PX));
+    observer.observe(content.current);
+    return () => observer.disconnect();
+  }, []);
   return (
     <div>
-      <div
-        ref={(element) => {
-          if (element && !isLong && element.scrollHeight > 330) setLong(true);
-        }}
-        className={isOpen ? '' : 'max-h-80 overflow-hidden'}
-      >
-        {children}
+      <div className={isOpen ? '' : 'max-h-80 overflow-hidden'}>
+        <div ref={content}>{children}</div>
       </div>
       {isLong && (
         <button type="button" className="mt-1 text-xs font-medium text-accent" onClick={() => setOpen(!isOpen)}>

@@ -1,4 +1,4 @@
-import { useMemo } from 'react';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { formatSpan } from '../../time/format-time';
 import { useNow } from '../../time/use-now';
 import type { DelegationEntry, Entry } from './conversation';
@@ -11,8 +11,8 @@ const BAR_PX = 10;
  * Who worked when, and who gave tasks to whom. Bars are seen through the conversation, so a lane without one is an agent
  * that said nothing. A click leads to what was said then.
  */
-export function LanesView({
-  entries,
+export const LanesView = memo(function LanesView({
+  entries: newest,
   start,
   end,
   onChoose,
@@ -23,6 +23,7 @@ export function LanesView({
   readonly end: string | null;
   readonly onChoose: (seq: number) => void;
 }) {
+  const entries = useSeldom(newest);
   const now = useNow();
   const from = Date.parse(start);
   const last = entries.at(-1)?.place.at;
@@ -78,6 +79,23 @@ export function LanesView({
       </div>
     </div>
   );
+});
+
+/** From so many rows on, lanes are drawn anew at most so often: all of them are gone through for it. */
+const MANY_ROWS = 2_000;
+const SELDOM_MS = 1_000;
+
+function useSeldom(entries: readonly Entry[]): readonly Entry[] {
+  const [seldom, setSeldom] = useState(entries);
+  const newest = useRef(entries);
+  useEffect(() => {
+    newest.current = entries;
+  }, [entries]);
+  useEffect(() => {
+    const timer = setInterval(() => setSeldom(newest.current), SELDOM_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return entries.length < MANY_ROWS ? entries : seldom;
 }
 
 /** A line down to the teammate's lane where the task was given, and up again where it was answered. */

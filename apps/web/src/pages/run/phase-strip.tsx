@@ -26,6 +26,8 @@ export function PhaseStrip({
   readonly lastMessageAt: string | null;
 }) {
   const now = useNow();
+  // Without it nothing tells when the agents were ready.
+  if (run.teamDeploymentId !== null && !deployment) return <div className="h-12" />;
   const stretches = stretchesOf(run, deployment, lastMessageAt);
   const spanOf = ({ from, to }: Stretch): number =>
     Math.max(0, (to === null ? now.getTime() : Date.parse(to)) - Date.parse(from));

@@ -8,12 +8,17 @@ const SHOW_EVERY_MS = 80;
 
 export interface RunStream {
   readonly entries: readonly Entry[];
+  /** Whether the server has answered at all. */
+  readonly hasBegun: boolean;
   /** Whether everything that is stored has come. */
   readonly isComplete: boolean;
   readonly error: Error | null;
 }
 
-const NOTHING: RunStream = { entries: [], isComplete: false, error: null };
+const NOTHING: RunStream = { entries: [], hasBegun: false, isComplete: false, error: null };
+
+/** Events that have come already are read without a break, so that the page is given one so often. */
+const SLICE_MS = 30;
 
 /** A tab that is not seen lets go of its connection: browsers open six to a host, for all tabs. */
 const HIDDEN_LIMIT_MS = 5_000;
@@ -33,16 +38,21 @@ export function useRunStream(runId: string): RunStream {
       showTimer = null;
       conversation.add(pending);
       pending = [];
-      setStream((before) => ({ ...before, ...rest, entries: conversation.entries }));
+      setStream((before) => ({ ...before, ...rest, hasBegun: true, entries: conversation.entries }));
     };
     const follow = async ({ signal }: AbortController): Promise<void> => {
       const request = { params: { id: runId }, signal, ...(lastEventId !== undefined && { lastEventId }) };
+      let sliceAt = performance.now();
       try {
         for await (const { event, id, data } of api.events('GET /runs/:id/events', request)) {
           lastEventId = id ?? lastEventId;
           if (event === 'run') queryClient.setQueryData(runQuery(runId).queryKey, data);
           else pending.push(data);
           showTimer ??= setTimeout(show, SHOW_EVERY_MS);
+          if (performance.now() - sliceAt > SLICE_MS) {
+            await new Promise((resolve) => setTimeout(resolve));
+            sliceAt = performance.now();
+          }
         }
         isComplete = true;
         show({ isComplete });
