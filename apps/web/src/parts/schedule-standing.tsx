@@ -43,7 +43,7 @@ export function Standing({ schedule }: { readonly schedule: Schedule }) {
         <StandingShape schedule={schedule} />
         {words}
       </span>
-      <span className="text-soft" aria-hidden>
+      <span className="text-soft max-rail:hidden" aria-hidden>
         ·
       </span>
       <span>

@@ -140,8 +140,12 @@ function Folded({ children }: { readonly children: React.ReactNode }) {
   const content = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!content.current) return;
-    // Told after a layout that happens anyway; asking for the height would force one for each row.
-    const observer = new ResizeObserver(([entry]) => setLong((entry?.contentRect.height ?? 0) > FOLDED_PX));
+    // Told after a layout that happens anyway; asking for the height would force one for each row. The row grows in the next
+    // frame, since the list measures it in this one.
+    const observer = new ResizeObserver(([entry]) => {
+      const isHigher = (entry?.contentRect.height ?? 0) > FOLDED_PX;
+      requestAnimationFrame(() => setLong(isHigher));
+    });
     observer.observe(content.current);
     return () => observer.disconnect();
   }, []);
