@@ -6,6 +6,7 @@ const FAILED = { status: 'failed', code: 'agent_error' } as const;
 const UNREACHABLE = { status: 'failed', code: 'model_unreachable' } as const;
 
 describeProgram(CODEX, {
+  usage: { hasTokens: true, hasCost: false },
   faults: {
     'a request that the API takes for wrong (400)': { ...FAILED, words: 'the request is not well formed' },
     'a wrong key': { ...FAILED, code: 'model_access', words: 'Authentication required' },

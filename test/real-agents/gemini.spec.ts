@@ -5,6 +5,7 @@ const FAILED = { status: 'failed', code: 'agent_error' } as const;
 
 describeProgram(GEMINI, {
   refused: { status: 'success', result: 'That was all.' },
+  usage: { hasTokens: true, hasCost: false },
   faults: {
     'a request that the API takes for wrong (400)': { ...FAILED, words: 'the request is not well formed' },
     'a wrong key': { ...FAILED, words: 'API key not valid' },

@@ -6,6 +6,7 @@ const FAILED = { status: 'failed', code: 'agent_error' } as const;
 describeProgram(OPENCODE, {
   asksInVain: ['registry.npmjs.org'],
   refused: { status: 'failed', error: { code: 'empty_result' } },
+  usage: { hasTokens: false, hasCost: true },
   faults: {
     'a request that the API takes for wrong (400)': { ...FAILED, words: 'the request is not well formed' },
     'a wrong key': { ...FAILED, words: 'invalid x-api-key' },

@@ -34,6 +34,8 @@ interface ExpectedOfProgram {
   readonly faults: Readonly<Record<Fault, FaultyRun>>;
   /** Hosts that it asks for besides, and does without. */
   readonly asksInVain?: readonly string[];
+  /** What it reports of tokens and cost. */
+  readonly usage: { readonly hasTokens: boolean; readonly hasCost: boolean };
   /** A part of the run whose agent was refused a permission, where it can ask for any. */
   readonly refused?: object;
 }
@@ -57,6 +59,7 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
       const agent = { instructions: 'Answer like a sailor.' };
       const { run, messages } = await real.play(program, script, { agent });
       expect(run).toMatchObject({ status: 'success', result: 'Hello from the model.', error: null });
+      expectUsage(run, expected.usage);
       const [request] = real.models.requestsOf(script);
       const heard = [request?.instructions, ...(request?.turns ?? []).map(({ text }) => text)].join('\n');
       expect(heard).toContain('Answer like a sailor.');
@@ -182,6 +185,19 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
       });
     });
   });
+}
+
+/** Of an answer of 1,234 and 56 tokens. Claude Code counts the title that it asks for too, where that came in time. */
+function expectUsage({ usage }: Run, { hasTokens, hasCost }: ExpectedOfProgram['usage']): void {
+  if (hasTokens) {
+    expect([1_234, 1_334]).toContain(usage?.inputTokens);
+    expect([56, 76]).toContain(usage?.outputTokens);
+  } else {
+    expect(usage).toMatchObject({ inputTokens: null, outputTokens: null });
+  }
+  if (hasCost) expect(usage?.cost).toEqual({ amount: expect.any(Number) as number, currency: 'USD' });
+  else expect(usage?.cost).toBeNull();
+  if (hasCost) expect(usage?.cost?.amount).toBeGreaterThan(0);
 }
 
 function decisionsIn({ messages }: EndedRun): unknown[] {
