@@ -104,6 +104,7 @@ class OurWorker {
       messageLimit: 1_000,
       agentPolicy: NO_POLICY,
       teardownLimitMs: 60_000,
+      verifyTimeoutMs: 600_000,
       leaseMs: 10_000,
       concurrency: CONCURRENCY,
       hostName: null,

@@ -6,6 +6,7 @@ import { OneAtATime, SystemClock } from '@crewtab/orchestrator/timing';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
+import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import type { FakeAgentIo, FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { silentLogger } from '@test/fakes/silent-logger';
@@ -56,6 +57,8 @@ export class OneWorker {
         delegations: stored.store.delegations,
         toolServer: null,
         egressProxy,
+        resultChecker: new AjvResultChecker(),
+        artifacts: null,
         presets: new Map(),
         prompts: new LiquidPromptRenderer(),
         largeLines: new OneAtATime(),

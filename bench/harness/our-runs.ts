@@ -9,6 +9,7 @@ import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
+import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
 import { silentLogger } from '@test/fakes/silent-logger';
 import type { BenchContext } from './bench';
@@ -58,6 +59,8 @@ export class OurRuns {
       prompts: new LiquidPromptRenderer(),
       largeLines: new OneAtATime(),
       egressProxy: null,
+      resultChecker: new AjvResultChecker(),
+      artifacts: null,
       clock: new SystemClock(),
       logger: silentLogger,
       options: DEFAULT_ENGINE_OPTIONS,

@@ -4,6 +4,7 @@ import { RUN_COUNT_LIMIT, RUN_PHASES, type RunStatus, type RunTrigger } from '@c
 import type { UsagePart } from '@crewtab/domain/runs/usage';
 import { countField, DEFAULT_PAGE_SIZE, emptyBody, idOf, instantField, MAX_PAGE_SIZE, PAGE_FIELDS } from './fields';
 import { API_PATH, defineRoute, pageOf } from './route';
+import { verificationView } from './verify-fields';
 
 export const RUN_STATUSES = [
   'queued',
@@ -134,6 +135,7 @@ export const runView = z
     error: failureView
       .nullable()
       .meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
+    verification: verificationView,
     startedAt: z.iso.datetime().nullable(),
     deadlineAt: z.iso.datetime().nullable(),
     finishedAt: z.iso.datetime().nullable(),

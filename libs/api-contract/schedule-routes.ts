@@ -7,6 +7,7 @@ import { LIMITS } from './limits';
 import { PROMPT_FORMATS, promptFormatField, variablesField } from './prompt-routes';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
 import { cronField, timezoneField } from './schedule-fields';
+import { verifyField } from './verify-fields';
 import { RUN_LIST_NOTE, RUN_STATUSES, RUN_TRIGGERS, runListQuery, runView } from './run-routes';
 
 export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const satisfies readonly OverlapPolicy[];
@@ -28,6 +29,7 @@ export const SCHEDULE_DEFAULTS = {
   allowOpenToolCalls: false,
   promptFormat: 'template',
   variables: {},
+  verify: null,
 } as const;
 const DEFAULT_OCCURRENCES = 5;
 
@@ -58,6 +60,7 @@ function scheduleSchemas(settings: ContractSettings) {
     allowOpenToolCalls: z.boolean().meta({
       description: 'Whether a run may succeed although its leader left a tool call open (otherwise tool_call_open).',
     }),
+    verify: verifyField,
   };
   return {
     create: z.strictObject({
@@ -72,6 +75,7 @@ function scheduleSchemas(settings: ContractSettings) {
       catchUpWindow: fields.catchUpWindow.prefault(formatDuration(SCHEDULE_DEFAULTS.catchUpWindowMs)),
       allowEmpty: fields.allowEmpty.default(SCHEDULE_DEFAULTS.allowEmpty),
       allowOpenToolCalls: fields.allowOpenToolCalls.default(SCHEDULE_DEFAULTS.allowOpenToolCalls),
+      verify: fields.verify.default(SCHEDULE_DEFAULTS.verify),
     }),
     patch: z.strictObject(fields).partial(),
   };
@@ -177,6 +181,7 @@ export const scheduleView = z
     catchUpWindow: z.string().meta({ format: 'go-duration' }),
     allowEmpty: z.boolean(),
     allowOpenToolCalls: z.boolean(),
+    verify: verifyField,
     status: z.enum(SCHEDULE_STATUSES).meta({
       description:
         'running while a run is active; otherwise error if the latest finished run ended in failed or timeout; otherwise idle.',

@@ -4,6 +4,7 @@ import { NETWORK_MODES } from '@crewtab/domain/teams/network';
 import { promptFormatField } from './prompt-routes';
 import { API_PATH, defineRoute } from './route';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
+import { verifyField } from './verify-fields';
 
 export const PROTOCOLS = ['acp', 'command'] as const;
 
@@ -25,6 +26,8 @@ const configView = z
         networks: z.array(z.enum(NETWORK_MODES)),
         limits: z.array(z.enum(LIMITED_RESOURCES)),
         buildsImages: z.boolean(),
+        leavesWorkspace: z.boolean().meta({ description: 'Whether schedules may have `verify` at all.' }),
+        verifiesByCommand: z.boolean().meta({ description: 'Whether `verify` may have a command.' }),
       })
       .meta({
         description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',
@@ -46,6 +49,7 @@ const configView = z
       allowOpenToolCalls: z.boolean(),
       promptFormat: promptFormatField,
       variables: z.record(z.string(), z.string()),
+      verify: verifyField,
     }),
     limits: z
       .record(z.string(), z.number())

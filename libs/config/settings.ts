@@ -583,6 +583,15 @@ export const SETTINGS = {
     '60s',
     duration(0, HOUR_MS, 'at most 1h'),
   ),
+  VERIFY_TIMEOUT: withDefault(
+    {
+      description:
+        'How long the command of a verification may take before the run has failed (verification_failed). The deadline of the run ends it ' +
+        'too, as a timeout. A Go duration.',
+    },
+    '10m',
+    duration(1_000, 24 * HOUR_MS, 'from 1s to 24h'),
+  ),
   CREWTAB_FAILPOINT: optional(
     {
       description:

@@ -57,6 +57,8 @@ export interface WorkerConfig {
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
   readonly teardownLimitMs: number;
+  /** For the command of a verification. */
+  readonly verifyTimeoutMs: number;
   /** Runs held at the same time. */
   readonly concurrency: number;
   /** Null: the engine's own id. */
@@ -114,6 +116,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'NETWORK_CONNECTION_LIMIT',
     'NETWORK_TRAFFIC_LIMIT',
     'TEARDOWN_LIMIT',
+    'VERIFY_TIMEOUT',
     'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
   ]);
@@ -160,6 +163,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     },
     leaseMs: values.WORKER_LEASE,
     teardownLimitMs: values.TEARDOWN_LIMIT,
+    verifyTimeoutMs: values.VERIFY_TIMEOUT,
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,

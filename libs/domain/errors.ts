@@ -69,6 +69,8 @@ export const ERROR_CODES = {
   message_limit: 'The run has more messages than a run may have.',
   disk_limit: "A run took more of its host's disk than it may.",
   protocol_error: 'An agent broke the protocol.',
+  // Verifying
+  verification_failed: 'A check that the schedule asks for did not pass.',
   // Ending
   timeout: 'The deadline passed.',
   teardown_failed: 'The engine could not remove what was made for the run.',
@@ -77,6 +79,7 @@ export const ERROR_CODES = {
   engine_unreachable: 'The container engine did not answer.',
   engine_error: 'The container engine answered with an error.',
   store_unreachable: 'Postgres did not answer.',
+  artifact_store_unreachable: 'The store of artifacts did not answer, or has no room.',
   claim_lost: 'Another worker owns the run now.',
 } as const;
 

@@ -12,6 +12,10 @@ export interface RuntimeCapabilities {
   readonly limits: readonly (typeof LIMITED_RESOURCES)[number][];
   /** Images can be made on the host itself. */
   readonly buildsImages: boolean;
+  /** Agents can be ended and their workspace be left, for their work to be verified and kept. */
+  readonly leavesWorkspace: boolean;
+  /** A program can be kept from the network and from what its agents have, as a verification must be. */
+  readonly verifiesByCommand: boolean;
   /** What every agent must say, since nothing else tells what to start. */
   readonly agentNeeds: readonly ('image' | 'command')[];
 }
@@ -23,6 +27,8 @@ export const RUNTIMES = {
     networks: ['allowlist', 'none', 'open'],
     limits: LIMITED_RESOURCES,
     buildsImages: true,
+    leavesWorkspace: true,
+    verifiesByCommand: true,
     agentNeeds: ['image'],
   },
   kubernetes: {
@@ -30,9 +36,19 @@ export const RUNTIMES = {
     networks: ['none', 'open'],
     limits: ['cpus', 'memory'],
     buildsImages: false,
+    leavesWorkspace: false,
+    verifiesByCommand: false,
     agentNeeds: ['image', 'command'],
   },
-  process: { isIsolated: false, networks: ['open'], limits: [], buildsImages: false, agentNeeds: ['command'] },
+  process: {
+    isIsolated: false,
+    networks: ['open'],
+    limits: [],
+    buildsImages: false,
+    leavesWorkspace: true,
+    verifiesByCommand: false,
+    agentNeeds: ['command'],
+  },
 } as const satisfies Readonly<Record<string, RuntimeCapabilities>>;
 
 /** False where agents have the host's network whatever their team asked for. */

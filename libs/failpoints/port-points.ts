@@ -1,3 +1,4 @@
+import type { ArtifactStore } from '@crewtab/domain/ports/artifact-store';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { EgressProxy, EgressSession } from '@crewtab/domain/ports/egress-proxy';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
@@ -49,7 +50,9 @@ export const PORT_POINTS = {
     appendMessages: 'effect',
     permitPrompt: 'effect',
     confirmPrompt: 'effect',
+    endWork: 'effect',
     conclude: 'effect',
+    endCollecting: 'effect',
     recordTeardownFailure: 'effect',
     failTeardown: 'effect',
     finish: 'effect',
@@ -195,12 +198,18 @@ export const PORT_POINTS = {
     putFiles: 'effect',
     readFiles: { none: 'reads, one entry after the other; what it makes for that has points of its own' },
     runProgram: 'effect',
+    stop: 'effect',
     watch: LISTENS,
     teardown: 'effect',
     list: READS,
     measureDisk: READS,
     close: RELEASES,
   } satisfies PointsOf<Runtime>,
+  'artifact-store': {
+    put: 'effect',
+    open: READS,
+    removeRun: 'effect',
+  } satisfies PointsOf<ArtifactStore>,
   'agent-channel': {
     write: 'effect',
     endInput: 'effect',

@@ -36,6 +36,7 @@ export class RunView {
     this.lastRun = run;
     this.once('fired', () => this.terminal.step(`fired: run ${run.id} (${run.trigger})`));
     if (run.phase !== 'queued') await this.showAgents();
+    if (run.phase === 'verifying') this.once('verifying', () => this.terminal.step('verifying the work'));
     if (run.phase === 'tearing_down') this.once('tearing down', () => this.terminal.step('tearing down'));
     if (run.phase === 'finished') this.once('finished', () => this.showEnd(run));
   }

@@ -13,6 +13,7 @@ import type {
   ProgramSpec,
   RunResources,
   Runtime,
+  StopOptions,
   Subscription,
   TeardownReport,
   WorkspaceFile,
@@ -33,7 +34,7 @@ import { ExitWatch } from './agents/exit-watch';
 import { ImageFactsBook, Images } from './images/images';
 import { inspectAgent } from './output/guarded-output';
 import { Networks } from './resources/networks';
-import { findResources, groupByRun, tearDown } from './resources/run-resources';
+import { findResources, groupByRun, stopRun, tearDown } from './resources/run-resources';
 import { runProgram } from './agents/run-program';
 import { measureDisk } from './resources/disk-usage';
 import { Workspaces } from './resources/workspace';
@@ -144,6 +145,10 @@ export class DockerRuntime implements Runtime {
     const watch = new ExitWatch(this.engine, installationId, onEnded, () => this.subscriptions.delete(watch));
     this.subscriptions.add(watch);
     return watch;
+  }
+
+  stop(installationId: string, runId: string, options: StopOptions): Promise<void> {
+    return stopRun(this.engine, installationId, runId, options);
   }
 
   teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport> {

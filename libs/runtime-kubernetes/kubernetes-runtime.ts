@@ -146,6 +146,11 @@ export class KubernetesRuntime implements Runtime {
     return watch;
   }
 
+  /** The containers of a pod end together with it. What needs more is refused when it is asked for: see `leavesWorkspace`. */
+  stop(): Promise<void> {
+    return Promise.reject(new AppError('engine_error', 'agents of a pod cannot be ended without their workspace'));
+  }
+
   teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport> {
     return this.asked((client) => tearDown(client, installationId, runId, options.graceMs));
   }

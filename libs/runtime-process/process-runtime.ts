@@ -14,6 +14,7 @@ import type {
   ProgramSpec,
   RunResources,
   Runtime,
+  StopOptions,
   Subscription,
   TeardownReport,
   ToolEndpoint,
@@ -26,7 +27,7 @@ import { ExitWatch } from './exit-watch';
 import { ProcessChannel } from './process-channel';
 import { RunFolders } from './run-folders';
 import { runProgram } from './run-program';
-import { tearDownRun } from './run-teardown';
+import { stopRun, tearDownRun } from './run-teardown';
 import { putFiles, readFiles } from './workspace-files';
 
 export interface ProcessRuntimeOptions {
@@ -126,6 +127,10 @@ export class ProcessRuntime implements Runtime {
     );
     this.openOnes.add(watch);
     return watch;
+  }
+
+  stop(installationId: string, runId: string, { graceMs }: StopOptions): Promise<void> {
+    return translated('engine_error', () => stopRun(this.folders, installationId, runId, graceMs));
   }
 
   teardown(installationId: string, runId: string, { graceMs }: { graceMs: number }): Promise<TeardownReport> {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { AppError } from '@crewtab/domain/errors';
 import type { Leftover, TeardownReport } from '@crewtab/domain/ports/runtime';
 import { RUN_MARK } from './agent-starter';
 import { AgentState } from './agent-state';
@@ -35,13 +36,35 @@ export async function tearDownRun(
   if (label && label.installationId !== installationId) return { removed: NOTHING, left: [] };
   const wasThere = await folders.hasAnything(runId);
   const agents = await folders.listAgents(runId);
-  const states = agents.map((agent) => new AgentState(folders.agentDir(runId, agent)));
-  await Promise.all(states.map((state) => endAgent(state, graceMs)));
-  const survivors = await endStragglers(states, runId);
+  const survivors = await endProcesses(folders, runId, agents, graceMs);
   if (survivors.length > 0) return { removed: NOTHING, left: survivors.map(processLeft) };
   const left = await removeFolders(folders, installationId, runId);
   if (left) return { removed: NOTHING, left: [left] };
   return { removed: wasThere ? { process: agents.length, directory: 1 } : NOTHING, left: [] };
+}
+
+/** Ends the run's processes and leaves its directory. See `Runtime.stop`. */
+export async function stopRun(
+  folders: RunFolders,
+  installationId: string,
+  runId: string,
+  graceMs: number,
+): Promise<void> {
+  const label = await folders.readLabel(runId);
+  if (label && label.installationId !== installationId) return;
+  const [survivor] = await endProcesses(folders, runId, await folders.listAgents(runId), graceMs);
+  if (survivor) throw new AppError('engine_error', `pid ${survivor.pid} still runs after SIGKILL`, { retryable: true });
+}
+
+async function endProcesses(
+  folders: RunFolders,
+  runId: string,
+  agents: readonly string[],
+  graceMs: number,
+): Promise<ProcessRow[]> {
+  const states = agents.map((agent) => new AgentState(folders.agentDir(runId, agent)));
+  await Promise.all(states.map((state) => endAgent(state, graceMs)));
+  return endStragglers(states, runId);
 }
 
 /** SIGTERM, grace, SIGKILL to the agent's group; then its supervisor, which normally ends by itself. */

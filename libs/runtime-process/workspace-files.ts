@@ -61,7 +61,8 @@ async function entryAt(workspace: string, path: string): Promise<FoundFile | nul
   const place = join(workspace, path);
   const stats = await lstat(place).catch(ignoring('ENOENT', 'ENOTDIR'));
   if (!stats) return null;
-  const entry = { path, mode: stats.mode & 0o7777, size: 0, target: null, content: nothing() };
+  const ageMs = Date.now() - stats.mtimeMs;
+  const entry = { path, mode: stats.mode & 0o7777, size: 0, target: null, ageMs, content: nothing() };
   if (stats.isFile()) return { ...entry, kind: 'file', size: stats.size, content: contentOf(place) };
   if (stats.isDirectory()) return { ...entry, kind: 'folder' };
   if (stats.isSymbolicLink()) return { ...entry, kind: 'link', target: await readlink(place) };

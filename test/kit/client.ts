@@ -10,7 +10,7 @@ import { eventually } from './wait-for';
 
 export type TeamInput = BodyOf<'POST /teams'>;
 export type AgentInput = TeamInput['agents'][number] & { readonly image: string };
-type ScheduleInput = BodyOf<'POST /schedules'>;
+export type ScheduleInput = BodyOf<'POST /schedules'>;
 export type Schedule = ScheduleView;
 export type Run = RunView;
 export type Message = MessageView & { readonly content: { readonly text?: string } };

@@ -253,7 +253,14 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'outcome-before-the-last-words',
     breaks: 'The outcome is committed before what the agents said last is stored, which is then forgotten (I14).',
-    edits: [{ within: 'libs/orchestrator', search: 'await held.team.flush();', replace: 'void held.team;' }],
+    edits: [
+      {
+        within: 'libs/orchestrator',
+        inside: 'conclude',
+        search: 'await held.team.flush();',
+        replace: 'void held.team;',
+      },
+    ],
     caughtBy: unit(`${RUNNING}/run-driver.spec.ts`),
   },
 ];

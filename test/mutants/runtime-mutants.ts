@@ -54,6 +54,7 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
       },
       {
         within: 'libs/runtime-docker',
+        inside: 'tearDown',
         search: 'if (graceMs > 0)',
         replace: 'isGentle = graceMs > 0;\n  if (graceMs > 0)',
       },
@@ -69,7 +70,14 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-grace-before-the-kill',
     breaks: 'Work that is cut short is killed at once, without the time to close its files.',
-    edits: [{ within: 'libs/runtime-docker', search: 'if (graceMs > 0)', replace: 'if (graceMs > 1e9)' }],
+    edits: [
+      {
+        within: 'libs/runtime-docker',
+        inside: 'tearDown',
+        search: 'if (graceMs > 0)',
+        replace: 'if (graceMs > 1e9)',
+      },
+    ],
     caughtBy: onDocker('end by itself within its grace'),
   },
   {

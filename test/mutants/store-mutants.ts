@@ -37,7 +37,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/store-prisma',
-        search: 'SET epoch = r.epoch + 1, owner = $2',
+        search: 'SET ${TAKEN}, owner = $2',
         replace: 'SET epoch = GREATEST(r.epoch, 1), owner = $2',
       },
     ],
@@ -111,8 +111,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/store-prisma',
-        search: "AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')",
-        replace: "AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring')",
+        search: "AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring', 'verifying')",
+        replace: "AND r.epoch <> -$2::int AND r.phase IN ('deploying', 'prompting', 'monitoring', 'verifying')",
       },
     ],
     caughtBy: RUN_STORE,
@@ -149,9 +149,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       {
         within: 'libs/store-prisma',
         inside: 'CLAIM_ABANDONED',
-        search: "SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'",
+        search: "SET ${TAKEN}, owner = $1, lease_until = now() + $4 * interval '1 millisecond'",
         replace:
-          "SET epoch = r.epoch + 1, owner = $1, deadline_at = now() + r.timeout_ms * interval '1 millisecond', lease_until = now() + $4 * interval '1 millisecond'",
+          "SET ${TAKEN}, owner = $1, deadline_at = now() + r.timeout_ms * interval '1 millisecond', lease_until = now() + $4 * interval '1 millisecond'",
       },
     ],
     caughtBy: RUN_STORE,

@@ -54,6 +54,10 @@ const HAPPENINGS = [
   'failed output_limit',
   'failed disk_limit',
   'connection served',
+  'verification',
+  'verified success',
+  'failed verification_failed',
+  'artifact',
 ];
 
 /** From here on, a batch must have seen each kind of fault, operation and outcome; otherwise it has proved less than it says. */

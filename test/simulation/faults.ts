@@ -23,6 +23,7 @@ const REACHED_BY: Readonly<Record<Port, Outage['of'] | null>> = {
   jobSchedulers: 'redis',
   toolServer: null,
   egressProxy: null,
+  artifacts: null,
 };
 /** How many removals a resisting resource survives: more than are tried in any history. */
 const EVER = 1_000_000;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ErrorCode } from '@crewtab/domain/errors';
 import { promptTurnId } from '@crewtab/domain/runs/decide';
 import { isTerminal, type Run } from '@crewtab/domain/runs/run';
@@ -34,6 +35,7 @@ export class FinalChecks {
       this.checkPrompts(run, script);
       this.checkConversation(run, script);
       this.checkLimits(run, script);
+      this.checkFinishedWork(run, script);
       if (run.status === 'failed') this.checkHealth(run, script);
       this.world.tally.add(`status ${run.status}`);
     }
@@ -79,6 +81,27 @@ export class FinalChecks {
     if (!isTerminal(run.status)) this.world.violations.add('I15', run.id, `is still ${run.status} (${run.phase})`);
     else if (run.phase !== 'finished')
       this.world.violations.add('I15', run.id, `is ${run.status} and still ${run.phase}`);
+  }
+
+  /** Success means success; and what is listed as kept is there, as it was. */
+  private checkFinishedWork(run: Run, { verify, collects }: ScheduleScript): void {
+    const { store, artifacts, violations, tally } = this.world;
+    if (run.status === 'success' && verify) {
+      tally.add('verified success');
+      const isVerified = verify.passes && run.outcome?.verification?.status === 'passed';
+      if (!isVerified) violations.add('I6', run.id, 'success, but its work was not found good');
+    }
+    const kept = store.kept(run.id);
+    if (run.artifacts && run.artifacts.count !== kept.length)
+      violations.add('I14', run.id, `${run.artifacts.count} artifacts, of which ${kept.length} are listed`);
+    for (const { key, digest, path } of kept) {
+      tally.add('artifact');
+      const file = artifacts.files.get(key);
+      if (!file || createHash('sha256').update(file).digest('hex') !== digest)
+        violations.add('I14', run.id, `its artifact ${path} is not what it was`);
+    }
+    if (this.befallen.isUndisturbed && collects && run.status === 'success' && kept.length === 0)
+      violations.add('I14', run.id, 'what its agents left was not kept');
   }
 
   private checkPrompts(run: Run, { agents }: ScheduleScript): void {
@@ -127,7 +150,7 @@ export class FinalChecks {
     }
   }
 
-  private checkHealth(run: Run, { agents }: ScheduleScript): void {
+  private checkHealth(run: Run, { agents, verify }: ScheduleScript): void {
     const code = run.outcome?.error?.code ?? 'internal';
     this.world.tally.add(`failed ${code}`);
     if (NEVER.has(code)) {
@@ -139,6 +162,7 @@ export class FinalChecks {
       return;
     }
     if (code === 'output_lost' && agents.some(({ name }) => this.befallen.unseenEnds.has(`${run.id}/${name}`))) return;
+    if (code === 'verification_failed' && verify?.passes === false) return;
     const isForeseen = agents.every(({ conduct }) => conduct === 'works' || isHostile(conduct));
     if (!isForeseen || this.befallen.harmedRuns.has(run.id) || this.isExcused(code)) return;
     const codes = agents.flatMap(({ name }) => this.recordOf(run, name)?.exceeded?.codes ?? []);

@@ -1,7 +1,7 @@
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
-import type { AgentChannel, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
+import type { AgentChannel, FoundFile, OutputLine, Runtime } from '@crewtab/domain/ports/runtime';
 import type { FakeRuntime } from '../fakes/runtime/fake-runtime';
 import type { Port, SimProcess } from './sim-process';
 
@@ -121,10 +121,21 @@ export function gatedRuntime(process: SimProcess, inner: FakeRuntime, isCut: () 
       inner.watch(installationId, (ended) => {
         if (ended === null || !isCut()) process.enter(() => onEnded(ended));
       }),
+    readFiles: (...args) => readThrough(process, () => inner.readFiles(...args)),
     workspacePath: () => inner.workspacePath(),
     toolsPath: (endpoint) => inner.toolsPath(endpoint),
     close: () => inner.close(),
   });
+}
+
+/** One call for all that there is to read. */
+async function* readThrough(process: SimProcess, read: () => AsyncIterable<FoundFile>): AsyncGenerator<FoundFile> {
+  const all = async (): Promise<FoundFile[]> => {
+    const found: FoundFile[] = [];
+    for await (const file of read()) found.push(file);
+    return found;
+  };
+  yield* await process.call('runtime', 'readFiles', all);
 }
 
 function gatedChannel(process: SimProcess, inner: AgentChannel): AgentChannel {

@@ -90,6 +90,9 @@ export type AgentConduct =
 /** Of teams whose network is an allow-list. */
 export const LISTED_HOSTS = ['api.example.com', 'git.example.com'];
 
+/** What an agent writes into its workspace as it works. */
+export const LEFT_FILE = 'report.md';
+
 /** What a hostile agent does next, to hide what it did. */
 export type Afterwards = 'hangs' | 'exits' | 'answers';
 
@@ -121,6 +124,10 @@ export interface ScheduleScript {
   readonly catchUpWindowMs: number;
   readonly timeoutMs: number;
   readonly network: NetworkMode;
+  /** A command that takes so long, and whether it finds the work good; null: none. */
+  readonly verify: { readonly ms: number; readonly passes: boolean } | null;
+  /** Whether what its agents leave is kept. */
+  readonly collects: boolean;
   readonly agents: readonly AgentScript[];
 }
 

@@ -2,6 +2,7 @@ import { isTerminal, RUN_PHASES, type Run } from '@crewtab/domain/runs/run';
 import type { FakeAgent } from '../fakes/runtime/fake-agent';
 import type { FakeShared } from '../fakes/runtime/fake-engine';
 import type { ClaimWatch } from './gated-ports';
+import { SIMULATED_LIMITS } from './simulated-limits';
 import type { World } from './world';
 
 const CHECK_EVERY_MS = 5_000;
@@ -134,6 +135,7 @@ export class LiveChecks {
     const since = Math.max(
       createdAt.getTime(),
       run?.finishedAt?.getTime() ?? 0,
+      run ? collectedBy(run) : 0,
       this.calmSinceMs() + this.world.plan.startAt,
     );
     if (now - since <= LEFTOVER_AFTER_MS) return;
@@ -148,6 +150,12 @@ export class LiveChecks {
     const since = Math.max(run.finishedAt.getTime(), verifiedAt, this.calmSinceMs() + this.world.plan.startAt);
     if (now - since > LEFTOVER_AFTER_MS) this.world.violations.add('I8', run.id, `${name} is still there`);
   }
+}
+
+/** What is collected may stay until then. */
+function collectedBy({ phase, teardown, concludedAt }: Run): number {
+  if (phase === 'collecting') return (concludedAt?.getTime() ?? 0) + SIMULATED_LIMITS.collectMs;
+  return teardown.begunAt?.getTime() ?? 0;
 }
 
 function nameOf(resource: FakeAgent | FakeShared): string {

@@ -16,7 +16,9 @@ export const CALLS: Readonly<Record<string, number>> = {
   'store.appendMessages': 20,
   'store.permitPrompt': 5,
   'store.confirmPrompt': 5,
+  'store.endWork': 3,
   'store.conclude': 5,
+  'store.endCollecting': 3,
   'store.recordTeardownFailure': 1,
   'store.failTeardown': 1,
   'store.finish': 5,
@@ -54,6 +56,9 @@ export const CALLS: Readonly<Record<string, number>> = {
   'runtime.ensureAgent': 10,
   'runtime.inspect': 3,
   'runtime.open': 10,
+  'runtime.stop': 4,
+  'runtime.runProgram': 2,
+  'runtime.readFiles': 4,
   'runtime.teardown': 6,
   'runtime.list': 20,
   'runtime.measureDisk': 10,
@@ -72,6 +77,7 @@ export const CALLS: Readonly<Record<string, number>> = {
   'egressProxy.open': 3,
   'egressProxy.list': 20,
   'egressProxy.remove': 5,
+  'artifacts.put': 2,
 };
 /** The moments at which most can go wrong get more than their share. */
 const DELICATE = [
@@ -97,6 +103,12 @@ const RARE: Readonly<Record<string, Rare>> = {
   'store.forgetWorker': { share: 1, after: { kind: 'restart' } },
   'store.forgetScheduler': { share: 1, after: { kind: 'restart', process: WORKERS } },
   'store.load': { share: 3 },
+  'store.endWork': { share: 3 },
+  'store.endCollecting': { share: 3 },
+  'runtime.stop': { share: 2 },
+  'runtime.runProgram': { share: 3 },
+  'runtime.readFiles': { share: 2 },
+  'artifacts.put': { share: 3 },
   'store.recordTeardownFailure': { share: 2, after: { kind: 'resist' } },
   'store.failTeardown': { share: 4, after: { kind: 'resist', ms: 70_000 } },
   'delegations.openDelegation': { share: 2 },
@@ -121,7 +133,9 @@ const WATCHED = [
   'store.begin',
   'store.permitPrompt',
   'store.confirmPrompt',
+  'store.endWork',
   'store.conclude',
+  'store.endCollecting',
   'store.recordTeardownFailure',
   'store.failTeardown',
   'store.finish',
@@ -177,7 +191,9 @@ function isPossible(call: string, fault: CallFault): boolean {
   // Bytes in a stream are not doubled: TCP and pipes see to that.
   if (call.startsWith('channel.') && fault === 'double') return false;
   // What a process does in a folder of its own host is not asked twice, and is not on its way once it has failed.
-  if (/^(toolServer|egressProxy)\./.test(call) && (fault === 'double' || fault === 'late')) return false;
+  if (/^(toolServer|egressProxy|artifacts)\./.test(call) && (fault === 'double' || fault === 'late')) return false;
+  // What it ends is looked up first: a request that is late ends nothing that came after it.
+  if (call === 'runtime.stop' && fault === 'late') return false;
   // A lock of a session ends with its connection: its answer cannot be lost alone, come too late or come twice.
   if (call === 'fires.withSingleWriter' && ['lose', 'late', 'double'].includes(fault)) return false;
   return fault !== 'never' || WATCHED.includes(call);

@@ -38,12 +38,13 @@ export function planHistory(seed: number): HistoryPlan {
     capacity: random.int(2, 8),
     slowCalls: random.pick([0, 0.1, 0.3]),
     chaosMs,
-    schedules: schedules.map((schedule, index) =>
-      withNetwork(
-        SeededRandom.named(`network of schedule ${index} of ${seed}`),
-        withHostileAgents(SeededRandom.named(`hostile agents of schedule ${index} of ${seed}`), schedule),
-      ),
-    ),
+    schedules: schedules.map((schedule, index) => {
+      const drawn = (what: string): SeededRandom => SeededRandom.named(`${what} of schedule ${index} of ${seed}`);
+      return withFinishedWork(
+        drawn('finished work'),
+        withNetwork(drawn('network'), withHostileAgents(drawn('hostile agents'), schedule)),
+      );
+    }),
     items: [
       ...Array.from({ length: faults }, () => planCallFault(random, planLike)).flat(),
       ...Array.from({ length: events }, () => planEvent(random, chaosMs, hosts, schedules.length)),
@@ -66,6 +67,8 @@ function planSchedule(random: SeededRandom): ScheduleScript {
     catchUpWindowMs: random.pick([120_000, 3_600_000]),
     timeoutMs: random.pick([20_000, 45_000, 90_000]),
     network: 'none',
+    verify: null,
+    collects: false,
     agents: [leader, ...workers],
   };
 }
@@ -113,6 +116,12 @@ function withNetwork(random: SeededRandom, schedule: ScheduleScript): ScheduleSc
   const network = random.weighted<NetworkMode>({ none: 5, allowlist: 4, open: 1 });
   const hosts = random.pick([[], LISTED_HOSTS, [...LISTED_HOSTS, 'elsewhere.example.com']]);
   return { ...schedule, network, agents: schedule.agents.map((agent) => ({ ...agent, hosts })) };
+}
+
+/** A third of the schedules verify their work, and a third keep what it leaves. */
+function withFinishedWork(random: SeededRandom, schedule: ScheduleScript): ScheduleScript {
+  const verify = random.isTrue(0.35) ? { ms: random.pick([20, 1_000, 6_000]), passes: random.isTrue(0.8) } : null;
+  return { ...schedule, verify, collects: random.isTrue(0.35) };
 }
 
 function planAgent(

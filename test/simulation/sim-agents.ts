@@ -26,6 +26,8 @@ export interface AgentWorld {
   /** Through the run's egress proxy; nothing comes back. */
   connect(io: FakeAgentIo, host: string): void;
   fillDisk(io: FakeAgentIo, bytes: number): void;
+  /** Into its workspace. */
+  leaveFile(io: FakeAgentIo): void;
 }
 
 export interface DelegateCall {
@@ -147,6 +149,7 @@ abstract class WorkingAgent {
     const record = this.recordOf(io);
     record.said += text;
     record.firstWorkAtMs ??= this.world.nowMs();
+    this.world.leaveFile(io);
     this.say(io, text);
   }
 

@@ -15,7 +15,9 @@ export type Port =
   | 'jobSchedulers'
   /** The two that are folders of the process's own host. */
   | 'toolServer'
-  | 'egressProxy';
+  | 'egressProxy'
+  /** A folder that all share. */
+  | 'artifacts';
 
 export interface PlannedCallFault {
   readonly fault: CallFault;
@@ -216,6 +218,7 @@ function never<T>(): Promise<T> {
 function unreachable(port: Port): Error {
   if (port === 'toolServer' || port === 'egressProxy')
     return new AppError('start_failed', 'EMFILE: too many open files', { retryable: true });
+  if (port === 'artifacts') return new AppError('artifact_store_unreachable', 'EIO: i/o error', { retryable: true });
   if (port === 'queue' || port === 'jobSchedulers') return new Error('Redis did not answer');
   const isEngine = port === 'runtime' || port === 'channel';
   return new AppError(isEngine ? 'engine_unreachable' : 'store_unreachable', `no answer (${port})`, {

@@ -8,6 +8,7 @@ import { RunHolder, type TakeResult } from '@crewtab/orchestrator/running/run-ho
 import { OneAtATime, StoreClock } from '@crewtab/orchestrator/timing';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
+import { FakeResultChecker } from '../fakes/runtime/fake-result-checker';
 import { FakeRuntime } from '../fakes/runtime/fake-runtime';
 import { gated, gatedDelegations, gatedRuntime, gatedRunStore } from './gated-ports';
 import { hostName, openProcess, wireFiring, type Identity } from './process-wiring';
@@ -70,6 +71,8 @@ export class SimWorker implements Consumer {
         prompts: new FakePromptRenderer(),
         largeLines: new OneAtATime(),
         egressProxy,
+        resultChecker: new FakeResultChecker(),
+        artifacts: gated(process, 'artifacts', world.artifacts),
         clock: this.clock,
         logger,
         options: {
@@ -77,6 +80,7 @@ export class SimWorker implements Consumer {
           stepLimitMs: STEP_LIMIT_MS,
           teardownLimitMs: TEARDOWN_PATIENCE_MS,
           teamAnswerMs: TEAM_ANSWER_MS,
+          collectLimitMs: SIMULATED_LIMITS.collectMs,
           longestLineBytes: SIMULATED_LIMITS.longestLineBytes,
           outputLimit: SIMULATED_LIMITS.outputLimit,
           messageLimit: SIMULATED_LIMITS.messageLimit,

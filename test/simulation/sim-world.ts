@@ -3,13 +3,14 @@ import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type { ToolAnswer, ToolCall } from '@crewtab/domain/ports/tool-server';
 import type { FakeAgent, FakeAgentIo, FakeProgram } from '../fakes/runtime/fake-agent';
 import { FakeEngine } from '../fakes/runtime/fake-engine';
+import { InMemoryArtifactStore } from '../fakes/stores/in-memory-artifact-store';
 import { InMemoryDelegationStore } from '../fakes/stores/in-memory-delegation-store';
 import { InMemoryFireStore } from '../fakes/stores/in-memory-fire-store';
 import { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
 import { fakeUuid } from '../fakes/stores/stored-run';
 import { Faults } from './faults';
 import type { ClaimWatch } from './gated-ports';
-import type { HistoryPlan } from './history-plan';
+import { LEFT_FILE, type HistoryPlan } from './history-plan';
 import { LiveChecks } from './live-checks';
 import { Processes } from './processes';
 import { ScheduleBook } from './schedule-book';
@@ -41,6 +42,7 @@ export class SimWorld implements World, AgentWorld {
   readonly fires: InMemoryFireStore;
   readonly delegations: InMemoryDelegationStore;
   readonly timeSource: TimeSource;
+  readonly artifacts = new InMemoryArtifactStore();
   readonly redis: SimRedis;
   readonly engines: readonly FakeEngine[];
   readonly toolServers: readonly SimToolServer[];
@@ -186,6 +188,11 @@ export class SimWorld implements World, AgentWorld {
     this.engines[this.hostOf(io)]?.diskBytes.set(io.deployment.runId, bytes);
   }
 
+  leaveFile(io: FakeAgentIo): void {
+    const content = Buffer.from(`of ${io.deployment.runId}`);
+    this.engines[this.hostOf(io)]?.files.set(`${io.deployment.runId}/${LEFT_FILE}`, { content, mode: 0o644 });
+  }
+
   private hostOf(io: FakeAgentIo): number {
     return this.engines.findIndex((engine) => engine.agents.some((one) => one === io));
   }
@@ -195,10 +202,16 @@ export class SimWorld implements World, AgentWorld {
     const run = this.store.all().find(({ id }) => id === runId);
     const script = run && this.schedules.scriptOfSchedule(run.scheduleId ?? '');
     const one = script?.agents.find(({ name }) => name === agent.name);
+    if (script?.verify && agent.name === 'verify') return verifyProgram(script.verify, this.tally);
     if (!script || !one) return {};
     const mates = script.agents.filter(({ role }) => role === 'worker').map(({ name }) => name);
     return agentProgram(one, mates, this);
   }
+}
+
+function verifyProgram({ ms, passes }: { readonly ms: number; readonly passes: boolean }, tally: Tally): FakeProgram {
+  tally.add('verification');
+  return { onStart: (io) => io.after(ms, () => io.exit(passes ? 0 : 1)) };
 }
 
 /** Containers of another installation that look like ours: by their names, or by a run's id under another installation. */

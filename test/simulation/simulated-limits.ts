@@ -6,6 +6,8 @@ export const SIMULATED_LIMITS = {
   outputLimit: 65_536,
   messageLimit: 200,
   diskBytes: 1_000_000,
+  /** From the outcome on, ms: in real workers it is a minute, and histories are short. */
+  collectMs: 20_000,
   /** Hosts that one session of the egress proxy tells of. */
   networkNotices: 20,
   json: { ...DEFAULT_JSON_LIMITS, batchEntries: 20 },

@@ -70,13 +70,15 @@ describe('a broken engine', () => {
       outcome,
     ) {
       const isTimeout = outcome.status === 'timeout';
-      return conclude.call(this, claim, isTimeout ? { status: 'success', result: 'so be it', error: null } : outcome);
+      const verification = { status: 'passed', checks: [] } as const;
+      const success = { status: 'success', result: 'so be it', error: null, verification } as const;
+      return conclude.call(this, claim, isTimeout ? success : outcome);
     });
     const { failingSeed } = await runBatch(numberedSeeds(200, 1).seeds);
     expect(failingSeed).not.toBeNull();
     const report = (await describeFailure(planHistory(failingSeed ?? 0))).join('\n');
     expect(report).toContain(
-      'breaks I6: `success` implies that the agent got the prompt and that its answer is stored.',
+      'breaks I6: `success` implies that the agent got the prompt, that its answer is stored, and that its finished work was verified where that is asked for.',
     );
     expect(report).toContain(`npm run simulate -- --seed ${failingSeed}`);
   });

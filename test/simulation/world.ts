@@ -1,5 +1,6 @@
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { FakeEngine } from '../fakes/runtime/fake-engine';
+import type { InMemoryArtifactStore } from '../fakes/stores/in-memory-artifact-store';
 import type { InMemoryDelegationStore } from '../fakes/stores/in-memory-delegation-store';
 import type { InMemoryFireStore } from '../fakes/stores/in-memory-fire-store';
 import type { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
@@ -26,6 +27,7 @@ export interface World extends ProcessWorld {
   readonly hosts: WitnessedHosts;
   readonly delegations: InMemoryDelegationStore;
   readonly timeSource: TimeSource;
+  readonly artifacts: InMemoryArtifactStore;
   readonly redis: SimRedis;
   readonly engines: readonly FakeEngine[];
   readonly toolServers: readonly SimToolServer[];

@@ -25,6 +25,7 @@ import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
 import { readPresets } from '@crewtab/presets/read-presets';
 import { BullmqJobSchedulers, BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
+import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
@@ -216,6 +217,7 @@ function wireHttp(
     logger: firing.deps.logger,
     clock: firing.deps.clock,
     time: store.time,
+    resultChecker: new AjvResultChecker(),
     fireBeforeEdit: (scheduleId, isEnding) => fireBeforeEdit(firing.deps, scheduleId, isEnding),
     settings: {
       version,

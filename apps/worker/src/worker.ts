@@ -23,6 +23,7 @@ import {
   TICKS_QUEUE,
   queueSettings,
 } from '@crewtab/queue-bullmq/bullmq-queues';
+import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
 import { NestFactory } from '@nestjs/core';
@@ -69,6 +70,8 @@ export async function startWorker(
     toolServer,
     largeLines: new OneAtATime(),
     egressProxy,
+    resultChecker: new AjvResultChecker(),
+    artifacts: null,
     clock,
     logger,
     options: {
@@ -78,6 +81,7 @@ export async function startWorker(
       teamAnswerMs: config.agents.teamAnswerMs,
       stopGraceMs: config.agents.stopGraceMs,
       teardownLimitMs: config.teardownLimitMs,
+      verifyTimeoutMs: config.verifyTimeoutMs,
       outputLimit: config.agents.outputLimitBytes,
       longestLineBytes: config.agents.longestLineBytes,
       messageLimit: config.messageLimit,

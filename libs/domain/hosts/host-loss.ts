@@ -1,4 +1,4 @@
-import type { Outcome, Run } from '../runs/run';
+import { isConcluded, type Outcome, type Run } from '../runs/run';
 
 /** A worker or scheduler whose last heartbeat is older than this is not there, ms: three heartbeats missed. */
 export const ABSENT_AFTER_MS = 15_000;
@@ -49,15 +49,16 @@ export function decideLoss(watched: UnheldRun, now: Date, hostTimeoutMs: number)
 function lost({ run, hostSeenAt }: UnheldRun, unresponsiveForMs: number): Outcome {
   if (wantsCancel(run)) return cancelled(run.cancelCode);
   const seen = hostSeenAt ? `it was last heard of at ${hostSeenAt.toISOString()}` : 'it was never heard of';
-  const work =
-    run.phase === 'tearing_down' ? 'the team finished, but its host was lost before the teardown' : 'the host was lost';
+  const work = isConcluded(run.phase)
+    ? 'the team finished, but its host was lost before the teardown'
+    : 'the host was lost';
   const message = `${work}: no worker of host ${run.host ?? ''} sent a heartbeat for ${Math.round(unresponsiveForMs / 1_000)} s (${seen}, in phase ${run.phase})`;
   return { status: 'failed', result: run.outcome?.result ?? null, error: { code: 'host_lost', message } };
 }
 
 function unattended({ run }: UnheldRun): Outcome {
   if (wantsCancel(run)) return cancelled(run.cancelCode);
-  if (run.phase === 'tearing_down') {
+  if (isConcluded(run.phase)) {
     const message = 'the team finished, but no worker of its host could remove what was made for it';
     return { status: 'failed', result: run.outcome?.result ?? null, error: { code: 'teardown_failed', message } };
   }
@@ -67,7 +68,7 @@ function unattended({ run }: UnheldRun): Outcome {
 
 /** A cancel goes before every outcome, but not before one that is committed. */
 function wantsCancel({ phase, cancelRequestedAt }: UnheldRun['run']): boolean {
-  return cancelRequestedAt !== null && phase !== 'tearing_down';
+  return cancelRequestedAt !== null && !isConcluded(phase);
 }
 
 function cancelled(cancelCode: Run['cancelCode']): Outcome {

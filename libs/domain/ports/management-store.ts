@@ -3,6 +3,7 @@ import type { ListedMessage, Message } from '../runs/message';
 import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
 import type { ListedRun, Run, RunStatus, RunTrigger, ShownRun } from '../runs/run';
 import type { Usage } from '../runs/usage';
+import type { VerifySpec } from '../runs/verification';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
 import type { AgentCheck, AgentEdit } from '../teams/edit-agents';
 import type { TeamNetwork } from '../teams/network';
@@ -119,6 +120,8 @@ export interface NewSchedule {
   readonly catchUpWindowMs: number;
   readonly allowEmpty: boolean;
   readonly allowOpenToolCalls: boolean;
+  readonly verify: VerifySpec | null;
+  readonly artifacts: readonly string[] | null;
 }
 
 export interface FireInstants {

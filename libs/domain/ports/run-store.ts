@@ -3,6 +3,7 @@ import type { DraftMessage } from '../runs/message';
 import type { PromptRecord, PromptWindow } from '../runs/prompt-facts';
 import type { Outcome, OutputCursor, Run, RunPresets, TeardownReceipt } from '../runs/run';
 import type { ReportedUsage } from '../runs/usage';
+import type { KeptArtifact } from '../runs/artifact';
 import type { Warning } from '../runs/warning';
 import type { ResourceCounts, Subscription } from './runtime';
 
@@ -121,13 +122,20 @@ export interface RunStore {
   /** prompting → monitoring: every byte of the prompt was handed to the engine. Idempotent. */
   confirmPrompt(claim: Claim): Promise<Run>;
 
+  /** monitoring → verifying: keeps what the leader answered, and the warnings of its team. Idempotent. */
+  endWork(claim: Claim, result: string, warnings: readonly Warning[]): Promise<Run>;
+
   /**
-   * → tearing_down with its outcome, from deploying, prompting or monitoring. failed, timeout and cancelled become the
+   * → tearing_down with its outcome, from deploying, prompting, monitoring or verifying; → collecting instead where the plan
+   * has artifacts and the prompt was permitted. failed, timeout and cancelled become the
    * status at once; success stays pending (status running) until `finish`. Idempotent: the first outcome stays. A cancel
    * that was asked for before goes before every other outcome: then nothing changes, and the run that is answered says so.
-   * The warnings are stored with it; left out, there are none.
+   * The warnings are stored with it; left out, there are none. From verifying on those of `endWork` stay.
    */
   conclude(claim: Claim, outcome: Outcome, warnings?: readonly Warning[]): Promise<Run>;
+
+  /** collecting → tearing_down. Idempotent: what was kept first stays. The warnings are added to those of the run. */
+  endCollecting(claim: Claim, kept: readonly KeptArtifact[], warnings: readonly Warning[]): Promise<Run>;
 
   /** Counts a failed teardown attempt, keeps its words, adds what was removed. */
   recordTeardownFailure(claim: Claim, failure: Failure, removed: ResourceCounts): Promise<Run>;

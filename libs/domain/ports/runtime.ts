@@ -58,7 +58,7 @@ export interface Runtime {
   /**
    * Reads a file or folder of the run's workspace as a stream of entries, also after its agents ended: a folder before
    * what is in it; a link is told and not followed. Content that was not read when the next entry is asked for is
-   * passed over. Throws `not_found` where nothing is. Leaving the loop early releases everything.
+   * passed over. Throws `not_found` where nothing is; a link on the way leads nowhere. Leaving the loop early releases everything.
    * @param path relative to the workspace; empty for all of it
    */
   readFiles(deployment: DeploymentSpec, path: string): AsyncIterable<FoundFile>;
@@ -70,6 +70,13 @@ export interface Runtime {
    * kills the program and rejects. One that cannot be started ends with 126 or 127 and its reason in the output.
    */
   runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult>;
+
+  /**
+   * Ends the run's agents, which stay as they are then, and removes its programs, in so far as they were made under this
+   * epoch or an earlier one; resolves when none of them runs. SIGTERM and `graceMs` to end, then SIGKILL; 0 kills at once.
+   * Idempotent. A worker that is late with it does no harm to what a later owner of the run has begun.
+   */
+  stop(installationId: string, runId: string, options: StopOptions): Promise<void>;
 
   /**
    * Calls back whenever an agent of this installation ended, as a hint to inspect; also once with `null` after the
@@ -96,6 +103,11 @@ export interface Runtime {
 
   /** Closes sockets and subscriptions; containers go on. */
   close(): Promise<void>;
+}
+
+export interface StopOptions {
+  readonly graceMs: number;
+  readonly epoch: number;
 }
 
 export interface HostIdentity {
@@ -189,6 +201,8 @@ export interface FoundFile {
   readonly size: number;
   /** Of a link, as it is written there; null otherwise. */
   readonly target: string | null;
+  /** How long ago it was last changed, by the host's clock and as exactly as its file system keeps it, ms; null: not known. */
+  readonly ageMs: number | null;
   /** Once; empty of what is no file. */
   readonly content: AsyncIterable<Uint8Array>;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { AgentObservation, Observation } from './observation';
-import { RUN_PHASES, type Outcome, type Run } from './run';
+import { isConcluded, RUN_PHASES, type Outcome, type Run } from './run';
 import { agentSeen, dialogue, EARLIER, LATER, NOW, someRun } from './decide.spec-support';
 
 const instant = fc.constantFrom(EARLIER, NOW, LATER);
@@ -60,6 +60,19 @@ export function anyObservation(): fc.Arbitrary<Observation> {
     ),
     outputFailure: fc.constantFrom(null, null, null, failure),
     openDelegations: fc.nat({ max: 2 }),
+    verifying: fc.constantFrom<Observation['verifying']>(
+      undefined,
+      { status: 'under_way' },
+      { status: 'failed', failure },
+      { status: 'done', result: { status: 'passed', checks: [] } },
+      { status: 'done', result: { status: 'failed', checks: [] } },
+    ),
+    collecting: fc.constantFrom<Observation['collecting']>(
+      undefined,
+      { status: 'under_way' },
+      { status: 'failed', failure },
+      { status: 'done', result: undefined },
+    ),
     nextTeardownAt: fc.option(instant),
     teardownFailedAt: fc.option(instant),
   });
@@ -81,14 +94,18 @@ export function anyRun(): fc.Arbitrary<Run> {
       begunAt: fc.constantFrom(EARLIER, NOW),
       failedAttempts: fc.nat({ max: 3 }),
       isCancelled: fc.boolean(),
+      isVerified: fc.boolean(),
+      concludedAt: instant,
     })
-    .map(({ phase, outcome: ended, deadlineAt, begunAt, failedAttempts, isCancelled }) => {
+    .map(({ phase, outcome: ended, deadlineAt, begunAt, failedAttempts, isCancelled, isVerified, concludedAt }) => {
+      const plan = { ...someRun().plan, ...(isVerified && { verify: { command: ['make', 'test'] } }) };
       const cancel = isCancelled ? ({ cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const) : {};
       if (phase === 'queued')
         return someRun({ phase, status: 'queued', startedAt: null, deadlineAt: null, deployment: null, ...cancel });
       if (phase === 'finished') return someRun({ phase, status: ended.status, outcome: ended, finishedAt: NOW });
-      if (phase !== 'tearing_down') return someRun({ phase, deadlineAt, ...cancel });
+      if (!isConcluded(phase)) return someRun({ phase, plan, deadlineAt, ...cancel });
       const status = ended.status === 'success' ? 'running' : ended.status;
+      if (phase === 'collecting') return someRun({ phase, status, deadlineAt, outcome: ended, concludedAt });
       return someRun({
         phase,
         status,

@@ -6,7 +6,7 @@ import { promptTurnId } from './decide';
 export const NOW = new Date('2026-03-01T03:00:00.000Z');
 export const LATER = new Date(NOW.getTime() + 3_600_000);
 export const EARLIER = new Date(NOW.getTime() - 60_000);
-export const POLICY = { stopGraceMs: 5_000, teardownLimitMs: 60_000 };
+export const POLICY = { stopGraceMs: 5_000, teardownLimitMs: 60_000, collectLimitMs: 60_000 };
 export const TURN = promptTurnId('run-1');
 
 /** A run that a worker has begun, with a deadline an hour away. */

@@ -4,7 +4,7 @@ import { dialogue, EARLIER, LATER, NOW, POLICY, seen, someRun } from './decide.s
 import type { DoneTurn } from '../ports/agent-protocol';
 import { anyObservation, anyRun } from './decide.spec-arbitraries';
 import type { Observation } from './observation';
-import type { Outcome, Run, RunPlan } from './run';
+import { isConcluded, type Outcome, type Run, type RunPlan } from './run';
 
 const OOM = { how: 'exited', exitCode: 137, isOutOfMemory: true, mayLackOutput: false } as const;
 const KILLED = { how: 'exited', exitCode: 137, isOutOfMemory: false, mayLackOutput: false } as const;
@@ -413,6 +413,8 @@ describe('decide', () => {
       fc.property(anyRun(), anyObservation(), (run, observation) => {
         const decision = decide(run, observation, NOW, POLICY);
         if (decision.kind !== 'conclude' || decision.outcome.status !== 'success') return true;
+        if (run.phase === 'verifying') return decision.outcome.verification?.status === 'passed';
+        if (run.plan.verify) return false;
         const leader = observation.agents.find((agent) => agent.role === 'leader');
         return [...(leader?.dialogue?.turns.values() ?? [])].some((turn) => turn.status === 'done');
       }),
@@ -431,9 +433,9 @@ describe('decide', () => {
   it('is past its deadline only for as long as it takes to say so', () => {
     fc.assert(
       fc.property(anyRun(), anyObservation(), (run, observation) => {
-        const isActive = run.phase === 'deploying' || run.phase === 'prompting' || run.phase === 'monitoring';
+        const isActive = run.phase !== 'queued' && !isConcluded(run.phase);
         const decision = decide({ ...run, ...overdue }, observation, NOW, POLICY);
-        return !isActive || decision.kind === 'conclude' || decision.kind === 'confirm';
+        return !isActive || ['conclude', 'confirm', 'end_work'].includes(decision.kind);
       }),
     );
   });

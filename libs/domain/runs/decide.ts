@@ -4,6 +4,7 @@ import { isSettled, type DoneTurn, type TurnState } from '../ports/agent-protoco
 import { describeAgentEnd } from './agent-output';
 import type { AgentObservation, Observation } from './observation';
 import type { Outcome, Run, RunPlan } from './run';
+import { verificationFailure, type Verification } from './verification';
 
 /**
  * The whole state machine of a run. Pure: the same run, observation and instant always give the same decision, and
@@ -23,8 +24,16 @@ export type Decision =
   | { readonly kind: 'prompt' }
   /** prompting → monitoring: the prompt is with the agent. */
   | { readonly kind: 'confirm' }
-  /** → tearing_down, with the outcome. */
+  /** monitoring → verifying: the leader has finished well, and more than its word is asked for. */
+  | { readonly kind: 'end_work'; readonly result: string }
+  /** Stop the agents and make the checks, in the background. */
+  | { readonly kind: 'verify' }
+  /** → collecting, or tearing_down where nothing is to be collected, with the outcome. */
   | { readonly kind: 'conclude'; readonly outcome: Outcome }
+  /** Stop the agents and keep what they left, in the background. */
+  | { readonly kind: 'collect'; readonly graceMs: number }
+  /** collecting → tearing_down: write down what was kept. */
+  | { readonly kind: 'end_collecting' }
   /** Try once to remove everything; a clean engine finishes the run. */
   | { readonly kind: 'tear_down'; readonly graceMs: number }
   /** The pending success becomes `failed`; the removal goes on. */
@@ -38,6 +47,8 @@ export interface RunPolicy {
   readonly stopGraceMs: number;
   /** How long the teardown of a success may fail before the run becomes `failed`, ms; at its deadline, for the stop grace. */
   readonly teardownLimitMs: number;
+  /** How long collecting may take from the outcome on, ms. A success stops at its deadline, so that it still ends in time. */
+  readonly collectLimitMs: number;
 }
 
 export function decide(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
@@ -50,6 +61,10 @@ export function decide(run: Run, observation: Observation, now: Date, policy: Ru
       return decidePrompting(run, observation, now);
     case 'monitoring':
       return decideMonitoring(run, observation, now);
+    case 'verifying':
+      return decideVerifying(run, observation, now);
+    case 'collecting':
+      return decideCollecting(run, observation, now, policy);
     case 'tearing_down':
       return decideTearingDown(run, observation, now, policy);
     case 'finished':
@@ -96,6 +111,33 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
   );
 }
 
+/**
+ * The agents are stopped, and what they do no longer counts. A worker that adopts the run makes every check anew, since
+ * only the outcome is stored; the deadline stays.
+ */
+function decideVerifying(run: Run, { verifying }: Observation, now: Date): Decision {
+  const early =
+    cancelled(run) ??
+    (verifying?.status === 'done' ? verified(run, verifying.result) : null) ??
+    failed(verifying?.status === 'failed' ? verifying.failure : null) ??
+    timedOut(run, { agents: [] }, now);
+  if (early?.kind === 'conclude')
+    return { ...early, outcome: { ...early.outcome, result: run.unverifiedResult ?? null } };
+  return verifying ? waitUntil(run.deadlineAt) : { kind: 'verify' };
+}
+
+/** Nothing that befalls the collecting changes the outcome, which is committed. */
+function decideCollecting(run: Run, { collecting }: Observation, now: Date, policy: RunPolicy): Decision {
+  const until = collectingEndsAt(run, policy);
+  if (until <= now || (collecting && collecting.status !== 'under_way')) return { kind: 'end_collecting' };
+  return collecting ? waitUntil(until) : { kind: 'collect', graceMs: graceOf(run, policy) };
+}
+
+function collectingEndsAt({ status, concludedAt, deadlineAt }: Run, { collectLimitMs }: RunPolicy): Date {
+  const latestMs = (concludedAt?.getTime() ?? 0) + collectLimitMs;
+  return new Date(status === 'running' && deadlineAt ? Math.min(latestMs, deadlineAt.getTime()) : latestMs);
+}
+
 function decideTearingDown(run: Run, observation: Observation, now: Date, policy: RunPolicy): Decision {
   const { error } = run.teardown;
   const teardownDeadlineAt =
@@ -112,10 +154,14 @@ function decideTearingDown(run: Run, observation: Observation, now: Date, policy
   if (observation.nextTeardownAt && observation.nextTeardownAt > now) {
     return waitUntil(observation.nextTeardownAt, teardownDeadlineAt);
   }
-  // Work that has ended by itself has nothing left to save; work cut short may want to close its files.
-  const { status, error: failure } = run.outcome ?? {};
-  const wasCutShort = status === 'timeout' || status === 'cancelled' || failure?.code === 'agent_idle';
-  return { kind: 'tear_down', graceMs: wasCutShort ? policy.stopGraceMs : 0 };
+  return { kind: 'tear_down', graceMs: graceOf(run, policy) };
+}
+
+/** Work that has ended by itself has nothing left to save; work cut short may want to close its files. */
+function graceOf({ outcome }: Run, { stopGraceMs }: RunPolicy): number {
+  const { status, error } = outcome ?? {};
+  const wasCutShort = status === 'timeout' || status === 'cancelled' || error?.code === 'agent_idle';
+  return wasCutShort ? stopGraceMs : 0;
 }
 
 /**
@@ -155,7 +201,7 @@ function failed(failure: Failure | null): Decision | null {
   return failure && { kind: 'conclude', outcome: { status: 'failed', result: null, error: failure } };
 }
 
-function timedOut(run: Run, { agents }: Observation, now: Date): Decision | null {
+function timedOut(run: Run, { agents }: Pick<Observation, 'agents'>, now: Date): Decision | null {
   if (!run.deadlineAt || now < run.deadlineAt) return null;
   const what = `the run was not finished by its deadline ${run.deadlineAt.toISOString()} (phase ${run.phase})`;
   const message = `${what}${describeLastSeen(agents, now)}`;
@@ -175,8 +221,16 @@ function ended(run: Run, observation: Observation, now: Date): Decision | null {
   if (turn?.status !== 'done' || observation.openDelegations > 0) return null;
   if (!isSettled(turn, now) && !timedOut(run, observation, now)) return null;
   const error = findShortfall(turn, run.plan, leaderOf(observation)?.lastSeen?.stderr ?? '');
+  if (!error && run.plan.verify) return { kind: 'end_work', result: turn.text };
   if (!error) return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error } };
   return { kind: 'conclude', outcome: { status: 'failed', result: turn.text === '' ? null : turn.text, error } };
+}
+
+function verified({ unverifiedResult }: Run, verification: Verification): Decision {
+  const result = unverifiedResult ?? null;
+  const isGood = verification.status === 'passed';
+  const error = isGood ? null : verificationFailure(verification);
+  return { kind: 'conclude', outcome: { status: isGood ? 'success' : 'failed', result, error, verification } };
 }
 
 /** An agent's `end_turn` is its opinion: what speaks against it. */

@@ -1,4 +1,5 @@
 import type { Outcome } from './run';
+import type { Verification } from './verification';
 
 export const MESSAGE_KINDS = [
   'prompt',
@@ -11,6 +12,8 @@ export const MESSAGE_KINDS = [
   'delegation',
   'stderr',
   'network',
+  'verification',
+  'artifact',
   'system',
   'other',
 ] as const;
@@ -68,6 +71,16 @@ export const MESSAGE_PAGE = {
 
 export function systemMessage(text: string, at: Date, agent: string | null = null): DraftMessage {
   return { agent, kind: 'system', content: { text }, at };
+}
+
+/** What a run's verification came to; the run itself has each check. */
+export function verificationMessage({ status, checks }: Verification, at: Date): DraftMessage {
+  const failed = checks.filter((check) => check.status === 'failed').length;
+  const text =
+    status === 'passed'
+      ? `The work was verified: ${checks.length} checks passed.`
+      : `The verification failed: ${failed} of ${checks.length} checks.`;
+  return { agent: null, kind: 'verification', content: { text, status, checks }, at };
 }
 
 /** How the conversation of a run that did not succeed ends. */

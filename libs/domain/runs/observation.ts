@@ -2,6 +2,7 @@ import type { Failure } from '../errors';
 import type { DialogueState, LastSeen } from '../ports/agent-protocol';
 import type { AgentExit } from '../ports/runtime';
 import type { AgentRole } from '../teams/team';
+import type { Verification } from './verification';
 
 /** What the worker that holds a run knows about it beyond the row: the second argument of `decide`. */
 export interface Observation {
@@ -18,6 +19,10 @@ export interface Observation {
   readonly catchingUpUntil?: Date | null;
   /** Set once the run takes more of its host's disk than it may. */
   readonly diskFailure?: Failure | null;
+  /** This worker's own; absent: not asked for yet. */
+  readonly verifying?: Work<Verification>;
+  /** This worker's own; absent: not asked for yet. */
+  readonly collecting?: Work<unknown>;
   /** Earliest next attempt after a failed teardown; null = at once. */
   readonly nextTeardownAt: Date | null;
   /** When an attempt of this very worker to tear down first failed; null = none has. */
@@ -44,6 +49,12 @@ export type DeployProgress =
   | { readonly status: 'not_asked' }
   | { readonly status: 'under_way' }
   | { readonly status: 'started' }
+  | { readonly status: 'failed'; readonly failure: Failure };
+
+/** What a worker does in the background once the agents have ended. */
+export type Work<T> =
+  | { readonly status: 'under_way' }
+  | { readonly status: 'done'; readonly result: T }
   | { readonly status: 'failed'; readonly failure: Failure };
 
 export type AgentEnd = ({ readonly how: 'exited' } & AgentExit) | { readonly how: 'vanished' };

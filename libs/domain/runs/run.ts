@@ -5,13 +5,14 @@ import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent, SecretRefs } from '../teams/team';
 import type { PromptFormat, PromptVariables, PromptWindow } from './prompt-facts';
 import type { ReportedUsage, Usage } from './usage';
+import type { Verification, VerifySpec } from './verification';
 import type { Warning } from './warning';
 
 /**
  * | status | meaning | how it is left |
  * | --- | --- | --- |
  * | queued | waits for a worker | a worker begins it, or a person cancels it |
- * | running | a team is being deployed, prompted, watched, or a success is being torn down | its outcome |
+ * | running | a team is being deployed, prompted, watched, its work verified, or a success is collected and torn down | its outcome |
  * | the others | terminal | never |
  */
 export type RunStatus = 'queued' | 'running' | TerminalStatus;
@@ -20,7 +21,16 @@ export type TerminalStatus = OutcomeStatus | 'skipped' | 'missed';
 export type OutcomeStatus = 'success' | 'failed' | 'timeout' | 'cancelled';
 
 /** Only ever moves forward, in this order; a run that never began goes from `queued` straight to `finished`. */
-export const RUN_PHASES = ['queued', 'deploying', 'prompting', 'monitoring', 'tearing_down', 'finished'] as const;
+export const RUN_PHASES = [
+  'queued',
+  'deploying',
+  'prompting',
+  'monitoring',
+  'verifying',
+  'collecting',
+  'tearing_down',
+  'finished',
+] as const;
 export type RunPhase = (typeof RUN_PHASES)[number];
 
 export type RunTrigger = 'schedule' | 'manual' | 'catchup' | 'rerun';
@@ -57,6 +67,10 @@ export interface RunPlan {
   readonly allowOpenToolCalls?: boolean;
   /** Values by name of the secrets that its agents name, from its beginning to its end. They are masked in all that is told. */
   readonly secrets?: SecretValues;
+  /** What must hold of the finished work; absent: the leader's word is enough. */
+  readonly verify?: VerifySpec;
+  /** Globs of the files of the workspace that are kept when the run ends; absent: none. */
+  readonly artifacts?: readonly string[];
 }
 
 export type SecretValues = Readonly<Record<string, string>>;
@@ -122,13 +136,15 @@ function unavailable({ name }: Agent, absent: readonly string[]): Failure {
   return { code: 'secret_unavailable', message: `${name}: no secret ${what} could be opened when the run began` };
 }
 
-/** How a run ends, decided before its teardown begins. */
+/** How a run ends, decided before anything of it is collected or removed. */
 export interface Outcome {
   readonly status: OutcomeStatus;
   /** The leader's final text; null where it gave none. */
   readonly result: string | null;
   /** Null exactly for `success`. */
   readonly error: Failure | null;
+  /** Absent where none was asked for, or the run ended before it was over. */
+  readonly verification?: Verification;
 }
 
 export interface NotRunReason extends Failure {
@@ -182,8 +198,14 @@ export interface Run {
   readonly cancelRequestedAt: Date | null;
   /** Why it was cancelled: `cancelled` by a person or `replaced`; null when it was not. */
   readonly cancelCode: 'cancelled' | 'replaced' | null;
-  /** Set when phase becomes `tearing_down`. */
+  /** What the leader answered, kept when phase becomes `verifying`; absent otherwise. */
+  readonly unverifiedResult?: string;
+  /** Set when phase becomes `collecting` or, where nothing is collected, `tearing_down`. */
   readonly outcome: Outcome | null;
+  /** When it was; absent before, and of runs that an earlier version ended. */
+  readonly concludedAt?: Date;
+  /** What was kept of it; absent before, and where nothing is to be kept. */
+  readonly artifacts?: { readonly count: number; readonly bytes: number };
   /** Stored with the outcome. */
   readonly warnings: readonly Warning[];
   /** Why it never ran: set exactly for `skipped` and `missed`, which have no outcome. */
@@ -201,6 +223,11 @@ export interface Run {
 export interface ShownRun extends Run {
   /** Of all its agents, so far; absent: nothing is known of it. */
   readonly usage?: Usage;
+}
+
+/** Its outcome is decided: what is left is to keep its artifacts and to remove what was made for it. */
+export function isConcluded(phase: RunPhase): boolean {
+  return phase === 'collecting' || phase === 'tearing_down' || phase === 'finished';
 }
 
 /** A run as lists show it. */

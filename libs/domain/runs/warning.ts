@@ -12,6 +12,8 @@ export const WARNING_CODES = [
   'permission_refused',
   'output_cut',
   'unknown_update',
+  'artifact_refused',
+  'artifacts_incomplete',
 ] as const;
 export type WarningCode = (typeof WARNING_CODES)[number];
 
@@ -26,7 +28,10 @@ export const MOST_WARNINGS = 100;
 const MOST_DETAIL_CHARS = 200;
 
 /** Of what one agent does. */
-type AgentWarningCode = Exclude<WarningCode, 'network_open' | 'team_tools_unused'>;
+type AgentWarningCode = Exclude<
+  WarningCode,
+  'network_open' | 'team_tools_unused' | 'artifact_refused' | 'artifacts_incomplete'
+>;
 
 const WORDS: Readonly<Record<AgentWarningCode, string>> = {
   tool_call_open: 'ended its turn with a tool call still open',

@@ -1,4 +1,5 @@
 import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
+import type { VerifySpec } from '../runs/verification';
 
 export type OverlapPolicy = 'allow' | 'skip' | 'queue' | 'replace';
 export type CatchUpPolicy = 'none' | 'latest' | 'all';
@@ -27,6 +28,10 @@ export interface Schedule {
   /** Of its runs: see `RunPlan`. */
   readonly allowEmpty: boolean;
   readonly allowOpenToolCalls: boolean;
+  /** Null: the leader's word is enough. */
+  readonly verify: VerifySpec | null;
+  /** Null: nothing is kept. */
+  readonly artifacts: readonly string[] | null;
   readonly status: ScheduleStatus;
   readonly lastRunAt: Date | null;
   /** Null while the schedule is disabled. */

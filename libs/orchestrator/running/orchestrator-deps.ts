@@ -1,9 +1,11 @@
 import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
+import type { ArtifactStore } from '@crewtab/domain/ports/artifact-store';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { PromptRenderer } from '@crewtab/domain/ports/prompt-renderer';
+import type { ResultChecker } from '@crewtab/domain/ports/result-checker';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
 import type { Runtime } from '@crewtab/domain/ports/runtime';
@@ -14,6 +16,7 @@ import { NO_POLICY, type AgentPolicy } from '@crewtab/domain/teams/agent-policy'
 import type { Preset } from '@crewtab/domain/teams/preset';
 import type { AgentProtocolName } from '@crewtab/domain/teams/team';
 import type { OneAtATime } from '../timing';
+import type { ArtifactLimits } from './collect-artifacts';
 
 /** What driving runs stands on. */
 export interface OrchestratorDeps {
@@ -31,6 +34,9 @@ export interface OrchestratorDeps {
   readonly largeLines: OneAtATime;
   /** Null: agents that may reach listed hosts reach none. */
   readonly egressProxy: EgressProxy | null;
+  readonly resultChecker: ResultChecker;
+  /** Null: nothing that runs leave is kept. */
+  readonly artifacts: ArtifactStore | null;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: OrchestratorOptions;
@@ -51,6 +57,11 @@ export interface OrchestratorOptions extends RunPolicy {
   readonly longestLineBytes: number;
   /** That a run may have. */
   readonly messageLimit: number;
+  /** For the command of a verification, ms. */
+  readonly verifyTimeoutMs: number;
+  /** Of what that command writes, bytes. */
+  readonly verifyOutputLimit: number;
+  readonly artifactLimits: ArtifactLimits;
   /** A step that has not come back after so long is abandoned, and the run taken up anew, ms. Every call has a shorter limit. */
   readonly stepLimitMs: number;
   /** Between failed attempts of a teardown: first and longest delay, ms. */
@@ -67,6 +78,10 @@ export const DEFAULT_ENGINE_OPTIONS: OrchestratorOptions = {
   outputLimit: 100 * 1024 * 1024,
   longestLineBytes: LONGEST_LINE_BYTES,
   messageLimit: 200_000,
+  collectLimitMs: 60_000,
+  verifyTimeoutMs: 600_000,
+  verifyOutputLimit: 10 * 1024 * 1024,
+  artifactLimits: { fileBytes: 100 * 1024 ** 2, bytes: 500 * 1024 ** 2, count: 1_000 },
   stepLimitMs: 180_000,
   teardownBackoffMs: { first: 500, cap: 30_000 },
 };

@@ -193,7 +193,7 @@ describe('a teardown', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished', TEARDOWN_LIMIT_MS + 5_000);
     expect(world.store.read(id)).toMatchObject({ status: 'cancelled', teardown: { failedAttempts: 0 } });
     expect(world.logger.messages('warn')).toContain(
-      'a call that makes something does not come back; tearing down without it',
+      'a call that makes something does not come back; going on without it',
     );
     await holder.stop();
   });

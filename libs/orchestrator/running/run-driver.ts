@@ -2,6 +2,7 @@ import { AppError, ClaimLostError, toFailure, assertNever, type Failure } from '
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import { decide, type Decision, promptTurnId } from '@crewtab/domain/runs/decide';
 import {
+  isConcluded,
   isTerminal,
   type Run,
   deploymentName,
@@ -13,9 +14,10 @@ import { backoffMs, WakeUp, answerWithin } from '../timing';
 import type { PartEvent } from './agent-session';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { maskedDeps, RunMask } from '../masking/masked-deps';
+import { FinishedWork } from './finished-work';
 import { TeamSession } from './team-session';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { endMessage, systemMessage } from '@crewtab/domain/runs/message';
+import { endMessage, systemMessage, verificationMessage } from '@crewtab/domain/runs/message';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { factsOf, type PromptWindow } from '@crewtab/domain/runs/prompt-facts';
 import { secretNamesOf } from '@crewtab/domain/secrets/secret';
@@ -58,7 +60,8 @@ export class RunDriver {
       wake();
     };
     const team = new TeamSession(deps, { run, claim, installationId, isAdopted, logger, emit, mask: this.mask });
-    this.held = { run, claim, host, team, logger, nextTeardownAt: null, teardownFailedAt: null, wake };
+    const work = new FinishedWork(deps, { installationId, logger, mask: this.mask, onChange: wake });
+    this.held = { run, claim, host, team, work, logger, nextTeardownAt: null, teardownFailedAt: null, wake };
   }
 
   get claim(): Claim {
@@ -92,7 +95,7 @@ export class RunDriver {
   /** Stops acting at the next safe point; containers go on. */
   stop(as: 'released' | 'lost'): void {
     this.stopAs ??= as;
-    this.held.team.disconnect();
+    this.letGo();
     this.wakeUp.wake();
   }
 
@@ -112,8 +115,13 @@ export class RunDriver {
     } catch (error) {
       return error instanceof ClaimLostError ? this.lost() : this.release(error);
     } finally {
-      this.held.team.disconnect();
+      this.letGo();
     }
+  }
+
+  private letGo(): void {
+    this.held.team.disconnect();
+    void this.held.work.stop();
   }
 
   /** One step. True when nothing is left to do for ever. */
@@ -127,7 +135,12 @@ export class RunDriver {
     const { held, deps } = this;
     this.offerNextOnceEnded();
     await held.team.connect(held.run);
-    const decision = decide(held.run, held.team.observe(held), deps.clock.now(), deps.options);
+    const decision = decide(
+      held.run,
+      { ...held.team.observe(held), ...held.work.observe() },
+      deps.clock.now(),
+      deps.options,
+    );
     if (decision.kind === 'done') return true;
     if (decision.kind === 'wait') {
       this.stepBeganAtMs = null;
@@ -161,8 +174,22 @@ export class RunDriver {
       case 'confirm':
         held.run = this.keepCancel(await deps.store.confirmPrompt(held.claim));
         break;
+      case 'end_work':
+        await held.team.flush();
+        held.run = this.keepCancel(await deps.store.endWork(held.claim, decision.result, held.team.warnings(held.run)));
+        break;
+      case 'verify':
+        await releaseTeam(deps, held);
+        held.work.verify(held.run);
+        break;
       case 'conclude':
         await conclude(deps, held, decision.outcome);
+        break;
+      case 'collect':
+        held.work.collect(held.run, await endTurns(deps, held, decision.graceMs));
+        break;
+      case 'end_collecting':
+        await endCollecting(deps, held);
         break;
       case 'fail_teardown':
         held.run = await deps.store.failTeardown(held.claim, decision.failure);
@@ -204,7 +231,7 @@ export class RunDriver {
       { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
       'a step failed',
     );
-    if (held.run.phase === 'queued' || held.run.phase === 'tearing_down') {
+    if (held.run.phase === 'queued' || isConcluded(held.run.phase)) {
       if (failures >= 5) throw error;
       held.nextTeardownAt = new Date(deps.clock.now().getTime() + backoffMs(failures, 500, 10_000));
       return;
@@ -238,6 +265,7 @@ export interface HeldRun {
   /** The host of the worker that holds it. */
   readonly host: string;
   readonly team: TeamSession;
+  readonly work: FinishedWork;
   readonly logger: Logger;
   /** Earliest next teardown attempt; in memory only, since trying early after adoption is right. */
   nextTeardownAt: Date | null;
@@ -346,27 +374,51 @@ export async function conclude(deps: OrchestratorDeps, held: HeldRun, outcome: O
   await held.team.flush();
   held.run = await deps.store.conclude(held.claim, outcome, held.team.warnings(held.run));
   // A cancel was accepted before this was committed, and goes first: the next look decides it.
-  if (held.run.phase !== 'tearing_down') return;
+  if (!isConcluded(held.run.phase)) return;
   const fields = { status: outcome.status, code: outcome.error?.code, deadlineAt: held.run.deadlineAt };
   if (outcome.status === 'timeout') held.logger.warn(fields, 'deadline passed: the team is force-stopped');
   else held.logger.info(fields, 'outcome decided');
-  if (!outcome.error) return;
-  await deps.store.appendMessages(held.claim, [endMessage(outcome, deps.clock.now())]);
+  const at = deps.clock.now();
+  const messages = [
+    ...(outcome.verification ? [verificationMessage(outcome.verification, at)] : []),
+    ...(outcome.error ? [endMessage(outcome, at)] : []),
+  ];
+  if (messages.length > 0) await deps.store.appendMessages(held.claim, messages);
+}
+
+/** Writes down what was kept, however far the collecting came: from here on nothing keeps the run from its removal. */
+async function endCollecting(deps: OrchestratorDeps, held: HeldRun): Promise<void> {
+  const { kept, warnings } = held.work.endCollecting();
+  held.run = await deps.store.endCollecting(held.claim, kept, warnings);
+  held.logger.info({ artifacts: kept.length, warnings: warnings.map(({ code }) => code) }, 'artifacts collected');
 }
 
 const NOTHING = {};
 
 /** One attempt to remove everything of the run: a clean engine finishes it, all else is recorded and tried again. */
 export async function tearDown(deps: OrchestratorDeps, held: HeldRun, graceMs: number): Promise<void> {
-  const killGraceMs = graceMs > 0 ? await cancelTurns(deps, held, graceMs) : 0;
-  // A call that makes something and hangs may still take effect after the removal: the reaper removes that.
-  if (!(await answerWithin(deps.clock, TEARDOWN_LIMIT_MS, held.team.release())))
-    held.logger.warn({}, 'a call that makes something does not come back; tearing down without it');
+  const killGraceMs = await endTurns(deps, held, graceMs);
   const removal = await removeRun(deps, await deps.store.installationId(), held.run.id, killGraceMs);
   if (removal.kind !== 'clean') return noteFailedTeardown(deps, held, removal);
   const { run, receipt } = await deps.store.finish(held.claim, removal.removed);
   held.run = run;
   held.logger.info({ status: run.status, receipt }, 'torn down, nothing left');
+}
+
+/**
+ * The team's dialogue is over, and no call of ours that makes something is under way any more. One that hangs may still take
+ * effect after the removal: the reaper removes that.
+ */
+async function releaseTeam({ clock }: OrchestratorDeps, { team, work, logger }: HeldRun): Promise<void> {
+  if (!(await answerWithin(clock, TEARDOWN_LIMIT_MS, Promise.all([team.release(), work.stop()]))))
+    logger.warn({}, 'a call that makes something does not come back; going on without it');
+}
+
+/** @returns what is left of the grace between SIGTERM and SIGKILL, ms */
+async function endTurns(deps: OrchestratorDeps, held: HeldRun, graceMs: number): Promise<number> {
+  const killGraceMs = graceMs > 0 ? await cancelTurns(deps, held, graceMs) : 0;
+  await releaseTeam(deps, held);
+  return killGraceMs;
 }
 
 /**

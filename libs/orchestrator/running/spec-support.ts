@@ -7,9 +7,11 @@ import { LineProtocol } from '@test/fakes/protocol/line-protocol';
 import { RecordingLogger } from '@test/fakes/recording-logger';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { FakeEgressProxy } from '@test/fakes/runtime/fake-egress-proxy';
+import { FakeResultChecker } from '@test/fakes/runtime/fake-result-checker';
 import { FakeToolServer } from '@test/fakes/runtime/fake-tool-server';
-import { FakeEngine } from '@test/fakes/runtime/fake-engine';
+import { FakeEngine, type FakeFile } from '@test/fakes/runtime/fake-engine';
 import { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
+import { InMemoryArtifactStore } from '@test/fakes/stores/in-memory-artifact-store';
 import { InMemoryDelegationStore } from '@test/fakes/stores/in-memory-delegation-store';
 import { InMemoryRunStore } from '@test/fakes/stores/in-memory-run-store';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps, type OrchestratorOptions } from './orchestrator-deps';
@@ -36,11 +38,15 @@ export class World {
   readonly clock = new FakeClock();
   readonly store = new InMemoryRunStore(this.clock);
   readonly engine: FakeEngine;
+  /** Workspaces, as `FakeEngine` has them. */
+  readonly files = new Map<string, FakeFile>();
   readonly queue = new RecordingQueue();
   readonly delegations = new InMemoryDelegationStore(this.store);
   readonly toolServer = new FakeToolServer();
   readonly egressProxy = new FakeEgressProxy();
   readonly prompts = new FakePromptRenderer();
+  readonly resultChecker = new FakeResultChecker();
+  readonly artifacts = new InMemoryArtifactStore();
   readonly logger = new RecordingLogger();
   /** Every turn that reached an agent, in order: the count of prompts at the agent. */
   readonly turnsSeen: string[] = [];
@@ -54,6 +60,7 @@ export class World {
     this.engine = new FakeEngine({
       clock: this.clock,
       programFor: (agent) => this.watched(programs[agent.name] ?? obedient()),
+      files: this.files,
     });
   }
 
@@ -78,6 +85,8 @@ export class World {
       prompts: this.prompts,
       largeLines: new OneAtATime(),
       egressProxy: this.egressProxy,
+      resultChecker: this.resultChecker,
+      artifacts: this.artifacts,
       clock: this.clock,
       logger: this.logger,
       options: { ...DEFAULT_ENGINE_OPTIONS, ...this.options },

@@ -20,6 +20,7 @@ import type { Agent } from '@crewtab/domain/teams/team';
 import { backoffMs, answerWithin } from '../timing';
 import type { SecretMask } from '../masking/secret-mask';
 import type { PartEvent } from './agent-session';
+import { pause } from './background-work';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import type { Clock } from '@crewtab/domain/ports/clock';
 
@@ -194,22 +195,9 @@ export class TeamDeployer {
           { error: error.message, failures },
           'the engine did not answer while deploying; trying again',
         );
-        await this.pause(backoffMs(failures, 200, 5_000));
+        await pause(this.deps.clock, backoffMs(failures, 200, 5_000), this.abort.signal);
       }
     }
-  }
-
-  private async pause(ms: number): Promise<void> {
-    const { signal } = this.abort;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        cancel();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const cancel = this.deps.clock.after(ms, end);
-      signal.addEventListener('abort', end);
-    });
   }
 }
 

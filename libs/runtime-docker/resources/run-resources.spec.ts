@@ -1,7 +1,16 @@
 import { groupByRun, type EngineResource } from './run-resources';
 
 function resource(overrides: Partial<EngineResource>): EngineResource {
-  const plain = { kind: 'container', id: 'id', name: 'name', isRunning: false, isPart: false, createdAtMs: 0 } as const;
+  const plain = {
+    kind: 'container',
+    id: 'id',
+    name: 'name',
+    epoch: 1,
+    isRunning: false,
+    does: 'agent',
+    isPart: false,
+    createdAtMs: 0,
+  } as const;
   return { ...plain, runId: 'run-1', ...overrides };
 }
 

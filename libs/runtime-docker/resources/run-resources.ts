@@ -3,6 +3,7 @@ import type {
   TeardownReport,
   ResourceCounts,
   RunResources,
+  StopOptions,
   DeploymentSpec,
 } from '@crewtab/domain/ports/runtime';
 import { deploymentSuffix } from '@crewtab/domain/runs/run';
@@ -93,6 +94,52 @@ export async function tearDown(
     )),
   );
   return { removed: countResources(removed), left: await verify(engine, installationId, runId, reasons) };
+}
+
+/** A container that was killed is waited for so long, ms. */
+const KILL_LIMIT_MS = 10_000;
+
+/** See `Runtime.stop`. Only what is found here is ended by this call, however late. */
+export async function stopRun(
+  engine: EngineClient,
+  installationId: string,
+  runId: string,
+  { graceMs, epoch }: StopOptions,
+): Promise<void> {
+  const find = async (): Promise<EngineResource[]> =>
+    (await findResources(engine, installationId, runId)).filter(
+      (one) => one.kind === 'container' && one.does !== null && one.epoch <= epoch,
+    );
+  const findRunning = async (): Promise<EngineResource[]> => (await find()).filter(({ isRunning }) => isRunning);
+  const found = await find();
+  const refused = new Map<string, string>();
+  // One that was not started yet must not be started later, by a worker that does not know that it is late.
+  await removeAll(
+    engine,
+    found.filter(({ does }) => does === 'program'),
+    refused,
+  );
+  let running = found.filter(({ isRunning, does }) => isRunning && does === 'agent');
+  if (running.length === 0 && refused.size === 0) return;
+  if (graceMs > 0) {
+    await stopGently(engine, running, graceMs);
+    running = await findRunning();
+  }
+  await Promise.all(running.map((container) => kill(engine, container)));
+  await Promise.all(running.map((container) => untilEnded(engine, container, KILL_LIMIT_MS)));
+  const [left] = await findRunning();
+  if (left) throw new AppError('engine_error', `${left.name} still runs after SIGKILL`, { retryable: true });
+}
+
+async function kill(engine: EngineClient, { id, name }: EngineResource): Promise<void> {
+  try {
+    await engine.mutate('docker.container.kill', `kill ${name}`, { priority: 'teardown' }, (abortSignal) =>
+      engine.docker.getContainer(id).kill({ signal: 'SIGKILL', abortSignal }),
+    );
+  } catch (error) {
+    // Gone or ended already; what still runs is seen by the look that follows.
+    if (!(error instanceof EngineRefusal)) throw toAppError(error);
+  }
 }
 
 /** SIGTERM to all at once, then waits until all have ended or the grace is over. */
@@ -200,6 +247,10 @@ export interface EngineResource {
   readonly name: string;
   readonly runId: string;
   readonly isRunning: boolean;
+  /** Of the claim that it was made under; 0 where it does not say. */
+  readonly epoch: number;
+  /** The container of an agent, of a program that is run once, or of neither. */
+  readonly does: 'agent' | 'program' | null;
   /** A volume that goes with its container: see `writable-places`. */
   readonly isPart: boolean;
   /** Ms since the epoch; NaN where the engine does not say. */
@@ -269,7 +320,14 @@ function resource(
   isRunning = false,
 ): EngineResource {
   const isPart = kind === 'volume' && labels?.[LABELS.agent] !== undefined;
-  return { kind, id, name, runId: labels?.[LABELS.run] ?? '', isRunning, isPart, createdAtMs };
+  const runId = labels?.[LABELS.run] ?? '';
+  const epoch = Number(labels?.[LABELS.epoch] ?? 0);
+  return { kind, id, name, runId, isRunning, epoch, does: roleOf(labels), isPart, createdAtMs };
+}
+
+function roleOf(labels: Labels | null | undefined): EngineResource['does'] {
+  if (labels?.[LABELS.program] !== undefined) return 'program';
+  return labels?.[LABELS.agent] === undefined ? null : 'agent';
 }
 
 /** Of one run. What goes with a container counts where it is all that is left. */

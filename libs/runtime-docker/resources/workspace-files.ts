@@ -60,6 +60,7 @@ export class WorkspaceFiles {
     const wanted = workspacePath(path);
     const helper = await this.create(deployment, await this.factsOf(deployment));
     try {
+      for (const folder of foldersOf(wanted)) await this.requireFolder(helper, folder);
       yield* this.entriesOf(await this.archive(helper, wanted), wanted);
     } finally {
       await removeHelper(this.engine, helper);
@@ -94,6 +95,21 @@ export class WorkspaceFiles {
       return await createHelper(this.engine, deployment, imageId);
     } catch (error) {
       throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
+    }
+  }
+
+  /** The engine follows links on the way to what it archives, and would hand out files of the helper's image. */
+  private async requireFolder(helper: Docker.Container, path: string): Promise<void> {
+    try {
+      const head = (await this.engine.read(`look at ${path}`, (abortSignal) =>
+        helper.infoArchive({ path: inWorkspace(path), abortSignal }),
+      )) as { readonly headers: Readonly<Record<string, string | undefined>> };
+      const stat = head.headers['x-docker-container-path-stat'] ?? '';
+      const { linkTarget } = JSON.parse(Buffer.from(stat, 'base64').toString()) as { readonly linkTarget: string };
+      if (linkTarget !== '') throw new AppError('not_found', `"${path}" in the workspace is a link`);
+    } catch (error) {
+      if (isRefusal(error, 404)) throw new AppError('not_found', `there is no "${path}" in the workspace`);
+      throw error instanceof AppError ? error : toAppError(error);
     }
   }
 
@@ -178,7 +194,7 @@ const KINDS: Readonly<Record<string, FoundFile['kind']>> = {
 };
 
 function toFoundFile(
-  { type, mode = 0, size = 0, linkname }: Header,
+  { type, mode = 0, size = 0, linkname, mtime }: Header,
   path: string,
   content: FoundFile['content'],
 ): FoundFile {
@@ -190,6 +206,7 @@ function toFoundFile(
     mode: mode & PERMISSIONS,
     size: kind === 'file' ? size : 0,
     target: kind === 'link' ? (linkname ?? '') : null,
+    ageMs: Date.now() - (mtime?.getTime() ?? 0),
     content,
   };
 }

@@ -55,6 +55,7 @@ export async function* unpackFiles(chunks: AsyncIterable<Buffer>): AsyncGenerato
       mode: parseInt(mode, 8),
       size: Number(size),
       target: named === 'link' ? target : null,
+      ageMs: null,
       content,
     };
     for await (const passedOver of content) void passedOver;

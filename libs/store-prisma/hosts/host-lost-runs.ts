@@ -10,7 +10,7 @@ import { ABSENT, IS_BEGUN } from './host-heartbeats';
 const BATCH = 1_000;
 
 /** A run that was begun and is not terminal: a pending success is still waiting for its teardown. */
-export const IS_ACTIVE = `(r.phase IN ('deploying', 'prompting', 'monitoring') OR (r.phase = 'tearing_down' AND r.status = 'running'))`;
+export const IS_ACTIVE = `(r.status = 'running' AND r.phase NOT IN ('queued', 'finished'))`;
 
 /**
  * Active runs without a live claim, or past a deadline at which their worker should have ended them. A scheduler without a
@@ -19,7 +19,7 @@ export const IS_ACTIVE = `(r.phase IN ('deploying', 'prompting', 'monitoring') O
 const WATCHED: Statement = {
   name: 'host_watched_runs',
   text: `SELECT r.id, r.epoch, r.phase, r.status, r.host, r.deadline_at, r.cancel_requested_at, r.cancel_code, r.result, r.error_code,
-      r.error_message, r.teardown_begun_at, r.lease_until, h.last_seen_at AS host_seen_at, s.steady_since, now() AS now
+      r.error_message, r.verification, r.teardown_begun_at, r.lease_until, h.last_seen_at AS host_seen_at, s.steady_since, now() AS now
     FROM schedule_runs r JOIN schedulers s ON s.id = $1 AND s.last_seen_at > now() - ${ABSENT}
     LEFT JOIN hosts h ON h.id = r.host
     WHERE ${IS_BEGUN} AND ${IS_ACTIVE} AND (r.lease_until IS NULL OR r.lease_until < now() OR r.deadline_at <= now())
@@ -57,6 +57,7 @@ type WatchedRow = Pick<
   | 'result'
   | 'error_code'
   | 'error_message'
+  | 'verification'
   | 'teardown_begun_at'
 > & {
   readonly host: string;

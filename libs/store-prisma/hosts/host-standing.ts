@@ -1,7 +1,7 @@
 import type { Decommission, HostStore } from '@crewtab/domain/ports/host-store';
 import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import type { Session, Statement } from '../database/database';
-import { IS_FREE } from '../runs/run-claims';
+import { IS_FREE, TAKEN } from '../runs/run-claims';
 import { addRemoved, selectRun, toRun, type RunContext, type RunRow } from '../runs/run-row';
 import { ABSENT, IS_BEGUN } from './host-heartbeats';
 import { IS_ACTIVE } from './host-lost-runs';
@@ -13,7 +13,7 @@ const CLAIM_PENDING_TEARDOWNS: Statement = {
       WHERE r.host = $2 AND ${IS_BEGUN} AND r.phase = 'tearing_down' AND r.finished_at IS NOT NULL AND ${IS_FREE}
       ORDER BY r.deadline_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
     taken AS (
-      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
+      UPDATE schedule_runs r SET ${TAKEN}, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
       FROM owed WHERE r.id = owed.id RETURNING r.*)
     ${selectRun({ run: 'taken' })} ORDER BY r.deadline_at`,
 };

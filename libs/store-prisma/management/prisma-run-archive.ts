@@ -99,7 +99,7 @@ const REQUEST_CANCEL: Statement = {
   name: 'archive_request_cancel',
   text: `WITH asked AS (
       ${askToEnd(`'cancelled'`, `'${CANCEL_WORDS.cancelled}'`)}
-      WHERE r.organization_id = $1 AND r.id = $2 AND r.finished_at IS NULL AND r.phase <> 'tearing_down' RETURNING r.*),
+      WHERE r.organization_id = $1 AND r.id = $2 AND r.finished_at IS NULL AND r.phase NOT IN ('collecting', 'tearing_down') RETURNING r.*),
     told AS MATERIALIZED (SELECT pg_notify('${RUN_CONTROL}', id::text) FROM asked)
     SELECT whole.* FROM (${selectRun({ run: 'asked' }, SHOWN_COLUMNS)}) AS whole, told`,
 };

@@ -12,6 +12,7 @@ import {
   type ScheduleStore,
 } from '@crewtab/domain/ports/management-store';
 import type { PromptFormat, PromptVariables } from '@crewtab/domain/runs/prompt-facts';
+import type { VerifySpec } from '@crewtab/domain/runs/verification';
 import type { CatchUpPolicy, OverlapPolicy, Schedule, ScheduleStatus } from '@crewtab/domain/schedules/schedule';
 import {
   ViolationError,
@@ -56,9 +57,10 @@ const CREATE_SCHEDULE: Statement = {
   name: 'schedule_create',
   text: `WITH changed AS (
       INSERT INTO schedules (organization_id, team_id, name, prompt, cron, timezone, enabled, timeout_ms, overlap, catch_up,
-        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by, allow_empty, allow_open_tool_calls, prompt_format, variables)
+        catch_up_window_ms, next_fire_at, following_fire_at, id, edited_by, allow_empty, allow_open_tool_calls, prompt_format, variables,
+        verify, artifacts)
       SELECT t.organization_id, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14::uuid, crewtab_uuid_v7()), $15::uuid,
-        $16, $17, $18, $19::jsonb
+        $16, $17, $18, $19::jsonb, $20::jsonb, $21::jsonb
       FROM teams t WHERE t.organization_id = $1 AND t.id = $2 FOR KEY SHARE
       ON CONFLICT DO NOTHING
       RETURNING *)
@@ -122,6 +124,8 @@ const UPDATE_SCHEDULE: Statement = {
         catch_up_window_ms = COALESCE($12, s.catch_up_window_ms),
         allow_empty = COALESCE($18, s.allow_empty), allow_open_tool_calls = COALESCE($19, s.allow_open_tool_calls),
         prompt_format = COALESCE($20, s.prompt_format), variables = COALESCE($21::jsonb, s.variables),
+        verify = CASE WHEN $22::boolean THEN $23::jsonb ELSE s.verify END,
+        artifacts = CASE WHEN $24::boolean THEN $25::jsonb ELSE s.artifacts END,
         next_fire_at = CASE WHEN $13::boolean THEN $14::timestamptz ELSE s.next_fire_at END,
         following_fire_at = CASE WHEN $13::boolean THEN $15::timestamptz ELSE s.following_fire_at END,
         fault = CASE WHEN $13::boolean THEN NULL ELSE s.fault END, fault_since = CASE WHEN $13::boolean THEN NULL ELSE s.fault_since END,
@@ -168,6 +172,8 @@ interface ScheduleRow {
   readonly catch_up_window_ms: string;
   readonly allow_empty: boolean;
   readonly allow_open_tool_calls: boolean;
+  readonly verify: VerifySpec | null;
+  readonly artifacts: readonly string[] | null;
   readonly next_fire_at: Date | null;
   readonly fault: string | null;
   readonly fault_since: Date | null;
@@ -202,6 +208,8 @@ export class PrismaScheduleStore implements ScheduleStore {
       schedule.allowOpenToolCalls,
       schedule.promptFormat,
       storableJson(schedule.variables),
+      jsonOrNull(schedule.verify),
+      jsonOrNull(schedule.artifacts),
     ];
     const [row] = await this.db.query<ScheduleRow>(CREATE_SCHEDULE, values);
     if (row) return toSchedule(row);
@@ -251,6 +259,11 @@ export class PrismaScheduleStore implements ScheduleStore {
       patch.allowOpenToolCalls ?? null,
       patch.promptFormat ?? null,
       patch.variables === undefined ? null : storableJson(patch.variables),
+      // Null is a value of these two: nothing is asked for, nothing is kept.
+      patch.verify !== undefined,
+      jsonOrNull(patch.verify),
+      patch.artifacts !== undefined,
+      jsonOrNull(patch.artifacts),
     ];
     try {
       const [row] = await this.db.query<ScheduleRow>(UPDATE_SCHEDULE, values);
@@ -313,6 +326,10 @@ function columnsOf(schedule: Partial<NewSchedule>): unknown[] {
   );
 }
 
+function jsonOrNull(value: unknown): string | null {
+  return value === undefined || value === null ? null : storableJson(value);
+}
+
 function toSchedule(row: ScheduleRow): Schedule {
   return {
     id: row.id,
@@ -331,6 +348,8 @@ function toSchedule(row: ScheduleRow): Schedule {
     catchUpWindowMs: Number(row.catch_up_window_ms),
     allowEmpty: row.allow_empty,
     allowOpenToolCalls: row.allow_open_tool_calls,
+    verify: row.verify,
+    artifacts: row.artifacts,
     status: row.status,
     lastRunAt: row.last_run_at,
     nextRunAt: row.next_fire_at,

@@ -6,7 +6,8 @@ import { decodeCursor, encodeCursor, type Position } from './keyset';
 
 /** Of a run's JSON in a list: what people and agents write, and more than all else takes. */
 const SHOWN_BYTES = `2048 + (SELECT COALESCE(sum(octet_length(to_json(text)::text)), 0)
-    FROM unnest(ARRAY[whole.prompt, whole.result, whole.error_message, whole.teardown_error_message]) AS text)`;
+    FROM unnest(ARRAY[whole.prompt, whole.result, whole.error_message, whole.teardown_error_message,
+      whole.verification::text]) AS text)`;
 
 interface ListedRow extends ShownRow {
   readonly is_result_truncated: boolean | null;

@@ -28,7 +28,7 @@ const REPLACE_ACTIVE: Statement = {
   name: 'runs_replace_active',
   text: `WITH asked AS (
       ${askToEnd(`'replaced'`, `'${CANCEL_WORDS.replaced}'`)}
-      WHERE r.schedule_id = $1 AND r.status IN ('queued', 'running') AND r.phase <> 'tearing_down' RETURNING r.id)
+      WHERE r.schedule_id = $1 AND r.status IN ('queued', 'running') AND r.phase NOT IN ('collecting', 'tearing_down') RETURNING r.id)
     SELECT pg_notify('${RUN_CONTROL}', id::text) FROM asked`,
 };
 

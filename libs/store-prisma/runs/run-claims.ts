@@ -26,10 +26,13 @@ export const MUST_WAIT = `(r.exclusive AND EXISTS (
   WHERE o.schedule_id = r.schedule_id AND o.id <> r.id AND o.status IN ('queued', 'running') AND (o.status = 'running'
     OR (o.exclusive AND (o.scheduled_for, o.id) < (r.scheduled_for, r.id)))))`;
 
+/** Assignments of every claim: the database gives runs with more to do to workers alone that know how (`understood_epoch`). */
+export const TAKEN = 'epoch = r.epoch + 1, understood_epoch = r.epoch + 1';
+
 const CLAIM: Statement = {
   name: 'run_claim',
   text: `WITH taken AS (
-      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $2, lease_until = now() + $4 * interval '1 millisecond'
+      UPDATE schedule_runs r SET ${TAKEN}, owner = $2, lease_until = now() + $4 * interval '1 millisecond'
       WHERE r.id = $1 AND r.phase <> 'finished' AND ${IS_FREE} AND (r.host IS NULL OR r.host = $3)
         AND (r.status <> 'queued' OR NOT ${MUST_WAIT})
       RETURNING r.*)
@@ -43,7 +46,7 @@ const CLAIM_ABANDONED: Statement = {
       WHERE r.host = $2 AND r.phase NOT IN ('queued', 'finished') AND (r.lease_until IS NULL OR ${freeAt('$4')} < now())
       ORDER BY r.deadline_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
     taken AS (
-      UPDATE schedule_runs r SET epoch = r.epoch + 1, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
+      UPDATE schedule_runs r SET ${TAKEN}, owner = $1, lease_until = now() + $4 * interval '1 millisecond'
       FROM abandoned WHERE r.id = abandoned.id RETURNING r.*)
     ${selectRun({ run: 'taken' })} ORDER BY r.deadline_at`,
 };

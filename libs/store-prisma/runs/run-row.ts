@@ -1,6 +1,7 @@
 import { AppError, ClaimLostError, type ErrorCode, type Failure } from '@crewtab/domain/errors';
 import type { Claim } from '@crewtab/domain/ports/run-store';
 import {
+  isConcluded,
   isTerminal,
   planWithPresets,
   planWithSecrets,
@@ -23,6 +24,7 @@ import {
 } from '@crewtab/domain/runs/run';
 import type { PromptFormat, PromptVariables, PromptWindow } from '@crewtab/domain/runs/prompt-facts';
 import type { ReportedUsage, Usage } from '@crewtab/domain/runs/usage';
+import type { Verification, VerifySpec } from '@crewtab/domain/runs/verification';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
@@ -63,6 +65,8 @@ export interface RunRow {
   readonly timeout_ms: string;
   readonly allow_empty: boolean;
   readonly allow_open_tool_calls: boolean;
+  readonly verify: VerifySpec | null;
+  readonly artifacts: readonly string[] | null;
   readonly agents: readonly StoredAgent[];
   /** Null before it has begun, and of runs that an earlier version began. */
   readonly presets: RunPresets | null;
@@ -79,6 +83,11 @@ export interface RunRow {
   readonly result: string | null;
   readonly error_code: ErrorCode | null;
   readonly error_message: string | null;
+  readonly concluded_at: Date | null;
+  readonly verification: Verification | null;
+  readonly artifact_count: number | null;
+  /** int8, which pg hands over as text. */
+  readonly artifact_bytes: string | null;
   readonly warnings: readonly Warning[];
   readonly blocked_by: string | null;
   readonly gap_from: Date | null;
@@ -161,6 +170,8 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   timeout_ms: true,
   allow_empty: true,
   allow_open_tool_calls: true,
+  verify: true,
+  artifacts: true,
   agents: true,
   presets: true,
   secrets: true,
@@ -175,6 +186,10 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   result: true,
   error_code: true,
   error_message: true,
+  concluded_at: true,
+  verification: true,
+  artifact_count: true,
+  artifact_bytes: true,
   warnings: true,
   blocked_by: true,
   gap_from: true,
@@ -250,7 +265,12 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     finishedAt: row.finished_at,
     cancelRequestedAt: row.cancel_requested_at,
     cancelCode: row.cancel_code,
+    ...(row.phase === 'verifying' && row.result !== null && { unverifiedResult: row.result }),
     outcome: outcomeOf(row),
+    ...(row.concluded_at && { concludedAt: row.concluded_at }),
+    ...(row.artifact_count !== null && {
+      artifacts: { count: row.artifact_count, bytes: Number(row.artifact_bytes) },
+    }),
     warnings: row.warnings,
     notRunReason: notRunReasonOf(row),
     ...acknowledgementOf(row),
@@ -283,6 +303,8 @@ function planOf(row: RunRow, box: SecretBox | null): RunPlan {
     timeoutMs: Number(row.timeout_ms),
     allowEmpty: row.allow_empty,
     allowOpenToolCalls: row.allow_open_tool_calls,
+    ...(row.verify && { verify: row.verify }),
+    ...(row.artifacts && { artifacts: row.artifacts }),
   };
   if (box === null || row.phase === 'queued') return plan;
   // Presets may read the environment, which only who starts the agents has.
@@ -369,15 +391,16 @@ function acknowledgementOf(row: RunRow): Pick<Run, 'acknowledgement'> {
 }
 
 export function outcomeOf(
-  row: Pick<RunRow, 'status' | 'phase' | 'result' | 'error_code' | 'error_message'>,
+  row: Pick<RunRow, 'status' | 'phase' | 'result' | 'error_code' | 'error_message' | 'verification'>,
 ): Outcome | null {
   const { status, result } = row;
+  const verified = row.verification ? { verification: row.verification } : {};
   if (isTerminal(status)) {
     if (status === 'skipped' || status === 'missed') return null;
-    return { status, result, error: failureOf(row.error_code, row.error_message) };
+    return { status, result, error: failureOf(row.error_code, row.error_message), ...verified };
   }
   // Only a success waits for its teardown; every other outcome is the status at once.
-  return row.phase === 'tearing_down' ? { status: 'success', result, error: null } : null;
+  return isConcluded(row.phase) ? { status: 'success', result, error: null, ...verified } : null;
 }
 
 function promptOf({ permitted_at: permittedAt, sent_at: sentAt }: RunRow): PromptDelivery {
@@ -405,7 +428,7 @@ function failureOf(code: ErrorCode | null, message: string | null): Failure | nu
 }
 
 /** What a run takes over from its schedule beside the prompt, the timeout and the overlap policy. */
-const PLANNED_COLUMNS = ['allow_empty', 'allow_open_tool_calls', 'prompt_format', 'variables'];
+const PLANNED_COLUMNS = ['allow_empty', 'allow_open_tool_calls', 'prompt_format', 'variables', 'verify', 'artifacts'];
 export const PLANNED = PLANNED_COLUMNS.join(', ');
 
 /** @param from the alias of the schedule, or of the run, that is copied */

@@ -1,7 +1,7 @@
 import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
-import type { Run, OutputCursor } from '@crewtab/domain/runs/run';
+import { isConcluded, type Run, type OutputCursor } from '@crewtab/domain/runs/run';
 import { ViolationError, type Statement, storableJson, storableText } from '../database/database';
 import { PROMPT_RECORD_OF_RUN, toPromptRecord, type PromptRow } from './prompt-record';
 import { releaseClaims } from './run-claims';
@@ -58,16 +58,44 @@ const CONFIRM: Statement = {
     ${selectRun({ run: 'confirmed', permits: 'permit' })}`,
 };
 
+const END_WORK: Statement = {
+  name: 'run_end_work',
+  text: `WITH ended AS (
+      UPDATE schedule_runs r SET phase = 'verifying', result = $3, warnings = $4::jsonb
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'monitoring' RETURNING r.*)
+    ${selectRun({ run: 'ended' })}`,
+};
+
+/** What a team did that had its prompt may have left something; one that was never prompted did nothing. */
+const COLLECTS = `(r.artifacts IS NOT NULL AND r.phase <> 'deploying')`;
+
 const CONCLUDE: Statement = {
   name: 'run_conclude',
   text: `WITH concluded AS (
-      UPDATE schedule_runs r SET phase = 'tearing_down', teardown_begun_at = now(), result = $4, error_code = $5, error_message = $6,
-        warnings = $7::jsonb,
+      UPDATE schedule_runs r SET phase = CASE WHEN ${COLLECTS} THEN 'collecting' ELSE 'tearing_down' END::run_phase,
+        concluded_at = now(), teardown_begun_at = CASE WHEN NOT ${COLLECTS} THEN now() END,
+        result = $4, error_code = $5, error_message = $6, verification = $8::jsonb,
+        warnings = CASE WHEN r.phase = 'verifying' THEN r.warnings ELSE $7::jsonb END,
         status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,
         finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END
-      WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring')
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase IN ('deploying', 'prompting', 'monitoring', 'verifying')
         AND ($3::run_status = 'cancelled' OR r.cancel_requested_at IS NULL) RETURNING r.*)
     ${selectRun({ run: 'concluded' })}`,
+};
+
+const END_COLLECTING: Statement = {
+  name: 'run_end_collecting',
+  text: `WITH ended AS (
+      UPDATE schedule_runs r SET phase = 'tearing_down', teardown_begun_at = now(), warnings = r.warnings || $4::jsonb,
+        artifact_count = jsonb_array_length($3::jsonb),
+        artifact_bytes = (SELECT COALESCE(sum((one.value ->> 'bytes')::bigint), 0) FROM jsonb_array_elements($3::jsonb) AS one)
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'collecting' RETURNING r.*),
+    kept AS (
+      INSERT INTO artifacts (organization_id, run_id, path, bytes, digest, content_type, key)
+      SELECT ended.organization_id, ended.id, one.value ->> 'path', (one.value ->> 'bytes')::bigint, one.value ->> 'digest',
+        one.value ->> 'contentType', one.value ->> 'key'
+      FROM ended, jsonb_array_elements($3::jsonb) AS one)
+    ${selectRun({ run: 'ended' })}`,
 };
 
 const REMOVED = addRemoved('$3::jsonb');
@@ -104,7 +132,9 @@ type RunTransitions = Pick<
   | 'readPromptRecord'
   | 'permitPrompt'
   | 'confirmPrompt'
+  | 'endWork'
   | 'conclude'
+  | 'endCollecting'
   | 'recordTeardownFailure'
   | 'failTeardown'
   | 'finish'
@@ -130,12 +160,26 @@ export function runTransitions(context: RunContext): RunTransitions {
     },
 
     confirmPrompt: (claim) =>
-      transition(context, claim, CONFIRM, [], ({ prompt, phase }) => prompt.state === 'sent' || isEnding(phase)),
+      transition(context, claim, CONFIRM, [], ({ prompt, phase }) => prompt.state === 'sent' || isConcluded(phase)),
 
-    conclude(claim, { status, result, error }, warnings = []) {
-      const values = [status, result, error?.code ?? null, error?.message ?? null, storableJson(warnings)];
+    endWork(claim, result, warnings) {
+      const values = [result, storableJson(warnings)];
+      return transition(context, claim, END_WORK, values, ({ phase }) => phase === 'verifying' || isConcluded(phase));
+    },
+
+    conclude(claim, { status, result, error, verification }, warnings = []) {
+      const values = [
+        ...[status, result, error?.code ?? null, error?.message ?? null, storableJson(warnings)],
+        verification ? storableJson(verification) : null,
+      ];
       const isAskedToEnd = (run: Run): boolean => run.phase !== 'queued' && run.cancelRequestedAt !== null;
-      return transition(context, claim, CONCLUDE, values, (run) => isEnding(run.phase) || isAskedToEnd(run));
+      return transition(context, claim, CONCLUDE, values, (run) => isConcluded(run.phase) || isAskedToEnd(run));
+    },
+
+    endCollecting(claim, kept, warnings) {
+      const values = [storableJson(kept), storableJson(warnings)];
+      const isDone = ({ phase }: Run): boolean => phase === 'tearing_down' || phase === 'finished';
+      return transition(context, claim, END_COLLECTING, values, isDone);
     },
 
     recordTeardownFailure(claim, { code, message }, removed) {
@@ -221,10 +265,6 @@ async function transition(
 
 function wrongPhase(run: Pick<Run, 'id' | 'phase' | 'status'>): AppError {
   return new AppError('conflict', `run ${run.id} is in phase ${run.phase} (${run.status}), where this cannot be done`);
-}
-
-function isEnding(phase: Run['phase']): boolean {
-  return phase === 'tearing_down' || phase === 'finished';
 }
 
 function violates(error: unknown, constraint: string): boolean {

@@ -91,6 +91,30 @@ export function describeEnding(current: () => ContractFixture, supports: Runtime
       expect(await fixture.runtime.list(fixture.installationId)).toEqual([]);
     }, 60_000);
 
+    if (supports.stop) {
+      it('stops agents and leaves them as they ended, with what they wrote', async () => {
+        const fixture = current();
+        const agents = [
+          fixture.agent('writer', { does: 'writeFile', name: 'report.md', content: 'done' }),
+          fixture.agent('stubborn', { does: 'ignoreSigterm' }),
+        ] as const;
+        const deployment = await fixture.prepared({ agents });
+        const handles = [await fixture.ensure(deployment, agents[0]), await fixture.ensure(deployment, agents[1])];
+        const [writer, stubborn] = await Promise.all(handles.map((handle) => fixture.read(handle)));
+        await writer?.until('written');
+        await stubborn?.until('ready');
+        const { installationId, runId, epoch } = deployment;
+        for (let time = 0; time < 2; time++)
+          await fixture.runtime.stop(installationId, runId, { graceMs: time === 0 ? 300 : 0, epoch });
+        for (const handle of handles) expect(await fixture.runtime.inspect(handle)).toMatchObject({ status: 'exited' });
+        await writer?.toEnd();
+        for await (const { path, ageMs } of fixture.runtime.readFiles(deployment, 'report.md')) {
+          expect(path).toBe('report.md');
+          expect(Math.abs(ageMs ?? Infinity)).toBeLessThan(60_000);
+        }
+      }, 60_000);
+    }
+
     it('touches neither other runs, nor other installations, nor what merely looks alike', async () => {
       const fixture = current();
       const one = await fixture.started({ does: 'echo' });

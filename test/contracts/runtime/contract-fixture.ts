@@ -39,6 +39,8 @@ export interface LookAlike {
 export interface RuntimeContractSupport {
   /** The engine limits memory and says when it was exceeded. */
   readonly oom: boolean;
+  /** Agents can be ended and their workspace be left. */
+  readonly stop: boolean;
 }
 
 type AgentOptions = Partial<Pick<AgentSpec, 'stdin' | 'env' | 'tools' | 'files'>> & {

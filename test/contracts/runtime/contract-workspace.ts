@@ -174,11 +174,11 @@ export function describeWorkspace(current: () => ContractFixture): void {
   });
 }
 
-type ReadFile = Omit<FoundFile, 'content'> & { readonly bytes: Buffer };
+type ReadFile = Omit<FoundFile, 'content' | 'ageMs'> & { readonly bytes: Buffer };
 
 async function collect(files: AsyncIterable<FoundFile>): Promise<ReadFile[]> {
   const read: ReadFile[] = [];
-  for await (const { content, ...file } of files) {
+  for await (const { content, ageMs: _, ...file } of files) {
     const chunks: Uint8Array[] = [];
     for await (const chunk of content) chunks.push(chunk);
     read.push({ ...file, bytes: Buffer.concat(chunks) });

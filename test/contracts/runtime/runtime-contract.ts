@@ -7,7 +7,7 @@ import { describeWorkspace } from './contract-workspace';
 /**
  * What every Runtime must do. Call it at the top level of a spec:
  *
- *     runtimeContract('DockerRuntime', { oom: true }, async () => ({ runtime, … }));
+ *     runtimeContract('DockerRuntime', { oom: true, stop: true }, async () => ({ runtime, … }));
  *
  * `setup` is called once per test; everything that a test deploys is torn down after it, and what is left fails it.
  */

@@ -1,5 +1,6 @@
 import { describeClaiming } from './contract-claiming';
 import { describeConversing } from './contract-conversing';
+import { describeFinishing } from './contract-finishing';
 import { describeLiving } from './contract-living';
 import { RunStoreFixture, type RunStoreSetup } from './run-store-fixture';
 
@@ -21,6 +22,7 @@ export function runStoreContract(name: string, setup: RunStoreSetup): void {
 
     describeClaiming(() => fixture);
     describeLiving(() => fixture);
+    describeFinishing(() => fixture);
     describeConversing(() => fixture);
   });
 }

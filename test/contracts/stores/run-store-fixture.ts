@@ -1,6 +1,7 @@
 import type { WorkerHeartbeat } from '@crewtab/domain/ports/host-store';
 import type { Claim, RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
+import type { VerifySpec } from '@crewtab/domain/runs/verification';
 import type { Run } from '@crewtab/domain/runs/run';
 
 /** What a queued run of the contract may be asked to be. */
@@ -11,6 +12,8 @@ export interface RunWish {
   readonly isExclusive?: boolean;
   readonly scheduledFor?: Date;
   readonly timeoutMs?: number;
+  readonly verify?: VerifySpec;
+  readonly artifacts?: readonly string[];
 }
 
 /** The store under test and the hands that reach around it. */

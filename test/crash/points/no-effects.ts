@@ -87,6 +87,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
     in: /egress-proxy\/proxy-thread(-main)?\.ts$/,
     because: 'a thread of this process, gone with it',
   },
+  {
+    module: /^worker_threads$/,
+    calls: /^(new Worker|once|terminate|postMessage)$/,
+    in: /result-schema\/(ajv-result-checker\.ts|schema-thread\.js)$/,
+    because: 'a thread of this process that only judges, gone with it',
+  },
   { module: /^https?$/, calls: /^new Agent$/, because: 'a pool of connections of this process, empty as yet' },
   {
     module: /^stream$/,

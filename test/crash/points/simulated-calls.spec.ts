@@ -14,6 +14,7 @@ const PORTS = {
   'job-schedulers': 'jobSchedulers',
   'tool-server': 'toolServer',
   'egress-proxy': 'egressProxy',
+  'artifact-store': 'artifacts',
 } as const;
 /** No process crashes at it, so it has no points; it can fail and hang like every question to the database. */
 const TIME: Readonly<Record<keyof TimeSource, string>> = { now: 'store.now' };
@@ -30,11 +31,11 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'runtime.watch':
     'answers at once, and repairs itself: what can go wrong with it is a hint that is lost, as in an outage of the engine',
   'runtime.putFiles': 'no part of a run calls it yet',
-  'runtime.readFiles': 'no part of a run calls it yet',
-  'runtime.runProgram': 'no part of a run calls it yet',
   'runtime.workspacePath': 'answers at once, without the engine',
   'runtime.toolsPath': 'answers at once, without the engine',
   'runtime.close': 'releases what dies with the process anyway',
+  'artifacts.open': 'for readers over HTTP, which are not played',
+  'artifacts.removeRun': 'of the retention, which is not played',
   'channel.close': 'releases what dies with the process anyway',
 };
 

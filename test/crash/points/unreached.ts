@@ -10,11 +10,15 @@ const NO_TRAFFIC =
 
 const MADE_BEFORE =
   'only for images that are made before a run needs them, which no scenario asks for; the contract suite of the stores plays who goes on with them';
+const NO_STORE = 'only where a worker has a store for artifacts, and none has one yet; the contract suites play it';
 
 const LOG_IN = 'no part of a run: one statement, after which a browser is logged in or out, or asks again';
 
 /** Effects, or one of their points, that no scenario can be made to reach, and why; the sweep fails for one that is reached after all. */
 export const UNREACHED: Readonly<Record<string, string>> = {
+  'artifact-store.put': NO_STORE,
+  'artifact-store.removeRun': NO_STORE,
+  'run-store.endCollecting': NO_STORE,
   'docker.image.build':
     'only for presets, whose images no scenario builds; test/integration/runtime-docker/preset-images.spec.ts plays it',
   'docker.image.remove': 'only for presets, as docker.image.build',
@@ -26,9 +30,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
     'only where another run of the schedule begins between a claim and its begin; the contract suite of the stores plays it',
   'process.claim.remove':
     "only where a supervisor died before it had started its agent; the runtime's contract suite plays it",
-  'docker.program.create': NOT_YET,
-  'docker.program.remove': NOT_YET,
-  'docker.program.start': NOT_YET,
   'docker.workspace.put-files': NOT_YET,
   'egress.record.put-in-place': NO_TRAFFIC,
   'egress.record.remove': NO_TRAFFIC,
@@ -41,7 +42,7 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'process.folder.give-up': 'only where two workers make the same folder at once, or the disk is full',
   'process.home-file.write': PRESETS,
   'process.home-folder.make': PRESETS,
-  'process.program.remove': NOT_YET,
+  'process.program.remove': 'only where a worker runs programs under that runtime; its contract suite plays it',
   'process.workspace-file.make': NOT_YET,
   'process.workspace-file.put-in-place': NOT_YET,
   'process.workspace-file.set-mode': NOT_YET,
@@ -62,7 +63,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'kubernetes.workspace.copy': ON_A_CLUSTER,
   'kubernetes.workspace.put-files': ON_A_CLUSTER,
   'runtime.putFiles': NOT_YET,
-  'runtime.runProgram': NOT_YET,
   'tools.spoiled.remove':
     'only where an agent of an earlier version spoiled its folder; the tests of the tool server and test/attacks play it',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',

@@ -58,7 +58,7 @@ async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<b
 
 /** @param env added to what the agents have */
 export async function startRun(
-  { agents, hasOwnBridge = false, prompt, name }: Scenario,
+  { agents, hasOwnBridge = false, prompt, name, schedule: fields }: Scenario,
   { api, cell, materials }: Stand,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Run> {
@@ -67,7 +67,7 @@ export async function startRun(
     agents: agents(materials).map((agent) => ({ ...agent, env: { ...agent.env, ...env } })),
   });
   if (hasOwnBridge) await cell.sql(`UPDATE teams SET network = 'team' WHERE id = $1`, [team.id]);
-  const schedule = await api.createSchedule({ teamId: team.id, name, prompt, cron: '0 0 1 1 *' });
+  const schedule = await api.createSchedule({ teamId: team.id, name, prompt, cron: '0 0 1 1 *', ...fields });
   return api.trigger(schedule.id);
 }
 

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AgentInput, ApiClient, Run } from '../../kit/client';
+import type { AgentInput, ApiClient, Run, ScheduleInput } from '../../kit/client';
 import { DEMO_AGENT_COMMAND } from '../../../images/build/build-demo-image';
 import type { Environment } from '../../kit/installation';
 import type { StartedProcess } from '../../kit/processes';
@@ -42,6 +42,8 @@ export interface Scenario {
   /** True: as a team of version 0.1, whose run has a bridge of its own. */
   readonly hasOwnBridge?: boolean;
   readonly prompt: string;
+  /** Of its schedule, beside that. */
+  readonly schedule?: Pick<ScheduleInput, 'verify'>;
   /** Of the armed worker. */
   readonly env?: (materials: Materials) => Environment;
   /** What a client does once the run is on its way. */
@@ -126,6 +128,15 @@ export const SCENARIOS: readonly Scenario[] = [
     prompt: PROMPT,
     // The worker that takes over would make it on the disk.
     env: () => ({ AGENT_WORKSPACE_TMPFS: '16m' }),
+    ends: /^success$/,
+    prompts: 1,
+  },
+  {
+    name: 'verified work',
+    place: 'docker',
+    agents: contained(lead),
+    prompt: PROMPT,
+    schedule: { verify: { command: ['node', '-e', 'setTimeout(() => {}, 300)'] } },
     ends: /^success$/,
     prompts: 1,
   },

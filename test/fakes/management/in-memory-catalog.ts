@@ -165,7 +165,9 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
 
   private revise(before: Schedule, after: Schedule, by: string | undefined): Schedule {
     const [was, is] = [fieldsOf(before), fieldsOf(after)];
-    const changed = (Object.keys(is) as (keyof NewSchedule)[]).filter((field) => is[field] !== was[field]);
+    const changed = (Object.keys(is) as (keyof NewSchedule)[]).filter(
+      (field) => JSON.stringify(is[field]) !== JSON.stringify(was[field]),
+    );
     if (changed.length === 0) return after;
     const revised = { ...after, revision: before.revision + 1 };
     const kind = changed.join() !== 'enabled' ? 'edited' : after.enabled ? 'resumed' : 'paused';
@@ -204,8 +206,8 @@ function sorted(schedules: readonly Schedule[], sort: ScheduleSort = 'newest'): 
 
 function fieldsOf(schedule: Schedule): NewSchedule {
   const { teamId, name, prompt, cron, timezone, enabled, timeoutMs, overlap, catchUp, catchUpWindowMs } = schedule;
-  const { allowEmpty, allowOpenToolCalls } = schedule;
-  const policies = { overlap, catchUp, catchUpWindowMs, allowEmpty, allowOpenToolCalls };
+  const { allowEmpty, allowOpenToolCalls, verify, artifacts } = schedule;
+  const policies = { overlap, catchUp, catchUpWindowMs, allowEmpty, allowOpenToolCalls, verify, artifacts };
   const { promptFormat, variables } = schedule;
   return { teamId, name, prompt, promptFormat, variables, cron, timezone, enabled, timeoutMs, ...policies };
 }

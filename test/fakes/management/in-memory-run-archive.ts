@@ -16,6 +16,7 @@ import type {
 import type { Subscription } from '@crewtab/domain/ports/runtime';
 import { MESSAGE_PAGE, type DraftMessage, type ListedMessage, type Message } from '@crewtab/domain/runs/message';
 import {
+  isConcluded,
   isTerminal,
   RUN_PAGE,
   type ListedRun,
@@ -82,8 +83,10 @@ export class InMemoryRunArchive implements RunArchive {
     const schedule = await this.catalog.getSchedule(organizationId, scheduleId);
     if (!schedule) return null;
     const team = this.catalog.teams.get(schedule.teamId);
-    const { timeoutMs, teamId } = schedule;
+    const { timeoutMs, teamId, verify, artifacts } = schedule;
     const plan = {
+      ...(verify && { verify }),
+      ...(artifacts && { artifacts }),
       teamName: team?.name ?? '',
       network: team?.network ?? { mode: 'none', hosts: [] },
       agents: team?.agents ?? [],
@@ -114,7 +117,7 @@ export class InMemoryRunArchive implements RunArchive {
   ): Promise<{ readonly run: Run; readonly wasTerminal: boolean } | null> {
     const run = await this.getRun(organizationId, runId);
     if (!run) return null;
-    if (isTerminal(run.status) || run.phase === 'tearing_down') return { run, wasTerminal: true };
+    if (isTerminal(run.status) || isConcluded(run.phase)) return { run, wasTerminal: true };
     const now = this.clock.now();
     const cancelled = { cancelRequestedAt: now, cancelCode: 'cancelled' } as const;
     const outcome = {

@@ -1,5 +1,12 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
-import type { AgentSpec, DeploymentSpec, EndedAgent, RunResources, WorkspaceFile } from '@crewtab/domain/ports/runtime';
+import type {
+  AgentSpec,
+  DeploymentSpec,
+  EndedAgent,
+  FoundFile,
+  RunResources,
+  WorkspaceFile,
+} from '@crewtab/domain/ports/runtime';
 import { FakeAgent, type FakeProgram } from './fake-agent';
 
 type FakeKind = 'container' | 'network' | 'volume';
@@ -13,7 +20,12 @@ export interface FakeShared {
 }
 
 /** A file of a run's workspace. */
-export type FakeFile = Pick<WorkspaceFile, 'content' | 'mode'>;
+export type FakeFile = Pick<WorkspaceFile, 'content' | 'mode'> & {
+  /** Default: a regular file. */
+  readonly kind?: FoundFile['kind'];
+  /** Default: this very moment. */
+  readonly changedAt?: Date;
+};
 
 export interface FakeEngineOptions {
   readonly clock?: Clock;

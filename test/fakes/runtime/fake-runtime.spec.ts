@@ -8,7 +8,7 @@ import { LineReader } from '../../contracts/runtime/line-reader';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 
-runtimeContract('FakeRuntime', { oom: true }, () => {
+runtimeContract('FakeRuntime', { oom: true, stop: true }, () => {
   const files = new Map<string, FakeFile>();
   const engine = new FakeEngine({
     files,

@@ -14,6 +14,7 @@ import type {
   ProgramSpec,
   RunResources,
   Runtime,
+  StopOptions,
   Subscription,
   TeardownReport,
   ToolEndpoint,
@@ -37,6 +38,7 @@ export type FakeOperation =
   | 'putFiles'
   | 'readFiles'
   | 'runProgram'
+  | 'stop'
   | 'teardown'
   | 'list'
   | 'measureDisk';
@@ -54,6 +56,7 @@ export class FakeRuntime implements Runtime {
   readonly faults = new Faults<FakeOperation>();
   /** Every operation that was called, in order, with the name or handle that it was about. */
   readonly calls: { readonly operation: FakeOperation; readonly subject: string }[] = [];
+  private isClosed = false;
   private readonly channels = new Set<FakeChannel>();
   private readonly subscriptions = new Map<Subscription, (ended: EndedAgent | null) => void>();
 
@@ -130,7 +133,8 @@ export class FakeRuntime implements Runtime {
   }
 
   runProgram(deployment: DeploymentSpec, program: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
-    const effect = (): Promise<ProgramResult> => runFakeProgram(this.engine, deployment, program, signal);
+    const effect = (): Promise<ProgramResult> =>
+      runFakeProgram(this.engine, deployment, program, signal, () => this.isClosed);
     return this.run('runProgram', deployment.name, effect, signal);
   }
 
@@ -148,12 +152,28 @@ export class FakeRuntime implements Runtime {
     return subscription;
   }
 
+  stop(installationId: string, runId: string, { graceMs, epoch }: StopOptions): Promise<void> {
+    return this.run('stop', runId, async () => {
+      const found = this.engine.agents.filter(
+        ({ deployment }) =>
+          deployment.installationId === installationId && deployment.runId === runId && deployment.epoch <= epoch,
+      );
+      const isProgram = ({ deployment, agent }: FakeAgent): boolean =>
+        !deployment.agents.some(({ name }) => name === agent.name);
+      for (const one of found) if (isProgram(one)) this.engine.remove(one);
+      await this.end(
+        found.filter((one) => !isProgram(one)),
+        graceMs,
+      );
+    });
+  }
+
   teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport> {
     return this.run('teardown', runId, async () => {
       const belongs = (of: { installationId: string; runId: string }): boolean =>
         of.installationId === installationId && of.runId === runId;
       const agents = this.engine.agents.filter((agent) => belongs(agent.deployment));
-      await this.stop(agents, options.graceMs);
+      await this.end(agents, options.graceMs);
       const resources = [...agents, ...this.engine.shared.filter(belongs)];
       return this.removeAll(resources);
     });
@@ -168,6 +188,7 @@ export class FakeRuntime implements Runtime {
   }
 
   close(): Promise<void> {
+    this.isClosed = true;
     for (const channel of [...this.channels]) channel.close();
     for (const subscription of [...this.subscriptions.keys()]) subscription.close();
     return Promise.resolve();
@@ -203,7 +224,7 @@ export class FakeRuntime implements Runtime {
     if (this.engine.missingImages.has(image)) throw new AppError('image_not_found', `no such image: ${image}`);
   }
 
-  private async stop(agents: readonly FakeAgent[], graceMs: number): Promise<void> {
+  private async end(agents: readonly FakeAgent[], graceMs: number): Promise<void> {
     if (graceMs > 0) {
       for (const agent of agents) agent.terminate();
       await this.untilEnded(agents, graceMs);

@@ -9,7 +9,10 @@ import type { FakeEngine } from './fake-engine';
 export function filesAt(engine: FakeEngine, runId: string, path: string): FoundFile[] {
   const wanted = workspacePath(path);
   const found = new Map<string, FoundFile>();
-  for (const [key, { content, mode }] of [...engine.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const now = engine.clock.now().getTime();
+  for (const [key, { content, mode, kind = 'file', changedAt }] of [...engine.files].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  )) {
     if (!key.startsWith(`${runId}/`)) continue;
     const name = key.slice(runId.length + 1);
     const parts = name.split('/');
@@ -19,18 +22,27 @@ export function filesAt(engine: FakeEngine, runId: string, path: string): FoundF
         found.set(folder, { ...emptyEntry(folder, 0o755), kind: 'folder' });
     }
     if (isWithin(name, wanted))
-      found.set(name, { ...emptyEntry(name, mode), kind: 'file', size: content.length, content: oneChunk(content) });
+      found.set(name, {
+        ...emptyEntry(name, mode),
+        kind,
+        ageMs: changedAt ? now - changedAt.getTime() : 0,
+        ...(kind === 'file' && { size: content.length, content: oneChunk(content) }),
+      });
   }
   if (found.size === 0 && wanted !== '') throw new AppError('not_found', `there is no "${path}" in the workspace`);
   return [...found.values()];
 }
 
-/** As `Runtime.runProgram`, timed by the engine's clock. */
+/**
+ * As `Runtime.runProgram`, timed by the engine's clock.
+ * @param isGone the worker that asked is no more: its container stays, and ends by itself at its limit
+ */
 export async function runFakeProgram(
   engine: FakeEngine,
   deployment: DeploymentSpec,
   program: ProgramSpec,
   signal: AbortSignal,
+  isGone: () => boolean,
 ): Promise<ProgramResult> {
   const { name, image, command, env, resources, timeLimitMs, outputLimitBytes } = program;
   const agent = engine.createAgent(deployment, { name, image, command, env, resources, stdin: 'once', tools: null });
@@ -50,14 +62,18 @@ export async function runFakeProgram(
       if (tail.bytes > outputLimitBytes) return { end: 'output_limit', exitCode: null, output: tail.text };
     }
     if (isLate) return { end: 'time_limit', exitCode: null, output: tail.text };
+    if (agent.process.status === 'exited' && agent.process.mayLackOutput)
+      throw new AppError('engine_unreachable', 'the engine was away when the program ended', { retryable: true });
     if (agent.process.status !== 'exited') throw new AppError('engine_error', 'the program was removed while it ran');
     return { end: 'exited', exitCode: agent.process.exitCode, output: tail.text };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'start_failed') throw error;
     return { end: 'exited', exitCode: 127, output: `${error.message}\n` };
   } finally {
-    cancel();
-    engine.remove(agent);
+    if (!isGone()) {
+      cancel();
+      engine.remove(agent);
+    }
   }
 }
 
@@ -79,7 +95,7 @@ function isWithin(path: string, wanted: string): boolean {
 }
 
 function emptyEntry(path: string, mode: number): Omit<FoundFile, 'kind'> {
-  return { path, mode, size: 0, target: null, content: oneChunk(new Uint8Array()) };
+  return { path, mode, size: 0, target: null, ageMs: 0, content: oneChunk(new Uint8Array()) };
 }
 
 async function* oneChunk(content: Uint8Array): AsyncGenerator<Uint8Array> {

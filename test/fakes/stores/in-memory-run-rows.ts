@@ -1,8 +1,16 @@
 import { AppError, ClaimLostError, type Failure } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import { DEFAULT_LEASE_MS, type Claim, type RunStore, type WorkerIdentity } from '@crewtab/domain/ports/run-store';
+import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
-import { START_OF_OUTPUT, type DeployedAgent, type Deployment, type Outcome, type Run } from '@crewtab/domain/runs/run';
+import {
+  isConcluded,
+  START_OF_OUTPUT,
+  type DeployedAgent,
+  type Deployment,
+  type Outcome,
+  type Run,
+} from '@crewtab/domain/runs/run';
 import { deriveRunEvents } from './derive-run-events';
 import { InMemoryRunEventLog } from './in-memory-run-event-log';
 import { Listeners } from './listeners';
@@ -43,6 +51,11 @@ export class InMemoryRunRows {
     return [...this.runs.values()].map(({ run }) => run);
   }
 
+  /** The files that were kept of it, as far as its row tells. */
+  kept(runId: string): readonly KeptArtifact[] {
+    return this.get(runId).kept;
+  }
+
   messages(runId: string): readonly Message[] {
     return this.get(runId).messages;
   }
@@ -70,7 +83,7 @@ export class InMemoryRunRows {
   requestCancel(runId: string, code: 'cancelled' | 'replaced' = 'cancelled'): void {
     const stored = this.get(runId);
     const { run } = stored;
-    if (run.finishedAt || run.phase === 'tearing_down') return;
+    if (run.finishedAt || isConcluded(run.phase)) return;
     const now = this.clock.now();
     const cancelRequestedAt = run.cancelRequestedAt ?? now;
     if (run.status === 'queued' && !this.isLeased(stored)) {

@@ -11,7 +11,9 @@ import {
 } from '@crewtab/domain/ports/run-store';
 import type { ResourceCounts, Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
+import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
 import {
+  isConcluded,
   planWithPresets,
   planWithSecrets,
   type Outcome,
@@ -177,7 +179,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     return this.transaction('confirmPrompt', () => {
       const stored = this.held(claim);
       const { phase, prompt } = stored.run;
-      if (phase === 'monitoring' || phase === 'tearing_down' || phase === 'finished') return stored.run;
+      if (phase === 'monitoring' || phase === 'verifying' || isConcluded(phase)) return stored.run;
       requirePhase(stored.run, 'prompting');
       const now = this.clock.now();
       const permittedAt = prompt.state === 'none' ? now : prompt.permittedAt;
@@ -189,13 +191,47 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
     return this.transaction('conclude', () => {
       const stored = this.held(claim);
       const { phase } = stored.run;
-      if (phase === 'tearing_down' || phase === 'finished') return stored.run;
+      if (isConcluded(phase)) return stored.run;
       if (stored.run.cancelRequestedAt && phase !== 'queued' && outcome.status !== 'cancelled') return stored.run;
-      requirePhase(stored.run, 'deploying', 'prompting', 'monitoring');
+      requirePhase(stored.run, 'deploying', 'prompting', 'monitoring', 'verifying');
+      requireVerified(stored.run, outcome);
       const now = this.clock.now();
-      const teardown = { ...stored.run.teardown, begunAt: now };
+      const collects = stored.run.plan.artifacts !== undefined && phase !== 'deploying';
+      const moved = collects
+        ? ({ phase: 'collecting' } as const)
+        : ({ phase: 'tearing_down', teardown: { ...stored.run.teardown, begunAt: now } } as const);
       const ended = outcome.status === 'success' ? {} : { status: outcome.status, finishedAt: now };
-      return this.change(stored, { phase: 'tearing_down', outcome, warnings, teardown, ...ended });
+      const told = phase === 'verifying' ? stored.run.warnings : warnings;
+      const { unverifiedResult: _, ...run } = stored.run;
+      stored.run = run;
+      return this.change(stored, { ...moved, outcome, concludedAt: now, warnings: told, ...ended });
+    });
+  }
+
+  endWork(claim: Claim, result: string, warnings: readonly Warning[]): Promise<Run> {
+    return this.transaction('endWork', () => {
+      const stored = this.held(claim);
+      const { phase } = stored.run;
+      if (phase === 'verifying' || isConcluded(phase)) return stored.run;
+      requirePhase(stored.run, 'monitoring');
+      return this.change(stored, { phase: 'verifying', unverifiedResult: result, warnings });
+    });
+  }
+
+  endCollecting(claim: Claim, kept: readonly KeptArtifact[], warnings: readonly Warning[]): Promise<Run> {
+    return this.transaction('endCollecting', () => {
+      const stored = this.held(claim);
+      const { phase, teardown, warnings: known } = stored.run;
+      if (phase === 'tearing_down' || phase === 'finished') return stored.run;
+      requirePhase(stored.run, 'collecting');
+      stored.kept.push(...kept);
+      const artifacts = { count: kept.length, bytes: kept.reduce((sum, { bytes }) => sum + bytes, 0) };
+      return this.change(stored, {
+        phase: 'tearing_down',
+        teardown: { ...teardown, begunAt: this.clock.now() },
+        warnings: [...known, ...warnings],
+        artifacts,
+      });
     });
   }
 
@@ -295,6 +331,12 @@ function freeAt({ run, leaseUntil }: StoredRun, { leaseMs = DEFAULT_LEASE_MS }: 
   const deadlineAt = run.deadlineAt?.getTime() ?? Infinity;
   const isUnrenewed = run.status === 'running' && leaseUntil.getTime() < deadlineAt + leaseMs;
   return isUnrenewed ? Math.min(leaseUntil.getTime(), deadlineAt + OVERDUE_GRACE_MS) : leaseUntil.getTime();
+}
+
+/** As the database refuses it. */
+function requireVerified({ id, plan }: Run, { status, verification }: Outcome): void {
+  if (status === 'success' && plan.verify && verification?.status !== 'passed')
+    throw new AppError('internal', `run ${id} cannot succeed without its verification`);
 }
 
 function requirePhase(run: Run, ...phases: Run['phase'][]): void {

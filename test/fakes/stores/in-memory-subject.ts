@@ -7,12 +7,12 @@ export function inMemorySubject(store: InMemoryRunStore): RunStoreSubject {
   const now = <T>(value: T): Promise<T> => Promise.resolve(value);
   return {
     store,
-    addRun: ({ schedule, isExclusive = false, timeoutMs, scheduledFor }: RunWish = {}) => {
+    addRun: ({ schedule, isExclusive = false, timeoutMs, scheduledFor, verify, artifacts }: RunWish = {}) => {
       const scheduleId = schedule && schedules.get(schedule);
       const run = store.addRun({
         isExclusive,
         ...(scheduleId && { scheduleId }),
-        ...(timeoutMs && { plan: { timeoutMs } }),
+        plan: { ...(timeoutMs && { timeoutMs }), ...(verify && { verify }), ...(artifacts && { artifacts }) },
         ...(scheduledFor && { scheduledFor }),
       });
       if (schedule && run.scheduleId !== null) schedules.set(schedule, run.scheduleId);

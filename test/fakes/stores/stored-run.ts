@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
+import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
 import type { Message } from '@crewtab/domain/runs/message';
 import type { DeployedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 
@@ -14,6 +15,7 @@ export interface StoredRun {
   permitEpoch: number | null;
   removed: ResourceCounts;
   readonly messages: Message[];
+  readonly kept: KeptArtifact[];
 }
 
 /** What a test wants to be special about a run; the rest is a queued run of a schedule of its own. */
@@ -71,6 +73,7 @@ export function seedRun(seed: RunSeed, ordinal: number, now: Date): StoredRun {
     permitEpoch: null,
     removed: {},
     messages: [],
+    kept: [],
   };
 }
 

@@ -14,7 +14,7 @@ describeWithDocker('a real engine', () => {
 });
 
 function describeContract(name: string, guardFolder: string | null): void {
-  runtimeContract(name, { oom: true }, async () => {
+  runtimeContract(name, { oom: true, stop: true }, async () => {
     const make = (): DockerRuntime => new DockerRuntime({ dockerHost: dockerHost(), guardFolder });
     const runtime = make();
     const image = await tinyImage(runtime);

@@ -5,7 +5,7 @@ import { ProcessRuntime } from '@crewtab/runtime-process/process-runtime';
 import { shellCommand } from '../../contracts/runtime/behaviours';
 import { runtimeContract } from '../../contracts/runtime/runtime-contract';
 
-runtimeContract('ProcessRuntime', { oom: false }, async () => {
+runtimeContract('ProcessRuntime', { oom: false, stop: true }, async () => {
   const rootDir = await mkdtemp(join(tmpdir(), 'crewtab-process-'));
   const make = (): ProcessRuntime =>
     new ProcessRuntime({ rootDir, searchPath: process.env['PATH'] ?? '/usr/bin:/bin' });

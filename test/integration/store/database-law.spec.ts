@@ -17,6 +17,8 @@ afterAll(() => fixture.dispose());
 const PLAN = { team_name: 'Team', network: 'egress', prompt: 'Go.', timeout_ms: 1000, agents: '[]', exclusive: false };
 const BEGUN = { status: 'running', phase: 'deploying', host: 'h', started_at: new Date(), deadline_at: new Date() };
 const FAILED = { status: 'failed', finished_at: new Date(), error_code: 'agent_error', error_message: 'no' };
+const FINISHED_WORK = { verify: '{"files":["a"]}', artifacts: '["*"]' };
+const PASSED = '{"status":"passed","checks":[]}';
 const MISSED = { ...FAILED, status: 'missed', phase: 'finished', error_code: 'missed' };
 
 let minute = 0;
@@ -98,9 +100,12 @@ describe('a run', () => {
     ['deploying', 'queued'],
     ['prompting', 'deploying'],
     ['monitoring', 'prompting'],
+    ['verifying', 'monitoring'],
+    ['collecting', 'verifying'],
+    ['tearing_down', 'collecting'],
     ['tearing_down', 'monitoring'],
   ])('does not go from %s back to %s', async (from, to) => {
-    const runId = await insertRun({ ...BEGUN, phase: from });
+    const runId = await insertRun({ ...BEGUN, ...FINISHED_WORK, verification: PASSED, phase: from });
     const back = to === 'queued' ? { phase: to, status: 'queued' } : { phase: to };
     await expect(update(runId, back)).rejects.toEqual(breaks('schedule_runs_phase_moves_forward'));
   });
@@ -154,10 +159,43 @@ describe('a run', () => {
     ['runs with an error', { ...BEGUN, error_code: 'timeout', error_message: 'no' }, 'schedule_runs_error_tells_why'],
     ['began without a deadline', { ...BEGUN, deadline_at: null }, 'schedule_runs_begun_has_a_deadline'],
     ['is finished without a receipt', { ...BEGUN, ...FAILED, phase: 'finished' }, 'schedule_runs_finished_is_verified'],
+    [
+      'succeeded unverified',
+      {
+        ...BEGUN,
+        ...FINISHED_WORK,
+        phase: 'finished',
+        status: 'success',
+        finished_at: new Date(),
+        teardown_verified_at: new Date(),
+      },
+      'schedule_runs_success_is_verified',
+    ],
+    [
+      'is a pending success whose verification failed',
+      { ...BEGUN, ...FINISHED_WORK, phase: 'tearing_down', verification: '{"status":"failed"}' },
+      'schedule_runs_success_is_verified',
+    ],
+    ['is verified unasked', { ...BEGUN, phase: 'verifying' }, 'schedule_runs_verifying_was_asked_for'],
+    ['is collected unasked', { ...BEGUN, phase: 'collecting' }, 'schedule_runs_collecting_was_asked_for'],
     ['has an owner without a lease', { owner: 'w' }, 'schedule_runs_claim_is_whole'],
     ['is to be cancelled without a code', { cancel_requested_at: new Date() }, 'schedule_runs_cancel_has_a_code'],
   ])('is refused when it %s', async (_what, columns, constraint) => {
     await expect(insertRun(columns)).rejects.toEqual(breaks(constraint));
+  });
+
+  it.each([
+    ['is left alone by a worker that does not know what it asks for', FINISHED_WORK, 4],
+    ['that asks for nothing more is claimed by any', {}, 5],
+  ])('%s', async (_what, more, epoch) => {
+    const runId = await insertRun({ ...BEGUN, ...more, epoch: 4, understood_epoch: 4 });
+    const claim = { epoch: 5, owner: 'old', lease_until: new Date() };
+    await update(runId, claim);
+    const [row] = await fixture.sql<{ epoch: number }>('SELECT epoch FROM schedule_runs WHERE id = $1', [runId]);
+    expect(row?.epoch).toBe(epoch);
+    await update(runId, { ...claim, epoch: 6, understood_epoch: 6 });
+    const [taken] = await fixture.sql<{ epoch: number }>('SELECT epoch FROM schedule_runs WHERE id = $1', [runId]);
+    expect(taken?.epoch).toBe(6);
   });
 
   it('belongs to the organization of its schedule', async () => {

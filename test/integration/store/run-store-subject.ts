@@ -12,11 +12,13 @@ export async function runStoreSubject(fixture: StoreFixture): Promise<RunStoreSu
   const { runs: store, archive } = fixture.store;
   return {
     store,
-    async addRun({ schedule: name, isExclusive = false, timeoutMs = 3_600_000, scheduledFor } = {}) {
+    async addRun(wish = {}) {
+      const { schedule: name, isExclusive = false, timeoutMs = 3_600_000, scheduledFor } = wish;
+      const { verify = null, artifacts = null } = wish;
+      const overlap = isExclusive ? 'queue' : 'allow';
       const known = name === undefined ? undefined : schedules.get(name);
       const schedule =
-        known ??
-        (await fixture.schedule({ organizationId, teamId, timeoutMs, overlap: isExclusive ? 'queue' : 'allow' }));
+        known ?? (await fixture.schedule({ organizationId, teamId, timeoutMs, overlap, verify, artifacts }));
       if (name !== undefined) schedules.set(name, schedule);
       const { id } = await fixture.manualRun(organizationId, schedule.id);
       if (scheduledFor) await setScheduledFor(fixture, id, scheduledFor);

@@ -159,6 +159,7 @@ describe('the revisions of a schedule', () => {
     ]);
     expect(revisions[1]?.fields).toEqual({
       ...{ allowEmpty: false, allowOpenToolCalls: false, promptFormat: 'plain', variables: {} },
+      ...{ verify: null, artifacts: null },
       ...{
         teamId,
         name: 'Weekly',

@@ -130,6 +130,8 @@ export class StoreFixture {
         variables: {},
         allowEmpty: false,
         allowOpenToolCalls: false,
+        verify: null,
+        artifacts: null,
         ...special,
       },
       special.enabled === false ? { nextFireAt: null, followingFireAt: null } : { nextFireAt, followingFireAt },

@@ -1,7 +1,7 @@
 import { decideLoss, type UnheldRun } from '@crewtab/domain/hosts/host-loss';
 import { decide, promptTurnId, type Decision } from '@crewtab/domain/runs/decide';
 import type { AgentObservation, Observation } from '@crewtab/domain/runs/observation';
-import type { OutcomeStatus, Run } from '@crewtab/domain/runs/run';
+import { isConcluded, type OutcomeStatus, type Run } from '@crewtab/domain/runs/run';
 import type { TurnState } from '@crewtab/domain/ports/agent-protocol';
 import { seedRun } from '../../fakes/stores/stored-run';
 import type { Model, Worker } from './model';
@@ -11,16 +11,15 @@ const NOW = new Date('2026-03-02T10:00:00.000Z');
 const PAST = new Date(NOW.getTime() - 600_000);
 const FUTURE = new Date(NOW.getTime() + 600_000);
 const FAILURE = { code: 'agent_error', message: 'as the model has it' } as const;
-const POLICY = { stopGraceMs: 5_000, teardownLimitMs: 60_000 };
+const POLICY = { stopGraceMs: 5_000, teardownLimitMs: 60_000, collectLimitMs: 60_000 };
 const BASE = seedRun({ plan: { agents: [{ name: 'lead', role: 'leader', protocol: 'acp' }] } }, 1, PAST).run;
 
 /** What the product's own transition function decides for a worker of the model. */
-export function askDecide(
-  worker: Worker,
-  { isDeadlinePast, isTeardownOverdue }: { readonly isDeadlinePast: boolean; readonly isTeardownOverdue: boolean },
-): Decision {
-  return decide(runOf(worker, isDeadlinePast, isTeardownOverdue), observationOf(worker), NOW, POLICY);
+export function askDecide(worker: Worker, past: Past): Decision {
+  return decide(runOf(worker, past), observationOf(worker), NOW, POLICY);
 }
+
+type Past = Pick<Model, 'isDeadlinePast' | 'isTeardownOverdue' | 'isCollectOverdue'>;
 
 const HOST_TIMEOUT_MS = 300_000;
 /** A living host, one that is unresponsive for long enough at the deadline, and one that is lost. */
@@ -31,10 +30,10 @@ const SINCE_HEARTBEAT_MS = [0, 30_000, 600_000];
  * is. The watch looks before it writes, and its write minds the epoch and not the phase: an outcome that a worker
  * committed in between is not seen.
  */
-export function askDecideLoss({ row, isDeadlinePast, isTeardownOverdue }: Model): Set<OutcomeStatus> {
-  const looks = row.phase === 'tearing_down' ? [row, { ...row, phase: 'monitoring' as const, outcome: null }] : [row];
+export function askDecideLoss({ row, ...past }: Model): Set<OutcomeStatus> {
+  const looks = isConcluded(row.phase) ? [row, { ...row, phase: 'monitoring' as const, outcome: null }] : [row];
   const outcomes = looks.flatMap((seen) => {
-    const run = runOf({ belief: beliefOf(seen) }, isDeadlinePast, isTeardownOverdue);
+    const run = runOf({ belief: beliefOf(seen) }, past);
     const leaseUntil = row.isLeased ? FUTURE : null;
     return SINCE_HEARTBEAT_MS.flatMap((ms) => {
       const watched: UnheldRun = { run, leaseUntil, hostSeenAt: new Date(NOW.getTime() - ms), steadySince: PAST };
@@ -44,12 +43,18 @@ export function askDecideLoss({ row, isDeadlinePast, isTeardownOverdue }: Model)
   return new Set(outcomes);
 }
 
-function runOf({ belief }: Pick<Worker, 'belief'>, isDeadlinePast: boolean, isTeardownOverdue: boolean): Run {
-  const { phase, status, outcome, isCancelRequested, prompt, hasFailedAttempt } = belief;
+const FINISHED_WORK = { verify: { command: ['make', 'test'] }, artifacts: ['**'] };
+
+function runOf({ belief }: Pick<Worker, 'belief'>, past: Past): Run {
+  const { phase, status, outcome, isCancelRequested, prompt, hasFailedAttempt, hasFinishedWork } = belief;
+  const { isDeadlinePast, isTeardownOverdue, isCollectOverdue } = past;
   const error = outcome === 'success' ? null : FAILURE;
   const begunAt = phase === 'tearing_down' || phase === 'finished' ? (isTeardownOverdue ? PAST : NOW) : null;
   return {
     ...BASE,
+    plan: hasFinishedWork ? { ...BASE.plan, ...FINISHED_WORK } : BASE.plan,
+    ...(phase === 'verifying' && { unverifiedResult: 'well done' }),
+    ...(isConcluded(phase) && { concludedAt: isCollectOverdue ? PAST : NOW }),
     phase,
     status,
     deadlineAt: phase === 'queued' ? null : isDeadlinePast ? PAST : FUTURE,
@@ -72,10 +77,20 @@ function observationOf(worker: Worker): Observation {
     promptWrite: writeOf(worker),
     outputFailure: null,
     openDelegations: 0,
+    ...(worker.verify !== 'not_asked' && { verifying: verifyingOf(worker.verify) }),
+    ...(worker.collect !== 'not_asked' && { collecting: collectingOf(worker.collect) }),
     nextTeardownAt: worker.isBackingOff ? FUTURE : null,
     // It fails as long ago as one likes: its limit may be over with any attempt.
     teardownFailedAt: worker.isBackingOff ? PAST : null,
   };
+}
+
+function verifyingOf(verify: Exclude<Worker['verify'], 'not_asked'>): Observation['verifying'] {
+  return verify === 'under_way' ? { status: verify } : { status: 'done', result: { status: verify, checks: [] } };
+}
+
+function collectingOf(collect: Exclude<Worker['collect'], 'not_asked'>): Observation['collecting'] {
+  return collect === 'under_way' ? { status: collect } : { status: collect, result: undefined };
 }
 
 function agentOf({ deploy, seen, isEnded, belief }: Worker): AgentObservation {

@@ -1,5 +1,5 @@
 import { explore } from './explore';
-import { WHOLE, type Scope } from './model';
+import { WHOLE, WITH_FINISHED_WORK, type Scope } from './model';
 import { searchAll } from './search-all';
 
 describe('every way that a run can go, over the real decide', () => {
@@ -34,6 +34,33 @@ describe('every way that a run can go, over the real decide', () => {
       'permit, the answer lost',
       'finish, the answer lost',
       'something resists',
+    ];
+    for (const step of steps) expect([step, whole.steps.get(step) ?? 0]).not.toEqual([step, 0]);
+  });
+});
+
+describe('every way that a run can go whose work is verified and kept', () => {
+  const whole = explore(WITH_FINISHED_WORK);
+
+  it('keeps the same, and success for work that was verified', () => {
+    expect(whole.broken).toBeNull();
+  });
+
+  it('can always still end with nothing left', () => {
+    expect(whole.stuck).toEqual([]);
+  });
+
+  it('is looked at as a whole', () => {
+    const steps = [
+      ...['end_work', 'end_collecting'].map((kind) => `a worker decides: ${kind}`),
+      'a worker verifies',
+      'a worker collects',
+      'a worker dies while it verifies',
+      'a late program arrives',
+      'the work is verified: failed',
+      'the limit of the collecting ends',
+      'end_work, the answer lost',
+      'end_collecting, the answer lost',
     ];
     for (const step of steps) expect([step, whole.steps.get(step) ?? 0]).not.toEqual([step, 0]);
   });

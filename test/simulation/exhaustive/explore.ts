@@ -70,8 +70,9 @@ function pathTo(cameFrom: readonly { readonly from: number; readonly what: strin
   return path;
 }
 
-function isOver({ row, box, isCreateUnderWay }: Model): boolean {
-  return row.phase === 'finished' && box.status === 'none' && !isCreateUnderWay;
+function isOver({ row, box, hasProgram, isCreateUnderWay, isProgramUnderWay }: Model): boolean {
+  const isClean = box.status === 'none' && !hasProgram && !isCreateUnderWay && !isProgramUnderWay;
+  return row.phase === 'finished' && isClean;
 }
 
 /** Both ends of each step, by index. */

@@ -13,6 +13,11 @@ export interface Model {
   readonly isCreateUnderWay: boolean;
   readonly isPromptUnderWay: boolean;
   readonly isRemovalUnderWay: boolean;
+  /** The same of the container in which work is verified. */
+  readonly isProgramUnderWay: boolean;
+  /** That container is there. */
+  readonly hasProgram: boolean;
+  readonly isCollectOverdue: boolean;
   readonly isDeadlinePast: boolean;
   readonly isTeardownOverdue: boolean;
   readonly workers: readonly (Worker | null)[];
@@ -29,6 +34,9 @@ export interface Row {
   readonly isConfirmed: boolean;
   readonly hasFailedAttempt: boolean;
   readonly isAnswerStored: boolean;
+  /** Its work is to be verified, and what it leaves to be kept. */
+  readonly hasFinishedWork: boolean;
+  readonly isVerified: boolean;
 }
 
 /** The leader's container, and how far its turn is: `got` has the prompt and has not shown it yet. */
@@ -49,6 +57,8 @@ export interface Worker {
   readonly write: 'idle' | 'writing' | 'written' | 'failed' | 'not_ours';
   readonly isEvidenceOver: boolean;
   readonly isBackingOff: boolean;
+  readonly verify: 'not_asked' | 'under_way' | 'passed' | 'failed';
+  readonly collect: 'not_asked' | 'under_way' | 'done';
   /** What it decided and has not done yet: anything may happen in between. */
   readonly pending: Pending | null;
 }
@@ -61,11 +71,23 @@ export interface Belief {
   readonly isCancelRequested: boolean;
   readonly prompt: 'none' | 'permitted' | 'sent';
   readonly hasFailedAttempt: boolean;
+  readonly hasFinishedWork: boolean;
 }
 
 export type Pending =
-  | { readonly call: 'begin' | 'permit' | 'confirm' | 'fail_teardown' | 'remove' | 'finish' | 'note_failure' }
-  | { readonly call: 'conclude'; readonly outcome: OutcomeStatus };
+  | {
+      readonly call:
+        | 'begin'
+        | 'permit'
+        | 'confirm'
+        | 'end_work'
+        | 'end_collecting'
+        | 'fail_teardown'
+        | 'remove'
+        | 'finish'
+        | 'note_failure';
+    }
+  | { readonly call: 'conclude'; readonly outcome: OutcomeStatus; readonly isVerified: boolean };
 
 /** Parts of the protection that can be taken away, to see that the search notices. */
 export interface Rules {
@@ -82,6 +104,8 @@ export interface Rules {
 /** How much is looked at. */
 export interface Scope extends Rules {
   readonly workers: number;
+  /** See `Row`. */
+  readonly hasFinishedWork: boolean;
   /**
    * A worker whose epoch is over is replaced by what it may still do outside of the store, where it is refused. False:
    * it goes on deciding and is seen to be refused, call by call.
@@ -102,12 +126,15 @@ const ALL_RULES: Rules = {
  * As the product has it. Only one worker can hold the newest epoch, and the others are folded into what they may still do:
  * at most one is there as such at a time.
  */
-export const WHOLE: Scope = { ...ALL_RULES, workers: 3, foldsStaleWorkers: true };
+export const WHOLE: Scope = { ...ALL_RULES, workers: 3, hasFinishedWork: false, foldsStaleWorkers: true };
+
+/** A run whose work is verified and whose artifacts are kept. */
+export const WITH_FINISHED_WORK: Scope = { ...WHOLE, hasFinishedWork: true };
 
 /** A stale worker goes on beside the one that took its run over: some thirty times as much to look at. */
 export const UNFOLDED: Scope = { ...WHOLE, workers: 2, foldsStaleWorkers: false };
 
-export function start({ workers }: Scope): Model {
+export function start({ workers, hasFinishedWork }: Scope): Model {
   return {
     row: {
       phase: 'queued',
@@ -119,12 +146,17 @@ export function start({ workers }: Scope): Model {
       isConfirmed: false,
       hasFailedAttempt: false,
       isAnswerStored: false,
+      hasFinishedWork,
+      isVerified: false,
     },
     box: { status: 'none', turn: 'none' },
     prompts: 0,
     isCreateUnderWay: false,
     isPromptUnderWay: false,
     isRemovalUnderWay: false,
+    isProgramUnderWay: false,
+    hasProgram: false,
+    isCollectOverdue: false,
     isDeadlinePast: false,
     isTeardownOverdue: false,
     workers: Array.from({ length: workers }, () => null),
@@ -151,6 +183,9 @@ export function keyOf(model: Model): string {
       model.isCreateUnderWay,
       model.isPromptUnderWay,
       model.isRemovalUnderWay,
+      model.isProgramUnderWay,
+      model.hasProgram,
+      model.isCollectOverdue,
       model.isDeadlinePast,
       model.isTeardownOverdue,
     ]
@@ -162,7 +197,9 @@ export function keyOf(model: Model): string {
 
 function keyOfWorker(worker: Worker): string {
   const { belief, pending } = worker;
-  const intent = pending ? pending.call + ('outcome' in pending ? pending.outcome : '') : '';
+  const intent = pending
+    ? pending.call + ('outcome' in pending ? pending.outcome + short(pending.isVerified) : '')
+    : '';
   // Once it tears down, what it saw of the team no longer matters: states that differ only in that are one.
   if (belief.phase === 'tearing_down') {
     const left = [worker.isCurrent, worker.deploy === 'under_way', worker.write === 'writing', worker.isBackingOff];

@@ -1,4 +1,4 @@
-import { isTerminal } from '@crewtab/domain/runs/run';
+import { isConcluded, isTerminal } from '@crewtab/domain/runs/run';
 import { askDecide, askDecideLoss } from './ask-decide';
 import { answerOf, beliefOf, isRefused, loaded } from './store-calls';
 import type { Box, Edge, Model, Pending, Row, Rules, Scope, Worker } from './model';
@@ -23,18 +23,24 @@ function step(what: string, to: Model, breaks: string | null = null): Edge {
 function worldSteps(model: Model, rules: Scope): Edge[] {
   const { row, box } = model;
   const edges: Edge[] = [];
-  const isAtWork = row.phase === 'deploying' || row.phase === 'prompting' || row.phase === 'monitoring';
+  const isAtWork = row.phase !== 'queued' && !isConcluded(row.phase);
+  const isCollecting = row.phase === 'collecting';
   if (row.isLeased) edges.push(step('the lease runs out', { ...model, row: { ...row, isLeased: false } }));
-  if (isAtWork && !model.isDeadlinePast) edges.push(step('the deadline passes', { ...model, isDeadlinePast: true }));
+  if ((isAtWork || isCollecting) && !model.isDeadlinePast)
+    edges.push(step('the deadline passes', { ...model, isDeadlinePast: true }));
   if (!row.isCancelRequested && (isAtWork || row.phase === 'queued')) edges.push(cancel(model, rules));
   if (row.phase === 'tearing_down' && row.hasFailedAttempt && !model.isTeardownOverdue)
     edges.push(step('the limit of the teardown ends', { ...model, isTeardownOverdue: true }));
+  if (isCollecting && !model.isCollectOverdue)
+    edges.push(step('the limit of the collecting ends', { ...model, isCollectOverdue: true }));
   // The agent of a run that is over is not looked at.
   if (box.status === 'up' && row.outcome === null) edges.push(...boxSteps(model));
   if (model.isCreateUnderWay) edges.push(step('a late create arrives', { ...created(model), isCreateUnderWay: false }));
   if (model.isPromptUnderWay)
     edges.push(step('a late prompt arrives', { ...prompted(model), isPromptUnderWay: false }));
-  if (rules.reaps && row.phase === 'finished' && box.status !== 'none')
+  if (model.isProgramUnderWay)
+    edges.push(step('a late program arrives', { ...model, hasProgram: true, isProgramUnderWay: false }));
+  if (rules.reaps && row.phase === 'finished' && (box.status !== 'none' || model.hasProgram))
     edges.push(step('the reaper removes leftovers', emptied(model)));
   if (model.isRemovalUnderWay)
     edges.push(step('a late removal arrives', { ...emptied(model), isRemovalUnderWay: false }));
@@ -61,7 +67,7 @@ function emptied(model: Model): Model {
   const workers = model.workers.map((worker): Worker | null =>
     worker?.write === 'writing' ? { ...worker, write: 'failed' } : worker,
   );
-  return { ...model, box: { status: 'none', turn: 'none' }, isPromptUnderWay: false, workers };
+  return { ...model, box: { status: 'none', turn: 'none' }, hasProgram: false, isPromptUnderWay: false, workers };
 }
 
 /** Queued and unclaimed it is over at once, and a claim that ran out is shut out; otherwise its owner will see. */
@@ -89,10 +95,20 @@ function shutOut(model: Model, { foldsStaleWorkers }: Scope): Model {
   return {
     ...model,
     isCreateUnderWay: model.isCreateUnderWay || busy.some(mayCreate),
+    isProgramUnderWay: model.isProgramUnderWay || busy.some(mayVerify),
     isPromptUnderWay: model.isPromptUnderWay || busy.some(({ write }) => write === 'writing'),
     isRemovalUnderWay: model.isRemovalUnderWay || busy.some(({ belief }) => belief.phase === 'tearing_down'),
     workers: model.workers.map(() => null),
   };
+}
+
+function mayVerify({ verify, belief }: Worker): boolean {
+  return verify === 'under_way' || (verify === 'not_asked' && belief.phase === 'verifying');
+}
+
+/** The agents end, whoever stops them. */
+function stopped(model: Model): Model {
+  return model.box.status === 'up' ? { ...model, box: { ...model.box, status: 'dead' } } : model;
 }
 
 function boxSteps(model: Model): Edge[] {
@@ -135,6 +151,8 @@ function idleSteps(model: Model, index: number, scope: Scope): Edge[] {
     write: scope.knowsEarlierPermit && belief.prompt === 'permitted' ? 'not_ours' : 'idle',
     isEvidenceOver: false,
     isBackingOff: false,
+    verify: 'not_asked',
+    collect: 'not_asked',
     pending: null,
   };
   return [
@@ -154,6 +172,7 @@ function workerSteps(model: Model, index: number, worker: Worker, rules: Rules):
     edges.push(step('the time for evidence ends', to({ isEvidenceOver: true })));
   if (worker.isBackingOff) edges.push(step('the pause before the next teardown ends', to({ isBackingOff: false })));
   edges.push(...readings(model, index, worker), ...creations(model, index, worker), ...writings(model, index, worker));
+  edges.push(...verifications(model, index, worker), ...collections(model, index, worker));
   if (worker.pending) edges.push(...executions(model, index, worker, worker.pending, rules));
   else edges.push(...decisions(model, index, worker));
   return edges;
@@ -167,6 +186,8 @@ function crashes(model: Model, index: number, worker: Worker, rules: Rules): Edg
     edges.push(step('a worker dies while it creates', { ...dead, isCreateUnderWay: true }));
   if (worker.write === 'writing')
     edges.push(step('a worker dies while it prompts', { ...dead, isPromptUnderWay: true }));
+  if (worker.verify === 'under_way')
+    edges.push(step('a worker dies while it verifies', { ...dead, isProgramUnderWay: true }));
   for (const after of worker.pending ? effects(model, worker, worker.pending, rules) : [])
     edges.push(step(`a worker dies after: ${after.what}`, withWorker(after.to, index, null), after.breaks));
   return edges;
@@ -175,8 +196,8 @@ function crashes(model: Model, index: number, worker: Worker, rules: Rules): Edg
 /** It reads the agent's output and stores it; only then it acts upon it. A stale worker is refused and stops. */
 function readings(model: Model, index: number, worker: Worker): Edge[] {
   const { box, row } = model;
-  const isTearingDown = worker.belief.phase === 'tearing_down' || worker.belief.phase === 'finished';
-  if (!worker.isConnected || worker.isEnded || isTearingDown) return [];
+  const isReading = worker.belief.phase !== 'verifying' && !isConcluded(worker.belief.phase);
+  if (!worker.isConnected || worker.isEnded || !isReading) return [];
   if (worker.seen?.status === box.status && worker.seen.turn === box.turn) return [];
   if (!worker.isCurrent)
     return [step('a stale worker is refused to store what it read', withWorker(model, index, null))];
@@ -194,6 +215,23 @@ function creations(model: Model, index: number, worker: Worker): Edge[] {
     step('the container is there', withWorker(created(model), index, started)),
     step('the container cannot be made', withWorker(model, index, { ...worker, deploy: 'failed' })),
   ];
+}
+
+/** Stops the agents, and what another worker has left at work; then its own program runs to its end, or to the worker's. */
+function verifications(model: Model, index: number, worker: Worker): Edge[] {
+  if (worker.verify !== 'under_way') return [];
+  const begun = step('the program is there', { ...stopped(model), hasProgram: true });
+  const ended = (verify: 'passed' | 'failed'): Edge =>
+    step(
+      `the work is verified: ${verify}`,
+      withWorker({ ...stopped(model), hasProgram: false }, index, { ...worker, verify }),
+    );
+  return [...(model.hasProgram ? [] : [begun]), ended('passed'), ended('failed')];
+}
+
+function collections(model: Model, index: number, worker: Worker): Edge[] {
+  if (worker.collect !== 'under_way') return [];
+  return [step('what was left is kept', withWorker(stopped(model), index, { ...worker, collect: 'done' }))];
 }
 
 function writings(model: Model, index: number, worker: Worker): Edge[] {
@@ -222,11 +260,29 @@ function decisions(model: Model, index: number, worker: Worker): Edge[] {
       return [step('a worker deploys', withWorker(model, index, { ...worker, deploy: 'under_way' }))];
     case 'prompt':
       return intend({ call: 'permit' });
-    case 'conclude':
-      return intend({ call: 'conclude', outcome: decision.outcome.status });
+    case 'verify':
+      return [step('a worker verifies', withWorker(model, index, { ...worker, verify: 'under_way' }))];
+    case 'collect': {
+      const released = worker.verify === 'under_way' ? 'failed' : worker.verify;
+      return [
+        step('a worker collects', withWorker(model, index, { ...worker, verify: released, collect: 'under_way' })),
+      ];
+    }
+    case 'conclude': {
+      const { status, verification } = decision.outcome;
+      return intend({ call: 'conclude', outcome: status, isVerified: verification?.status === 'passed' });
+    }
     case 'tear_down':
       // Releases the team first, and waits for its own calls to the engine.
-      return worker.deploy === 'under_way' ? [] : intend({ call: 'remove' });
+      if (worker.deploy === 'under_way') return [];
+      if (worker.verify === 'under_way' || worker.collect === 'under_way')
+        return [
+          step(
+            'a worker calls off what it began',
+            withWorker(model, index, { ...worker, verify: 'failed', collect: 'done' }),
+          ),
+        ];
+      return intend({ call: 'remove' });
     default:
       return intend({ call: decision.kind });
   }
@@ -271,7 +327,7 @@ function removals(model: Model, worker: Worker, rules: Rules): Effect[] {
     worker: { ...worker, write: worker.write === 'writing' ? 'failed' : worker.write, pending: { call: 'finish' } },
     breaks,
   };
-  if (model.box.status === 'none') return [gone];
+  if (model.box.status === 'none' && !model.hasProgram) return [gone];
   const call = rules.verifiesRemoval ? 'note_failure' : 'finish';
   return [gone, { what: 'something resists', to: model, worker: { ...worker, pending: { call } }, breaks }];
 }
@@ -280,6 +336,7 @@ function brokenBy({ row: before, prompts, box }: Model, after: Row): string | nu
   if (isTerminal(before.status) && before.status !== after.status) return `${before.status} becomes ${after.status}`;
   if (after.status === 'success' && prompts !== 1) return `success with ${prompts} prompts`;
   if (after.status === 'success' && !after.isAnswerStored) return 'success without a stored answer';
+  if (after.status === 'success' && after.hasFinishedWork && !after.isVerified) return 'success without verification';
   if (after.phase === 'finished' && before.phase !== 'finished' && box.status !== 'none' && box.turn !== 'none')
     return 'finished, and the prompted agent is still there';
   return null;

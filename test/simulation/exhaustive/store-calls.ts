@@ -1,4 +1,4 @@
-import { isTerminal } from '@crewtab/domain/runs/run';
+import { isConcluded, isTerminal } from '@crewtab/domain/runs/run';
 import type { Belief, Model, Pending, Row, Rules, Worker } from './model';
 
 /** The store knows of a newer epoch. */
@@ -7,9 +7,9 @@ export function isRefused(worker: Worker, rules: Rules): boolean {
 }
 
 export function beliefOf(row: Row): Belief {
-  const { phase, status, outcome, isCancelRequested, hasFailedAttempt } = row;
+  const { phase, status, outcome, isCancelRequested, hasFailedAttempt, hasFinishedWork } = row;
   const prompt = row.permit === 'none' ? 'none' : row.isConfirmed ? 'sent' : 'permitted';
-  return { phase, status, outcome, isCancelRequested, prompt, hasFailedAttempt };
+  return { phase, status, outcome, isCancelRequested, prompt, hasFailedAttempt, hasFinishedWork };
 }
 
 /** After a failed call: the row is read again; a stale worker learns that it lost. */
@@ -50,8 +50,12 @@ function written(row: Row, pending: Pending): Row {
       return row.phase === 'queued' ? { ...row, phase: 'deploying', status: 'running' } : row;
     case 'confirm':
       return row.phase === 'prompting' ? { ...row, phase: 'monitoring', isConfirmed: true } : row;
+    case 'end_work':
+      return row.phase === 'monitoring' ? { ...row, phase: 'verifying' } : row;
     case 'conclude':
-      return concluded(row, pending.outcome);
+      return concluded(row, pending.outcome, pending.isVerified);
+    case 'end_collecting':
+      return row.phase === 'collecting' ? { ...row, phase: 'tearing_down' } : row;
     case 'note_failure':
       return row.phase === 'tearing_down' ? { ...row, hasFailedAttempt: true } : row;
     case 'fail_teardown':
@@ -64,10 +68,11 @@ function written(row: Row, pending: Pending): Row {
   }
 }
 
-function concluded(row: Row, outcome: NonNullable<Row['outcome']>): Row {
-  if (row.phase === 'tearing_down' || row.phase === 'finished') return row;
+function concluded(row: Row, outcome: NonNullable<Row['outcome']>, isVerified: boolean): Row {
+  if (isConcluded(row.phase)) return row;
   const status = outcome === 'success' ? row.status : outcome;
-  return { ...row, phase: 'tearing_down', outcome, status };
+  const phase = row.hasFinishedWork && row.phase !== 'deploying' ? 'collecting' : 'tearing_down';
+  return { ...row, phase, outcome, status, isVerified };
 }
 
 function finished(row: Row): Row {

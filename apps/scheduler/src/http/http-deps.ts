@@ -14,6 +14,7 @@ import type {
 } from '@crewtab/domain/ports/management-store';
 import type { OverviewStore } from '@crewtab/domain/ports/overview-store';
 import type { PromptRenderer } from '@crewtab/domain/ports/prompt-renderer';
+import type { ResultChecker } from '@crewtab/domain/ports/result-checker';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
 import type { RunStore } from '@crewtab/domain/ports/run-store';
@@ -53,6 +54,8 @@ export interface HttpDeps {
   readonly clock: Clock;
   /** The database's clock, asked where an answer must not be ahead of it: what a schedule's next instants start from. */
   readonly time: TimeSource;
+  /** Judges the schemas that schedules verify results by. */
+  readonly resultChecker: Pick<ResultChecker, 'findFault'>;
   /** Records what is due of a schedule before it is edited, a part with every call; see the engine's `fireBeforeEdit`. */
   readonly fireBeforeEdit: (scheduleId: string, isEnding: boolean) => Promise<boolean>;
   readonly settings: HttpSettings;

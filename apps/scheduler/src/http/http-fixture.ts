@@ -13,6 +13,7 @@ import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryUsage } from '@test/fakes/management/in-memory-usage';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
+import { FakeResultChecker } from '@test/fakes/runtime/fake-result-checker';
 import { InMemoryScheduleHistory } from '@test/fakes/management/in-memory-schedule-history';
 import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive';
 import { RecordingLogger } from '@test/fakes/recording-logger';
@@ -152,6 +153,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     queue,
     logger,
     clock,
+    resultChecker: new FakeResultChecker(),
     time: { now: () => Promise.resolve(clock.now()) },
     fireBeforeEdit: (scheduleId, isEnding) => {
       recorded.push({ scheduleId, isEnding });

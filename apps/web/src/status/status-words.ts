@@ -23,6 +23,8 @@ export const PHASE_WORDS: Readonly<Record<RunPhase, string>> = {
   deploying: 'containers are made, agents answer the handshake',
   prompting: 'the prompt is being sent',
   monitoring: 'the agents work',
+  verifying: 'the agents are stopped, their work is being checked',
+  collecting: 'the outcome is decided, what was left is being kept',
   tearing_down: 'the outcome is decided, everything is being removed',
   finished: 'nothing of it is left',
 };

@@ -89,6 +89,10 @@ export const REQUEST_ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       'Check that it runs, and DATABASE_URL. Whether a write was done is unknown; with an Idempotency-Key the request may be repeated, and does once what it asks for.',
   },
+  artifact_store_unreachable: {
+    meaning: 'The store of artifacts did not answer, or has no room.',
+    advice: 'Check the folder that schedulers and workers share, and its disk.',
+  },
   claim_lost: {
     meaning: 'Another worker owns the run now. Never the end of a run.',
     advice: 'Nothing.',

@@ -2,7 +2,16 @@ import type { Evidence, Tables } from '../evidence';
 import { Findings, type CheckResult } from '../findings';
 import { groupBy } from '../group-by';
 
-const PHASES = ['queued', 'deploying', 'prompting', 'monitoring', 'tearing_down', 'finished'];
+const PHASES = [
+  'queued',
+  'deploying',
+  'prompting',
+  'monitoring',
+  'verifying',
+  'collecting',
+  'tearing_down',
+  'finished',
+];
 
 /**
  * I7 as far as rows keep an epoch: permits and delegations carry the epoch that wrote them, which can never be above the

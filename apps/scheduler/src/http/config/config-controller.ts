@@ -16,7 +16,8 @@ export class ConfigController {
   get(): RouteAnswer<typeof getConfig> {
     const { version, runtime, agentPolicy, defaultTimeoutMs, maxTimeoutMs, isOpenNetworkAllowed } = this.deps.settings;
     const { catchUpWindowMs, ...defaults } = SCHEDULE_DEFAULTS;
-    const { isIsolated, networks, limits, buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
+    const { isIsolated, networks, limits, buildsImages, leavesWorkspace, verifiesByCommand }: RuntimeCapabilities =
+      RUNTIMES[runtime];
     return {
       version,
       defaultTimeout: formatDuration(defaultTimeoutMs),
@@ -25,7 +26,14 @@ export class ConfigController {
       maxTimeoutSeconds: maxTimeoutMs / 1_000,
       runtime,
       runtimes: [...RUNTIME_KINDS],
-      runtimeCapabilities: { isIsolated, networks: [...networks], limits: [...limits], buildsImages },
+      runtimeCapabilities: {
+        isIsolated,
+        networks: [...networks],
+        limits: [...limits],
+        buildsImages,
+        leavesWorkspace,
+        verifiesByCommand,
+      },
       protocols: [...PROTOCOLS],
       networks: networks.filter((mode) => mode !== 'open' || isOpenNetworkAllowed || !isIsolated),
       overlapPolicies: [...OVERLAP_POLICIES],

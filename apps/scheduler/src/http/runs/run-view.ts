@@ -26,6 +26,7 @@ export function toRunView(run: ListedRun): RunView {
     result: run.outcome?.result ?? null,
     ...(run.isResultTruncated && { resultTruncated: true }),
     error: errorOf(run),
+    verification: verificationOf(run),
     startedAt: run.startedAt?.toISOString() ?? null,
     deadlineAt: run.deadlineAt?.toISOString() ?? null,
     finishedAt: run.finishedAt?.toISOString() ?? null,
@@ -105,6 +106,12 @@ function warningsOf({ plan, status, warnings }: Run): RunView['warnings'] {
   const isNotRun = status === 'skipped' || status === 'missed';
   const isOpen = plan.network.mode === 'open' && !isNotRun;
   return [...(isOpen ? [NETWORK_OPEN] : []), ...warnings.map(({ code, message }) => ({ code, message }))];
+}
+
+function verificationOf({ outcome }: Run): RunView['verification'] {
+  if (!outcome?.verification) return null;
+  const { status, checks } = outcome.verification;
+  return { status, checks: [...checks] };
 }
 
 function errorOf(run: Run): RunView['error'] {

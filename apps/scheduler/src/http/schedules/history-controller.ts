@@ -20,7 +20,7 @@ import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
 import { notFound, RequestRefused } from '../server/problem';
 import { describeOccurrences } from './occurrences';
-import { toDurationStats, toRunMark } from './schedule-view';
+import { toVerifyView, toDurationStats, toRunMark } from './schedule-view';
 
 /** Of a paused span, so many instants are shown. */
 const MAX_PAUSED_INSTANTS = 50;
@@ -133,13 +133,20 @@ export function toPausedSpan({ from, to, note, cron, timezone }: PausedSpan, now
 }
 
 function toRevisionView({ at, fields, changed, ...revision }: ScheduleRevision): RevisionView {
-  const { timeoutMs, catchUpWindowMs, ...rest } = fields;
+  const { timeoutMs, catchUpWindowMs, verify, artifacts, ...rest } = fields;
   return {
     ...revision,
     changed: changed.map((field) =>
       field === 'timeoutMs' ? 'timeout' : field === 'catchUpWindowMs' ? 'catchUpWindow' : field,
     ),
-    fields: { ...rest, timeout: formatDuration(timeoutMs), catchUpWindow: formatDuration(catchUpWindowMs) },
+    fields: {
+      ...rest,
+      timeout: formatDuration(timeoutMs),
+      catchUpWindow: formatDuration(catchUpWindowMs),
+      // Absent in revisions that are older than these fields.
+      ...('verify' in fields && { verify: toVerifyView(verify) }),
+      ...('artifacts' in fields && { artifacts: artifacts && [...artifacts] }),
+    },
     at: at.toISOString(),
   };
 }

@@ -3,6 +3,7 @@ import { RECENT_RUNS } from '@crewtab/api-contract/schedule-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { RecentRun, ScheduleHistory } from '@crewtab/domain/ports/schedule-history';
 import { summarizeDurations, type DurationStats } from '@crewtab/domain/schedules/run-durations';
+import type { VerifySpec } from '@crewtab/domain/runs/verification';
 import { parseCron } from '@crewtab/domain/schedules/cron';
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import { describeCron } from './occurrences';
@@ -26,6 +27,7 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     catchUpWindow: formatDuration(schedule.catchUpWindowMs),
     allowEmpty: schedule.allowEmpty,
     allowOpenToolCalls: schedule.allowOpenToolCalls,
+    verify: toVerifyView(schedule.verify),
     status: schedule.status,
     lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
     nextRunAt: schedule.nextRunAt?.toISOString() ?? null,
@@ -35,6 +37,12 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     createdAt: schedule.createdAt.toISOString(),
     updatedAt: schedule.updatedAt.toISOString(),
   };
+}
+
+export function toVerifyView(verify: VerifySpec | null): ScheduleView['verify'] {
+  if (!verify) return null;
+  const { command, files, schema } = verify;
+  return { ...(command && { command: [...command] }), ...(files && { files: [...files] }), ...(schema && { schema }) };
 }
 
 /** A stored cron that cannot be evaluated has a fault, and no words. */

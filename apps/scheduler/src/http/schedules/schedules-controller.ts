@@ -27,12 +27,23 @@ import { notFound, RequestRefused } from '../server/problem';
 import { refuseFaultyPrompt } from './check-prompt';
 import { editSchedule, removeSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
+import { requireVerifiable } from './require-verifiable';
 import { describeCron, describeOccurrences } from './occurrences';
 import { toScheduleView, withHistory } from './schedule-view';
 
 type Deps = Pick<
   HttpDeps,
-  'schedules' | 'history' | 'prompts' | 'runs' | 'queue' | 'clock' | 'time' | 'fireBeforeEdit' | 'logger'
+  | 'schedules'
+  | 'history'
+  | 'prompts'
+  | 'runs'
+  | 'queue'
+  | 'clock'
+  | 'time'
+  | 'fireBeforeEdit'
+  | 'logger'
+  | 'settings'
+  | 'resultChecker'
 >;
 
 @Controller()
@@ -44,6 +55,7 @@ export class SchedulesController {
     const schedule = toNewSchedule(body);
     requireTeamId(schedule.teamId);
     refuseFaultyPrompt(this.deps.prompts, schedule);
+    await requireVerifiable(this.deps, schedule);
     const instants = planInstants(schedule, await this.deps.time.now());
     const created = await this.deps.schedules.createSchedule(
       caller.organizationId,
@@ -87,6 +99,7 @@ export class SchedulesController {
     const patch = toSchedulePatch(body);
     if (patch.teamId !== undefined) requireTeamId(patch.teamId);
     await this.refuseFaultyPatch(organizationId, params.id, patch);
+    await requireVerifiable(this.deps, patch);
     const revision = headers['If-Match'];
     try {
       const edit = { by: keyId, ...(revision !== undefined && { revision }) };
@@ -182,20 +195,8 @@ export class SchedulesController {
 /** So many edits ago what changed since is told; before that, all fields are. */
 const MAX_MERGED = 200;
 const EDITABLE: ReadonlySet<string> = new Set([
-  ...[
-    'teamId',
-    'name',
-    'prompt',
-    'cron',
-    'timezone',
-    'enabled',
-    'timeout',
-    'overlap',
-    'catchUp',
-    'catchUpWindow',
-    'promptFormat',
-    'variables',
-  ],
+  ...['teamId', 'name', 'prompt', 'cron', 'timezone', 'enabled', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'],
+  ...['promptFormat', 'variables', 'verify'],
 ]);
 
 /** By the name that it has in the API. */
@@ -205,7 +206,7 @@ function toViewField(field: keyof NewSchedule): string {
 }
 
 function toNewSchedule({ timeout, catchUpWindow, ...rest }: ScheduleInput): NewSchedule {
-  return { ...rest, timeoutMs: timeout, catchUpWindowMs: catchUpWindow };
+  return { ...rest, artifacts: null, timeoutMs: timeout, catchUpWindowMs: catchUpWindow };
 }
 
 function toSchedulePatch({ timeout, catchUpWindow, ...rest }: Partial<ScheduleInput>): Partial<NewSchedule> {

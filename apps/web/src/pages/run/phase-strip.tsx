@@ -63,7 +63,7 @@ function stretchesOf(run: Run, deployment: Deployment | undefined, lastMessageAt
   const ready = deployment?.agents.map(({ readyAt }) => readyAt) ?? [];
   const isReady = ready.length > 0 && ready.every((at) => at !== null);
   const readyAt = isReady ? ready.reduce((one, other) => ((one ?? '') > (other ?? '') ? one : other)) : null;
-  const isOver = phase === 'tearing_down' || phase === 'finished';
+  const isOver = phase === 'collecting' || phase === 'tearing_down' || phase === 'finished';
   const worked = readyAt !== null && lastMessageAt !== null && lastMessageAt > readyAt ? lastMessageAt : readyAt;
   const decidedAt = worked ?? startedAt;
   const removedAt = run.teardown?.verifiedAt ?? finishedAt;

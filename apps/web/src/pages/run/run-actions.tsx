@@ -72,7 +72,8 @@ export function RunActions({
 function MainAction({ run }: { readonly run: Run }) {
   const navigate = useNavigate();
   const params = { id: run.id };
-  const canCancel = (run.status === 'queued' || run.status === 'running') && run.phase !== 'tearing_down';
+  const canCancel =
+    (run.status === 'queued' || run.status === 'running') && run.phase !== 'collecting' && run.phase !== 'tearing_down';
   const cancel = async (): Promise<void> => {
     const answer = await api.request('POST /runs/:id/cancel', { params, idempotencyKey: crypto.randomUUID() });
     queryClient.setQueryData(runQuery(run.id).queryKey, answer);

@@ -16,6 +16,8 @@ const WORDS: Readonly<Record<keyof Fields, string>> = {
   variables: 'variables',
   allowEmpty: 'may say nothing',
   allowOpenToolCalls: 'may leave tool calls open',
+  verify: 'verified by',
+  artifacts: 'kept files',
   enabled: 'enabled',
 };
 
@@ -48,6 +50,7 @@ export function differencesOf(from: Fields, to: Fields): Difference[] {
 }
 
 function wordsOf(value: Fields[keyof Fields]): string {
+  if (value === null) return 'nothing';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
