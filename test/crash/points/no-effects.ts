@@ -44,6 +44,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
   { module: /^timers\/promises$/, calls: /./, because: 'waits' },
   { module: /^net$/, calls: /^isIP(v6)?$/, because: 'looks at a text' },
   {
+    module: /^(http|events|net)$/,
+    calls: /^emit$/,
+    in: /egress-proxy\/forward-proxy\.ts$/,
+    because: 'hands a connection that is there to a server of this process',
+  },
+  {
     module: /^bullmq$/,
     calls: /^(set|getBackend|toKey)$/,
     in: /queue-bullmq\/bullmq-queues\.ts$/,
