@@ -105,6 +105,7 @@ class OurWorker {
       agentPolicy: NO_POLICY,
       teardownLimitMs: 60_000,
       verifyTimeoutMs: 600_000,
+      artifacts: { folder: null, fileBytes: 0, bytes: 0, count: 0, collectLimitMs: 0 },
       leaseMs: 10_000,
       concurrency: CONCURRENCY,
       hostName: null,

@@ -279,6 +279,7 @@ export const PROOF_GROUPS = [
 const OTHER_E2E = [
   'adoption.spec.ts',
   'cancelled-turn.spec.ts',
+  'finished-work.spec.ts',
   'firing.spec.ts',
   'many-runs.spec.ts',
   'preset-images.spec.ts',

@@ -1,3 +1,4 @@
+import { artifactRoutes } from './artifact-routes';
 import { eventRoutes } from './event-routes';
 import { overviewRoutes } from './overview-routes';
 import { presetRoutes } from './preset-routes';
@@ -23,6 +24,7 @@ export const allRoutes = [
   ...historyRoutes,
   ...timelineRoutes,
   ...runRoutes,
+  ...artifactRoutes,
   ...overviewRoutes,
   ...usageRoutes,
   ...eventRoutes,

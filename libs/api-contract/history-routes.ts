@@ -5,7 +5,7 @@ import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
 import { CATCH_UP_POLICIES, durationStats, OVERLAP_POLICIES, runMark } from './schedule-routes';
 import { PROMPT_FORMATS } from './prompt-routes';
 import { cronField, timezoneField } from './schedule-fields';
-import { verifyField } from './verify-fields';
+import { artifactsField, verifyField } from './verify-fields';
 
 const MAX_FORECAST = 500;
 
@@ -59,7 +59,7 @@ const revisionFields = z.object({
   promptFormat: z.enum(PROMPT_FORMATS).optional(),
   variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   verify: verifyField.optional(),
-  artifacts: z.array(z.string()).nullable().optional(),
+  artifacts: artifactsField.optional(),
 });
 
 const revisionView = z.object({

@@ -36,6 +36,7 @@ export const LIMITS = {
   promptVariables: 50,
   promptVariableLength: 10_000,
   verifyFiles: 100,
+  artifactGlobs: 50,
   verifySchemaLength: 64 * 1024,
   workspacePathLength: 500,
   noteLength: 1_000,

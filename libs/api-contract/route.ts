@@ -61,6 +61,8 @@ export interface Route {
 
 export interface Answer {
   readonly status: 200 | 201 | 202 | 204;
+  /** A part of it may be asked for with `Range`, and is answered with 206. */
+  readonly isPartial?: true;
   readonly description: string;
   /** Of a JSON body. */
   readonly view?: z.ZodType;

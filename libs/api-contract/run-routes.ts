@@ -136,6 +136,10 @@ export const runView = z
       .nullable()
       .meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
     verification: verificationView,
+    artifacts: z
+      .object({ count: z.int(), bytes: z.int() })
+      .nullable()
+      .meta({ description: 'What was kept when it ended; null before, and where nothing is to be kept.' }),
     startedAt: z.iso.datetime().nullable(),
     deadlineAt: z.iso.datetime().nullable(),
     finishedAt: z.iso.datetime().nullable(),

@@ -7,7 +7,7 @@ import { LIMITS } from './limits';
 import { PROMPT_FORMATS, promptFormatField, variablesField } from './prompt-routes';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
 import { cronField, timezoneField } from './schedule-fields';
-import { verifyField } from './verify-fields';
+import { artifactsField, verifyField } from './verify-fields';
 import { RUN_LIST_NOTE, RUN_STATUSES, RUN_TRIGGERS, runListQuery, runView } from './run-routes';
 
 export const OVERLAP_POLICIES = ['allow', 'skip', 'queue', 'replace'] as const satisfies readonly OverlapPolicy[];
@@ -30,6 +30,7 @@ export const SCHEDULE_DEFAULTS = {
   promptFormat: 'template',
   variables: {},
   verify: null,
+  artifacts: null,
 } as const;
 const DEFAULT_OCCURRENCES = 5;
 
@@ -61,6 +62,7 @@ function scheduleSchemas(settings: ContractSettings) {
       description: 'Whether a run may succeed although its leader left a tool call open (otherwise tool_call_open).',
     }),
     verify: verifyField,
+    artifacts: artifactsField,
   };
   return {
     create: z.strictObject({
@@ -76,6 +78,7 @@ function scheduleSchemas(settings: ContractSettings) {
       allowEmpty: fields.allowEmpty.default(SCHEDULE_DEFAULTS.allowEmpty),
       allowOpenToolCalls: fields.allowOpenToolCalls.default(SCHEDULE_DEFAULTS.allowOpenToolCalls),
       verify: fields.verify.default(SCHEDULE_DEFAULTS.verify),
+      artifacts: fields.artifacts.default(SCHEDULE_DEFAULTS.artifacts),
     }),
     patch: z.strictObject(fields).partial(),
   };
@@ -182,6 +185,7 @@ export const scheduleView = z
     allowEmpty: z.boolean(),
     allowOpenToolCalls: z.boolean(),
     verify: verifyField,
+    artifacts: artifactsField,
     status: z.enum(SCHEDULE_STATUSES).meta({
       description:
         'running while a run is active; otherwise error if the latest finished run ended in failed or timeout; otherwise idle.',

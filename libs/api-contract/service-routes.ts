@@ -4,7 +4,7 @@ import { NETWORK_MODES } from '@crewtab/domain/teams/network';
 import { promptFormatField } from './prompt-routes';
 import { API_PATH, defineRoute } from './route';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from './schedule-routes';
-import { verifyField } from './verify-fields';
+import { artifactsField, verifyField } from './verify-fields';
 
 export const PROTOCOLS = ['acp', 'command'] as const;
 
@@ -32,6 +32,7 @@ const configView = z
       .meta({
         description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',
       }),
+    keepsArtifacts: z.boolean().meta({ description: 'Whether schedules may have `artifacts`: there is a store for them.' }),
     protocols: z.array(z.enum(PROTOCOLS)),
     networks: z
       .array(z.enum(NETWORK_MODES))
@@ -50,6 +51,7 @@ const configView = z
       promptFormat: promptFormatField,
       variables: z.record(z.string(), z.string()),
       verify: verifyField,
+      artifacts: artifactsField,
     }),
     limits: z
       .record(z.string(), z.number())

@@ -27,6 +27,18 @@ const schemaField = z
       'A JSON schema (2020-12) that the result keeps to: the text of the leader as JSON, or the last ```json block of it. Nothing is loaded from elsewhere, and `format` is not known.',
   });
 
+const globField = pathField(
+  (glob) => workspacePath(glob.replaceAll('*', 'x')),
+  'must be a path inside of the workspace, with `*`, `?` and `**`: relative, and without ".."',
+);
+
+/** What is kept of a run. */
+export const artifactsField = z.array(globField).min(1).max(LIMITS.artifactGlobs).nullable().meta({
+  description:
+    'Globs of the files of the workspace that are kept when a run ends, however it ends: `*` is a part of a name, `**` any folders; one that names a folder stands for all in it. Null: nothing is kept.',
+  examples: [['reports/**/*.md']],
+});
+
 /** What a schedule asks of the work of its runs. */
 export const verifyField = z
   .strictObject({

@@ -29,7 +29,9 @@ export interface SchedulerConfig {
   /** How long a worker host may give no heartbeat before its runs are lost. */
   readonly hosts: { readonly hostTimeoutMs: number };
   /** How long history is kept after a run ended, and events after they were written, ms; null: for ever. */
-  readonly retention: Readonly<Record<'messages' | 'runs' | 'events', number | null>>;
+  readonly retention: Readonly<Record<'messages' | 'runs' | 'events' | 'artifacts', number | null>>;
+  /** Null: nothing that runs leave is kept. */
+  readonly artifactFolder: string | null;
   /** `onlyCommand`: of agents that run without isolation; null: any. */
   readonly runtime: { readonly kind: RuntimeKind; readonly onlyCommand: readonly string[] | null };
   /** What agents may ask for. */
@@ -69,6 +71,8 @@ const NAMES = [
   'RETENTION_MESSAGES',
   'RETENTION_RUNS',
   'RETENTION_EVENTS',
+  'RETENTION_ARTIFACTS',
+  'ARTIFACT_FOLDER',
   'CREWTAB_PROCESS_COMMAND',
   ...AGENT_POLICY_SETTINGS,
   ...PRESET_SETTINGS,
@@ -97,7 +101,13 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
     access: { firstApiKey: values.CREWTAB_API_KEY, encryption: encryptionOf(values) },
     timeouts: { defaultMs: values.SCHEDULE_TIMEOUT, maxMs: values.SCHEDULE_TIMEOUT_MAX },
     hosts: { hostTimeoutMs: values.HOST_UNRESPONSIVE_LIMIT },
-    retention: { messages: values.RETENTION_MESSAGES, runs: values.RETENTION_RUNS, events: values.RETENTION_EVENTS },
+    retention: {
+      messages: values.RETENTION_MESSAGES,
+      runs: values.RETENTION_RUNS,
+      events: values.RETENTION_EVENTS,
+      artifacts: values.RETENTION_ARTIFACTS,
+    },
+    artifactFolder: values.ARTIFACT_FOLDER,
     runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
     agentPolicy: agentPolicyOf(values),
     presets: presetSettingsOf(values),

@@ -592,6 +592,47 @@ export const SETTINGS = {
     '10m',
     duration(1_000, 24 * HOUR_MS, 'from 1s to 24h'),
   ),
+  ARTIFACT_FOLDER: optional(
+    {
+      description:
+        'Where the files that runs leave are kept: a folder that all schedulers and workers share, each of which proves it at its start. ' +
+        'Without it schedules have no artifacts. npm start has one in CREWTAB_DATA_DIR. Danger: whoever can write there can change results.',
+      example: '/var/lib/crewtab-artifacts',
+    },
+    matching(/^[^\0]{1,4096}$/, 'must be a path'),
+  ),
+  ARTIFACT_FILE_LIMIT: withDefault(
+    { description: 'The largest file of a run that is kept. Bytes with a unit (512k, 100m).' },
+    '100m',
+    bytes(1_024, 'at least 1k'),
+  ),
+  ARTIFACT_RUN_LIMIT: withDefault(
+    { description: 'The most that is kept of one run, in all its files. Bytes with a unit (500m, 2g).' },
+    '500m',
+    bytes(1_024, 'at least 1k'),
+  ),
+  ARTIFACT_COUNT_LIMIT: withDefault(
+    { description: 'The most files that are kept of one run.' },
+    '1000',
+    wholeNumber(1, 10_000),
+  ),
+  COLLECT_TIMEOUT: withDefault(
+    {
+      description:
+        'How long the files of a run are collected after its outcome, before its removal begins with what was kept by then. A success stops ' +
+        'at its deadline. A Go duration.',
+    },
+    '60s',
+    duration(1_000, HOUR_MS, 'from 1s to 1h'),
+  ),
+  RETENTION_ARTIFACTS: optional(
+    {
+      description:
+        'How long the files of runs are kept after they were collected; without it as long as their runs. A Go duration, like 720h for 30 days.',
+      example: '720h',
+    },
+    duration(HOUR_MS, 100 * 365 * 24 * HOUR_MS, 'at least 1h'),
+  ),
   CREWTAB_FAILPOINT: optional(
     {
       description:

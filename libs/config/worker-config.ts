@@ -57,6 +57,14 @@ export interface WorkerConfig {
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
   readonly teardownLimitMs: number;
+  /** Of runs that keep files; `folder` null: none do. */
+  readonly artifacts: {
+    readonly folder: string | null;
+    readonly fileBytes: number;
+    readonly bytes: number;
+    readonly count: number;
+    readonly collectLimitMs: number;
+  };
   /** For the command of a verification. */
   readonly verifyTimeoutMs: number;
   /** Runs held at the same time. */
@@ -117,6 +125,11 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'NETWORK_TRAFFIC_LIMIT',
     'TEARDOWN_LIMIT',
     'VERIFY_TIMEOUT',
+    'ARTIFACT_FOLDER',
+    'ARTIFACT_FILE_LIMIT',
+    'ARTIFACT_RUN_LIMIT',
+    'ARTIFACT_COUNT_LIMIT',
+    'COLLECT_TIMEOUT',
     'CREWTAB_FAILPOINT',
     'LOG_LEVEL',
   ]);
@@ -164,6 +177,13 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     leaseMs: values.WORKER_LEASE,
     teardownLimitMs: values.TEARDOWN_LIMIT,
     verifyTimeoutMs: values.VERIFY_TIMEOUT,
+    artifacts: {
+      folder: values.ARTIFACT_FOLDER,
+      fileBytes: values.ARTIFACT_FILE_LIMIT,
+      bytes: values.ARTIFACT_RUN_LIMIT,
+      count: values.ARTIFACT_COUNT_LIMIT,
+      collectLimitMs: values.COLLECT_TIMEOUT,
+    },
     concurrency: values.WORKER_CONCURRENCY,
     hostName: values.CREWTAB_WORKER_HOST,
     aliveFile: values.CREWTAB_ALIVE_FILE,

@@ -1,3 +1,4 @@
+import type { ArtifactIndex } from '@crewtab/domain/ports/artifact-index';
 import type { ArtifactStore } from '@crewtab/domain/ports/artifact-store';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { EgressProxy, EgressSession } from '@crewtab/domain/ports/egress-proxy';
@@ -205,6 +206,13 @@ export const PORT_POINTS = {
     measureDisk: READS,
     close: RELEASES,
   } satisfies PointsOf<Runtime>,
+  'artifact-index': {
+    listArtifacts: READS,
+    expireArtifacts: 'effect',
+    findRemovals: READS,
+    forgetRemoval: 'effect',
+    agreeOnFolder: { none: 'at the start of a process, which asks again at the next one' },
+  } satisfies PointsOf<ArtifactIndex>,
   'artifact-store': {
     put: 'effect',
     open: READS,

@@ -19,6 +19,7 @@ const PORT_OF_PART = {
   overview: 'overview-store',
   idempotency: 'idempotency-store',
   retention: 'retention-store',
+  artifacts: 'artifact-index',
 } as const satisfies Record<string, PortName>;
 
 /** The object itself; while failpoints are armed, one whose effects pass a point before and after. */

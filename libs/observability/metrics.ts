@@ -21,10 +21,12 @@ export interface Metrics {
   watchSystem(read: () => Promise<SystemState>): void;
   /** What went through this process's egress proxy since it began, read at every scrape. */
   watchNetwork(read: () => NetworkTraffic): void;
+  /** What this process has put into the store of artifacts, read at every scrape. */
+  watchArtifacts(read: () => { readonly files: number; readonly bytes: number }): void;
   /** A run was ended because its worker does not come back. */
   runLost(): void;
   /** Rows of old history were deleted, because a retention is set. */
-  rowsDeleted(kind: 'runs' | 'messages' | 'events', rows: number): void;
+  rowsDeleted(kind: 'runs' | 'messages' | 'events' | 'artifacts', rows: number): void;
   /** `route` is the pattern, never the path: ids would make a series each. */
   httpRequest(method: string, route: string, status: number, durationMs: number): void;
 }
@@ -48,6 +50,7 @@ export function createMetrics(processName: string): Metrics {
     runEvent: runMetrics(registry),
     ...counters(registry),
     watchNetwork: (read) => networkMetrics(registry, read),
+    watchArtifacts: (read) => artifactMetrics(registry, read),
     ...watchedMetrics(registry),
     ...httpMetrics(registry),
   };
@@ -94,6 +97,21 @@ function networkMetrics(registry: Registry, read: () => NetworkTraffic): void {
       this.inc(read().bytes);
     },
   });
+}
+
+function artifactMetrics(registry: Registry, read: () => { readonly files: number; readonly bytes: number }): void {
+  const counted = (name: string, help: string, field: 'files' | 'bytes'): void =>
+    void new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read()[field]);
+      },
+    });
+  counted('crewtab_artifacts_kept_total', 'Files of runs that this process has kept.', 'files');
+  counted('crewtab_artifact_bytes_kept_total', 'Bytes of files of runs that this process has kept.', 'bytes');
 }
 
 type WatchedMetrics = Pick<Metrics, 'watchQueueDepth' | 'watchActiveRuns' | 'watchSystem'>;

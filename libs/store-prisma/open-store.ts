@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
+import type { ArtifactIndex } from '@crewtab/domain/ports/artifact-index';
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
 import type { FireStore } from '@crewtab/domain/ports/fire-store';
@@ -34,6 +35,7 @@ import { hostLosses } from './hosts/host-lost-runs';
 import { hostStanding } from './hosts/host-standing';
 import { systemState } from './hosts/system-state';
 import { PrismaAccessStore } from './management/prisma-access-store';
+import { PrismaArtifactIndex } from './management/prisma-artifact-index';
 import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
 import { PrismaOverviewStore } from './management/prisma-overview-store';
 import { PrismaRetentionStore } from './management/prisma-retention-store';
@@ -77,6 +79,7 @@ export interface Store {
   readonly usage: UsageStore;
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
+  readonly artifacts: ArtifactIndex;
   /** Seals all stored secrets with the current key and in the present form; see `resealValues`. */
   reseal(onBatch: (kind: SealedKind, resealed: number) => void): Promise<ResealReport>;
   /** The database's clock: the one that every stored instant is of. */
@@ -150,6 +153,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       usage: new PrismaUsageStore(db),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
+    artifacts: new PrismaArtifactIndex(db),
       reseal: (onBatch) => resealValues(db, box, onBatch),
       time: { now: () => readTime(db) },
       countActiveRuns: () => countActiveRuns(db),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { findFreePort } from '@crewtab/local-services/free-port';
 import { Pool, type QueryResultRow } from 'pg';
 import { ApiClient } from './client';
@@ -110,6 +110,7 @@ export class Installation {
       REDIS_URL: redisUrl,
       CREWTAB_ENCRYPTION_KEY: this.encryptionKey,
       CREWTAB_DATA_DIR: dataDir,
+      ARTIFACT_FOLDER: join(dataDir, 'artifacts'),
       LOG_LEVEL: 'info',
       // For what teams of version 0.1 have.
       NETWORK_OPEN_ALLOWED: 'true',

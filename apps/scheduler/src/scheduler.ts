@@ -18,6 +18,7 @@ import {
 import { ScheduleSweeper } from '@crewtab/orchestrator/firing/schedule-sweeper';
 import { LostHostDetector } from '@crewtab/orchestrator/hosts/lost-host-detector';
 import { StoreClock, SystemClock } from '@crewtab/orchestrator/timing';
+import { ArtifactRetention } from '@crewtab/orchestrator/retention/artifact-retention';
 import { HistoryRetention } from '@crewtab/orchestrator/retention/history-retention';
 import { RunEventFeed } from '@crewtab/orchestrator/run-event-feed';
 import { withPoints, withStorePoints } from '@crewtab/failpoints/with-points';
@@ -25,6 +26,7 @@ import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
 import { readPresets } from '@crewtab/presets/read-presets';
 import { BullmqJobSchedulers, BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
+import { openArtifactFolder, type FolderArtifactStore } from '@crewtab/artifact-store/folder-artifact-store';
 import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
@@ -69,13 +71,14 @@ export async function startScheduler(
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const { byName: presets } = await readPresets(config.presets);
+  const artifacts = await openArtifactFolder(config.artifactFolder, (name) => store.artifacts.agreeOnFolder(name));
   const settings = queueSettings({ redisUrl: config.redis.url, prefix: config.redis.prefix, logger });
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
     for (const queue of [queues.ticks, queues.runs])
       queue.on('error', (error) => logger.debug({ error: error.message }, 'redis connection'));
     const metrics = createMetrics('scheduler');
     const firing = wireFiring(store, queues, new BullmqRunQueue(queues.runs, settings), clock, logger);
-    return { http: wireHttp(config, { version, presets }, store, queues, firing, metrics), firing };
+    return { http: wireHttp(config, { version, presets, artifacts }, store, queues, firing, metrics), firing };
   };
   const app = await NestFactory.create<NestExpressApplication>(AppModule.with(settings, wire), {
     bodyParser: false,
@@ -94,6 +97,8 @@ export async function startScheduler(
   hosts.start();
   const retention = retainHistory(config, store, firing, metrics);
   retention.start();
+  const artifactRetention = artifacts && retainArtifacts(config, artifacts, store, firing, metrics);
+  artifactRetention?.start();
   const feed = new RunEventFeed({
     events: store.events,
     clock,
@@ -109,7 +114,7 @@ export async function startScheduler(
       logger.info({}, 'scheduler stops');
       watch.close();
       const loops = [firing.timer, firing.sweeper, hosts, retention, feed, clock];
-      await Promise.all(loops.map((loop) => loop.stop()));
+      await Promise.all([...loops.map((loop) => loop.stop()), artifactRetention?.stop()]);
       await app.close();
       await firing.queue.close();
       await store.close();
@@ -160,6 +165,19 @@ function retainHistory(
   return new HistoryRetention({ history, fires, clock, logger, onDeleted }, retention);
 }
 
+/** What removes the files of runs that are kept no longer. */
+function retainArtifacts(
+  { retention }: SchedulerConfig,
+  store: FolderArtifactStore,
+  { artifacts: index, fires }: Store,
+  { deps: { clock, logger } }: Firing,
+  metrics: Pick<Metrics, 'rowsDeleted'>,
+): ArtifactRetention {
+  const onRemoved = (): void => metrics.rowsDeleted('artifacts', 1);
+  const deps = { index, store: withPoints('artifact-store', store), fires, clock, logger, onRemoved };
+  return new ArtifactRetention(deps, retention.artifacts);
+}
+
 /** What watches for unresponsive hosts. */
 function detectLostHosts(
   { hosts: { hostTimeoutMs } }: SchedulerConfig,
@@ -175,9 +193,13 @@ function detectLostHosts(
   );
 }
 
+interface Opened {
+  readonly artifacts: FolderArtifactStore | null;
+}
+
 function wireHttp(
   config: SchedulerConfig,
-  { version, presets }: Pick<HttpDeps['settings'], 'version' | 'presets'>,
+  { version, presets, artifacts }: Pick<HttpDeps['settings'], 'version' | 'presets'> & Opened,
   store: Store,
   queues: SchedulerQueues,
   firing: Firing,
@@ -217,6 +239,7 @@ function wireHttp(
     logger: firing.deps.logger,
     clock: firing.deps.clock,
     time: store.time,
+    artifacts: { index: store.artifacts, store: artifacts },
     resultChecker: new AjvResultChecker(),
     fireBeforeEdit: (scheduleId, isEnding) => fireBeforeEdit(firing.deps, scheduleId, isEnding),
     settings: {

@@ -23,6 +23,8 @@ import {
   TICKS_QUEUE,
   queueSettings,
 } from '@crewtab/queue-bullmq/bullmq-queues';
+import { countArtifacts, type ArtifactCounts } from '@crewtab/artifact-store/count-artifacts';
+import { openArtifactFolder } from '@crewtab/artifact-store/folder-artifact-store';
 import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
@@ -58,6 +60,8 @@ export async function startWorker(
   const redis = BullmqRunQueue.open(settings);
   const queue = withPoints('run-queue', redis);
   const ticks = openQueue(TICKS_QUEUE, settings);
+  const artifacts = await openArtifactFolder(config.artifacts.folder, (name) => store.artifacts.agreeOnFolder(name));
+  const kept = { files: 0, bytes: 0 };
   const host = await runtime.identify();
   const engine: OrchestratorDeps = {
     store: store.runs,
@@ -71,7 +75,7 @@ export async function startWorker(
     largeLines: new OneAtATime(),
     egressProxy,
     resultChecker: new AjvResultChecker(),
-    artifacts: null,
+    artifacts: artifacts && countArtifacts(withPoints('artifact-store', artifacts), kept),
     clock,
     logger,
     options: {
@@ -82,6 +86,8 @@ export async function startWorker(
       stopGraceMs: config.agents.stopGraceMs,
       teardownLimitMs: config.teardownLimitMs,
       verifyTimeoutMs: config.verifyTimeoutMs,
+      artifactLimits: config.artifacts,
+      collectLimitMs: config.artifacts.collectLimitMs,
       outputLimit: config.agents.outputLimitBytes,
       longestLineBytes: config.agents.longestLineBytes,
       messageLimit: config.messageLimit,
@@ -164,7 +170,7 @@ export async function startWorker(
   imageMaker?.start();
   const metrics =
     config.metrics &&
-    (await reportMetrics(config.metrics, { events: store.events, clock, logger }, egressProxy.traffic));
+    (await reportMetrics(config.metrics, { events: store.events, clock, logger }, egressProxy.traffic, kept));
   logger.info(
     { worker: worker.workerId, host: host.id, engine: host.description, concurrency: config.concurrency },
     'worker ready',
@@ -191,9 +197,11 @@ async function reportMetrics(
   address: NonNullable<WorkerConfig['metrics']>,
   deps: Omit<FeedDeps, 'onEvents'>,
   traffic: NetworkTraffic,
+  kept: ArtifactCounts,
 ): Promise<{ stop(): Promise<void> }> {
   const metrics = createMetrics('worker');
   metrics.watchNetwork(() => traffic);
+  metrics.watchArtifacts(() => kept);
   const server = await MetricsServer.listen(address, metrics, deps.logger);
   const feed = new RunEventFeed({ ...deps, onEvents: (events) => events.forEach((event) => metrics.runEvent(event)) });
   await feed.start();

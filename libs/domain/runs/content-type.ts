@@ -40,7 +40,7 @@ export function contentTypeOf(path: string): string {
 }
 
 /** What a browser shows and never runs: everything else an agent left is only ever downloaded. */
-const HARMLESS: ReadonlySet<string> = new Set([
+export const HARMLESS_TYPES = [
   'text/plain; charset=utf-8',
   'text/markdown; charset=utf-8',
   'text/csv; charset=utf-8',
@@ -54,8 +54,8 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'image/gif',
   'image/webp',
   'image/avif',
-]);
+] as const;
 
 export function isHarmless(contentType: string): boolean {
-  return HARMLESS.has(contentType);
+  return (HARMLESS_TYPES as readonly string[]).includes(contentType);
 }

@@ -94,6 +94,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
     because: 'a thread of this process, gone with it',
   },
   {
+    module: /^fs\/promises$/,
+    calls: /./,
+    in: /artifact-store\/folder-artifact-store\.ts$/,
+    because: 'a part of one call of the port, which has the point; what is not finished lies beside its place and goes with its run',
+  },
+  {
     module: /^worker_threads$/,
     calls: /^(new Worker|once|terminate|postMessage)$/,
     in: /result-schema\/(ajv-result-checker\.ts|schema-thread\.js)$/,
@@ -107,8 +113,8 @@ const NO_EFFECTS: readonly NoEffect[] = [
     because: 'from the engine into a reader of archives in this process',
   },
   {
-    module: /^(http|stream)$/,
-    calls: /^(setHeader|flushHeaders|write|end)$/,
+    module: /^(http|stream(\/promises)?)$/,
+    calls: /^(setHeader|flushHeaders|write|end|from|pipeline)$/,
     in: /^apps\/scheduler\/src\/http\//,
     because: 'an answer of the API about what is stored by then; a client that gets none asks again',
   },

@@ -43,7 +43,7 @@ export interface Scenario {
   readonly hasOwnBridge?: boolean;
   readonly prompt: string;
   /** Of its schedule, beside that. */
-  readonly schedule?: Pick<ScheduleInput, 'verify'>;
+  readonly schedule?: Pick<ScheduleInput, 'verify' | 'artifacts'>;
   /** Of the armed worker. */
   readonly env?: (materials: Materials) => Environment;
   /** What a client does once the run is on its way. */
@@ -132,11 +132,14 @@ export const SCENARIOS: readonly Scenario[] = [
     prompts: 1,
   },
   {
-    name: 'verified work',
+    name: 'verified work that is kept',
     place: 'docker',
     agents: contained(lead),
     prompt: PROMPT,
-    schedule: { verify: { command: ['node', '-e', 'setTimeout(() => {}, 300)'] } },
+    schedule: {
+      verify: { command: ['node', '-e', "require('fs').writeFileSync('report.md', 'done')"] },
+      artifacts: ['*.md'],
+    },
     ends: /^success$/,
     prompts: 1,
   },

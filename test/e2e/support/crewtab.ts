@@ -1,4 +1,4 @@
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { QueryResultRow } from 'pg';
@@ -64,7 +64,10 @@ export class Crewtab {
     );
     const { workerUserId } = options;
     try {
-      if (workerUserId !== undefined) await chown(crewtab.dataDir, workerUserId, workerUserId);
+      const artifacts = join(crewtab.dataDir, 'artifacts');
+      await mkdir(artifacts);
+      if (workerUserId !== undefined)
+        for (const folder of [crewtab.dataDir, artifacts]) await chown(folder, workerUserId, workerUserId);
       await crewtab.startAll();
       return crewtab;
     } catch (error) {

@@ -1,6 +1,8 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { ContractSettings } from '@crewtab/api-contract/route';
 import type { SettingInForce } from '@crewtab/config/read-settings';
+import type { ArtifactIndex } from '@crewtab/domain/ports/artifact-index';
+import type { ArtifactStore } from '@crewtab/domain/ports/artifact-store';
 import type { Clock, TimeSource } from '@crewtab/domain/ports/clock';
 import type { HostImageStore } from '@crewtab/domain/ports/host-images';
 import type { HostStore } from '@crewtab/domain/ports/host-store';
@@ -54,6 +56,8 @@ export interface HttpDeps {
   readonly clock: Clock;
   /** The database's clock, asked where an answer must not be ahead of it: what a schedule's next instants start from. */
   readonly time: TimeSource;
+  /** `store` null: nothing is kept. */
+  readonly artifacts: { readonly index: Pick<ArtifactIndex, 'listArtifacts'>; readonly store: ArtifactStore | null };
   /** Judges the schemas that schedules verify results by. */
   readonly resultChecker: Pick<ResultChecker, 'findFault'>;
   /** Records what is due of a schedule before it is edited, a part with every call; see the engine's `fireBeforeEdit`. */

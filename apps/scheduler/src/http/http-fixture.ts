@@ -13,6 +13,8 @@ import { InMemorySessions } from '@test/fakes/management/in-memory-sessions';
 import { InMemoryUsage } from '@test/fakes/management/in-memory-usage';
 import { InMemoryCatalog } from '@test/fakes/management/in-memory-catalog';
 import { InMemoryOverview } from '@test/fakes/management/in-memory-overview';
+import { InMemoryArtifactIndex } from '@test/fakes/management/in-memory-artifact-index';
+import { InMemoryArtifactStore } from '@test/fakes/stores/in-memory-artifact-store';
 import { FakeResultChecker } from '@test/fakes/runtime/fake-result-checker';
 import { InMemoryScheduleHistory } from '@test/fakes/management/in-memory-schedule-history';
 import { InMemoryRunArchive } from '@test/fakes/management/in-memory-run-archive';
@@ -97,6 +99,7 @@ export interface HttpFixture {
   readonly hostImages: InMemoryHostImages;
   /** The runs that `hosts` knows of. */
   readonly hostRuns: InMemoryRunStore;
+  readonly artifacts: { readonly index: InMemoryArtifactIndex; readonly store: InMemoryArtifactStore };
   readonly queue: RecordingQueue;
   readonly logger: RecordingLogger;
   /** What was asked to be recorded before an edit. */
@@ -128,6 +131,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
   const secrets = new InMemorySecrets(catalog, clock);
   const overview = new InMemoryOverview(runs, catalog, clock);
   const usage = new InMemoryUsage();
+  const artifacts = { index: new InMemoryArtifactIndex(clock), store: new InMemoryArtifactStore() };
   const recorded: RecordedBeforeEdit[] = [];
   const deps: HttpDeps = {
     teams: catalog,
@@ -153,6 +157,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     queue,
     logger,
     clock,
+    artifacts,
     resultChecker: new FakeResultChecker(),
     time: { now: () => Promise.resolve(clock.now()) },
     fireBeforeEdit: (scheduleId, isEnding) => {
@@ -219,6 +224,7 @@ export async function startHttp(options: HttpOptions = {}): Promise<HttpFixture>
     hostRuns,
     queue,
     logger,
+    artifacts,
     recorded,
     call,
   };

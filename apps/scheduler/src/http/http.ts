@@ -8,6 +8,8 @@ import { RequestLimits } from './access/request-limits';
 import { limitAddresses, requireAdmin, requireCaller } from './access/require-caller';
 import { SessionAccess } from './access/session-access';
 import { warnOfUntrustedProxy } from './access/untrusted-proxy';
+import { plainArtifactPaths } from './artifacts/artifact-paths';
+import { ArtifactsController } from './artifacts/artifacts-controller';
 import { bullBoard, QUEUES_PATH } from './bull-board';
 import { ConfigController } from './config/config-controller';
 import { checkContract } from './contract/check-contract';
@@ -54,6 +56,7 @@ export const httpControllers: readonly Type[] = [
   HistoryController,
   TimelineController,
   RunsController,
+  ArtifactsController,
   OverviewController,
   UsageController,
   EventsController,
@@ -114,6 +117,7 @@ export function configureHttp(app: NestExpressApplication, deps: HttpDeps): void
     raw: false,
     customSiteTitle: 'Crewtab API',
   });
+  app.use(plainArtifactPaths());
   app.use(API_PATH, requireCaller(access), ...jsonBody());
   app.useGlobalFilters(new ProblemFilter(deps.logger, allowedMethods));
   app.useGlobalGuards(new RoleGuard());

@@ -144,6 +144,26 @@ export const neighboursQuery = (id: string) =>
     staleTime: 10_000,
   });
 
+export const artifactsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['run', id, 'artifacts'],
+    queryFn: ({ signal }) => api.request('GET /runs/:id/artifacts', { params: { id }, signal }),
+  });
+
+/** The beginning of a file that a run left, as text. */
+export const artifactTextQuery = (id: string, path: string, bytes: number) =>
+  queryOptions({
+    queryKey: ['run', id, 'artifact', path, bytes],
+    queryFn: async ({ signal }) => {
+      const address = `/api/v1/runs/${id}/artifacts/${encodeURIComponent(path)}`;
+      const response = await fetch(address, { signal, headers: { range: `bytes=0-${bytes - 1}` } });
+      if (!response.ok) throw new Error(`The server answered with ${response.status}.`);
+      return response.text();
+    },
+    // What was kept does not change.
+    staleTime: Infinity,
+  });
+
 export const deploymentQuery = (id: string) =>
   queryOptions({
     queryKey: ['deployment', id],

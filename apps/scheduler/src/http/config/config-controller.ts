@@ -10,7 +10,7 @@ import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 
 @Controller()
 export class ConfigController {
-  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'settings'>) {}
+  constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'settings' | 'artifacts'>) {}
 
   @Route(getConfig)
   get(): RouteAnswer<typeof getConfig> {
@@ -34,6 +34,7 @@ export class ConfigController {
         leavesWorkspace,
         verifiesByCommand,
       },
+      keepsArtifacts: this.deps.artifacts.store !== null && leavesWorkspace,
       protocols: [...PROTOCOLS],
       networks: networks.filter((mode) => mode !== 'open' || isOpenNetworkAllowed || !isIsolated),
       overlapPolicies: [...OVERLAP_POLICIES],

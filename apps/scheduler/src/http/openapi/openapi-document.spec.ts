@@ -102,6 +102,7 @@ it.each((allRoutes as readonly Route[]).filter(({ body }) => body?.example !== u
 it('names each view once and refers to it', () => {
   const own = [
     'Acknowledgement',
+    'Artifact',
     'Caller',
     'Config',
     'Decommission',

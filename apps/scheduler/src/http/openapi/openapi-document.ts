@@ -110,6 +110,7 @@ function describeAnswer({ answer, method }: Route): object {
   const location = { description: 'Where the resource, or the run, is.', schema: { type: 'string' } };
   return {
     [status]: { description, ...(hasLocation ? { headers: { Location: location } } : {}), ...contentOf(answer) },
+    ...(answer.isPartial && { 206: { description: 'The part of it that was asked for.', ...contentOf(answer) } }),
     ...(answer.events && { 204: { description: 'All was sent before: do not connect again.' } }),
   };
 }

@@ -28,6 +28,7 @@ export function toScheduleView(schedule: Schedule): ScheduleView {
     allowEmpty: schedule.allowEmpty,
     allowOpenToolCalls: schedule.allowOpenToolCalls,
     verify: toVerifyView(schedule.verify),
+    artifacts: schedule.artifacts && [...schedule.artifacts],
     status: schedule.status,
     lastRunAt: schedule.lastRunAt?.toISOString() ?? null,
     nextRunAt: schedule.nextRunAt?.toISOString() ?? null,

@@ -44,6 +44,7 @@ type Deps = Pick<
   | 'logger'
   | 'settings'
   | 'resultChecker'
+  | 'artifacts'
 >;
 
 @Controller()
@@ -196,7 +197,7 @@ export class SchedulesController {
 const MAX_MERGED = 200;
 const EDITABLE: ReadonlySet<string> = new Set([
   ...['teamId', 'name', 'prompt', 'cron', 'timezone', 'enabled', 'timeout', 'overlap', 'catchUp', 'catchUpWindow'],
-  ...['promptFormat', 'variables', 'verify'],
+  ...['promptFormat', 'variables', 'verify', 'artifacts'],
 ]);
 
 /** By the name that it has in the API. */
@@ -206,7 +207,7 @@ function toViewField(field: keyof NewSchedule): string {
 }
 
 function toNewSchedule({ timeout, catchUpWindow, ...rest }: ScheduleInput): NewSchedule {
-  return { ...rest, artifacts: null, timeoutMs: timeout, catchUpWindowMs: catchUpWindow };
+  return { ...rest, timeoutMs: timeout, catchUpWindowMs: catchUpWindow };
 }
 
 function toSchedulePatch({ timeout, catchUpWindow, ...rest }: Partial<ScheduleInput>): Partial<NewSchedule> {

@@ -22,6 +22,7 @@ import {
   type TextField,
   type TickField,
 } from './draft';
+import { FinishedWorkFields } from './finished-work-fields';
 import { Meaning } from './meaning';
 import { CatchUpField, OverlapField } from './policy-fields';
 import { readDuration } from './policy-plans';
@@ -69,7 +70,8 @@ export function BuilderForm({
 
   const set = (change: Partial<Draft>): void => {
     setDraft({ ...draft, ...change });
-    setFaults(without(faults, Object.keys(change)));
+    const names = Object.keys(change);
+    setFaults(without(faults, Object.keys(faults).filter((path) => names.includes(path.split('.')[0] ?? ''))));
   };
   const save = useMutation({
     mutationFn: (): Promise<Schedule> =>
@@ -300,6 +302,12 @@ export function BuilderForm({
               hint="otherwise a run whose leader began a call and never told its end fails as tool_call_open"
             />
           </fieldset>
+          <FinishedWorkFields
+            draft={draft}
+            faults={faults}
+            notices={{ verify: noticeOf('verify'), artifacts: noticeOf('artifacts') }}
+            onChange={set}
+          />
           <div className="sticky bottom-0 -mx-4 flex flex-wrap items-center gap-3 border-t border-line bg-ground px-4 py-3 rail:-mx-6 rail:px-6 wide:mr-0">
             <Button type="submit" look="primary" disabled={!canSave}>
               {save.isPending ? 'Saving …' : stored === null ? 'Create schedule' : 'Save'}
@@ -368,7 +376,7 @@ function Conflict({
   return (
     <div role="alert" className="flex flex-wrap items-center gap-2 rounded-md bg-accent-soft px-3 py-2">
       <span className="min-w-0 [overflow-wrap:anywhere]">
-        Another person has set this to <bdi className="font-mono text-xs">{String(theirs).slice(0, 300)}</bdi>
+        Another person has set this to <bdi className="font-mono text-xs">{(typeof theirs === 'string' ? theirs : JSON.stringify(theirs)).slice(0, 300)}</bdi>
       </span>
       <Button onClick={() => onTake(theirs)}>Take theirs</Button>
       <Button onClick={onKeep}>Keep mine</Button>

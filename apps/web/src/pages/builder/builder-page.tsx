@@ -23,6 +23,7 @@ export function NewSchedulePage() {
     ...{ name: '', prompt: '', cron: '0 9 * * 1-5', timezone: viewerZone(), timeout: config.data.defaultTimeout },
     ...{ overlap: 'allow', catchUp: 'latest', catchUpWindow: '1h', allowEmpty: false, allowOpenToolCalls: false },
     ...{ promptFormat: 'template', variables: '' },
+    ...{ verify: null, artifacts: null },
     teamId: team?.id ?? '',
   };
   const draft = like.data ? { ...draftOf(like.data), name: `${like.data.name} (copy)`.slice(0, 100) } : empty;

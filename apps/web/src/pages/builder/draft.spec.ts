@@ -4,7 +4,7 @@ import { bodyOf, mergeDraft, touchedOf, type Draft } from './draft';
 const base: Draft = {
   ...{ teamId: 't', name: 'links', prompt: 'Check.', cron: '@daily', timezone: 'UTC' },
   ...{ timeout: '1h', overlap: 'skip', catchUp: 'latest', catchUpWindow: '1h' },
-  ...{ allowEmpty: false, allowOpenToolCalls: false },
+  ...{ allowEmpty: false, allowOpenToolCalls: false, verify: null, artifacts: null },
   ...{ promptFormat: 'template', variables: 'a = 1' },
 };
 

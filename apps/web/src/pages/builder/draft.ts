@@ -15,9 +15,10 @@ export type TextField =
   | 'catchUp'
   | 'catchUpWindow';
 export type TickField = 'allowEmpty' | 'allowOpenToolCalls';
+type WorkField = 'verify' | 'artifacts';
 
 /** What a person sets of a schedule; `enabled` belongs to pausing. */
-export type Draft = Pick<Schedule, Exclude<TextField, 'variables'> | TickField> & {
+export type Draft = Pick<Schedule, Exclude<TextField, 'variables'> | TickField | WorkField> & {
   /** As they are typed: see `writeVariables`. */
   readonly variables: string;
 };
@@ -26,6 +27,7 @@ export type DraftField = keyof Draft;
 export const DRAFT_FIELDS: readonly DraftField[] = [
   ...(['name', 'teamId', 'cron', 'timezone', 'prompt', 'promptFormat', 'variables'] as const),
   ...(['timeout', 'overlap', 'catchUp', 'catchUpWindow', 'allowEmpty', 'allowOpenToolCalls'] as const),
+  ...(['verify', 'artifacts'] as const),
 ];
 
 export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
@@ -42,14 +44,18 @@ export const FIELD_WORDS: Readonly<Record<DraftField, string>> = {
   catchUpWindow: 'Catch-up window',
   allowEmpty: 'May say nothing',
   allowOpenToolCalls: 'May leave tool calls open',
+  verify: 'Verification',
+  artifacts: 'Kept files',
 };
 
-export function draftOf(schedule: Schedule): Draft {
+type Fields = Pick<Schedule, DraftField>;
+
+export function draftOf(schedule: Fields): Draft {
   const { teamId, name, prompt, promptFormat, cron, timezone, timeout, overlap, catchUp, catchUpWindow } = schedule;
-  const { allowEmpty, allowOpenToolCalls } = schedule;
+  const { allowEmpty, allowOpenToolCalls, verify, artifacts } = schedule;
   return {
     ...{ teamId, name, prompt, promptFormat, cron, timezone, timeout, overlap, catchUp, catchUpWindow },
-    ...{ allowEmpty, allowOpenToolCalls, variables: writeVariables(schedule.variables) },
+    ...{ allowEmpty, allowOpenToolCalls, verify, artifacts, variables: writeVariables(schedule.variables) },
   };
 }
 
@@ -61,10 +67,14 @@ export function bodyOf<D extends Partial<Draft>>(draft: D): Omit<D, 'variables'>
 
 type ScheduleEdit = BodyOf<'PATCH /schedules/:id'>;
 
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
 /** Only what the person touched, so that an edit leaves the rest to others. */
 export function touchedOf(base: Draft, mine: Draft): Partial<Draft> {
   return Object.fromEntries(
-    DRAFT_FIELDS.filter((field) => mine[field] !== base[field]).map((field) => [field, mine[field]]),
+    DRAFT_FIELDS.filter((field) => !isSame(mine[field], base[field])).map((field) => [field, mine[field]]),
   );
 }
 
@@ -78,10 +88,10 @@ export function mergeDraft(
   fieldsOfTheirs: Readonly<Record<string, unknown>>,
 ): { readonly base: Draft; readonly mine: Draft; readonly taken: DraftField[]; readonly conflicts: DraftField[] } {
   const theirs = asTyped(fieldsOfTheirs);
-  const changed = DRAFT_FIELDS.filter((field) => field in theirs && theirs[field] !== base[field]);
-  const isTouched = (field: DraftField): boolean => mine[field] !== base[field];
+  const changed = DRAFT_FIELDS.filter((field) => field in theirs && !isSame(theirs[field], base[field]));
+  const isTouched = (field: DraftField): boolean => !isSame(mine[field], base[field]);
   const taken = changed.filter((field) => !isTouched(field));
-  const conflicts = changed.filter((field) => isTouched(field) && mine[field] !== theirs[field]);
+  const conflicts = changed.filter((field) => isTouched(field) && !isSame(mine[field], theirs[field]));
   const pick = (fields: readonly DraftField[]) => Object.fromEntries(fields.map((field) => [field, theirs[field]]));
   return { base: { ...base, ...pick(changed) }, mine: { ...mine, ...pick(taken) }, taken, conflicts };
 }

@@ -66,6 +66,7 @@ function stretchesOf(run: Run, deployment: Deployment | undefined, lastMessageAt
   const isOver = phase === 'collecting' || phase === 'tearing_down' || phase === 'finished';
   const worked = readyAt !== null && lastMessageAt !== null && lastMessageAt > readyAt ? lastMessageAt : readyAt;
   const decidedAt = worked ?? startedAt;
+  const checkedFrom = beganChecking(run, readyAt ?? startedAt, decidedAt);
   const removedAt = run.teardown?.verifiedAt ?? finishedAt;
   return [
     { name: 'queued', words: PHASE_WORDS.queued, from: scheduledFor, to: startedAt },
@@ -79,8 +80,17 @@ function stretchesOf(run: Run, deployment: Deployment | undefined, lastMessageAt
       : [
           {
             ...{ name: 'working', words: PHASE_WORDS.monitoring, from: readyAt },
+            to: checkedFrom ?? (isOver ? decidedAt : null),
+            end: run.verification ? undefined : run.status,
+          },
+        ]),
+    ...(checkedFrom === null
+      ? []
+      : [
+          {
+            ...{ name: 'verifying', words: PHASE_WORDS.verifying, from: checkedFrom },
             to: isOver ? decidedAt : null,
-            end: run.status,
+            end: run.verification?.status === 'failed' ? 'failed' : undefined,
           },
         ]),
     ...(isOver
@@ -94,4 +104,12 @@ function stretchesOf(run: Run, deployment: Deployment | undefined, lastMessageAt
         ]
       : []),
   ];
+}
+
+/** Its checks follow each other, and their end is told; null where none began. */
+function beganChecking({ phase, verification }: Run, earliest: string, decidedAt: string): string | null {
+  if (phase === 'verifying') return decidedAt;
+  if (!verification) return null;
+  const tookMs = verification.checks.reduce((sum, { ms }) => sum + ms, 0);
+  return new Date(Math.max(Date.parse(earliest), Date.parse(decidedAt) - tookMs)).toISOString();
 }

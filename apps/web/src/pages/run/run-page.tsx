@@ -17,6 +17,7 @@ import { Instant, Span } from '../../time/instant';
 import { ADVICE } from '../../words/advice';
 import { nameInText, stripTerminalCodes } from '../../words/clean-terminal-text';
 import { AgentText } from './agent-text';
+import { ArtifactsPanel } from './artifacts-panel';
 import type { ConversationFilter } from './conversation-filter';
 import { ConversationView } from './conversation-view';
 import { LanesView } from './lanes-view';
@@ -25,6 +26,7 @@ import { RunActions } from './run-actions';
 import { RunComparison } from './run-comparison';
 import { RunNeighbours } from './run-neighbours';
 import { useRunStream } from './use-run-stream';
+import { VerificationPanel } from './verification-panel';
 import { WarningList } from './warning-list';
 
 /** One run: its answer first, and the conversation from which it came. */
@@ -124,6 +126,8 @@ function KnownRun({ run }: { readonly run: Run }) {
             className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto"
           >
             <Answer run={run} leader={deployment?.agents.find(({ role }) => role === 'leader')?.name} />
+            {run.verification && <VerificationPanel verification={run.verification} />}
+            <ArtifactsPanel run={run} />
             {isComparing && <RunComparison run={run} />}
             <WarningList warnings={run.warnings} />
             <Panel title="Prompt">
@@ -207,6 +211,9 @@ function Facts({ run, deployment }: { readonly run: Run; readonly deployment: De
     ['Started', run.startedAt === null ? 'never' : formatInstant(new Date(run.startedAt))],
     ['Ended', run.finishedAt === null ? 'not yet' : formatInstant(new Date(run.finishedAt))],
     ['Timeout', run.timeout],
+    ...(run.status === 'success' && !run.verification
+      ? [['Verified', 'no: its schedule asks for nothing beside its leader’s word'] as const]
+      : []),
     ...(run.startedAt === null ? [] : [['Usage', <UsageWords key="usage" used={run.usage} />] as const]),
     ...(deployment
       ? ([

@@ -26,6 +26,8 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
     ['Catch-up', schedule.catchUp, `of instants that no scheduler fired in time, ${CATCH_UP_WORDS[schedule.catchUp]}`],
     ['Catch-up window', schedule.catchUpWindow, 'what was missed longer ago is not caught up'],
     ['Success', successOf(schedule), 'what a run needs beside a good end of its leader’s turn'],
+    ['Verified', verificationOf(schedule), 'what must hold of its work'],
+    ['Keeps', schedule.artifacts?.join(', ') ?? 'no files', 'of what a run leaves'],
     ['Created', <Instant key="created" at={schedule.createdAt} />],
     ['Changed', <Instant key="changed" at={schedule.updatedAt} />],
   ];
@@ -51,6 +53,12 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
       </div>
     </div>
   );
+}
+
+function verificationOf({ verify }: Schedule): string {
+  const { command, files, schema } = verify ?? {};
+  const parts = [command?.join(' '), files && `files ${files.join(', ')}`, schema && 'a schema of the result'];
+  return parts.filter((part) => part !== undefined).join('; ') || 'by its leader’s word alone';
 }
 
 function successOf({ allowEmpty, allowOpenToolCalls }: Schedule): string {
