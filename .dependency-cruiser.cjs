@@ -152,7 +152,7 @@ module.exports = {
       severity: 'error',
       comment: 'Import the exact file: barrels hide what depends on what, and make cycles.',
       from: { path: '^(apps|libs|images|test|bench)/' },
-      to: { path: '^(apps|libs|images)/.*index\\.ts$' },
+      to: { path: '^(apps|libs|images)/.*/index\\.ts$' },
     },
     onlyIn('bullmq-in-queue-bullmq', ['bullmq', 'ioredis'], 'libs/queue-bullmq'),
     onlyIn('liquidjs-in-prompt-liquid', ['liquidjs'], 'libs/prompt-liquid'),

@@ -61,7 +61,8 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.cjs'],
+    // Those that threads and processes of the product run from their sources are CommonJS, like all of it.
+    files: ['**/*.cjs', 'libs/**/*.js'],
     languageOptions: {
       sourceType: 'commonjs',
       globals: { require: 'readonly', module: 'writable', __dirname: 'readonly', __filename: 'readonly' },

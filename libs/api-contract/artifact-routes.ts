@@ -19,12 +19,11 @@ const artifactView = z
     digest: z.string().meta({ description: 'SHA-256 of its content, in hex.' }),
     contentType: z.string().meta({ description: 'By its name alone.' }),
     isDownload: z.boolean().meta({
-      description: 'A browser could run it or does not know it: it is served as a download, as application/octet-stream.',
+      description:
+        'A browser could run it or does not know it: it is served as a download, as application/octet-stream.',
     }),
   })
   .meta({ id: 'Artifact' });
-
-export type ArtifactView = z.input<typeof artifactView>;
 
 const shared = { tag: 'Runs', role: 'member', method: 'get' } as const;
 
@@ -34,7 +33,8 @@ export const listArtifacts = defineRoute({
   params,
   operationId: 'listArtifacts',
   summary: 'The files that a run left',
-  description: 'By path. Empty before they are collected, and once they are kept no longer; `artifacts` of the run says how many there were.',
+  description:
+    'By path. Empty before they are collected, and once they are kept no longer; `artifacts` of the run says how many there were.',
   answer: { status: 200, description: 'The files.', view: z.object({ items: z.array(artifactView) }) },
 });
 

@@ -32,7 +32,9 @@ const configView = z
       .meta({
         description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',
       }),
-    keepsArtifacts: z.boolean().meta({ description: 'Whether schedules may have `artifacts`: there is a store for them.' }),
+    keepsArtifacts: z
+      .boolean()
+      .meta({ description: 'Whether schedules may have `artifacts`: there is a store for them.' }),
     protocols: z.array(z.enum(PROTOCOLS)),
     networks: z
       .array(z.enum(NETWORK_MODES))

@@ -33,11 +33,16 @@ const globField = pathField(
 );
 
 /** What is kept of a run. */
-export const artifactsField = z.array(globField).min(1).max(LIMITS.artifactGlobs).nullable().meta({
-  description:
-    'Globs of the files of the workspace that are kept when a run ends, however it ends: `*` is a part of a name, `**` any folders; one that names a folder stands for all in it. Null: nothing is kept.',
-  examples: [['reports/**/*.md']],
-});
+export const artifactsField = z
+  .array(globField)
+  .min(1)
+  .max(LIMITS.artifactGlobs)
+  .nullable()
+  .meta({
+    description:
+      'Globs of the files of the workspace that are kept when a run ends, however it ends: `*` is a part of a name, `**` any folders; one that names a folder stands for all in it. Null: nothing is kept.',
+    examples: [['reports/**/*.md']],
+  });
 
 /** What a schedule asks of the work of its runs. */
 export const verifyField = z
@@ -81,5 +86,3 @@ export const verificationView = z
   .object({ status: z.enum(['passed', 'failed']), checks: z.array(checkView) })
   .nullable()
   .meta({ description: 'Null: none was asked for, or the run ended before it was over.' });
-
-export type VerificationView = NonNullable<z.input<typeof verificationView>>;

@@ -24,7 +24,9 @@ describe('the folder of artifacts', () => {
 
   it('keeps nothing of a file that breaks off', async () => {
     const one = key();
-    await expect(new FolderArtifactStore(root).put(one, broken())).rejects.toMatchObject({ code: 'engine_unreachable' });
+    await expect(new FolderArtifactStore(root).put(one, broken())).rejects.toMatchObject({
+      code: 'engine_unreachable',
+    });
     expect(await readdir(join(root, one.split('/')[0] ?? ''))).toEqual([]);
   });
 

@@ -153,7 +153,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       usage: new PrismaUsageStore(db),
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
-    artifacts: new PrismaArtifactIndex(db),
+      artifacts: new PrismaArtifactIndex(db),
       reseal: (onBatch) => resealValues(db, box, onBatch),
       time: { now: () => readTime(db) },
       countActiveRuns: () => countActiveRuns(db),

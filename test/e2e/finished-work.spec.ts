@@ -58,7 +58,11 @@ describeWithDocker('work that is verified and kept', () => {
   });
 
   it('fails when it does not hold, says why, and what was left is kept all the same', async () => {
-    const command = ['node', '-e', "require('fs').writeFileSync('log.txt', 'x'); console.log('2 failed'); process.exit(1)"];
+    const command = [
+      'node',
+      '-e',
+      "require('fs').writeFileSync('log.txt', 'x'); console.log('2 failed'); process.exit(1)",
+    ];
     const id = await play({ verify: { command, files: ['absent.md'] }, artifacts: ['*.txt'] });
     const run = await crewtab.api.untilFinished(id);
     expect(run).toMatchObject({ status: 'failed', result: '{"title": "well"}', artifacts: { count: 1 } });

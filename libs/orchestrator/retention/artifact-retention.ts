@@ -58,7 +58,7 @@ export class ArtifactRetention {
     let removed = 0;
     await fires.withSingleWriter('artifacts', async () => {
       if (this.keptMs !== null) while ((await index.expireArtifacts(this.keptMs, BATCH)) === BATCH && !isOver());
-      for (let runIds = await index.findRemovals(BATCH); runIds.length > 0 && !isOver(); ) {
+      for (let runIds = await index.findRemovals(BATCH); runIds.length > 0 && !isOver();) {
         for (const runId of runIds) {
           if (isOver()) return;
           await store.removeRun(runId);

@@ -97,7 +97,8 @@ const NO_EFFECTS: readonly NoEffect[] = [
     module: /^fs\/promises$/,
     calls: /./,
     in: /artifact-store\/folder-artifact-store\.ts$/,
-    because: 'a part of one call of the port, which has the point; what is not finished lies beside its place and goes with its run',
+    because:
+      'a part of one call of the port, which has the point; what is not finished lies beside its place and goes with its run',
   },
   {
     module: /^worker_threads$/,

@@ -181,7 +181,7 @@ describe('values of an earlier version', () => {
     const after = await open(ENCRYPTION_KEY);
     expect((await after.runs.load({ runId, epoch: 1 })).plan.agents).toEqual(AGENTS);
     expect(await after.idempotency.reserve(organizationId, 'key', 'f')).toMatchObject({ answer: { body: { id: 1 } } });
-    expect((await after.reseal(quiet)).resealed).toEqual({ agents: 0, runs: 0, answers: 0 });
+    expect((await after.reseal(quiet)).resealed).toEqual({ secrets: 0, agents: 0, runs: 0, answers: 0 });
 
     // A value of a former state, put back.
     await fixture.sql('UPDATE agents SET sealed_env = $1 WHERE sealed_env IS NOT NULL', [sealUnbound('{"TOKEN":"x"}')]);

@@ -95,7 +95,8 @@ describe('the artifacts of a run', () => {
     await get('archive', KEYS.other).expect(404);
     await get('artifacts/out/other.md').expect(404);
     await http.call('get', `/api/v1/runs/${NO_ID}/artifacts`).expect(404);
-    for (const path of ['artifacts/..%2F..%2Fetc%2Fpasswd', 'artifacts/out%2Freport.md%00']) await get(path).expect(404);
+    for (const path of ['artifacts/..%2F..%2Fetc%2Fpasswd', 'artifacts/out%2Freport.md%00'])
+      await get(path).expect(404);
   });
 
   it('are said to be gone where their store has them no more', async () => {

@@ -71,7 +71,12 @@ export function BuilderForm({
   const set = (change: Partial<Draft>): void => {
     setDraft({ ...draft, ...change });
     const names = Object.keys(change);
-    setFaults(without(faults, Object.keys(faults).filter((path) => names.includes(path.split('.')[0] ?? ''))));
+    setFaults(
+      without(
+        faults,
+        Object.keys(faults).filter((path) => names.includes(path.split('.')[0] ?? '')),
+      ),
+    );
   };
   const save = useMutation({
     mutationFn: (): Promise<Schedule> =>
@@ -376,7 +381,10 @@ function Conflict({
   return (
     <div role="alert" className="flex flex-wrap items-center gap-2 rounded-md bg-accent-soft px-3 py-2">
       <span className="min-w-0 [overflow-wrap:anywhere]">
-        Another person has set this to <bdi className="font-mono text-xs">{(typeof theirs === 'string' ? theirs : JSON.stringify(theirs)).slice(0, 300)}</bdi>
+        Another person has set this to{' '}
+        <bdi className="font-mono text-xs">
+          {(typeof theirs === 'string' ? theirs : JSON.stringify(theirs)).slice(0, 300)}
+        </bdi>
       </span>
       <Button onClick={() => onTake(theirs)}>Take theirs</Button>
       <Button onClick={onKeep}>Keep mine</Button>

@@ -136,7 +136,12 @@ function SchemaField({
   const [typed, setTyped] = useState(schema ? JSON.stringify(schema, null, 2) : '');
   const [fault, setFault] = useState<string>();
   return (
-    <Field label="Schema of the result" hint="JSON schema; the leader’s answer must be JSON that keeps to it" error={fault ?? error} notice={notice}>
+    <Field
+      label="Schema of the result"
+      hint="JSON schema; the leader’s answer must be JSON that keeps to it"
+      error={fault ?? error}
+      notice={notice}
+    >
       {(control) => (
         <textarea
           {...control}

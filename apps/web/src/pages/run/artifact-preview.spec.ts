@@ -13,9 +13,23 @@ it.each([
 });
 
 it.each([
-  ['a,b\n1,2\n', ',', [['a', 'b'], ['1', '2']]],
+  [
+    'a,b\n1,2\n',
+    ',',
+    [
+      ['a', 'b'],
+      ['1', '2'],
+    ],
+  ],
   ['a,"b, ""c""\nd",e', ',', [['a', 'b, "c"\nd', 'e']]],
-  ['a\tb\r\n1\t2', '\t', [['a', 'b'], ['1', '2']]],
+  [
+    'a\tb\r\n1\t2',
+    '\t',
+    [
+      ['a', 'b'],
+      ['1', '2'],
+    ],
+  ],
   ['', ',', []],
 ])('reads the table %j', (text, separator, rows) => {
   expect(readCsv(text, separator, 10)).toEqual(rows);

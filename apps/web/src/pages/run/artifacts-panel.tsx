@@ -21,17 +21,14 @@ export function ArtifactsPanel({ run }: { readonly run: Run }) {
   const kept = run.artifacts;
   if (kept === null) return null;
   return (
-    <Panel
-      title="Files"
-      note={kept.count === 0 ? 'none' : `${kept.count}, ${formatBytes(kept.bytes)}`}
-    >
+    <Panel title="Files" note={kept.count === 0 ? 'none' : `${kept.count}, ${formatBytes(kept.bytes)}`}>
       {error && <ProblemNote error={error} onRetry={() => void refetch()} />}
       {kept.count === 0 && <p className="px-4 py-3 text-soft">Nothing that the schedule keeps was there.</p>}
-      {kept.count > 0 && data?.items.length === 0 && (
-        <p className="px-4 py-3 text-soft">They are kept no longer.</p>
-      )}
+      {kept.count > 0 && data?.items.length === 0 && <p className="px-4 py-3 text-soft">They are kept no longer.</p>}
       <ul className="divide-y divide-line">
-        {data?.items.map((artifact) => <ArtifactRow key={artifact.path} runId={run.id} artifact={artifact} />)}
+        {data?.items.map((artifact) => (
+          <ArtifactRow key={artifact.path} runId={run.id} artifact={artifact} />
+        ))}
       </ul>
       {(data?.items.length ?? 0) > 1 && (
         <p className="border-t border-line px-4 py-2.5">
@@ -103,7 +100,12 @@ function TextPreview({
   if (text === undefined) return <p className="mt-2 text-soft">Loading …</p>;
   const isCut = artifact.bytes > PREVIEW_BYTES;
   return (
-    <div className="mt-2 max-h-96 overflow-auto rounded-sm bg-ground p-3" tabIndex={0} role="region" aria-label={`Preview of ${artifact.path}`}>
+    <div
+      className="mt-2 max-h-96 overflow-auto rounded-sm bg-ground p-3"
+      tabIndex={0}
+      role="region"
+      aria-label={`Preview of ${artifact.path}`}
+    >
       {kind === 'markdown' && <AgentText text={text} />}
       {kind === 'csv' && <Rows text={text} separator={artifact.path.endsWith('.tsv') ? '\t' : ','} />}
       {kind === 'json' && <PlainText text={isCut ? text : formatJson(text)} />}
