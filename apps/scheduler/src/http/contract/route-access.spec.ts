@@ -36,6 +36,7 @@ async function makeResources(key: string | null): Promise<Readonly<Record<string
   const hash = { tokenHash: 'hash', client: 'browser', limitMs: 60_000 };
   const session = await http.sessions.createSession({ keyId, ...hash });
   await http.secrets.putSecret(ORGANIZATION, 'github', 'of sixteen chars', false);
+  await keepArtifact(run, 'report.md');
   return {
     team,
     schedule,
@@ -46,7 +47,17 @@ async function makeResources(key: string | null): Promise<Readonly<Record<string
     deployment: NO_ID,
     host: 'host-1',
     preset: 'coder',
+    artifact: 'report.md',
   };
+}
+
+async function keepArtifact(run: string, path: string): Promise<void> {
+  const words = (async function* () {
+    await Promise.resolve();
+    yield Buffer.from('words');
+  })();
+  const stored = await http.artifacts.store.put(path, words);
+  http.artifacts.index.keep(ORGANIZATION, run, [{ path, key: path, contentType: 'text/markdown', ...stored }]);
 }
 
 /** Two hosts: the worker of `host-1` sent a heartbeat and then no more. */
