@@ -28,10 +28,10 @@ async function readAll(files: AsyncIterable<FoundFile>, isContentRead = true): P
 describe('files of a pod', () => {
   it.each([1, 2, 7, 1_000])('are read in pieces of %i bytes', async (size) => {
     expect(await readAll(unpackFiles(inPieces(STREAM, size)))).toEqual([
-      { path: 'a', kind: 'folder', mode: 0o755, size: 0, target: null, text: '' },
-      { path: 'a/ü', kind: 'file', mode: 0o640, size: 5, target: null, text: 'caf\n.' },
-      { path: 'b', kind: 'link', mode: 0o777, size: 0, target: '../', text: '' },
-      { path: 'p', kind: 'other', mode: 0o644, size: 0, target: null, text: '' },
+      { path: 'a', kind: 'folder', mode: 0o755, size: 0, target: null, ageMs: null, text: '' },
+      { path: 'a/ü', kind: 'file', mode: 0o640, size: 5, target: null, ageMs: null, text: 'caf\n.' },
+      { path: 'b', kind: 'link', mode: 0o777, size: 0, target: '../', ageMs: null, text: '' },
+      { path: 'p', kind: 'other', mode: 0o644, size: 0, target: null, ageMs: null, text: '' },
     ]);
   });
 
