@@ -1,7 +1,5 @@
 'use strict';
 
-/* global require */
-
 /**
  * Stands beside one agent for as long as the agent lives, and depends on no worker, no pipe and no terminal.
  * Plain JavaScript, since it is started by itself: `node supervisor.js <the agent's directory>`, with the order (what
