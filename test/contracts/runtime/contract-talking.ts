@@ -77,7 +77,8 @@ export function describeTalking(current: () => ContractFixture): void {
       await reader.toEnd();
       const [long = '', after] = reader.texts();
       expect(long.length).toBe(LONG_LINE_BYTES);
-      expect(/^x+$/.test(long)).toBe(true);
+      // No expression: over so many characters it may run out of stack.
+      expect(long === 'x'.repeat(LONG_LINE_BYTES)).toBe(true);
       expect(after).toBe('after');
       expect(reader.lines).toHaveLength(2);
     }, 120_000);
