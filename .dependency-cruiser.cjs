@@ -46,7 +46,7 @@ module.exports = {
       from: { path: adapter, pathNot: spec },
       to: {
         path: '^(libs|apps|images|test)/',
-        pathNot: ['^libs/(domain|agent-guard|agent-files|run-sockets)/', '^libs/$1/'],
+        pathNot: ['^libs/(domain|agent-guard|agent-files|program-output|run-sockets)/', '^libs/$1/'],
       },
     },
     {
@@ -68,7 +68,7 @@ module.exports = {
       severity: 'error',
       comment: 'Settings, logs and local services are used by the apps; they know no adapter and no orchestrator.',
       from: {
-        path: '^libs/(agent-files|agent-guard|config|failpoints|observability|local-services|run-sockets)/',
+        path: '^libs/(agent-files|agent-guard|config|failpoints|observability|local-services|program-output|run-sockets)/',
         pathNot: spec,
       },
       to: { path: '^(libs|apps|images|test)/', pathNot: ['^libs/domain/', '^libs/$1/'] },

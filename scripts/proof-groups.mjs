@@ -41,6 +41,7 @@ const PRODUCT = [
   ...[...RUNS, ...APPS, ...STORES, ...DOCKER],
   ...[
     'libs/runtime-process/**',
+    'libs/program-output/**',
     'libs/protocol-*/**',
     'libs/tool-server/**',
     'libs/egress-proxy/**',

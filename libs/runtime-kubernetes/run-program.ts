@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { AgentSpec, DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
-import { OutputTail } from '@crewtab/domain/runs/output-tail';
+import { followProgram } from '@crewtab/program-output/follow-program';
 import type { Pod } from './cluster/api-objects';
 import type { ClusterClient } from './cluster/cluster-client';
-import { aborted, toAppError } from './cluster/cluster-errors';
+import { toAppError } from './cluster/cluster-errors';
 import { ensureOwner, ownPod, untilReady, type PodPrograms } from './deploy';
 import type { KubernetesSettings } from './kubernetes-options';
 import { AgentOutput } from './output/agent-output';
@@ -105,41 +105,20 @@ async function runIn(
   return result;
 }
 
-/** Reads until the program has ended or went beyond a limit; it may still run then. */
-async function follow(
+function follow(
   client: ClusterClient,
   { metadata }: Pod,
-  { name, timeLimitMs, outputLimitBytes }: ProgramSpec,
+  spec: ProgramSpec,
   signal: AbortSignal,
 ): Promise<ProgramResult> {
-  const tail = new OutputTail();
-  const limited = (end: 'time_limit' | 'output_limit'): ProgramResult => ({ end, exitCode: null, output: tail.text });
-  const handle = { pod: metadata.name, uid: metadata.uid ?? '', agent: name };
+  const handle = { pod: metadata.name, uid: metadata.uid ?? '', agent: spec.name };
   const output = new AgentOutput(client, handle, undefined);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    output.close();
-  }, timeLimitMs);
-  const onAbort = (): void => output.close();
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    for await (const { text, isTooLong } of output.lines()) {
-      tail.add(text);
-      if (isTooLong || tail.bytes > outputLimitBytes) return limited('output_limit');
-    }
-  } finally {
-    output.close();
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
-  if (signal.aborted) throw aborted();
-  if (isLate) return limited('time_limit');
-  const process = await inspectAgent(client, handle);
-  if (process.status !== 'exited')
-    throw new AppError('engine_error', 'the pod of the program was removed while it ran');
-  return { end: 'exited', exitCode: process.exitCode, output: tail.text };
+  const program = {
+    output: output.lines(),
+    close: () => output.close(),
+    inspect: () => inspectAgent(client, handle),
+  };
+  return followProgram(program, spec, signal);
 }
 
 /** Until the cluster knows it no more: only then nothing of it runs. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { removeTree } from '@crewtab/agent-files/remove-tree';
 import { AppError } from '@crewtab/domain/errors';
-import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
-import { OutputTail } from '@crewtab/domain/runs/output-tail';
+import type { DeploymentSpec, OutputLine, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
+import { followProgram } from '@crewtab/program-output/follow-program';
 import type { AgentStarter } from './agent-starter';
 import { AgentState } from './agent-state';
 import { ProcessChannel } from './process-channel';
@@ -39,37 +39,17 @@ export async function runProgram(
   }
 }
 
-async function follow(
-  state: AgentState,
-  { timeLimitMs, outputLimitBytes }: ProgramSpec,
-  signal: AbortSignal,
-): Promise<ProgramResult> {
-  const tail = new OutputTail();
-  const limited = (end: 'time_limit' | 'output_limit'): ProgramResult => ({ end, exitCode: null, output: tail.text });
+function follow(state: AgentState, limits: ProgramSpec, signal: AbortSignal): Promise<ProgramResult> {
   const channel = new ProcessChannel(state, 0, () => undefined);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    channel.close();
-  }, timeLimitMs);
-  const onAbort = (): void => channel.close();
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    await channel.endInput();
-    for await (const { text, isTooLong } of channel.output) {
-      tail.add(text);
-      if (isTooLong || tail.bytes > outputLimitBytes) return limited('output_limit');
-    }
-  } finally {
-    channel.close();
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
-  if (signal.aborted)
-    throw new AppError('engine_error', 'given up while the program ran', { retryable: true, cause: signal.reason });
-  if (isLate) return limited('time_limit');
-  const process = await state.inspect();
-  if (process.status !== 'exited') throw new AppError('engine_error', 'the program was removed while it ran');
-  return { end: 'exited', exitCode: process.exitCode, output: tail.text };
+  const program = {
+    output: withoutInput(channel),
+    close: () => channel.close(),
+    inspect: () => state.inspect(),
+  };
+  return followProgram(program, limits, signal);
+}
+
+async function* withoutInput(channel: ProcessChannel): AsyncGenerator<OutputLine> {
+  await channel.endInput();
+  yield* channel.output;
 }

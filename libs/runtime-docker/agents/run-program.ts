@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
-import { OutputTail } from '@crewtab/domain/runs/output-tail';
+import { followProgram } from '@crewtab/program-output/follow-program';
 import type Docker from 'dockerode';
 import { putInto, inspectProcess, requestLog } from './containers';
 import { PlainOutput } from '../output/plain-output';
 import { containerFiles, containerSpec, type GuardPrograms } from './container-spec';
 import type { DockerSettings } from '../docker-options';
-import { type EngineClient, EngineRefusal, isRefusal, toAppError, aborted } from '../engine/engine-client';
+import { type EngineClient, EngineRefusal, isRefusal, toAppError } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
 import { LABELS, runLabels } from '../resources/run-resources';
 import type { Networks } from '../resources/networks';
@@ -102,41 +102,21 @@ async function start(engine: EngineClient, container: Docker.Container, signal: 
   }
 }
 
-/** Reads until the program has ended or went beyond a limit; it may still run then. */
 async function follow(
   engine: EngineClient,
   { id }: Docker.Container,
-  { timeLimitMs, outputLimitBytes }: ProgramSpec,
+  limits: ProgramSpec,
   signal: AbortSignal,
 ): Promise<ProgramResult> {
-  const tail = new OutputTail();
-  const limited = (end: 'time_limit' | 'output_limit'): ProgramResult => ({ end, exitCode: null, output: tail.text });
   const log = await requestLog(engine, id);
-  if (!log) throw goneMeanwhile();
+  if (!log) throw new AppError('engine_error', 'the container of the program was removed before it was read');
   const output = new PlainOutput(engine, id, log);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    output.close();
-  }, timeLimitMs);
-  const onAbort = (): void => output.close();
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    for await (const { text, isTooLong } of output.lines()) {
-      tail.add(text);
-      if (isTooLong || tail.bytes > outputLimitBytes) return limited('output_limit');
-    }
-  } finally {
-    output.close();
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
-  if (signal.aborted) throw aborted(signal);
-  if (isLate) return limited('time_limit');
-  const process = await inspectProcess(engine, id);
-  if (process.status !== 'exited') throw goneMeanwhile();
-  return { end: 'exited', exitCode: process.exitCode, output: tail.text };
+  const program = {
+    output: output.lines(),
+    close: () => output.close(),
+    inspect: () => inspectProcess(engine, id),
+  };
+  return followProgram(program, limits, signal);
 }
 
 async function remove(engine: EngineClient, container: Docker.Container): Promise<void> {
@@ -147,8 +127,4 @@ async function remove(engine: EngineClient, container: Docker.Container): Promis
   } catch (error) {
     if (!isRefusal(error, 404, 409)) throw toAppError(error);
   }
-}
-
-function goneMeanwhile(): AppError {
-  return new AppError('engine_error', 'the container of the program was removed while it ran');
 }
