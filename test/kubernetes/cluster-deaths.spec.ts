@@ -81,6 +81,7 @@ describeWithCluster('a cluster of which a part dies', (namespace) => {
   const cases = Array.from({ length: ROUNDS }, () =>
     PARTS.flatMap((part) => (['deploying', 'talking', 'teardown'] as const).map((phase) => [part, phase] as const)),
   ).flat();
+  // Without the program they are skipped, and counted as skipped.
   const each = RESTART === '' ? it.skip.each(cases) : it.each(cases);
 
   each(

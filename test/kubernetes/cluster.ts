@@ -4,7 +4,7 @@ import { shellCommand, type Behaviour } from '../contracts/runtime/behaviours';
 import { GUARD_FOLDER } from '../kit/services/guard-folder';
 import { TestNamespace } from './namespace';
 
-/** Has node, sh, cat, head and sleep: `up.sh` of the test cluster brings it. */
+/** Has node, sh, cat, head and sleep; the cluster has it, or can pull it. */
 export const AGENT_IMAGE = process.env.CREWTAB_TEST_KUBERNETES_IMAGE ?? 'crewtab.local/agent:1';
 
 /** `describe` where KUBECONFIG names a cluster; otherwise its tests are skipped and counted as skipped. */

@@ -186,6 +186,7 @@ describeWithCluster('a team on a real cluster', (namespace) => {
   it('is refused where a cluster could not keep to it', async () => {
     crewtab = await ClusterCrewtab.start(namespace(), 0);
     const { api } = crewtab;
+    // What a client without types may send.
     const withoutCommand = { ...lead, command: undefined } as unknown as AgentInput;
     await expect(api.createTeam({ name: 'a', agents: [withoutCommand] })).rejects.toMatchObject({
       errors: [expect.objectContaining({ path: 'agents.0.command' })],

@@ -50,6 +50,7 @@ describe('the way out of a container without a network', () => {
     const spec = containerSpec(
       deployment,
       agent,
+      // Only what the specification looks at.
       facts as unknown as ImageFacts,
       { ...settings, isRootWritable: false, tmpBytes: 1 },
       { kind: 'limited', endsAfterSeconds: 1, under: 'guard' },

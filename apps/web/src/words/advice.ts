@@ -219,7 +219,7 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     meaning:
       "The leader said that it is done, and a check of the schedule's verify did not pass. What it said is the run's result all the same.",
     advice:
-      "verification on the run has each check: why it failed and, of a command, its exit code and the end of its output. Mend what the check found, or the check. A command runs without the agents' variables and without a network.",
+      "The verification of the run has each check: why it failed and, of a command, its exit code and the end of its output. Mend what the check found, or the check. A command runs without the agents' variables and without a network.",
   },
   timeout: {
     meaning: 'The deadline passed; the team was force-stopped, or is as soon as a worker of its host can.',

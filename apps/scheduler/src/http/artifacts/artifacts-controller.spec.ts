@@ -123,6 +123,7 @@ describe('a range of bytes', () => {
 
 function bytesOf(response: Response, done: (error: Error | null, body: Buffer) => void): void {
   const chunks: Buffer[] = [];
+  // Superagent's parser is given the stream itself, whatever its type says.
   const stream = response as unknown as NodeJS.ReadableStream;
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.on('end', () => done(null, Buffer.concat(chunks)));

@@ -125,8 +125,10 @@ function KnownRun({ run }: { readonly run: Run }) {
             tabIndex={0}
             className="flex min-h-0 min-w-0 flex-col gap-4 wide:overflow-y-auto"
           >
-            <Answer run={run} leader={deployment?.agents.find(({ role }) => role === 'leader')?.name} />
-            {run.verification && <VerificationPanel verification={run.verification} />}
+            <Cause run={run} />
+            {run.verification?.status === 'failed' && <VerificationPanel verification={run.verification} />}
+            <Result run={run} leader={deployment?.agents.find(({ role }) => role === 'leader')?.name} />
+            {run.verification?.status === 'passed' && <VerificationPanel verification={run.verification} />}
             <ArtifactsPanel run={run} />
             {isComparing && <RunComparison run={run} />}
             <WarningList warnings={run.warnings} />
@@ -164,43 +166,44 @@ function KnownRun({ run }: { readonly run: Run }) {
   );
 }
 
-/** What a person came for: the result, or why there is none and what to do. */
-function Answer({ run, leader }: { readonly run: Run; readonly leader: string | undefined }) {
-  const advice = run.error ? ADVICE[run.error.code] : undefined;
+/** Why it did not end in success, and what to do. */
+function Cause({ run }: { readonly run: Run }) {
+  if (!run.error) return null;
+  const advice = ADVICE[run.error.code];
   return (
-    <>
-      {run.error && (
-        <Panel title={run.status === 'failed' || run.status === 'timeout' ? 'What went wrong' : 'Why it ended'}>
-          <div className="flex flex-col gap-2 px-4 py-3">
-            {advice && <p className="font-medium">{advice.meaning}</p>}
-            <p dir="auto" className="overflow-clip font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
-              {stripTerminalCodes(run.error.message)}
-            </p>
-            {advice && (
-              <p className="text-soft">
-                <span className="font-medium text-ink">What to do:</span> {advice.advice}
-              </p>
-            )}
-          </div>
-        </Panel>
-      )}
-      {run.result !== null && (
-        <Panel
-          title="Result"
-          note={
-            leader && (
-              <>
-                in the words of <bdi>{leader}</bdi>
-              </>
-            )
-          }
-        >
-          <div className="overflow-clip px-4 py-3">
-            <AgentText text={run.result} />
-          </div>
-        </Panel>
-      )}
-    </>
+    <Panel title={run.status === 'failed' || run.status === 'timeout' ? 'What went wrong' : 'Why it ended'}>
+      <div className="flex flex-col gap-2 px-4 py-3">
+        {advice && <p className="font-medium">{advice.meaning}</p>}
+        <p dir="auto" className="overflow-clip font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
+          {stripTerminalCodes(run.error.message)}
+        </p>
+        {advice && (
+          <p className="text-soft">
+            <span className="font-medium text-ink">What to do:</span> {advice.advice}
+          </p>
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function Result({ run, leader }: { readonly run: Run; readonly leader: string | undefined }) {
+  if (run.result === null) return null;
+  return (
+    <Panel
+      title="Result"
+      note={
+        leader && (
+          <>
+            in the words of <bdi>{leader}</bdi>
+          </>
+        )
+      }
+    >
+      <div className="overflow-clip px-4 py-3">
+        <AgentText text={run.result} />
+      </div>
+    </Panel>
   );
 }
 

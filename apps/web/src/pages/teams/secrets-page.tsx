@@ -30,7 +30,14 @@ export function SecretsPage() {
         </div>
       )}
       {!data && !error && <Waiting />}
-      {data?.items.length === 0 && <Empty>There is no secret yet.</Empty>}
+      {data?.items.length === 0 && (
+        <div className="rail:px-2">
+          <Empty>
+            There is no secret yet.
+            {isAdmin && ' Make one here; the form of a team lets a variable of an agent take its value from it.'}
+          </Empty>
+        </div>
+      )}
       <ul className="border-t border-line">
         {data?.items.map((secret) => (
           <SecretRow key={secret.name} secret={secret} isAdmin={isAdmin} />
