@@ -16,7 +16,7 @@ export const CRASH_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
+        search: "{ status: 'not_ours', sinceMs: this.takenAt } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
       {

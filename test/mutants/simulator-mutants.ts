@@ -29,7 +29,7 @@ export const SIMULATOR_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         within: 'libs/orchestrator',
-        search: "{ status: 'not_ours', evidenceUntil } : { status: 'idle' }",
+        search: "{ status: 'not_ours', sinceMs: this.takenAt } : { status: 'idle' }",
         replace: "{ status: 'idle' } : { status: 'idle' }",
       },
       { within: 'libs/orchestrator', search: 'if (!isOurs) {', replace: 'if (!isOurs && run.epoch < 0) {' },

@@ -100,7 +100,8 @@ export class FinalChecks {
       if (!file || createHash('sha256').update(file).digest('hex') !== digest)
         violations.add('I14', run.id, `its artifact ${path} is not what it was`);
     }
-    if (this.befallen.isUndisturbed && collects && run.status === 'success' && kept.length === 0)
+    const isOwed = this.befallen.isUndisturbed && collects && run.status === 'success' && hasTimeToCollect(run);
+    if (isOwed && kept.length === 0)
       violations.add('I14', run.id, 'what its agents left was not kept');
   }
 
@@ -224,10 +225,17 @@ const NEVER = new Set<ErrorCode>([
 ]);
 /** By an undisturbed worker, ms: it measures the disk every ten seconds. */
 const NOTICED_WITHIN_MS = 15_000;
+/** With the delays of an undisturbed engine. */
+const COLLECTS_WITHIN_MS = 2_000;
 /** No host is lost that was heard of within so long, ms. */
 const LOST_AFTER_MS = 20_000;
 /** A healthy run may end so when its engine did not do its part. */
 const ENGINE_MAY_CAUSE = new Set<ErrorCode>(['prompt_failed', 'teardown_failed', 'handshake_timeout']);
+
+/** A success is collected until its deadline at most. */
+function hasTimeToCollect({ concludedAt, deadlineAt }: Run): boolean {
+  return (deadlineAt?.getTime() ?? 0) - (concludedAt?.getTime() ?? 0) > COLLECTS_WITHIN_MS;
+}
 
 /** Where there are several, they are come to by many small steps. */
 function isNoticedSoon(codes: readonly ErrorCode[]): boolean {

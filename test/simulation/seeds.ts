@@ -36,6 +36,21 @@ export const ONCE_FAILED: readonly OnceFailedSeed[] = [
     found:
       'I13: in the simulator itself, an agent that went beyond a limit and ended before it got its prompt was expected to fail its run with the limit, read or not.',
   },
+  {
+    seed: 2_130_122_888,
+    found:
+      'I6: an adopter that could not read a teammate told its leader that the task may not have arrived; the run succeeded over an agent that had gone beyond a limit.',
+  },
+  {
+    seed: 1_230_484_132,
+    found:
+      'I6: the same where the adopter stood still before it read on; and a task that waited for its agent when the worker stopped was answered as not given.',
+  },
+  {
+    seed: 1_665_542_799,
+    found:
+      'I14: in the simulator itself, a run that succeeded in the last moment before its deadline was expected to have its artifacts kept.',
+  },
 ];
 
 /** What one call of the command plays, in this order, and how its last line names it. */

@@ -56,7 +56,7 @@ export function anyObservation(): fc.Arbitrary<Observation> {
         { status: 'written' },
         { status: 'failed', failure },
       ),
-      instant.map((evidenceUntil) => ({ status: 'not_ours', evidenceUntil }) as const),
+      fc.option(instant).map((evidenceUntil) => ({ status: 'not_ours', evidenceUntil }) as const),
     ),
     outputFailure: fc.constantFrom(null, null, null, failure),
     openDelegations: fc.nat({ max: 2 }),

@@ -126,6 +126,12 @@ describe('decide', () => {
       'wait 3600000',
     ],
     [
+      'prompting: adopted, no proof, and the output cannot be read',
+      prompting,
+      seen({ promptWrite: { status: 'not_ours', evidenceUntil: null } }),
+      `wait ${3_600_000}`,
+    ],
+    [
       'prompting: adopted, proof found',
       prompting,
       seen({

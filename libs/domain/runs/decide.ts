@@ -88,7 +88,7 @@ function decidePrompting(run: Run, observation: Observation, now: Date): Decisio
   const cancel = cancelled(run);
   if (cancel) return cancel;
   if (write.status === 'written' || hasProofOfDelivery(observation)) return { kind: 'confirm' };
-  const isUndecidable = write.status === 'not_ours' && write.evidenceUntil <= now;
+  const isUndecidable = write.status === 'not_ours' && write.evidenceUntil !== null && write.evidenceUntil <= now;
   const early =
     failed(write.status === 'failed' ? write.failure : null) ??
     failed(findAgentFailure(observation)) ??

@@ -61,11 +61,11 @@ export type AgentEnd = ({ readonly how: 'exited' } & AgentExit) | { readonly how
 
 /**
  * This worker's own write of the prompt. `not_ours`: it did not get the permit in this epoch (so it must look for
- * evidence that the prompt arrived, until `evidenceUntil`).
+ * evidence that the prompt arrived, until `evidenceUntil`; null while the leader's output cannot be read).
  */
 export type PromptWrite =
   | { readonly status: 'idle' }
   | { readonly status: 'writing' }
   | { readonly status: 'written' }
   | { readonly status: 'failed'; readonly failure: Failure }
-  | { readonly status: 'not_ours'; readonly evidenceUntil: Date };
+  | { readonly status: 'not_ours'; readonly evidenceUntil: Date | null };

@@ -93,6 +93,8 @@ export class AgentSession {
   private end: AgentEnd | null = null;
   /** When everything that an earlier worker stored was read again, and new output began to be folded. */
   caughtUpAt: Date | null = null;
+  /** Since when its output is read as it comes, all of an earlier worker's behind it; null while it cannot be read. */
+  readableSince: Date | null = null;
   private outputChars = 0;
   private lastLineAt: Date | null = null;
   private activeAtMs: number;
@@ -249,6 +251,11 @@ export class AgentSession {
     while (this.isAlive && !isTrue()) await new Promise<void>((resolve) => this.waiting.add(resolve));
   }
 
+  /** @throws AppError `prompt_failed` when the agent has ended, or the session was closed, before it could be given a turn */
+  async untilReady(): Promise<void> {
+    await this.connected();
+  }
+
   /** @throws AppError `prompt_failed` when the agent has ended, or the session was closed, before there was one. */
   private async connected(): Promise<Connection> {
     // A stream that is read again from its beginning may not have come to the handshake yet.
@@ -313,6 +320,7 @@ export class AgentSession {
     } finally {
       this.channel = null;
       this.connection = null;
+      this.readableSince = null;
       channel.close();
     }
   }
@@ -331,6 +339,7 @@ export class AgentSession {
       await this.answer(channel, this.hasOpenedBefore ? this.withoutFinishedHandshake(session) : session.open());
       this.hasOpenedBefore = true;
       this.connection = { channel, session };
+      this.readableSince = this.deps.clock.now();
       this.publish(session);
     };
     if (stored.stdout === 0 && stored.stderr === 0) await catchUp();

@@ -345,7 +345,7 @@ export async function sendPrompt(deps: OrchestratorDeps, held: HeldRun): Promise
   held.run = { ...held.run, phase: 'prompting', prompt: { state: 'permitted', permittedAt: at } };
   if (team.promptWrite.status !== 'idle') return;
   if (!isOurs) {
-    team.promptWrite = { status: 'not_ours', evidenceUntil: new Date(at.getTime() + deps.options.evidenceMs) };
+    team.promptWrite = { status: 'not_ours', sinceMs: at.getTime() };
     return;
   }
   team.promptWrite = { status: 'writing' };

@@ -152,6 +152,72 @@ describe('delegating', () => {
   });
 });
 
+describe('a task that may have arrived before its worker died', () => {
+  const NOT_CONFIRMED = { error: expect.stringContaining('cannot tell whether it arrived') as string };
+  const answers = (world: World, runId: string): unknown[] =>
+    world.store
+      .messages(runId)
+      .filter(({ kind, agent }) => kind === 'delegation' && agent === 'writer')
+      .map(({ content }) => content);
+
+  async function adoptedUnread(
+    writer: FakeProgram,
+  ): Promise<{ world: World; runId: string; stop: () => Promise<void>; read: () => void }> {
+    const { world, runId, first } = await atWork({ writer });
+    void world.toolServer.call(runId, delegate('c1', 'long work'));
+    await world.until(() => world.turnsSeen.some((turn) => turn.includes('c1')));
+    first.runtime.breakConnections();
+    world.store.expireLease(runId);
+    const second = world.worker();
+    const gates = [second.runtime.faults.next('open', 'hang'), second.runtime.faults.next('open', 'hang')];
+    await second.holder.start();
+    await Promise.all(gates.map(({ reached }) => reached));
+    const stop = async (): Promise<void> => void (await Promise.all([first.holder.stop(), second.holder.stop()]));
+    return { world, runId, stop, read: () => gates.forEach((gate) => gate.release()) };
+  }
+
+  it('is not given up while the output of its agent cannot be read', async () => {
+    const { world, runId, stop, read } = await adoptedUnread(obedient((_line, io) => io.emit('say on it')));
+    await world.clock.advance(30_000);
+    expect(answers(world, runId)).toEqual([]);
+    read();
+    await world.clock.advance(30_000);
+    world.engine.agents.find(({ agent }) => agent.name === 'writer')?.emit('done delegate:c1 there you are');
+    await world.eventually(() => answers(world, runId).length > 0);
+    expect(answers(world, runId)).toEqual([expect.objectContaining({ text: 'there you are' })]);
+    await stop();
+  });
+
+  it('is given up when the output was read for long enough and shows nothing of it', async () => {
+    const { world, runId, stop, read } = await adoptedUnread(obedient(idle));
+    read();
+    await settle();
+    await world.clock.advance(4_900);
+    expect(answers(world, runId)).toEqual([]);
+    await world.eventually(() => answers(world, runId).length > 0, 1_000);
+    expect(answers(world, runId)).toEqual([expect.objectContaining(NOT_CONFIRMED)]);
+    await stop();
+  });
+
+  it('is left to the next worker by one that stops before it could give it', async () => {
+    const { world, runId, first } = await atWork({});
+    const gates = [first.runtime.faults.next('open', 'hang'), first.runtime.faults.next('open', 'hang')];
+    first.runtime.breakConnections();
+    await world.clock.advance(1_000);
+    await Promise.all(gates.map(({ reached }) => reached));
+    void world.toolServer.call(runId, delegate('c1', 'long work'));
+    await settle();
+    await first.holder.stop();
+    expect(answers(world, runId)).toEqual([]);
+    const second = world.worker();
+    await second.holder.start();
+    await world.eventually(() => answers(world, runId).length > 0);
+    expect(answers(world, runId)).toEqual([expect.objectContaining({ text: 'well done' })]);
+    expect(world.turnsSeen.filter((turn) => turn.includes('c1'))).toHaveLength(1);
+    await second.holder.stop();
+  });
+});
+
 describe('a task that takes longer than a call may', () => {
   const ANSWER_MS = 240_000;
   const call = (id: string, tool: string, args: Record<string, unknown>, waitedMs = 0): ToolCall => ({

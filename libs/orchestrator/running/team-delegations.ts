@@ -26,7 +26,7 @@ export interface TeamDelegationsOptions {
   readonly claim: Claim;
   /** Tasks for the leader are questions. */
   readonly leader: string;
-  /** How long an adopted task may show no sign of having arrived, ms. */
+  /** How long an adopted task may show no sign of having arrived while its agent's output is read, ms. */
   readonly evidenceMs: number;
   readonly sessions: AgentSessions;
   /** Tasks and answers count as output. */
@@ -292,12 +292,16 @@ export class TeamDelegations {
     const { id, to } = task;
     if (sessions.observed(to).ended) return { error: `${to} has ended and takes no more tasks` };
     const { task: text } = await this.retrying(() => store.readDelegation(claim, id));
-    const isOurs = await this.retrying(() => store.permitDelegation(claim, id));
     try {
+      // First: a worker that stops before it could write leaves the task to the next one.
+      if (!task.isPermitted) await sessions.untilReady(to);
+      const isOurs = await this.retrying(() => store.permitDelegation(claim, id));
       if (isOurs) await sessions.startTurn(to, { id: delegationTurnId(id), text });
       return await this.untilTurnEnds(task, isOurs);
     } catch (error) {
       if (error instanceof ClaimLostError) throw error;
+      // The next worker finds out what became of it.
+      if (this.isClosed) return new Promise(() => undefined);
       return { error: `the task could not be given to ${to}: ${errorMessage(error)}` };
     }
   }
@@ -306,7 +310,8 @@ export class TeamDelegations {
   private untilTurnEnds({ id, to }: Task, isOurs: boolean): Promise<DelegationAnswer> {
     const { clock, evidenceMs, sessions } = this.options;
     return new Promise((resolve) => {
-      let isEvidenceDue = false;
+      const sinceMs = clock.now().getTime();
+      let cancel = (): void => undefined;
       const finish = (answer: DelegationAnswer): void => {
         this.watchers.delete(look);
         cancel();
@@ -318,13 +323,15 @@ export class TeamDelegations {
         if (turn?.status === 'done' && isSettled(turn, clock.now())) finish({ text: turn.text });
         else if (turn?.status === 'failed') finish({ error: turn.failure.message });
         else if (ended) finish({ error: `${to} ended before it had finished` });
-        else if (isEvidenceDue && !dialogue?.hasSeenWork) finish({ error: NOT_CONFIRMED });
+        else if (!isOurs && !dialogue?.hasSeenWork) lookForEvidence();
       };
-      const giveUp = (): void => {
-        isEvidenceDue = true;
-        look();
+      const lookForEvidence = (): void => {
+        const dueMs = evidenceUntil(sessions.get(to)?.readableSince ?? null, sinceMs, evidenceMs)?.getTime();
+        cancel();
+        if (dueMs === undefined) return;
+        if (dueMs <= clock.now().getTime()) finish({ error: NOT_CONFIRMED });
+        else cancel = clock.after(dueMs - clock.now().getTime(), look);
       };
-      const cancel = isOurs ? () => undefined : clock.after(evidenceMs, giveUp);
       if (!this.isClosed) this.watchers.add(look);
       look();
     });
@@ -339,6 +346,14 @@ const LEADER_IS_DONE = 'the leader has ended its turn and answers no more: go on
 
 const NOT_CONFIRMED =
   'Crewtab was restarted at the moment of handing over this task and cannot tell whether it arrived; it is not sent again. Delegate anew if it is safe to do it twice.';
+
+/**
+ * Until when a turn that an earlier worker may have begun can show that it arrived: so long as `evidenceMs` the agent's output
+ * must have been read. Null while it cannot be read: what is not seen then tells nothing.
+ */
+export function evidenceUntil(readableSince: Date | null, sinceMs: number, evidenceMs: number): Date | null {
+  return readableSince && new Date(Math.max(sinceMs, readableSince.getTime()) + evidenceMs);
+}
 
 /** The sessions of a run's agents, by name: team and delegations both speak to agents through them. */
 export class AgentSessions {
@@ -365,9 +380,18 @@ export class AgentSessions {
     return this.byName.get(agent)?.observed() ?? { dialogue: null, ended: null };
   }
 
+  /** @throws AppError `prompt_failed` when it cannot be given a turn any more */
+  async untilReady(agent: string): Promise<void> {
+    await this.connected(agent).untilReady();
+  }
+
   async startTurn(agent: string, turn: { readonly id: string; readonly text: string }): Promise<void> {
+    await this.connected(agent).startTurn(turn);
+  }
+
+  private connected(agent: string): AgentSession {
     const session = this.byName.get(agent);
     if (!session) throw new AppError('prompt_failed', `agent "${agent}" is not connected`);
-    await session.startTurn(turn);
+    return session;
   }
 }

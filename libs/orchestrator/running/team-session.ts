@@ -10,7 +10,7 @@ import { MOST_WARNINGS, type Warning } from '@crewtab/domain/runs/warning';
 import type { Agent } from '@crewtab/domain/teams/team';
 import type { RunMask } from '../masking/masked-deps';
 import { AgentSession, type Emit } from './agent-session';
-import { AgentSessions, TeamDelegations } from './team-delegations';
+import { AgentSessions, evidenceUntil, TeamDelegations } from './team-delegations';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import { RunNetwork } from './run-network';
 import {
@@ -39,9 +39,13 @@ export interface TeamSessionOptions {
 /** After an adoption: how long the leader's old output may take to be read, and its new one to follow, before a deadline counts, ms. */
 const CATCH_UP_MS = { old: 2_000, new: 500 } as const;
 
+/** Until when evidence may come is known only when the run is observed. */
+type OwnWrite =
+  Exclude<PromptWrite, { status: 'not_ours' }> | { readonly status: 'not_ours'; readonly sinceMs: number };
+
 /** The living side of a held run: its deployer and one session per agent. Answers `observe()`. */
 export class TeamSession {
-  promptWrite: PromptWrite;
+  promptWrite: OwnWrite;
   /** See `Observation`. */
   diskFailure: Failure | null = null;
   private readonly sessions = new AgentSessions();
@@ -69,7 +73,6 @@ export class TeamSession {
     const { run } = options;
     const wasPermitted = options.isAdopted && run.prompt.state === 'permitted';
     this.takenAt = deps.clock.now().getTime();
-    const evidenceUntil = new Date(this.takenAt + deps.options.evidenceMs);
     this.output = new RunOutput(deps.options, run.messageCount, () => options.emit({ kind: 'changed' }));
     this.delegations = new TeamDelegations({
       store: deps.delegations,
@@ -99,7 +102,7 @@ export class TeamSession {
     this.network = new RunNetwork(deps, (message) =>
       this.save(async () => void (await deps.store.appendMessages(options.claim, [message]))),
     );
-    this.promptWrite = wasPermitted ? { status: 'not_ours', evidenceUntil } : { status: 'idle' };
+    this.promptWrite = wasPermitted ? { status: 'not_ours', sinceMs: this.takenAt } : { status: 'idle' };
   }
 
   /** Opens the sessions of an adopted run whose agents are all known to be started. Does nothing when they are open. */
@@ -165,7 +168,7 @@ export class TeamSession {
   observe(held: { readonly run: Run } & Pick<Observation, 'nextTeardownAt' | 'teardownFailedAt'>): Observation {
     return {
       agents: held.run.plan.agents.map((agent) => this.observeAgent(agent)),
-      promptWrite: this.promptWrite,
+      promptWrite: this.observedWrite(held.run),
       outputFailure: this.output.failure,
       openDelegations: this.delegations.openCount,
       diskFailure: this.diskFailure,
@@ -346,9 +349,20 @@ export class TeamSession {
     this.saves = Promise.allSettled([this.saves, work]);
   }
 
-  private catchingUpUntil(run: Run): Date {
+  private observedWrite(run: Run): PromptWrite {
+    if (this.promptWrite.status !== 'not_ours') return this.promptWrite;
+    const readableSince = this.leaderSession(run)?.readableSince ?? null;
+    const until = evidenceUntil(readableSince, this.promptWrite.sinceMs, this.deps.options.evidenceMs);
+    return { status: 'not_ours', evidenceUntil: until };
+  }
+
+  private leaderSession(run: Run): AgentSession | undefined {
     const leader = run.plan.agents.find(({ role }) => role === 'leader');
-    const caughtUpAt = leader && this.sessions.get(leader.name)?.caughtUpAt;
+    return leader && this.sessions.get(leader.name);
+  }
+
+  private catchingUpUntil(run: Run): Date {
+    const caughtUpAt = this.leaderSession(run)?.caughtUpAt;
     const latest = this.takenAt + CATCH_UP_MS.old;
     return new Date(caughtUpAt ? Math.min(latest, caughtUpAt.getTime() + CATCH_UP_MS.new) : latest);
   }
