@@ -101,8 +101,7 @@ export class FinalChecks {
         violations.add('I14', run.id, `its artifact ${path} is not what it was`);
     }
     const isOwed = this.befallen.isUndisturbed && collects && run.status === 'success' && hasTimeToCollect(run);
-    if (isOwed && kept.length === 0)
-      violations.add('I14', run.id, 'what its agents left was not kept');
+    if (isOwed && kept.length === 0) violations.add('I14', run.id, 'what its agents left was not kept');
   }
 
   private checkPrompts(run: Run, { agents }: ScheduleScript): void {
