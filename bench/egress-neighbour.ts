@@ -34,7 +34,7 @@ export const egressNeighbour: Bench = {
     const rootDir = await mkdtemp(join(tmpdir(), 'bench-egress-'));
     const egressProxy = new UnixEgressProxy({
       rootDir,
-      limits: { connections: 256, bytes: Infinity },
+      limits: { connections: 256, bytes: Infinity, connectionsPerSecond: 200, bytesPerSecond: 100 * 2 ** 20 },
       allowedCidrs: ['127.0.0.0/8'],
       upstreamProxy: null,
       logger: silentLogger,

@@ -109,7 +109,11 @@ class OurWorker {
       leaseMs: 10_000,
       concurrency: CONCURRENCY,
       hostName: null,
-      network: { allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } },
+      network: {
+        allowedCidrs: [],
+        upstreamProxy: null,
+        limits: { connections: 1, bytes: 1, connectionsPerSecond: 1, bytesPerSecond: 1 },
+      },
       aliveFile: null,
       metrics: null,
       presets: { folder: null, images: {}, buildArgs: {} },

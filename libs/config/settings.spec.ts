@@ -237,7 +237,11 @@ describe('loadWorkerConfig', () => {
         jsonLimits: { batchEntries: 1_000, depth: 64, values: 100_000 },
       },
       messageLimit: 200_000,
-      network: { allowedCidrs: [], upstreamProxy: null, limits: { connections: 256, bytes: 10 * 1024 ** 3 } },
+      network: {
+        allowedCidrs: [],
+        upstreamProxy: null,
+        limits: { connections: 256, bytes: 10 * 1024 ** 3, connectionsPerSecond: 200, bytesPerSecond: 100 * 1024 ** 2 },
+      },
       teardownLimitMs: 60_000,
       leaseMs: 10_000,
       concurrency: 10,
@@ -277,6 +281,8 @@ describe('loadWorkerConfig', () => {
     ['NETWORK_UPSTREAM_PROXY', 'proxy.example.com:3128'],
     ['NETWORK_CONNECTION_LIMIT', '0'],
     ['NETWORK_TRAFFIC_LIMIT', '1k'],
+    ['NETWORK_CONNECTION_RATE', '0'],
+    ['NETWORK_TRAFFIC_RATE', '10'],
   ])('refuses %s=%s', (name, value) => {
     const error = problemsOf(() => loadWorkerConfig({ ...ENOUGH, [name]: value }));
     expect(error.problems.map((problem) => problem.name)).toEqual([name]);

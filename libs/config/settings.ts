@@ -564,11 +564,28 @@ export const SETTINGS = {
     '256',
     wholeNumber(1, 10_000),
   ),
+  NETWORK_CONNECTION_RATE: withDefault(
+    {
+      description:
+        "New connections a second that a run's agents may open through the egress proxy; further ones wait for the next second.",
+    },
+    '200',
+    wholeNumber(1, 100_000),
+  ),
+  NETWORK_TRAFFIC_RATE: withDefault(
+    {
+      description:
+        "Bytes a second that a run's agents may send and receive through the egress proxy, both together and on average; beyond it their connections " +
+        'become slower. Bytes with a unit (500k, 100m).',
+    },
+    '100m',
+    bytes(1_024, 'at least 1k'),
+  ),
   NETWORK_TRAFFIC_LIMIT: withDefault(
     {
       description:
         "What a run's agents may send and receive through the egress proxy, both together; beyond it their connections are broken, and the run " +
-        'goes on. Counted anew by a worker that takes the run over. Bytes with a unit (500m, 10g).',
+        'goes on. Bytes with a unit (500m, 10g).',
     },
     '10g',
     bytes(MEBIBYTE, 'at least 1m'),

@@ -51,7 +51,12 @@ export interface WorkerConfig {
   readonly network: {
     readonly allowedCidrs: readonly string[];
     readonly upstreamProxy: string | null;
-    readonly limits: { readonly connections: number; readonly bytes: number };
+    readonly limits: {
+      readonly connections: number;
+      readonly bytes: number;
+      readonly connectionsPerSecond: number;
+      readonly bytesPerSecond: number;
+    };
   };
   /** How long its claims hold without renewal, ms. */
   readonly leaseMs: number;
@@ -123,6 +128,8 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     'NETWORK_UPSTREAM_PROXY',
     'NETWORK_CONNECTION_LIMIT',
     'NETWORK_TRAFFIC_LIMIT',
+    'NETWORK_CONNECTION_RATE',
+    'NETWORK_TRAFFIC_RATE',
     'TEARDOWN_LIMIT',
     'VERIFY_TIMEOUT',
     'ARTIFACT_FOLDER',
@@ -172,7 +179,12 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     network: {
       allowedCidrs: values.NETWORK_ALLOWED_CIDRS,
       upstreamProxy: values.NETWORK_UPSTREAM_PROXY,
-      limits: { connections: values.NETWORK_CONNECTION_LIMIT, bytes: values.NETWORK_TRAFFIC_LIMIT },
+      limits: {
+        connections: values.NETWORK_CONNECTION_LIMIT,
+        bytes: values.NETWORK_TRAFFIC_LIMIT,
+        connectionsPerSecond: values.NETWORK_CONNECTION_RATE,
+        bytesPerSecond: values.NETWORK_TRAFFIC_RATE,
+      },
     },
     leaseMs: values.WORKER_LEASE,
     teardownLimitMs: values.TEARDOWN_LIMIT,

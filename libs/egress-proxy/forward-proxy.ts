@@ -6,8 +6,9 @@ import { type PrepareRequestFunctionResult, RequestError, Server } from 'proxy-c
 import { listenAt } from '@crewtab/run-sockets/run-socket-files';
 import type { DestinationRules } from './destination-rules';
 import { pinnedLookup } from './resolve-host';
+import { PACE_EVERY_MS, TrafficPace, type PaceLimits } from './traffic-pace';
 
-export interface TrafficLimits {
+export interface TrafficLimits extends PaceLimits {
   /** Of one run at the same time. */
   readonly connections: number;
   /** Both ways together, of one run. */
@@ -25,9 +26,6 @@ export interface ForwardProxyOptions {
   /** Bytes of the run's earlier sessions. */
   readonly bytesBefore: number;
 }
-
-/** How often bytes of open connections are counted, ms: what passes in between may go beyond the limit. */
-const COUNT_EVERY_MS = 250;
 
 const WORDS: Readonly<Record<HostRefusal, string>> = {
   not_listed: "is not among the hosts of the team's network",
@@ -47,6 +45,11 @@ export class ForwardProxy {
   /** Of each open connection, as counted last. */
   private readonly counted = new Map<number, number>();
   private total: number;
+  private readonly pace: TrafficPace;
+  /** Bytes that the pace was not told of. */
+  private unpaced = 0;
+  /** Connections that wait for their turn. */
+  private readonly waiting = new Set<Socket>();
   /** Where it listens. The server of the proxy itself listens nowhere: it is handed connections. */
   private readonly doors: NetServer[] = [];
   /** Of each connection; null where it is not known. */
@@ -54,6 +57,7 @@ export class ForwardProxy {
 
   constructor(private readonly options: ForwardProxyOptions) {
     this.total = options.bytesBefore;
+    this.pace = new TrafficPace(options.limits, options.limits.connections);
     const proxy = new Server({
       authRealm: 'Crewtab',
       prepareRequestFunction: ({ request, hostname, port, isHttp }) => this.prepare(request, hostname, port, isHttp),
@@ -67,7 +71,7 @@ export class ForwardProxy {
     proxy.on('requestFailed', ({ error }: { error: Error }) =>
       options.logger.debug({ error: error.message }, 'egress proxy: a request failed'),
     );
-    this.meter = setInterval(() => this.countAll(), COUNT_EVERY_MS).unref();
+    this.meter = setInterval(() => this.countAll(), PACE_EVERY_MS).unref();
   }
 
   /** Of the run so far. */
@@ -77,7 +81,7 @@ export class ForwardProxy {
 
   /** At one more unix socket, by which connections of that agent come; null: of any. */
   async listen(path: string, agent: string | null): Promise<void> {
-    const door = createServer({ allowHalfOpen: true }, (socket) => this.welcome(socket, agent));
+    const door = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.welcome(socket, agent));
     this.doors.push(door);
     await listenAt(door, path);
     // Such as no file descriptor for one more connection: the agent tries again, and the worker goes on.
@@ -87,19 +91,27 @@ export class ForwardProxy {
   close(): void {
     clearInterval(this.meter);
     for (const door of this.doors) door.close();
+    for (const socket of this.waiting) socket.destroy();
     this.proxy.closeConnections();
     this.countAll();
     this.oneTimeAgent.destroy();
   }
 
   private welcome(socket: Socket, agent: string | null): void {
-    if (this.proxy.connections.size >= this.options.limits.connections) {
+    if (this.proxy.connections.size + this.waiting.size >= this.options.limits.connections) {
       this.options.onNotice({ kind: 'limit', limit: 'connections' }, agent);
       socket.destroy();
       return;
     }
     this.agents.set(socket, agent);
-    this.proxy.server.emit('connection', socket);
+    this.waiting.add(socket);
+    const forget = (): void => void this.waiting.delete(socket);
+    socket.once('close', forget).on('error', forget);
+    void this.pace.nextConnection().then(() => {
+      if (!this.waiting.delete(socket) || socket.destroyed) return;
+      this.proxy.server.emit('connection', socket);
+      socket.resume();
+    });
   }
 
   private async prepare(
@@ -140,6 +152,8 @@ export class ForwardProxy {
 
   private countAll(): void {
     for (const connectionId of this.proxy.getConnectionIds()) this.count(connectionId);
+    this.pace.note(this.unpaced, this.proxy.connections.values());
+    this.unpaced = 0;
     if (!this.isSpent || this.proxy.connections.size === 0) return;
     this.options.onNotice({ kind: 'limit', limit: 'bytes' }, null);
     this.proxy.closeConnections();
@@ -152,6 +166,7 @@ export class ForwardProxy {
     const more = bytes - (this.counted.get(connectionId) ?? 0);
     this.counted.set(connectionId, bytes);
     this.total += more;
+    this.unpaced += more;
     this.options.traffic.bytes += more;
   }
 }

@@ -31,7 +31,7 @@ describe('the thread of the egress proxies', () => {
     target = createServer((_asked, answer) => answer.end('hello'));
     await once(target.listen(0, '127.0.0.1'), 'listening');
     at = `127.0.0.1:${(target.address() as AddressInfo).port}`;
-    const limits = { connections: 20, bytes: 1_000_000 };
+    const limits = { connections: 20, bytes: 1_000_000, connectionsPerSecond: 1_000, bytesPerSecond: 1e9 };
     const plan = { hosts: [at], allowedCidrs: ['127.0.0.1/32'], upstreamProxy: null, limits, bytesBefore: 7 };
     proxy = thread.make(plan, (notice, agent) => notices.push([notice, agent]));
     await proxy.listen(join(folder, 'run.sock'), null);
@@ -71,7 +71,7 @@ describe('the thread of the egress proxies', () => {
       hosts: [],
       allowedCidrs: [],
       upstreamProxy: null,
-      limits: { connections: 1, bytes: 1 },
+      limits: { connections: 1, bytes: 1, connectionsPerSecond: 1, bytesPerSecond: 1 },
       bytesBefore: 0,
     };
     const nowhere = thread.make(plan, () => undefined).listen(join(folder, 'no/such/folder.sock'), null);
@@ -87,7 +87,12 @@ describe('the thread of the egress proxies', () => {
   });
 
   it('keeps no process alive', async () => {
-    const plan = { hosts: [], allowedCidrs: [], upstreamProxy: null, limits: { connections: 1, bytes: 1 } };
+    const plan = {
+      hosts: [],
+      allowedCidrs: [],
+      upstreamProxy: null,
+      limits: { connections: 1, bytes: 1, connectionsPerSecond: 1, bytesPerSecond: 1 },
+    };
     const script = `
       const { ProxyThread } = require(${JSON.stringify(join(__dirname, 'proxy-thread.ts'))});
       const thread = new ProxyThread({ traffic: {}, logger: null }, ${JSON.stringify(PROGRAM)});

@@ -19,6 +19,8 @@ import { UnixEgressProxy, type UnixEgressProxyOptions } from './unix-egress-prox
 const RUN = '0190a4f2-7c7e-7b6a-9b1d-3f9a1c55e001';
 const OTHER_RUN = '0190a4f2-7c7e-7b6a-9b1d-3f9a1c55e002';
 
+const LIMITS = { connections: 20, bytes: 100_000_000, connectionsPerSecond: 1_000, bytesPerSecond: 1e9 };
+
 interface Reply {
   readonly status: number;
   readonly text: string;
@@ -69,7 +71,7 @@ describe('the egress proxy of a run', () => {
   function proxy(options: Partial<UnixEgressProxyOptions> = {}): UnixEgressProxy {
     const made = new UnixEgressProxy({
       rootDir,
-      limits: { connections: 20, bytes: 10_000_000 },
+      limits: LIMITS,
       allowedCidrs: [],
       upstreamProxy: null,
       logger: silentLogger,
@@ -222,7 +224,7 @@ describe('the egress proxy of a run', () => {
 
   it('has no more connections than it may, and tells so once', async () => {
     names.set('api.example', [['127.0.0.1']]);
-    const { path, notices } = await open([`api.example:${echoPort}`], { limits: { connections: 2, bytes: 1_000_000 } });
+    const { path, notices } = await open([`api.example:${echoPort}`], { limits: { ...LIMITS, connections: 2 } });
     const first = await tunnel(path, `api.example:${echoPort}`);
     await tunnel(path, `api.example:${echoPort}`);
     for (let extra = 0; extra < 2; extra++) {
@@ -241,7 +243,7 @@ describe('the egress proxy of a run', () => {
   it('tells whose connection it was, by the way that it came, and shares the limits of the run among all ways', async () => {
     names.set('api.example', [['127.0.0.1']]);
     const notices: [NetworkNotice, string | null][] = [];
-    const made = proxy({ allowedCidrs: ['127.0.0.1/32'], limits: { connections: 2, bytes: 1_000_000 } });
+    const made = proxy({ allowedCidrs: ['127.0.0.1/32'], limits: { ...LIMITS, connections: 2 } });
     const hosts = [`api.example:${echoPort}`];
     const session = await made.open(RUN, hosts, (...notice) => notices.push(notice), ['lead', 'mate']);
     sessions.push(session);
@@ -267,10 +269,36 @@ describe('the egress proxy of a run', () => {
     expect((await readdir(rootDir)).filter((name) => name !== 'records')).toEqual([]);
   });
 
+  it('lets connections beyond its pace wait for their turn, and none get lost', async () => {
+    names.set('api.example', [['127.0.0.1']]);
+    const limits = { ...LIMITS, connectionsPerSecond: 4 };
+    const { path } = await open([`api.example:${port}`], { limits });
+    const startedAt = performance.now();
+    const replies = Array.from({ length: 9 }, () => get(path, `http://api.example:${port}/`));
+    expect(await Promise.all(replies)).toEqual(Array(9).fill({ status: 200, text: 'hello' }));
+    // Timers may be a millisecond early.
+    expect(performance.now() - startedAt).toBeGreaterThan(1_500);
+  });
+
+  it.each(['down', 'up'])('moves no more %s than its pace on average, and all of it', async (way) => {
+    names.set('api.example', [['127.0.0.1']]);
+    const limits = { ...LIMITS, bytesPerSecond: 8_000_000 };
+    const { path } = await open([`api.example:${echoPort}`], { limits });
+    const { socket } = await tunnel(path, `api.example:${echoPort}`);
+    const startedAt = performance.now();
+    let got = 0;
+    socket.on('data', (data: Buffer) => (got += data.length));
+    // What an echo moves, it moves both ways.
+    if (way === 'up') socket.write(Buffer.alloc(8_000_000));
+    else for (let sent = 0; sent < 80; sent++) socket.write(Buffer.alloc(100_000));
+    await eventually(() => got === 8_000_000);
+    expect(performance.now() - startedAt).toBeGreaterThan(1_000);
+  });
+
   it('breaks connections at the limit of bytes, and refuses new ones', async () => {
     names.set('api.example', [['127.0.0.1']]);
     const { path, notices } = await open([`api.example:${port}`, `api.example:${echoPort}`], {
-      limits: { connections: 5, bytes: 250_000 },
+      limits: { ...LIMITS, bytes: 250_000 },
     });
     const { socket } = await tunnel(path, `api.example:${echoPort}`);
     await get(path, `http://api.example:${port}/large`);
@@ -329,7 +357,7 @@ describe('the egress proxy of a run', () => {
   it('tells and counts on from where the session before it stood, also of a worker that was killed', async () => {
     names.set('api.example', [['127.0.0.1']]);
     const hosts = [`api.example:${port}`];
-    const limits = { connections: 5, bytes: 500_000 };
+    const limits = { ...LIMITS, bytes: 500_000 };
     const first = await open(hosts, { limits });
     await get(first.path, `http://api.example:${port}/large`);
     await get(first.path, 'http://other.example/');

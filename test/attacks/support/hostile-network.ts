@@ -181,7 +181,7 @@ const probe = ([host, port]) => new Promise((done, fail) => net.connect(port, ho
 (async () => {
   for (const port of given.ports) await serve(port);
   for (const each of given.probes) await probe(each);
-  const proxy = new UnixEgressProxy({ rootDir: given.rootDir, limits: { connections: 256, bytes: 1e9 }, allowedCidrs: [], upstreamProxy: null, logger });
+  const proxy = new UnixEgressProxy({ rootDir: given.rootDir, limits: { connections: 256, bytes: 1e9, connectionsPerSecond: 200, bytesPerSecond: 1e8 }, allowedCidrs: [], upstreamProxy: null, logger });
   const { endpoint } = await proxy.open(given.runId, given.hosts, (notice) => say({ notice }));
   say({ ready: { endpoint } });
 })();
