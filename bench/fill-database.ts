@@ -39,7 +39,7 @@ const RUNS = `WITH numbered AS MATERIALIZED (
       s.organization_id, s.id, s.team_id, run.trigger, run.at, run.status, 'finished', run.at, 'Bench Team', 'egress', s.prompt,
       s.timeout_ms, '[{"name": "lead", "role": "leader", "protocol": "acp", "image": "crewtab/bench"}]', false, 1,
       CASE WHEN began THEN 'bench-host' END, CASE WHEN began THEN run.at END, CASE WHEN began THEN run.at + interval '1 hour' END,
-      run.at + interval '50 seconds', CASE WHEN run.status = 'success' THEN repeat('All is well. ', 20) END,
+      run.at + (CASE WHEN run.n % 1000 = 7 THEN 500 ELSE 50 END) * interval '1 second', CASE WHEN run.status = 'success' THEN repeat('All is well. ', 20) END,
       CASE WHEN run.status <> 'success' THEN 'agent_failed' END, CASE WHEN run.status <> 'success' THEN 'of the bench' END,
       CASE WHEN began THEN 2 ELSE 0 END, CASE WHEN began THEN run.at + interval '50 seconds' END,
       CASE WHEN began THEN run.at + interval '51 seconds' END, began::int, began::int, began::int
@@ -72,6 +72,9 @@ const PARTS: readonly string[] = [
       SELECT n, n % 10 <> 0 AS tokens, n % 4 <> 0 AND n % 10 <> 0 AS cost
       FROM (SELECT hashint8(extract(epoch FROM r.scheduled_for)::bigint) & 65535 AS n) AS hashed) AS u`,
   ),
+  // As the trigger would have told it.
+  `UPDATE schedule_runs r SET cost = u.cost FROM agent_usages u
+    WHERE u.run_id = r.id AND u.cost IS NOT NULL AND r.scheduled_for >= $1 AND r.scheduled_for < $2`,
   OF_BEGUN(`prompt_permits (organization_id, run_id, epoch, permitted_at, sent_at)
     SELECT r.organization_id, r.id, 1, r.started_at, r.started_at`),
 ];

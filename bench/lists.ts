@@ -1,6 +1,11 @@
 import { USAGE_GROUPINGS } from '@crewtab/domain/ports/usage-store';
 import { localDaysBetween } from '@crewtab/domain/schedules/local-days';
-import type { PageRequest, RunFilter, ScheduleFilter } from '@crewtab/domain/ports/management-store';
+import {
+  RUN_SORTS,
+  type PageRequest,
+  type RunFilter,
+  type ScheduleFilter,
+} from '@crewtab/domain/ports/management-store';
 import { Client, type QueryConfig } from 'pg';
 import { fillDatabase, STEP_MS } from './fill-database';
 import type { Bench, BenchContext, Figure } from './harness/bench';
@@ -94,6 +99,16 @@ const RUN_FILTERS: readonly Choice<RunFilter>[] = [
   { key: 'until', name: 'until 99 %', filter: { until: after(0.01) } },
 ];
 
+/** Costs are spread from 0 to 0.66, and one run in a thousand took ten times as long as the others. */
+const VALUE_FILTERS: readonly { readonly name: string; readonly filter: RunFilter }[] = [
+  { name: 'took long 0.1 %', filter: { minTookMs: 100_000 } },
+  { name: 'took short 99 %', filter: { maxTookMs: 60_000 } },
+  { name: 'cost 0.1 %', filter: { minCost: 0.655 } },
+  { name: 'cost 70 %', filter: { minCost: 0.01 } },
+  { name: 'cost 70 %, since 0.1 %', filter: { minCost: 0.01, since: after(0.001) } },
+  { name: 'took short 99 %, status 0.1 %', filter: { maxTookMs: 60_000, status: 'timeout' } },
+];
+
 const SCHEDULE_FILTERS: readonly Choice<ScheduleFilter>[] = [
   { key: 'enabled', name: 'enabled', filter: { enabled: true } },
   { key: 'enabled', name: 'disabled', filter: { enabled: false } },
@@ -140,13 +155,21 @@ async function casesOf(stored: BenchStore): Promise<Case[]> {
       return { name: `${list}: ${name}`, read };
     }),
   );
+  const sorted = [{ name: 'all', filter: {} as RunFilter }, ...VALUE_FILTERS].flatMap(({ name, filter }) =>
+    RUN_SORTS.flatMap((sort): Case[] => {
+      const read = async (page: PageRequest): Promise<string | null> =>
+        (await store.archive.listRuns(organizationId, filter, { ...page, sort })).nextCursor;
+      const isListedAbove = name === 'all' && sort === 'newest';
+      return isListedAbove ? [] : [{ name: `runs: ${name}, ${sort}`, read }];
+    }),
+  );
   const teams: readonly Choice<ScheduleFilter>[] = [{ key: 'teamId', name: 'of the team', filter: { teamId } }];
   const schedules = combine([...SCHEDULE_FILTERS, ...teams]).map(({ name, filter }): Case => {
     const read = async (page: PageRequest): Promise<string | null> =>
       (await store.schedules.listSchedules(organizationId, filter, page)).nextCursor;
     return { name: `schedules: ${name}`, read };
   });
-  return [...runs, ...schedules];
+  return [...runs, ...sorted, ...schedules];
 }
 
 /** What the pages ask for that is no list: sums of days, the overview, lanes. */
@@ -176,8 +199,11 @@ async function pagesOf({ store, organizationId }: BenchStore): Promise<Case[]> {
     const window = { from: since(days / 2), to: since(-days / 2), maxRuns: 500, columnMs: (days * DAY_MS) / 120 };
     return plain(`lanes of 50 schedules, ${days} days`, () => store.history.readLanes(organizationId, ids, window));
   });
+  const counts = VALUE_FILTERS.map(({ name, filter }) =>
+    plain(`counts of runs, ${name}`, () => store.archive.countRuns(organizationId, filter)),
+  );
   const hours = plain('hours of the week, 28 days', () => store.history.countByQuarter(organizationId, since(28), now));
-  return [...usage, ...overviews, ...lanes, hours];
+  return [...usage, ...overviews, ...lanes, ...counts, hours];
 }
 
 function line({ name, values }: Timing): string {

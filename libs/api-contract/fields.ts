@@ -21,6 +21,18 @@ export function countField(min: number, max: number): z.ZodType<number, string> 
   return schema.meta({ pattern: '^[0-9]+$', description: `A whole number from ${min} to ${max}.` });
 }
 
+/** A number with a point in a query, such as an amount of money. */
+export function amountField(min: number, max: number): z.ZodType<number, string> {
+  const words = `must be a number from ${min} to ${max.toLocaleString('en-US')}, such as 0.5`;
+  const schema = z.string({ error: 'must be given once' }).transform((value, context) => {
+    const number = /^\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    context.addIssue({ code: 'custom', message: words });
+    return z.NEVER;
+  });
+  return schema.meta({ pattern: String.raw`^[0-9]+(\.[0-9]+)?$`, examples: ['0.5'] });
+}
+
 /** An instant in a query or body: ISO 8601 with an offset or Z, in the years 1 to 9999. */
 export function instantField(): z.ZodType<Date, string> {
   const schema = z.string({ error: 'must be one instant' }).transform((value, context) => {

@@ -1,8 +1,19 @@
 import { z } from 'zod';
+import { RUN_SORTS } from '@crewtab/domain/ports/management-store';
 import { MESSAGE_KINDS } from '@crewtab/domain/runs/message';
 import { RUN_COUNT_LIMIT, RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
 import type { UsagePart } from '@crewtab/domain/runs/usage';
-import { countField, DEFAULT_PAGE_SIZE, emptyBody, idOf, instantField, MAX_PAGE_SIZE, PAGE_FIELDS } from './fields';
+import {
+  amountField,
+  countField,
+  DEFAULT_PAGE_SIZE,
+  durationField,
+  emptyBody,
+  idOf,
+  instantField,
+  MAX_PAGE_SIZE,
+  PAGE_FIELDS,
+} from './fields';
 import { API_PATH, defineRoute, pageOf } from './route';
 import { verificationView } from './verify-fields';
 
@@ -43,21 +54,59 @@ const OF_FIELDS = {
   teamId: z.uuid('is not the id of a team').optional().meta({ description: 'Runs of this team.' }),
 } as const;
 
-const isInOrder = ({
-  since,
-  until,
-}: {
+const LONGEST_RUN_MS = 366 * 86_400_000;
+const MAX_COST = 1e9;
+
+/** Names as the store has them. */
+const VALUE_FIELDS = {
+  minDuration: durationField(0, LONGEST_RUN_MS)
+    .optional()
+    .meta({ description: 'Finished runs that took at least so long from their start.' }),
+  maxDuration: durationField(0, LONGEST_RUN_MS)
+    .optional()
+    .meta({ description: 'Finished runs that took at most so long.' }),
+  minCost: amountField(0, MAX_COST)
+    .optional()
+    .meta({ description: 'Finished runs whose cost is known to be at least that, in whatever currency.' }),
+  maxCost: amountField(0, MAX_COST)
+    .optional()
+    .meta({ description: 'Finished runs whose cost is known to be at most that.' }),
+} as const;
+
+interface Bounds {
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
-}): boolean => !since || !until || since < until;
-const IN_ORDER = { path: ['until'], message: 'must be later than since' };
+  readonly minDuration?: number | undefined;
+  readonly maxDuration?: number | undefined;
+  readonly minCost?: number | undefined;
+  readonly maxCost?: number | undefined;
+}
 
-const LISTED_FIELDS = { ...PAGE_FIELDS, status: z.enum(RUN_STATUSES).optional(), ...SPAN_FIELDS } as const;
+function checkBounds(query: Bounds, context: z.core.$RefinementCtx): void {
+  const { since, until, minDuration, maxDuration, minCost, maxCost } = query;
+  const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  if (since && until && since >= until) refuse('until', 'must be later than since');
+  if (minDuration !== undefined && maxDuration !== undefined && minDuration > maxDuration)
+    refuse('maxDuration', 'must not be shorter than minDuration');
+  if (minCost !== undefined && maxCost !== undefined && minCost > maxCost)
+    refuse('maxCost', 'must not be lower than minCost');
+}
+
+const LISTED_FIELDS = {
+  ...PAGE_FIELDS,
+  status: z.enum(RUN_STATUSES).optional(),
+  ...SPAN_FIELDS,
+  ...VALUE_FIELDS,
+  sort: z.enum(RUN_SORTS).optional().meta({
+    description:
+      'By scheduledFor, by what runs took, or by what they cost. Runs whose duration or cost is not known are in no list that is sorted by it.',
+  }),
+} as const;
 
 /** Of one schedule. */
-export const runListQuery = z.strictObject(LISTED_FIELDS).refine(isInOrder, IN_ORDER);
-const allRunsQuery = z.strictObject({ ...LISTED_FIELDS, ...OF_FIELDS }).refine(isInOrder, IN_ORDER);
-const countsQuery = z.strictObject({ ...SPAN_FIELDS, ...OF_FIELDS }).refine(isInOrder, IN_ORDER);
+export const runListQuery = z.strictObject(LISTED_FIELDS).superRefine(checkBounds);
+const allRunsQuery = z.strictObject({ ...LISTED_FIELDS, ...OF_FIELDS }).superRefine(checkBounds);
+const countsQuery = z.strictObject({ ...SPAN_FIELDS, ...VALUE_FIELDS, ...OF_FIELDS }).superRefine(checkBounds);
 
 export const RUN_LIST_NOTE =
   'A page ends at 4 MiB, whatever `limit` says; `nextCursor` goes on. Of a result over 4,096 characters it has the beginning (`resultTruncated`).';
@@ -302,7 +351,7 @@ export const listRuns = defineRoute({
   method: 'get',
   path: PATH,
   operationId: 'listRuns',
-  summary: 'All runs, newest first',
+  summary: 'All runs, newest first, or sorted otherwise',
   description: RUN_LIST_NOTE,
   query: allRunsQuery,
   answer: { status: 200, description: 'A page of runs.', view: pageOf(runView) },

@@ -170,7 +170,11 @@ export interface RunArchive {
   ): Promise<{ readonly run: ShownRun; readonly wasTerminal: boolean } | null>;
   getRun(organizationId: string, id: string): Promise<ShownRun | null>;
   /** Newest first, as far as `RUN_PAGE` allows. */
-  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<ListedRun>>;
+  listRuns(
+    organizationId: string,
+    filter: RunFilter,
+    page: PageRequest & { readonly sort?: RunSort },
+  ): Promise<Page<ListedRun>>;
   /** Of the runs that the filter asks for, whatever its `status`. */
   countRuns(organizationId: string, filter: RunFilter): Promise<RunCounts>;
   /** Oldest first, `seq > after`, as far as `MESSAGE_PAGE` allows. Null when the run is not there. */
@@ -253,7 +257,17 @@ export interface RunFilter {
   readonly since?: Date;
   /** By scheduledFor, exclusive. */
   readonly until?: Date;
+  /** From startedAt to finishedAt, both inclusive: such runs have begun and are finished. */
+  readonly minTookMs?: number;
+  readonly maxTookMs?: number;
+  /** Of finished runs whose cost is known and in one currency, both inclusive. */
+  readonly minCost?: number;
+  readonly maxCost?: number;
 }
+
+/** By scheduledFor; by what they took; by what they cost. Runs without such a value are not in the list. */
+export const RUN_SORTS = ['newest', 'oldest', 'longest', 'shortest', 'costliest', 'cheapest'] as const;
+export type RunSort = (typeof RUN_SORTS)[number];
 
 export interface DeploymentView {
   readonly id: string;

@@ -182,6 +182,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Sorts before every other id. */
 export const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
+/** Sorts behind every other id. */
+export const HIGHEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Ids are opaque to callers, so what cannot be one is simply not there. */
 export function isId(text: string): boolean {

@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, toPage } from './keyset';
+import { decodeCursor, decodeRank, encodeCursor, encodeRank, toPage } from './keyset';
 
 const ID = '01890000-0000-7000-8000-00000000abcd';
 const AT = new Date('2026-03-01T10:00:00.123Z');
@@ -25,6 +25,24 @@ describe('cursors', () => {
       expect(decodeCursor(encodeCursor({ id: ID, at: new Date(at) }), 'instant')).toMatchObject({ at: new Date(at) });
     for (const at of ['0000-12-31T23:59:59.999Z', '+010000-01-01T00:00:00.000Z', '+270000-01-01T00:00:00.000Z'])
       expect(() => decodeCursor(encodeCursor({ id: ID, at: new Date(at) }), 'instant')).toThrow(refused);
+  });
+});
+
+describe('cursors of a list that is sorted by a number', () => {
+  it('come back as they were made', () => {
+    for (const value of [0, 12, 0.1 + 0.2, 1e-9, 1.5e21])
+      expect(decodeRank(encodeRank('cost', { id: ID, value }), 'cost')).toEqual({ id: ID, value });
+    expect(decodeRank(null, 'cost')).toBeNull();
+  });
+
+  it('are refused when they are of another list or were never given', () => {
+    const refused = expect.objectContaining({ code: 'invalid_request' }) as Error;
+    const of = (text: string): string => Buffer.from(text).toString('base64url');
+    expect(() => decodeRank(encodeRank('took_ms', { id: ID, value: 1 }), 'cost')).toThrow(refused);
+    expect(() => decodeRank(encodeCursor({ id: ID, at: AT }), 'cost')).toThrow(refused);
+    for (const text of [`cost~~${ID}`, `cost~NaN~${ID}`, 'cost~1~x', `cost~1~${ID}~2`, `cost~1e999~${ID}`])
+      expect(() => decodeRank(of(text), 'cost')).toThrow(refused);
+    expect(() => decodeRank(of(`took_ms~1.5~${ID}`), 'took_ms')).toThrow(refused);
   });
 });
 

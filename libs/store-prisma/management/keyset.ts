@@ -26,6 +26,32 @@ export function decodeCursor(cursor: string | null, sortedBy: 'id' | 'instant'):
   return { id, at };
 }
 
+/** Where a page ended that is sorted by a number. */
+export interface Rank {
+  readonly id: string;
+  readonly value: number;
+}
+
+/** @param column what the list is sorted by */
+export function encodeRank(column: string, { id, value }: Rank): string {
+  return Buffer.from(`${column}~${value}~${id}`).toString('base64url');
+}
+
+/** Throws `invalid_request` for what was not made by `encodeRank` for a list that is sorted by this column. */
+export function decodeRank(cursor: string | null, column: string): Rank | null {
+  if (cursor === null) return null;
+  const [name, text = '', id = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split('~');
+  const value = /^-?\d[\d.e+-]{0,30}$/.test(text) ? Number(text) : Number.NaN;
+  if (name !== column || !Number.isFinite(value) || !isId(id) || rest.length > 0 || !isOf(column, value))
+    throw new AppError('invalid_request', 'cursor: not a cursor of this list');
+  return { id, value };
+}
+
+/** Of the columns only costs have fractions. */
+function isOf(column: string, value: number): boolean {
+  return column === 'cost' || Number.isSafeInteger(value);
+}
+
 /** An invalid date for everything but a whole number. */
 function toInstant(millis: string): Date {
   return new Date(/^-?\d{1,16}$/.test(millis) ? Number(millis) : Number.NaN);

@@ -11,6 +11,7 @@ import type {
   RunCounts,
   RunFilter,
   RunNeighbours,
+  RunSort,
   TextSlice,
 } from '@crewtab/domain/ports/management-store';
 import type { Subscription } from '@crewtab/domain/ports/runtime';
@@ -135,11 +136,15 @@ export class InMemoryRunArchive implements RunArchive {
     return Promise.resolve(run?.organizationId === organizationId ? run : null);
   }
 
-  listRuns(organizationId: string, filter: RunFilter, page: PageRequest): Promise<Page<ListedRun>> {
+  listRuns(
+    organizationId: string,
+    filter: RunFilter,
+    page: PageRequest & { readonly sort?: RunSort },
+  ): Promise<Page<ListedRun>> {
     const matching = [...this.runs.values()].filter(
       (run) => run.organizationId === organizationId && matches(run, filter),
     );
-    const { items, nextCursor } = pageOf(matching, page);
+    const { items, nextCursor } = pageOf(sorted(matching, page.sort ?? 'newest'), page);
     return Promise.resolve({ items: items.map(listedRun), nextCursor });
   }
 
@@ -238,7 +243,7 @@ function textOf({ content }: Message): string {
   return typeof text === 'string' && Object.keys(rest).length === 0 ? text : JSON.stringify(content);
 }
 
-function matches(run: Run, filter: RunFilter): boolean {
+function matches(run: ShownRun, filter: RunFilter): boolean {
   return (
     (filter.scheduleId === undefined || run.scheduleId === filter.scheduleId) &&
     (filter.teamId === undefined || run.teamId === filter.teamId) &&
@@ -246,8 +251,33 @@ function matches(run: Run, filter: RunFilter): boolean {
     (filter.status === undefined || run.status === filter.status) &&
     (filter.trigger === undefined || run.trigger === filter.trigger) &&
     (filter.since === undefined || run.scheduledFor >= filter.since) &&
-    (filter.until === undefined || run.scheduledFor < filter.until)
+    (filter.until === undefined || run.scheduledFor < filter.until) &&
+    isBetween(tookMs(run), filter.minTookMs, filter.maxTookMs) &&
+    isBetween(run.usage?.cost?.amount, filter.minCost, filter.maxCost)
   );
+}
+
+function tookMs({ startedAt, finishedAt }: Run): number | undefined {
+  return startedAt && finishedAt ? finishedAt.getTime() - startedAt.getTime() : undefined;
+}
+
+function isBetween(value: number | undefined, min?: number, max?: number): boolean {
+  if (min === undefined && max === undefined) return true;
+  return value !== undefined && value >= (min ?? -Infinity) && value <= (max ?? Infinity);
+}
+
+/** What the page begins with stands last. */
+function sorted(runs: readonly ShownRun[], sort: RunSort): readonly ShownRun[] {
+  if (sort === 'newest') return runs;
+  if (sort === 'oldest') return [...runs].reverse();
+  const valueOf = (run: ShownRun): number | undefined =>
+    sort === 'longest' || sort === 'shortest' ? tookMs(run) : run.usage?.cost?.amount;
+  const known = runs.flatMap((run) => {
+    const value = valueOf(run);
+    return value === undefined ? [] : [{ run, value }];
+  });
+  const isDescending = sort === 'longest' || sort === 'costliest';
+  return known.sort((a, b) => (isDescending ? a.value - b.value : b.value - a.value)).map(({ run }) => run);
 }
 
 function listedRun(run: ShownRun): ListedRun {

@@ -1,7 +1,11 @@
-import type { RunFilter } from '@crewtab/domain/ports/management-store';
+import type { RunArchive, RunFilter, RunSort } from '@crewtab/domain/ports/management-store';
+import { createPool, Database } from '@crewtab/store-prisma/database/database';
+import { runLists } from '@crewtab/store-prisma/management/run-lists';
+import { FEW_RUNS } from '@crewtab/store-prisma/management/run-list-statements';
 import { StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
+let database: Database;
 let organizationId: string;
 const scheduleIds: string[] = [];
 
@@ -13,6 +17,8 @@ interface Row {
   readonly status: NonNullable<RunFilter['status']>;
   readonly trigger: NonNullable<RunFilter['trigger']>;
   readonly scheduled_for: Date;
+  readonly took_ms: number | null;
+  readonly cost: number | null;
 }
 
 /** Newest first, several of one instant. */
@@ -26,25 +32,31 @@ const minute = (n: number): Date => new Date(Date.parse('2026-03-01T00:00:00Z') 
 
 beforeAll(async () => {
   fixture = await StoreFixture.create();
+  database = new Database(createPool(fixture.databaseUrl, 2, () => undefined));
   organizationId = await fixture.organization();
   for (const name of ['first', 'second']) scheduleIds.push((await fixture.schedule({ organizationId, name })).id);
   const foreign = await fixture.schedule();
   for (const id of [...scheduleIds, foreign.id]) await insertRuns(id);
   rows = await fixture.sql<Row>(
-    `SELECT id, schedule_id, team_id, error_code, status, trigger, scheduled_for FROM schedule_runs WHERE organization_id = $1
+    `SELECT id, schedule_id, team_id, error_code, status, trigger, scheduled_for, took_ms::float8 AS took_ms, cost FROM schedule_runs WHERE organization_id = $1
      ORDER BY scheduled_for DESC, id DESC`,
     [organizationId],
   );
 });
-afterAll(() => fixture.dispose());
+afterAll(async () => {
+  await database.pool.end();
+  await fixture.dispose();
+});
 
-/** Every third instant has a manual run or a rerun beside the fired one. */
+/** Every third instant has a manual run or a rerun beside the fired one. Some took long, and one in four has no known cost. */
 function insertRuns(scheduleId: string): Promise<unknown> {
   return fixture.sql(
     `INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, status, phase, team_name, network, prompt,
-       timeout_ms, agents, exclusive, finished_at, error_code, error_message)
+       timeout_ms, agents, exclusive, host, started_at, deadline_at, teardown_verified_at, finished_at, cost, error_code, error_message)
      SELECT s.organization_id, s.id, s.team_id, kind::run_trigger, $2::timestamptz + n * interval '1 minute', status::run_status, 'finished', 'T', 'none',
-       'p', 1000, '[]', false, now(), CASE WHEN status <> 'success' THEN CASE n % 2 WHEN 0 THEN 'internal' ELSE 'agent_idle' END END, CASE WHEN status <> 'success' THEN '' END
+       'p', 1000, '[]', false, CASE WHEN status <> 'missed' THEN 'host' END, CASE WHEN status <> 'missed' THEN $2::timestamptz END,
+       CASE WHEN status <> 'missed' THEN $2::timestamptz END, CASE WHEN status <> 'missed' THEN $2::timestamptz END,
+       $2::timestamptz + (n % 9) * interval '1.5 minutes', CASE WHEN n % 4 <> 0 THEN (n % 6) * 0.1 END, CASE WHEN status <> 'success' THEN CASE n % 2 WHEN 0 THEN 'internal' ELSE 'agent_idle' END END, CASE WHEN status <> 'success' THEN '' END
      FROM schedules s CROSS JOIN generate_series(0, 39) AS n
      CROSS JOIN LATERAL (VALUES ('schedule'), (CASE n % 6 WHEN 0 THEN 'manual' WHEN 3 THEN 'rerun' END)) AS fired(kind)
      CROSS JOIN LATERAL (SELECT CASE WHEN n % 7 = 0 THEN 'failed' WHEN n % 5 = 0 AND kind = 'schedule' THEN 'missed' ELSE 'success' END) AS end_of(status)
@@ -53,13 +65,23 @@ function insertRuns(scheduleId: string): Promise<unknown> {
   );
 }
 
-async function allPages(filter: RunFilter, limit: number): Promise<string[]> {
+async function allPages(
+  filter: RunFilter,
+  limit: number,
+  sort?: RunSort,
+  lists?: Pick<RunArchive, 'listRuns'>,
+): Promise<string[]> {
   const found: string[] = [];
   let cursor: string | null = null;
   do {
-    const page = await fixture.store.archive.listRuns(organizationId, filter, { limit, cursor });
+    const page = await (lists ?? fixture.store.archive).listRuns(organizationId, filter, {
+      limit,
+      cursor,
+      ...(sort && { sort }),
+    });
     expect(page.items.length).toBeLessThanOrEqual(limit);
     found.push(...page.items.map(({ id }) => id));
+    expect(found.length).toBeLessThanOrEqual(rows.length);
     cursor = page.nextCursor;
   } while (cursor !== null);
   return found;
@@ -69,7 +91,8 @@ function expected(filter: RunFilter): string[] {
   return matching(filter).map(({ id }) => id);
 }
 
-function matching({ scheduleId, teamId, code, status, trigger, since, until }: RunFilter): Row[] {
+function matching(filter: RunFilter): Row[] {
+  const { scheduleId, teamId, code, status, trigger, since, until } = filter;
   return rows.filter(
     (row) =>
       (scheduleId === undefined || row.schedule_id === scheduleId) &&
@@ -78,8 +101,15 @@ function matching({ scheduleId, teamId, code, status, trigger, since, until }: R
       (status === undefined || row.status === status) &&
       (trigger === undefined || row.trigger === trigger) &&
       (since === undefined || row.scheduled_for >= since) &&
-      (until === undefined || row.scheduled_for < until),
+      (until === undefined || row.scheduled_for < until) &&
+      isBetween(row.took_ms, filter.minTookMs, filter.maxTookMs) &&
+      isBetween(row.cost, filter.minCost, filter.maxCost),
   );
+}
+
+function isBetween(value: number | null, min?: number, max?: number): boolean {
+  if (min === undefined && max === undefined) return true;
+  return value !== null && value >= (min ?? -Infinity) && value <= (max ?? Infinity);
 }
 
 describe('a list of runs', () => {
@@ -123,6 +153,52 @@ describe('a list of runs', () => {
       const counted = await fixture.store.archive.countRuns(organizationId, filter);
       expect({ filter, counted }).toEqual({ filter, counted: { byStatus, codes: ['agent_idle', 'internal'] } });
     }
+  });
+
+  const MINUTES = 60_000;
+  const VALUES: readonly RunFilter[] = [
+    {},
+    { minTookMs: 6 * MINUTES },
+    { maxTookMs: 1.5 * MINUTES },
+    { minTookMs: 3 * MINUTES, maxTookMs: 3 * MINUTES, status: 'success' },
+    { minCost: 0.3 },
+    { maxCost: 0.1, trigger: 'schedule' },
+    { minCost: 0.2, maxCost: 0.4, minTookMs: 3 * MINUTES },
+    { minTookMs: 3 * MINUTES, since: minute(10), until: minute(30) },
+    { code: 'internal', since: minute(10) },
+  ];
+  const SORTS: readonly [RunSort, 'scheduled_for' | 'took_ms' | 'cost', 1 | -1][] = [
+    ['newest', 'scheduled_for', -1],
+    ['oldest', 'scheduled_for', 1],
+    ['longest', 'took_ms', -1],
+    ['shortest', 'took_ms', 1],
+    ['costliest', 'cost', -1],
+    ['cheapest', 'cost', 1],
+  ];
+
+  // As of a small history, and as of one whose ranges are all too long to be read whole.
+  describe.each([FEW_RUNS, 3])('of which at most %d are read whole', (few) => {
+    it.each(SORTS)('has each run once, %s first, whatever it is narrowed to', async (sort, column, direction) => {
+      const lists = runLists(database, few);
+      for (const values of VALUES) {
+        for (const scheduleId of [undefined, scheduleIds[0] ?? '']) {
+          const filter = { ...values, ...(scheduleId !== undefined && { scheduleId }) };
+          const found = await allPages(filter, 16, sort, lists);
+          const known = matching(filter).filter((row) => row[column] !== null);
+          const sorted = known.sort(
+            (a, b) => direction * (Number(a[column]) - Number(b[column]) || (a.id < b.id ? -1 : 1)),
+          );
+          expect({ filter, found }).toEqual({ filter, found: sorted.map(({ id }) => id) });
+          const byStatus: Partial<Record<Row['status'], number>> = {};
+          for (const { status } of matching({ ...filter, status: undefined }))
+            byStatus[status] = (byStatus[status] ?? 0) + 1;
+          expect({ filter, ...(await lists.countRuns(organizationId, filter)) }).toMatchObject({
+            filter,
+            byStatus,
+          });
+        }
+      }
+    });
   });
 
   it('is empty for a schedule of another organization', async () => {

@@ -87,6 +87,7 @@ async function fill(client: Client, now: Date, isForced: boolean): Promise<DemoR
     await insertRuns(client, organizationId, bornAt, history.slice(at, at + BATCH));
   await client.query(COUNT_USAGE);
   await client.query(TELL_USAGE);
+  await client.query(TELL_COST);
   const messages = history.reduce((sum, { talk }) => sum + talk.messages.length, 0);
   return { teams: DEMO_TEAMS.length, schedules: DEMO_SCHEDULES.length, runs: history.length, messages };
 }
@@ -103,6 +104,8 @@ const scheduleIdOf = (name: string, bornAt: Date): string => idOf(bornAt, `sched
 /** What the triggers would have done. */
 const COUNT_USAGE = `INSERT INTO agent_usages SELECT counted.* FROM schedule_runs r, crewtab_count_usage(r) AS counted
   WHERE r.phase = 'finished' AND r.started_at IS NOT NULL ON CONFLICT DO NOTHING`;
+const TELL_COST = `UPDATE schedule_runs r SET cost = (crewtab_usage_of_run(r.id) -> 'cost' ->> 'amount')::float8
+  WHERE r.phase = 'finished' AND r.started_at IS NOT NULL`;
 const TELL_USAGE = `UPDATE run_events e SET data = e.data || jsonb_build_object('usage', crewtab_usage_of_run(e.run_id))
   WHERE e.data ? 'from' AND e.data -> 'to' ->> 'phase' = 'finished' AND NOT e.data ? 'usage' AND crewtab_usage_of_run(e.run_id) IS NOT NULL`;
 

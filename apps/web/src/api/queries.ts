@@ -100,7 +100,19 @@ export interface RunFilter {
   readonly team?: string;
   readonly code?: string;
   readonly within?: Within;
+  /** Instants in UTC, as the address has them; the second is exclusive. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Go durations and amounts, as a person has written them: the API says what is wrong with them. */
+  readonly minDuration?: string;
+  readonly maxDuration?: string;
+  readonly minCost?: string;
+  readonly maxCost?: string;
+  /** Left out: newest first. */
+  readonly sort?: RunSort;
 }
+
+export type RunSort = 'newest' | 'oldest' | 'longest' | 'shortest' | 'costliest' | 'cheapest';
 
 export const WITHIN_MS = { '24h': 86_400_000, '7d': 7 * 86_400_000, '30d': 30 * 86_400_000 } as const;
 export type Within = keyof typeof WITHIN_MS;
@@ -110,24 +122,26 @@ export const runsQuery = (filter: RunFilter) =>
     queryKey: ['runs', filter],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) => {
-      const { status } = filter;
-      const query = { limit: PAGE, status, ...spanOf(filter), ...(pageParam !== null && { cursor: pageParam }) };
+      const { status, sort } = filter;
+      const query = { limit: PAGE, status, sort, ...spanOf(filter), ...(pageParam !== null && { cursor: pageParam }) };
       return api.request('GET /runs', { query, signal });
     },
     getNextPageParam: ({ nextCursor }) => nextCursor,
   });
 
 /** Of all statuses, so that each can be chosen; key as that of the lists, which change with it. */
-export const runCountsQuery = ({ status: _, ...filter }: RunFilter) =>
+export const runCountsQuery = ({ status: _, sort: __, ...filter }: RunFilter) =>
   queryOptions({
     queryKey: ['runs', 'counts', filter],
     queryFn: ({ signal }) => api.request('GET /runs/counts', { query: spanOf(filter), signal }),
     placeholderData: (previous) => previous,
   });
 
-function spanOf({ trigger, schedule, team, code, within }: RunFilter) {
-  const since = within && new Date(Date.now() - WITHIN_MS[within]).toISOString();
-  return { trigger, code, scheduleId: schedule, teamId: team, ...(since !== undefined && { since }) };
+function spanOf({ trigger, schedule, team, code, within, from, to, ...rest }: RunFilter) {
+  const since = within ? new Date(Date.now() - WITHIN_MS[within]).toISOString() : from;
+  const { minDuration, maxDuration, minCost, maxCost } = rest;
+  const values = { minDuration, maxDuration, minCost, maxCost };
+  return { trigger, code, scheduleId: schedule, teamId: team, since, until: to, ...values };
 }
 
 export const runQuery = (id: string) =>

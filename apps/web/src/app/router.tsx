@@ -1,14 +1,13 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router';
-import { WITHIN_MS, type RunFilter, type Within } from '../api/queries';
 import { readCalendar } from '../pages/calendar/calendar-search';
 import { NowPage } from '../pages/now/now-page';
+import { readRunFilter } from '../pages/runs/run-search';
 import { RunsPage } from '../pages/runs/runs-page';
 import { readLike, readScheduleFilter, readScheduleTab } from '../pages/schedules/schedule-search';
 import { SchedulesPage } from '../pages/schedules/schedules-page';
 import { SettingsPage } from '../pages/settings/settings-page';
 import { TeamsPage } from '../pages/teams/teams-page';
 import { readUsage } from '../pages/usage/usage-search';
-import { STATUSES, TRIGGERS } from '../status/status-words';
 import { Root } from './root';
 import { Page } from './shell';
 
@@ -94,22 +93,6 @@ declare module '@tanstack/react-router' {
   interface Register {
     router: typeof router;
   }
-}
-
-/** What an address says that this page does not know is left out. */
-function readRunFilter(search: Readonly<Record<string, unknown>>): RunFilter {
-  const status = STATUSES.find((one) => one === search['status']);
-  const trigger = TRIGGERS.find((one) => one === search['trigger']);
-  const within = (Object.keys(WITHIN_MS) as Within[]).find((one) => one === search['within']);
-  const { schedule, team, code } = search;
-  return {
-    ...(status && { status }),
-    ...(trigger && { trigger }),
-    ...(within && { within }),
-    ...(typeof schedule === 'string' && { schedule }),
-    ...(typeof team === 'string' && { team }),
-    ...(typeof code === 'string' && { code }),
-  };
 }
 
 /** What of a run's conversation is shown, and the row that a link leads to. */

@@ -8,6 +8,9 @@ import { costOf } from '../usage/format-usage';
 import { firstLine } from '../words/first-line';
 import { ScheduleName } from './schedule-name';
 
+/** The columns of a list that has room for them. */
+export const RUN_COLUMNS = 'wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_72px_88px_96px]';
+
 /** Runs, one line each, or two where there is little room; every line leads to its run. */
 export function RunList({
   runs,
@@ -45,7 +48,7 @@ function RunRow({
       to="/runs/$runId"
       params={{ runId: run.id }}
       data-row=""
-      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : 'rail:px-6 wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_72px_88px_96px]'}`}
+      className={`grid grid-cols-[16px_1fr_auto] items-center gap-x-3 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 ${isNarrow ? '' : `rail:px-6 ${RUN_COLUMNS}`}`}
     >
       <StatusShape status={run.status} />
       <span className="min-w-0 truncate font-medium">

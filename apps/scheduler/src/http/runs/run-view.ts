@@ -1,7 +1,7 @@
 import type { DeploymentAnswer, MessageView, NeighbourView, RunView, UsedView } from '@crewtab/api-contract/run-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
-import type { DeploymentView, RunNeighbour } from '@crewtab/domain/ports/management-store';
+import type { DeploymentView, RunFilter, RunNeighbour } from '@crewtab/domain/ports/management-store';
 import type { JoinedMessage } from '@crewtab/domain/runs/joined-conversation';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { ListedRun, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
@@ -139,4 +139,18 @@ function toReceiptView({ verifiedAt, givenUp, removed }: TeardownReceipt): RunVi
 
 function plain(failure: Failure): Failure {
   return { code: failure.code, message: failure.message };
+}
+
+/** The fields of a query whose names in the API are others. */
+interface NamedByApi {
+  readonly minDuration?: number | undefined;
+  readonly maxDuration?: number | undefined;
+}
+
+export function toRunFilter<Query extends NamedByApi>({
+  minDuration: minTookMs,
+  maxDuration: maxTookMs,
+  ...filter
+}: Query): Omit<Query, keyof NamedByApi> & Pick<RunFilter, 'minTookMs' | 'maxTookMs'> {
+  return { ...filter, ...(minTookMs !== undefined && { minTookMs }), ...(maxTookMs !== undefined && { maxTookMs }) };
 }

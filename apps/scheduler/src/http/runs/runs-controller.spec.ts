@@ -122,6 +122,27 @@ describe('GET /runs', () => {
     expect(await list('code=agent_idle')).toEqual([]);
   });
 
+  it('filters by what runs took and cost, and sorts by it', async () => {
+    const startedAt = new Date('2026-01-01T00:00:00Z');
+    const usage = { inputTokens: 1, outputTokens: 1, incomplete: [] };
+    const [short, long] = [60, 600].map((seconds) =>
+      addRun({
+        ...{ status: 'success', phase: 'finished', startedAt },
+        finishedAt: new Date(startedAt.getTime() + seconds * 1_000),
+        usage: { ...usage, cost: { amount: seconds / 100, currency: 'USD' } },
+      }),
+    );
+    const live = addRun();
+    const list = async (query: string): Promise<string[]> =>
+      ids((await http.call('get', `${RUNS}?${query}`).expect(200)).body);
+    expect(await list('minDuration=2m')).toEqual([long?.id]);
+    expect(await list('maxDuration=1m')).toEqual([short?.id]);
+    expect(await list('minCost=0.7&maxCost=6')).toEqual([long?.id]);
+    expect(await list('sort=oldest')).toEqual([short?.id, long?.id, live.id]);
+    expect(await list('sort=longest')).toEqual([long?.id, short?.id]);
+    expect(await list('sort=cheapest')).toEqual([short?.id, long?.id]);
+  });
+
   it('counts them by status, whatever one is asked for, and names the codes', async () => {
     const error = { code: 'agent_idle', message: 'x' } as const;
     const failed = { status: 'failed', phase: 'finished', outcome: { status: 'failed', result: null, error } } as const;
@@ -140,6 +161,11 @@ describe('GET /runs', () => {
 
   it.each([
     ['status=broken', 'status'],
+    ['sort=odd', 'sort'],
+    ['minDuration=ten', 'minDuration'],
+    ['minDuration=2m&maxDuration=1m', 'maxDuration'],
+    ['minCost=-1', 'minCost'],
+    ['minCost=1&maxCost=0.5', 'maxCost'],
     ['trigger=hand', 'trigger'],
     ['since=monday', 'since'],
     ['since=2026-02-30T00:00:00Z', 'since'],

@@ -27,7 +27,7 @@ import type { HttpRequest } from '../server/http-request';
 import { RequestRefused } from '../server/problem';
 import { RunEvents } from './run-events';
 import { sendRunFile } from './run-file';
-import { toDeploymentView, toMessageView, toNeighbourView, toRunView } from './run-view';
+import { toDeploymentView, toMessageView, toNeighbourView, toRunFilter, toRunView } from './run-view';
 import { offerRun } from './start-run';
 
 @Controller()
@@ -40,15 +40,16 @@ export class RunsController {
 
   @Route(listRuns)
   async list({ caller, query }: RouteInput<typeof listRuns>): Promise<RouteAnswer<typeof listRuns>> {
-    const { limit, cursor, ...filter } = query;
-    const { items, nextCursor } = await this.deps.runs.listRuns(caller.organizationId, filter, { limit, cursor });
+    const { limit, cursor, sort, ...filter } = query;
+    const page = { limit, cursor, ...(sort && { sort }) };
+    const { items, nextCursor } = await this.deps.runs.listRuns(caller.organizationId, toRunFilter(filter), page);
     return { items: items.map(toRunView), nextCursor };
   }
 
   /** Before `getRun`, which would take `counts` for an id. */
   @Route(countRuns)
   async count({ caller, query }: RouteInput<typeof countRuns>): Promise<RouteAnswer<typeof countRuns>> {
-    const { byStatus, codes } = await this.deps.runs.countRuns(caller.organizationId, query);
+    const { byStatus, codes } = await this.deps.runs.countRuns(caller.organizationId, toRunFilter(query));
     return { byStatus, limit: RUN_COUNT_LIMIT, codes: [...codes] };
   }
 

@@ -21,7 +21,7 @@ import { ScheduleEditedError, type NewSchedule } from '@crewtab/domain/ports/man
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
-import { toRunView } from '../runs/run-view';
+import { toRunFilter, toRunView } from '../runs/run-view';
 import { offerRun } from '../runs/start-run';
 import { notFound, RequestRefused } from '../server/problem';
 import { refuseFaultyPrompt } from './check-prompt';
@@ -145,10 +145,11 @@ export class SchedulesController {
 
   @Route(listRunsOfSchedule)
   async runs(input: RouteInput<typeof listRunsOfSchedule>): Promise<RouteAnswer<typeof listRunsOfSchedule>> {
-    const { limit, cursor, ...filter } = input.query;
+    const { limit, cursor, sort, ...query } = input.query;
     const { organizationId } = input.caller;
     const scheduleId = input.params.id;
-    const page = await this.deps.runs.listRuns(organizationId, { ...filter, scheduleId }, { limit, cursor });
+    const filter = { ...toRunFilter(query), scheduleId };
+    const page = await this.deps.runs.listRuns(organizationId, filter, { limit, cursor, ...(sort && { sort }) });
     // A deleted schedule's runs stay readable; an id without either is a 404.
     if (page.items.length === 0) await this.requireSchedule(organizationId, scheduleId);
     return { items: page.items.map(toRunView), nextCursor: page.nextCursor };

@@ -1,39 +1,27 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import {
-  runCountsQuery,
-  runsQuery,
-  schedulesQuery,
-  teamsQuery,
-  WITHIN_MS,
-  type RunFilter,
-  type Within,
-} from '../../api/queries';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useSearch } from '@tanstack/react-router';
+import { ArrowDown, ArrowUp } from 'lucide-react';
+import { runsQuery, type RunFilter, type RunSort } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
-import { RunList } from '../../parts/run-list';
-import { useScheduleName } from '../../parts/schedule-name';
-import { StatusShape } from '../../status/status-shape';
-import { STATUS_WORDS, STATUSES, TRIGGER_WORDS, TRIGGERS } from '../../status/status-words';
+import { RUN_COLUMNS, RunList } from '../../parts/run-list';
+import { RunFilters } from './run-filters';
+import { SORT_WORDS, SORTED_WITHOUT } from './run-search';
 
-const WITHIN_WORDS: Readonly<Record<Within, string>> = {
-  '24h': 'last 24 hours',
-  '7d': 'last 7 days',
-  '30d': 'last 30 days',
-};
-
-/** Every run, newest first; what is filtered stands in the address, so that a list can be kept and sent. */
+/** Every run; what is filtered, and by what it is sorted, stands in the address, so that a list can be kept and sent. */
 export function RunsPage() {
   const filter = useSearch({ from: '/runs' });
   const list = useInfiniteQuery(runsQuery(filter));
   const { data, error, refetch } = list;
   const runs = data?.pages.flatMap(({ items }) => items) ?? [];
-  const isFiltered = Object.keys(filter).length > 0;
+  const isFiltered = Object.keys(filter).some((name) => name !== 'sort');
+  const { sort = 'newest' } = filter;
+  const without = SORTED_WITHOUT[sort];
   return (
     <Page title="Runs">
-      <Filters filter={filter} />
+      <RunFilters filter={filter} error={error} />
       {error && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void refetch()} />
@@ -60,143 +48,62 @@ export function RunsPage() {
           )}
         </Empty>
       )}
+      {runs.length > 0 && <Columns filter={filter} />}
       <RunList runs={runs} />
-      <MoreButton list={list}>Older runs</MoreButton>
+      <MoreButton list={list}>{sort === 'newest' ? 'Older runs' : 'More runs'}</MoreButton>
+      {data && without !== undefined && <p className="px-4 py-3 text-xs text-soft rail:px-6">{without}</p>}
     </Page>
   );
 }
 
-function Filters({ filter }: { readonly filter: RunFilter }) {
-  const navigate = useNavigate();
-  const { data } = useQuery(schedulesQuery);
-  const { data: teams } = useQuery(teamsQuery);
-  const { data: counts } = useQuery(runCountsQuery(filter));
-  const set = (change: { [Field in keyof RunFilter]?: RunFilter[Field] | undefined }): void => {
-    const next = Object.entries({ ...filter, ...change }).filter(([, value]) => value !== undefined);
-    void navigate({ to: '/runs', search: Object.fromEntries(next) });
-  };
-  const schedules = data?.items ?? [];
-  const isListed = schedules.some(({ id }) => id === filter.schedule);
+/** Names the columns where there is room for them; some of them sort. */
+function Columns({ filter }: { readonly filter: RunFilter }) {
   return (
-    <div className="z-1 flex flex-wrap items-center gap-x-2 gap-y-2 border-b border-line bg-ground px-4 py-2.5 rail:sticky rail:top-0 rail:px-6">
-      <div
-        role="group"
-        aria-label="Status"
-        className="-ml-1.5 flex gap-0.5 max-rail:w-full max-rail:overflow-x-auto rail:mr-auto rail:flex-wrap"
-      >
-        {STATUSES.map((status) => (
-          <button
-            key={status}
-            type="button"
-            aria-pressed={filter.status === status}
-            title={STATUS_WORDS[status]}
-            onClick={() => set({ status: filter.status === status ? undefined : status })}
-            className="inline-flex h-7 items-center gap-1.5 rounded-md border border-transparent px-1.5 text-soft hover:bg-hover aria-pressed:border-line aria-pressed:bg-surface aria-pressed:text-ink"
-          >
-            <StatusShape status={status} isNamed />
-            {status}
-            {counts && <Count of={counts.byStatus[status] ?? 0} limit={counts.limit} />}
-          </button>
-        ))}
-      </div>
-      <div role="group" aria-label="More filters" className="flex gap-2 max-rail:w-full max-rail:overflow-x-auto">
-        <Choice
-          name="Schedule"
-          value={filter.schedule}
-          onChange={(schedule) => set({ schedule })}
-          options={[
-            ...(filter.schedule !== undefined && !isListed
-              ? [[filter.schedule, <Unlisted key="" id={filter.schedule} />] as const]
-              : []),
-            ...schedules.map(({ id, name }) => [id, name] as const),
-          ]}
-          all="all schedules"
-        />
-        <Choice
-          name="Team"
-          value={filter.team}
-          onChange={(team) => set({ team })}
-          options={listed(filter.team, teams?.items.map(({ id, name }) => [id, name] as const) ?? [])}
-          all="all teams"
-        />
-        <Choice
-          name="Code"
-          value={filter.code}
-          onChange={(code) => set({ code })}
-          options={listed(filter.code, counts?.codes.map((code) => [code, code] as const) ?? [])}
-          all="however ended"
-        />
-        <Choice
-          name="Trigger"
-          value={filter.trigger}
-          onChange={(value) => set({ trigger: TRIGGERS.find((one) => one === value) })}
-          options={TRIGGERS.map((one) => [one, TRIGGER_WORDS[one]] as const)}
-          all="however started"
-        />
-        <Choice
-          name="Time"
-          value={filter.within}
-          onChange={(value) => set({ within: (Object.keys(WITHIN_MS) as Within[]).find((one) => one === value) })}
-          options={(Object.keys(WITHIN_MS) as Within[]).map((one) => [one, WITHIN_WORDS[one]] as const)}
-          all="any time"
-        />
-      </div>
+    <div
+      role="group"
+      aria-label="Order"
+      className={`hidden items-center gap-x-3 border-b border-line px-4 py-1 text-xs text-soft rail:px-6 wide:grid ${RUN_COLUMNS}`}
+    >
+      <span className="col-span-2">Run</span>
+      <span>What it says</span>
+      <span>Trigger</span>
+      <SortLink filter={filter} orders={['costliest', 'cheapest']}>
+        Cost
+      </SortLink>
+      <SortLink filter={filter} orders={['longest', 'shortest']}>
+        Took
+      </SortLink>
+      <SortLink filter={filter} orders={['newest', 'oldest']}>
+        Due
+      </SortLink>
     </div>
   );
 }
 
-/** With what was chosen, also where it is no choice any more. */
-function listed(
-  chosen: string | undefined,
-  options: readonly (readonly [string, string])[],
-): readonly (readonly [string, string])[] {
-  const isThere = chosen === undefined || options.some(([key]) => key === chosen);
-  return isThere ? options : [[chosen, chosen.slice(-MAX_SHOWN)], ...options];
-}
-
-/** Of an id, as it is shown elsewhere; codes are short. */
-const MAX_SHOWN = 24;
-
-function Count({ of, limit }: { readonly of: number; readonly limit: number }) {
-  return (
-    <span className={`text-xs ${of === 0 ? 'opacity-60' : ''}`}>
-      {of.toLocaleString()}
-      {of >= limit && '+'}
-    </span>
-  );
-}
-
-function Unlisted({ id }: { readonly id: string }) {
-  return <>{useScheduleName({ scheduleId: id, teamName: '' })}</>;
-}
-
-function Choice({
-  name,
-  value,
-  onChange,
-  options,
-  all,
+/** Sorts by a column, and the other way round where it is sorted by it already. */
+function SortLink({
+  filter: { sort = 'newest', ...filter },
+  orders: [first, second],
+  children,
 }: {
-  readonly name: string;
-  readonly value: string | undefined;
-  readonly onChange: (value: string | undefined) => void;
-  readonly options: readonly (readonly [string, React.ReactNode])[];
-  /** What it says without a choice. */
-  readonly all: string;
+  readonly filter: RunFilter;
+  readonly orders: readonly [RunSort, RunSort];
+  readonly children: string;
 }) {
+  const isSorted = sort === first || sort === second;
+  const next = sort === first ? second : first;
+  const Arrow = sort === second ? ArrowUp : ArrowDown;
   return (
-    <select
-      aria-label={name}
-      value={value ?? ''}
-      onChange={({ target }) => onChange(target.value === '' ? undefined : target.value)}
-      className="h-7 max-w-40 shrink-0 rounded-md border border-line bg-surface px-1.5"
+    <Link
+      to="/runs"
+      search={{ ...filter, ...(next !== 'newest' && { sort: next }) }}
+      aria-current={isSorted ? 'true' : undefined}
+      title={`${isSorted ? `${SORT_WORDS[sort]}; ` : ''}show ${SORT_WORDS[next]}`}
+      className="-my-1 inline-flex items-center justify-end gap-0.5 py-1 hover:text-ink aria-current:font-medium aria-current:text-ink"
     >
-      <option value="">{all}</option>
-      {options.map(([key, words]) => (
-        <option key={key} value={key}>
-          {words}
-        </option>
-      ))}
-    </select>
+      {isSorted && <Arrow className="size-3" aria-hidden />}
+      {children}
+      {isSorted && <span className="sr-only">, {SORT_WORDS[sort]}</span>}
+    </Link>
   );
 }
