@@ -1,4 +1,4 @@
-import { memo, useState } from 'react';
+import { memo, useDeferredValue, useState } from 'react';
 import Markdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 import { stripTerminalCodes } from '../../words/clean-terminal-text';
@@ -28,15 +28,42 @@ const COMPONENTS: Components = {
 
 /** What an agent wrote, as Markdown while it is short enough. */
 export const AgentText = memo(function AgentText({ text }: { readonly text: string }) {
-  if (text.length > MARKDOWN_LIMIT) return <PlainText text={text} />;
+  return text.length > MARKDOWN_LIMIT ? <PlainText text={text} /> : <MarkdownText text={text} />;
+});
+
+/**
+ * Text that was never shown before stands as it was written for a moment: many rows that come at once (a person scrolls
+ * fast) would hold up the page while their Markdown is read. React renders what is deferred in slices of a few milliseconds.
+ */
+function MarkdownText({ text }: { readonly text: string }) {
+  const ready = useDeferredValue(text, RENDERED.has(text) ? text : null);
   return (
     <div className="prose" dir="auto">
-      <Markdown remarkPlugins={PLUGINS} components={COMPONENTS} urlTransform={keepAddress}>
-        {stripTerminalCodes(text)}
-      </Markdown>
+      {ready === null ? <p className="whitespace-pre-wrap">{stripTerminalCodes(text)}</p> : <Rendered text={ready} />}
     </div>
   );
-});
+}
+
+/** A component of its own, between two of which React can pause. */
+function Rendered({ text }: { readonly text: string }) {
+  const known = RENDERED.get(text);
+  const rendered =
+    known ??
+    Markdown({
+      ...{ remarkPlugins: PLUGINS, components: COMPONENTS, urlTransform: keepAddress },
+      children: stripTerminalCodes(text),
+    });
+  // The newest stand last.
+  RENDERED.delete(text);
+  RENDERED.set(text, rendered);
+  const [oldest] = RENDERED.keys();
+  if (RENDERED.size > RENDERED_LIMIT && oldest !== undefined) RENDERED.delete(oldest);
+  return rendered;
+}
+
+/** Markdown that was read before, by its text: rows are made anew whenever a person scrolls back to them. */
+const RENDERED = new Map<string, React.ReactElement>();
+const RENDERED_LIMIT = 400;
 
 /** Addresses are judged where the link is made, so that one that is no link can still be read. */
 const keepAddress = (address: string): string => address;

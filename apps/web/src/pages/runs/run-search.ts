@@ -71,6 +71,6 @@ export function toLocalField(instant: string): string {
 
 /** The instant that such a field means; undefined while it is not whole. */
 export function fromLocalField(text: string): string | undefined {
-  const at = new Date(text);
-  return text === '' || Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+  const at = new Date(/^\d{4,6}-\d\d-\d\dT\d\d:\d\d/.test(text) ? text : Number.NaN);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
