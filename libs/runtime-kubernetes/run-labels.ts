@@ -8,6 +8,8 @@ export const LABELS = {
   /** On the pod of a program that is run once. */
   program: 'crewtab.program',
   epoch: 'crewtab.epoch',
+  /** On pods: the network of their team. Policies of the namespace select them by it. */
+  network: 'crewtab.network',
 } as const;
 
 /** ISO 8601, which no label may be: past this plus the grace, a pod is an orphan. */

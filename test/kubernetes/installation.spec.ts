@@ -2,37 +2,97 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadAllYaml } from '@kubernetes/client-node';
 import { NEEDED_RIGHTS } from '@crewtab/runtime-kubernetes/rights';
+import { renderChart, whyNoRenderer, type Manifest } from '../kit/render-chart';
+import { eventually } from '../kit/wait-for';
 import { describeWithCluster, makeRuntime } from './cluster';
+import type { TestNamespace } from './namespace';
 
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+interface Role extends Manifest {
   readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
 }
 
-const PLURALS: Readonly<Record<string, string>> = { NetworkPolicy: 'networkpolicies' };
-const read = (file: string): Manifest[] =>
-  loadAllYaml(readFileSync(resolve('deploy/kubernetes', file), 'utf8')) as Manifest[];
+const PLURALS: Readonly<Record<string, string>> = { NetworkPolicy: 'networkpolicies', Ingress: 'ingresses' };
+const read = (file: string): Role[] =>
+  loadAllYaml(readFileSync(resolve('deploy/kubernetes', file), 'utf8')) as unknown as Role[];
+
+const missing = whyNoRenderer();
+const rendered = missing === null ? it : it.skip;
+const unless = missing === null ? '' : ` (skipped: ${missing})`;
+
+/** Makes an object of the chart, or asks only whether it would be made. */
+async function post({ admin }: TestNamespace, object: Manifest, isDryRun: boolean): Promise<Manifest> {
+  const group = object.apiVersion === 'v1' ? '/api/v1' : `/apis/${object.apiVersion}`;
+  const { namespace } = object.metadata;
+  const within = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  const path = `${group}${within}/${PLURALS[object.kind] ?? `${object.kind.toLowerCase()}s`}`;
+  return admin.json<Manifest>({ method: 'POST', path, query: isDryRun ? { dryRun: 'All' } : {}, body: object });
+}
+
+/** Installed beside the teams of the spec's own namespace, in another one that is there. */
+async function chartFor({ admin, name }: TestNamespace, values: object): Promise<Manifest[]> {
+  const { gitVersion } = await admin.json<{ gitVersion: string }>({ method: 'GET', path: '/version' });
+  const image = { repository: 'crewtab.local/agent', tag: '1', pullPolicy: 'Never' };
+  return renderChart(
+    { image, fullnameOverride: 'chart', teams: { namespace: name, createNamespace: false }, ...values },
+    { namespace: name, kube: gitVersion.replace(/^v/, '') },
+  );
+}
+
+const MADE = { DATABASE_URL: 'postgresql://nowhere/x', REDIS_URL: 'redis://nowhere', CREWTAB_ENCRYPTION_KEY: '0' };
 
 describeWithCluster('the manifests', (namespace) => {
-  it('are taken by the cluster, each of them', async () => {
-    const { admin, name } = namespace();
-    for (const manifest of read('crewtab.yaml').filter(({ kind }) => kind !== 'Namespace')) {
-      // What 1.25 has not any more is all that 1.20 has.
-      const apiVersion = manifest.kind === 'PodDisruptionBudget' ? 'policy/v1beta1' : manifest.apiVersion;
-      const group = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`;
-      const plural = PLURALS[manifest.kind] ?? `${manifest.kind.toLowerCase()}s`;
-      const body = { ...manifest, apiVersion, metadata: { ...manifest.metadata, namespace: name } };
-      const path = `${group}/namespaces/${name}/${plural}`;
-      const made = await admin
-        .json<Manifest>({ method: 'POST', path, query: { dryRun: 'All' }, body })
-        .catch((error: unknown) => error as { reason?: string });
-      // The spec's own namespace has the worker's role already.
-      if ('reason' in made) expect([manifest.metadata.name, made.reason]).toEqual(['crewtab-worker', 'AlreadyExists']);
-      else expect(made).toMatchObject({ kind: manifest.kind, metadata: { name: manifest.metadata.name } });
-    }
-  }, 60_000);
+  rendered.each<[string, object]>([
+    ['with a secret of its own', { secret: { values: MADE } }],
+    [
+      'with all that an installation may ask for',
+      {
+        secret: { name: 'given' },
+        scheduler: {
+          ingress: { enabled: true, tlsSecret: 'tls' },
+          topologySpreadConstraints: [],
+          podLabels: { a: 'b' },
+        },
+        worker: { metricsPort: 9464, autoscaling: { kind: 'hpa' }, tolerations: [{ operator: 'Exists' }] },
+        volumes: [{ name: 'more', emptyDir: {} }],
+        volumeMounts: [{ name: 'more', mountPath: '/more' }],
+        networkPolicy: { schedulerFrom: [{ podSelector: {} }], egress: [{ ports: [{ port: 5432 }] }] },
+      },
+    ],
+  ])(
+    `would be made by the cluster, %s${unless}`,
+    async (_, values) => {
+      for (const object of await chartFor(namespace(), values)) {
+        const made = await post(namespace(), object, true);
+        // What an API server does not know it leaves out.
+        expect(made).toMatchObject({ kind: object.kind, metadata: { name: object.metadata.name } });
+        expect(made['spec'] ?? {}).toMatchObject(withoutAmounts(object['spec'] ?? {}));
+      }
+    },
+    60_000,
+  );
+
+  rendered(
+    `are installed, and make the pods that they describe${unless}`,
+    async () => {
+      const { admin, name } = namespace();
+      for (const object of await chartFor(namespace(), { secret: { values: MADE } }))
+        await post(namespace(), object, false);
+      for (const component of ['scheduler', 'worker']) {
+        const query = { labelSelector: `app.kubernetes.io/component=${component}` };
+        const pods = (): Promise<{ items: { status: { containerStatuses?: { imageID: string }[] } }[] }> =>
+          admin.json({ method: 'GET', path: `/api/v1/namespaces/${name}/pods`, query });
+        // The image is another one: the kubelet takes the pod as it is, mounts, settings, secret and confinement, and starts it.
+        const isStarted = async (): Promise<boolean> => {
+          const { items } = await pods();
+          return (
+            items.length === 2 && items.every(({ status }) => (status.containerStatuses?.[0]?.imageID ?? '') !== '')
+          );
+        };
+        await eventually(isStarted, { timeoutMs: 60_000 });
+      }
+    },
+    150_000,
+  );
 
   it.each(['crewtab.yaml', 'worker-role.yaml'])('%s: give a worker what it asks for, and no more', (file) => {
     const role = read(file).find(({ kind }) => kind === 'Role');
@@ -64,3 +124,12 @@ describeWithCluster('the manifests', (namespace) => {
     }
   }, 60_000);
 });
+
+/** Without numbers and amounts, which an API server writes in its own way. */
+function withoutAmounts(value: unknown): object {
+  return JSON.parse(
+    JSON.stringify(value, (key: string, one: unknown) =>
+      ['resources', 'averageValue'].includes(key) ? undefined : one,
+    ),
+  ) as object;
+}

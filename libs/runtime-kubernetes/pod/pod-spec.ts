@@ -4,7 +4,7 @@ import { AppError } from '@crewtab/domain/errors';
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type { ConfigMap, Container, OwnerReference, Pod } from '../cluster/api-objects';
 import { memoryBytes, type KubernetesSettings } from '../kubernetes-options';
-import { KEEPER, runMetadata } from '../run-labels';
+import { KEEPER, LABELS, runMetadata } from '../run-labels';
 
 /** The shared workspace and working directory of every agent. */
 export const WORKSPACE_DIR = '/workspace';
@@ -81,7 +81,12 @@ export function podOf(order: PodOrder, settings: KubernetesSettings): Pod {
     kind: 'Pod',
     metadata: {
       name,
-      labels: { ...template?.metadata.labels, ...metadata.labels, ...order.labels },
+      labels: {
+        ...template?.metadata.labels,
+        ...metadata.labels,
+        [LABELS.network]: deployment.network.kind,
+        ...order.labels,
+      },
       annotations: { ...template?.metadata.annotations, ...metadata.annotations, [KEEPER]: keeper },
       ownerReferences: [owner],
     },
