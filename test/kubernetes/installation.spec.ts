@@ -12,8 +12,7 @@ interface Role extends Manifest {
 }
 
 const PLURALS: Readonly<Record<string, string>> = { NetworkPolicy: 'networkpolicies', Ingress: 'ingresses' };
-const read = (file: string): Role[] =>
-  loadAllYaml(readFileSync(resolve('deploy/kubernetes', file), 'utf8')) as unknown as Role[];
+const read = (file: string): Role[] => loadAllYaml(readFileSync(resolve('deploy/kubernetes', file), 'utf8')) as Role[];
 
 const missing = whyNoRenderer();
 const rendered = missing === null ? it : it.skip;

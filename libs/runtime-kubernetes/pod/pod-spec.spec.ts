@@ -52,7 +52,12 @@ describe('the pod of a team', () => {
 
   it('bears the labels of its run and belongs to its owner', () => {
     expect(podWith([agent()]).metadata).toMatchObject({
-      labels: { 'crewtab.installation': 'installation', 'crewtab.run': 'run-id', 'crewtab.epoch': '7', 'crewtab.network': 'open' },
+      labels: {
+        'crewtab.installation': 'installation',
+        'crewtab.run': 'run-id',
+        'crewtab.epoch': '7',
+        'crewtab.network': 'open',
+      },
       annotations: { 'crewtab/deadline': DEADLINE.toISOString(), 'crewtab/keeper': 'keeper' },
       ownerReferences: [OWNER],
     });
