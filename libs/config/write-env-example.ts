@@ -1,5 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { renderEnvExample } from './env-example';
+import { listSettings, type ChartSchema } from './helm-settings';
 
-/** `npm run env:example`: writes .env.example in the current directory. */
+const SCHEMA = 'deploy/helm/crewtab/values.schema.json';
+
+/** `npm run env:example`: writes .env.example, and the names of settings that the chart takes, in the current directory. */
 writeFileSync('.env.example', renderEnvExample());
+const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as ChartSchema;
+listSettings(schema);
+writeFileSync(SCHEMA, `${JSON.stringify(schema, null, 2)}\n`);
