@@ -29,7 +29,7 @@ const SECONDS = {
   minimum: 0,
   description: 'How long to wait for the answer at most. Without it, as long as one call may take (a few minutes).',
 };
-const HANDLE = { type: 'string', minLength: 1, description: 'The handle as delegate returned it.' };
+const HANDLE = { type: 'string', minLength: 1, description: 'The handle as the last answer gave it.' };
 
 const LEADERS_TOOLS: Tool[] = [
   {
@@ -66,7 +66,7 @@ const LEADERS_TOOLS: Tool[] = [
     name: 'wait',
     _meta,
     description:
-      'Waits for the answer to a task that delegate answered with a handle. Returns the answer, or the handle again when the task takes longer.',
+      'Waits for the answer to a task that delegate answered with a handle. Returns the answer, or a new handle when the task takes longer.',
     inputSchema: {
       type: 'object',
       properties: { handle: HANDLE, seconds: SECONDS },

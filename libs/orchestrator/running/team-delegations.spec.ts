@@ -245,11 +245,16 @@ describe('a task that takes longer than a call may', () => {
     await world.clock.advance(1);
     await expect(given).resolves.toEqual(handleOf('c1'));
 
-    await expect(world.toolServer.call(runId, call('r1', 'result', { handle: 'c1' }))).resolves.toEqual(handleOf('c1'));
+    await expect(world.toolServer.call(runId, call('r1', 'result', { handle: 'c1' }))).resolves.toEqual(
+      handleOf('c1~1'),
+    );
     const waiting = world.toolServer.call(runId, call('w1', 'wait', { handle: 'c1' }));
     await world.clock.advance(ANSWER_MS);
-    await expect(waiting).resolves.toEqual(handleOf('c1'));
-    const again = world.toolServer.call(runId, call('w2', 'wait', { handle: 'c1', seconds: 100 }));
+    // Another handle each time: programs end a turn that makes the same call again and again.
+    await expect(waiting).resolves.toEqual(handleOf('c1~1'));
+    const third = world.toolServer.call(runId, call('w2', 'wait', { handle: 'c1~1', seconds: 0 }));
+    await expect(third).resolves.toEqual(handleOf('c1~2'));
+    const again = world.toolServer.call(runId, call('w3', 'wait', { handle: 'c1~2', seconds: 100 }));
     done(world, 'c1', 'at last');
     await expect(again).resolves.toEqual({ text: 'at last' });
     await expect(world.toolServer.call(runId, call('r2', 'result', { handle: 'c1' }))).resolves.toEqual({
@@ -310,7 +315,7 @@ describe('a task that takes longer than a call may', () => {
     // What the leader has waited for the dead worker is a part of the four minutes.
     const cut = world.toolServer.call(runId, call('w1', 'wait', { handle: 'c1' }, ANSWER_MS - 10_000));
     await world.clock.advance(10_000);
-    await expect(cut).resolves.toEqual(handleOf('c1'));
+    await expect(cut).resolves.toEqual(handleOf('c1~1'));
     const waiting = world.toolServer.call(runId, call('w2', 'wait', { handle: 'c1' }));
     done(world, 'c1', 'there you are');
     await expect(waiting).resolves.toEqual({ text: 'there you are' });

@@ -76,13 +76,13 @@ export class TeamTools {
     const task = this.taskOf(call);
     if (task === null) return { error: this.unknownHandle(call) };
     const waitMs = this.waitMsOf(call);
-    return waitMs === null ? { error: this.badSeconds() } : this.answerOrHandle(task, waitMs);
+    return waitMs === null ? { error: this.badSeconds() } : this.answerOrHandle(task, waitMs, nextHandle(call));
   }
 
   private async result(call: ToolCall): Promise<ToolAnswer> {
     if (call.arguments['handle'] === undefined) return { text: this.listOf(call.agent) };
     const task = this.taskOf(call);
-    return task === null ? { error: this.unknownHandle(call) } : this.answerOrHandle(task, 0);
+    return task === null ? { error: this.unknownHandle(call) } : this.answerOrHandle(task, 0, nextHandle(call));
   }
 
   private async answer({ arguments: { question: id, text } }: ToolCall): Promise<ToolAnswer> {
@@ -117,8 +117,8 @@ export class TeamTools {
     return refusal === null ? { text: 'Noted.' } : { error: refusal };
   }
 
-  private async answerOrHandle(task: Task, waitMs: number): Promise<ToolAnswer> {
-    return (await this.options.delegations.answerWithin(task, waitMs)) ?? { text: atWork(task) };
+  private async answerOrHandle(task: Task, waitMs: number, handle = task.id): Promise<ToolAnswer> {
+    return (await this.options.delegations.answerWithin(task, waitMs)) ?? { text: atWork(task, handle) };
   }
 
   /** Behind whatever the leader asked for: it has no other way to hear of them. */
@@ -145,7 +145,8 @@ export class TeamTools {
   }
 
   private taskOf({ agent, arguments: { handle } }: ToolCall): Task | null {
-    return this.options.delegations.tasksOf(agent).find(({ id }) => id === handle) ?? null;
+    const asked = splitHandle(handle).id;
+    return this.options.delegations.tasksOf(agent).find(({ id }) => id === asked) ?? null;
   }
 
   private unknownHandle({ agent }: ToolCall): string {
@@ -181,9 +182,26 @@ function idsOf(questions: readonly Task[]): string {
   return questions.map(({ id, from }) => `${id} (${from})`).join(', ') || '(there is none)';
 }
 
-function atWork({ id, to }: Task): string {
+/** Behind the id of a task: how often it was asked for. */
+const ASKED_BEFORE = /~(\d{1,6})$/;
+
+function splitHandle(handle: unknown): { readonly id: unknown; readonly count: number } {
+  if (typeof handle !== 'string') return { id: handle, count: 0 };
+  return { id: handle.replace(ASKED_BEFORE, ''), count: Number(ASKED_BEFORE.exec(handle)?.[1] ?? 0) };
+}
+
+/**
+ * Another one each time. Programs take the same call again and again for a loop of their model: Gemini CLI ends its turn at
+ * the fifth (`TOOL_CALL_LOOP_THRESHOLD` of its loopDetectionService), opencode asks whether to go on at the third.
+ */
+function nextHandle({ arguments: { handle } }: ToolCall): string {
+  const { id, count } = splitHandle(handle);
+  return `${String(id)}~${count + 1}`;
+}
+
+function atWork({ to }: Task, handle: string): string {
   return (
-    `${to} has not finished this task yet. Its handle is ${id}\n` +
+    `${to} has not finished this task yet. Its handle is ${handle}\n` +
     'Call wait with this handle for the answer, as often as it takes. Meanwhile you may do other work, or delegate more.'
   );
 }

@@ -50,9 +50,13 @@ export function call(tool: ToolCall): Step {
   return { kind: 'reply', reply: replyOf({ calls: [tool] }) };
 }
 
-/** @param choose is told what the calls of tools gave so far */
-export function callAfter(choose: (heard: string) => ToolCall): Step {
-  return { kind: 'reply', reply: (heard) => replyOf({ calls: [choose(heard)] }) };
+/** @param choose is told what the calls of tools gave so far; a text ends the turn */
+export function callAfter(choose: (heard: string) => ToolCall | string): Step {
+  const reply = (heard: string): Reply => {
+    const chosen = choose(heard);
+    return replyOf(typeof chosen === 'string' ? { text: chosen } : { calls: [chosen] });
+  };
+  return { kind: 'reply', reply };
 }
 
 export function sayUntilLimit(text: string): Step {
