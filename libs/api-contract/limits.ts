@@ -1,5 +1,6 @@
 import { MAX_VARIABLES } from '@crewtab/domain/teams/edit-agents';
 import { MAX_MCP_VALUES } from '@crewtab/domain/teams/mcp-servers';
+import { MOST_WORKSPACE_BYTES, MOST_WORKSPACE_FILES } from '@crewtab/domain/teams/workspace';
 
 /** The bounds of what the API takes; GET /config tells them to clients. Characters are Unicode code points. */
 export const LIMITS = {
@@ -39,6 +40,8 @@ export const LIMITS = {
   artifactGlobs: 50,
   verifySchemaLength: 64 * 1024,
   workspacePathLength: 500,
+  workspaceFiles: MOST_WORKSPACE_FILES,
+  workspaceBytes: MOST_WORKSPACE_BYTES,
   noteLength: 1_000,
   minTimeoutMs: 1_000,
   maxCatchUpWindowMs: 30 * 24 * 3_600_000,

@@ -10,6 +10,7 @@ import { durationField, line, secretName, text } from './fields';
 import { LIMITS } from './limits';
 import { HEADER_VALUE, mcpServersOf } from './mcp-server-fields';
 import type { ContractSettings } from './route';
+import { workspaceField } from './workspace-fields';
 
 const AGENT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
@@ -237,12 +238,14 @@ export function teamSchemas(settings: ContractSettings) {
     name: line(1, LIMITS.teamNameLength),
     description: text(0, LIMITS.teamDescriptionLength).nullable(),
     network: networkSchema(settings),
+    workspace: workspaceField(runtime),
   };
   return {
     create: z.strictObject({
       ...fields,
       description: fields.description.default(null),
       network: fields.network.default({ mode: RUNTIMES[runtime].networks[0], hosts: [] }),
+      workspace: fields.workspace.default(null),
       agents: agentsOf(
         agentFields.superRefine(checkNew, { when: isObject }).transform(withProtocol).transform(toAgent),
       ),

@@ -6,6 +6,7 @@ import { mcpServersView } from './mcp-server-fields';
 import { API_PATH, defineRoute, pageOf, type ContractSettings } from './route';
 import { runView } from './run-routes';
 import { permissionRules, teamSchemas } from './team-fields';
+import { workspaceView } from './workspace-fields';
 
 const agentView = z.object({
   name: z.string(),
@@ -39,6 +40,7 @@ export const teamView = z
     name: z.string(),
     description: z.string().nullable(),
     network: z.object({ mode: z.enum(NETWORK_MODES), hosts: z.array(z.string()) }),
+    workspace: workspaceView,
     agents: z.array(agentView),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),

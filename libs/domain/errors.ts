@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   environment_unreadable: 'The stored environment of an agent could not be opened.',
   secret_unavailable: 'A secret that an agent names was not there when the run began, or could not be opened.',
   not_allowed: 'An agent asks for more than the operator allows.',
+  workspace_failed: 'The workspace could not be filled before the agents start.',
   preset_unusable: 'The preset of an agent is not there, or lacks what it needs.',
   image_not_found: 'The image is neither on the host nor in a registry that the engine can reach.',
   image_pull_failed: 'The engine could not pull the image.',

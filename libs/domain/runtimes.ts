@@ -16,6 +16,8 @@ export interface RuntimeCapabilities {
   readonly leavesWorkspace: boolean;
   /** A program can be kept from the network and from what its agents have, as a verification must be. */
   readonly verifiesByCommand: boolean;
+  /** A workspace can be filled before its agents start. */
+  readonly preparesWorkspace: boolean;
   /** What every agent must say, since nothing else tells what to start. */
   readonly agentNeeds: readonly ('image' | 'command')[];
 }
@@ -29,6 +31,7 @@ export const RUNTIMES = {
     buildsImages: true,
     leavesWorkspace: true,
     verifiesByCommand: true,
+    preparesWorkspace: true,
     agentNeeds: ['image'],
   },
   kubernetes: {
@@ -38,6 +41,7 @@ export const RUNTIMES = {
     buildsImages: false,
     leavesWorkspace: false,
     verifiesByCommand: false,
+    preparesWorkspace: false,
     agentNeeds: ['image', 'command'],
   },
   process: {
@@ -47,6 +51,7 @@ export const RUNTIMES = {
     buildsImages: false,
     leavesWorkspace: true,
     verifiesByCommand: false,
+    preparesWorkspace: true,
     agentNeeds: ['command'],
   },
 } as const satisfies Readonly<Record<string, RuntimeCapabilities>>;

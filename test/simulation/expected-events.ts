@@ -55,6 +55,7 @@ const HAPPENINGS = [
   'failed disk_limit',
   'connection served',
   'verification',
+  'filled workspace',
   'verified success',
   'failed verification_failed',
   'artifact',

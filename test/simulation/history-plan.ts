@@ -92,6 +92,8 @@ export const LISTED_HOSTS = ['api.example.com', 'git.example.com'];
 
 /** What an agent writes into its workspace as it works. */
 export const LEFT_FILE = 'report.md';
+/** What a team has for the workspace of its runs. */
+export const GIVEN_FILE = 'given.txt';
 
 /** What a hostile agent does next, to hide what it did. */
 export type Afterwards = 'hangs' | 'exits' | 'answers';
@@ -128,6 +130,8 @@ export interface ScheduleScript {
   readonly verify: { readonly ms: number; readonly passes: boolean } | null;
   /** Whether what its agents leave is kept. */
   readonly collects: boolean;
+  /** Whether its team has a file for the workspace. */
+  readonly isFilled: boolean;
   readonly agents: readonly AgentScript[];
 }
 

@@ -40,9 +40,10 @@ export function planHistory(seed: number): HistoryPlan {
     chaosMs,
     schedules: schedules.map((schedule, index) => {
       const drawn = (what: string): SeededRandom => SeededRandom.named(`${what} of schedule ${index} of ${seed}`);
+      const isFilled = drawn('workspace').isTrue(0.35);
       return withFinishedWork(
         drawn('finished work'),
-        withNetwork(drawn('network'), withHostileAgents(drawn('hostile agents'), schedule)),
+        withNetwork(drawn('network'), withHostileAgents(drawn('hostile agents'), { ...schedule, isFilled })),
       );
     }),
     items: [
@@ -69,6 +70,7 @@ function planSchedule(random: SeededRandom): ScheduleScript {
     network: 'none',
     verify: null,
     collects: false,
+    isFilled: false,
     agents: [leader, ...workers],
   };
 }

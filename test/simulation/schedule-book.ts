@@ -2,7 +2,7 @@ import { parseCron, type Cron } from '@crewtab/domain/schedules/cron';
 import { nextFire } from '@crewtab/domain/schedules/next-fire';
 import { planBeforeEdit } from '@crewtab/orchestrator/firing/fire-due-schedules';
 import type { RunPlan } from '@crewtab/domain/runs/run';
-import { LEFT_FILE, LISTED_HOSTS, type ScheduleScript } from './history-plan';
+import { GIVEN_FILE, LEFT_FILE, LISTED_HOSTS, type ScheduleScript } from './history-plan';
 import { isCutForAll, type ScheduleControl, type ScheduleEvent, type World } from './world';
 
 const MINUTE_MS = 60_000;
@@ -65,6 +65,7 @@ export class ScheduleBook implements ScheduleControl {
       prompt: PROMPT,
       timeoutMs: script.timeoutMs,
       ...(script.verify && { verify: { command: ['make', 'test'], files: [LEFT_FILE] } }),
+      ...(script.isFilled && { workspace: { files: { [GIVEN_FILE]: 'given' } } }),
       ...(script.collects && { artifacts: ['*.md'] }),
     };
   }

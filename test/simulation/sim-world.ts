@@ -10,7 +10,7 @@ import { InMemoryRunStore } from '../fakes/stores/in-memory-run-store';
 import { fakeUuid } from '../fakes/stores/stored-run';
 import { Faults } from './faults';
 import type { ClaimWatch } from './gated-ports';
-import { LEFT_FILE, type HistoryPlan } from './history-plan';
+import { GIVEN_FILE, LEFT_FILE, type HistoryPlan } from './history-plan';
 import { LiveChecks } from './live-checks';
 import { Processes } from './processes';
 import { ScheduleBook } from './schedule-book';
@@ -193,6 +193,12 @@ export class SimWorld implements World, AgentWorld {
     this.engines[this.hostOf(io)]?.files.set(`${io.deployment.runId}/${LEFT_FILE}`, { content, mode: 0o644 });
   }
 
+  private checkWorkspace(runId: string, agent: string): void {
+    this.tally.add('filled workspace');
+    const isFilled = this.engines.some(({ files }) => files.has(`${runId}/${GIVEN_FILE}`));
+    if (!isFilled) this.violations.add('I6', runId, `${agent} was made before the workspace was filled`);
+  }
+
   private hostOf(io: FakeAgentIo): number {
     return this.engines.findIndex((engine) => engine.agents.some((one) => one === io));
   }
@@ -204,6 +210,8 @@ export class SimWorld implements World, AgentWorld {
     const one = script?.agents.find(({ name }) => name === agent.name);
     if (script?.verify && agent.name === 'verify') return verifyProgram(script.verify, this.tally);
     if (!script || !one) return {};
+    // A call that comes too late may make one of a run that is being removed.
+    if (script.isFilled && run?.phase === 'deploying') this.checkWorkspace(runId, one.name);
     const mates = script.agents.filter(({ role }) => role === 'worker').map(({ name }) => name);
     return agentProgram(one, mates, this);
   }

@@ -8,6 +8,7 @@ import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../
 import type { AgentCheck, AgentEdit } from '../teams/edit-agents';
 import type { TeamNetwork } from '../teams/network';
 import type { Agent, Team } from '../teams/team';
+import type { TeamWorkspace } from '../teams/workspace';
 
 /**
  * What the REST API reads and writes. Every method says which organization; what belongs to another one is simply not
@@ -35,6 +36,8 @@ export interface NewTeam {
   readonly name: string;
   readonly description: string | null;
   readonly network: TeamNetwork;
+  /** Absent: none. */
+  readonly workspace?: TeamWorkspace | null;
   readonly agents: readonly Agent[];
 }
 

@@ -3,6 +3,7 @@ import { secretNamesOf } from '../secrets/secret';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent, SecretRefs } from '../teams/team';
+import type { TeamWorkspace } from '../teams/workspace';
 import type { PromptFormat, PromptVariables, PromptWindow } from './prompt-facts';
 import type { ReportedUsage, Usage } from './usage';
 import type { Verification, VerifySpec } from './verification';
@@ -52,6 +53,8 @@ export function isTerminal(status: RunStatus): status is TerminalStatus {
 export interface RunPlan {
   readonly teamName: string;
   readonly network: TeamNetwork;
+  /** What it finds in its workspace; absent: nothing. */
+  readonly workspace?: TeamWorkspace;
   readonly agents: readonly PlannedAgent[];
   /** Of a template what it was rendered to, once the run has begun. */
   readonly prompt: string;

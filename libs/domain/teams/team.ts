@@ -1,5 +1,6 @@
 import type { TeamNetwork } from './network';
 import type { PermissionRule } from './permission-rules';
+import type { TeamWorkspace } from './workspace';
 
 /** Secrets by name of a variable, as agents and MCP servers name them. */
 export type SecretRefs = Readonly<Record<string, string>>;
@@ -87,6 +88,8 @@ export interface Team {
   readonly name: string;
   readonly description: string | null;
   readonly network: TeamNetwork;
+  /** What a run finds in its workspace; null: nothing. */
+  readonly workspace: TeamWorkspace | null;
   readonly agents: readonly TeamAgent[];
   readonly createdAt: Date;
   readonly updatedAt: Date;

@@ -17,10 +17,12 @@ import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { PlannedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import type { Agent } from '@crewtab/domain/teams/team';
+import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
 import { backoffMs, answerWithin } from '../timing';
 import type { SecretMask } from '../masking/secret-mask';
 import type { PartEvent } from './agent-session';
 import { pause } from './background-work';
+import { fillWorkspace, refuseUnfit } from './fill-workspace';
 import type { OrchestratorDeps } from './orchestrator-deps';
 import type { Clock } from '@crewtab/domain/ports/clock';
 
@@ -86,6 +88,7 @@ export interface TeamDeployerOptions {
   readonly deployment: DeploymentSpec;
   readonly agents: readonly { readonly agent: PlannedAgent; readonly spec: AgentSpec }[];
   readonly promptFault?: Failure | undefined;
+  readonly workspace?: TeamWorkspace | undefined;
   readonly emit: (event: PartEvent | { readonly kind: 'started'; readonly started: StartedAgent }) => void;
 }
 
@@ -123,7 +126,12 @@ export class TeamDeployer {
   private async deployAll(): Promise<void> {
     try {
       this.refuseUnfit();
-      await this.untilReachable(() => this.deps.runtime.prepare(this.options.deployment, this.callOptions(null)));
+      const { deployment, workspace } = this.options;
+      await this.untilReachable(() => this.deps.runtime.prepare(deployment, this.callOptions(null)));
+      if (workspace)
+        await this.untilReachable(() =>
+          fillWorkspace(this.deps.runtime, workspace, deployment, this.callOptions(null)),
+        );
     } catch (error) {
       await this.told;
       for (const { agent } of this.options.agents) this.fail(agent, error);
@@ -134,7 +142,8 @@ export class TeamDeployer {
 
   /** Before anything is made: an agent without its variables would do something else than it was made for. */
   private refuseUnfit(): void {
-    const { promptFault } = this.options;
+    const { promptFault, workspace } = this.options;
+    if (workspace) refuseUnfit(this.deps.runtime);
     if (promptFault) throw new AppError(promptFault.code, promptFault.message);
     for (const { agent } of this.options.agents) {
       const unusable = agent.envFault ?? agent.presetFault;

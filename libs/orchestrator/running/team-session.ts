@@ -159,6 +159,7 @@ export class TeamSession {
       ),
       agents,
       promptFault: run.plan.promptFault,
+      workspace: run.plan.workspace,
       emit: (event) => (event.kind === 'started' ? this.onStarted(run, event.started) : this.options.emit(event)),
     });
     this.deployer = deployer;

@@ -49,7 +49,19 @@ async function checkFile(deps: VerifyDeps, run: Run, deployment: DeploymentSpec,
   if (file.ageMs === null) return { ...named, message: 'is there, but its host does not tell when it was changed' };
   const changedAtMs = deps.clock.now().getTime() - file.ageMs;
   const isOld = changedAtMs < (run.startedAt?.getTime() ?? 0) - INSTANT_PRECISION_MS;
-  return isOld ? { ...named, message: 'was last changed before the run began' } : named;
+  if (isOld) return { ...named, message: 'was last changed before the run began' };
+  return (await isAsGiven(run, file)) ? { ...named, message: "is as the team's workspace gives it" } : named;
+}
+
+/** Such a file is younger than the run, and no work of its agents. */
+async function isAsGiven({ plan: { workspace } }: Run, { path, size, content }: FoundFile): Promise<boolean> {
+  const text = workspace?.files?.[path];
+  if (text === undefined) return false;
+  const given = Buffer.from(text, 'utf8');
+  if (given.length !== size) return false;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks).equals(given);
 }
 
 async function findEntry({ runtime }: VerifyDeps, spec: DeploymentSpec, path: string): Promise<FoundFile | null> {

@@ -27,16 +27,16 @@ const FIRE_PUNCTUAL: Statement = {
         AND s.next_fire_at >= now() - $1 * interval '1 millisecond'
       ORDER BY s.next_fire_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED),
     plans AS MATERIALIZED (
-      SELECT t.id, t.name, t.network, t.network_hosts, ${TEAM_AGENTS_JSON} AS agents
+      SELECT t.id, t.name, t.network, t.network_hosts, t.workspace, ${TEAM_AGENTS_JSON} AS agents
       FROM teams t WHERE t.id IN (SELECT team_id FROM due)),
     moved AS (
       UPDATE schedules s SET next_fire_at = due.following_fire_at, following_fire_at = NULL
       FROM due JOIN plans ON plans.id = due.team_id WHERE s.id = due.id),
     fired AS (
       INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, team_name, network, network_hosts,
-        prompt, timeout_ms, ${PLANNED}, agents, exclusive)
+        workspace, prompt, timeout_ms, ${PLANNED}, agents, exclusive)
       SELECT due.organization_id, due.id, due.team_id, 'schedule', due.next_fire_at, plans.name, plans.network,
-        plans.network_hosts, due.prompt, due.timeout_ms, ${plannedOf('due')}, plans.agents, false
+        plans.network_hosts, plans.workspace, due.prompt, due.timeout_ms, ${plannedOf('due')}, plans.agents, false
       FROM due JOIN plans ON plans.id = due.team_id
       ON CONFLICT (schedule_id, scheduled_for) WHERE trigger IN ('schedule', 'catchup') DO NOTHING
       RETURNING id, schedule_id, scheduled_for)
@@ -83,13 +83,13 @@ const FIND_GAP: Statement = {
 const INSERT_PLANNED: Statement = {
   name: 'fire_insert_planned',
   text: `INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, status, phase, finished_at, error_code,
-      error_message, blocked_by, gap_from, gap_to, team_name, network, network_hosts, prompt, timeout_ms, ${PLANNED}, agents, exclusive)
+      error_message, blocked_by, gap_from, gap_to, team_name, network, network_hosts, workspace, prompt, timeout_ms, ${PLANNED}, agents, exclusive)
     SELECT s.organization_id, s.id, s.team_id, planned.trigger, planned.scheduled_for, planned.status,
       CASE WHEN planned.status = 'queued' THEN 'queued' ELSE 'finished' END::run_phase,
       CASE WHEN planned.status = 'queued' THEN NULL ELSE now() END, planned.error_code, planned.error_message,
       COALESCE(planned.blocked_by, (SELECT b.id FROM schedule_runs b WHERE b.schedule_id = s.id
         AND b.scheduled_for = planned.blocked_at AND b.trigger IN ('schedule', 'catchup'))), planned.gap_from, planned.gap_to,
-      t.name, t.network, t.network_hosts, s.prompt, s.timeout_ms, ${plannedOf('s')}, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
+      t.name, t.network, t.network_hosts, t.workspace, s.prompt, s.timeout_ms, ${plannedOf('s')}, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
     FROM schedules s JOIN teams t ON t.id = s.team_id
     CROSS JOIN unnest($2::timestamptz[], $3::run_trigger[], $4::run_status[], $5::text[], $6::text[], $7::uuid[],
         $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])

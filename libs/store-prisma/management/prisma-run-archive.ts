@@ -46,9 +46,9 @@ const INSERT_MANUAL: Statement = {
   name: 'archive_insert_manual',
   text: `WITH made AS (
       INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
-        team_name, network, network_hosts, prompt, has_own_prompt, timeout_ms, ${PLANNED}, agents, exclusive)
+        team_name, network, network_hosts, workspace, prompt, has_own_prompt, timeout_ms, ${PLANNED}, agents, exclusive)
       SELECT s.organization_id, s.id, t.id, 'manual', now(), $4, ${STATE_VALUES},
-        t.name, t.network, t.network_hosts, COALESCE($6, s.prompt), $6 IS NOT NULL, s.timeout_ms, ${plannedOf('s')}, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
+        t.name, t.network, t.network_hosts, t.workspace, COALESCE($6, s.prompt), $6 IS NOT NULL, s.timeout_ms, ${plannedOf('s')}, ${TEAM_AGENTS_JSON}, s.overlap <> 'allow'
       FROM schedules s JOIN teams t ON t.organization_id = s.organization_id AND t.id = s.team_id
       WHERE s.organization_id = $1 AND s.id = $2 AND s.deleted_at IS NULL RETURNING *)
     ${selectRun({ run: 'made' })}`,
@@ -59,9 +59,9 @@ const INSERT_RERUN: Statement = {
   name: 'archive_insert_rerun',
   text: `WITH made AS (
       INSERT INTO schedule_runs (organization_id, schedule_id, team_id, trigger, scheduled_for, request_key, ${STATE_COLUMNS},
-        team_name, network, network_hosts, prompt, has_own_prompt, window_start, window_end, timeout_ms, ${PLANNED}, agents, exclusive)
+        team_name, network, network_hosts, workspace, prompt, has_own_prompt, window_start, window_end, timeout_ms, ${PLANNED}, agents, exclusive)
       SELECT e.organization_id, e.schedule_id, e.team_id, 'rerun', now(), $4, ${STATE_VALUES},
-        e.team_name, e.network, e.network_hosts, e.prompt, e.has_own_prompt, e.window_start, e.window_end, e.timeout_ms, ${plannedOf('e')}, e.agents, COALESCE(s.overlap <> 'allow', false)
+        e.team_name, e.network, e.network_hosts, e.workspace, e.prompt, e.has_own_prompt, e.window_start, e.window_end, e.timeout_ms, ${plannedOf('e')}, e.agents, COALESCE(s.overlap <> 'allow', false)
       FROM schedule_runs e LEFT JOIN schedules s ON s.id = e.schedule_id
       WHERE e.organization_id = $1 AND e.id = $2 RETURNING *)
     ${selectRun({ run: 'made' })}`,
@@ -71,8 +71,8 @@ const INSERT_TRY: Statement = {
   name: 'archive_insert_try',
   text: `WITH made AS (
       INSERT INTO schedule_runs (organization_id, team_id, trigger, scheduled_for, request_key, team_name, network, network_hosts,
-        prompt, timeout_ms, agents, exclusive)
-      SELECT t.organization_id, t.id, 'manual', now(), $3, t.name, t.network, t.network_hosts, $4, $5, ${TEAM_AGENTS_JSON}, false
+        workspace, prompt, timeout_ms, agents, exclusive)
+      SELECT t.organization_id, t.id, 'manual', now(), $3, t.name, t.network, t.network_hosts, t.workspace, $4, $5, ${TEAM_AGENTS_JSON}, false
       FROM teams t WHERE t.organization_id = $1 AND t.id = $2 RETURNING *)
     ${selectRun({ run: 'made' })}`,
 };

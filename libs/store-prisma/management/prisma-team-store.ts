@@ -4,6 +4,7 @@ import { AgentEditError, editAgents, showAgent, type AgentCheck } from '@crewtab
 import { secretUsesOf } from '@crewtab/domain/secrets/secret';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, Team } from '@crewtab/domain/teams/team';
+import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
 import {
   type AgentOwner,
   type SecretBox,
@@ -34,7 +35,11 @@ export class PrismaTeamStore implements TeamStore {
     private readonly box: SecretBox,
   ) {}
 
-  async createTeam(organizationId: string, { agents, network, ...team }: NewTeam, id?: string): Promise<Team> {
+  async createTeam(
+    organizationId: string,
+    { agents, network, workspace, ...team }: NewTeam,
+    id?: string,
+  ): Promise<Team> {
     // The agents' environments are sealed for their team, so it must have its id by then.
     const teamId = id ?? (await this.newId());
     const rows = this.agentRows({ organizationId, teamId }, agents).map((row, index) => {
@@ -43,7 +48,12 @@ export class PrismaTeamStore implements TeamStore {
         ? row
         : { ...row, secretUses: { create: uses.map((use) => ({ organizationId, ...use })) } };
     });
-    const columns = { ...storableTeam(team), ...networkColumns(network), organizationId };
+    const columns = {
+      ...storableTeam(team),
+      ...networkColumns(network),
+      workspace: jsonOrNull(workspace ?? undefined),
+      organizationId,
+    };
     const data = { ...columns, id: teamId, agents: { create: rows } };
     return this.toTeam(await withSecrets(id === undefined ? this.insert(data) : this.insertOnce(data)));
   }
@@ -71,11 +81,15 @@ export class PrismaTeamStore implements TeamStore {
   async updateTeam(
     organizationId: string,
     id: string,
-    { agents, network, ...edit }: TeamEdit,
+    { agents, network, workspace, ...edit }: TeamEdit,
     check?: AgentCheck,
   ): Promise<Team | null> {
     if (!isId(id)) return null;
-    const columns = { ...storableTeam(edit), ...(network && networkColumns(network)) };
+    const columns = {
+      ...storableTeam(edit),
+      ...(network && networkColumns(network)),
+      ...(workspace !== undefined && { workspace: jsonOrNull(workspace ?? undefined) }),
+    };
     const replace = this.prisma.$transaction(async (tx) => {
       // Locks the team's row first, so that two edits take turns.
       const { count } = await tx.team.updateMany({
@@ -176,10 +190,11 @@ export class PrismaTeamStore implements TeamStore {
     );
   }
 
-  private toTeam({ agents, network, networkHosts, ...team }: TeamWithAgents): Team {
+  private toTeam({ agents, network, networkHosts, workspace, ...team }: TeamWithAgents): Team {
     return {
       ...team,
       network: networkOf(network, networkHosts),
+      workspace: workspace as TeamWorkspace | null,
       agents: agents.map((row) => showAgent(this.toAgent(row))),
     };
   }
@@ -268,7 +283,7 @@ async function holdUnanswered(tx: Prisma.TransactionClient, resourceId: string):
   return held.length > 0;
 }
 
-function storableTeam<T extends Partial<Omit<NewTeam, 'agents' | 'network'>>>(team: T): T {
+function storableTeam<T extends Partial<Omit<NewTeam, 'agents' | 'network' | 'workspace'>>>(team: T): T {
   return JSON.parse(storableJson(team)) as T;
 }
 

@@ -29,6 +29,7 @@ import type { Warning } from '@crewtab/domain/runs/warning';
 import type { ResourceCounts } from '@crewtab/domain/ports/runtime';
 import type { NetworkMode, TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent } from '@crewtab/domain/teams/team';
+import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
 import type { Database, Statement } from '../database/database';
 import type { RunChanges } from '../events/run-events';
 import { openEnv, openMcpServers, secretPlace, type AgentOwner, type SecretBox } from '../database/secret-box';
@@ -54,6 +55,7 @@ export interface RunRow {
   readonly team_name: string;
   readonly network: StoredNetwork;
   readonly network_hosts: readonly string[];
+  readonly workspace: TeamWorkspace | null;
   readonly prompt: string;
   readonly prompt_format: PromptFormat;
   readonly variables: PromptVariables;
@@ -161,6 +163,7 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   team_name: true,
   network: true,
   network_hosts: true,
+  workspace: true,
   prompt: true,
   prompt_format: true,
   variables: true,
@@ -227,6 +230,7 @@ export interface ShownRow extends RunRow {
 const LISTED_AS: Readonly<Record<string, string>> = {
   result: `left(r.result, ${RUN_PAGE.resultBeginning}) AS result`,
   secrets: 'NULL::jsonb AS secrets',
+  workspace: 'NULL::jsonb AS workspace',
 };
 
 /** For lists: of the result its beginning. */
@@ -295,6 +299,7 @@ function planOf(row: RunRow, box: SecretBox | null): RunPlan {
   const plan: RunPlan = {
     teamName: row.team_name,
     network: networkOf(row.network, row.network_hosts),
+    ...(row.workspace && { workspace: row.workspace }),
     agents: agentsOf(row, box),
     prompt: row.rendered_prompt ?? row.prompt,
     promptFormat: row.prompt_format,

@@ -30,7 +30,6 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'runtime.identify': 'asked before a worker is made of its parts; without an answer there is none',
   'runtime.watch':
     'answers at once, and repairs itself: what can go wrong with it is a hint that is lost, as in an outage of the engine',
-  'runtime.putFiles': 'no part of a run calls it yet',
   'runtime.workspacePath': 'answers at once, without the engine',
   'runtime.toolsPath': 'answers at once, without the engine',
   'runtime.close': 'releases what dies with the process anyway',

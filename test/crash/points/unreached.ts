@@ -1,5 +1,3 @@
-const NOT_YET = "no part of a run calls it yet; the runtimes' contract suite plays it";
-
 const PRESETS = "only for agents of presets, which no scenario has; the runtimes' contract suite plays it";
 
 const ON_A_CLUSTER =
@@ -35,7 +33,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
     'only where another run of the schedule begins between a claim and its begin; the contract suite of the stores plays it',
   'process.claim.remove':
     "only where a supervisor died before it had started its agent; the runtime's contract suite plays it",
-  'docker.workspace.put-files': NOT_YET,
   'egress.record.put-in-place': NO_TRAFFIC,
   'egress.record.remove': NO_TRAFFIC,
   'egress.record.write': NO_TRAFFIC,
@@ -47,11 +44,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'process.home-file.write': PRESETS,
   'process.home-folder.make': PRESETS,
   'process.program.remove': 'only where a worker runs programs under that runtime; its contract suite plays it',
-  'process.workspace-file.make': NOT_YET,
-  'process.workspace-file.put-in-place': NOT_YET,
-  'process.workspace-file.set-mode': NOT_YET,
-  'process.workspace-file.write': NOT_YET,
-  'process.workspace-folder.make': NOT_YET,
   'kubernetes.agent.release': ON_A_CLUSTER,
   'kubernetes.config-map.create': ON_A_CLUSTER,
   'kubernetes.config-map.remove': ON_A_CLUSTER,
@@ -66,7 +58,6 @@ export const UNREACHED: Readonly<Record<string, string>> = {
   'kubernetes.tools.put': ON_A_CLUSTER,
   'kubernetes.workspace.copy': ON_A_CLUSTER,
   'kubernetes.workspace.put-files': ON_A_CLUSTER,
-  'runtime.putFiles': NOT_YET,
   'tools.spoiled.remove':
     'only where an agent of an earlier version spoiled its folder; the tests of the tool server and test/attacks play it',
   'queue.run.give-back': 'only where a worker becomes full while BullMQ hands it a job that it had asked for before',

@@ -58,12 +58,13 @@ async function play(crash: CrashCase, stand: Stand, isFresh: boolean): Promise<b
 
 /** @param env added to what the agents have */
 export async function startRun(
-  { agents, hasOwnBridge = false, prompt, name, schedule: fields }: Scenario,
+  { agents, hasOwnBridge = false, workspace = null, prompt, name, schedule: fields }: Scenario,
   { api, cell, materials }: Stand,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Run> {
   const team = await api.createTeam({
     name: 'Crash',
+    workspace,
     agents: agents(materials).map((agent) => ({ ...agent, env: { ...agent.env, ...env } })),
   });
   if (hasOwnBridge) await cell.sql(`UPDATE teams SET network = 'team' WHERE id = $1`, [team.id]);

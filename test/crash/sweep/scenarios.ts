@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AgentInput, ApiClient, Run, ScheduleInput } from '../../kit/client';
+import type { AgentInput, ApiClient, Run, ScheduleInput, TeamInput } from '../../kit/client';
 import { DEMO_AGENT_COMMAND } from '../../../images/build/build-demo-image';
 import type { Environment } from '../../kit/installation';
 import type { StartedProcess } from '../../kit/processes';
@@ -41,6 +41,8 @@ export interface Scenario {
   readonly agents: (materials: Materials) => readonly TeamAgent[];
   /** True: as a team of version 0.1, whose run has a bridge of its own. */
   readonly hasOwnBridge?: boolean;
+  /** Of its team. */
+  readonly workspace?: TeamInput['workspace'];
   readonly prompt: string;
   /** Of its schedule, beside that. */
   readonly schedule?: Pick<ScheduleInput, 'verify' | 'artifacts'>;
@@ -60,6 +62,8 @@ export interface Scenario {
 
 const PROMPT = `answer ${HEARD}\nwork 300ms`;
 const LONG_PROMPT = `answer ${HEARD}\nwork 60s`;
+
+const GIVEN = { files: { 'notes/given.txt': 'given\n' } };
 
 const lead: TeamAgent = { name: 'lead', role: 'leader', protocol: 'acp' };
 const mate: TeamAgent = { name: 'mate', role: 'worker', protocol: 'acp' };
@@ -135,6 +139,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'verified work that is kept',
     place: 'docker',
     agents: contained(lead),
+    workspace: GIVEN,
     prompt: PROMPT,
     schedule: {
       verify: { command: ['node', '-e', "require('fs').writeFileSync('report.md', 'done')"] },
@@ -185,6 +190,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a process',
     place: 'process',
     agents: asProcess(),
+    workspace: GIVEN,
     prompt: PROMPT,
     during: leaveHalfMade,
     ends: /^success$/,

@@ -41,7 +41,7 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
   createTeam(organizationId: string, team: NewTeam, id?: string): Promise<Team> {
     const made = id === undefined ? null : find(this.teams, organizationId, id);
     if (made) return Promise.resolve(showTeam(made));
-    const stored = { ...team, ...this.newRow(organizationId, id) };
+    const stored = { workspace: null, ...team, ...this.newRow(organizationId, id) };
     this.teams.set(stored.id, stored);
     return Promise.resolve(showTeam(stored));
   }

@@ -90,6 +90,7 @@ export class InMemoryRunArchive implements RunArchive {
       ...(artifacts && { artifacts }),
       teamName: team?.name ?? '',
       network: team?.network ?? { mode: 'none', hosts: [] },
+      ...(team?.workspace && { workspace: team.workspace }),
       agents: team?.agents ?? [],
       prompt: prompt ?? schedule.prompt,
       timeoutMs,
@@ -100,8 +101,8 @@ export class InMemoryRunArchive implements RunArchive {
   createTry(organizationId: string, teamId: string, { prompt, timeoutMs }: NewTry): Promise<Run | null> {
     const team = this.catalog.teams.get(teamId);
     if (team?.organizationId !== organizationId) return Promise.resolve(null);
-    const { name: teamName, network, agents } = team;
-    const plan = { teamName, network, agents, prompt, timeoutMs };
+    const { name: teamName, network, workspace, agents } = team;
+    const plan = { teamName, network, ...(workspace && { workspace }), agents, prompt, timeoutMs };
     return Promise.resolve(this.start({ organizationId, scheduleId: null, teamId, plan }, 'manual'));
   }
 

@@ -56,6 +56,21 @@ describe('manual runs', () => {
     expect(rerun?.id).not.toBe(run.id);
   });
 
+  it('take a copy of the workspace of their team', async () => {
+    const { teams, archive, runs } = fixture.store;
+    const schedule = await fixture.schedule({ organizationId });
+    const workspace = { files: { 'a.md': 'x' } };
+    await teams.updateTeam(organizationId, schedule.teamId, { workspace });
+    const run = await fixture.manualRun(organizationId, schedule.id);
+    const tried = await archive.createTry(organizationId, schedule.teamId, { prompt: 'x', timeoutMs: 1_000 }, null);
+    await teams.updateTeam(organizationId, schedule.teamId, { workspace: null });
+    const rerun = await archive.createRerun(organizationId, run.id);
+    for (const made of [run, tried, rerun]) expect(made?.plan.workspace).toEqual(workspace);
+    expect((await runs.claim(run.id, WORKER))?.plan.workspace).toEqual(workspace);
+    const { items } = await archive.listRuns(organizationId, { scheduleId: schedule.id }, PAGE);
+    expect(items.map(({ plan }) => plan.workspace)).toEqual([undefined, undefined]);
+  });
+
   it('take over what a run may end with, and reruns from their original', async () => {
     const { archive, schedules } = fixture.store;
     const { id } = await fixture.schedule({ organizationId, allowEmpty: true });

@@ -32,6 +32,7 @@ describe('teams', () => {
     const team = await teams.createTeam(organizationId, newTeam);
     expect(team).toEqual({
       ...newTeam,
+      workspace: null,
       agents: SHOWN,
       id: expect.any(String) as string,
       organizationId,
@@ -39,6 +40,14 @@ describe('teams', () => {
       updatedAt: expect.any(Date) as Date,
     });
     expect(await teams.getTeam(organizationId, team.id)).toEqual(team);
+  });
+
+  it('have a workspace until it is taken away', async () => {
+    const { teams } = fixture.store;
+    const workspace = { files: { 'notes/a.md': 'ä\n' } };
+    const { id } = await teams.createTeam(organizationId, { ...newTeam, workspace });
+    expect((await teams.updateTeam(organizationId, id, { name: 'Renamed' }))?.workspace).toEqual(workspace);
+    expect((await teams.updateTeam(organizationId, id, { workspace: null }))?.workspace).toBeNull();
   });
 
   it('of version 0.1 are open, and keep the bridge of their own through edits of something else', async () => {

@@ -38,6 +38,11 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       'Change the agent: PATCH says which field it is. The limits are AGENT_MEMORY_MAX, AGENT_CPUS_MAX, AGENT_PIDS_MAX, AGENT_IMAGES and AGENT_IMAGE_DIGESTS.',
   },
+  workspace_failed: {
+    meaning: 'What the workspace of the team asks for could not be put into the workspace of the run.',
+    advice:
+      "The run's message says what failed. A team that was made under another runtime may ask for what this one cannot do.",
+  },
   preset_unusable: {
     meaning: 'The preset of an agent is not there on the worker, or lacks what it needs.',
     advice: 'Give schedulers and workers the same CREWTAB_PRESETS; presets.md says what a preset needs.',

@@ -16,8 +16,8 @@ export class ConfigController {
   get(): RouteAnswer<typeof getConfig> {
     const { version, runtime, agentPolicy, defaultTimeoutMs, maxTimeoutMs, isOpenNetworkAllowed } = this.deps.settings;
     const { catchUpWindowMs, ...defaults } = SCHEDULE_DEFAULTS;
-    const { isIsolated, networks, limits, buildsImages, leavesWorkspace, verifiesByCommand }: RuntimeCapabilities =
-      RUNTIMES[runtime];
+    const capabilities: RuntimeCapabilities = RUNTIMES[runtime];
+    const { isIsolated, networks, limits, buildsImages, leavesWorkspace, verifiesByCommand } = capabilities;
     return {
       version,
       defaultTimeout: formatDuration(defaultTimeoutMs),
@@ -33,6 +33,7 @@ export class ConfigController {
         buildsImages,
         leavesWorkspace,
         verifiesByCommand,
+        preparesWorkspace: capabilities.preparesWorkspace,
       },
       keepsArtifacts: this.deps.artifacts.store !== null && leavesWorkspace,
       protocols: [...PROTOCOLS],

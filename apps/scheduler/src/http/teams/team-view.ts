@@ -8,6 +8,7 @@ export function toTeamView(team: Team): TeamView {
     name: team.name,
     description: team.description,
     network: { mode: team.network.mode, hosts: [...team.network.hosts] },
+    workspace: team.workspace,
     agents: team.agents.map(toAgentView),
     createdAt: team.createdAt.toISOString(),
     updatedAt: team.updatedAt.toISOString(),

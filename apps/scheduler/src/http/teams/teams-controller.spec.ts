@@ -84,6 +84,58 @@ describe('POST /teams', () => {
     });
   });
 
+  describe('with a workspace', () => {
+    const workspace = { files: { 'notes/style.md': 'Short.\n', 'a b.txt': '' } };
+    const refused = async (files: object): Promise<unknown> =>
+      (
+        await http
+          .call('post', TEAMS)
+          .send({ ...aTeam(), workspace: { files } })
+          .expect(400)
+      ).body;
+
+    it('has its files, keeps them in an edit of something else, and loses them by null', async () => {
+      const made = await http
+        .call('post', TEAMS)
+        .send({ ...aTeam(), workspace })
+        .expect(201);
+      const path = `${TEAMS}/${(made.body as { id: string }).id}`;
+      expect(made.body).toMatchObject({ workspace });
+      expect((await http.call('patch', path).send({ name: 'x' }).expect(200)).body).toMatchObject({ workspace });
+      const emptied = await http.call('patch', path).send({ workspace: null }).expect(200);
+      expect(emptied.body).toMatchObject({ workspace: null });
+      expect((await http.call('post', TEAMS).send(aTeam()).expect(201)).body).toMatchObject({ workspace: null });
+    });
+
+    it('tells every path that leads out of it, or that cannot be, at its field', async () => {
+      for (const path of ['', '/etc/passwd', '../x', 'a/../b', './a', 'a//b', 'a/', '.git/config', 'sub/.GIT/hooks/x'])
+        expect(paths(await refused({ [path]: 'x' }))).toEqual([`workspace.files.${path}`]);
+      expect(paths(await refused({ a: 'x', 'a/b': 'y' }))).toEqual(['workspace.files.a']);
+      expect(paths(await refused({ a: 1 }))).toEqual(['workspace.files.a']);
+      expect(paths(await refused({ a: 'x\0y' }))).toEqual(['workspace.files.a']);
+    });
+
+    it('has a limit for their number, and one for what they come to', async () => {
+      const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`f${index}`, '']));
+      expect(paths(await refused(many))).toEqual(['workspace.files']);
+      const half = 'ä'.repeat(65_537);
+      expect(paths(await refused({ a: half, b: half }))).toEqual(['workspace.files']);
+    });
+
+    it('is refused under a runtime whose agents start together with it', async () => {
+      const cluster = await startHttp({ settings: { runtime: 'kubernetes' } });
+      try {
+        const answer = await cluster
+          .call('post', TEAMS)
+          .send({ ...aTeam({ command: ['x'] }), workspace })
+          .expect(400);
+        expect(paths(answer.body)).toEqual(['workspace']);
+      } finally {
+        await cluster.app.close();
+      }
+    });
+  });
+
   describe('with an open network', () => {
     const open = { mode: 'open', hosts: [] };
 

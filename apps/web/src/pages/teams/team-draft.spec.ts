@@ -8,6 +8,7 @@ import { bodyOf, draftOf, editOf, newTeam, withPreset } from './team-draft';
 const team: Team = {
   ...{ id: 't', name: 'Crew', description: null, createdAt: '', updatedAt: '' },
   network: { mode: 'allowlist', hosts: ['a.example'] },
+  workspace: null,
   agents: [
     {
       ...{ name: 'lead', role: 'leader', protocol: 'acp', image: 'x:1', permissions: 'deny' },
