@@ -75,7 +75,7 @@ export const ERROR_CODES = {
   // Ending
   timeout: 'The deadline passed.',
   teardown_failed: 'The engine could not remove what was made for the run.',
-  host_lost: 'The host of the run was unresponsive beyond its limit.',
+  host_lost: 'The host of the run, or the node of its pod, was unresponsive beyond its limit.',
   // Adapters
   engine_unreachable: 'The container engine did not answer.',
   engine_error: 'The container engine answered with an error.',

@@ -127,6 +127,7 @@ function describeEnds(subject: ProtocolSubject): void {
     ['memory', 137, { isOutOfMemory: true }, 'out_of_memory'],
     ['an unknown cause while its engine was down', 255, { mayLackOutput: true }, 'output_lost'],
     ['an eviction by its cluster', 137, { mayLackOutput: true, endedBy: 'Evicted: disk' }, 'agent_evicted'],
+    ['the loss of its node', 137, { mayLackOutput: true, endedBy: 'NodeLost', lostNode: 'node-7' }, 'host_lost'],
     ['exit code 0 that its engine did not see', 0, { mayLackOutput: true }, 'output_lost'],
   ])('turns an end by %s into a failure of the open turn', (_how, exitCode, rest, code) => {
     const dialogue = begun(subject).start(TURN, 'do it').hearError('boom').exit(exitCode, rest);

@@ -261,6 +261,8 @@ export interface AgentExit {
   readonly mayLackOutput: boolean;
   /** Where the engine ended it for a reason of its own (an eviction): its words. */
   readonly endedBy?: string;
+  /** Where the machine that it ran on is lost, and its host is more than that machine: its name. */
+  readonly lostNode?: string;
 }
 
 export interface EndedAgent {

@@ -20,6 +20,12 @@ export function describeAgentEnd(agent: string, end: AgentEnd): Failure {
   if (end.isOutOfMemory) {
     return { code: 'out_of_memory', message: `agent "${agent}" ran out of memory (exit code ${end.exitCode})` };
   }
+  if (end.lostNode !== undefined) {
+    return {
+      code: 'host_lost',
+      message: `node ${end.lostNode}, which agent "${agent}" ran on, is lost: ${end.endedBy ?? 'it does not answer'}`,
+    };
+  }
   if (end.endedBy !== undefined) {
     return { code: 'agent_evicted', message: `the cluster ended agent "${agent}": ${end.endedBy}` };
   }

@@ -446,9 +446,9 @@ export class AgentSession {
       throw new AppError('engine_unreachable', 'the output ended before the agent did', { retryable: true });
     }
     if (process.status === 'absent') return this.publishEnd(session, { how: 'vanished' });
-    const { exitCode, isOutOfMemory, mayLackOutput, endedBy } = process;
-    const exit = { exitCode, isOutOfMemory, mayLackOutput, ...(endedBy === undefined ? {} : { endedBy }) };
-    const end: AgentEnd = { how: 'exited', ...exit };
+    const { exitCode, isOutOfMemory, mayLackOutput, endedBy, lostNode } = process;
+    const why = { ...(endedBy === undefined ? {} : { endedBy }), ...(lostNode === undefined ? {} : { lostNode }) };
+    const end: AgentEnd = { how: 'exited', exitCode, isOutOfMemory, mayLackOutput, ...why };
     const { messages } = session.exited(end, this.deps.clock.now());
     this.recorder.add([...this.stream.take(messages, true)], this.recorder.foldedCursor, session.usage);
     return this.publishEnd(session, end);

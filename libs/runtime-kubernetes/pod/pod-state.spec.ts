@@ -57,6 +57,38 @@ describe('what the cluster says of an agent', () => {
     expect(processOf(pod(states as Record<string, ContainerState>), 'lead')).toEqual(expected);
   });
 
+  it.each<[string, Partial<PodStatus>, number, boolean]>([
+    ['that a controller gave up', { reason: 'NodeLost', message: 'Node node-1 is unresponsive' }, 0, true],
+    [
+      'whose taint evicted the pod',
+      { conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager' }] },
+      0,
+      true,
+    ],
+    ['that does not end the pod', {}, 61_000, true],
+    ['that may still end the pod', {}, 59_000, false],
+    [
+      'that ends a preempted pod',
+      { conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' }] },
+      0,
+      false,
+    ],
+  ])('is the loss of a node, %s', (_, status, afterMs, isLost) => {
+    const it = pod({ lead: RUNNING, keeper: RUNNING }, status);
+    const deleted = { ...it, metadata: { ...it.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    const told = processOf(deleted, 'lead', new Date(Date.parse('2026-01-01T00:00:00Z') + afterMs));
+    expect(told).toMatchObject(
+      isLost ? { status: 'exited', lostNode: 'node-1', mayLackOutput: true } : { status: 'running' },
+    );
+  });
+
+  it('is what it was where an agent ended before its node was lost', () => {
+    const it = pod({ lead: ended(0, 'Completed'), keeper: RUNNING }, { reason: 'NodeLost' });
+    const deleted = { ...it, metadata: { ...it.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    expect(processOf(deleted, 'lead')).toMatchObject({ exitCode: 0 });
+    expect(processOf(deleted, 'lead')).not.toHaveProperty('lostNode');
+  });
+
   it('is an end where the pod was evicted, whatever its containers are told to do', () => {
     const status = { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' } as const;
     expect(processOf(pod({ lead: RUNNING, keeper: RUNNING }, status), 'lead')).toEqual({

@@ -8,8 +8,16 @@ const KILLED = 137;
 /** The reason that the kubelet gives where its engine could not start a container: 128 then, or what the engine chose. */
 const NOT_STARTED = ['StartError', 'ContainerCannotRun', 'RunContainerError'];
 
+/**
+ * How long after its grace a pod that was deleted may still be told as running, ms: more than a kubelet that restarts takes, and than
+ * clocks differ.
+ */
+const UNHEARD_MS = 60_000;
+/** What controllers give as the reason for deleting the pods of a node that does not answer. */
+const NODE_GONE = ['DeletionByTaintManager', 'DeletionByPodGC'];
+
 /** The truth about one agent's process, from what the cluster last heard of its pod. */
-export function processOf(pod: Pod, agent: string): AgentProcess {
+export function processOf(pod: Pod, agent: string, now = new Date()): AgentProcess {
   const status = statusOf(pod, agent);
   const keeper = statusOf(pod, pod.metadata.annotations?.[KEEPER] ?? '');
   const ended = status?.state?.terminated ?? status?.lastState?.terminated;
@@ -17,6 +25,8 @@ export function processOf(pod: Pod, agent: string): AgentProcess {
   if (ended) return endOf(ended, keeper?.state?.terminated !== undefined, reason);
   // Evicted, preempted, or past its active deadline: what still runs is being killed, and may be told as running for long.
   if (pod.status?.phase === 'Failed') return lost(reason ?? 'the pod failed');
+  const node = lostNodeOf(pod, now);
+  if (node !== null) return lost(node.why, node.name);
   if (status?.state?.running) {
     const gone = keeper?.state?.terminated;
     if (!gone) return { status: 'running' };
@@ -28,6 +38,23 @@ export function processOf(pod: Pod, agent: string): AgentProcess {
 /** False once the keeper has ended, which it does not before its pod is deleted. */
 export function hasKeeper(pod: Pod): boolean {
   return statusOf(pod, pod.metadata.annotations?.[KEEPER] ?? '')?.state?.running !== undefined;
+}
+
+/** The node that nothing more is heard of, as far as what became of the pod shows it: a worker may not ask for nodes. */
+function lostNodeOf(
+  { metadata, spec, status }: Pod,
+  now: Date,
+): { readonly name: string; readonly why: string } | null {
+  const name = spec.nodeName;
+  if (name === undefined || metadata.deletionTimestamp === undefined) return null;
+  if (status?.reason === 'NodeLost') return { name, why: [status.reason, status.message].filter(Boolean).join(': ') };
+  const target = status?.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True');
+  if (target && NODE_GONE.includes(target.reason ?? ''))
+    return { name, why: [target.reason, target.message].filter(Boolean).join(': ') };
+  const isUnheard = now.getTime() - Date.parse(metadata.deletionTimestamp) > UNHEARD_MS;
+  return isUnheard
+    ? { name, why: `it does not end the pod, which was to be gone at ${metadata.deletionTimestamp}` }
+    : null;
 }
 
 /** Why the cluster ended the pod: Evicted, Preempting, DeadlineExceeded; null where its containers ended by themselves. */
@@ -49,8 +76,9 @@ function endOf(ended: Termination, hasNoKeeper: boolean, endedBy: string | null)
   };
 }
 
-function lost(endedBy: string): AgentProcess {
-  return { status: 'exited', exitCode: KILLED, isOutOfMemory: false, message: '', mayLackOutput: true, endedBy };
+function lost(endedBy: string, lostNode?: string): AgentProcess {
+  const end = { exitCode: KILLED, isOutOfMemory: false, message: '', mayLackOutput: true, endedBy };
+  return { status: 'exited', ...end, ...(lostNode === undefined ? {} : { lostNode }) };
 }
 
 function statusOf({ status }: Pod, container: string): ContainerStatus | undefined {

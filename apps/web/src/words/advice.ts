@@ -236,7 +236,8 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice: "teardownFailure on the run has the engine's words; repair the engine.",
   },
   host_lost: {
-    meaning: "The host of the run was unresponsive beyond HOST_UNRESPONSIVE_LIMIT, or at the run's deadline.",
+    meaning:
+      "The host of the run was unresponsive beyond HOST_UNRESPONSIVE_LIMIT, or at the run's deadline. On Kubernetes also: the cluster gave up the node of the run's pod, which the message names.",
     advice:
       'Bring the host back: what is left there is removed before it takes work. If it is gone for good, decommission it: operations. Rerun the run, if its work may be done again.',
   },
