@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RUN_SORTS } from '@crewtab/domain/ports/management-store';
+import { OUTLINE_COLUMNS, OUTLINE_PROBLEMS, RUN_SORTS } from '@crewtab/domain/ports/management-store';
 import { MESSAGE_KINDS } from '@crewtab/domain/runs/message';
 import { RUN_COUNT_LIMIT, RUN_PHASES, type RunStatus, type RunTrigger } from '@crewtab/domain/runs/run';
 import type { UsagePart } from '@crewtab/domain/runs/usage';
@@ -13,6 +13,7 @@ import {
   instantField,
   MAX_PAGE_SIZE,
   PAGE_FIELDS,
+  text,
 } from './fields';
 import { API_PATH, defineRoute, pageOf } from './route';
 import { verificationView } from './verify-fields';
@@ -113,14 +114,52 @@ export const RUN_LIST_NOTE =
 
 const MESSAGE_VIEWS = ['pieces', 'joined'] as const;
 
-const messageListQuery = z.strictObject({
-  after: seq.optional(),
+const MAX_MESSAGES = 500;
+
+const messageListQuery = z
+  .strictObject({
+    after: seq.optional(),
+    before: seq.optional().meta({ description: 'The newest messages before this seq, oldest first.' }),
+    around: seq.optional().meta({ description: 'The messages on both sides of this seq.' }),
+    cursor: seq.optional().meta({
+      description: '`nextCursor` of the page before: the same as `after`, or as `before` where the page was of those.',
+    }),
+    limit: countField(1, MAX_MESSAGES).prefault(String(DEFAULT_PAGE_SIZE)),
+    agent: z.string({ error: 'must be given once' }).min(1).max(63).optional().meta({
+      description: 'Messages of this agent.',
+    }),
+    kind: z
+      .string({ error: 'must be given once' })
+      .transform((value, context) => {
+        const kinds = MESSAGE_KINDS.filter((kind) => value.split(',').includes(kind));
+        if (kinds.length === value.split(',').length) return kinds;
+        context.addIssue({
+          code: 'custom',
+          message: `must be kinds with commas between them: ${MESSAGE_KINDS.join(', ')}`,
+        });
+        return z.NEVER;
+      })
+      .optional()
+      .meta({ description: 'Messages of these kinds, with commas between them.', examples: ['tool_call,tool_result'] }),
+    view: z
+      .enum(MESSAGE_VIEWS)
+      .default('pieces')
+      .meta({ description: '`joined`: pieces of one message are one, and a tool call stands with its output.' }),
+  })
+  .superRefine(({ view, ...query }, context) => {
+    const ways = (['after', 'before', 'around'] as const).filter((name) => query[name] !== undefined);
+    const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+    if (ways.length > 1) refuse(ways[1] ?? 'before', `must not stand beside ${ways[0] ?? 'after'}`);
+    if (view === 'joined')
+      for (const name of ['before', 'around', 'agent', 'kind'] as const)
+        if (query[name] !== undefined) refuse(name, 'is not there with view=joined');
+  });
+
+const searchQuery = z.strictObject({
+  q: text(1, 200).meta({ description: 'Stands literally in one stored message, whatever its case.' }),
+  after: seq.prefault('0'),
   cursor: seq.optional().meta({ description: '`nextCursor` of the page before: the same as `after`.' }),
-  limit: countField(1, MAX_PAGE_SIZE).prefault(String(DEFAULT_PAGE_SIZE)),
-  view: z
-    .enum(MESSAGE_VIEWS)
-    .default('pieces')
-    .meta({ description: '`joined`: pieces of one message are one, and a tool call stands with its output.' }),
+  limit: countField(1, MAX_MESSAGES).prefault('100'),
 });
 
 const eventsQuery = z.strictObject({ after: seq.prefault('0') });
@@ -259,6 +298,40 @@ export const messageView = z
   .meta({ id: 'Message' });
 
 export type MessageView = z.input<typeof messageView>;
+
+const hitView = z
+  .object({
+    seq: z.int(),
+    at: z.iso.datetime(),
+    agent: z.string().nullable(),
+    kind: z.enum(MESSAGE_KINDS),
+    snippet: z
+      .object({ before: z.string(), match: z.string(), after: z.string() })
+      .meta({ description: 'What was found, as it stands there, between what stands beside it.' }),
+  })
+  .meta({ id: 'MessageHit' });
+
+const outlineView = z
+  .object({
+    lastSeq: z.int().meta({ description: 'Of the last message: there are so many.' }),
+    columns: z
+      .array(
+        z.object({
+          seq: z.int(),
+          lastSeq: z.int(),
+          from: z.iso.datetime(),
+          to: z.iso.datetime(),
+          agents: z.record(z.string(), z.int()).meta({ description: 'Messages of each agent.' }),
+        }),
+      )
+      .meta({ description: `At most ${OUTLINE_COLUMNS}, of equally many messages each.` }),
+    problems: z.array(z.int()).meta({
+      description: `Seqs of what went wrong, the first ${OUTLINE_PROBLEMS}: failed tool calls, refusals, tasks that came to nothing.`,
+    }),
+  })
+  .meta({ id: 'RunOutline' });
+
+export type OutlineAnswer = z.input<typeof outlineView>;
 
 const textSliceView = z
   .object({
@@ -418,6 +491,32 @@ export const listMessages = defineRoute({
   answer: { status: 200, description: 'A page of messages.', view: pageOf(messageView) },
 });
 
+export const searchMessages = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/search`,
+  params,
+  operationId: 'searchMessages',
+  summary: 'Where in the conversation a text stands',
+  description: [
+    'A page ends after two seconds, whatever `limit` says, and may be empty although `nextCursor` goes on. What an agent sent in',
+    'two pieces is found in none of them.',
+  ].join('\n'),
+  query: searchQuery,
+  answer: { status: 200, description: 'A page of messages, oldest first.', view: pageOf(hitView) },
+});
+
+export const getOutline = defineRoute({
+  ...shared,
+  method: 'get',
+  path: `${ONE}/outline`,
+  params,
+  operationId: 'getOutline',
+  summary: 'A conversation from afar: who spoke when, and where something went wrong',
+  query: z.strictObject({ after: seq.prefault('0') }),
+  answer: { status: 200, description: 'The outline.', view: outlineView },
+});
+
 export const getMessage = defineRoute({
   ...shared,
   method: 'get',
@@ -506,6 +605,8 @@ export const runRoutes = [
   cancelRun,
   rerunRun,
   listMessages,
+  searchMessages,
+  getOutline,
   getMessage,
   readMessageText,
   getNeighbours,

@@ -1,5 +1,5 @@
 import type { JoinedMessage } from '../runs/joined-conversation';
-import type { ListedMessage, Message } from '../runs/message';
+import type { ListedMessage, Message, MessageKind } from '../runs/message';
 import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
 import type { ListedRun, Run, RunStatus, RunTrigger, ShownRun } from '../runs/run';
 import type { Usage } from '../runs/usage';
@@ -187,6 +187,20 @@ export interface RunArchive {
     after: number,
     request: MessagePageRequest,
   ): Promise<MessagePage | null>;
+  /** The same before a seq: the newest of them, oldest first. `hasMore` says whether there may be earlier ones. */
+  listMessagesBefore(
+    organizationId: string,
+    runId: string,
+    before: number,
+    request: MessagePageRequest,
+  ): Promise<MessagePage | null>;
+  /**
+   * Messages behind a seq in which a text stands, literally and whatever its case, in one stored message. Looks until it has
+   * `limit` of them or its time is over; `next` is where to go on. Null when the run is not there.
+   */
+  searchMessages(organizationId: string, runId: string, search: MessageSearch): Promise<MessageHits | null>;
+  /** The messages behind a seq, in at most `OUTLINE_COLUMNS` stretches of equal length. Null when the run is not there. */
+  readOutline(organizationId: string, runId: string, after: number): Promise<ConversationOutline | null>;
   /**
    * The same with pieces joined, each message at the place of its first piece: those whose first piece has `seq > after`, as far
    * as `MESSAGE_PAGE` allows. A page may end early, and `next` is where to go on. Null when the run is not there.
@@ -220,6 +234,9 @@ export interface MessagePageRequest {
   readonly limit: number;
   /** `beginnings`: those that are too large are truncated. */
   readonly contents: 'whole' | 'beginnings';
+  /** Only what this agent said or did. */
+  readonly agent?: string;
+  readonly kinds?: readonly MessageKind[];
 }
 
 export interface MessagePage {
@@ -239,6 +256,45 @@ export interface TextSlice {
   readonly offset: number;
   /** Of the whole text. */
   readonly length: number;
+}
+
+export interface MessageSearch {
+  readonly text: string;
+  /** Exclusive. */
+  readonly after: number;
+  readonly limit: number;
+}
+
+export interface MessageHits {
+  readonly items: readonly MessageHit[];
+  /** Null: everything was looked at. */
+  readonly next: number | null;
+}
+
+export interface MessageHit extends Pick<Message, 'seq' | 'at' | 'agent' | 'kind'> {
+  /** Of the first place: what was found, as it stands there, and a little of what stands beside it. */
+  readonly snippet: { readonly before: string; readonly match: string; readonly after: string };
+}
+
+export const OUTLINE_COLUMNS = 200;
+/** Of what went wrong so many are named. */
+export const OUTLINE_PROBLEMS = 500;
+
+export interface ConversationOutline {
+  /** Of the last message. */
+  readonly lastSeq: number;
+  readonly columns: readonly OutlineColumn[];
+  /** Seqs of tool calls that failed, permissions and connections that were refused, tasks that came to nothing. */
+  readonly problems: readonly number[];
+}
+
+export interface OutlineColumn {
+  readonly seq: number;
+  readonly lastSeq: number;
+  readonly from: Date;
+  readonly to: Date;
+  /** Messages of each agent; what Crewtab itself says is in none. */
+  readonly agents: Readonly<Record<string, number>>;
 }
 
 /** What a list of runs may be narrowed to. */

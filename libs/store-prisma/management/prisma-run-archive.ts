@@ -20,6 +20,7 @@ import type { PrismaClient } from '../generated/client';
 import { askToEnd, CANCEL_WORDS, COUNT_ACTIVE, replaceActive, SKIPPED } from '../runs/cancel-runs';
 import { readAgentUsages } from '../runs/agent-usages';
 import { conversationPages } from '../runs/conversation-pages';
+import { conversationSearch } from '../runs/conversation-search';
 import { joinedPages } from '../runs/joined-pages';
 import { runLists } from './run-lists';
 import { runNeighbours } from './run-neighbours';
@@ -116,6 +117,9 @@ const WITH_RUN = {
 
 export class PrismaRunArchive implements RunArchive {
   readonly listMessages: RunArchive['listMessages'];
+  readonly listMessagesBefore: RunArchive['listMessagesBefore'];
+  readonly searchMessages: RunArchive['searchMessages'];
+  readonly readOutline: RunArchive['readOutline'];
   readonly listJoined: RunArchive['listJoined'];
   readonly getMessage: RunArchive['getMessage'];
   readonly readMessageText: RunArchive['readMessageText'];
@@ -129,6 +133,10 @@ export class PrismaRunArchive implements RunArchive {
   ) {
     const pages = conversationPages(context.db);
     this.listMessages = pages.listMessages;
+    this.listMessagesBefore = pages.listMessagesBefore;
+    const search = conversationSearch(context.db);
+    this.searchMessages = search.searchMessages;
+    this.readOutline = search.readOutline;
     this.listJoined = joinedPages(context.db).listJoined;
     this.getMessage = pages.getMessage;
     this.readMessageText = pages.readMessageText;

@@ -22,30 +22,36 @@ export const COLUMNS = 'm.seq, m.at, m.agent, m.kind, m.message_id, m.tool_call_
 /** Larger than any content. */
 const NO_LIMIT = 2_147_483_647;
 
-/** @param condition of the one message */
-const measured = (condition: string): string => `
+type Direction = 'forward' | 'back';
+
+/** The next message behind a seq, or before it, that is of the agent and the kinds that are asked for. */
+const measured = (direction: Direction, from: string): string => `
   SELECT sized.seq, sized.read, CASE WHEN sized.read > $5 THEN left((SELECT ${TEXT_OF} FROM messages m
       WHERE m.run_id = $2 AND m.seq = sized.seq), $5) END AS beginning
   FROM (
     SELECT m.seq, octet_length(m.content::text) AS read FROM messages m
-    WHERE m.organization_id = $1 AND m.run_id = $2 AND ${condition} ORDER BY m.seq LIMIT 1 OFFSET 0) AS sized`;
+    WHERE m.organization_id = $1 AND m.run_id = $2 AND m.seq ${direction === 'forward' ? '>' : '<'} ${from}
+      AND ($8::text IS NULL OR m.agent = $8) AND ($9::message_kind[] IS NULL OR m.kind = ANY ($9))
+    ORDER BY m.seq ${direction === 'forward' ? 'ASC' : 'DESC'} LIMIT 1 OFFSET 0) AS sized`;
 const SHOWN = 'COALESCE(octet_length(to_json(next.beginning)::text), next.read)';
 
 /** Goes from message to message and stops where the page is full: what lies behind is not read, however large it is. */
-const LIST: Statement = {
-  name: 'conversation_list',
+const list = (direction: Direction): Statement => ({
+  name: `conversation_list_${direction}`,
   text: `WITH RECURSIVE page AS (
-      SELECT next.seq, next.beginning, 1 AS items, next.read::int8 AS read, ${SHOWN}::int8 AS shown FROM (${measured('m.seq > $3')}) AS next
+      SELECT next.seq, next.beginning, 1 AS items, next.read::int8 AS read, ${SHOWN}::int8 AS shown FROM (${measured(direction, '$3')}) AS next
       UNION ALL
       SELECT next.seq, next.beginning, page.items + 1, page.read + next.read, page.shown + ${SHOWN}
-      FROM page CROSS JOIN LATERAL (${measured('m.seq > page.seq')}) AS next
+      FROM page CROSS JOIN LATERAL (${measured(direction, 'page.seq')}) AS next
       WHERE page.items < $4 AND page.read + next.read <= $6 AND page.shown + ${SHOWN} <= $7)
     SELECT r.last_seq, ${COLUMNS}, page.beginning, CASE WHEN page.beginning IS NULL THEN m.content END AS content
     FROM schedule_runs r
     LEFT JOIN page ON true
     LEFT JOIN messages m ON m.run_id = r.id AND m.seq = page.seq
     WHERE r.organization_id = $1 AND r.id = $2 ORDER BY page.seq`,
-};
+});
+const LIST = list('forward');
+const LIST_BACK = list('back');
 
 const GET: Statement = {
   name: 'conversation_get',
@@ -78,16 +84,28 @@ type ListedRow = { readonly last_seq: number; readonly beginning: string | null 
 );
 
 /** What the API reads of conversations: in pages and slices, whatever an agent has written. */
-export function conversationPages(db: Database): Pick<RunArchive, 'listMessages' | 'getMessage' | 'readMessageText'> {
+export function conversationPages(
+  db: Database,
+): Pick<RunArchive, 'listMessages' | 'listMessagesBefore' | 'getMessage' | 'readMessageText'> {
   return {
     async listMessages(organizationId, runId, after, request): Promise<MessagePage | null> {
       if (!isId(runId)) return null;
-      const rows = await db.query<ListedRow>(LIST, [organizationId, runId, after, ...boundsOf(request)]);
+      const values = [organizationId, runId, after, ...boundsOf(request), ...narrowedBy(request)];
+      const rows = await db.query<ListedRow>(LIST, values);
       const [first] = rows;
       if (!first) return null;
       const items = rows.flatMap((row) => (row.seq === null ? [] : [toListed(row, row.beginning)]));
       const last = items.at(-1);
       return { items, hasMore: last !== undefined && last.seq < first.last_seq };
+    },
+
+    async listMessagesBefore(organizationId, runId, before, request): Promise<MessagePage | null> {
+      if (!isId(runId)) return null;
+      const values = [organizationId, runId, before, ...boundsOf(request), ...narrowedBy(request)];
+      const rows = await db.query<ListedRow>(LIST_BACK, values);
+      if (!rows[0]) return null;
+      const items = rows.flatMap((row) => (row.seq === null ? [] : [toListed(row, row.beginning)]));
+      return { items, hasMore: (items[0]?.seq ?? 1) > 1 };
     },
 
     async getMessage(organizationId, runId, seq): Promise<Message | null> {
@@ -108,6 +126,11 @@ export function conversationPages(db: Database): Pick<RunArchive, 'listMessages'
 function boundsOf({ limit, contents }: MessagePageRequest): readonly number[] {
   const { beginning, readBytes, shownBytes } = MESSAGE_PAGE;
   return [limit, contents === 'whole' ? NO_LIMIT : beginning, readBytes, shownBytes];
+}
+
+/** The parameters $8 and $9. */
+function narrowedBy({ agent, kinds }: MessagePageRequest): readonly unknown[] {
+  return [agent ?? null, kinds ?? null];
 }
 
 function toListed(row: MessageRow, beginning: string | null): MessagePage['items'][number] {

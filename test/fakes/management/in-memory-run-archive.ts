@@ -1,9 +1,12 @@
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type {
+  ConversationOutline,
   DeploymentView,
   JoinedPage,
+  MessageHits,
   MessagePage,
   MessagePageRequest,
+  MessageSearch,
   NewTry,
   Page,
   PageRequest,
@@ -163,10 +166,10 @@ export class InMemoryRunArchive implements RunArchive {
     organizationId: string,
     runId: string,
     after: number,
-    { limit, contents }: MessagePageRequest,
+    { limit, contents, ...narrowed }: MessagePageRequest,
   ): Promise<MessagePage | null> {
     if (!(await this.getRun(organizationId, runId))) return null;
-    const behind = (this.messages.get(runId) ?? []).filter((message) => message.seq > after);
+    const behind = (this.messages.get(runId) ?? []).filter((one) => one.seq > after && isWanted(one, narrowed));
     const items: ListedMessage[] = [];
     let [readBytes, shownBytes] = [0, 0];
     for (const message of behind.slice(0, limit)) {
@@ -178,6 +181,51 @@ export class InMemoryRunArchive implements RunArchive {
       items.push(listed);
     }
     return { items, hasMore: items.length < behind.length };
+  }
+
+  async listMessagesBefore(
+    organizationId: string,
+    runId: string,
+    before: number,
+    { limit, contents, ...narrowed }: MessagePageRequest,
+  ): Promise<MessagePage | null> {
+    if (!(await this.getRun(organizationId, runId))) return null;
+    const all = (this.messages.get(runId) ?? []).filter((one) => one.seq < before && isWanted(one, narrowed));
+    const items = all.slice(-limit).map((message) => (contents === 'whole' ? message : beginningOf(message)));
+    return { items, hasMore: (items[0]?.seq ?? 1) > 1 };
+  }
+
+  async searchMessages(
+    organizationId: string,
+    runId: string,
+    { text, after, limit }: MessageSearch,
+  ): Promise<MessageHits | null> {
+    if (!(await this.getRun(organizationId, runId))) return null;
+    const behind = (this.messages.get(runId) ?? []).filter(({ seq }) => seq > after);
+    const hits = behind.flatMap((message) => {
+      const whole = textOf(message);
+      const at = whole.toLowerCase().indexOf(text.toLowerCase());
+      const end = at + text.length;
+      const snippet = { before: whole.slice(0, at), match: whole.slice(at, end), after: whole.slice(end) };
+      const { seq, at: saidAt, agent, kind } = message;
+      return at === -1 ? [] : [{ seq, at: saidAt, agent, kind, snippet }];
+    });
+    return { items: hits.slice(0, limit), next: hits.length > limit ? (hits[limit - 1]?.seq ?? null) : null };
+  }
+
+  async readOutline(organizationId: string, runId: string, after: number): Promise<ConversationOutline | null> {
+    if (!(await this.getRun(organizationId, runId))) return null;
+    const all = this.messages.get(runId) ?? [];
+    const columns = all
+      .filter(({ seq }) => seq > after)
+      .map(({ seq, at, agent }) => ({
+        seq,
+        lastSeq: seq,
+        from: at,
+        to: at,
+        agents: agent === null ? {} : { [agent]: 1 },
+      }));
+    return { lastSeq: all.length, columns, problems: [] };
   }
 
   async listJoined(organizationId: string, runId: string, after: number, limit: number): Promise<JoinedPage | null> {
@@ -242,6 +290,10 @@ function beginningOf(message: Message): ListedMessage {
 function textOf({ content }: Message): string {
   const { text, ...rest } = content;
   return typeof text === 'string' && Object.keys(rest).length === 0 ? text : JSON.stringify(content);
+}
+
+function isWanted({ agent, kind }: Message, wanted: Pick<MessagePageRequest, 'agent' | 'kinds'>): boolean {
+  return (wanted.agent === undefined || agent === wanted.agent) && (!wanted.kinds || wanted.kinds.includes(kind));
 }
 
 function matches(run: ShownRun, filter: RunFilter): boolean {

@@ -11,6 +11,8 @@ import type { Grouping } from '../pages/usage/usage-search';
 import type { RunStatus, RunTrigger } from '../status/status-words';
 import { api, setCsrfToken, type Caller, type Secret, type Team } from './client';
 
+export type { Outline } from './client';
+
 const CALLER = ['caller'] as const;
 /** Notes in this browser that there may be a session, so that who has none is not told of a refusal. No secret. */
 const SESSION_MARK = 'crewtab.session';
@@ -148,6 +150,29 @@ export const runQuery = (id: string) =>
   queryOptions({
     queryKey: ['run', id],
     queryFn: ({ signal }) => api.request('GET /runs/:id', { params: { id }, signal }),
+  });
+
+/** Of a finished run: what is stored of it stays. */
+export const outlineQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['conversation', id, 'outline'],
+    queryFn: ({ signal }) => api.request('GET /runs/:id/outline', { params: { id }, signal }),
+  });
+
+export const searchQuery = (id: string, q: string) =>
+  queryOptions({
+    queryKey: ['conversation', id, 'search', q],
+    queryFn: ({ signal }) => api.request('GET /runs/:id/search', { params: { id }, query: { q, limit: 500 }, signal }),
+  });
+
+/** Tasks for teammates and their answers. */
+export const tasksQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['conversation', id, 'tasks'],
+    queryFn: ({ signal }) => {
+      const query = { kind: 'delegation', limit: 500 };
+      return api.request('GET /runs/:id/messages', { params: { id }, query, signal });
+    },
   });
 
 export const neighboursQuery = (id: string) =>

@@ -89,6 +89,7 @@ async function statusOfStream(path: string, key: string | null): Promise<number>
 const SEARCHES: Readonly<Record<string, string>> = {
   previewCron: '?cron=@daily',
   search: '?q=report',
+  searchMessages: '?q=report',
   getTimeline: '?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z',
 };
 

@@ -116,6 +116,7 @@ it('names each view once and refers to it', () => {
     'HostImage',
     'LoginCode',
     'Message',
+    'MessageHit',
     'Occurrences',
   ];
   const more = [
@@ -127,6 +128,7 @@ it('names each view once and refers to it', () => {
     'RunCounts',
     'RunEvent',
     'RunNeighbours',
+    'RunOutline',
     'RunUsage',
     'Schedule',
     'ScheduleRun',

@@ -254,6 +254,45 @@ describe('messages', () => {
     });
   });
 
+  it('come before a seq and around one, of an agent and of some kinds', async () => {
+    const run = addRun();
+    for (const kind of ['agent_message', 'tool_call', 'agent_message', 'tool_call', 'agent_message'] as const)
+      http.runs.say(run.id, { kind, content: { text: kind } });
+    const seqs = async (query: string): Promise<unknown> => {
+      const { body } = await http.call('get', `${RUNS}/${run.id}/messages?${query}`).expect(200);
+      const { items, nextCursor } = body as { items: { seq: number }[]; nextCursor: string | null };
+      return [items.map(({ seq }) => seq), nextCursor];
+    };
+    expect(await seqs('before=5&limit=2')).toEqual([[3, 4], '3']);
+    expect(await seqs('before=5&cursor=3&limit=2')).toEqual([[1, 2], null]);
+    expect(await seqs('around=3&limit=2')).toEqual([[2, 3], '3']);
+    expect(await seqs('around=1&limit=4')).toEqual([[1, 2, 3, 4], '4']);
+    expect(await seqs('around=4&limit=500')).toEqual([[1, 2, 3, 4, 5], null]);
+    expect(await seqs('kind=tool_call')).toEqual([[2, 4], null]);
+    expect(await seqs('kind=tool_call,agent_message&agent=other')).toEqual([[], null]);
+  });
+
+  it('are searched and outlined', async () => {
+    const run = addRun();
+    for (const text of ['one branch', 'nothing', 'two BRANCHES'])
+      http.runs.say(run.id, { kind: 'agent_message', content: { text } });
+    const found = await http.call('get', `${RUNS}/${run.id}/search?q=branch&limit=1`).expect(200);
+    expect(found.body).toMatchObject({
+      items: [{ seq: 1, snippet: { before: 'one ', match: 'branch', after: '' } }],
+      nextCursor: '1',
+    });
+    const rest = await http.call('get', `${RUNS}/${run.id}/search?q=branch&cursor=1`).expect(200);
+    expect(rest.body).toMatchObject({
+      items: [{ seq: 3, snippet: { match: 'BRANCH', after: 'ES' } }],
+      nextCursor: null,
+    });
+    const outline = await http.call('get', `${RUNS}/${run.id}/outline?after=1`).expect(200);
+    expect(outline.body).toMatchObject({ lastSeq: 3, columns: [{ seq: 2 }, { seq: 3 }], problems: [] });
+    for (const query of ['q=', 'q=x&limit=501', 'p=x'])
+      await http.call('get', `${RUNS}/${run.id}/search?${query}`).expect(400);
+    await http.call('get', `${RUNS}/${run.id}/outline`, KEYS.other).expect(404);
+  });
+
   const MEBIBYTE = 1024 ** 2;
   const say = (runId: string, content: Readonly<Record<string, unknown>>) =>
     http.runs.say(runId, { kind: 'other', content });
@@ -366,8 +405,12 @@ describe('messages', () => {
     ['after=2147483648', 'after'],
     ['after=99999999999999999999', 'after'],
     ['cursor=2147483648', 'cursor'],
-    ['limit=101', 'limit'],
+    ['limit=501', 'limit'],
     ['view=whole', 'view'],
+    ['after=1&before=2', 'before'],
+    ['around=1&before=2', 'around'],
+    ['kind=agent_message,odd', 'kind'],
+    ['view=joined&kind=plan', 'kind'],
   ])('refuse ?%s', async (query, path) => {
     const run = addRun();
     expect(paths((await http.call('get', `${RUNS}/${run.id}/messages?${query}`).expect(400)).body)).toEqual([path]);

@@ -7,14 +7,17 @@ import {
   getDeployment,
   getMessage,
   getNeighbours,
+  getOutline,
   getRun,
   listMessages,
   listRuns,
   readMessageText,
   rerunRun,
+  searchMessages,
   streamRun,
   type DeploymentAnswer,
   type MessageView,
+  type OutlineAnswer,
   type RunView,
 } from '@crewtab/api-contract/run-routes';
 import { RUN_COUNT_LIMIT, type Run } from '@crewtab/domain/runs/run';
@@ -74,18 +77,66 @@ export class RunsController {
 
   @Route(listMessages)
   async messages(input: RouteInput<typeof listMessages>): Promise<RouteAnswer<typeof listMessages>> {
-    const { after, cursor, limit, view } = input.query;
+    const { after, before, around, cursor, limit, view, agent, kind: kinds } = input.query;
     const { organizationId } = input.caller;
+    const runId = input.params.id;
     if (view === 'joined') {
-      const page = await this.deps.runs.listJoined(organizationId, input.params.id, cursor ?? after ?? 0, limit);
+      const page = await this.deps.runs.listJoined(organizationId, runId, cursor ?? after ?? 0, limit);
       const { items, next } = found('run', page);
       return { items: items.map(toMessageView), nextCursor: next === null ? null : String(next) };
     }
-    const request = { limit, contents: 'beginnings' } as const;
-    const page = await this.deps.runs.listMessages(organizationId, input.params.id, cursor ?? after ?? 0, request);
-    const { items, hasMore } = found('run', page);
+    const narrowed = {
+      contents: 'beginnings',
+      ...(agent !== undefined && { agent }),
+      ...(kinds && { kinds }),
+    } as const;
+    const { runs } = this.deps;
+    if (before !== undefined) {
+      const page = await runs.listMessagesBefore(organizationId, runId, cursor ?? before, { limit, ...narrowed });
+      const { items, hasMore } = found('run', page);
+      const [first] = items;
+      return { items: items.map(toMessageView), nextCursor: hasMore && first ? String(first.seq) : null };
+    }
+    const half = Math.floor(limit / 2);
+    const isAround = around !== undefined && cursor === undefined && half > 0;
+    const earlier = isAround
+      ? found('run', await runs.listMessagesBefore(organizationId, runId, around, { limit: half, ...narrowed })).items
+      : [];
+    const from = cursor ?? (around === undefined ? (after ?? 0) : Math.max(0, around - 1));
+    const request = { limit: limit - earlier.length, ...narrowed };
+    const { items, hasMore } = found('run', await runs.listMessages(organizationId, runId, from, request));
     const last = items.at(-1);
-    return { items: items.map(toMessageView), nextCursor: hasMore && last ? String(last.seq) : null };
+    return {
+      items: [...earlier, ...items].map(toMessageView),
+      nextCursor: hasMore && last ? String(last.seq) : null,
+    };
+  }
+
+  @Route(searchMessages)
+  async search(input: RouteInput<typeof searchMessages>): Promise<RouteAnswer<typeof searchMessages>> {
+    const { q, after, cursor, limit } = input.query;
+    const search = { text: q, after: cursor ?? after, limit };
+    const hits = await this.deps.runs.searchMessages(input.caller.organizationId, input.params.id, search);
+    const { items, next } = found('run', hits);
+    return {
+      items: items.map(({ at, ...hit }) => ({ ...hit, at: at.toISOString() })),
+      nextCursor: next === null ? null : String(next),
+    };
+  }
+
+  @Route(getOutline)
+  async outline({ caller, params, query }: RouteInput<typeof getOutline>): Promise<OutlineAnswer> {
+    const outline = await this.deps.runs.readOutline(caller.organizationId, params.id, query.after);
+    const { lastSeq, columns, problems } = found('run', outline);
+    return {
+      lastSeq,
+      columns: columns.map(({ from, to, ...column }) => ({
+        ...column,
+        from: from.toISOString(),
+        to: to.toISOString(),
+      })),
+      problems: [...problems],
+    };
   }
 
   @Route(getMessage)

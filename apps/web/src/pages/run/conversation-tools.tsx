@@ -1,47 +1,30 @@
 import { ChevronDown, ChevronUp, Search, TriangleAlert } from 'lucide-react';
-import { useDeferredValue, useMemo, useState } from 'react';
-import type { Entry } from './conversation';
-import {
-  agentsOf,
-  findWords,
-  isProblem,
-  LEVELS,
-  nextPlace,
-  type ConversationFilter,
-  type Level,
-} from './conversation-filter';
+import { LEVELS, nextPlace, type ConversationFilter, type Level } from './conversation-filter';
+import type { ConversationSearch } from './use-conversation-search';
 
 const LEVEL_NAMES: Readonly<Record<Level, string>> = { words: 'Words', work: 'Work', all: 'All' };
 
 /** What of a conversation is shown, and the way through it: search, the next problem. */
 export function ConversationTools({
-  entries: newest,
-  rows: newestRows,
+  search: { agents, problems, words, setWords, hits, hasMoreHits, isSearching },
   filter,
   onFilter,
-  row,
-  onRow,
+  chosen,
+  onChoose,
 }: {
-  readonly entries: readonly Entry[];
-  /** What the filter leaves of them. */
-  readonly rows: readonly Entry[];
+  readonly search: ConversationSearch;
   readonly filter: ConversationFilter;
   readonly onFilter: (filter: ConversationFilter) => void;
-  /** The row that is chosen; -1: none. */
-  readonly row: number;
-  readonly onRow: (row: number) => void;
+  /** The seq of the row that is chosen; null: none. */
+  readonly chosen: number | null;
+  readonly onChoose: (seq: number) => void;
 }) {
-  const entries = useDeferredValue(newest);
-  const rows = useDeferredValue(newestRows);
-  const [words, setWords] = useState('');
-  const agents = useMemo(() => agentsOf(entries), [entries]);
-  const hits = useMemo(() => findWords(rows, words), [rows, words]);
-  const problems = useMemo(() => rows.flatMap((entry, index) => (isProblem(entry) ? index : [])), [rows]);
   const go = (places: readonly number[], step: 1 | -1): void => {
-    const next = nextPlace(places, row, step);
-    if (next !== null) onRow(next);
+    const next = nextPlace(places, chosen ?? 0, step);
+    if (next !== null) onChoose(next);
   };
-  const place = hits.indexOf(row);
+  const place = chosen === null ? -1 : hits.indexOf(chosen);
+  const count = `${hits.length}${hasMoreHits ? '+' : ''}`;
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 border-b border-line px-3 py-1.5">
       <div role="group" aria-label="How much is shown" className="flex rounded-md border border-line text-xs">
@@ -101,7 +84,7 @@ export function ConversationTools({
         {words.trim() !== '' && (
           <>
             <span role="status" className="whitespace-nowrap text-soft">
-              {hits.length === 0 ? 'none' : place === -1 ? hits.length : `${place + 1} of ${hits.length}`}
+              {isSearching ? '…' : hits.length === 0 ? 'none' : place === -1 ? count : `${place + 1} of ${count}`}
             </span>
             <button type="button" aria-label="The hit before" disabled={hits.length === 0} onClick={() => go(hits, -1)}>
               <ChevronUp className="size-3.5" aria-hidden />

@@ -7,18 +7,25 @@ import type { Entry } from './conversation';
 import { filterEntries, type ConversationFilter } from './conversation-filter';
 import { ConversationTools } from './conversation-tools';
 import { EntryRow } from './entry-row';
-import type { RunStream } from './use-run-stream';
+import { useOwnSearch, useRemoteSearch } from './use-conversation-search';
+import type { RunWindows } from './use-run-windows';
+import type { Talk } from './use-talk';
 
 const COMPONENTS = {
-  List: (props: React.ComponentProps<'div'>) => <div {...props} role="feed" aria-label="Conversation" />,
+  List: ({ context, ...props }: React.ComponentProps<'div'> & { readonly context?: { readonly isBusy: boolean } }) => (
+    <div {...props} role="feed" aria-label="Conversation" aria-busy={context?.isBusy ?? false} />
+  ),
 };
+
+/** Rows that a filter leaves of a part, below which the next part is asked for. */
+const FEW_ROWS = 40;
 
 /**
  * The conversation of a run: only the rows on the screen exist. It follows the end of a live run until a person scrolls up
  * or is led to a row.
  */
 export function ConversationView({
-  stream: { entries, error, hasBegun, isComplete },
+  talk: { runId, stream, windows, outline },
   start,
   isOver,
   filter,
@@ -26,7 +33,7 @@ export function ConversationView({
   chosen,
   onChoose,
 }: {
-  readonly stream: RunStream;
+  readonly talk: Talk;
   /** What the times of rows count from. */
   readonly start: string;
   readonly isOver: boolean;
@@ -36,11 +43,18 @@ export function ConversationView({
   readonly chosen: number | null;
   readonly onChoose: (seq: number) => void;
 }) {
+  const { entries, error, hasBegun, isComplete } = stream;
   const list = useRef<VirtuosoHandle>(null);
   const [isAtEnd, setAtEnd] = useState(chosen === null);
   const [seenRows, setSeenRows] = useState(0);
   const rows = useMemo(() => filterEntries(entries, filter), [entries, filter]);
+  const ownSearch = useOwnSearch(entries, rows);
+  const remoteSearch = useRemoteSearch(runId, windows ? (outline ?? undefined) : undefined);
   const chosenRow = chosen === null ? -1 : rowOf(rows, chosen);
+  const isShort = windows !== null && isComplete && rows.length < FEW_ROWS;
+  useEffect(() => {
+    if (isShort) windows?.loadLater();
+  }, [isShort, windows]);
   const newRows = isAtEnd ? 0 : Math.max(0, rows.length - seenRows);
   // Once the row is there: rows of a live run come later than the address that leads to one.
   const isThere = chosenRow !== -1;
@@ -61,31 +75,35 @@ export function ConversationView({
   return (
     <div className="flex h-full flex-col">
       <ConversationTools
-        entries={entries}
-        rows={rows}
+        search={windows ? remoteSearch : ownSearch}
         filter={filter}
         onFilter={onFilter}
-        row={chosenRow}
-        onRow={(row) => {
-          const seq = rows[row]?.place.seq;
-          if (seq !== undefined) onChoose(seq);
-        }}
+        chosen={windows === null ? (rows[chosenRow]?.place.seq ?? null) : chosen}
+        onChoose={onChoose}
       />
+      {windows && <PartNote windows={windows} onChoose={onChoose} />}
       <div className="relative min-h-0 flex-1">
         {rows.length === 0 && <Empty>No row is like that.</Empty>}
         <Virtuoso
+          key={windows?.part}
           ref={list}
           components={COMPONENTS}
+          context={{ isBusy: !isComplete }}
           className="h-full"
           data={rows}
+          {...(windows && {
+            firstItemIndex: windows.firstRow,
+            startReached: windows.loadEarlier,
+            endReached: windows.loadLater,
+          })}
           computeItemKey={(_, entry) => entry.place.seq}
           itemContent={(index, entry) => (
             <EntryRow
               entry={entry}
-              position={index + 1}
-              count={isComplete ? rows.length : -1}
+              position={index - (windows?.firstRow ?? 0) + 1}
+              count={isComplete && windows === null ? rows.length : -1}
               start={start}
-              isChosen={index === chosenRow}
+              isChosen={index - (windows?.firstRow ?? 0) === chosenRow}
             />
           )}
           followOutput={isOver || chosen !== null ? false : 'auto'}
@@ -112,6 +130,30 @@ export function ConversationView({
           </button>
         )}
       </div>
+    </div>
+  );
+}
+
+/** Which part of a long conversation is held, and the ways to both of its ends. */
+function PartNote({
+  windows: { from, to, lastSeq },
+  onChoose,
+}: {
+  readonly windows: RunWindows;
+  readonly onChoose: (seq: number) => void;
+}) {
+  const end = 'font-medium text-accent disabled:text-soft disabled:opacity-60';
+  return (
+    <div className="flex items-center gap-3 border-b border-line px-4 py-1 text-xs text-soft">
+      <span className="mr-auto">
+        messages {from.toLocaleString()} to {to.toLocaleString()} of {lastSeq.toLocaleString()}
+      </span>
+      <button type="button" className={end} disabled={from <= 1} onClick={() => onChoose(1)}>
+        Beginning
+      </button>
+      <button type="button" className={end} disabled={to >= lastSeq} onClick={() => onChoose(lastSeq)}>
+        End
+      </button>
     </div>
   );
 }

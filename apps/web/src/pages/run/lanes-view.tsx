@@ -1,8 +1,9 @@
 import { memo, useEffect, useMemo, useRef, useState } from 'react';
+import type { Outline } from '../../api/client';
 import { formatSpan } from '../../time/format-time';
 import { useNow } from '../../time/use-now';
 import type { DelegationEntry, Entry } from './conversation';
-import { lanesOf } from './lanes';
+import { lanesOf, lanesOfOutline } from './lanes';
 
 const LANE_PX = 26;
 const BAR_PX = 10;
@@ -13,11 +14,15 @@ const BAR_PX = 10;
  */
 export const LanesView = memo(function LanesView({
   entries: newest,
+  outline,
   start,
   end,
   onChoose,
 }: {
+  /** All of the conversation, or its tasks where there is an outline. */
   readonly entries: readonly Entry[];
+  /** Of a conversation that is read in parts. */
+  readonly outline: Outline | null;
   readonly start: string;
   /** Null: it goes on. */
   readonly end: string | null;
@@ -28,7 +33,10 @@ export const LanesView = memo(function LanesView({
   const from = Date.parse(start);
   const last = entries.at(-1)?.place.at;
   const to = Math.max(from + 1, end === null ? now.getTime() : Date.parse(end), last ? Date.parse(last) : 0);
-  const lanes = useMemo(() => lanesOf(entries, { from, to }), [entries, from, to]);
+  const lanes = useMemo(
+    () => (outline ? lanesOfOutline(outline.columns, { from, to }) : lanesOf(entries, { from, to })),
+    [entries, outline, from, to],
+  );
   const tasks = useMemo(() => entries.filter((entry) => entry.kind === 'delegation'), [entries]);
   if (lanes.length < 2) return null;
   const rowOf = new Map(lanes.map(({ agent }, row) => [agent, row]));
@@ -36,6 +44,8 @@ export const LanesView = memo(function LanesView({
   const width = (stretch: { from: number; to: number }): string =>
     `max(3px, ${(((stretch.to - stretch.from) / (to - from)) * 100).toFixed(3)}%)`;
   const chooseAt = (agent: string, at: number): void => {
+    const column = outline?.columns.find(({ to: end, agents }) => agent in agents && Date.parse(end) >= at);
+    if (column) return onChoose(column.seq);
     const own = entries.filter((entry) => entry.place.agent === agent);
     const seq = (own.find((entry) => Date.parse(entry.place.at) >= at) ?? own.at(-1))?.place.seq;
     if (seq !== undefined) onChoose(seq);

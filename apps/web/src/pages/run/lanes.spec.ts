@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Message } from '../../api/client';
 import { Conversation } from './conversation';
-import { lanesOf } from './lanes';
+import { lanesOf, lanesOfOutline } from './lanes';
 
 const START = Date.parse('2026-11-30T12:00:00.000Z');
 
@@ -42,4 +42,25 @@ it('counts a tool as work until it ends, or until now', () => {
     ['lead', [10, 40]],
     ['analyst', [20, 100]],
   ]);
+});
+
+describe('lanesOfOutline', () => {
+  it('has an agent at work through the columns in which it speaks', () => {
+    const at = (second: number): string => new Date(second * 1_000).toISOString();
+    const column = (from: number, to: number, ...names: string[]) => ({
+      ...{ from: at(from), to: at(to) },
+      agents: Object.fromEntries(names.map((name) => [name, 3])),
+    });
+    const columns = [column(0, 10, 'lead'), column(11, 20, 'lead', 'checker'), column(80, 90, 'lead')];
+    expect(lanesOfOutline(columns, { from: 0, to: 100_000 })).toEqual([
+      {
+        agent: 'lead',
+        busy: [
+          { from: 0, to: 20_000 },
+          { from: 80_000, to: 90_000 },
+        ],
+      },
+      { agent: 'checker', busy: [{ from: 11_000, to: 20_000 }] },
+    ]);
+  });
 });

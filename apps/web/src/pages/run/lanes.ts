@@ -36,3 +36,23 @@ export function lanesOf(entries: readonly Entry[], { from, to }: Stretch): reado
   }
   return [...lanes].map(([agent, busy]) => ({ agent, busy }));
 }
+
+/** The same as far as an outline tells: an agent is at work through a column in which it says something. */
+export function lanesOfOutline(
+  columns: readonly { readonly from: string; readonly to: string; readonly agents: Readonly<Record<string, number>> }[],
+  { from, to }: Stretch,
+): readonly Lane[] {
+  const gap = (to - from) * JOIN_SHARE;
+  const lanes = new Map<string, { from: number; to: number }[]>();
+  for (const column of columns) {
+    const [begin, end] = [Date.parse(column.from), Date.parse(column.to)];
+    for (const agent of Object.keys(column.agents)) {
+      const busy = lanes.get(agent) ?? [];
+      lanes.set(agent, busy);
+      const last = busy.at(-1);
+      if (last && begin - last.to <= gap) last.to = Math.max(last.to, end);
+      else busy.push({ from: begin, to: end });
+    }
+  }
+  return [...lanes].map(([agent, busy]) => ({ agent, busy }));
+}

@@ -25,7 +25,7 @@ import { PhaseStrip } from './phase-strip';
 import { RunActions } from './run-actions';
 import { RunComparison } from './run-comparison';
 import { RunNeighbours } from './run-neighbours';
-import { useRunStream } from './use-run-stream';
+import { useTalk } from './use-talk';
 import { VerificationPanel } from './verification-panel';
 import { WarningList } from './warning-list';
 
@@ -64,7 +64,8 @@ function Crumb() {
 }
 
 function KnownRun({ run }: { readonly run: Run }) {
-  const stream = useRunStream(run.id);
+  const search = useSearch({ from: '/runs/$runId' });
+  const talk = useTalk(run, search.at ?? null);
   const { data: deployment } = useQuery({
     ...deploymentQuery(run.teamDeploymentId ?? ''),
     enabled: run.teamDeploymentId !== null,
@@ -72,17 +73,18 @@ function KnownRun({ run }: { readonly run: Run }) {
   const name = useScheduleName(run);
   const isOver = run.phase === 'finished';
   const [isComparing, setComparing] = useState(false);
-  const search = useSearch({ from: '/runs/$runId' });
   const navigate = useNavigate({ from: '/runs/$runId' });
   const filter = { level: search.level ?? 'work', agent: search.agent ?? null } as const;
-  const choose = (at: number): void => void navigate({ search: (before) => ({ ...before, at }), replace: true });
+  const choose = (at: number): void => {
+    void navigate({ search: (before) => ({ ...before, at }), replace: true });
+    // The address may lead there already, although the person has gone on.
+    talk.windows?.show(at);
+  };
   const setFilter = ({ level, agent }: ConversationFilter): void => {
     const agentPart = agent === null ? {} : { agent };
     const atPart = search.at === undefined ? {} : { at: search.at };
     void navigate({ search: { ...atPart, ...agentPart, level }, replace: true });
   };
-  const last = stream.entries.at(-1);
-  const lastAt = last ? (('endedAt' in last ? last.endedAt : null) ?? last.place.at) : null;
   return (
     <Page
       crumbs={<Crumb />}
@@ -113,9 +115,15 @@ function KnownRun({ run }: { readonly run: Run }) {
           <ShortId id={run.id} />
           <RunNeighbours runId={run.id} />
         </div>
-        <PhaseStrip run={run} deployment={deployment} lastMessageAt={lastAt} />
+        <PhaseStrip run={run} deployment={deployment} lastMessageAt={talk.lastAt} />
         {run.startedAt && (
-          <LanesView entries={stream.entries} start={run.startedAt} end={run.finishedAt} onChoose={choose} />
+          <LanesView
+            entries={talk.tasks ?? talk.stream.entries}
+            outline={talk.windows && talk.outline}
+            start={run.startedAt}
+            end={run.finishedAt}
+            onChoose={choose}
+          />
         )}
         <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 rail:px-6 wide:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
           {/* What scrolls can be reached by the keyboard. */}
@@ -150,7 +158,7 @@ function KnownRun({ run }: { readonly run: Run }) {
           >
             <div className="min-h-0 flex-1">
               <ConversationView
-                stream={stream}
+                talk={talk}
                 start={run.startedAt ?? run.scheduledFor}
                 isOver={isOver}
                 filter={filter}

@@ -23,10 +23,15 @@ const SLICE_MS = 30;
 /** A tab that is not seen lets go of its connection: browsers open six to a host, for all tabs. */
 const HIDDEN_LIMIT_MS = 5_000;
 
-/** The conversation of a run from its beginning, and on as it happens. The run itself is brought up to date on the way. */
-export function useRunStream(runId: string): RunStream {
+/**
+ * The conversation of a run from its beginning, and on as it happens. The run itself is brought up to date on the way.
+ *
+ * @param isWanted false: it is read otherwise, or it is not known yet
+ */
+export function useRunStream(runId: string, isWanted: boolean): RunStream {
   const [stream, setStream] = useState(NOTHING);
   useEffect(() => {
+    if (!isWanted) return;
     let abort = new AbortController();
     const conversation = new Conversation();
     let pending: Message[] = [];
@@ -78,6 +83,6 @@ export function useRunStream(runId: string): RunStream {
       if (showTimer !== null) clearTimeout(showTimer);
       abort.abort();
     };
-  }, [runId]);
+  }, [runId, isWanted]);
   return stream;
 }
