@@ -6,7 +6,7 @@ const LEVEL_NAMES: Readonly<Record<Level, string>> = { words: 'Words', work: 'Wo
 
 /** What of a conversation is shown, and the way through it: search, the next problem. */
 export function ConversationTools({
-  search: { agents, problems, words, setWords, hits, hasMoreHits, isSearching },
+  search: { agents, problems, hasMoreProblems, words, setWords, hits, hasMoreHits, isSearching },
   filter,
   onFilter,
   chosen,
@@ -61,7 +61,7 @@ export function ConversationTools({
           className="inline-flex h-7 items-center gap-1 rounded-md px-2 text-xs text-failed hover:bg-failed-soft"
         >
           <TriangleAlert className="size-3.5" aria-hidden />
-          {problems.length === 1 ? '1 problem' : `${problems.length} problems`}
+          {problems.length === 1 ? '1 problem' : `${problems.length}${hasMoreProblems ? '+' : ''} problems`}
         </button>
       )}
       <div

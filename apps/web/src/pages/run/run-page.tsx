@@ -77,8 +77,8 @@ function KnownRun({ run }: { readonly run: Run }) {
   const filter = { level: search.level ?? 'work', agent: search.agent ?? null } as const;
   const choose = (at: number): void => {
     void navigate({ search: (before) => ({ ...before, at }), replace: true });
-    // The address may lead there already, although the person has gone on.
-    talk.windows?.show(at);
+    // The address leads there already, and the person has gone on.
+    if (at === search.at) talk.windows?.show(at);
   };
   const setFilter = ({ level, agent }: ConversationFilter): void => {
     const agentPart = agent === null ? {} : { agent };

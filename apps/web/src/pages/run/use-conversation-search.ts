@@ -9,6 +9,7 @@ export interface ConversationSearch {
   /** In the order in which they came. */
   readonly agents: readonly string[];
   readonly problems: readonly number[];
+  readonly hasMoreProblems: boolean;
   readonly words: string;
   readonly setWords: (words: string) => void;
   readonly hits: readonly number[];
@@ -24,8 +25,11 @@ export function useOwnSearch(newest: readonly Entry[], newestRows: readonly Entr
   const agents = useMemo(() => agentsOf(entries), [entries]);
   const hits = useMemo(() => findWords(rows, words).flatMap((row) => rows[row]?.place.seq ?? []), [rows, words]);
   const problems = useMemo(() => rows.flatMap((entry) => (isProblem(entry) ? entry.place.seq : [])), [rows]);
-  return { agents, problems, words, setWords, hits, hasMoreHits: false, isSearching: false };
+  return { agents, problems, hasMoreProblems: false, words, setWords, hits, hasMoreHits: false, isSearching: false };
 }
+
+/** The API names no more of them. */
+const MAX_PROBLEMS = 500;
 
 /** A person has stopped typing, ms. */
 const PAUSE_MS = 250;
@@ -48,6 +52,7 @@ export function useRemoteSearch(runId: string, outline: Outline | undefined): Co
   );
   return {
     ...{ agents, problems: outline?.problems ?? [], words, setWords },
+    hasMoreProblems: (outline?.problems.length ?? 0) >= MAX_PROBLEMS,
     hits: useMemo(() => (wanted === '' ? [] : (data?.items.map(({ seq }) => seq) ?? [])), [data, wanted]),
     hasMoreHits: data !== undefined && data.nextCursor !== null,
     isSearching: isFetching || wanted !== words.trim(),

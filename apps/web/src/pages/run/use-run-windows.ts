@@ -44,22 +44,28 @@ export function useRunWindows(runId: string, lastSeq: number | null, at: number 
   const [error, setError] = useState<Error | null>(null);
   const [hasBegun, setBegun] = useState(false);
   const isBusy = useRef(false);
+  /** Of the newest request: what an earlier one brings is of a part that was left. */
+  const newest = useRef(0);
   const first = held.messages[0]?.seq ?? 1;
   const last = held.messages.at(-1)?.seq ?? 0;
 
   const read = useCallback(
     async (query: Query, take: (before: Held, messages: readonly Message[]) => Held): Promise<void> => {
-      if (isBusy.current) return;
+      const own = ++newest.current;
       isBusy.current = true;
       try {
         const messages = await readMessages(runId, query);
+        if (own !== newest.current) return;
         setHeld((before) => take(before, messages));
         setError(null);
       } catch (problem) {
+        if (own !== newest.current) return;
         setError(problem instanceof Error ? problem : new Error(String(problem)));
       } finally {
-        setBegun(true);
-        isBusy.current = false;
+        if (own === newest.current) {
+          setBegun(true);
+          isBusy.current = false;
+        }
       }
     },
     [runId],
@@ -83,13 +89,13 @@ export function useRunWindows(runId: string, lastSeq: number | null, at: number 
       ...{ entries: held.entries, error, hasBegun, isComplete: hasBegun, lastSeq: lastSeq ?? 0 },
       ...{ from: first, to: last, part: held.part, firstRow: held.firstRow },
       loadEarlier: () => {
-        if (last > 0 && first > 1)
+        if (!isBusy.current && last > 0 && first > 1)
           void read({ before: first }, (before, messages) =>
             moved(before, [...messages, ...before.messages].slice(0, HELD)),
           );
       },
       loadLater: () => {
-        if (last > 0 && last < (lastSeq ?? 0))
+        if (!isBusy.current && last > 0 && last < (lastSeq ?? 0))
           void read({ after: last }, (before, messages) =>
             moved(before, [...before.messages, ...messages].slice(-HELD)),
           );
