@@ -11,7 +11,6 @@ import {
   emptyBody,
   idOf,
   instantField,
-  MAX_PAGE_SIZE,
   PAGE_FIELDS,
   text,
 } from './fields';
