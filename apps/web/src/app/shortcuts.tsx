@@ -2,6 +2,7 @@ import { Dialog } from '@base-ui/react/dialog';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { Button } from '../parts/button';
+import { singleKeys } from './theme';
 
 /** The second key after `g`. */
 const PLACES = {
@@ -40,7 +41,7 @@ export function Shortcuts() {
   useEffect(() => {
     let goSince = 0;
     const onKey = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (!isSingleKey(event)) return;
       const isSecond = event.timeStamp - goSince < SEQUENCE_MS;
       goSince = 0;
       if (isSecond && event.key in PLACES) void navigate({ to: PLACES[event.key as keyof typeof PLACES] });
@@ -76,8 +77,12 @@ export function Shortcuts() {
   );
 }
 
-/** Single keys are letters there. */
-export function isTyping(target: EventTarget | null): boolean {
+/** A key that stands for itself, while such keys are on and no letter is meant by it. */
+export function isSingleKey({ ctrlKey, metaKey, altKey, target }: KeyboardEvent): boolean {
+  return !ctrlKey && !metaKey && !altKey && singleKeys.get() === 'on' && !isTyping(target);
+}
+
+function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
   );

@@ -37,3 +37,49 @@ export function useTheme(): Theme {
 }
 
 dark.addEventListener('change', applyTheme);
+
+/** A choice that this browser keeps, beside the theme. */
+interface KeptChoice<T extends string> {
+  readonly options: readonly T[];
+  readonly get: () => T;
+  readonly set: (next: T) => void;
+}
+
+/** @param options the first is taken where nothing else was chosen */
+function keptChoice<T extends string>(
+  key: string,
+  options: readonly [T, ...T[]],
+  apply: (chosen: T) => void,
+): KeptChoice<T> {
+  const read = (): T => {
+    const kept = localStorage.getItem(key);
+    return options.find((one) => one === kept) ?? options[0];
+  };
+  let chosen = read();
+  apply(chosen);
+  return {
+    options,
+    get: () => chosen,
+    set: (next) => {
+      chosen = next;
+      localStorage.setItem(key, next);
+      apply(next);
+      for (const listener of listeners) listener();
+    },
+  };
+}
+
+/** How much space there is between what the pages show; styles.css has what it means. */
+export const density = keptChoice('crewtab.density', ['comfortable', 'compact'], (chosen) => {
+  document.documentElement.dataset['density'] = chosen;
+});
+
+/** Whether single keys do something. Ctrl K, which no text field takes, always does. */
+export const singleKeys = keptChoice('crewtab.keys', ['on', 'off'], () => undefined);
+
+export function useKeptChoice<T extends string>({ get }: KeptChoice<T>): T {
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, get);
+}

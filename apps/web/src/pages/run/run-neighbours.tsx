@@ -4,7 +4,7 @@ import { ChevronLeft, ChevronRight } from 'lucide-react';
 import { useEffect } from 'react';
 import type { AnswerOf, Routes } from '@crewtab/api-client/route-types';
 import { neighboursQuery } from '../../api/queries';
-import { isTyping } from '../../app/shortcuts';
+import { isSingleKey } from '../../app/shortcuts';
 import { StatusShape } from '../../status/status-shape';
 import { formatInstant } from '../../time/format-time';
 
@@ -18,7 +18,7 @@ export function RunNeighbours({ runId }: { readonly runId: string }) {
   const next = data?.next?.id;
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (!isSingleKey(event)) return;
       const to = { p: previous, '[': previous, n: next, ']': next }[event.key];
       if (to !== undefined) void navigate({ to: '/runs/$runId', params: { runId: to } });
     };

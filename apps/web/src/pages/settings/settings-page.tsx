@@ -3,7 +3,7 @@ import { LogOut } from 'lucide-react';
 import { api, type Session } from '../../api/client';
 import { callerQuery, configQuery, queryClient, sessionsQuery, setCaller } from '../../api/queries';
 import { Page } from '../../app/shell';
-import { setTheme, THEMES, useTheme } from '../../app/theme';
+import { density, setTheme, singleKeys, THEMES, useKeptChoice, useTheme } from '../../app/theme';
 import { ActionButton } from '../../parts/action-button';
 import { ConfirmButton } from '../../parts/confirm-button';
 import { Panel, Waiting } from '../../parts/panel';
@@ -51,24 +51,66 @@ function Door({ href, name, words }: { readonly href: string; readonly name: str
 
 function Appearance() {
   const theme = useTheme();
+  const chosenDensity = useKeptChoice(density);
+  const chosenKeys = useKeptChoice(singleKeys);
   return (
-    <Panel title="Appearance">
-      <fieldset className="flex flex-wrap items-center gap-4 px-4 py-3">
-        <legend className="sr-only">Theme</legend>
-        {THEMES.map((one) => (
-          <label key={one} className="flex items-center gap-2">
-            <input
-              type="radio"
-              name="theme"
-              checked={theme === one}
-              onChange={() => setTheme(one)}
-              className="accent-accent"
-            />
-            {one === 'system' ? 'as the system' : one}
-          </label>
-        ))}
-      </fieldset>
+    <Panel title="Appearance and keys" note="of this browser">
+      <div className="flex flex-col gap-3 px-4 py-3">
+        <Radios
+          name="Theme"
+          options={THEMES}
+          words={{ system: 'as the system', light: 'light', dark: 'dark' }}
+          value={theme}
+          onChange={setTheme}
+        />
+        <Radios
+          name="Density"
+          options={density.options}
+          words={{ comfortable: 'comfortable', compact: 'compact' }}
+          value={chosenDensity}
+          onChange={density.set}
+        />
+        <Radios
+          name="Single keys"
+          options={singleKeys.options}
+          words={{ on: 'on: j, k, g n, ? and others', off: 'off; Ctrl K stays' }}
+          value={chosenKeys}
+          onChange={singleKeys.set}
+        />
+      </div>
     </Panel>
+  );
+}
+
+function Radios<T extends string>({
+  name,
+  options,
+  words,
+  value,
+  onChange,
+}: {
+  readonly name: string;
+  readonly options: readonly T[];
+  readonly words: Readonly<Record<T, string>>;
+  readonly value: T;
+  readonly onChange: (value: T) => void;
+}) {
+  return (
+    <fieldset className="flex flex-wrap items-center gap-x-4 gap-y-1">
+      <legend className="float-left w-28 text-soft">{name}</legend>
+      {options.map((one) => (
+        <label key={one} className="flex items-center gap-2">
+          <input
+            type="radio"
+            name={name}
+            checked={value === one}
+            onChange={() => onChange(one)}
+            className="accent-accent"
+          />
+          {words[one]}
+        </label>
+      ))}
+    </fieldset>
   );
 }
 
