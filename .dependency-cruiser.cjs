@@ -154,6 +154,7 @@ module.exports = {
       from: { path: '^(apps|libs|images|test|bench)/' },
       to: { path: '^(apps|libs|images)/.*/index\\.ts$' },
     },
+    onlyIn('aws-in-artifact-store', ['@aws-sdk'], 'libs/artifact-store'),
     onlyIn('bullmq-in-queue-bullmq', ['bullmq', 'ioredis'], 'libs/queue-bullmq'),
     onlyIn('liquidjs-in-prompt-liquid', ['liquidjs'], 'libs/prompt-liquid'),
     onlyIn('proxy-chain-in-egress-proxy', ['proxy-chain', 'ipaddr\\.js'], 'libs/egress-proxy'),

@@ -1,11 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AppError } from '@crewtab/domain/errors';
 import type { ArtifactStore, ByteRange, StoredFile } from '@crewtab/domain/ports/artifact-store';
-
-const KEY = /^[0-9a-f-]{36}\/[A-Za-z0-9-]{1,100}$/;
-const RUN_ID = /^[0-9a-f-]{36}$/;
+import { requireKey, requireRunId } from './artifact-keys';
 
 /**
  * Artifacts as files of a folder that all schedulers and workers see. Names are made by Crewtab and never by an agent; a file
@@ -46,28 +44,14 @@ export class FolderArtifactStore implements ArtifactStore {
   }
 
   async removeRun(runId: string): Promise<void> {
-    if (!RUN_ID.test(runId)) throw new AppError('internal', `"${runId}" is no id of a run`);
+    requireRunId(runId);
     await reaching(() => rm(join(this.root, runId), { recursive: true, force: true }));
   }
 
   private placeOf(key: string): string {
-    if (!KEY.test(key)) throw new AppError('internal', `"${key}" is no key of an artifact`);
+    requireKey(key);
     return join(this.root, key);
   }
-}
-
-/**
- * The store in that folder, as soon as it is shown to be the one that all share. Null where there is none.
- * @param agree see `proveShared`
- */
-export async function openArtifactFolder(
-  folder: string | null,
-  agree: (name: string) => Promise<string>,
-): Promise<FolderArtifactStore | null> {
-  if (folder === null) return null;
-  const root = resolve(folder);
-  await proveShared(root, agree);
-  return new FolderArtifactStore(root);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { FailpointOrder } from '@crewtab/domain/failpoint';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
+import { ARTIFACT_PLACE_SETTINGS, artifactPlaceOf, checkArtifactPlace, type ArtifactPlace } from './artifact-place';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { PRESET_SETTINGS, presetSettingsOf, type PresetSettings } from './preset-settings';
 import { processEnvironment, type Environment } from './process-environment';
@@ -31,7 +32,7 @@ export interface SchedulerConfig {
   /** How long history is kept after a run ended, and events after they were written, ms; null: for ever. */
   readonly retention: Readonly<Record<'messages' | 'runs' | 'events' | 'artifacts', number | null>>;
   /** Null: nothing that runs leave is kept. */
-  readonly artifactFolder: string | null;
+  readonly artifactPlace: ArtifactPlace | null;
   /** `onlyCommand`: of agents that run without isolation; null: any. */
   readonly runtime: { readonly kind: RuntimeKind; readonly onlyCommand: readonly string[] | null };
   /** What agents may ask for. */
@@ -72,7 +73,7 @@ const NAMES = [
   'RETENTION_RUNS',
   'RETENTION_EVENTS',
   'RETENTION_ARTIFACTS',
-  'ARTIFACT_FOLDER',
+  ...ARTIFACT_PLACE_SETTINGS,
   'CREWTAB_PROCESS_COMMAND',
   ...AGENT_POLICY_SETTINGS,
   ...PRESET_SETTINGS,
@@ -83,7 +84,7 @@ const NAMES = [
 
 /** What the scheduler app needs. @throws ConfigError that lists every bad setting. */
 export function loadSchedulerConfig(environment: Environment = processEnvironment()): SchedulerConfig {
-  const values = readSettings(environment, NAMES, checkTimeouts);
+  const values = readSettings(environment, NAMES, (read) => [...checkTimeouts(read), ...checkArtifactPlace(read)]);
   return {
     http: { host: values.HOST, port: values.PORT },
     protection: {
@@ -107,7 +108,7 @@ export function loadSchedulerConfig(environment: Environment = processEnvironmen
       events: values.RETENTION_EVENTS,
       artifacts: values.RETENTION_ARTIFACTS,
     },
-    artifactFolder: values.ARTIFACT_FOLDER,
+    artifactPlace: artifactPlaceOf(values),
     runtime: { kind: values.CREWTAB_RUNTIME, onlyCommand: values.CREWTAB_PROCESS_COMMAND },
     agentPolicy: agentPolicyOf(values),
     presets: presetSettingsOf(values),

@@ -40,7 +40,7 @@ describe('loadSchedulerConfig', () => {
       timeouts: { defaultMs: 3_600_000, maxMs: 86_400_000 },
       hosts: { hostTimeoutMs: 300_000 },
       retention: { messages: null, runs: null, events: null, artifacts: null },
-      artifactFolder: null,
+      artifactPlace: null,
       runtime: { kind: 'docker', onlyCommand: null },
       agentPolicy: NO_POLICY,
       network: { isOpenAllowed: false },

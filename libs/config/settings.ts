@@ -1,5 +1,6 @@
 import { PULL_POLICIES } from '@crewtab/domain/ports/image-sources';
 import { RUNTIME_KINDS } from '@crewtab/domain/runtimes';
+import { ARTIFACT_SETTINGS } from './artifact-settings';
 import { KUBERNETES_SETTINGS } from './kubernetes-settings';
 import { optional, required, withDefault } from './setting';
 import {
@@ -609,30 +610,7 @@ export const SETTINGS = {
     '10m',
     duration(1_000, 24 * HOUR_MS, 'from 1s to 24h'),
   ),
-  ARTIFACT_FOLDER: optional(
-    {
-      description:
-        'Where the files that runs leave are kept: a folder that all schedulers and workers share, each of which proves it at its start. ' +
-        'Without it schedules have no artifacts. npm start has one in CREWTAB_DATA_DIR. Danger: whoever can write there can change results.',
-      example: '/var/lib/crewtab-artifacts',
-    },
-    matching(/^[^\0]{1,4096}$/, 'must be a path'),
-  ),
-  ARTIFACT_FILE_LIMIT: withDefault(
-    { description: 'The largest file of a run that is kept. Bytes with a unit (512k, 100m).' },
-    '100m',
-    bytes(1_024, 'at least 1k'),
-  ),
-  ARTIFACT_RUN_LIMIT: withDefault(
-    { description: 'The most that is kept of one run, in all its files. Bytes with a unit (500m, 2g).' },
-    '500m',
-    bytes(1_024, 'at least 1k'),
-  ),
-  ARTIFACT_COUNT_LIMIT: withDefault(
-    { description: 'The most files that are kept of one run.' },
-    '1000',
-    wholeNumber(1, 10_000),
-  ),
+  ...ARTIFACT_SETTINGS,
   COLLECT_TIMEOUT: withDefault(
     {
       description:

@@ -4,6 +4,7 @@ import type { JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
 import { AGENT_POLICY_SETTINGS, agentPolicyOf } from './agent-policy';
+import { ARTIFACT_PLACE_SETTINGS, artifactPlaceOf, checkArtifactPlace, type ArtifactPlace } from './artifact-place';
 import { ENCRYPTION_SETTINGS, encryptionOf, type EncryptionKeys } from './encryption-keys';
 import { KUBERNETES_SETTING_NAMES, kubernetesPlaceOf, type KubernetesPlace } from './kubernetes-place';
 import { PRESET_SETTINGS, presetSettingsOf, type PresetSettings } from './preset-settings';
@@ -62,9 +63,9 @@ export interface WorkerConfig {
   readonly leaseMs: number;
   /** How long the teardown of a success may fail before the run is failed. */
   readonly teardownLimitMs: number;
-  /** Of runs that keep files; `folder` null: none do. */
+  /** Of runs that keep files; `place` null: none do. */
   readonly artifacts: {
-    readonly folder: string | null;
+    readonly place: ArtifactPlace | null;
     readonly fileBytes: number;
     readonly bytes: number;
     readonly count: number;
@@ -87,59 +88,61 @@ export interface WorkerConfig {
   readonly log: { readonly level: SettingValues<'LOG_LEVEL'>['LOG_LEVEL'] };
 }
 
+const NAMES = [
+  'DATABASE_URL',
+  'REDIS_URL',
+  'REDIS_PREFIX',
+  ...ENCRYPTION_SETTINGS,
+  'CREWTAB_PROCESS_COMMAND',
+  ...AGENT_POLICY_SETTINGS,
+  ...PRESET_SETTINGS,
+  'PRESET_IMAGE_RETENTION',
+  'IMAGE_PULL_POLICY',
+  'REGISTRY_CREDENTIALS',
+  'DOCKER_HOST',
+  ...KUBERNETES_SETTING_NAMES,
+  'CREWTAB_DATA_DIR',
+  'WORKER_CONCURRENCY',
+  'WORKER_LEASE',
+  'CREWTAB_WORKER_HOST',
+  'CREWTAB_ALIVE_FILE',
+  'HOST',
+  'WORKER_METRICS_PORT',
+  'METRICS_KEY',
+  'AGENT_HANDSHAKE_TIMEOUT',
+  'AGENT_INPUT_TIMEOUT',
+  'TEAM_ANSWER_LIMIT',
+  'AGENT_STOP_GRACE',
+  'AGENT_OUTPUT_LIMIT',
+  'AGENT_LINE_LIMIT',
+  'AGENT_BATCH_LIMIT',
+  'AGENT_JSON_DEPTH_LIMIT',
+  'AGENT_JSON_VALUES_LIMIT',
+  'RUN_MESSAGE_LIMIT',
+  'RUN_DISK_LIMIT',
+  'AGENT_ROOT_WRITABLE',
+  'AGENT_TMP_SIZE',
+  'AGENT_WORKSPACE_TMPFS',
+  'NETWORK_ALLOWED_CIDRS',
+  'NETWORK_UPSTREAM_PROXY',
+  'NETWORK_CONNECTION_LIMIT',
+  'NETWORK_TRAFFIC_LIMIT',
+  'NETWORK_CONNECTION_RATE',
+  'NETWORK_TRAFFIC_RATE',
+  'TEARDOWN_LIMIT',
+  'VERIFY_TIMEOUT',
+  ...ARTIFACT_PLACE_SETTINGS,
+  'ARTIFACT_FILE_LIMIT',
+  'ARTIFACT_RUN_LIMIT',
+  'ARTIFACT_COUNT_LIMIT',
+  'COLLECT_TIMEOUT',
+  'CREWTAB_FAILPOINT',
+  'LOG_LEVEL',
+] as const;
+
 /** What a worker needs. @throws ConfigError that lists every bad setting. */
 export function loadWorkerConfig(environment: Environment = processEnvironment()): WorkerConfig {
-  const values = readSettings(environment, [
-    'DATABASE_URL',
-    'REDIS_URL',
-    'REDIS_PREFIX',
-    ...ENCRYPTION_SETTINGS,
-    'CREWTAB_PROCESS_COMMAND',
-    ...AGENT_POLICY_SETTINGS,
-    ...PRESET_SETTINGS,
-    'PRESET_IMAGE_RETENTION',
-    'IMAGE_PULL_POLICY',
-    'REGISTRY_CREDENTIALS',
-    'DOCKER_HOST',
-    ...KUBERNETES_SETTING_NAMES,
-    'CREWTAB_DATA_DIR',
-    'WORKER_CONCURRENCY',
-    'WORKER_LEASE',
-    'CREWTAB_WORKER_HOST',
-    'CREWTAB_ALIVE_FILE',
-    'HOST',
-    'WORKER_METRICS_PORT',
-    'METRICS_KEY',
-    'AGENT_HANDSHAKE_TIMEOUT',
-    'AGENT_INPUT_TIMEOUT',
-    'TEAM_ANSWER_LIMIT',
-    'AGENT_STOP_GRACE',
-    'AGENT_OUTPUT_LIMIT',
-    'AGENT_LINE_LIMIT',
-    'AGENT_BATCH_LIMIT',
-    'AGENT_JSON_DEPTH_LIMIT',
-    'AGENT_JSON_VALUES_LIMIT',
-    'RUN_MESSAGE_LIMIT',
-    'RUN_DISK_LIMIT',
-    'AGENT_ROOT_WRITABLE',
-    'AGENT_TMP_SIZE',
-    'AGENT_WORKSPACE_TMPFS',
-    'NETWORK_ALLOWED_CIDRS',
-    'NETWORK_UPSTREAM_PROXY',
-    'NETWORK_CONNECTION_LIMIT',
-    'NETWORK_TRAFFIC_LIMIT',
-    'NETWORK_CONNECTION_RATE',
-    'NETWORK_TRAFFIC_RATE',
-    'TEARDOWN_LIMIT',
-    'VERIFY_TIMEOUT',
-    'ARTIFACT_FOLDER',
-    'ARTIFACT_FILE_LIMIT',
-    'ARTIFACT_RUN_LIMIT',
-    'ARTIFACT_COUNT_LIMIT',
-    'COLLECT_TIMEOUT',
-    'CREWTAB_FAILPOINT',
-    'LOG_LEVEL',
-  ]);
+  const values = readSettings(environment, NAMES, checkArtifactPlace);
   return {
     database: { url: values.DATABASE_URL },
     redis: { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
@@ -190,7 +193,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     teardownLimitMs: values.TEARDOWN_LIMIT,
     verifyTimeoutMs: values.VERIFY_TIMEOUT,
     artifacts: {
-      folder: values.ARTIFACT_FOLDER,
+      place: artifactPlaceOf(values),
       fileBytes: values.ARTIFACT_FILE_LIMIT,
       bytes: values.ARTIFACT_RUN_LIMIT,
       count: values.ARTIFACT_COUNT_LIMIT,

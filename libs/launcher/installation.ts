@@ -88,7 +88,7 @@ export async function startInstallation(
     CREWTAB_ENCRYPTION_KEY: encryptionKey,
     CREWTAB_RUNTIME: engine.runtime,
     CREWTAB_DATA_DIR: dataDir,
-    ARTIFACT_FOLDER: env['ARTIFACT_FOLDER'] || join(dataDir, 'artifacts'),
+    ...(env['ARTIFACT_S3_BUCKET'] ? {} : { ARTIFACT_FOLDER: env['ARTIFACT_FOLDER'] || join(dataDir, 'artifacts') }),
     ...(engine.dockerHost ? { DOCKER_HOST: engine.dockerHost } : {}),
     ...(isDemoOnly ? { CREWTAB_PROCESS_COMMAND: JSON.stringify((await demoCommand()).command) } : {}),
   };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { S3_KEY, startS3Server, type S3Server } from '../kit/servers/s3-server';
 import { describeWithDocker } from '../kit/services/docker';
 import { Crewtab } from './support/crewtab';
 
@@ -84,6 +85,60 @@ describeWithDocker('work that is verified and kept', () => {
     await worker.exited;
     const run = await api.untilFinished(id, 90_000);
     expect(run).toMatchObject({ status: 'success', verification: { status: 'passed' } });
+    expect(await crewtab.leftovers()).toEqual([]);
+  });
+});
+
+describeWithDocker('work that is kept in a bucket', () => {
+  let server: S3Server;
+  let crewtab: Crewtab;
+  beforeAll(async () => {
+    server = await startS3Server();
+    const env = {
+      ARTIFACT_FOLDER: '',
+      ARTIFACT_S3_BUCKET: `${server.bucket}/production`,
+      ARTIFACT_S3_ENDPOINT: server.endpoint,
+      ARTIFACT_S3_ACCESS_KEY: S3_KEY.accessKeyId,
+      ARTIFACT_S3_SECRET_KEY: S3_KEY.secretAccessKey,
+    };
+    crewtab = await Crewtab.start({ workers: 2, schedulerEnv: env, workerEnv: env });
+  });
+  afterAll(async () => {
+    await crewtab.stop();
+    await server.stop();
+  });
+
+  it('is had whole, in part and as an archive, and lies nowhere else', async () => {
+    const { api } = crewtab;
+    const team = await api.createTeam({ name: 'Alone', agents: [crewtab.leader()] });
+    const write =
+      "require('fs').writeFileSync('big.txt', 'a'.repeat(9e6) + 'end'); require('fs').writeFileSync('b.md', '')";
+    const schedule = await api.createSchedule({
+      teamId: team.id,
+      name: 'kept',
+      prompt: 'answer well',
+      cron: '0 0 1 1 *',
+      verify: { command: ['node', '-e', write] },
+      artifacts: ['*'],
+    });
+    const { id } = await api.trigger(schedule.id);
+    const run = await api.untilFinished(id);
+    expect(run).toMatchObject({ status: 'success', artifacts: { count: 2, bytes: 9_000_003 }, warnings: [] });
+    const ask = (path: string, headers = {}): Promise<Response> =>
+      fetch(`${api.baseUrl}/api/v1/runs/${id}/${path}`, {
+        headers: { authorization: `Bearer ${api.apiKey}`, ...headers },
+      });
+    const whole = Buffer.from(await (await ask('artifacts/big.txt')).arrayBuffer());
+    const { items } = (await (await ask('artifacts')).json()) as { items: { path: string; digest: string }[] };
+    const listed = items.find(({ path }) => path === 'big.txt');
+    expect(createHash('sha256').update(whole).digest('hex')).toBe(listed?.digest);
+    const part = await ask('artifacts/big.txt', { range: 'bytes=-5' });
+    expect([part.status, await part.text()]).toEqual([206, 'aaend']);
+    expect((await (await ask('archive')).arrayBuffer()).byteLength).toBeGreaterThan(1_000);
+    expect(
+      (await readdir(join(server.folder, 'production', id))).filter((name) => name.endsWith('object')),
+    ).toHaveLength(2);
+    expect(await readdir(join(crewtab.dataDir, 'artifacts'))).toEqual([]);
     expect(await crewtab.leftovers()).toEqual([]);
   });
 });

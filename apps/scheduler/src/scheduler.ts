@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { SchedulerConfig } from '@crewtab/config/scheduler-config';
+import type { ArtifactStore } from '@crewtab/domain/ports/artifact-store';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { DeletedBatch } from '@crewtab/domain/ports/retention-store';
@@ -26,7 +27,7 @@ import { FrameworkLogger } from '@crewtab/observability/framework-logger';
 import { createMetrics, type Metrics } from '@crewtab/observability/metrics';
 import { readPresets } from '@crewtab/presets/read-presets';
 import { BullmqJobSchedulers, BullmqRunQueue, queueSettings } from '@crewtab/queue-bullmq/bullmq-queues';
-import { openArtifactFolder, type FolderArtifactStore } from '@crewtab/artifact-store/folder-artifact-store';
+import { openArtifactStore } from '@crewtab/artifact-store/open-artifact-store';
 import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore, type Store } from '@crewtab/store-prisma/open-store';
@@ -71,7 +72,7 @@ export async function startScheduler(
   const clock = new StoreClock(store.time, new SystemClock(), logger);
   await clock.start();
   const { byName: presets } = await readPresets(config.presets);
-  const artifacts = await openArtifactFolder(config.artifactFolder, (name) => store.artifacts.agreeOnFolder(name));
+  const artifacts = await openArtifactStore(config.artifactPlace, (name) => store.artifacts.agreeOnFolder(name));
   const settings = queueSettings({ redisUrl: config.redis.url, prefix: config.redis.prefix, logger });
   const wire = (queues: SchedulerQueues): { http: HttpDeps; firing: Firing } => {
     for (const queue of [queues.ticks, queues.runs])
@@ -168,7 +169,7 @@ function retainHistory(
 /** What removes the files of runs that are kept no longer. */
 function retainArtifacts(
   { retention }: SchedulerConfig,
-  store: FolderArtifactStore,
+  store: ArtifactStore,
   { artifacts: index, fires }: Store,
   { deps: { clock, logger } }: Firing,
   metrics: Pick<Metrics, 'rowsDeleted'>,
@@ -194,7 +195,7 @@ function detectLostHosts(
 }
 
 interface Opened {
-  readonly artifacts: FolderArtifactStore | null;
+  readonly artifacts: ArtifactStore | null;
 }
 
 function wireHttp(

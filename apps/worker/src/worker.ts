@@ -24,7 +24,7 @@ import {
   queueSettings,
 } from '@crewtab/queue-bullmq/bullmq-queues';
 import { countArtifacts, type ArtifactCounts } from '@crewtab/artifact-store/count-artifacts';
-import { openArtifactFolder } from '@crewtab/artifact-store/folder-artifact-store';
+import { openArtifactStore } from '@crewtab/artifact-store/open-artifact-store';
 import { AjvResultChecker } from '@crewtab/result-schema/ajv-result-checker';
 import { applyMigrations } from '@crewtab/store-prisma/database/migrate';
 import { openStore } from '@crewtab/store-prisma/open-store';
@@ -60,7 +60,7 @@ export async function startWorker(
   const redis = BullmqRunQueue.open(settings);
   const queue = withPoints('run-queue', redis);
   const ticks = openQueue(TICKS_QUEUE, settings);
-  const artifacts = await openArtifactFolder(config.artifacts.folder, (name) => store.artifacts.agreeOnFolder(name));
+  const artifacts = await openArtifactStore(config.artifacts.place, (name) => store.artifacts.agreeOnFolder(name));
   const kept = { files: 0, bytes: 0 };
   const host = await runtime.identify();
   const engine: OrchestratorDeps = {

@@ -101,6 +101,12 @@ const NO_EFFECTS: readonly NoEffect[] = [
       'a part of one call of the port, which has the point; what is not finished lies beside its place and goes with its run',
   },
   {
+    module: /^(@aws-sdk\/.+|@smithy\/.+|stream)$/,
+    calls: /./,
+    in: /artifact-store\/s3-artifact-store\.ts$/,
+    because: 'a part of one call of the port, which has the point; an upload that is not finished goes with its run',
+  },
+  {
     module: /^worker_threads$/,
     calls: /^(new Worker|once|terminate|postMessage)$/,
     in: /result-schema\/(ajv-result-checker\.ts|schema-thread\.js)$/,
