@@ -280,6 +280,7 @@ export const PROOF_GROUPS = [
 const OTHER_E2E = [
   'adoption.spec.ts',
   'cancelled-turn.spec.ts',
+  'examples.spec.ts',
   'finished-work.spec.ts',
   'firing.spec.ts',
   'many-runs.spec.ts',
