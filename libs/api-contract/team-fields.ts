@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
+import { LIMITED_RESOURCES, RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import { NETWORK_MODES, parseHostPattern, type NetworkMode } from '@crewtab/domain/teams/network';
 import { findSecretFaults } from '@crewtab/domain/secrets/secret';
@@ -201,7 +201,7 @@ function networkSchema({ runtime }: ContractSettings) {
 /** Bodies that make or change a team. What an agent must have depends on where it will run, so they are made for one runtime. */
 export function teamSchemas(settings: ContractSettings) {
   const { runtime, onlyCommand, agentPolicy, presets } = settings;
-  const { buildsImages }: RuntimeCapabilities = RUNTIMES[runtime];
+  const { buildsImages, limits }: RuntimeCapabilities = RUNTIMES[runtime];
   const needs: readonly ('image' | 'command')[] = RUNTIMES[runtime].agentNeeds;
   const checkNeed = (value: LooseAgent, context: z.core.$RefinementCtx): void => {
     const preset = checkPreset(value, presets, context);
@@ -212,6 +212,11 @@ export function teamSchemas(settings: ContractSettings) {
     if (!context.issues.some(isOfPolicy)) {
       for (const fault of findPolicyFaults(value as Agent, agentPolicy))
         context.addIssue({ code: 'custom', path: [...fault.path], message: fault.message });
+    }
+    for (const name of LIMITED_RESOURCES) {
+      if (!isSet(value.resources, name) || limits.includes(name)) continue;
+      const message = `cannot be had under the ${runtime} runtime, which keeps no agent to it`;
+      context.addIssue({ code: 'custom', path: ['resources', name], message });
     }
     checkMcpServers(value, runtime !== 'process' || onlyCommand === null, context);
     for (const need of needs) {
@@ -264,6 +269,7 @@ export function teamSchemas(settings: ContractSettings) {
 
 /** An agent as it came, of which nothing is certain. */
 interface LooseAgent {
+  readonly resources?: unknown;
   readonly mcpServers?: unknown;
   readonly protocol?: unknown;
   readonly preset?: unknown;
@@ -272,6 +278,10 @@ interface LooseAgent {
   readonly command?: unknown;
   readonly env?: unknown;
   readonly secrets?: unknown;
+}
+
+function isSet(fields: unknown, name: string): boolean {
+  return typeof fields === 'object' && fields !== null && (fields as Record<string, unknown>)[name] !== undefined;
 }
 
 function withProtocol<A extends { readonly protocol?: 'acp' | 'command' | undefined }>(agent: A) {

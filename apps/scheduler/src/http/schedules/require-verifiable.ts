@@ -18,7 +18,7 @@ export async function requireVerifiable(
     throw invalidInput([{ path: 'artifacts', message }]);
   }
   if (artifacts && !kept.store) {
-    const message = 'cannot be had: the installation has no store for them (ARTIFACT_FOLDER)';
+    const message = 'cannot be had: the installation has no store for them (ARTIFACT_FOLDER or ARTIFACT_S3_BUCKET)';
     throw invalidInput([{ path: 'artifacts', message }]);
   }
   if (verify?.command && !verifiesByCommand) {

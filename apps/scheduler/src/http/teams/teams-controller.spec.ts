@@ -504,6 +504,29 @@ describe('under the process runtime', () => {
   });
 });
 
+describe('limits that a runtime does not keep', () => {
+  it.each([
+    ['process', ['cpus', 'memory', 'pids']],
+    ['kubernetes', ['pids']],
+  ] as const)('are refused under the %s runtime, in a new team and in a change', async (runtime, refused) => {
+    const http = await startHttp({ settings: { runtime } });
+    const fields = { image: 'agent:1', command: ['node', 'agent.js'] };
+    const resources = { cpus: 1, memory: '512m', pids: 64 };
+    const expected = refused.map((name) => `agents.0.resources.${name}`);
+    const answer = await http
+      .call('post', TEAMS)
+      .send(aTeam({ ...fields, resources }))
+      .expect(400);
+    expect(paths(answer.body)).toEqual(expected);
+    const made = await http.call('post', TEAMS).send(aTeam(fields)).expect(201);
+    const { id } = made.body as { id: string };
+    const { agents } = aTeam({ ...fields, resources });
+    const changed = await http.call('patch', `${TEAMS}/${id}`).send({ agents }).expect(400);
+    expect(paths(changed.body)).toEqual(expected);
+    await http.app.close();
+  });
+});
+
 describe('an agent that asks for more than the operator allows', () => {
   const agentPolicy = {
     memoryBytes: 1024 ** 3,

@@ -25,7 +25,9 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
   const { data: presets = [] } = useQuery(presetsQuery);
   const preset = presets.find(({ name }) => name === agent.preset);
   const needsCommand = config?.runtime === 'process';
-  const hasLimits = (config?.runtimeCapabilities.limits.length ?? 1) > 0;
+  // What a team of another runtime brought along is refused, so it must be there to be taken out.
+  const hasLimits =
+    (config?.runtimeCapabilities.limits.length ?? 1) > 0 || LIMITS.some(([field]) => agent[field] !== '');
   return (
     <fieldset className="min-w-0 rounded-md border border-line bg-surface">
       <legend className="sr-only">Agent {agent.name}</legend>
