@@ -141,4 +141,12 @@ describeWithDocker('work that is kept in a bucket', () => {
     expect(await readdir(join(crewtab.dataDir, 'artifacts'))).toEqual([]);
     expect(await crewtab.leftovers()).toEqual([]);
   });
+
+  it('keeps a worker from starting that is told of another bucket, and the error names the setting', async () => {
+    const error = await crewtab.startWorker({ ARTIFACT_S3_BUCKET: 'absent' }).then(
+      () => null,
+      (reason: unknown) => String(reason),
+    );
+    expect(error).toContain('ARTIFACT_S3_BUCKET absent: there is no such bucket');
+  });
 });
