@@ -7,6 +7,7 @@ const team = {
   name: 'x',
   description: null,
   network: { mode: 'none', hosts: [] },
+  workspace: null,
   agents: [{ name: 'a', role: 'leader', protocol: 'acp', resources: { cpus: 1 } }],
   createdAt: '2026-01-05T09:00:00.000Z',
   updatedAt: '2026-01-05T09:00:00.000Z',
