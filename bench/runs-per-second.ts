@@ -116,7 +116,7 @@ class OurWorker {
       },
       aliveFile: null,
       metrics: null,
-      presets: { place: null, images: {}, buildArgs: {} },
+      presets: { folder: null, images: {}, buildArgs: {} },
       images: { pullPolicy: 'missing', credentials: {}, keepFormerMs: null },
       searchPath: '',
       failpoint: null,
