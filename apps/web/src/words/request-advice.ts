@@ -91,7 +91,8 @@ export const REQUEST_ADVICE: Readonly<Record<string, Advice>> = {
   },
   artifact_store_unreachable: {
     meaning: 'The store of artifacts did not answer, or has no room.',
-    advice: 'Check the folder that schedulers and workers share, and its disk.',
+    advice:
+      'Check the folder that schedulers and workers share, and its disk, or the bucket; at a start the error names the setting.',
   },
   claim_lost: {
     meaning: 'Another worker owns the run now. Never the end of a run.',
