@@ -118,6 +118,7 @@ class OurWorker {
       metrics: null,
       presets: { folder: null, images: {}, buildArgs: {} },
       images: { pullPolicy: 'missing', credentials: {}, keepFormerMs: null },
+      gitImage: null,
       searchPath: '',
       failpoint: null,
       log: { level: 'info' },
@@ -130,6 +131,7 @@ class OurWorker {
       imageEngine: null,
       toolServer: new FakeToolServer(),
       egressProxy: new FakeEgressProxy(),
+      gitImage: '',
     };
     const worker = await startWorker(config, workplace, silentLogger);
     const queue = BullmqRunQueue.open(queueSettings({ redisUrl, logger: silentLogger }));

@@ -15,7 +15,7 @@ const secretView = z
         z.object({
           teamId: z.string(),
           teamName: z.string(),
-          agent: z.string(),
+          agent: z.string().nullable().meta({ description: "Null: the team's workspace, for its repository." }),
           mcpServer: z.string().nullable().meta({ description: 'Null: the agent itself.' }),
           variable: z.string(),
         }),

@@ -29,6 +29,7 @@ const configView = z
         leavesWorkspace: z.boolean().meta({ description: 'Whether schedules may have `verify` at all.' }),
         verifiesByCommand: z.boolean().meta({ description: 'Whether `verify` may have a command.' }),
         preparesWorkspace: z.boolean().meta({ description: 'Whether teams may have a `workspace`.' }),
+        clonesRepositories: z.boolean().meta({ description: 'Whether it may have `git`.' }),
       })
       .meta({
         description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',

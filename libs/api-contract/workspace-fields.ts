@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RUNTIMES, type RuntimeCapabilities, type RuntimeKind } from '@crewtab/domain/runtimes';
-import { findFileFaults } from '@crewtab/domain/teams/workspace';
-import { text } from './fields';
+import { DEFAULT_GIT_USER, findFileFaults, findRefFault, findUrlFault } from '@crewtab/domain/teams/workspace';
+import { line, secretName, text } from './fields';
 import { LIMITS } from './limits';
 
 const filesField = z
@@ -15,13 +15,50 @@ const filesField = z
     examples: [{ 'notes/style.md': 'Short sentences.\n' }],
   });
 
+const urlField = faultless(line(1, LIMITS.urlLength), findUrlFault);
+const refField = faultless(line(1, LIMITS.gitRefLength), findRefFault);
+
+const gitField = z
+  .strictObject({
+    url: urlField.meta({ description: 'https:// or http://, without a user and a password.' }),
+    ref: refField
+      .optional()
+      .meta({ description: "A branch, a tag, or the whole id of a commit; default: the repository's own choice." }),
+    depth: z.int().min(1).max(LIMITS.gitDepth).optional().meta({ description: 'So many commits; default: all.' }),
+    secret: secretName
+      .optional()
+      .meta({ description: 'The name of the secret that is the password or token. No agent gets it.' }),
+    username: line(1, LIMITS.gitUserLength)
+      .optional()
+      .meta({ description: `Goes with the secret; default ${DEFAULT_GIT_USER}.` }),
+  })
+  .superRefine(({ username, secret }, context) => {
+    if (username !== undefined && secret === undefined)
+      context.addIssue({ code: 'custom', path: ['username'], message: 'goes with a secret' });
+  })
+  .meta({
+    description: 'A repository that a helper of Crewtab fetches before the agents start, on that branch or commit.',
+    examples: [{ url: 'https://github.com/example/site.git', ref: 'main', depth: 1, secret: 'github' }],
+  });
+
+function faultless(field: z.ZodType<string, string>, findFault: (value: string) => string | null) {
+  return field.superRefine((value, context) => {
+    const message = findFault(value);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  });
+}
+
 /** What a team's runs find in their workspace. */
 export function workspaceField(runtime: RuntimeKind) {
-  const { preparesWorkspace }: RuntimeCapabilities = RUNTIMES[runtime];
+  const { preparesWorkspace, clonesRepositories }: RuntimeCapabilities = RUNTIMES[runtime];
   return z
-    .strictObject({ files: filesField.optional() })
+    .strictObject({ files: filesField.optional(), git: gitField.optional() })
     .nullable()
     .superRefine((workspace, context) => {
+      if (workspace?.git && preparesWorkspace && !clonesRepositories) {
+        const message = `cannot be had under the ${runtime} runtime, whose agents could read the credentials`;
+        context.addIssue({ code: 'custom', path: ['git'], message });
+      }
       if (!workspace || preparesWorkspace) return;
       const message = `cannot be had under the ${runtime} runtime, whose agents start together with their workspace`;
       context.addIssue({ code: 'custom', message });
@@ -30,6 +67,17 @@ export function workspaceField(runtime: RuntimeKind) {
 }
 
 export const workspaceView = z
-  .object({ files: z.record(z.string(), z.string()).optional() })
+  .object({
+    files: z.record(z.string(), z.string()).optional(),
+    git: z
+      .object({
+        url: z.string(),
+        ref: z.string().optional(),
+        depth: z.int().optional(),
+        secret: z.string().optional(),
+        username: z.string().optional(),
+      })
+      .optional(),
+  })
   .nullable()
   .meta({ description: 'What each run finds in its workspace. Null: an empty folder.' });

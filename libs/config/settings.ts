@@ -514,6 +514,15 @@ export const SETTINGS = {
     },
     duration(HOUR_MS, 10 * YEAR_MS, 'from 1h to 87600h'),
   ),
+  GIT_IMAGE: optional(
+    {
+      description:
+        "An image with git and certificates, for the helper that fetches teams' repositories. Not set: workers build one of Crewtab's own " +
+        '(images/git), upon BASE of PRESET_BUILD_ARGS. Danger: the helper is given the credentials of repositories.',
+      example: 'registry.example.com/git:1',
+    },
+    matching(/^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/, 'must be an image reference'),
+  ),
   IMAGE_PULL_POLICY: withDefault(
     {
       description:

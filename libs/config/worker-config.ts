@@ -27,6 +27,8 @@ export interface WorkerConfig {
   readonly agentPolicy: AgentPolicy;
   readonly presets: PresetSettings;
   readonly images: Pick<ImageSources, 'pullPolicy' | 'credentials' | 'keepFormerMs'>;
+  /** For repositories; null: one is built. */
+  readonly gitImage: string | null;
   readonly agents: {
     readonly handshakeTimeoutMs: number;
     /** For one call of a team's tool. */
@@ -97,6 +99,7 @@ const NAMES = [
   ...AGENT_POLICY_SETTINGS,
   ...PRESET_SETTINGS,
   'PRESET_IMAGE_RETENTION',
+  'GIT_IMAGE',
   'IMAGE_PULL_POLICY',
   'REGISTRY_CREDENTIALS',
   'DOCKER_HOST',
@@ -161,6 +164,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
       credentials: values.REGISTRY_CREDENTIALS ?? {},
       keepFormerMs: values.PRESET_IMAGE_RETENTION,
     },
+    gitImage: values.GIT_IMAGE,
     agents: {
       handshakeTimeoutMs: values.AGENT_HANDSHAKE_TIMEOUT,
       inputTimeoutMs: values.AGENT_INPUT_TIMEOUT,

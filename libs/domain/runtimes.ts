@@ -18,6 +18,8 @@ export interface RuntimeCapabilities {
   readonly verifiesByCommand: boolean;
   /** A workspace can be filled before its agents start. */
   readonly preparesWorkspace: boolean;
+  /** A repository can be fetched by a helper whose credentials no agent can reach. */
+  readonly clonesRepositories: boolean;
   /** What every agent must say, since nothing else tells what to start. */
   readonly agentNeeds: readonly ('image' | 'command')[];
 }
@@ -32,6 +34,7 @@ export const RUNTIMES = {
     leavesWorkspace: true,
     verifiesByCommand: true,
     preparesWorkspace: true,
+    clonesRepositories: true,
     agentNeeds: ['image'],
   },
   kubernetes: {
@@ -42,6 +45,7 @@ export const RUNTIMES = {
     leavesWorkspace: false,
     verifiesByCommand: false,
     preparesWorkspace: false,
+    clonesRepositories: false,
     agentNeeds: ['image', 'command'],
   },
   process: {
@@ -52,6 +56,7 @@ export const RUNTIMES = {
     leavesWorkspace: true,
     verifiesByCommand: false,
     preparesWorkspace: true,
+    clonesRepositories: false,
     agentNeeds: ['command'],
   },
 } as const satisfies Readonly<Record<string, RuntimeCapabilities>>;

@@ -7,6 +7,8 @@ import { keepLink, shortEnough } from '@crewtab/run-sockets/run-socket-files';
 
 /** By which the containers of a run know the socket, in the folder that they see. */
 export const PROXY_SOCKET = 'proxy.sock';
+/** Of a program of Crewtab's: no team has so many agents. */
+export const SEAT_ASIDE = 99;
 const LONGEST_NAME = `${'0'.repeat(32)}.99/01234567.sock`;
 const FOLDER = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})(\.\d+)?$/;
 

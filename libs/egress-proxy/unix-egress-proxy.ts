@@ -7,7 +7,7 @@ import { ProxyThread } from './proxy-thread';
 import type { ResolveHost } from './resolve-host';
 import { runProxyHere, type MakeRunProxy } from './run-proxy';
 import { RunRecords, type RunRecord } from './run-records';
-import { PROXY_SOCKET, RunSockets } from './run-socket';
+import { PROXY_SOCKET, RunSockets, SEAT_ASIDE } from './run-socket';
 
 export interface UnixEgressProxyOptions {
   /** Where the runs' folders are made; must be the same path for the container engine. */
@@ -57,6 +57,10 @@ export class UnixEgressProxy implements EgressProxy {
     return translated('start_failed', () => this.openSession(runId, hosts, onNotice, agents), 'the egress proxy: ');
   }
 
+  openAside(runId: string, hosts: readonly string[], onNotice: OnNetworkNotice): Promise<EgressSession> {
+    return translated('start_failed', () => this.listenAside(runId, hosts, onNotice), 'the egress proxy: ');
+  }
+
   async list(): Promise<string[]> {
     return [...new Set([...(await this.sockets.list()), ...(await this.records.list())])];
   }
@@ -64,6 +68,28 @@ export class UnixEgressProxy implements EgressProxy {
   async remove(runId: string): Promise<void> {
     await this.records.remove(runId);
     await this.sockets.remove(runId);
+  }
+
+  private async listenAside(
+    runId: string,
+    hosts: readonly string[],
+    onNotice: OnNetworkNotice,
+  ): Promise<EgressSession> {
+    const { allowedCidrs, upstreamProxy, limits } = this.options;
+    const plan = { hosts, allowedCidrs, upstreamProxy, limits, bytesBefore: 0 };
+    const proxy = this.makeProxy(plan, oncePerNotice(onNotice, new Set()));
+    try {
+      const endRepair = await this.sockets.listen(runId, SEAT_ASIDE, (path) => proxy.listen(path, null));
+      const close = (): void => {
+        endRepair();
+        proxy.close();
+      };
+      const hostFolder = this.sockets.folderOf(runId, SEAT_ASIDE);
+      return { endpoint: { kind: 'allowlist', hostFolder, socketName: PROXY_SOCKET }, close };
+    } catch (error) {
+      proxy.close();
+      throw error;
+    }
   }
 
   private async openSession(

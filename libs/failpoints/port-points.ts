@@ -243,6 +243,7 @@ export const PORT_POINTS = {
   } satisfies PointsOf<ToolServer>,
   'egress-proxy': {
     open: 'effect',
+    openAside: 'effect',
     list: READS,
     remove: 'effect',
   } satisfies PointsOf<EgressProxy>,

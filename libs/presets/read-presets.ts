@@ -11,6 +11,9 @@ import { madeImage, PLACEHOLDER, type HomeFile, type Preset, type PresetValue } 
 /** Presets that come with Crewtab; beside this in the sources and in the build alike. */
 const OWN_PRESETS = join(__dirname, '../../images/presets');
 
+/** Of the helper that fetches repositories. */
+const GIT_FOLDER = join(__dirname, '../../images/git');
+
 export interface PresetSources {
   /** Of the operator, whose presets take the place of Crewtab's by the same name; null: none. */
   readonly folder: string | null;
@@ -130,6 +133,17 @@ export async function readPresets({ folder: operators, images, buildArgs }: Pres
     if (!found.has(name)) faults.push(`an image is named for the preset "${name}", which is not there`);
   if (faults.length > 0) throw new PresetError(faults);
   return { byName, builds };
+}
+
+/** The helper's image: the operator's, or what is built for it. */
+export async function readGitImage(
+  named: string | null,
+  buildArgs: PresetSources['buildArgs'],
+): Promise<{ readonly image: string; readonly build: ImageBuild | null }> {
+  if (named !== null) return { image: named, build: null };
+  const { BASE } = buildArgs;
+  const build = buildOf('git-helper', GIT_FOLDER, await readBuildFiles(GIT_FOLDER), BASE === undefined ? {} : { BASE });
+  return { image: build.image, build: { ...build, purpose: "the helper that fetches teams' repositories" } };
 }
 
 async function presetsIn(folder: string, faults: string[]): Promise<string[]> {

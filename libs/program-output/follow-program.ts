@@ -17,7 +17,7 @@ interface StartedProgram {
  */
 export async function followProgram(
   program: StartedProgram,
-  { timeLimitMs, outputLimitBytes }: Pick<ProgramSpec, 'timeLimitMs' | 'outputLimitBytes'>,
+  { timeLimitMs, outputLimitBytes, onLine }: Pick<ProgramSpec, 'timeLimitMs' | 'outputLimitBytes' | 'onLine'>,
   signal: AbortSignal,
 ): Promise<ProgramResult> {
   const tail = new OutputTail();
@@ -33,6 +33,7 @@ export async function followProgram(
   try {
     for await (const { text, isTooLong } of program.output) {
       tail.add(text);
+      onLine?.(text);
       if (isTooLong || tail.bytes > outputLimitBytes) return limited('output_limit');
     }
   } finally {

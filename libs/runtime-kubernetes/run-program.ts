@@ -37,6 +37,7 @@ export async function runProgram(
   signal: AbortSignal,
 ): Promise<ProgramResult> {
   const { client } = deps;
+  if (program.files) throw new AppError('create_failed', 'a program in a pod has no files of its own');
   try {
     const team = await ownPod(client, deployment);
     const pod = await createPod(deps, deployment, program, signal);

@@ -23,6 +23,7 @@ export async function runProgram(
   program: ProgramSpec,
   signal: AbortSignal,
 ): Promise<ProgramResult> {
+  if (program.files) throw new AppError('create_failed', 'a program without a container has no files of its own');
   const name = `${program.name}-${randomBytes(4).toString('hex')}`;
   const state = new AgentState(folders.agentDir(deployment.runId, name));
   const { command, env, resources, timeLimitMs } = program;

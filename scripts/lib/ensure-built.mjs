@@ -11,7 +11,8 @@ const SOURCES = ['apps', 'libs', 'images', 'bench', 'test/fakes', 'test/kit', 't
 /** Programs that run inside containers, each of them one file with its packages. */
 const BUNDLED = ['images/demo-agent/**', 'images/team-bridge/**'];
 /** Data that the apps read beside their code. */
-const PRESETS = 'images/presets';
+/** What images are built of on workers' hosts. */
+const BUILD_FOLDERS = ['images/presets', 'images/git'];
 const BUNDLER = 'dist/images/build/bundle-programs.js';
 const BUILD_STAMP = 'dist/.crewtab-build';
 const SCHEMA = 'prisma/schema.prisma';
@@ -40,17 +41,19 @@ async function ensureAppsBuilt({ log }) {
   const folders = SOURCES.filter((folder) => existsSync(join(projectFolder, folder)));
   const ignored = ['apps/web/**', ...BUNDLED].flatMap((pattern) => ['--ignore', pattern]);
   await node([swc, ...folders, '--out-dir', 'dist', ...ignored, '--quiet'], 'The build', { log });
-  copyPresets();
+  copyBuildFolders();
   await node([BUNDLER], 'Bundling the programs of the images', { log });
   writeFileSync(join(projectFolder, BUILD_STAMP), wanted);
   log(`Built in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
 /** As they are now: a preset that is gone from the sources is gone from the build. */
-function copyPresets() {
-  const copy = join(projectFolder, 'dist', PRESETS);
-  rmSync(copy, { recursive: true, force: true });
-  cpSync(join(projectFolder, PRESETS), copy, { recursive: true });
+function copyBuildFolders() {
+  for (const folder of BUILD_FOLDERS) {
+    const copy = join(projectFolder, 'dist', folder);
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(join(projectFolder, folder), copy, { recursive: true });
+  }
 }
 
 /** Generates Prisma's client, which is not kept in git, unless it is there and of this schema. */
@@ -105,6 +108,6 @@ function filesBelow(folder) {
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) return filesBelow(path);
-      return folder.startsWith(PRESETS) || /\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
+      return BUILD_FOLDERS.some((one) => folder.startsWith(one)) || /\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
     });
 }

@@ -33,6 +33,7 @@ export class SimEgressProxy {
       // Of its agents it knows none apart.
       open: (runId, hosts, onNotice) =>
         process.call('egressProxy', 'open', () => byItself(process, () => open(runId, hosts, onNotice))),
+      openAside: () => Promise.reject(new Error('no simulated team has a repository')),
       list: () => process.call('egressProxy', 'list', () => byItself(process, () => [...sockets.folders])),
       remove: (runId) =>
         process.call('egressProxy', 'remove', () => byItself(process, () => void sockets.folders.delete(runId))),

@@ -9,7 +9,7 @@ import type { RuntimeKind } from '@crewtab/domain/runtimes';
 import type { OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
 import { withPoints, withRuntimePoints } from '@crewtab/failpoints/with-points';
 import { UnixEgressProxy } from '@crewtab/egress-proxy/unix-egress-proxy';
-import { readPresets } from '@crewtab/presets/read-presets';
+import { readGitImage, readPresets } from '@crewtab/presets/read-presets';
 import { AcpProtocol } from '@crewtab/protocol-acp/acp-session';
 import { CommandProtocol } from '@crewtab/protocol-command/command-session';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
@@ -29,6 +29,8 @@ export interface Host {
   readonly imageEngine: ImageEngine | null;
   readonly toolServer: ToolServer;
   readonly egressProxy: EgressProxy;
+  /** Of the helper that fetches repositories. */
+  readonly gitImage: string;
 }
 
 type HostRuntime = Runtime & { readonly imageEngine?: ImageEngine };
@@ -81,7 +83,9 @@ const FACTORIES: Readonly<
 export async function openHost(config: WorkerConfig, logger: Logger): Promise<Host> {
   const { kind, dataDir } = config.runtime;
   const { byName: presets, builds } = await readPresets(config.presets);
-  const images = new PresetImages(builds, config.images);
+  const git = await readGitImage(config.gitImage, config.presets.buildArgs);
+  const withGit = git.build ? new Map([...builds, [git.image, git.build]]) : builds;
+  const images = new PresetImages(withGit, config.images);
   const bridgeSource = await readBridgeProgram();
   const runtime = await FACTORIES[kind](config, logger, images);
   const toolServer = new UnixToolServer({ rootDir: join(resolve(dataDir), 'team'), bridgeSource, logger });
@@ -92,6 +96,7 @@ export async function openHost(config: WorkerConfig, logger: Logger): Promise<Ho
     imageEngine: runtime.imageEngine ?? null,
     protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
     presets,
+    gitImage: git.image,
     toolServer: withPoints('tool-server', toolServer),
     egressProxy: withPoints('egress-proxy', egressProxy),
   };

@@ -42,7 +42,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, presets, images, imageEngine, toolServer, egressProxy }: Host,
+  { runtime, protocols, presets, images, imageEngine, toolServer, egressProxy, gitImage }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -86,6 +86,7 @@ export async function startWorker(
       stopGraceMs: config.agents.stopGraceMs,
       teardownLimitMs: config.teardownLimitMs,
       verifyTimeoutMs: config.verifyTimeoutMs,
+      gitImage,
       artifactLimits: config.artifacts,
       collectLimitMs: config.artifacts.collectLimitMs,
       outputLimit: config.agents.outputLimitBytes,

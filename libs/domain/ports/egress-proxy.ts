@@ -22,6 +22,11 @@ export interface EgressProxy {
     onNotice: OnNetworkNotice,
     agents?: readonly string[],
   ): Promise<EgressSession>;
+  /**
+   * Serves a program of Crewtab's that works for a run, at a place beside those of its agents: what one reaches the others do not. As
+   * `open` in all else; nothing of it is noted for a next session.
+   */
+  openAside(runId: string, hosts: readonly string[], onNotice: OnNetworkNotice): Promise<EgressSession>;
   /** Runs that have something on this host. */
   list(): Promise<string[]>;
   /** Removes what a run has on this host. Idempotent. */

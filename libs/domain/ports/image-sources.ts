@@ -1,6 +1,8 @@
 /** What is made of a folder with a Dockerfile. */
 export interface ImageBuild {
   readonly preset: string;
+  /** What it is for, where it is no preset. */
+  readonly purpose?: string;
   readonly image: string;
   readonly files: readonly { readonly path: string; readonly content: Uint8Array }[];
   readonly buildArgs: Readonly<Record<string, string>>;

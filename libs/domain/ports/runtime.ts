@@ -218,8 +218,24 @@ export interface ProgramSpec {
   readonly network: NetworkEndpoint;
   /** From its start, ms. */
   readonly timeLimitMs: number;
+  /**
+   * Put into its container before its start, readable for its user alone, and gone with it: what the engine shows of the container has
+   * none of it. Only where the runtime has containers; others refuse it as `create_failed`.
+   */
+  readonly files?: readonly ProgramFile[];
+  /** True: it runs as the owner of the workspace, which is the user of the team's first image, whatever its own image says. */
+  readonly ownsWorkspace?: boolean;
+  /** Called for each line of either stream, as it comes. */
+  readonly onLine?: (line: string) => void;
   /** Of both streams together; after the line that goes beyond it, or beyond LONGEST_LINE_BYTES, the program is killed. */
   readonly outputLimitBytes: number;
+}
+
+export interface ProgramFile {
+  /** Absolute. */
+  readonly path: string;
+  /** Null: a folder. */
+  readonly content: string | null;
 }
 
 export interface ProgramResult {

@@ -108,6 +108,12 @@ function noPreset({ name, preset }: Agent): string {
   return `${name}: the worker that began the run had no preset "${preset}"`;
 }
 
+/** Each name once. */
+export function secretNamesOfPlan({ agents, workspace }: Pick<RunPlan, 'agents' | 'workspace'>): string[] {
+  const ofWorkspace = workspace?.git?.secret;
+  return [...new Set([...secretNamesOf(agents), ...(ofWorkspace === undefined ? [] : [ofWorkspace])])];
+}
+
 /** The plan of a run that has begun: its agents with the values of the secrets that they name. */
 export function planWithSecrets(plan: RunPlan, secrets: SecretValues): RunPlan {
   const agents = plan.agents.map((agent): PlannedAgent => {

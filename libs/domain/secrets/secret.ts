@@ -24,12 +24,16 @@ export const SHOWN_USES = 100;
 export interface SecretUse {
   readonly teamId: string;
   readonly teamName: string;
-  readonly agent: string;
-  /** Null: the agent itself. */
+  /** Null: the workspace of the team. */
+  readonly agent: string | null;
+  /** Null: the agent itself, or the workspace. */
   readonly mcpServer: string | null;
-  /** The variable or header that has its value. */
+  /** The variable or header that has its value; of a workspace WORKSPACE_USE. */
   readonly variable: string;
 }
+
+/** What a workspace takes a secret for. */
+export const WORKSPACE_USE = 'git';
 
 type SecretUser = Pick<Agent, 'secrets'> & {
   readonly mcpServers?: readonly Pick<McpServer<unknown>, 'name' | 'secrets'>[] | undefined;
@@ -82,7 +86,8 @@ const TOLD_USES = 5;
 
 export function tellUses({ uses, useCount }: Pick<Secret, 'uses' | 'useCount'>): string {
   const told = uses.slice(0, TOLD_USES).map(({ teamName, agent, mcpServer, variable }) => {
-    const user = mcpServer === null ? `agent ${agent}` : `the MCP server ${mcpServer} of agent ${agent}`;
+    const user =
+      agent === null ? 'the workspace' : mcpServer === null ? `agent ${agent}` : `the MCP server ${mcpServer} of agent ${agent}`;
     return `by ${user} of team "${teamName}" (${variable})`;
   });
   const more = useCount - told.length;

@@ -1,9 +1,54 @@
 import { workspacePath } from '../runs/workspace-path';
+import { parseHostPattern } from './network';
 
 /** What a run of the team finds in its workspace; nothing: an empty folder. */
 export interface TeamWorkspace {
-  /** Texts by their path in the workspace. */
+  /** Texts by their path in the workspace; over those of the repository. */
   readonly files?: Readonly<Record<string, string>>;
+  readonly git?: GitSource;
+}
+
+/** A repository that is fetched into the workspace. */
+export interface GitSource {
+  /** As `findUrlFault` takes it. */
+  readonly url: string;
+  /** A branch, a tag, or the whole id of a commit; absent: what the repository's HEAD names. */
+  readonly ref?: string;
+  /** So many commits of it; absent: all. */
+  readonly depth?: number;
+  /** Name of the secret that is the password or token for the URL. */
+  readonly secret?: string;
+  /** Goes with the secret; absent: DEFAULT_GIT_USER. */
+  readonly username?: string;
+}
+
+/** Servers that know tokens take any name with one. */
+export const DEFAULT_GIT_USER = 'x-access-token';
+
+/** Why a text is no address of a repository; null where it is one. */
+export function findUrlFault(text: string): string | null {
+  if (!URL.canParse(text) || /[\s\\]/.test(text)) return 'is no URL';
+  const { protocol, username, password, search, hash } = new URL(text);
+  if (protocol !== 'https:' && protocol !== 'http:') return 'must begin with https:// or http://';
+  if (username !== '' || password !== '') return 'must be without a user and a password: name a secret';
+  if (search !== '' || hash !== '') return 'must be without a query and a fragment';
+  const pattern = parseHostPattern(hostOf(text));
+  return pattern.ok ? null : pattern.message;
+}
+
+/** Host and port of a repository, as a pattern of a network has them. */
+export function hostOf(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
+}
+
+/** As git takes names of branches and tags, and without what its patterns and options begin with. */
+const REF = /^(?![-./])(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[^\u0000-\u0020\u007f~^:?*[\\]+$/;
+
+/** Why a text is no branch, tag or commit; null where it may be one. */
+export function findRefFault(ref: string): string | null {
+  const isName = REF.test(ref) && !/[./]$/.test(ref) && ref !== '@';
+  return isName ? null : 'is no name of a branch or tag, and no id of a commit';
 }
 
 /** Of the files of a workspace. */

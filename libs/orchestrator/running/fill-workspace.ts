@@ -1,7 +1,9 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { DeployOptions, DeploymentSpec, Runtime } from '@crewtab/domain/ports/runtime';
+import type { Run } from '@crewtab/domain/runs/run';
 import { RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
+import { fetchRepository, type FetchDeps } from './fetch-repository';
 
 const FILE_MODE = 0o644;
 
@@ -10,24 +12,28 @@ const FILE_MODE = 0o644;
  * is harmless until the prompt is sent: a worker that adopts a run in the phase deploying does it again.
  */
 export async function fillWorkspace(
-  runtime: Pick<Runtime, 'putFiles'>,
-  { files = {} }: TeamWorkspace,
+  deps: FetchDeps,
+  { files = {}, git }: TeamWorkspace,
+  run: Run,
   deployment: DeploymentSpec,
-  { onProgress }: DeployOptions,
+  options: DeployOptions,
 ): Promise<void> {
+  if (git) await fetchRepository(deps, git, run, deployment, options);
   const given = Object.entries(files).map(([path, text]) => ({
     path,
     content: new TextEncoder().encode(text),
     mode: FILE_MODE,
   }));
   if (given.length === 0) return;
-  await runtime.putFiles(deployment, given);
-  onProgress(`wrote ${given.length} ${given.length === 1 ? 'file' : 'files'} into the workspace`);
+  await deps.runtime.putFiles(deployment, given);
+  options.onProgress(`wrote ${given.length} ${given.length === 1 ? 'file' : 'files'} into the workspace`);
 }
 
 /** A team may have been made under another runtime than the worker has. */
-export function refuseUnfit({ kind }: Pick<Runtime, 'kind'>): void {
-  const { preparesWorkspace }: RuntimeCapabilities = RUNTIMES[kind];
+export function refuseUnfit({ kind }: Pick<Runtime, 'kind'>, { git }: TeamWorkspace): void {
+  const { preparesWorkspace, clonesRepositories }: RuntimeCapabilities = RUNTIMES[kind];
+  if (git && preparesWorkspace && !clonesRepositories)
+    throw new AppError('workspace_failed', `the ${kind} runtime cannot keep a repository's credentials from agents`);
   if (preparesWorkspace) return;
   const message = `the ${kind} runtime cannot fill a workspace: its agents start together with it`;
   throw new AppError('workspace_failed', message);

@@ -61,6 +61,8 @@ export interface OrchestratorOptions extends RunPolicy {
   readonly verifyTimeoutMs: number;
   /** Of what that command writes, bytes. */
   readonly verifyOutputLimit: number;
+  /** Of the helper that fetches repositories. */
+  readonly gitImage: string;
   readonly artifactLimits: ArtifactLimits;
   /** A step that has not come back after so long is abandoned, and the run taken up anew, ms. Every call has a shorter limit. */
   readonly stepLimitMs: number;
@@ -81,6 +83,7 @@ export const DEFAULT_ENGINE_OPTIONS: OrchestratorOptions = {
   collectLimitMs: 60_000,
   verifyTimeoutMs: 600_000,
   verifyOutputLimit: 10 * 1024 * 1024,
+  gitImage: 'crewtab/git',
   artifactLimits: { fileBytes: 100 * 1024 ** 2, bytes: 500 * 1024 ** 2, count: 1_000 },
   stepLimitMs: 180_000,
   teardownBackoffMs: { first: 500, cap: 30_000 },

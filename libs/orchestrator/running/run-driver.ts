@@ -6,6 +6,7 @@ import {
   isTerminal,
   type Run,
   deploymentName,
+  secretNamesOfPlan,
   type Outcome,
   type RunPlan,
   type RunPresets,
@@ -20,7 +21,6 @@ import type { Logger } from '@crewtab/domain/ports/logger';
 import { endMessage, systemMessage, verificationMessage } from '@crewtab/domain/runs/message';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { factsOf, type PromptWindow } from '@crewtab/domain/runs/prompt-facts';
-import { secretNamesOf } from '@crewtab/domain/secrets/secret';
 import { withTeammates } from '@crewtab/domain/teams/teammates';
 import { needsToolSession, type Removal, removeRun, TEARDOWN_LIMIT_MS } from './team-deployment';
 
@@ -286,7 +286,7 @@ export async function beginRun(deps: OrchestratorDeps, held: HeldRun): Promise<R
     host: held.host,
     runtime: deps.runtime.kind,
     presets: presetsOf(plan, deps.presets),
-    secrets: secretNamesOf(plan.agents),
+    secrets: secretNamesOfPlan(plan),
     ...(rendered && { prompt: { text: rendered.text, window: rendered.window } }),
   });
   const lagMs = run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null;

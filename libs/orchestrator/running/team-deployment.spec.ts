@@ -108,7 +108,7 @@ it('tells the progress of a deployment in the order in which it came, however lo
   };
   const agent = { name: 'lead', isImageOfPreset: true };
   const emit = ({ kind }: { kind: string }): void => void (kind === 'started' && told.push(kind));
-  const options = { claim: {}, deployment: {}, agents: [{ agent, spec: agent }], emit };
+  const options = { claim: {}, deployment: {}, run: { plan: {} }, agents: [{ agent, spec: agent }], emit };
   const deployer = new TeamDeployer(deps as never, options as never);
   deployer.start();
   await settle();

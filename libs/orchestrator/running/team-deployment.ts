@@ -17,7 +17,6 @@ import type { DeployProgress } from '@crewtab/domain/runs/observation';
 import type { PlannedAgent, Run, RunPlan } from '@crewtab/domain/runs/run';
 import { findPolicyFaults } from '@crewtab/domain/teams/agent-policy';
 import type { Agent } from '@crewtab/domain/teams/team';
-import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
 import { backoffMs, answerWithin } from '../timing';
 import type { SecretMask } from '../masking/secret-mask';
 import type { PartEvent } from './agent-session';
@@ -87,8 +86,7 @@ export interface TeamDeployerOptions {
   readonly claim: Claim;
   readonly deployment: DeploymentSpec;
   readonly agents: readonly { readonly agent: PlannedAgent; readonly spec: AgentSpec }[];
-  readonly promptFault?: Failure | undefined;
-  readonly workspace?: TeamWorkspace | undefined;
+  readonly run: Run;
   readonly emit: (event: PartEvent | { readonly kind: 'started'; readonly started: StartedAgent }) => void;
 }
 
@@ -126,11 +124,12 @@ export class TeamDeployer {
   private async deployAll(): Promise<void> {
     try {
       this.refuseUnfit();
-      const { deployment, workspace } = this.options;
+      const { deployment, run } = this.options;
+      const { workspace } = run.plan;
       await this.untilReachable(() => this.deps.runtime.prepare(deployment, this.callOptions(null)));
       if (workspace)
         await this.untilReachable(() =>
-          fillWorkspace(this.deps.runtime, workspace, deployment, this.callOptions(null)),
+          fillWorkspace(this.deps, workspace, run, deployment, this.callOptions(null)),
         );
     } catch (error) {
       await this.told;
@@ -142,8 +141,8 @@ export class TeamDeployer {
 
   /** Before anything is made: an agent without its variables would do something else than it was made for. */
   private refuseUnfit(): void {
-    const { promptFault, workspace } = this.options;
-    if (workspace) refuseUnfit(this.deps.runtime);
+    const { promptFault, workspace } = this.options.run.plan;
+    if (workspace) refuseUnfit(this.deps.runtime, workspace);
     if (promptFault) throw new AppError(promptFault.code, promptFault.message);
     for (const { agent } of this.options.agents) {
       const unusable = agent.envFault ?? agent.presetFault;

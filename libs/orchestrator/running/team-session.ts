@@ -158,8 +158,7 @@ export class TeamSession {
         network,
       ),
       agents,
-      promptFault: run.plan.promptFault,
-      workspace: run.plan.workspace,
+      run,
       emit: (event) => (event.kind === 'started' ? this.onStarted(run, event.started) : this.options.emit(event)),
     });
     this.deployer = deployer;

@@ -3,9 +3,9 @@ import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec, ProgramResult, ProgramSpec } from '@crewtab/domain/ports/runtime';
 import { followProgram } from '@crewtab/program-output/follow-program';
 import type Docker from 'dockerode';
-import { putInto, inspectProcess, requestLog } from './containers';
+import { putInto, inspectProcess, requestLog, type TarEntry } from './containers';
 import { PlainOutput } from '../output/plain-output';
-import { containerFiles, containerSpec, type GuardPrograms } from './container-spec';
+import { containerFiles, containerSpec, imagesOf, type GuardPrograms, type ImageFacts } from './container-spec';
 import type { DockerSettings } from '../docker-options';
 import { type EngineClient, EngineRefusal, isRefusal, toAppError } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
@@ -54,12 +54,13 @@ export async function runProgram(
 async function create(
   { engine, factsBook, guards, settings }: ProgramDeps,
   deployment: DeploymentSpec,
-  { name, image, command, env, resources, timeLimitMs }: ProgramSpec,
+  program: ProgramSpec,
   signal: AbortSignal,
 ): Promise<Docker.Container> {
+  const { name, image, command, env, resources, timeLimitMs } = program;
   if (image === null) throw new AppError('image_not_found', `program "${name}" has no image`);
   await factsBook.prepare(image, deployment, { signal, onProgress: () => undefined });
-  const facts = await factsBook.of(image, deployment, signal);
+  const facts = await factsFor(factsBook, deployment, program, image, signal);
   const programs = {
     guard: null,
     confine: await guards.confine(),
@@ -84,12 +85,36 @@ async function create(
       { priority: 'deploy', signal },
       (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
     );
-    const files = [...workspaceEntries(deployment, facts), ...containerFiles(agent, facts, programs)];
+    const files = [
+      ...workspaceEntries(deployment, facts),
+      ...containerFiles(agent, facts, programs),
+      ...ownFiles(program, facts),
+    ];
     if (files.length > 0) await putInto(engine, container, files, signal);
     return container;
   } catch (error) {
     throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
   }
+}
+
+/** Of the program's image; where it is to own the workspace, as the user of the team's first image, whose uid it may not know. */
+async function factsFor(
+  factsBook: ImageFactsBook,
+  deployment: DeploymentSpec,
+  { ownsWorkspace = false }: ProgramSpec,
+  image: string,
+  signal: AbortSignal,
+): Promise<ImageFacts> {
+  const facts = await factsBook.of(image, deployment, signal);
+  const [first] = imagesOf(deployment);
+  if (!ownsWorkspace || first === undefined) return facts;
+  const { uid, gid } = (await factsBook.of(first, deployment, signal)).user;
+  const user = { runAs: `${uid}:${gid}`, uid, gid, madeHome: null, home: '' };
+  return { ...facts, user, hasWorkspace: false };
+}
+
+function ownFiles({ files = [] }: ProgramSpec, { user: { uid, gid } }: ImageFacts): TarEntry[] {
+  return files.map(({ path, content }) => ({ path, mode: content === null ? 0o700 : 0o400, uid, gid, content }));
 }
 
 async function start(engine: EngineClient, container: Docker.Container, signal: AbortSignal): Promise<void> {

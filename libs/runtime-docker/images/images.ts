@@ -74,7 +74,7 @@ export class Images {
    * and layers that the engine keeps.
    */
   private async buildInTurn(build: ImageBuild, options: DeployOptions): Promise<Docker.ImageInspectInfo> {
-    const { image } = build;
+    const { image, purpose = `the preset ${build.preset}` } = build;
     const beganAtMs = performance.now();
     for (let hasTold = false; ; hasTold = true) {
       const made = await this.find(image);
@@ -82,7 +82,7 @@ export class Images {
       const turn = `image:${await this.hostId()}:${image}`;
       const isOurs = await this.sources.withSingleWriter(turn, async () => {
         if (await this.find(image)) return;
-        options.onProgress(`building ${image} for the preset ${build.preset}; the run's time goes on meanwhile`);
+        options.onProgress(`building ${image} for ${purpose}; the run's time goes on meanwhile`);
         await buildImage(this.engine, build, this.sources.credentials, options);
         options.onProgress(`built ${image} in ${Math.round((performance.now() - beganAtMs) / 1_000)} s`);
         await this.removeFormer(build);

@@ -1,15 +1,19 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
 import type { SecretStore } from '@crewtab/domain/ports/secret-store';
-import { SECRET_NAME, SHOWN_USES, tellUses, type Secret, type SecretUse } from '@crewtab/domain/secrets/secret';
+import { SECRET_NAME, SHOWN_USES, tellUses, WORKSPACE_USE, type Secret, type SecretUse } from '@crewtab/domain/secrets/secret';
 import { ViolationError, type Database, type Statement } from '../database/database';
 import { secretPlace, type SecretBox } from '../database/secret-box';
 
+/** Of agents and of workspaces. */
+const USES = `(SELECT organization_id, secret, team_id, agent, NULLIF(mcp_server, '') AS mcp_server, variable FROM secret_uses
+      UNION ALL SELECT organization_id, workspace_secret, id, NULL, NULL, '${WORKSPACE_USE}' FROM teams)`;
+
 const COLUMNS = `s.name, s.created_at, s.updated_at,
-      (SELECT count(*)::int FROM secret_uses u WHERE u.organization_id = s.organization_id AND u.secret = s.name) AS use_count,
+      (SELECT count(*)::int FROM ${USES} u WHERE u.organization_id = s.organization_id AND u.secret = s.name) AS use_count,
       (SELECT json_agg(use) FROM (
-          SELECT u.team_id AS "teamId", t.name AS "teamName", u.agent, NULLIF(u.mcp_server, '') AS "mcpServer", u.variable
-          FROM secret_uses u JOIN teams t ON t.id = u.team_id
+          SELECT u.team_id AS "teamId", t.name AS "teamName", u.agent, u.mcp_server AS "mcpServer", u.variable
+          FROM ${USES} u JOIN teams t ON t.id = u.team_id
           WHERE u.organization_id = s.organization_id AND u.secret = s.name
           ORDER BY t.name, u.team_id, u.agent, u.mcp_server, u.variable LIMIT ${SHOWN_USES}) use) AS uses`;
 

@@ -51,7 +51,7 @@ export class PrismaTeamStore implements TeamStore {
     const columns = {
       ...storableTeam(team),
       ...networkColumns(network),
-      workspace: jsonOrNull(workspace ?? undefined),
+      ...workspaceColumns(workspace ?? null),
       organizationId,
     };
     const data = { ...columns, id: teamId, agents: { create: rows } };
@@ -88,7 +88,7 @@ export class PrismaTeamStore implements TeamStore {
     const columns = {
       ...storableTeam(edit),
       ...(network && networkColumns(network)),
-      ...(workspace !== undefined && { workspace: jsonOrNull(workspace ?? undefined) }),
+      ...(workspace !== undefined && workspaceColumns(workspace)),
     };
     const replace = this.prisma.$transaction(async (tx) => {
       // Locks the team's row first, so that two edits take turns.
@@ -190,7 +190,7 @@ export class PrismaTeamStore implements TeamStore {
     );
   }
 
-  private toTeam({ agents, network, networkHosts, workspace, ...team }: TeamWithAgents): Team {
+  private toTeam({ agents, network, networkHosts, workspace, workspaceSecret: _, ...team }: TeamWithAgents): Team {
     return {
       ...team,
       network: networkOf(network, networkHosts),
@@ -289,6 +289,11 @@ function storableTeam<T extends Partial<Omit<NewTeam, 'agents' | 'network' | 'wo
 
 function networkColumns({ mode, hosts, hasOwnBridge }: TeamNetwork): Pick<TeamRow, 'network' | 'networkHosts'> {
   return { network: hasOwnBridge ? 'team' : mode, networkHosts: [...hosts] };
+}
+
+/** The name stands in a column of its own too, which keeps the secret from being deleted. */
+function workspaceColumns(workspace: TeamWorkspace | null) {
+  return { workspace: jsonOrNull(workspace ?? undefined), workspaceSecret: workspace?.git?.secret ?? null };
 }
 
 function textOrNull(text: string | undefined): string | null {

@@ -33,6 +33,7 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'runtime.workspacePath': 'answers at once, without the engine',
   'runtime.toolsPath': 'answers at once, without the engine',
   'runtime.close': 'releases what dies with the process anyway',
+  'egressProxy.openAside': 'only for repositories, which the simulated teams do not have',
   'artifacts.open': 'for readers over HTTP, which are not played',
   'artifacts.removeRun': 'of the retention, which is not played',
   'channel.close': 'releases what dies with the process anyway',

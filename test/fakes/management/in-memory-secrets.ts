@@ -2,7 +2,7 @@ import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
 import type { SecretStore } from '@crewtab/domain/ports/secret-store';
-import { secretUsesOf, SHOWN_USES, tellUses, type Secret, type SecretUse } from '@crewtab/domain/secrets/secret';
+import { secretUsesOf, SHOWN_USES, tellUses, WORKSPACE_USE, type Secret, type SecretUse } from '@crewtab/domain/secrets/secret';
 import type { InMemoryCatalog } from './in-memory-catalog';
 
 interface StoredSecret {
@@ -59,15 +59,18 @@ export class InMemorySecrets implements SecretStore {
   private show({ name, organizationId, createdAt, updatedAt }: StoredSecret): Secret {
     const uses = [...this.catalog.teams.values()]
       .filter((team) => team.organizationId === organizationId)
-      .flatMap((team) =>
-        team.agents.flatMap((agent) =>
+      .flatMap((team) => [
+        ...(team.workspace?.git?.secret === name
+          ? [{ teamId: team.id, teamName: team.name, agent: null, mcpServer: null, variable: WORKSPACE_USE }]
+          : []),
+        ...team.agents.flatMap((agent) =>
           secretUsesOf(agent)
             .filter(({ secret }) => secret === name)
             .map(({ mcpServer, variable }): SecretUse => {
               return { teamId: team.id, teamName: team.name, agent: agent.name, mcpServer, variable };
             }),
         ),
-      );
+      ]);
     return { name, createdAt, updatedAt, useCount: uses.length, uses: uses.slice(0, SHOWN_USES) };
   }
 }

@@ -10,6 +10,7 @@ interface Served {
 export class FakeEgressProxy implements EgressProxy {
   readonly traffic = { allowed: 0, refused: 0, bytes: 0 };
   readonly served = new Map<string, Served>();
+  readonly aside = new Map<string, Served>();
   private readonly made = new Set<string>();
 
   open(
@@ -25,6 +26,18 @@ export class FakeEgressProxy implements EgressProxy {
       endpoint: { kind: 'allowlist', hostFolder: `/egress/${runId}`, socketName: 'proxy.sock' },
       close: () => {
         if (this.served.get(runId) === served) this.served.delete(runId);
+      },
+    });
+  }
+
+  openAside(runId: string, hosts: readonly string[], notify: OnNetworkNotice): Promise<EgressSession> {
+    const served = { hosts, agents: [], notify };
+    this.aside.set(runId, served);
+    this.made.add(runId);
+    return Promise.resolve({
+      endpoint: { kind: 'allowlist', hostFolder: `/egress/${runId}.99`, socketName: 'proxy.sock' },
+      close: () => {
+        if (this.aside.get(runId) === served) this.aside.delete(runId);
       },
     });
   }

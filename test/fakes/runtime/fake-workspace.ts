@@ -59,6 +59,7 @@ export async function runFakeProgram(
     if (signal.aborted) throw new AppError('engine_error', 'given up while the program ran', { retryable: true });
     for (const { text } of agent.lines) {
       tail.add(text);
+      program.onLine?.(text);
       if (tail.bytes > outputLimitBytes) return { end: 'output_limit', exitCode: null, output: tail.text };
     }
     if (isLate) return { end: 'time_limit', exitCode: null, output: tail.text };

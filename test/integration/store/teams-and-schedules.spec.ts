@@ -50,6 +50,26 @@ describe('teams', () => {
     expect((await teams.updateTeam(organizationId, id, { workspace: null }))?.workspace).toBeNull();
   });
 
+  it('keep the secret that their workspace names from being deleted, until it names none', async () => {
+    const { teams, secrets } = fixture.store;
+    await secrets.putSecret(organizationId, 'github', 'a-token-0123456789', true);
+    const workspace = { git: { url: 'https://git.example/a.git', secret: 'github' } };
+    const { id } = await teams.createTeam(organizationId, { ...newTeam, workspace });
+    expect(await secrets.getSecret(organizationId, 'github')).toMatchObject({
+      useCount: 1,
+      uses: [{ teamId: id, agent: null, mcpServer: null, variable: 'git' }],
+    });
+    const deleted = secrets.deleteSecret(organizationId, 'github');
+    await expect(deleted).rejects.toMatchObject({
+      code: 'secret_in_use',
+      message: 'the secret is used by the workspace of team "Sales" (git)',
+    });
+    const other = { git: { url: 'https://git.example/a.git', secret: 'absent' } };
+    await expect(teams.updateTeam(organizationId, id, { workspace: other })).rejects.toMatchObject({ code: 'conflict' });
+    expect((await teams.updateTeam(organizationId, id, { workspace: null }))?.workspace).toBeNull();
+    expect(await secrets.deleteSecret(organizationId, 'github')).toBe(true);
+  });
+
   it('of version 0.1 are open, and keep the bridge of their own through edits of something else', async () => {
     const { teams } = fixture.store;
     const { id } = await teams.createTeam(organizationId, { ...newTeam, network: { mode: 'open', hosts: [] } });

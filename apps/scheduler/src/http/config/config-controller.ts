@@ -34,6 +34,7 @@ export class ConfigController {
         leavesWorkspace,
         verifiesByCommand,
         preparesWorkspace: capabilities.preparesWorkspace,
+        clonesRepositories: capabilities.clonesRepositories,
       },
       keepsArtifacts: this.deps.artifacts.store !== null && leavesWorkspace,
       protocols: [...PROTOCOLS],

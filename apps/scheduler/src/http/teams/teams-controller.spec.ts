@@ -122,6 +122,57 @@ describe('POST /teams', () => {
       expect(paths(await refused({ a: half, b: half }))).toEqual(['workspace.files']);
     });
 
+    describe('of a repository', () => {
+      const withGit = (git: object) => http.call('post', TEAMS).send({ ...aTeam(), workspace: { git } });
+      const url = 'https://git.example.com:8443/team/site.git';
+
+      it('is taken with a secret that is there, and keeps it from being deleted', async () => {
+        const git = { url, ref: 'release/1.x', depth: 1, secret: 'github', username: 'bot' };
+        expect((await withGit(git).expect(400)).body).toMatchObject({
+          errors: [{ path: 'workspace.git.secret', message: 'there is no secret "github"' }],
+        });
+        await http.call('put', '/api/v1/secrets/github').send({ value: 'a-token-0123456789' }).expect(200);
+        const { body } = await withGit(git).expect(201);
+        expect(body).toMatchObject({ workspace: { git } });
+        const uses = [{ teamId: (body as { id: string }).id, agent: null, mcpServer: null, variable: 'git' }];
+        expect((await http.call('get', '/api/v1/secrets/github')).body).toMatchObject({ useCount: 1, uses });
+        await http.call('delete', '/api/v1/secrets/github').expect(409);
+      });
+
+      it('is told what is wrong with it, at its field', async () => {
+        const faulty: [object, string[]][] = [
+          [{}, ['workspace.git.url']],
+          ...[
+            'git@github.com:a/b.git',
+            'ssh://git.example/a',
+            'file:///etc',
+            'ext::sh -c id',
+            'https://me:pw@git.example/a',
+            'https://git.example/a?x=1',
+            'https://git.example/a b',
+            'https://',
+          ].map((given): [object, string[]] => [{ url: given }, ['workspace.git.url']]),
+          ...['--upload-pack=x', 'a..b', 'a b', 'refs/*', 'x.lock', '/a', 'a@{1}', 'a:b', 'a/'].map(
+            (ref): [object, string[]] => [{ url, ref }, ['workspace.git.ref']],
+          ),
+          [{ url, depth: 0 }, ['workspace.git.depth']],
+          [{ url, username: 'me' }, ['workspace.git.username']],
+          [{ url, secret: 'no name' }, ['workspace.git.secret']],
+        ];
+        for (const [git, expected] of faulty) expect(paths((await withGit(git).expect(400)).body)).toEqual(expected);
+      });
+
+      it('is refused where agents could reach the credentials', async () => {
+        const bare = await startHttp({ settings: { runtime: 'process' } });
+        try {
+          const team = { ...aTeam({ image: undefined, command: ['true'] }), workspace: { git: { url } } };
+          expect(paths((await bare.call('post', TEAMS).send(team).expect(400)).body)).toEqual(['workspace.git']);
+        } finally {
+          await bare.app.close();
+        }
+      });
+    });
+
     it('is refused under a runtime whose agents start together with it', async () => {
       const cluster = await startHttp({ settings: { runtime: 'kubernetes' } });
       try {

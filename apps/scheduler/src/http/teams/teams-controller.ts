@@ -16,6 +16,7 @@ import { findPresetFaults, findUnreachableApi, type Preset, type PresetFault } f
 import { findSecretFaults, secretNamesOf, secretUsesOf } from '@crewtab/domain/secrets/secret';
 import type { TeamNetwork } from '@crewtab/domain/teams/network';
 import type { Agent, McpServer, TeamAgent } from '@crewtab/domain/teams/team';
+import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
 import { Route, type RouteAnswer, type RouteInput } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
@@ -35,7 +36,7 @@ export class TeamsController {
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
     if (!this.mayHave(body.network)) throw openRefused();
     refuseUnreachable(body, this.deps.settings.presets);
-    await this.refuseAbsentSecrets(caller.organizationId, body.agents);
+    await this.refuseAbsentSecrets(caller.organizationId, body.agents, body.workspace);
     return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
 
@@ -66,7 +67,7 @@ export class TeamsController {
       }));
       refuseUnreachable({ network, agents: withKept }, this.deps.settings.presets);
     }
-    await this.refuseAbsentSecrets(caller.organizationId, body.agents ?? []);
+    await this.refuseAbsentSecrets(caller.organizationId, body.agents ?? [], body.workspace);
     try {
       return toTeamView(
         found(
@@ -102,8 +103,14 @@ export class TeamsController {
   }
 
   /** One that is deleted at this moment is refused by the database, without the field. */
-  private async refuseAbsentSecrets(organizationId: string, agents: readonly SecretUsers[]): Promise<void> {
-    const absent = await this.deps.secrets.findAbsentSecrets(organizationId, secretNamesOf(agents));
+  private async refuseAbsentSecrets(
+    organizationId: string,
+    agents: readonly SecretUsers[],
+    workspace: TeamWorkspace | null = null,
+  ): Promise<void> {
+    const ofWorkspace = workspace?.git?.secret;
+    const names = [...secretNamesOf(agents), ...(ofWorkspace === undefined ? [] : [ofWorkspace])];
+    const absent = await this.deps.secrets.findAbsentSecrets(organizationId, names);
     if (absent.length === 0) return;
     const faults = agents.flatMap((agent, index) =>
       secretUsesOf(agent).flatMap(({ mcpServer, variable, secret }) => {
@@ -113,6 +120,8 @@ export class TeamsController {
         return [{ path, message: `there is no secret "${secret}"` }];
       }),
     );
+    if (ofWorkspace !== undefined && absent.includes(ofWorkspace))
+      faults.push({ path: 'workspace.git.secret', message: `there is no secret "${ofWorkspace}"` });
     throw invalidInput(faults);
   }
 

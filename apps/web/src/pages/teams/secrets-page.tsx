@@ -67,7 +67,7 @@ function SecretRow({ secret, isAdmin }: { readonly secret: Secret; readonly isAd
                 <bdi>{use.teamName}</bdi>
               </Link>{' '}
               <span className="text-soft">
-                <bdi>{use.agent}</bdi>
+                <bdi>{use.agent ?? 'its workspace'}</bdi>
                 {use.mcpServer !== null && (
                   <>
                     {' › '}
