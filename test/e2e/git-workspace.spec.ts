@@ -15,7 +15,8 @@ const FORMS = [TOKEN, Buffer.from(`x-access-token:${TOKEN}`).toString('base64')]
 const HOSTILE = {
   'README.md': '# Site\n',
   '.gitattributes': '*.md filter=evil diff=evil\n',
-  '.gitmodules': '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% /workspace/ran\n\tupdate = !touch /workspace/ran\n',
+  '.gitmodules':
+    '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% /workspace/ran\n\tupdate = !touch /workspace/ran\n',
   'out/passwd': '-> /etc/passwd',
   folder: '-> /workspace/out',
 };
@@ -26,7 +27,7 @@ const LOOK = [
   "console.log(JSON.stringify({ files: fs.readdirSync('.').sort(), second: fs.existsSync('second.txt'),",
   "config: fs.readFileSync('.git/config', 'utf8'), head: fs.readFileSync('.git/HEAD', 'utf8').trim(),",
   "readme: fs.readFileSync('README.md', 'utf8'), uid: fs.statSync('README.md').uid, me: process.getuid(),",
-  "env: Object.entries(process.env).map(String) }))",
+  'env: Object.entries(process.env).map(String) }))',
 ].join(' ');
 
 describeWithDocker('a repository in the workspace', () => {

@@ -87,7 +87,11 @@ const TOLD_USES = 5;
 export function tellUses({ uses, useCount }: Pick<Secret, 'uses' | 'useCount'>): string {
   const told = uses.slice(0, TOLD_USES).map(({ teamName, agent, mcpServer, variable }) => {
     const user =
-      agent === null ? 'the workspace' : mcpServer === null ? `agent ${agent}` : `the MCP server ${mcpServer} of agent ${agent}`;
+      agent === null
+        ? 'the workspace'
+        : mcpServer === null
+          ? `agent ${agent}`
+          : `the MCP server ${mcpServer} of agent ${agent}`;
     return `by ${user} of team "${teamName}" (${variable})`;
   });
   const more = useCount - told.length;

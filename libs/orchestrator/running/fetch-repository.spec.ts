@@ -40,7 +40,9 @@ async function play(world: World, secret: string | null = SECRET) {
 }
 
 const operations = ({ calls }: FakeRuntime): string[] =>
-  calls.map(({ operation }) => operation).filter((one) => ['stop', 'runProgram', 'putFiles', 'ensureAgent'].includes(one));
+  calls
+    .map(({ operation }) => operation)
+    .filter((one) => ['stop', 'runProgram', 'putFiles', 'ensureAgent'].includes(one));
 
 const failureOf = ({ outcome }: Run) => outcome?.error;
 
@@ -78,7 +80,9 @@ describe('the repository of a team', () => {
     const world = new World({ lead: obedient(), git: helper(words, 128) });
     const { run, runtime } = await play(world);
     expect(failureOf(run)).toMatchObject({ code: 'workspace_failed' });
-    expect(failureOf(run)?.message).toContain('https://git.example/site.git could not be fetched: fatal: Authentication');
+    expect(failureOf(run)?.message).toContain(
+      'https://git.example/site.git could not be fetched: fatal: Authentication',
+    );
     expect(failureOf(run)?.message).not.toContain(SECRET);
     expect(operations(runtime)).not.toContain('ensureAgent');
   });
@@ -87,6 +91,9 @@ describe('the repository of a team', () => {
     const absent = await play(new World(), null);
     expect(failureOf(absent.run)).toMatchObject({ code: 'secret_unavailable' });
     const two = await play(new World(), 'first-line\nsecond');
-    expect(failureOf(two.run)).toMatchObject({ code: 'workspace_failed', message: expect.stringContaining('one line') as string });
+    expect(failureOf(two.run)).toMatchObject({
+      code: 'workspace_failed',
+      message: expect.stringContaining('one line') as string,
+    });
   });
 });

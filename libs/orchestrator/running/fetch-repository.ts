@@ -44,11 +44,7 @@ export async function fetchRepository(
   const session = await openWay(deps, git, deployment.runId, (words) => refusals.push(words));
   try {
     const program = helperProgram(deps, git, run, credential, options.onProgress);
-    const result = await runtime.runProgram(
-      deployment,
-      { ...program, network: session.endpoint },
-      options.signal,
-    );
+    const result = await runtime.runProgram(deployment, { ...program, network: session.endpoint }, options.signal);
     if (result.end !== 'exited' || result.exitCode !== 0) throw failureOf(git, result, refusals);
   } finally {
     session.close();

@@ -59,7 +59,9 @@ describe('the workspace of a team', () => {
   });
 
   it('is refused by a worker whose runtime cannot fill it', () => {
-    expect(() => refuseUnfit({ kind: 'kubernetes' }, WORKSPACE)).toThrow('the kubernetes runtime cannot fill a workspace');
+    expect(() => refuseUnfit({ kind: 'kubernetes' }, WORKSPACE)).toThrow(
+      'the kubernetes runtime cannot fill a workspace',
+    );
     expect(() => refuseUnfit({ kind: 'process' }, WORKSPACE)).not.toThrow();
     const git = { url: 'https://git.example/a.git' };
     expect(() => refuseUnfit({ kind: 'process' }, { git })).toThrow("cannot keep a repository's credentials");

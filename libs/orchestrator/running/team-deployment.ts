@@ -128,9 +128,7 @@ export class TeamDeployer {
       const { workspace } = run.plan;
       await this.untilReachable(() => this.deps.runtime.prepare(deployment, this.callOptions(null)));
       if (workspace)
-        await this.untilReachable(() =>
-          fillWorkspace(this.deps, workspace, run, deployment, this.callOptions(null)),
-        );
+        await this.untilReachable(() => fillWorkspace(this.deps, workspace, run, deployment, this.callOptions(null)));
     } catch (error) {
       await this.told;
       for (const { agent } of this.options.agents) this.fail(agent, error);

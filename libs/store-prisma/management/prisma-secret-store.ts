@@ -1,7 +1,14 @@
 import { AppError } from '@crewtab/domain/errors';
 import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
 import type { SecretStore } from '@crewtab/domain/ports/secret-store';
-import { SECRET_NAME, SHOWN_USES, tellUses, WORKSPACE_USE, type Secret, type SecretUse } from '@crewtab/domain/secrets/secret';
+import {
+  SECRET_NAME,
+  SHOWN_USES,
+  tellUses,
+  WORKSPACE_USE,
+  type Secret,
+  type SecretUse,
+} from '@crewtab/domain/secrets/secret';
 import { ViolationError, type Database, type Statement } from '../database/database';
 import { secretPlace, type SecretBox } from '../database/secret-box';
 

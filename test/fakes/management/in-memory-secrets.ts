@@ -2,7 +2,14 @@ import { AppError } from '@crewtab/domain/errors';
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Page, PageRequest } from '@crewtab/domain/ports/management-store';
 import type { SecretStore } from '@crewtab/domain/ports/secret-store';
-import { secretUsesOf, SHOWN_USES, tellUses, WORKSPACE_USE, type Secret, type SecretUse } from '@crewtab/domain/secrets/secret';
+import {
+  secretUsesOf,
+  SHOWN_USES,
+  tellUses,
+  WORKSPACE_USE,
+  type Secret,
+  type SecretUse,
+} from '@crewtab/domain/secrets/secret';
 import type { InMemoryCatalog } from './in-memory-catalog';
 
 interface StoredSecret {

@@ -65,7 +65,9 @@ describe('teams', () => {
       message: 'the secret is used by the workspace of team "Sales" (git)',
     });
     const other = { git: { url: 'https://git.example/a.git', secret: 'absent' } };
-    await expect(teams.updateTeam(organizationId, id, { workspace: other })).rejects.toMatchObject({ code: 'conflict' });
+    await expect(teams.updateTeam(organizationId, id, { workspace: other })).rejects.toMatchObject({
+      code: 'conflict',
+    });
     expect((await teams.updateTeam(organizationId, id, { workspace: null }))?.workspace).toBeNull();
     expect(await secrets.deleteSecret(organizationId, 'github')).toBe(true);
   });

@@ -84,6 +84,8 @@ export class GitServer {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end('who are you?');
       return;
     }
+    // Its client is gone: nothing would end what it asked for.
+    if (response.closed) return;
     const backend = spawn('git', ['http-backend'], {
       env: {
         ...IDENTITY,
@@ -98,13 +100,18 @@ export class GitServer {
         GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
       },
     });
+    response.once('close', () => backend.kill());
     request.pipe(backend.stdin);
     backend.stdin.on('error', () => undefined);
     const chunks: Buffer[] = [];
     for await (const chunk of backend.stdout) chunks.push(chunk as Buffer);
     const output = Buffer.concat(chunks);
     const end = output.indexOf('\r\n\r\n');
-    const headers = output.subarray(0, end).toString().split('\r\n').map((line) => line.split(/:\s*/, 2));
+    const headers = output
+      .subarray(0, end)
+      .toString()
+      .split('\r\n')
+      .map((line) => line.split(/:\s*/, 2));
     const status = headers.find(([name]) => name === 'Status')?.[1] ?? '200';
     for (const [name = '', value = ''] of headers) if (name !== 'Status') response.setHeader(name, value);
     response.writeHead(Number.parseInt(status, 10)).end(output.subarray(end + 4));
