@@ -148,7 +148,7 @@ describeWithDocker('a repository in the workspace', () => {
     await held;
     hold = false;
     const [first] = crewtab.workers;
-    await first?.kill('SIGKILL');
+    first?.kill('SIGKILL');
     await crewtab.startWorker();
     const run = await crewtab.api.untilFinished(id);
     release();

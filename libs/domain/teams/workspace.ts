@@ -43,7 +43,7 @@ export function hostOf(url: string): string {
 }
 
 /** As git takes names of branches and tags, and without what its patterns and options begin with. */
-const REF = /^(?![-./])(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[^\u0000-\u0020\u007f~^:?*[\\]+$/;
+const REF = /^(?![-./])(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[^\p{Cc}\s~^:?*[\\]+$/u;
 
 /** Why a text is no branch, tag or commit; null where it may be one. */
 export function findRefFault(ref: string): string | null {

@@ -31,7 +31,7 @@ export function gitEnvironment(url: string, hasCredential: boolean): Record<stri
       ? [[`credential.${new URL(url).origin}.helper`, READS_CREDENTIAL] satisfies [string, string]]
       : []),
   ];
-  const entries = settings.flatMap(([key, value], index) => [
+  const entries = settings.flatMap(([key, value], index): [string, string][] => [
     [`GIT_CONFIG_KEY_${index}`, key],
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
