@@ -22,7 +22,7 @@ const COLUMNS = `s.name, s.created_at, s.updated_at,
           SELECT u.team_id AS "teamId", t.name AS "teamName", u.agent, u.mcp_server AS "mcpServer", u.variable
           FROM ${USES} u JOIN teams t ON t.id = u.team_id
           WHERE u.organization_id = s.organization_id AND u.secret = s.name
-          ORDER BY t.name, u.team_id, u.agent, u.mcp_server, u.variable LIMIT ${SHOWN_USES}) use) AS uses`;
+          ORDER BY t.name, u.team_id, u.agent NULLS FIRST, u.mcp_server NULLS FIRST, u.variable LIMIT ${SHOWN_USES}) use) AS uses`;
 
 const LIST: Statement = {
   name: 'secret_list',
