@@ -3,6 +3,7 @@ import type { AgentSpec, AgentUnit, DeploymentSpec, DeployOptions } from '@crewt
 import type Docker from 'dockerode';
 import { inspectContainer, wasStarted, putInto, statIn, type TarEntry } from './containers';
 import { remember, type ImageFactsBook } from '../images/images';
+import { createContainer } from '../engine/create-container';
 import {
   type ImageFacts,
   commandOf,
@@ -204,7 +205,7 @@ export class AgentDeployer {
     const spec = containerSpec(deployment, agent, facts, this.settings, launch);
     try {
       return await this.engine.mutate('docker.container.create', `create ${spec.name}`, options, (abortSignal) =>
-        this.engine.docker.createContainer({ ...spec, abortSignal }),
+        createContainer(this.engine.docker, spec, abortSignal),
       );
     } catch (error) {
       if (isRefusal(error, 409)) return null;

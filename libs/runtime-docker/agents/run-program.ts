@@ -7,6 +7,7 @@ import { putInto, inspectProcess, requestLog, type TarEntry } from './containers
 import { PlainOutput } from '../output/plain-output';
 import { containerFiles, containerSpec, imagesOf, type GuardPrograms, type ImageFacts } from './container-spec';
 import type { DockerSettings } from '../docker-options';
+import { createContainer } from '../engine/create-container';
 import { type EngineClient, EngineRefusal, isRefusal, toAppError } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
 import { LABELS, runLabels } from '../resources/run-resources';
@@ -83,7 +84,7 @@ async function create(
       'docker.program.create',
       `create ${spec.name}`,
       { priority: 'deploy', signal },
-      (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
+      (abortSignal) => createContainer(engine.docker, spec, abortSignal),
     );
     const files = [
       ...workspaceEntries(deployment, facts),

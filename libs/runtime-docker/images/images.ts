@@ -9,6 +9,7 @@ import type Docker from 'dockerode';
 import { ImageFacts, chooseUser, mayWrite } from '../agents/container-spec';
 import { readEntry, statIn } from '../agents/containers';
 import { WORKSPACE_DIR } from '../docker-options';
+import { createContainer } from '../engine/create-container';
 import { aborted, isRefusal, toAppError, type EngineClient, type MutationOptions } from '../engine/engine-client';
 import { runLabels } from '../resources/run-resources';
 import { buildImage, PRESET_LABEL } from './build-image';
@@ -321,7 +322,7 @@ export class ImageFactsBook {
     };
     try {
       return await this.engine.mutate('docker.probe.create', 'create probe', options, (abortSignal) =>
-        this.engine.docker.createContainer({ ...spec, abortSignal }),
+        createContainer(this.engine.docker, spec, abortSignal),
       );
     } catch (error) {
       throw toAppError(error);

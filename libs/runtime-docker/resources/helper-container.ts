@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type Docker from 'dockerode';
 import { workspaceMount } from '../agents/container-spec';
+import { createContainer } from '../engine/create-container';
 import type { EngineClient } from '../engine/engine-client';
 import { runLabels } from './run-resources';
 
@@ -31,7 +32,7 @@ export async function createHelper(
   };
   const options = { priority: 'deploy', ...(signal && { signal }) } as const;
   return engine.mutate('docker.helper.create', 'create a helper', options, (abortSignal) =>
-    engine.docker.createContainer({ ...spec, abortSignal }),
+    createContainer(engine.docker, spec, abortSignal),
   );
 }
 

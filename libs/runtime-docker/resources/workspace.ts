@@ -13,6 +13,7 @@ import {
 } from '../agents/container-spec';
 import { inspectContainer, putInto } from '../agents/containers';
 import type { DockerSettings } from '../docker-options';
+import { createContainer } from '../engine/create-container';
 import { EngineRefusal, isRefusal, toAppError, type EngineClient, type MutationOptions } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
 import { belongsToRun, isHalfMade, runLabels } from './run-resources';
@@ -126,7 +127,7 @@ export class Workspaces {
     const spec = holderSpec(deployment, imageId, endsAfterSeconds);
     await engine
       .mutate('docker.holder.create', `create ${spec.name}`, options, (abortSignal) =>
-        engine.docker.createContainer({ ...spec, abortSignal }),
+        createContainer(engine.docker, spec, abortSignal),
       )
       .catch((error: unknown) => {
         if (!isRefusal(error, 409)) throw error;
