@@ -11,5 +11,5 @@ export function createContainer(
 ): Promise<Docker.Container> {
   const { name, ...body } = spec;
   const call = { _query: name === undefined ? {} : { name }, _body: body, abortSignal };
-  return docker.createContainer(call as Docker.ContainerCreateOptions);
+  return docker.createContainer(call);
 }
