@@ -58,7 +58,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^rate-limiter-flexible$/,
     calls: /./,
-    in: /http\/access\/request-limits\.ts$/,
+    in: /(http\/access\/request-limits|egress-proxy\/traffic-pace)\.ts$/,
     because: 'counts in the memory of this process',
   },
   {
@@ -86,6 +86,18 @@ const NO_EFFECTS: readonly NoEffect[] = [
     in: /run-sockets\/run-socket-files\.ts$/,
     because:
       'has its point where it is called for; that of egress proxies in the thread that points are armed in: run-socket.ts',
+  },
+  {
+    module: /^(net|stream)$/,
+    calls: /^(un)?cork$/,
+    in: /egress-proxy\/traffic-pace\.ts$/,
+    because: 'holds back a connection of this process',
+  },
+  {
+    module: /^dockerode$/,
+    calls: /^createContainer$/,
+    in: /runtime-docker\/engine\/create-container\.ts$/,
+    because: 'has its point where it is called for, by the client of the engine',
   },
   {
     module: /^(worker_threads|os)$/,
