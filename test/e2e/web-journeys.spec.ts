@@ -5,6 +5,15 @@ import { DemoInstallation } from './support/demo-installation';
 jest.setTimeout(180_000);
 
 const OUTAGE_MINUTES = 25;
+/** More than a page holds at once; each is a row. */
+const LONG_MESSAGES = 3_000;
+const LONG_TALK = `WITH run AS (UPDATE schedule_runs SET last_seq = $2 WHERE id = $1 RETURNING *),
+    gone AS (DELETE FROM messages WHERE run_id = $1 AND seq > $2)
+  INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
+  SELECT organization_id, id, seq, 'agent ' || seq % 2, 'agent_message', jsonb_build_object('text', 'word ' || seq), started_at
+  FROM run, generate_series(1, $2::int) AS seq
+  ON CONFLICT (run_id, seq) DO UPDATE SET agent = excluded.agent, kind = excluded.kind, content = excluded.content,
+    message_id = NULL, tool_call_id = NULL, session = NULL, turn = NULL, block = NULL`;
 let demo: DemoInstallation;
 let browser: Browser;
 let page: Page;
@@ -31,7 +40,7 @@ describe('a month of history, in a browser', () => {
   it('a schedule is built by picking and typing', async () => {
     await page.goto(`${demo.api.baseUrl}/schedules/new`);
     await page.getByLabel('Name', { exact: true }).fill('late links');
-    await page.getByLabel('Prompt').fill('report');
+    await page.getByLabel('Prompt', { exact: true }).fill('report');
     const cron = page.getByLabel('When');
     await cron.fill('61 2 * * *');
     await page.getByText('minute: "61" is out of range').waitFor();
@@ -51,14 +60,14 @@ describe('a month of history, in a browser', () => {
     const other = await logIn();
     for (const one of [page, other.page]) {
       await one.goto(`${demo.api.baseUrl}/schedules/${id}/edit`);
-      await one.getByLabel('Prompt').waitFor();
+      await one.getByLabel('Prompt', { exact: true }).waitFor();
     }
     await other.page.getByLabel('Timeout').fill('5m');
-    await other.page.getByLabel('Prompt').fill('theirs');
+    await other.page.getByLabel('Prompt', { exact: true }).fill('theirs');
     await other.page.getByRole('button', { name: 'Save' }).click();
     await other.page.getByRole('heading', { name: 'late links' }).waitFor();
     await page.getByLabel('Time zone').fill('Asia/Tokyo');
-    await page.getByLabel('Prompt').fill('mine');
+    await page.getByLabel('Prompt', { exact: true }).fill('mine');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Another person has set this to').waitFor();
     expect(await page.getByLabel('Timeout').inputValue()).toBe('5m');
@@ -104,6 +113,30 @@ describe('a month of history, in a browser', () => {
     expect(complaints.splice(0).filter((complaint) => !/ERR_CONNECTION_REFUSED/.test(complaint))).toEqual([]);
   });
 
+  it('a long conversation is read on from the message that an address leads to', async () => {
+    const run = (await demo.api.request('GET /runs', { query: { status: 'success', limit: 1 } })).items[0];
+    await demo.rewrite((client) => client.query(LONG_TALK, [run?.id, LONG_MESSAGES]));
+    await page.goto(`${demo.api.baseUrl}/runs/${run?.id}?at=1500`);
+    await page.getByText('messages 1,250 to 1,749 of 3,000').waitFor();
+    await page.getByText('word 1500', { exact: true }).hover();
+    const word = page.getByText('word 1800', { exact: true });
+    for (let turn = 0; turn < 100 && !(await word.isVisible()); turn++) {
+      await page.mouse.wheel(0, 300);
+      await untilNextFrame(page);
+    }
+    await word.waitFor();
+    await page.getByText('messages 1,250 to 2,249 of 3,000').waitFor();
+    await page.getByRole('button', { name: 'End', exact: true }).click();
+    await page.getByText('word 3000', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Beginning' }).click();
+    await page.getByText('word 1', { exact: true }).waitFor();
+    await page.getByLabel('Search the conversation').fill('word 2222');
+    await page.getByText('1', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'The next hit' }).click();
+    await page.getByText('word 2222', { exact: true }).waitFor();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
   it('axe finds nothing serious on any page, light and dark', async () => {
     const { id } = await scheduleNamed('Nightly links');
     const runs = (await demo.api.request('GET /runs', { query: { limit: 100 } })).items;
@@ -112,7 +145,18 @@ describe('a month of history, in a browser', () => {
     const [team] = (await demo.api.request('GET /teams')).items;
     const tabs = ['ledger', 'results', 'runs', 'prompt', 'settings', 'revisions'];
     const paths = [
-      ...['/', '/runs', '/schedules', '/schedules/new', '/teams', '/teams/new', '/system', '/settings'],
+      ...[
+        '/',
+        '/runs',
+        '/runs?sort=costliest&minDuration=soon',
+        '/runs?sort=longest',
+        '/schedules',
+        '/schedules/new',
+        '/teams',
+        '/teams/new',
+        '/system',
+        '/settings',
+      ],
       ...['/help', '/help/agent_error', '/help/failed', '/help/no-such-word', '/runs/no-such-run'],
       ...ended.map((run) => `/runs/${run}?level=all`),
       ...['lanes', 'agenda', 'hours'].map((view) => `/calendar?view=${view}`),
@@ -145,4 +189,8 @@ async function scheduleNamed(q: string): Promise<{ readonly id: string }> {
   const [schedule] = (await demo.api.request('GET /schedules', { query: { q } })).items;
   if (!schedule) throw new Error(`there is no schedule ${q}`);
   return schedule;
+}
+
+function untilNextFrame(on: Page): Promise<void> {
+  return on.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
 }

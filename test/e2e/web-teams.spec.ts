@@ -58,7 +58,7 @@ describeWithDocker('the pages at work, in a browser', () => {
     );
     expect(row).toEqual({ sealed: true });
 
-    await page.getByLabel('Prompt').fill('answer well done');
+    await page.getByLabel('Prompt', { exact: true }).fill('answer well done');
     await page.getByRole('button', { name: 'Try' }).click();
     await page.getByText('success', { exact: true }).waitFor();
     await page.goBack();

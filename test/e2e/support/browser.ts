@@ -41,7 +41,7 @@ export async function openTab(context: BrowserContext, address: string, complain
 /** Resolves when every answer that the page asked for is there. */
 export async function untilAtRest(page: Page): Promise<void> {
   await page.getByRole('banner').getByText('live', { exact: true }).waitFor();
-  await page.locator('[aria-busy]').first().waitFor({ state: 'detached' });
+  await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
 }
 
 /** What axe finds on the page that keeps people from using it. */

@@ -11,22 +11,27 @@ import { ScheduleName } from './schedule-name';
 /** The columns of a list that has room for them. */
 export const RUN_COLUMNS = 'wide:grid-cols-[16px_minmax(160px,1fr)_minmax(0,2fr)_88px_72px_88px_96px]';
 
+type SortedBy = 'duration' | 'cost';
+
 /** Runs, one line each, or two where there is little room; every line leads to its run. */
 export function RunList({
   runs,
   isNarrow = false,
   zone,
+  sortedBy,
 }: {
   readonly runs: readonly Run[];
   readonly isNarrow?: boolean;
   /** Of the schedule that all of them are of: its instants stand where its name would be repeated. */
   readonly zone?: string;
+  /** The value that rows show also where there is little room. */
+  readonly sortedBy?: SortedBy | undefined;
 }) {
   return (
     <ul>
       {runs.map((run) => (
         <li key={run.id} className={`border-b border-line ${isNarrow ? 'last:border-b-0' : ''}`}>
-          <RunRow run={run} isNarrow={isNarrow} zone={zone} />
+          <RunRow run={run} isNarrow={isNarrow} zone={zone} sortedBy={sortedBy} />
         </li>
       ))}
     </ul>
@@ -37,10 +42,12 @@ function RunRow({
   run,
   isNarrow,
   zone,
+  sortedBy,
 }: {
   readonly run: Run;
   readonly isNarrow: boolean;
   readonly zone: string | undefined;
+  readonly sortedBy: SortedBy | undefined;
 }) {
   const inWide = isNarrow ? 'hidden' : 'max-wide:hidden';
   return (
@@ -62,13 +69,23 @@ function RunRow({
       <span className={`text-soft ${inWide}`}>{triggerWord(run)}</span>
       <span className={`truncate text-right ${inWide}`}>{costOf(run.usage)}</span>
       <span className={`text-right ${inWide}`}>
-        {run.startedAt && <Span from={run.startedAt} to={run.finishedAt} />}
+        <Took run={run} />
       </span>
       <span className="text-right text-soft">
+        {sortedBy !== undefined && (
+          <span className="wide:hidden">
+            <span className="text-ink">{sortedBy === 'cost' ? costOf(run.usage) : <Took run={run} />}</span>
+            {' · '}
+          </span>
+        )}
         <Instant at={run.scheduledFor} />
       </span>
     </Link>
   );
+}
+
+function Took({ run: { startedAt, finishedAt } }: { readonly run: Run }) {
+  return startedAt && <Span from={startedAt} to={finishedAt} />;
 }
 
 /** What a reader wants of a run at first: why it ended so, what it says, where it stands. */

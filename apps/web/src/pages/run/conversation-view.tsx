@@ -56,13 +56,23 @@ export function ConversationView({
     if (isShort) windows?.loadLater();
   }, [isShort, windows]);
   const newRows = isAtEnd ? 0 : Math.max(0, rows.length - seenRows);
-  // Once the row is there: rows of a live run come later than the address that leads to one.
+  // Once the row is there: rows of a live run come later than the address that leads to one. And once for each choice: a
+  // person who reads on from there is not led back when the next part comes.
   const isThere = chosenRow !== -1;
   const leadTo = useRef(chosenRow);
   leadTo.current = chosenRow;
+  const goal = [chosen, windows?.part, filter.level, filter.agent].join(' ');
+  const ledTo = useRef<string | null>(null);
   useEffect(() => {
-    if (isThere) list.current?.scrollToIndex({ index: leadTo.current, align: 'center' });
-  }, [chosen, isThere, filter]);
+    if (!isThere || ledTo.current === goal) return;
+    ledTo.current = goal;
+    list.current?.scrollToIndex({ index: leadTo.current, align: 'center' });
+  }, [goal, isThere]);
+  const choose = (seq: number): void => {
+    onChoose(seq);
+    // The address leads there already, and the person has read on.
+    if (seq === chosen && isThere) list.current?.scrollToIndex({ index: chosenRow, align: 'center' });
+  };
   if (entries.length === 0 && !error && (!hasBegun || (isOver && !isComplete))) return <Waiting />;
   if (entries.length === 0)
     return error ? (
@@ -79,9 +89,19 @@ export function ConversationView({
         filter={filter}
         onFilter={onFilter}
         chosen={windows === null ? (rows[chosenRow]?.place.seq ?? null) : chosen}
-        onChoose={onChoose}
+        onChoose={choose}
       />
-      {windows && <PartNote windows={windows} onChoose={onChoose} />}
+      {windows && (
+        <PartNote
+          windows={windows}
+          onBeginning={() => {
+            choose(1);
+            // Where a filter has taken the first message out, no row is led to.
+            if (windows.from <= 1) list.current?.scrollToIndex({ index: 0 });
+          }}
+          onEnd={() => choose(windows.lastSeq)}
+        />
+      )}
       <div className="relative min-h-0 flex-1">
         {rows.length === 0 && <Empty>No row is like that.</Empty>}
         <Virtuoso
@@ -137,21 +157,23 @@ export function ConversationView({
 /** Which part of a long conversation is held, and the ways to both of its ends. */
 function PartNote({
   windows: { from, to, lastSeq },
-  onChoose,
+  onBeginning,
+  onEnd,
 }: {
   readonly windows: RunWindows;
-  readonly onChoose: (seq: number) => void;
+  readonly onBeginning: () => void;
+  readonly onEnd: () => void;
 }) {
-  const end = 'font-medium text-accent disabled:text-soft disabled:opacity-60';
+  const end = 'font-medium text-accent hover:underline';
   return (
     <div className="flex items-center gap-3 border-b border-line px-4 py-1 text-xs text-soft">
       <span className="mr-auto">
         messages {from.toLocaleString()} to {to.toLocaleString()} of {lastSeq.toLocaleString()}
       </span>
-      <button type="button" className={end} disabled={from <= 1} onClick={() => onChoose(1)}>
+      <button type="button" className={end} onClick={onBeginning}>
         Beginning
       </button>
-      <button type="button" className={end} disabled={to >= lastSeq} onClick={() => onChoose(lastSeq)}>
+      <button type="button" className={end} onClick={onEnd}>
         End
       </button>
     </div>

@@ -43,7 +43,7 @@ export function PhaseStrip({
           <div
             className={`h-2 rounded-xs ${stretch.to === null ? 'animate-breathe bg-running' : (ENDS[stretch.end ?? ''] ?? 'bg-idle/50')}`}
           />
-          <div className="mt-1 truncate text-xs text-soft">
+          <div className="mt-1 truncate text-xs text-soft rail:pr-2">
             {stretch.name}{' '}
             <span className="whitespace-nowrap text-ink max-rail:block">{formatSpan(spanOf(stretch))}</span>
           </div>

@@ -16,6 +16,18 @@ const WITHIN_WORDS: Readonly<Record<Within, string>> = {
   '30d': 'last 30 days',
 };
 
+/** As the API names the bounds. */
+const RANGE_FIELDS = ['since', 'until', 'minDuration', 'maxDuration', 'minCost', 'maxCost'];
+
+/** Whether all that an error says stands at the fields of ranges. */
+export function isOfRanges(error: Error): boolean {
+  return (
+    error instanceof ApiProblem &&
+    error.errors.length > 0 &&
+    error.errors.every(({ path }) => RANGE_FIELDS.includes(path))
+  );
+}
+
 /** A filter, changed in some of its fields; undefined takes one out. */
 type Change = { [Field in keyof RunFilter]?: RunFilter[Field] | undefined };
 
@@ -33,7 +45,9 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
   const isListed = schedules.some(({ id }) => id === filter.schedule);
   const ownRanges = ['from', 'to', 'minDuration', 'maxDuration', 'minCost', 'maxCost'] as const;
   const owned = ownRanges.filter((name) => filter[name] !== undefined).length;
-  const [isOpen, setOpen] = useState(owned > 0);
+  const [isWanted, setWanted] = useState(owned > 0);
+  // A fault is not hidden.
+  const isOpen = isWanted || (error !== null && isOfRanges(error));
   const rangesId = useId();
   return (
     <div className="z-1 border-b border-line bg-ground px-4 py-2.5 rail:sticky rail:top-0 rail:px-6">
@@ -108,7 +122,7 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             type="button"
             aria-expanded={isOpen}
             aria-controls={rangesId}
-            onClick={() => setOpen(!isOpen)}
+            onClick={() => setWanted(!isOpen)}
             className="inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md border border-line bg-surface px-2 whitespace-nowrap hover:bg-hover"
           >
             <SlidersHorizontal className="size-3.5" aria-hidden /> Ranges
@@ -207,7 +221,7 @@ function Bound({
     if (text.trim() !== value) onChange(text.trim());
   };
   return (
-    <label className={`min-w-0 text-xs text-soft ${type === 'text' ? 'rail:w-28' : 'rail:w-52'} ${className}`}>
+    <label className={`min-w-0 text-xs text-soft ${type === 'text' ? 'rail:w-36' : 'rail:w-52'} ${className}`}>
       {label}
       <input
         type={type}
@@ -275,7 +289,7 @@ function Choice({
       aria-label={name}
       value={value ?? ''}
       onChange={({ target }) => onChange(target.value === '' ? undefined : target.value)}
-      className="h-7 max-w-40 shrink-0 rounded-md border border-line bg-surface px-1.5"
+      className="h-7 max-w-[168px] shrink-0 rounded-md border border-line bg-surface px-1.5"
     >
       <option value="">{all}</option>
       {options.map(([key, words]) => (

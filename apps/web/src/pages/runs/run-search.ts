@@ -11,6 +11,11 @@ export const SORT_WORDS: Readonly<Record<RunSort, string>> = {
 };
 export const SORTS = Object.keys(SORT_WORDS) as RunSort[];
 
+/** The value that a row of a list has beside its due instant where there is no room for columns. */
+export const SORTED_BY: Readonly<Partial<Record<RunSort, 'duration' | 'cost'>>> = {
+  ...{ longest: 'duration', shortest: 'duration', costliest: 'cost', cheapest: 'cost' },
+};
+
 /** Of a list that is sorted by what only some runs have: what it leaves out. */
 export const SORTED_WITHOUT: Readonly<Partial<Record<RunSort, string>>> = {
   longest: 'Runs that have not begun or are not over have no duration, and are left out.',

@@ -7,8 +7,8 @@ import { MoreButton } from '../../parts/more-button';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { RUN_COLUMNS, RunList } from '../../parts/run-list';
-import { RunFilters } from './run-filters';
-import { SORT_WORDS, SORTED_WITHOUT } from './run-search';
+import { isOfRanges, RunFilters } from './run-filters';
+import { SORT_WORDS, SORTED_BY, SORTED_WITHOUT } from './run-search';
 
 /** Every run; what is filtered, and by what it is sorted, stands in the address, so that a list can be kept and sent. */
 export function RunsPage() {
@@ -22,7 +22,15 @@ export function RunsPage() {
   return (
     <Page title="Runs">
       <RunFilters filter={filter} error={error} />
-      {error && (
+      {error && isOfRanges(error) && (
+        <Empty>
+          A range above is not valid, so there is no list.{' '}
+          <Link to="/runs" className="underline">
+            Show all
+          </Link>
+        </Empty>
+      )}
+      {error && !isOfRanges(error) && (
         <div className="p-4">
           <ProblemNote error={error} onRetry={() => void refetch()} />
         </div>
@@ -49,7 +57,7 @@ export function RunsPage() {
         </Empty>
       )}
       {runs.length > 0 && <Columns filter={filter} />}
-      <RunList runs={runs} />
+      <RunList runs={runs} sortedBy={SORTED_BY[sort]} />
       <MoreButton list={list}>{sort === 'newest' ? 'Older runs' : 'More runs'}</MoreButton>
       {data && without !== undefined && <p className="px-4 py-3 text-xs text-soft rail:px-6">{without}</p>}
     </Page>

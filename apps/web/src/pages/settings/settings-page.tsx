@@ -97,7 +97,7 @@ function Radios<T extends string>({
 }) {
   return (
     <fieldset className="flex flex-wrap items-center gap-x-4 gap-y-1">
-      <legend className="float-left w-28 text-soft">{name}</legend>
+      <legend className="w-full text-soft rail:float-left rail:w-28">{name}</legend>
       {options.map((one) => (
         <label key={one} className="flex items-center gap-2">
           <input
