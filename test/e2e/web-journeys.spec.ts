@@ -9,11 +9,11 @@ const OUTAGE_MINUTES = 25;
 const LONG_MESSAGES = 3_000;
 const LONG_TALK = `WITH run AS (UPDATE schedule_runs SET last_seq = $2 WHERE id = $1 RETURNING *),
     gone AS (DELETE FROM messages WHERE run_id = $1 AND seq > $2)
-  INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at)
-  SELECT organization_id, id, seq, 'agent ' || seq % 2, 'agent_message', jsonb_build_object('text', 'word ' || seq), started_at
+  INSERT INTO messages (organization_id, run_id, seq, agent, kind, content, at, message_id)
+  SELECT organization_id, id, seq, 'agent', 'agent_message', jsonb_build_object('text', 'word ' || seq), started_at, seq
   FROM run, generate_series(1, $2::int) AS seq
   ON CONFLICT (run_id, seq) DO UPDATE SET agent = excluded.agent, kind = excluded.kind, content = excluded.content,
-    message_id = NULL, tool_call_id = NULL, session = NULL, turn = NULL, block = NULL`;
+    message_id = excluded.message_id, tool_call_id = NULL, session = NULL, turn = NULL, block = NULL`;
 let demo: DemoInstallation;
 let browser: Browser;
 let page: Page;

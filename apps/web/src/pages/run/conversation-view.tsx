@@ -108,7 +108,7 @@ export function ConversationView({
           key={windows?.part}
           ref={list}
           components={COMPONENTS}
-          context={{ isBusy: !isComplete }}
+          context={{ isBusy: isOver ? !isComplete : !hasBegun }}
           className="h-full"
           data={rows}
           {...(windows && {
