@@ -37,7 +37,7 @@ export function AgentFields({ agent, faultAt, set, onRemove }: Props) {
           <span className="font-normal text-soft">{agent.role === 'leader' ? 'leads' : 'works'}</span>
         </span>
         {onRemove && (
-          <Button look="bare" className="ml-auto" onClick={onRemove} aria-label={`Take ${agent.name} out`}>
+          <Button look="bare" className="ml-auto" onClick={onRemove} aria-label={`Take out ${agent.name}`}>
             <Trash2 className="size-4" aria-hidden /> Take out
           </Button>
         )}

@@ -118,7 +118,7 @@ function Rules({ conduct: { rules, otherwise }, faultAt, set }: Omit<Props, 'isD
                 <Button
                   look="bare"
                   className="px-2"
-                  aria-label={`Take rule ${at + 1} out`}
+                  aria-label={`Take out rule ${at + 1}`}
                   onClick={() => set({ rules: rules.toSpliced(at, 1) })}
                 >
                   <X className="size-4" aria-hidden />

@@ -83,7 +83,7 @@ function Server({
       <Button
         look="bare"
         className="self-center justify-self-end"
-        aria-label={`Take the server ${server.name} out`}
+        aria-label={`Take out the server ${server.name}`}
         onClick={onRemove}
       >
         <Trash2 className="size-4" aria-hidden /> Take out

@@ -116,7 +116,7 @@ function Value({
 function Act({ variable: { name, state, wasStored }, set, onRemove }: PartProps & { readonly onRemove: () => void }) {
   if (!wasStored)
     return (
-      <Button look="bare" aria-label={`Take ${name || 'the variable'} out`} onClick={onRemove}>
+      <Button look="bare" aria-label={`Take out ${name || 'the variable'}`} onClick={onRemove}>
         <X className="size-4" aria-hidden />
       </Button>
     );
