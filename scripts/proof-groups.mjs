@@ -283,6 +283,7 @@ const OTHER_E2E = [
   'examples.spec.ts',
   'finished-work.spec.ts',
   'firing.spec.ts',
+  'git-workspace.spec.ts',
   'many-runs.spec.ts',
   'preset-images.spec.ts',
   'scheduler-stops.spec.ts',
