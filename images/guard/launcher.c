@@ -119,10 +119,12 @@ static void hand_over(int folder, const char *name, int *to) {
   if (from >= 0) close(from);
 }
 
-static void pump(const char *path, int folder, int to) {
+static void pump(const char *path, int folder, int to, pid_t guard) {
   signal(SIGPIPE, SIG_IGN);
   /* The guard's end is the container's. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  /* Which may have come before. */
+  if (getppid() != guard) _exit(0);
   /* Its own group: a program that signals its group means itself. */
   setpgid(0, 0);
   int watch = watch_path(path, IN_MOVED_TO);
@@ -156,7 +158,7 @@ int main(int count, char **arguments) {
   if (alive < 0 || flock(alive, LOCK_EX | LOCK_NB) < 0) die(ALIVE);
   int input[2];
   if (pipe2(input, O_CLOEXEC) < 0) die("pipe");
-  pid_t left = fork();
+  pid_t self = getpid(), left = fork();
   if (left < 0) die("fork");
   int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (nowhere < 0) die("/dev/null");
@@ -164,7 +166,7 @@ int main(int count, char **arguments) {
     close(input[0]);
     dup2(nowhere, STDIN_FILENO);
     dup2(nowhere, STDOUT_FILENO);
-    pump(path, folder, input[1]);
+    pump(path, folder, input[1], self);
   }
   if (keep_sockets(strcmp(arguments[3], "open") == 0) < 0) die("the kernel filters no system calls");
   say_state(folder, "started\n");
