@@ -183,13 +183,19 @@ export class FinalChecks {
       const exceeded = this.recordOf(run, name)?.exceeded;
       // What an agent says while its engine is down is lost with the agent's end.
       if (!exceeded || this.befallen.unseenEnds.has(`${run.id}/${name}`)) continue;
-      if (run.status === 'success')
+      if (run.status === 'success' && !this.isNotWaitedFor(run, name))
         this.world.violations.add('I6', run.id, `success, though ${name} went beyond ${exceeded.codes.join(', ')}`);
       const atMs = exceeded.atMs + this.world.plan.startAt;
       const isOwedSoon = this.befallen.isUndisturbed && run.status === 'timeout' && isNoticedSoon(exceeded.codes);
       if (isOwedSoon && (run.deadlineAt?.getTime() ?? 0) > atMs + NOTICED_WITHIN_MS)
         this.world.violations.add('I13', run.id, `timeout, though ${name} went beyond a limit long before`);
     }
+  }
+
+  /** Its task was told to be unconfirmed, and reached it late: its leader ends without it, maybe before its excess is seen. */
+  private isNotWaitedFor(run: Run, agent: string): boolean {
+    const answers = this.world.store.messages(run.id).filter((one) => one.kind === 'delegation' && one.agent === agent);
+    return answers.some(({ content }) => String(content['error']).includes('cannot tell whether it arrived'));
   }
 
   private checkSilence({ id, host, finishedAt }: Run): void {

@@ -51,6 +51,11 @@ export const ONCE_FAILED: readonly OnceFailedSeed[] = [
     found:
       'I14: in the simulator itself, a run that succeeded in the last moment before its deadline was expected to have its artifacts kept.',
   },
+  {
+    seed: 3_133_074_931,
+    found:
+      'I6: in the simulator itself, a teammate whose task arrived late, from a worker that had stood still, was expected to end a run whose leader waited for it no more.',
+  },
 ];
 
 /** What one call of the command plays, in this order, and how its last line names it. */
