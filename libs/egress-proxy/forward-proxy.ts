@@ -107,11 +107,13 @@ export class ForwardProxy {
     this.waiting.add(socket);
     const forget = (): void => void this.waiting.delete(socket);
     socket.once('close', forget).on('error', forget);
-    void this.pace.nextConnection().then(() => {
+    const enter = (): void => {
       if (!this.waiting.delete(socket) || socket.destroyed) return;
       this.proxy.server.emit('connection', socket);
       socket.resume();
-    });
+    };
+    // Turns of connections that are gone count until they come: an agent that opens and drops them loses its own.
+    this.pace.nextConnection().then(enter, () => socket.destroy());
   }
 
   private async prepare(
