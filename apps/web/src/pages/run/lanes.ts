@@ -28,11 +28,7 @@ export function lanesOf(entries: readonly Entry[], { from, to }: Stretch): reado
     const begin = Date.parse(entry.place.at);
     const isOpen = entry.kind === 'tool' && entry.state === 'open';
     const end = entry.kind === 'tool' && entry.endedAt !== null ? Date.parse(entry.endedAt) : isOpen ? to : begin;
-    const busy = lanes.get(agent) ?? [];
-    lanes.set(agent, busy);
-    const last = busy.at(-1);
-    if (last && begin - last.to <= gap) last.to = Math.max(last.to, end);
-    else busy.push({ from: begin, to: end });
+    addStretch(lanes, agent, { from: begin, to: end }, gap);
   }
   return [...lanes].map(([agent, busy]) => ({ agent, busy }));
 }
@@ -46,13 +42,21 @@ export function lanesOfOutline(
   const lanes = new Map<string, { from: number; to: number }[]>();
   for (const column of columns) {
     const [begin, end] = [Date.parse(column.from), Date.parse(column.to)];
-    for (const agent of Object.keys(column.agents)) {
-      const busy = lanes.get(agent) ?? [];
-      lanes.set(agent, busy);
-      const last = busy.at(-1);
-      if (last && begin - last.to <= gap) last.to = Math.max(last.to, end);
-      else busy.push({ from: begin, to: end });
-    }
+    for (const agent of Object.keys(column.agents)) addStretch(lanes, agent, { from: begin, to: end }, gap);
   }
   return [...lanes].map(([agent, busy]) => ({ agent, busy }));
+}
+
+/** Joined with the agent's last one where no more than the gap is between them. */
+function addStretch(
+  lanes: Map<string, { from: number; to: number }[]>,
+  agent: string,
+  { from, to }: Stretch,
+  gap: number,
+): void {
+  const busy = lanes.get(agent) ?? [];
+  lanes.set(agent, busy);
+  const last = busy.at(-1);
+  if (last && from - last.to <= gap) last.to = Math.max(last.to, to);
+  else busy.push({ from, to });
 }
