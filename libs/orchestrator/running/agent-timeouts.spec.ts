@@ -7,7 +7,7 @@ const mute = obedient(() => undefined);
 
 function started(agents: readonly Agent[]): { world: World; id: string } {
   const world = new World({ lead: mute, writer: mute });
-  return { world, id: world.store.addRun({ plan: { agents, timeoutMs: 3_600_000 } }).id };
+  return { world, id: world.store.addRun({ plan: { agents, timeoutMs: 900_000 } }).id };
 }
 
 const errorOf = (world: World, id: string) => world.store.read(id).outcome?.error;
@@ -39,7 +39,7 @@ describe('the idle timeout of an agent', () => {
     const { holder } = world.worker();
     await holder.take(id);
     await world.until(() => world.store.read(id).phase === 'monitoring');
-    await world.eventually(() => world.store.read(id).phase === 'finished', 4_000_000);
+    await world.eventually(() => world.store.read(id).phase === 'finished', 1_000_000);
     expect(errorOf(world, id)).toMatchObject({
       code: 'timeout',
       message: expect.stringMatching(/"lead" was at work/) as string,
