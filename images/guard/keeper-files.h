@@ -17,6 +17,12 @@ enum { WRONG_INPUT = 3, NOT_FOUND = 4 };
 #define BEAT_MS 5000
 #define DEEPEST 200
 
+static long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static int read_exactly(int fd, char *bytes, size_t length) {
   while (length > 0) {
     ssize_t got = read(fd, bytes, length);

@@ -11,7 +11,7 @@
  *                                      end "end POSITION": without these words there is more
  *   keeper put ROOT [FOLDER]           files from stdin, see keeper-files.h; with FOLDER not once its agent may start
  *   keeper read ROOT PATH              files to stdout
- *   keeper serve SOCKET                a unix socket that is answered through stdin and stdout, see keeper-serve.h
+ *   keeper serve MOST SOCKET ...       unix sockets, each of so many connections, that are answered through stdin and stdout: keeper-serve.h
  *
  * Lengths are counted, because a broken connection is an end of stdin. Exit codes: see the enumeration.
  */
@@ -25,12 +25,6 @@ enum { AGENT_ENDED = 5, NO_ANSWER = 6, INPUT_ENDED = 7, INPUT_FULL = 8 };
 #define RELEASE_LIMIT_MS 30000
 #define LOOK_MS 1000
 #define ENDING_LOOK_MS 50
-
-static long now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* True where the agent was started and its container lives. */
 static int is_alive(int folder) {
@@ -237,7 +231,7 @@ int main(int count, char **arguments) {
   if (count == 4 && strcmp(act, "follow") == 0) return follow(arguments[2], number(arguments[3]));
   if ((count == 3 || count == 4) && strcmp(act, "put") == 0) return put(arguments[2], count == 4 ? arguments[3] : NULL);
   if (count == 4 && strcmp(act, "read") == 0) return read_files(arguments[2], arguments[3]);
-  if (count == 3 && strcmp(act, "serve") == 0) return serve(arguments[2]);
+  if (count >= 4 && count % 2 == 0 && strcmp(act, "serve") == 0) return serve(count - 2, arguments + 2);
   fprintf(stderr, "crewtab keeper: no such act\n");
   return WRONG_INPUT;
 }

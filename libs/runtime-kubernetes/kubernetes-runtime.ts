@@ -27,7 +27,7 @@ import { ensureOwner, ensurePod, ownPod, PodPrograms, throwUnlessIn, untilReady 
 import { settingsFrom, type KubernetesRuntimeOptions, type KubernetesSettings } from './kubernetes-options';
 import { formatHandle, inspectAgent, parseHandle } from './output/agent-handle';
 import { KubernetesChannel } from './output/kubernetes-channel';
-import { ToolTunnel } from './output/tool-tunnel';
+import { PodTunnel, toolSocket } from './output/pod-tunnel';
 import { releaseAgent } from './pod/keeper';
 import { TOOLS_DIR, WORKSPACE_DIR } from './pod/pod-spec';
 import { hasKeeper, processOf } from './pod/pod-state';
@@ -106,7 +106,8 @@ export class KubernetesRuntime implements Runtime {
   open(handle: string, longestLineBytes?: number, tools: ToolEndpoint | null = null): Promise<AgentChannel> {
     return this.asked((client) => {
       const named = parseHandle(handle);
-      const tunnel = tools && new ToolTunnel(client, named, tools.hostFolder, this.options.logger);
+      const carried = tools && [toolSocket(named.agent, tools.hostFolder)];
+      const tunnel = carried && new PodTunnel(client, named, carried, this.options.logger);
       const onClose = (closed: AgentChannel): void => {
         tunnel?.close();
         this.channels.delete(closed);

@@ -85,7 +85,7 @@ export async function releaseAgent(client: ClusterClient, pod: Pod, agent: Agent
   return state === 'started' ? { is: 'started' } : { is: 'failed', why };
 }
 
-/** The bridge program, as the tool server has it on this machine; its socket is carried here by a ToolTunnel. */
+/** The bridge program, as the tool server has it on this machine; its socket is carried here by a PodTunnel. */
 async function putTools(
   client: ClusterClient,
   keeper: ExecTarget,

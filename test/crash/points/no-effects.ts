@@ -238,7 +238,7 @@ const NO_EFFECTS: readonly NoEffect[] = [
   {
     module: /^net$/,
     calls: /./,
-    in: /runtime-kubernetes\/output\/tool-tunnel\.ts$/,
+    in: /runtime-kubernetes\/output\/(pod-tunnel|tunnel-end)\.ts$/,
     because: "carries bytes between an agent's bridge and the tool server, which has points of its own",
   },
   { module: /^prom-client$/, calls: /^metrics$/, because: 'only reads' },
