@@ -1,4 +1,5 @@
 import { dockerEngine } from './docker';
+import { DockerHttpError } from './docker-http';
 
 interface Labelled {
   readonly Labels?: Readonly<Record<string, string>> | null;
@@ -32,6 +33,11 @@ export async function removeLeftovers(leftovers: readonly string[]): Promise<voi
   for (const leftover of leftovers) {
     const [kind = '', name = ''] = leftover.split(' ');
     const path = `/${kind}s/${name.replace(/^\//, '')}`;
-    await engine.call({ method: 'DELETE', path: kind === 'container' ? `${path}?force=1&v=1` : path });
+    try {
+      await engine.call({ method: 'DELETE', path: kind === 'container' ? `${path}?force=1&v=1` : path });
+    } catch (error) {
+      // A nameless volume goes with its container.
+      if (!(error instanceof DockerHttpError && error.status === 404)) throw error;
+    }
   }
 }
