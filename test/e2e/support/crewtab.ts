@@ -5,7 +5,7 @@ import type { QueryResultRow } from 'pg';
 import { ApiClient, type AgentInput } from '../../kit/client';
 import { Installation, untilEndedInOrder, untilReady, type Environment } from '../../kit/installation';
 import { endLeftoverProcesses, type StartedProcess } from '../../kit/processes';
-import { createTestDatabase, type TestDatabase } from '../../kit/services/database';
+import { createOwnedDatabase, type TestDatabase } from '../../kit/services/database';
 import { demoImage } from '../../kit/services/demo-image';
 import { dockerHost } from '../../kit/services/docker';
 import { leftoversOf, removeLeftovers } from '../../kit/services/engine-leftovers';
@@ -28,7 +28,7 @@ export interface CrewtabOptions {
   readonly workerUserId?: number;
 }
 
-/** An installation of its own: a fresh database, Redis in a container, the real apps as processes. */
+/** An installation of its own: a fresh database of a role that only owns it, Redis in a container, the real apps as processes. */
 export class Crewtab {
   readonly schedulers: StartedProcess[] = [];
   readonly workers: StartedProcess[] = [];
@@ -58,7 +58,7 @@ export class Crewtab {
     const crewtab = new Crewtab(
       await demoImage(),
       await startE2eRedis(),
-      await createTestDatabase(),
+      await createOwnedDatabase(),
       await mkdtemp(join(tmpdir(), 'crewtab-e2e-')),
       options,
     );
