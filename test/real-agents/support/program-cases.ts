@@ -27,7 +27,7 @@ interface FaultyRun {
   readonly status: Run['status'];
   readonly code?: string;
   /** What stands in the error's message, for the person who must do something about it. */
-  readonly words?: string;
+  readonly words?: string | RegExp;
 }
 
 interface ExpectedOfProgram {
@@ -179,12 +179,16 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
         const begun = runs.get(fault);
         if (!begun) throw new Error('the run was not begun');
         const { status, code, words } = expected.faults[fault];
-        const message = words === undefined ? {} : { message: expect.stringContaining(words) as string };
+        const message = words === undefined ? {} : { message: matching(words) };
         const error = code === undefined ? null : { code, ...message };
         expect((await real.end(begun)).run).toMatchObject({ status, error });
       });
     });
   });
+}
+
+function matching(words: string | RegExp): string {
+  return (typeof words === 'string' ? expect.stringContaining(words) : expect.stringMatching(words)) as string;
 }
 
 /** Of an answer of 1,234 and 56 tokens. Claude Code counts the title that it asks for too, where that came in time. */
