@@ -15,7 +15,7 @@ import {
   text,
 } from './fields';
 import { API_PATH, defineRoute, pageOf } from './route';
-import { verificationView } from './verify-fields';
+import { pushView, verificationView } from './verify-fields';
 
 export const RUN_STATUSES = [
   'queued',
@@ -223,6 +223,7 @@ export const runView = z
       .nullable()
       .meta({ description: 'Why the run did not end in success; codes are explained in docs/errors.md.' }),
     verification: verificationView,
+    push: pushView,
     artifacts: z
       .object({ count: z.int(), bytes: z.int() })
       .nullable()

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PUSH_STATES } from '@crewtab/domain/runs/repository';
 import { workspacePath } from '@crewtab/domain/runs/workspace-path';
 import { line, text } from './fields';
 import { LIMITS } from './limits';
@@ -86,3 +87,17 @@ export const verificationView = z
   .object({ status: z.enum(['passed', 'failed']), checks: z.array(checkView) })
   .nullable()
   .meta({ description: 'Null: none was asked for, or the run ended before it was over.' });
+
+/** What became of the push of a run's work. */
+export const pushView = z
+  .object({
+    branch: z.string(),
+    commit: z.string(),
+    state: z.enum(PUSH_STATES).meta({
+      description:
+        '`nothing`: the workspace was left at the commit that was fetched. `unconfirmed`: a worker died or the run ended in the middle, and the remote could not be asked; it is never pushed twice.',
+    }),
+    message: z.string().nullable().meta({ description: "Git's own words, where it was not pushed." }),
+  })
+  .nullable()
+  .meta({ description: 'Null: none is asked for, or it has not begun.' });

@@ -31,8 +31,19 @@ const gitField = z
     username: line(1, LIMITS.gitUserLength)
       .optional()
       .meta({ description: `Goes with the secret; default ${DEFAULT_GIT_USER}.` }),
+    push: z
+      .strictObject({ branch: refField })
+      .optional()
+      .meta({
+        description:
+          'Where the commit that a run leaves at HEAD goes, once it has ended well and its verification has passed: by a helper with the secret, forward only, and never past what others pushed since the run began. Without it the run is no success.',
+        examples: [{ branch: 'crewtab/updates' }],
+      }),
   })
-  .superRefine(({ username, secret }, context) => {
+  .superRefine(({ username, secret, push }, context) => {
+    if (push && secret === undefined)
+      context.addIssue({ code: 'custom', path: ['push'], message: 'needs a secret, with which the helper pushes' });
+
     if (username !== undefined && secret === undefined)
       context.addIssue({ code: 'custom', path: ['username'], message: 'goes with a secret' });
   })
@@ -76,6 +87,7 @@ export const workspaceView = z
         depth: z.int().optional(),
         secret: z.string().optional(),
         username: z.string().optional(),
+        push: z.object({ branch: z.string() }).optional(),
       })
       .optional(),
   })

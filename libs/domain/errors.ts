@@ -72,6 +72,8 @@ export const ERROR_CODES = {
   protocol_error: 'An agent broke the protocol.',
   // Verifying
   verification_failed: 'A check that the schedule asks for did not pass.',
+  push_failed: 'The work of the run could not be pushed.',
+  push_unconfirmed: 'It is not known whether the work of the run was pushed; it is never pushed twice.',
   // Ending
   timeout: 'The deadline passed.',
   teardown_failed: 'The engine could not remove what was made for the run.',

@@ -4,6 +4,7 @@ import type { PromptRecord, PromptWindow } from '../runs/prompt-facts';
 import type { Outcome, OutputCursor, Run, RunPresets, TeardownReceipt } from '../runs/run';
 import type { ReportedUsage } from '../runs/usage';
 import type { KeptArtifact } from '../runs/artifact';
+import type { FetchedRepository, Push, PushEnd } from '../runs/repository';
 import type { Warning } from '../runs/warning';
 import type { ResourceCounts, Subscription } from './runtime';
 
@@ -121,6 +122,18 @@ export interface RunStore {
 
   /** prompting → monitoring: every byte of the prompt was handed to the engine. Idempotent. */
   confirmPrompt(claim: Claim): Promise<Run>;
+
+  /** Keeps what was fetched into the workspace of a run in deploying. Repeating it replaces it. */
+  noteRepository(claim: Claim, repository: FetchedRepository): Promise<void>;
+
+  /** Writes down that a run in verifying is about to push. Idempotent: the first one stays, and is answered. */
+  beginPush(claim: Claim, target: Pick<Push, 'branch' | 'commit'>): Promise<Push>;
+
+  /**
+   * What came of the push that was begun. An answer that is late still counts: one that was `pushing` when the outcome was decided
+   * is `unconfirmed` from then on. Nothing changes what is known.
+   */
+  endPush(claim: Claim, end: PushEnd): Promise<void>;
 
   /** monitoring → verifying: keeps what the leader answered, and the warnings of its team. Idempotent. */
   endWork(claim: Claim, result: string, warnings: readonly Warning[]): Promise<Run>;

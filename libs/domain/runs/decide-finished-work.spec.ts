@@ -43,6 +43,14 @@ function short(decision: Decision): string {
   return decision.kind;
 }
 
+const workspace = { git: { url: 'https://git.example/a.git', secret: 'github', push: { branch: 'work' } } };
+const pushed = { ...verifying, plan: { ...plan, workspace } };
+const pushesAlone = { ...someRun().plan, workspace };
+
+function pushing(state: NonNullable<Observation['pushing']>): Observation {
+  return { ...found(passed), pushing: state };
+}
+
 describe('decide, once the work is done', () => {
   const underWay = { status: 'under_way' } as const;
   const table: [what: string, run: Run, observation: Observation, expected: string][] = [
@@ -74,6 +82,31 @@ describe('decide, once the work is done', () => {
     ['verifying: the deadline passes', { ...verifying, ...overdue }, seen({ verifying: underWay }), 'conclude timeout'],
     ['verifying: over just at the deadline', { ...verifying, ...overdue }, found(passed), 'conclude success'],
     ['verifying: adopted past the deadline', { ...verifying, ...overdue }, seen(), 'conclude timeout'],
+    ['verifying: a push is asked for beside it', pushed, found(passed), 'push'],
+    ['verifying: a push alone is', { ...pushed, plan: pushesAlone }, found(), 'push'],
+    ['verifying: nothing is pushed that has failed', pushed, found(tests), 'conclude verification_failed'],
+    ['verifying: it is being pushed', pushed, pushing(underWay), 'wait 3600000'],
+    ['verifying: it is pushed', pushed, pushing({ status: 'done', result: null }), 'conclude success'],
+    ['verifying: it was refused', pushed, pushing({ status: 'done', result: FAILURE }), 'conclude engine_error'],
+    [
+      'verifying: it could not be tried',
+      pushed,
+      pushing({ status: 'failed', failure: FAILURE }),
+      'conclude engine_error',
+    ],
+    ['verifying: no push begins at the deadline', { ...pushed, ...overdue }, found(passed), 'conclude timeout'],
+    [
+      'verifying: the deadline passes while it is pushed',
+      { ...pushed, ...overdue },
+      pushing(underWay),
+      'conclude timeout',
+    ],
+    [
+      'monitoring: it is not believed where a push alone is asked for',
+      { ...monitoring, plan: pushesAlone },
+      DONE,
+      'end_work',
+    ],
     ['verifying: cancelled', { ...verifying, ...cancelled }, found(passed), 'conclude cancelled'],
     [
       'verifying: what agents do no longer counts',

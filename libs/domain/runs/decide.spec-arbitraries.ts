@@ -67,6 +67,13 @@ export function anyObservation(): fc.Arbitrary<Observation> {
       { status: 'done', result: { status: 'passed', checks: [] } },
       { status: 'done', result: { status: 'failed', checks: [] } },
     ),
+    pushing: fc.constantFrom<Observation['pushing']>(
+      undefined,
+      { status: 'under_way' },
+      { status: 'failed', failure },
+      { status: 'done', result: failure },
+      { status: 'done', result: null },
+    ),
     collecting: fc.constantFrom<Observation['collecting']>(
       undefined,
       { status: 'under_way' },
@@ -95,22 +102,39 @@ export function anyRun(): fc.Arbitrary<Run> {
       failedAttempts: fc.nat({ max: 3 }),
       isCancelled: fc.boolean(),
       isVerified: fc.boolean(),
+      isPushed: fc.boolean(),
       concludedAt: instant,
     })
-    .map(({ phase, outcome: ended, deadlineAt, begunAt, failedAttempts, isCancelled, isVerified, concludedAt }) => {
-      const plan = { ...someRun().plan, ...(isVerified && { verify: { command: ['make', 'test'] } }) };
-      const cancel = isCancelled ? ({ cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const) : {};
-      if (phase === 'queued')
-        return someRun({ phase, status: 'queued', startedAt: null, deadlineAt: null, deployment: null, ...cancel });
-      if (phase === 'finished') return someRun({ phase, status: ended.status, outcome: ended, finishedAt: NOW });
-      if (!isConcluded(phase)) return someRun({ phase, plan, deadlineAt, ...cancel });
-      const status = ended.status === 'success' ? 'running' : ended.status;
-      if (phase === 'collecting') return someRun({ phase, status, deadlineAt, outcome: ended, concludedAt });
-      return someRun({
+    .map(
+      ({
         phase,
-        status,
         outcome: ended,
-        teardown: { begunAt, failedAttempts, error: null, receipt: null },
-      });
-    });
+        deadlineAt,
+        begunAt,
+        failedAttempts,
+        isCancelled,
+        isVerified,
+        isPushed,
+        concludedAt,
+      }) => {
+        const plan = {
+          ...someRun().plan,
+          ...(isVerified && { verify: { command: ['make', 'test'] } }),
+          ...(isPushed && { workspace: { git: { url: 'https://git.example/a.git', push: { branch: 'work' } } } }),
+        };
+        const cancel = isCancelled ? ({ cancelRequestedAt: EARLIER, cancelCode: 'cancelled' } as const) : {};
+        if (phase === 'queued')
+          return someRun({ phase, status: 'queued', startedAt: null, deadlineAt: null, deployment: null, ...cancel });
+        if (phase === 'finished') return someRun({ phase, status: ended.status, outcome: ended, finishedAt: NOW });
+        if (!isConcluded(phase)) return someRun({ phase, plan, deadlineAt, ...cancel });
+        const status = ended.status === 'success' ? 'running' : ended.status;
+        if (phase === 'collecting') return someRun({ phase, status, deadlineAt, outcome: ended, concludedAt });
+        return someRun({
+          phase,
+          status,
+          outcome: ended,
+          teardown: { begunAt, failedAttempts, error: null, receipt: null },
+        });
+      },
+    );
 }

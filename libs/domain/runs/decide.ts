@@ -3,7 +3,7 @@ import { assertNever, type Failure } from '../errors';
 import { isSettled, type DoneTurn, type TurnState } from '../ports/agent-protocol';
 import { describeAgentEnd } from './agent-output';
 import type { AgentObservation, Observation } from './observation';
-import type { Outcome, Run, RunPlan } from './run';
+import { isVerified, type Outcome, type Run, type RunPlan } from './run';
 import { verificationFailure, type Verification } from './verification';
 
 /**
@@ -28,6 +28,8 @@ export type Decision =
   | { readonly kind: 'end_work'; readonly result: string }
   /** Stop the agents and make the checks, in the background. */
   | { readonly kind: 'verify' }
+  /** Push what has been verified, in the background. */
+  | { readonly kind: 'push' }
   /** → collecting, or tearing_down where nothing is to be collected, with the outcome. */
   | { readonly kind: 'conclude'; readonly outcome: Outcome }
   /** Stop the agents and keep what they left, in the background. */
@@ -113,17 +115,20 @@ function decideMonitoring(run: Run, observation: Observation, now: Date): Decisi
 
 /**
  * The agents are stopped, and what they do no longer counts. A worker that adopts the run makes every check anew, since
- * only the outcome is stored; the deadline stays.
+ * only the outcome is stored; the deadline stays. What is pushed is pushed once: see `Push`.
  */
-function decideVerifying(run: Run, { verifying }: Observation, now: Date): Decision {
+function decideVerifying(run: Run, observation: Observation, now: Date): Decision {
+  const { verifying } = observation;
   const early =
     cancelled(run) ??
-    (verifying?.status === 'done' ? verified(run, verifying.result) : null) ??
+    (verifying?.status === 'done' ? verified(run, verifying.result, observation) : null) ??
     failed(verifying?.status === 'failed' ? verifying.failure : null) ??
     timedOut(run, { agents: [] }, now);
   if (early?.kind === 'conclude')
     return { ...early, outcome: { ...early.outcome, result: run.unverifiedResult ?? null } };
-  return verifying ? waitUntil(run.deadlineAt) : { kind: 'verify' };
+  if (!verifying) return { kind: 'verify' };
+  const isPushDue = verifying.status === 'done' && !observation.pushing;
+  return isPushDue ? { kind: 'push' } : waitUntil(run.deadlineAt);
 }
 
 /** Nothing that befalls the collecting changes the outcome, which is committed. */
@@ -221,16 +226,23 @@ function ended(run: Run, observation: Observation, now: Date): Decision | null {
   if (turn?.status !== 'done' || observation.openDelegations > 0) return null;
   if (!isSettled(turn, now) && !timedOut(run, observation, now)) return null;
   const error = findShortfall(turn, run.plan, leaderOf(observation)?.lastSeen?.stderr ?? '');
-  if (!error && run.plan.verify) return { kind: 'end_work', result: turn.text };
+  if (!error && isVerified(run.plan)) return { kind: 'end_work', result: turn.text };
   if (!error) return { kind: 'conclude', outcome: { status: 'success', result: turn.text, error } };
   return { kind: 'conclude', outcome: { status: 'failed', result: turn.text === '' ? null : turn.text, error } };
 }
 
-function verified({ unverifiedResult }: Run, verification: Verification): Decision {
-  const result = unverifiedResult ?? null;
-  const isGood = verification.status === 'passed';
-  const error = isGood ? null : verificationFailure(verification);
-  return { kind: 'conclude', outcome: { status: isGood ? 'success' : 'failed', result, error, verification } };
+/** Null while what has passed is still to be pushed. */
+function verified(run: Run, checks: Verification, { pushing }: Observation): Decision | null {
+  const { plan, unverifiedResult } = run;
+  const verification = plan.verify ? { verification: checks } : {};
+  const conclude = (error: Failure | null): Decision => {
+    const result = unverifiedResult ?? null;
+    return { kind: 'conclude', outcome: { status: error ? 'failed' : 'success', result, error, ...verification } };
+  };
+  if (checks.status === 'failed') return conclude(verificationFailure(checks));
+  if (!plan.workspace?.git?.push) return conclude(null);
+  if (pushing?.status === 'done') return conclude(pushing.result);
+  return pushing?.status === 'failed' ? conclude(pushing.failure) : null;
 }
 
 /** An agent's `end_turn` is its opinion: what speaks against it. */

@@ -21,6 +21,8 @@ export interface Observation {
   readonly diskFailure?: Failure | null;
   /** This worker's own; absent: not asked for yet. */
   readonly verifying?: Work<Verification>;
+  /** This worker's own, with why it failed, or null; absent: not asked for yet. */
+  readonly pushing?: Work<Failure | null>;
   /** This worker's own; absent: not asked for yet. */
   readonly collecting?: Work<unknown>;
   /** Earliest next attempt after a failed teardown; null = at once. */

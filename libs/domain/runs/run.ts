@@ -5,6 +5,7 @@ import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
 import type { Agent, SecretRefs } from '../teams/team';
 import type { TeamWorkspace } from '../teams/workspace';
 import type { PromptFormat, PromptVariables, PromptWindow } from './prompt-facts';
+import type { FetchedRepository, Push } from './repository';
 import type { ReportedUsage, Usage } from './usage';
 import type { Verification, VerifySpec } from './verification';
 import type { Warning } from './warning';
@@ -215,6 +216,10 @@ export interface Run {
   readonly concludedAt?: Date;
   /** What was kept of it; absent before, and where nothing is to be kept. */
   readonly artifacts?: { readonly count: number; readonly bytes: number };
+  /** Once it is in the workspace; absent before, and where the team has none. */
+  readonly repository?: FetchedRepository;
+  /** Of its work; absent before, and where none is asked for. */
+  readonly push?: Push;
   /** Stored with the outcome. */
   readonly warnings: readonly Warning[];
   /** Why it never ran: set exactly for `skipped` and `missed`, which have no outcome. */
@@ -226,6 +231,11 @@ export interface Run {
   readonly prompt: PromptDelivery;
   readonly deployment: Deployment | null;
   readonly teardown: TeardownProgress;
+}
+
+/** More than the leader's word is asked for before the run is a success. */
+export function isVerified({ verify, workspace }: Pick<RunPlan, 'verify' | 'workspace'>): boolean {
+  return verify !== undefined || workspace?.git?.push !== undefined;
 }
 
 /** A run as the API shows it. */

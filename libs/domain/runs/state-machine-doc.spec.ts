@@ -17,6 +17,7 @@ const LEADS_TO: Record<Decision['kind'], readonly RunPhase[]> = {
   confirm: ['monitoring'],
   end_work: ['verifying'],
   verify: [],
+  push: [],
   conclude: ['collecting', 'tearing_down'],
   collect: [],
   end_collecting: ['tearing_down'],

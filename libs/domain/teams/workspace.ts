@@ -20,6 +20,18 @@ export interface GitSource {
   readonly secret?: string;
   /** Goes with the secret; absent: DEFAULT_GIT_USER. */
   readonly username?: string;
+  /** Where the work of a run goes once it has ended well and what is asked of it holds; absent: nowhere. */
+  readonly push?: PushTarget;
+  /** True: what the run has changed is kept as the artifact DIFF_FILE. */
+  readonly diff?: boolean;
+}
+
+/** In the workspace, from the end of a run's work on. */
+export const DIFF_FILE = 'diff.patch';
+
+export interface PushTarget {
+  /** As `findRefFault` takes it. It is made where it is not there, and moved forward otherwise: never forced. */
+  readonly branch: string;
 }
 
 /** Servers that know tokens take any name with one. */

@@ -1,11 +1,14 @@
+import { AppError } from '@crewtab/domain/errors';
 import type { ProgramSpec } from '@crewtab/domain/ports/runtime';
 import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import type { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
-import { FETCHED_MARK } from './fetch-script';
+import { FACTS } from './fetch-script';
 import { obedient, World } from './spec-support';
 
 const SECRET = 'a-token-0123456789';
+const COMMIT = 'a'.repeat(40);
+const TOLD = `${FACTS}${COMMIT} none`;
 const GIT = { url: 'https://git.example/site.git', ref: 'main', secret: 'github' };
 const PLAN: Partial<RunPlan> = {
   agents: [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }],
@@ -48,7 +51,7 @@ const failureOf = ({ outcome }: Run) => outcome?.error;
 
 describe('the repository of a team', () => {
   it('is fetched by a helper before the files are written and an agent starts', async () => {
-    const world = new World({ lead: obedient(), git: helper(['crewtab: fetching main', 'noise']) });
+    const world = new World({ lead: obedient(), git: helper(['crewtab: fetching main', 'noise', TOLD]) });
     const { run, runtime, programs, told } = await play(world);
     expect(run.status).toBe('success');
     expect(operations(runtime).slice(0, 4)).toEqual(['stop', 'runProgram', 'putFiles', 'ensureAgent']);
@@ -64,15 +67,28 @@ describe('the repository of a team', () => {
   });
 
   it('is not fetched again where an earlier attempt has finished', async () => {
-    const world = new World({ lead: obedient() });
+    const world = new World({ lead: obedient(), git: helper([TOLD]) });
+    world.store.secrets.set('github', SECRET);
     const { id } = world.store.addRun({ plan: PLAN });
-    world.files.set(`${id}/${FETCHED_MARK}`, { content: Buffer.from('x'), mode: 0o644 });
     const { holder, runtime } = world.worker();
+    // The first try comes that far.
+    const put = runtime.putFiles.bind(runtime);
+    let tries = 0;
+    runtime.putFiles = (deployment, files) =>
+      ++tries === 1
+        ? Promise.reject(new AppError('engine_unreachable', 'away', { retryable: true }))
+        : put(deployment, files);
     await holder.take(id);
     await world.eventually(() => world.store.read(id).phase === 'finished');
     await holder.stop();
-    expect(world.store.read(id).status).toBe('success');
-    expect(operations(runtime)).not.toContain('runProgram');
+    expect(world.store.read(id)).toMatchObject({ status: 'success', repository: { commit: COMMIT } });
+    expect(operations(runtime).filter((one) => one === 'runProgram')).toHaveLength(1);
+    expect(tries).toBe(2);
+  });
+
+  it('is not taken for fetched where the helper does not tell what it fetched', async () => {
+    const { run } = await play(new World({ lead: obedient(), git: helper(['crewtab: fetching']) }));
+    expect(failureOf(run)).toMatchObject({ code: 'workspace_failed' });
   });
 
   it('fails the run in the words of git, masked, and with what the proxy refused', async () => {

@@ -2,10 +2,10 @@
 export const HELPER_FOLDER = '/crewtab-git';
 export const CREDENTIAL_FILE = `${HELPER_FOLDER}/credential`;
 export const SCRIPT_FILE = `${HELPER_FOLDER}/fetch.sh`;
-/** In the workspace, once all of the repository is there. */
-export const FETCHED_MARK = '.git/crewtab-fetched';
 /** Of the script's own lines, which are progress; what a server says comes with "remote: " before it. */
 export const PROGRESS = 'crewtab: ';
+/** Of the line that tells the commit and where the branch to be pushed to is, each with its whole id, or `none`. */
+export const FACTS = 'crewtab-facts: ';
 
 /**
  * Settings that git takes from its environment, over all files. Nothing that a repository brings is run: no hook, no filter, no
@@ -44,6 +44,7 @@ export function gitEnvironment(url: string, hasCredential: boolean): Record<stri
     GIT_TERMINAL_PROMPT: '0',
     GIT_ALLOW_PROTOCOL: 'http:https',
     HOME: HELPER_FOLDER,
+    GIT_NO_LAZY_FETCH: '1',
     // All of it goes through the proxy, which decides.
     no_proxy: '',
     NO_PROXY: '',
@@ -55,9 +56,9 @@ const READS_CREDENTIAL = `!f() { test "$1" = get && cat ${CREDENTIAL_FILE}; }; f
 
 /**
  * Fetches into the helper's own file system, where no agent has ever been, and forgets the credential before it touches the workspace.
- * What an attempt that was cut off left there goes first. The mark is written last: with it, the workspace is whole.
+ * What an attempt that was cut off left there goes first. The facts are told last: the workspace is whole then.
  *
- * Variables: CREWTAB_URL, CREWTAB_REF, CREWTAB_DEPTH (empty: not given), CREWTAB_OLD (seconds since 1970).
+ * Variables: CREWTAB_URL, CREWTAB_REF, CREWTAB_DEPTH, CREWTAB_PUSH (empty: not given), CREWTAB_OLD (seconds since 1970).
  */
 export const FETCH_SCRIPT = `set -eu
 say() { echo "${PROGRESS}$*"; }
@@ -71,9 +72,10 @@ git init --quiet --template= .
 git remote add origin "$CREWTAB_URL"
 
 say "asking $CREWTAB_URL"
-git ls-remote --symref origin HEAD "refs/heads/$CREWTAB_REF" "refs/tags/$CREWTAB_REF" > ../refs
-kind= name=$CREWTAB_REF
+git ls-remote --symref origin HEAD "refs/heads/$CREWTAB_REF" "refs/tags/$CREWTAB_REF" "refs/heads/$CREWTAB_PUSH" > ../refs
+kind= name=$CREWTAB_REF there=none
 while IFS=$tab read -r what found; do
+  if [ "$found" = "refs/heads/$CREWTAB_PUSH" ]; then there=$what; fi
   case "$found" in
     "refs/heads/$CREWTAB_REF") kind=branch ;;
     "refs/tags/$CREWTAB_REF") [ -n "$kind" ] || kind=tag ;;
@@ -111,6 +113,6 @@ find . -path ./.git -prune -o -exec touch -h -d "@$CREWTAB_OLD" {} +
 cd /
 find /workspace -mindepth 1 -delete
 cp -a ${HELPER_FOLDER}/tree/. /workspace/
-echo "$commit" > /workspace/${FETCHED_MARK}
 say "the workspace has $name at $commit"
+echo "${FACTS}$commit $there"
 `;

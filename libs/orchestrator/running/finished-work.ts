@@ -1,4 +1,4 @@
-import { AppError } from '@crewtab/domain/errors';
+import { AppError, type ErrorCode, type Failure } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
@@ -10,6 +10,7 @@ import type { RunMask } from '../masking/masked-deps';
 import { BackgroundWork } from './background-work';
 import { ArtifactCollector } from './collect-artifacts';
 import type { OrchestratorDeps } from './orchestrator-deps';
+import { pushWork } from './push-work';
 import { agentSpec, deploymentSpec } from './team-deployment';
 import { verifyWork } from './verify-work';
 
@@ -27,6 +28,7 @@ export interface FinishedWorkOptions {
  */
 export class FinishedWork {
   private verification: BackgroundWork<Verification> | null = null;
+  private push: BackgroundWork<Failure | null> | null = null;
   private collection: BackgroundWork<void> | null = null;
   private collector: ArtifactCollector | null = null;
 
@@ -35,9 +37,10 @@ export class FinishedWork {
     private readonly options: FinishedWorkOptions,
   ) {}
 
-  observe(): Pick<Observation, 'verifying' | 'collecting'> {
+  observe(): Pick<Observation, 'verifying' | 'pushing' | 'collecting'> {
     return {
       ...(this.verification && { verifying: this.verification.state }),
+      ...(this.push && { pushing: this.push.state }),
       ...(this.collection && { collecting: this.collection.state }),
     };
   }
@@ -50,12 +53,18 @@ export class FinishedWork {
     });
   }
 
+  /** After its verification, which has stopped the agents and what a worker before this one has left running. */
+  pushOut(run: Run, onProgress: (text: string) => void): void {
+    const deployment = this.specOf(run);
+    this.push = this.start('push_failed', (signal) => pushWork(this.deps, run, deployment, onProgress, signal));
+  }
+
   collect(run: Run, graceMs: number): void {
     const { runtime, artifacts, options } = this.deps;
     const deployment = this.specOf(run);
-    const { verification } = this;
+    const { verification, push } = this;
     this.collection = this.start('artifact_store_unreachable', async (signal) => {
-      await verification?.stop();
+      await Promise.all([verification?.stop(), push?.stop()]);
       await this.stopAgents(run, graceMs);
       if (!artifacts) throw new AppError('artifact_store_unreachable', 'this worker has no store for artifacts');
       const { artifacts: globs = [] } = run.plan;
@@ -87,13 +96,10 @@ export class FinishedWork {
 
   /** Resolves when no call of ours is under way any more. */
   async stop(): Promise<void> {
-    await Promise.all([this.verification?.stop(), this.collection?.stop()]);
+    await Promise.all([this.verification?.stop(), this.push?.stop(), this.collection?.stop()]);
   }
 
-  private start<T>(
-    otherwise: 'verification_failed' | 'artifact_store_unreachable',
-    work: (signal: AbortSignal) => Promise<T>,
-  ): BackgroundWork<T> {
+  private start<T>(otherwise: ErrorCode, work: (signal: AbortSignal) => Promise<T>): BackgroundWork<T> {
     const { clock } = this.deps;
     const { logger, onChange } = this.options;
     return new BackgroundWork({ clock, logger, work, otherwise, onChange });

@@ -36,6 +36,8 @@ export class RunDriver {
   private readonly held: HeldRun;
   private stopAs: 'released' | 'lost' | null = null;
   private hasOfferedNext = false;
+  /** One after the other, in the order in which it was said. */
+  private told: Promise<unknown> = Promise.resolve();
   private fault: { readonly error: unknown } | null = null;
   /** By the monotonic clock; null while there is nothing to do but wait. */
   private stepBeganAtMs: number | null = null;
@@ -182,7 +184,11 @@ export class RunDriver {
         await releaseTeam(deps, held);
         held.work.verify(held.run);
         break;
+      case 'push':
+        held.work.pushOut(held.run, (text) => this.tell(text));
+        break;
       case 'conclude':
+        await this.told;
         await conclude(deps, held, decision.outcome);
         break;
       case 'collect':
@@ -204,6 +210,17 @@ export class RunDriver {
     if (held.run.phase !== before) {
       held.logger.info({ from: before, to: held.run.phase, status: held.run.status }, 'run moved');
     }
+  }
+
+  /** Beside the loop, which goes on: what cannot be told is a fault of the store, as any other. */
+  private tell(text: string): void {
+    const { claim, wake } = this.held;
+    this.told = this.told
+      .then(() => this.deps.store.appendMessages(claim, [systemMessage(text, this.deps.clock.now())]))
+      .catch((error: unknown) => {
+        this.fault ??= { error };
+        wake();
+      });
   }
 
   /** A cancel that arrived by signal while a write was under way must not be forgotten with the older row. */

@@ -26,8 +26,8 @@ export const MUST_WAIT = `(r.exclusive AND EXISTS (
   WHERE o.schedule_id = r.schedule_id AND o.id <> r.id AND o.status IN ('queued', 'running') AND (o.status = 'running'
     OR (o.exclusive AND (o.scheduled_for, o.id) < (r.scheduled_for, r.id)))))`;
 
-/** Assignments of every claim: the database gives runs with more to do to workers alone that know how (`understood_epoch`). */
-export const TAKEN = 'epoch = r.epoch + 1, understood_epoch = r.epoch + 1';
+/** Assignments of every claim: the database gives runs with more to do to workers alone that know how (`understood_epoch`, `workspace_epoch`). */
+export const TAKEN = 'epoch = r.epoch + 1, understood_epoch = r.epoch + 1, workspace_epoch = r.epoch + 1';
 
 const CLAIM: Statement = {
   name: 'run_claim',

@@ -23,6 +23,7 @@ import {
   type TeardownReceipt,
 } from '@crewtab/domain/runs/run';
 import type { PromptFormat, PromptVariables, PromptWindow } from '@crewtab/domain/runs/prompt-facts';
+import type { FetchedRepository, Push } from '@crewtab/domain/runs/repository';
 import type { ReportedUsage, Usage } from '@crewtab/domain/runs/usage';
 import type { Verification, VerifySpec } from '@crewtab/domain/runs/verification';
 import type { Warning } from '@crewtab/domain/runs/warning';
@@ -87,6 +88,8 @@ export interface RunRow {
   readonly error_message: string | null;
   readonly concluded_at: Date | null;
   readonly verification: Verification | null;
+  readonly repository: FetchedRepository | null;
+  readonly push: Push | null;
   readonly artifact_count: number | null;
   /** int8, which pg hands over as text. */
   readonly artifact_bytes: string | null;
@@ -191,6 +194,8 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   error_message: true,
   concluded_at: true,
   verification: true,
+  repository: true,
+  push: true,
   artifact_count: true,
   artifact_bytes: true,
   warnings: true,
@@ -275,6 +280,8 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     ...(row.artifact_count !== null && {
       artifacts: { count: row.artifact_count, bytes: Number(row.artifact_bytes) },
     }),
+    ...(row.repository && { repository: row.repository }),
+    ...(row.push && { push: row.push }),
     warnings: row.warnings,
     notRunReason: notRunReasonOf(row),
     ...acknowledgementOf(row),

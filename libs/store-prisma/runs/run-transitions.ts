@@ -1,6 +1,7 @@
 import { AppError, ClaimLostError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
+import type { Push } from '@crewtab/domain/runs/repository';
 import { isConcluded, type Run, type OutputCursor } from '@crewtab/domain/runs/run';
 import { ViolationError, type Statement, storableJson, storableText } from '../database/database';
 import { PROMPT_RECORD_OF_RUN, toPromptRecord, type PromptRow } from './prompt-record';
@@ -66,8 +67,31 @@ const END_WORK: Statement = {
     ${selectRun({ run: 'ended' })}`,
 };
 
+const NOTE_REPOSITORY: Statement = {
+  name: 'run_note_repository',
+  text: `UPDATE schedule_runs r SET repository = $3::jsonb WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'deploying' RETURNING r.id`,
+};
+
+const BEGIN_PUSH: Statement = {
+  name: 'run_begin_push',
+  text: `UPDATE schedule_runs r SET push = COALESCE(r.push, $3::jsonb)
+    WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'verifying' RETURNING r.push`,
+};
+
+const END_PUSH: Statement = {
+  name: 'run_end_push',
+  text: `UPDATE schedule_runs r SET push = CASE WHEN r.push ->> 'state' IN ('pushing', 'unconfirmed') THEN r.push || $3::jsonb ELSE r.push END
+    WHERE r.id = $1 AND r.epoch = $2 AND r.push IS NOT NULL RETURNING r.id`,
+};
+
 /** What a team did that had its prompt may have left something; one that was never prompted did nothing. */
-const COLLECTS = `(r.artifacts IS NOT NULL AND r.phase <> 'deploying')`;
+const COLLECTS = `((r.artifacts IS NOT NULL OR COALESCE(r.workspace #> '{git,diff}' = 'true'::jsonb, false)) AND r.phase <> 'deploying')`;
+
+/** A push that no worker has seen the end of when the outcome is decided. */
+const CUT_SHORT: Pick<Push, 'state' | 'message'> = {
+  state: 'unconfirmed',
+  message: 'the run ended in the middle of it',
+};
 
 const CONCLUDE: Statement = {
   name: 'run_conclude',
@@ -75,6 +99,7 @@ const CONCLUDE: Statement = {
       UPDATE schedule_runs r SET phase = CASE WHEN ${COLLECTS} THEN 'collecting' ELSE 'tearing_down' END::run_phase,
         concluded_at = now(), teardown_begun_at = CASE WHEN NOT ${COLLECTS} THEN now() END,
         result = $4, error_code = $5, error_message = $6, verification = $8::jsonb,
+        push = CASE WHEN r.push ->> 'state' = 'pushing' THEN r.push || '${JSON.stringify(CUT_SHORT)}'::jsonb ELSE r.push END,
         warnings = CASE WHEN r.phase = 'verifying' THEN r.warnings ELSE $7::jsonb END,
         status = CASE WHEN $3::run_status = 'success' THEN r.status ELSE $3::run_status END,
         finished_at = CASE WHEN $3::run_status = 'success' THEN NULL ELSE now() END
@@ -132,6 +157,9 @@ type RunTransitions = Pick<
   | 'readPromptRecord'
   | 'permitPrompt'
   | 'confirmPrompt'
+  | 'noteRepository'
+  | 'beginPush'
+  | 'endPush'
   | 'endWork'
   | 'conclude'
   | 'endCollecting'
@@ -161,6 +189,20 @@ export function runTransitions(context: RunContext): RunTransitions {
 
     confirmPrompt: (claim) =>
       transition(context, claim, CONFIRM, [], ({ prompt, phase }) => prompt.state === 'sent' || isConcluded(phase)),
+
+    async noteRepository(claim, repository) {
+      await changed(context, claim, NOTE_REPOSITORY, repository);
+    },
+
+    async beginPush(claim, { branch, commit }) {
+      const push: Push = { branch, commit, state: 'pushing', message: null };
+      const row = await changed<{ readonly push: Push }>(context, claim, BEGIN_PUSH, push);
+      return row.push;
+    },
+
+    async endPush(claim, { state, message }) {
+      await changed(context, claim, END_PUSH, { state, message });
+    },
 
     endWork(claim, result, warnings) {
       const values = [result, storableJson(warnings)];
@@ -261,6 +303,19 @@ async function transition(
   const run = await loadClaimed(context, claim);
   if (!isDone(run)) throw wrongPhase(run);
   return run;
+}
+
+/** One statement with a value of JSON that keeps to the run's phase, and changes nothing of it. */
+async function changed<T extends object>(
+  context: RunContext,
+  claim: Claim,
+  statement: Statement,
+  value: object,
+): Promise<T> {
+  const [row] = await context.db.query<T>(statement, [claim.runId, claim.epoch, storableJson(value)]);
+  if (!row) throw wrongPhase(await loadClaimed(context, claim));
+  context.changes.touch(claim.runId);
+  return row;
 }
 
 function wrongPhase(run: Pick<Run, 'id' | 'phase' | 'status'>): AppError {

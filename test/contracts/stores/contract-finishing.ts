@@ -1,3 +1,4 @@
+import { ClaimLostError } from '@crewtab/domain/errors';
 import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
 import { NOTHING, say, type RunStoreFixture } from './run-store-fixture';
 
@@ -18,6 +19,8 @@ const ARTIFACT: KeptArtifact = {
   key: 'run/1-abc',
 };
 const VERIFY = { verify: { files: ['a.md'] } };
+const PUSHES = { git: { url: 'https://git.example/a.git', secret: 'github', push: { branch: 'work' } } };
+const TARGET = { branch: 'work', commit: 'b'.repeat(40) };
 const ARTIFACTS = { artifacts: ['out/*.md'] };
 
 export function describeFinishing(fixture: () => RunStoreFixture): void {
@@ -49,6 +52,43 @@ export function describeFinishing(fixture: () => RunStoreFixture): void {
       expect(await store.endWork(second, 'Late.', [])).toEqual(concluded);
       const { run: finished } = await store.finish(second, NOTHING);
       expect(finished).toMatchObject({ status: 'success', outcome: VERIFIED });
+    });
+
+    it('is pushed once: what is intended is stored before, and what came of it after', async () => {
+      const { store } = fixture();
+      const claim = await fixture().begun({ workspace: PUSHES });
+      const repository = { commit: 'a'.repeat(40), branchAt: null };
+      await store.noteRepository(claim, repository);
+      await store.permitPrompt(claim, say('prompt', 'Write a report.'));
+      await store.confirmPrompt(claim);
+      await expect(store.noteRepository(claim, repository)).rejects.toMatchObject({ code: 'conflict' });
+      await expect(store.beginPush(claim, TARGET)).rejects.toMatchObject({ code: 'conflict' });
+      await store.endWork(claim, 'All done.', []);
+      await expect(store.endPush(claim, { state: 'pushed', message: null })).rejects.toMatchObject({
+        code: 'conflict',
+      });
+      const intended = { ...TARGET, state: 'pushing', message: null };
+      expect(await store.beginPush(claim, TARGET)).toEqual(intended);
+      const second = await fixture().takenOver(claim);
+      expect(await store.load(second)).toMatchObject({ repository, push: intended });
+      expect(await store.beginPush(second, { ...TARGET, commit: 'c'.repeat(40) })).toEqual(intended);
+      await expect(store.endPush(claim, { state: 'pushed', message: null })).rejects.toThrow(ClaimLostError);
+      await expect(store.conclude(second, { ...VERIFIED, verification: undefined })).rejects.toThrow();
+      await store.endPush(second, { state: 'pushed', message: null });
+      await store.endPush(second, { state: 'not_pushed', message: 'late' });
+      const concluded = await store.conclude(second, { status: 'success', result: 'All done.', error: null });
+      expect(concluded).toMatchObject({ phase: 'tearing_down', push: { ...TARGET, state: 'pushed', message: null } });
+    });
+
+    it('has a push that is unconfirmed where the run ends in the middle of it, until the answer comes', async () => {
+      const { store } = fixture();
+      const claim = await fixture().monitored({ workspace: PUSHES });
+      await store.endWork(claim, 'All done.', []);
+      await store.beginPush(claim, TARGET);
+      const { push } = await store.conclude(claim, FAILED);
+      expect(push).toEqual({ ...TARGET, state: 'unconfirmed', message: 'the run ended in the middle of it' });
+      await store.endPush(claim, { state: 'pushed', message: null });
+      expect((await store.load(claim)).push).toEqual({ ...TARGET, state: 'pushed', message: null });
     });
 
     it('is no success without its verification, nor with one that failed', async () => {

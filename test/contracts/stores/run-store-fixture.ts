@@ -3,6 +3,7 @@ import type { Claim, RunStore, WorkerIdentity } from '@crewtab/domain/ports/run-
 import type { DraftMessage, Message } from '@crewtab/domain/runs/message';
 import type { VerifySpec } from '@crewtab/domain/runs/verification';
 import type { Run } from '@crewtab/domain/runs/run';
+import type { TeamWorkspace } from '@crewtab/domain/teams/workspace';
 
 /** What a queued run of the contract may be asked to be. */
 export interface RunWish {
@@ -14,6 +15,8 @@ export interface RunWish {
   readonly timeoutMs?: number;
   readonly verify?: VerifySpec;
   readonly artifacts?: readonly string[];
+  /** Of its team. */
+  readonly workspace?: TeamWorkspace;
 }
 
 /** The store under test and the hands that reach around it. */

@@ -12,6 +12,7 @@ import {
 import type { ResourceCounts, Subscription } from '@crewtab/domain/ports/runtime';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
 import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
+import type { FetchedRepository, Push, PushEnd } from '@crewtab/domain/runs/repository';
 import {
   isConcluded,
   planWithPresets,
@@ -195,8 +196,14 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       if (stored.run.cancelRequestedAt && phase !== 'queued' && outcome.status !== 'cancelled') return stored.run;
       requirePhase(stored.run, 'deploying', 'prompting', 'monitoring', 'verifying');
       requireVerified(stored.run, outcome);
+      const { push } = stored.run;
+      const cut: Partial<Run> =
+        push?.state === 'pushing'
+          ? { push: { ...push, state: 'unconfirmed', message: 'the run ended in the middle of it' } }
+          : {};
       const now = this.clock.now();
-      const collects = stored.run.plan.artifacts !== undefined && phase !== 'deploying';
+      const { artifacts, workspace } = stored.run.plan;
+      const collects = (artifacts !== undefined || workspace?.git?.diff === true) && phase !== 'deploying';
       const moved = collects
         ? ({ phase: 'collecting' } as const)
         : ({ phase: 'tearing_down', teardown: { ...stored.run.teardown, begunAt: now } } as const);
@@ -204,7 +211,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       const told = phase === 'verifying' ? stored.run.warnings : warnings;
       const { unverifiedResult: _, ...run } = stored.run;
       stored.run = run;
-      return this.change(stored, { ...moved, outcome, concludedAt: now, warnings: told, ...ended });
+      return this.change(stored, { ...moved, ...cut, outcome, concludedAt: now, warnings: told, ...ended });
     });
   }
 
@@ -215,6 +222,33 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       if (phase === 'verifying' || isConcluded(phase)) return stored.run;
       requirePhase(stored.run, 'monitoring');
       return this.change(stored, { phase: 'verifying', unverifiedResult: result, warnings });
+    });
+  }
+
+  noteRepository(claim: Claim, repository: FetchedRepository): Promise<void> {
+    return this.transaction('noteRepository', () => {
+      const stored = this.held(claim);
+      requirePhase(stored.run, 'deploying');
+      this.change(stored, { repository });
+    });
+  }
+
+  beginPush(claim: Claim, { branch, commit }: Pick<Push, 'branch' | 'commit'>): Promise<Push> {
+    return this.transaction('beginPush', () => {
+      const stored = this.held(claim);
+      requirePhase(stored.run, 'verifying');
+      const push = stored.run.push ?? { branch, commit, state: 'pushing', message: null };
+      this.change(stored, { push });
+      return push;
+    });
+  }
+
+  endPush(claim: Claim, end: PushEnd): Promise<void> {
+    return this.transaction('endPush', () => {
+      const stored = this.held(claim);
+      const { push, phase, id } = stored.run;
+      if (!push) throw new AppError('conflict', `run ${id} is in phase ${phase}, and pushes nothing`);
+      if (push.state === 'pushing' || push.state === 'unconfirmed') this.change(stored, { push: { ...push, ...end } });
     });
   }
 
@@ -334,7 +368,10 @@ function freeAt({ run, leaseUntil }: StoredRun, { leaseMs = DEFAULT_LEASE_MS }: 
 }
 
 /** As the database refuses it. */
-function requireVerified({ id, plan }: Run, { status, verification }: Outcome): void {
+function requireVerified({ id, plan, push }: Run, { status, verification }: Outcome): void {
+  const isPushed = !plan.workspace?.git?.push || push?.state === 'pushed' || push?.state === 'nothing';
+  if (status === 'success' && !isPushed)
+    throw new AppError('internal', `run ${id} cannot succeed before its work is pushed`);
   if (status === 'success' && plan.verify && verification?.status !== 'passed')
     throw new AppError('internal', `run ${id} cannot succeed without its verification`);
 }

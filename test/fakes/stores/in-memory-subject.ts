@@ -7,12 +7,25 @@ export function inMemorySubject(store: InMemoryRunStore): RunStoreSubject {
   const now = <T>(value: T): Promise<T> => Promise.resolve(value);
   return {
     store,
-    addRun: ({ schedule, isExclusive = false, timeoutMs, scheduledFor, verify, artifacts }: RunWish = {}) => {
+    addRun: ({
+      schedule,
+      isExclusive = false,
+      timeoutMs,
+      scheduledFor,
+      verify,
+      artifacts,
+      workspace,
+    }: RunWish = {}) => {
       const scheduleId = schedule && schedules.get(schedule);
       const run = store.addRun({
         isExclusive,
         ...(scheduleId && { scheduleId }),
-        plan: { ...(timeoutMs && { timeoutMs }), ...(verify && { verify }), ...(artifacts && { artifacts }) },
+        plan: {
+          ...(timeoutMs && { timeoutMs }),
+          ...(verify && { verify }),
+          ...(artifacts && { artifacts }),
+          ...(workspace && { workspace }),
+        },
         ...(scheduledFor && { scheduledFor }),
       });
       if (schedule && run.scheduleId !== null) schedules.set(schedule, run.scheduleId);

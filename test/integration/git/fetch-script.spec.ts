@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { FETCH_SCRIPT, gitEnvironment, HELPER_FOLDER } from '@crewtab/orchestrator/running/fetch-script';
+import { FACTS, FETCH_SCRIPT, gitEnvironment, HELPER_FOLDER } from '@crewtab/orchestrator/running/fetch-script';
 import { GitServer } from '../../kit/servers/git-server';
 
 const TOKEN = 'a-token-of-the-test';
@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** The script on this machine, in folders of the test in place of a container's. */
-async function run(ref = '', depth = '', url = server.urlOf('site'), token = TOKEN) {
+async function run(ref = '', depth = '', url = server.urlOf('site'), token = TOKEN, push = '') {
   const local = (text: string): string =>
     text.replaceAll(HELPER_FOLDER, join(root, 'helper')).replaceAll('/workspace', join(root, 'workspace'));
   await rm(join(root, 'helper'), { recursive: true, force: true });
@@ -36,7 +36,13 @@ async function run(ref = '', depth = '', url = server.urlOf('site'), token = TOK
   await writeFile(join(root, 'helper/credential'), `username=someone\npassword=${token}\n`);
   await writeFile(join(root, 'helper/fetch.sh'), local(FETCH_SCRIPT));
   const env = Object.entries(gitEnvironment(url, true)).map(([name, value]) => [name, local(value)]);
-  const variables = { CREWTAB_URL: url, CREWTAB_REF: ref, CREWTAB_DEPTH: depth, CREWTAB_OLD: String(OLD) };
+  const variables = {
+    CREWTAB_URL: url,
+    CREWTAB_REF: ref,
+    CREWTAB_DEPTH: depth,
+    CREWTAB_PUSH: push,
+    CREWTAB_OLD: String(OLD),
+  };
   const options = { env: { PATH: process.env['PATH'], ...Object.fromEntries(env), ...variables } as NodeJS.ProcessEnv };
   return promisify(execFile)('sh', [join(root, 'helper/fetch.sh')], options);
 }
@@ -46,7 +52,7 @@ const head = async (): Promise<string> => (await readFile(inWorkspace('.git/HEAD
 
 describe('the script that fetches a repository', () => {
   it("takes the repository's own branch, older than the run, and its configuration has no credential", async () => {
-    await run();
+    const told = await run();
     expect((await readdir(inWorkspace(''))).sort()).toEqual([
       '.git',
       '.gitattributes',
@@ -57,7 +63,7 @@ describe('the script that fetches a repository', () => {
     expect(await head()).toBe('ref: refs/heads/main');
     expect((await stat(inWorkspace('README.md'))).mtimeMs).toBe(OLD * 1_000);
     expect(await readFile(inWorkspace('.git/config'), 'utf8')).not.toContain(TOKEN);
-    expect(await readFile(inWorkspace('.git/crewtab-fetched'), 'utf8')).toBe(`${commits[1] ?? ''}\n`);
+    expect(told.stdout.trim().split('\n').at(-1)).toBe(`${FACTS}${commits[1] ?? ''} none`);
     await expect(stat(join(root, 'helper/credential'))).rejects.toMatchObject({ code: 'ENOENT' });
     const { stdout } = await promisify(execFile)('git', ['-C', inWorkspace(''), 'status', '--porcelain', '--branch']);
     expect(stdout).toBe('## main...origin/main\n');
@@ -71,6 +77,16 @@ describe('the script that fetches a repository', () => {
     for (const ref of ['v1', commits[0]]) {
       await run(ref);
       expect(await head()).toBe(commits[0]);
+    }
+  });
+
+  it('tells where the branch is that is pushed to', async () => {
+    for (const [branch, there] of [
+      ['next', commits[1]],
+      ['v1', 'none'],
+    ] as const) {
+      const { stdout } = await run('v1', '', undefined, undefined, branch);
+      expect(stdout).toContain(`${FACTS}${commits[0] ?? ''} ${there ?? ''}\n`);
     }
   });
 

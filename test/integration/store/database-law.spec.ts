@@ -17,6 +17,7 @@ afterAll(() => fixture.dispose());
 const PLAN = { team_name: 'Team', network: 'egress', prompt: 'Go.', timeout_ms: 1000, agents: '[]', exclusive: false };
 const BEGUN = { status: 'running', phase: 'deploying', host: 'h', started_at: new Date(), deadline_at: new Date() };
 const FAILED = { status: 'failed', finished_at: new Date(), error_code: 'agent_error', error_message: 'no' };
+const PUSHED = '{"git":{"push":{"branch":"work"}}}';
 const FINISHED_WORK = { verify: '{"files":["a"]}', artifacts: '["*"]' };
 const PASSED = '{"status":"passed","checks":[]}';
 const MISSED = { ...FAILED, status: 'missed', phase: 'finished', error_code: 'missed' };
@@ -176,6 +177,11 @@ describe('a run', () => {
       { ...BEGUN, ...FINISHED_WORK, phase: 'tearing_down', verification: '{"status":"failed"}' },
       'schedule_runs_success_is_verified',
     ],
+    [
+      'succeeded before its work was pushed',
+      { ...BEGUN, workspace: PUSHED, phase: 'tearing_down', push: '{"state":"unconfirmed"}' },
+      'schedule_runs_success_is_pushed',
+    ],
     ['is verified unasked', { ...BEGUN, phase: 'verifying' }, 'schedule_runs_verifying_was_asked_for'],
     ['is collected unasked', { ...BEGUN, phase: 'collecting' }, 'schedule_runs_collecting_was_asked_for'],
     ['has an owner without a lease', { owner: 'w' }, 'schedule_runs_claim_is_whole'],
@@ -186,14 +192,16 @@ describe('a run', () => {
 
   it.each([
     ['is left alone by a worker that does not know what it asks for', FINISHED_WORK, 4],
+    ['is left alone by a worker that does not know pushes', { workspace: PUSHED, understood_epoch: 5 }, 4],
+    ['with a repository alone is claimed by one that knows it', { workspace: '{"git":{}}', understood_epoch: 5 }, 5],
     ['that asks for nothing more is claimed by any', {}, 5],
   ])('%s', async (_what, more, epoch) => {
-    const runId = await insertRun({ ...BEGUN, ...more, epoch: 4, understood_epoch: 4 });
+    const runId = await insertRun({ ...BEGUN, understood_epoch: 4, ...more, epoch: 4 });
     const claim = { epoch: 5, owner: 'old', lease_until: new Date() };
     await update(runId, claim);
     const [row] = await fixture.sql<{ epoch: number }>('SELECT epoch FROM schedule_runs WHERE id = $1', [runId]);
     expect(row?.epoch).toBe(epoch);
-    await update(runId, { ...claim, epoch: 6, understood_epoch: 6 });
+    await update(runId, { ...claim, epoch: 6, understood_epoch: 6, workspace_epoch: 6 });
     const [taken] = await fixture.sql<{ epoch: number }>('SELECT epoch FROM schedule_runs WHERE id = $1', [runId]);
     expect(taken?.epoch).toBe(6);
   });

@@ -21,6 +21,8 @@ export async function runStoreSubject(fixture: StoreFixture): Promise<RunStoreSu
         known ?? (await fixture.schedule({ organizationId, teamId, timeoutMs, overlap, verify, artifacts }));
       if (name !== undefined) schedules.set(name, schedule);
       const { id } = await fixture.manualRun(organizationId, schedule.id);
+      if (wish.workspace)
+        await pastTheGuard(fixture, 'UPDATE schedule_runs SET workspace = $2 WHERE id = $1', [id, wish.workspace]);
       if (scheduledFor) await setScheduledFor(fixture, id, scheduledFor);
       return id;
     },

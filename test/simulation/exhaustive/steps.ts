@@ -283,6 +283,9 @@ function decisions(model: Model, index: number, worker: Worker): Edge[] {
           ),
         ];
       return intend({ call: 'remove' });
+    case 'push':
+      // No run of the model pushes.
+      return [];
     default:
       return intend({ call: decision.kind });
   }

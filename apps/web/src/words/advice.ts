@@ -226,6 +226,17 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     advice:
       "The verification of the run has each check: why it failed and, of a command, its exit code and the end of its output. Mend what the check found, or the check. A command runs without the agents' variables and without a network.",
   },
+  push_failed: {
+    meaning:
+      "The work of the run was not pushed to the branch that the team's workspace asks for: the remote refused it, the branch was moved since the run began, the commit does not follow it, or the agent left no repository.",
+    advice:
+      "The message has git's own words. Nothing is ever forced: bring the branch and the work together, or name another branch.",
+  },
+  push_unconfirmed: {
+    meaning:
+      'A push was cut off in the middle, and the remote could not be asked what became of it. It is never repeated.',
+    advice: "Look at the branch: the run's push has the commit.",
+  },
   timeout: {
     meaning: 'The deadline passed; the team was force-stopped, or is as soon as a worker of its host can.',
     advice: 'Give the schedule a longer timeout, or ask for less.',

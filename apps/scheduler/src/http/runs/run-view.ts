@@ -27,6 +27,7 @@ export function toRunView(run: ListedRun): RunView {
     ...(run.isResultTruncated && { resultTruncated: true }),
     error: errorOf(run),
     verification: verificationOf(run),
+    push: run.push ?? null,
     artifacts: run.artifacts ?? null,
     startedAt: run.startedAt?.toISOString() ?? null,
     deadlineAt: run.deadlineAt?.toISOString() ?? null,

@@ -22,6 +22,7 @@ import type { ConversationFilter } from './conversation-filter';
 import { ConversationView } from './conversation-view';
 import { LanesView } from './lanes-view';
 import { PhaseStrip } from './phase-strip';
+import { PushPanel } from './push-panel';
 import { RunActions } from './run-actions';
 import { RunComparison } from './run-comparison';
 import { RunNeighbours } from './run-neighbours';
@@ -137,6 +138,7 @@ function KnownRun({ run }: { readonly run: Run }) {
             {run.verification?.status === 'failed' && <VerificationPanel verification={run.verification} />}
             <Result run={run} leader={deployment?.agents.find(({ role }) => role === 'leader')?.name} />
             {run.verification?.status === 'passed' && <VerificationPanel verification={run.verification} />}
+            {run.push && <PushPanel push={run.push} />}
             <ArtifactsPanel run={run} />
             {isComparing && <RunComparison run={run} />}
             <WarningList warnings={run.warnings} />
