@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { RUNTIMES, type RuntimeCapabilities, type RuntimeKind } from '@crewtab/domain/runtimes';
-import { DEFAULT_GIT_USER, findFileFaults, findRefFault, findUrlFault } from '@crewtab/domain/teams/workspace';
+import {
+  DEFAULT_GIT_USER,
+  DIFF_FILE,
+  findFileFaults,
+  findRefFault,
+  findUrlFault,
+} from '@crewtab/domain/teams/workspace';
 import { line, secretName, text } from './fields';
 import { LIMITS } from './limits';
 
@@ -38,6 +44,12 @@ const gitField = z
         description:
           'Where the commit that a run leaves at HEAD goes, once it has ended well and its verification has passed: by a helper with the secret, forward only, and never past what others pushed since the run began. Without it the run is no success.',
         examples: [{ branch: 'crewtab/updates' }],
+      }),
+    diff: z
+      .boolean()
+      .optional()
+      .meta({
+        description: `True: what a run has changed since the repository was fetched is kept as its artifact ${DIFF_FILE}, also what was not committed. Needs a store of artifacts.`,
       }),
   })
   .superRefine(({ username, secret, push }, context) => {
@@ -88,6 +100,7 @@ export const workspaceView = z
         secret: z.string().optional(),
         username: z.string().optional(),
         push: z.object({ branch: z.string() }).optional(),
+        diff: z.boolean().optional(),
       })
       .optional(),
   })

@@ -2,6 +2,8 @@ import { AppError } from '@crewtab/domain/errors';
 import type { RunPlan } from '@crewtab/domain/runs/run';
 import type { FakeAgentIo, FakeProgram } from '@test/fakes/runtime/fake-agent';
 import type { FakeFile } from '@test/fakes/runtime/fake-engine';
+import { PARTIAL } from './diff-script';
+import { FACTS } from './fetch-script';
 import { obedient, World } from './spec-support';
 
 const ALONE: RunPlan['agents'] = [{ name: 'lead', role: 'leader', protocol: 'acp', image: 'agent:test' }];
@@ -173,10 +175,10 @@ describe('a run whose work is verified', () => {
   });
 });
 
-describe('a run whose artifacts are kept', () => {
-  const kept = (world: World, id: string): string[] =>
-    world.store.kept(id).map(({ path, key }) => `${path}: ${world.artifacts.files.get(key)?.toString() ?? 'nothing'}`);
+const kept = (world: World, id: string): string[] =>
+  world.store.kept(id).map(({ path, key }) => `${path}: ${world.artifacts.files.get(key)?.toString() ?? 'nothing'}`);
 
+describe('a run whose artifacts are kept', () => {
   it('keeps what its globs name, whatever its outcome', async () => {
     const files = { 'out/a.md': file('A'), 'out/b.txt': file('B'), 'c.md': file('C') };
     const world: World = new World({ lead: leaving(() => world, files), verify: exiting(1) });
@@ -254,5 +256,44 @@ describe('a run whose artifacts are kept', () => {
     await world.eventually(() => world.store.read(id).phase === 'finished');
     expect(world.store.read(id)).toMatchObject({ status: 'success', artifacts: { count: 0, bytes: 0 } });
     await holder.stop();
+  });
+});
+
+describe('a run whose changes are asked for', () => {
+  const commit = 'a'.repeat(40);
+  const workspace = { git: { url: 'https://git.example/a.git', diff: true } };
+
+  /** Fetches, or makes the file of changes and ends with this code. */
+  function git(world: () => World, exitCode: number): FakeProgram {
+    return {
+      onStart: (io) => {
+        const isFetch = io.agent.env['CREWTAB_PUSH'] !== undefined;
+        if (isFetch) io.emit(`${FACTS}${commit} none`);
+        else {
+          expect(io.agent.env['CREWTAB_COMMIT']).toBe(commit);
+          io.emit('fatal: spoiled');
+          if (exitCode !== 3) world().files.set(`${io.deployment.runId}/diff.patch`, file('+1'));
+        }
+        io.exit(isFetch ? 0 : exitCode);
+      },
+    };
+  }
+
+  it.each<[number, string[], RegExp | null]>([
+    [0, ['diff.patch: +1'], null],
+    [PARTIAL, ['diff.patch: +1'], /without what could not be read: fatal: spoiled/],
+    [3, [], /diff.patch could not be made: fatal: spoiled/],
+  ])('leaves them as an artifact, also with no other one (helper: %i)', async (exitCode, left, words) => {
+    const world: World = new World({ lead: obedient(), git: git(() => world, exitCode) });
+    const id = await play(world, { workspace });
+    expect(kept(world, id)).toEqual(left);
+    const run = world.store.read(id);
+    expect(run.status).toBe('success');
+    expect(run.warnings).toHaveLength(words ? 1 : 0);
+    if (words)
+      expect(run.warnings[0]).toMatchObject({
+        code: 'artifacts_incomplete',
+        message: expect.stringMatching(words) as string,
+      });
   });
 });

@@ -5,11 +5,14 @@ import type { KeptArtifact } from '@crewtab/domain/runs/artifact';
 import type { Observation } from '@crewtab/domain/runs/observation';
 import type { Run } from '@crewtab/domain/runs/run';
 import type { Verification } from '@crewtab/domain/runs/verification';
+import { DIFF_FILE } from '@crewtab/domain/teams/workspace';
 import type { Warning } from '@crewtab/domain/runs/warning';
 import type { RunMask } from '../masking/masked-deps';
 import { BackgroundWork } from './background-work';
 import { ArtifactCollector } from './collect-artifacts';
 import type { OrchestratorDeps } from './orchestrator-deps';
+import { DIFF_SCRIPT, PARTIAL } from './diff-script';
+import { runHelper } from './git-helper';
 import { pushWork } from './push-work';
 import { agentSpec, deploymentSpec } from './team-deployment';
 import { verifyWork } from './verify-work';
@@ -31,6 +34,8 @@ export class FinishedWork {
   private push: BackgroundWork<Failure | null> | null = null;
   private collection: BackgroundWork<void> | null = null;
   private collector: ArtifactCollector | null = null;
+  /** Why there is no whole file of changes, though one was asked for. */
+  private diffFault: string | null = null;
 
   constructor(
     private readonly deps: OrchestratorDeps,
@@ -67,7 +72,7 @@ export class FinishedWork {
       await Promise.all([verification?.stop(), push?.stop()]);
       await this.stopAgents(run, graceMs);
       if (!artifacts) throw new AppError('artifact_store_unreachable', 'this worker has no store for artifacts');
-      const { artifacts: globs = [] } = run.plan;
+      const globs = await this.withDiff(run, deployment, signal);
       this.collector ??= new ArtifactCollector({
         runtime,
         store: artifacts,
@@ -85,7 +90,8 @@ export class FinishedWork {
     const state = this.collection?.state;
     void this.collection?.stop();
     const { kept = [] } = this.collector ?? {};
-    const warnings = this.collector?.warnings(state?.status !== 'done') ?? [INCOMPLETE];
+    const told = this.collector?.warnings(state?.status !== 'done') ?? [INCOMPLETE];
+    const warnings = this.diffFault === null ? told : [...told, noDiff(this.diffFault)];
     if (state?.status !== 'failed') return { kept, warnings };
     this.options.logger.warn({ error: state.failure.message }, 'artifacts could not be collected');
     return {
@@ -97,6 +103,21 @@ export class FinishedWork {
   /** Resolves when no call of ours is under way any more. */
   async stop(): Promise<void> {
     await Promise.all([this.verification?.stop(), this.push?.stop(), this.collection?.stop()]);
+  }
+
+  /** Makes the file of changes first, where one is asked for. @returns what is to be kept */
+  private async withDiff(run: Run, deployment: DeploymentSpec, signal: AbortSignal): Promise<readonly string[]> {
+    const { artifacts: globs = [], workspace } = run.plan;
+    if (!workspace?.git?.diff || !run.repository) return globs;
+    const { git } = workspace;
+    const env = { CREWTAB_COMMIT: run.repository.commit };
+    const task = { git, run, deployment, script: DIFF_SCRIPT, env, reach: 'none' } as const;
+    const { end, exitCode, words } = await runHelper(this.deps, task, signal);
+    const isWhole = end === 'exited' && exitCode === 0;
+    const isMade = isWhole || (end === 'exited' && exitCode === PARTIAL);
+    const what = isMade ? 'is without what could not be read' : 'could not be made';
+    this.diffFault = isWhole ? null : `${DIFF_FILE} ${what}: ${words}`;
+    return isMade ? [...globs, DIFF_FILE] : globs;
   }
 
   private start<T>(otherwise: ErrorCode, work: (signal: AbortSignal) => Promise<T>): BackgroundWork<T> {
@@ -121,6 +142,10 @@ const INCOMPLETE: Warning = {
   code: 'artifacts_incomplete',
   message: 'the time for it was over before the artifacts were collected',
 };
+
+function noDiff(words: string): Warning {
+  return { code: 'artifacts_incomplete', message: words };
+}
 
 function failed(message: string): Warning {
   return { code: 'artifacts_incomplete', message: `the artifacts could not be collected: ${message}` };

@@ -27,6 +27,9 @@ const NEVER_DISTURBED: Readonly<Record<string, string>> = {
   'store.readSystem': 'of an administrator, and not played',
   'store.readPromptRecord':
     'only reads, and only for templates, which the simulated schedules do not have; the orchestrator asks again until it is answered',
+  'store.noteRepository': 'only for repositories, which the simulated teams do not have',
+  'store.beginPush': 'only for repositories',
+  'store.endPush': 'only for repositories',
   'runtime.identify': 'asked before a worker is made of its parts; without an answer there is none',
   'runtime.watch':
     'answers at once, and repairs itself: what can go wrong with it is a hint that is lost, as in an outage of the engine',

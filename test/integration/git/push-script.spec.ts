@@ -42,11 +42,7 @@ async function work(text = 'done\n'): Promise<string> {
 }
 
 async function onServer(ref: string): Promise<string> {
-  const args = ['-C', join(server.root, `${name}.git`), 'rev-parse', '--verify', '--quiet', ref];
-  return execute('git', args).then(
-    ({ stdout }) => stdout.trim(),
-    () => 'none',
-  );
+  return (await server.commitAt(name, ref)) ?? 'none';
 }
 
 interface Asked {

@@ -19,6 +19,8 @@ export class GitServer {
   readonly requests: string[] = [];
   /** Called before a request is answered; a promise holds it up. */
   onRequest: (path: string) => Promise<void> | void = () => undefined;
+  /** Called when what a request asked for is done; a promise holds up the answer. */
+  onDone: (path: string) => Promise<void> | void = () => undefined;
 
   private constructor(
     readonly root: string,
@@ -67,6 +69,15 @@ export class GitServer {
     return stdout.trim().split('\n');
   }
 
+  /** The id of the commit that a ref is at; null: there is no such ref. */
+  async commitAt(name: string, ref: string): Promise<string | null> {
+    const args = ['-C', join(this.root, `${name}.git`), 'rev-parse', '--verify', '--quiet', ref];
+    return execute('git', args, { env: IDENTITY }).then(
+      ({ stdout }) => stdout.trim(),
+      () => null,
+    );
+  }
+
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -105,6 +116,7 @@ export class GitServer {
     backend.stdin.on('error', () => undefined);
     const chunks: Buffer[] = [];
     for await (const chunk of backend.stdout) chunks.push(chunk as Buffer);
+    await this.onDone(pathname);
     const output = Buffer.concat(chunks);
     const end = output.indexOf('\r\n\r\n');
     const headers = output

@@ -1,5 +1,10 @@
+import { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { pack } from 'tar-stream';
 import { DockerRuntime } from '@crewtab/runtime-docker/docker-runtime';
+import { connectionTo } from '@crewtab/runtime-docker/engine/engine-client';
 import { tinyImage } from '../../integration/runtime-docker/tiny-image';
+import { demoImage } from './demo-image';
 import { dockerHost } from './docker';
 
 const TOOLS = ['git', '/usr/lib/git-core/git-remote-http', 'cp', 'find', 'mkdir', 'rm', 'touch'];
@@ -12,4 +17,26 @@ export async function gitImage(): Promise<string> {
   } finally {
     await runtime.close();
   }
+}
+
+/** The reference of an image with the demo agent and with this machine's git, for agents that commit. */
+export async function demoImageWithGit(): Promise<string> {
+  const [git, demo] = [await gitImage(), await demoImage()];
+  const reference = `crewtab-test/demo-with-git:${git.split(':')[1] ?? ''}-${demo.split(':')[1] ?? ''}`;
+  const context = pack();
+  context.entry(
+    { name: 'Dockerfile' },
+    `FROM ${git} AS git\nFROM ${demo}\nUSER 0\nCOPY --from=git / /\nUSER 1000:1000\n`,
+  );
+  context.finalize();
+  const docker = new Docker(connectionTo(dockerHost()));
+  const answer: NodeJS.ReadableStream = await docker.buildImage(Readable.from(context), { t: reference });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(answer, (error, steps: readonly { readonly error?: string }[]) => {
+      const said = error?.message ?? steps.find((step) => step.error !== undefined)?.error;
+      if (said === undefined) resolve();
+      else reject(new Error(said));
+    });
+  });
+  return reference;
 }

@@ -157,6 +157,10 @@ describe('POST /teams', () => {
           ),
           [{ url, depth: 0 }, ['workspace.git.depth']],
           [{ url, username: 'me' }, ['workspace.git.username']],
+          [{ url, push: { branch: 'work' } }, ['workspace.git.push']],
+          [{ url, secret: 'git', push: {} }, ['workspace.git.push.branch']],
+          [{ url, secret: 'git', push: { branch: '-x' } }, ['workspace.git.push.branch']],
+          [{ url, diff: 'yes' }, ['workspace.git.diff']],
           [{ url, secret: 'no name' }, ['workspace.git.secret']],
         ];
         for (const [git, expected] of faulty) expect(paths((await withGit(git).expect(400)).body)).toEqual(expected);

@@ -29,13 +29,14 @@ import { toTeamView } from './team-view';
 export class TeamsController {
   constructor(
     @Inject(HTTP_DEPS)
-    private readonly deps: Pick<HttpDeps, 'teams' | 'secrets' | 'runs' | 'queue' | 'logger' | 'settings'>,
+    private readonly deps: Pick<HttpDeps, 'teams' | 'secrets' | 'runs' | 'queue' | 'logger' | 'settings' | 'artifacts'>,
   ) {}
 
   @Route(createTeam)
   async create({ caller, body, reservedId }: RouteInput<typeof createTeam>): Promise<TeamView> {
     if (!this.mayHave(body.network)) throw openRefused();
     refuseUnreachable(body, this.deps.settings.presets);
+    this.refuseUnkeepable(body.workspace);
     await this.refuseAbsentSecrets(caller.organizationId, body.agents, body.workspace);
     return toTeamView(await this.deps.teams.createTeam(caller.organizationId, body, reservedId));
   }
@@ -67,6 +68,7 @@ export class TeamsController {
       }));
       refuseUnreachable({ network, agents: withKept }, this.deps.settings.presets);
     }
+    this.refuseUnkeepable(body.workspace);
     await this.refuseAbsentSecrets(caller.organizationId, body.agents ?? [], body.workspace);
     try {
       return toTeamView(
@@ -100,6 +102,13 @@ export class TeamsController {
   private faultsOf(agent: Agent): PresetFault[] {
     const preset = this.deps.settings.presets.get(agent.preset ?? '');
     return [...findSecretFaults(agent), ...(preset ? findPresetFaults(agent, preset) : [])];
+  }
+
+  private refuseUnkeepable(workspace: TeamWorkspace | null = null): void {
+    if (!workspace?.git?.diff || this.deps.artifacts.store) return;
+    const message =
+      'cannot be had: the installation has no store for artifacts (ARTIFACT_FOLDER or ARTIFACT_S3_BUCKET)';
+    throw invalidInput([{ path: 'workspace.git.diff', message }]);
   }
 
   /** One that is deleted at this moment is refused by the database, without the field. */
