@@ -12,9 +12,15 @@ const COMMIT = 'git add --all && git -c user.name=Crew -c user.email=crew@exampl
 /** The repository's own test: it wants what the agent is to write. */
 const FILES = {
   'README.md': '# Site\n',
-  'test.sh': 'read -r line < fix.md && [ "$line" = fixed ] || { echo "1 failed"; exit 1; }\n',
+  'test.sh': 'read -r line < fix.md; [ "$line" = fixed ] || { echo "1 failed"; exit 1; }\n',
 };
-const WORK = ['write fix.md fixed', `shell ${COMMIT}`, 'write out/report.md done', 'answer well done'];
+const WORK = [
+  'shell mkdir out',
+  'write fix.md fixed',
+  `shell ${COMMIT}`,
+  'write out/report.md done',
+  'answer well done',
+];
 
 describeWithDocker('a repository, from its clone to the push of the work', () => {
   let crewtab: Crewtab;
@@ -46,7 +52,7 @@ describeWithDocker('a repository, from its clone to the push of the work', () =>
 
   async function begin(prompt: readonly string[] = WORK, fields: object = {}): Promise<string> {
     const { api } = crewtab;
-    const git = { url: server.urlOf(name), ref: 'main', secret: 'git', push: { branch: 'crewtab/work' } };
+    const git = { url: server.urlOf(name), ref: 'main', secret: 'git', push: { branch: 'crewtab/work' }, diff: true };
     const team = await api.createTeam({ name: 'Site', workspace: { git }, agents: [crewtab.leader({ image })] });
     const schedule = await api.createSchedule({
       teamId: team.id,
@@ -70,11 +76,15 @@ describeWithDocker('a repository, from its clone to the push of the work', () =>
       status: 'success',
       verification: { status: 'passed', checks: [{ kind: 'command', exitCode: 0 }] },
       push: { branch: 'crewtab/work', state: 'pushed', message: null },
-      artifacts: { count: 1 },
+      artifacts: { count: 2 },
     });
     expect(await branch()).toBe(run.push?.commit);
     expect(await server.commitAt(name, 'refs/heads/crewtab/work~1')).toBe(commits[1]);
     expect(await server.commitAt(name, 'refs/heads/main')).toBe(commits[1]);
+    const { baseUrl, apiKey } = crewtab.api;
+    const file = `${baseUrl}/api/v1/runs/${run.id}/artifacts/diff.patch`;
+    const patch = await (await fetch(file, { headers: { authorization: `Bearer ${apiKey}` } })).text();
+    expect(patch).toMatch(/^diff --git a\/fix.md b\/fix.md\nnew file[^]*^\+fixed$/m);
     const messages = JSON.stringify(await crewtab.api.messages(run.id));
     expect(messages).toContain(`pushed ${run.push?.commit ?? ''} to crewtab/work`);
     const logs = crewtab.workers.flatMap(({ lines }) => lines).join('\n');
@@ -110,7 +120,7 @@ describeWithDocker('a repository, from its clone to the push of the work', () =>
       'shell git config url.http://127.0.0.1:1/.insteadOf http://',
     ];
     const run = await play(['write fix.md fixed', `shell ${COMMIT}`, ...evil]);
-    expect(run).toMatchObject({ status: 'success', push: { state: 'pushed' }, artifacts: { count: 0 } });
+    expect(run).toMatchObject({ status: 'success', push: { state: 'pushed' }, artifacts: { count: 1 } });
     expect(await branch()).toBe(run.push?.commit);
   });
 
