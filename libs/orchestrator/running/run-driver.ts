@@ -214,12 +214,12 @@ export class RunDriver {
 
   /** Beside the loop, which goes on: what cannot be told is a fault of the store, as any other. */
   private tell(text: string): void {
-    const { claim, wake } = this.held;
+    const { held } = this;
     this.told = this.told
-      .then(() => this.deps.store.appendMessages(claim, [systemMessage(text, this.deps.clock.now())]))
+      .then(() => this.deps.store.appendMessages(held.claim, [systemMessage(text, this.deps.clock.now())]))
       .catch((error: unknown) => {
         this.fault ??= { error };
-        wake();
+        held.wake();
       });
   }
 
