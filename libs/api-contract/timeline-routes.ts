@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { instantField, PAGE_FIELDS } from './fields';
+import { RUN_PHASES } from '@crewtab/domain/runs/run';
+import { TIMELINE_SPANS } from '@crewtab/domain/runs/run-timeline';
+import { idOf, instantField, PAGE_FIELDS } from './fields';
 import { LIMITS } from './limits';
 import { API_PATH, defineRoute, pageOf } from './route';
 import { RUN_STATUSES } from './run-routes';
@@ -59,6 +61,49 @@ const heatmapView = z.object({
 
 export type HeatmapView = z.input<typeof heatmapView>;
 
+const spanFields = { from: z.iso.datetime(), to: z.iso.datetime().nullable().meta({ description: 'Null: it lasts.' }) };
+
+const timelineView = z
+  .object({
+    dueAt: z.iso.datetime(),
+    phases: z.array(z.object({ phase: z.enum(RUN_PHASES).exclude(['finished']), ...spanFields })).meta({
+      description: 'In order. A run that never began has none.',
+    }),
+    agents: z.array(
+      z.object({
+        name: z.string(),
+        role: z.string(),
+        startedAt: z.iso.datetime().nullable(),
+        readyAt: z.iso.datetime().nullable().meta({ description: 'When it had answered the handshake.' }),
+        endedAt: z.iso.datetime().nullable().meta({
+          description: 'When it ended, or was ended since the work was over; null: it works, or its end is not known.',
+        }),
+        busy: z
+          .array(z.object({ from: z.iso.datetime(), to: z.iso.datetime(), seq: z.int() }))
+          .meta({ description: 'When it was heard of; breaks shorter than a fiftieth of the run are left out.' }),
+      }),
+    ),
+    spans: z
+      .array(
+        z.object({
+          kind: z.enum(['turn', 'delegation', 'tool']),
+          seq: z.int().meta({ description: 'Of the message that began it.' }),
+          agent: z.string().meta({ description: 'Of a delegation: who gave the task.' }),
+          teammate: z.string().optional().meta({ description: 'Of a delegation: who got the task.' }),
+          title: z
+            .string()
+            .meta({ description: "The beginning of the task, or the tool call's title; of a turn its id." }),
+          ...spanFields,
+          state: z.enum(['open', 'done', 'failed']),
+        }),
+      )
+      .meta({ description: `At most ${TIMELINE_SPANS}, by their beginning.` }),
+    omitted: z.int().meta({ description: 'Spans beyond that: the shortest tool calls are left out first.' }),
+  })
+  .meta({ id: 'RunTimeline' });
+
+export type RunTimelineAnswer = z.input<typeof timelineView>;
+
 const shared = { tag: 'Schedules', role: 'member', method: 'get' } as const;
 
 export const getTimeline = defineRoute({
@@ -98,4 +143,14 @@ export const getHeatmap = defineRoute({
   answer: { status: 200, description: 'Hours in which something was due; the others are empty.', view: heatmapView },
 });
 
-export const timelineRoutes = [getTimeline, getHeatmap] as const;
+export const getRunTimeline = defineRoute({
+  ...shared,
+  tag: 'Runs',
+  path: `${API_PATH}/runs/:id/timeline`,
+  params: { id: idOf('run') },
+  operationId: 'getRunTimeline',
+  summary: 'How a run spent its time: its phases, and the turns, tasks and tool calls of its agents',
+  answer: { status: 200, description: 'The timeline.', view: timelineView },
+});
+
+export const timelineRoutes = [getTimeline, getHeatmap, getRunTimeline] as const;

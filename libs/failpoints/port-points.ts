@@ -135,6 +135,7 @@ export const PORT_POINTS = {
     listMessagesBefore: READS,
     searchMessages: READS,
     readOutline: READS,
+    readTimeline: READS,
     listJoined: READS,
     getMessage: READS,
     readMessageText: READS,

@@ -2,6 +2,7 @@ import type { JoinedMessage } from '../runs/joined-conversation';
 import type { ListedMessage, Message, MessageKind } from '../runs/message';
 import type { PromptFormat, PromptVariables } from '../runs/prompt-facts';
 import type { ListedRun, Run, RunStatus, RunTrigger, ShownRun } from '../runs/run';
+import type { RunTimeline } from '../runs/run-timeline';
 import type { Usage } from '../runs/usage';
 import type { VerifySpec } from '../runs/verification';
 import type { Schedule, ScheduleStatus, CatchUpPolicy, OverlapPolicy } from '../schedules/schedule';
@@ -201,6 +202,8 @@ export interface RunArchive {
   searchMessages(organizationId: string, runId: string, search: MessageSearch): Promise<MessageHits | null>;
   /** The messages behind a seq, in at most `OUTLINE_COLUMNS` stretches of equal length. Null when the run is not there. */
   readOutline(organizationId: string, runId: string, after: number): Promise<ConversationOutline | null>;
+  /** How the run spent its time, with at most `TIMELINE_SPANS` spans. Null when the run is not there. */
+  readTimeline(organizationId: string, runId: string): Promise<RunTimeline | null>;
   /**
    * The same with pieces joined, each message at the place of its first piece: those whose first piece has `seq > after`, as far
    * as `MESSAGE_PAGE` allows. A page may end early, and `next` is where to go on. Null when the run is not there.

@@ -156,7 +156,10 @@ export interface RunStore {
   /** A pending success whose teardown cannot be completed becomes `failed` with `failure`; phase stays tearing_down. */
   failTeardown(claim: Claim, failure: Failure): Promise<Run>;
 
-  /** tearing_down → finished with a verified receipt (added to what failed attempts removed); a pending success becomes `success`. Releases the claim. */
+  /**
+   * tearing_down → finished with a verified receipt (added to what failed attempts removed); a pending success becomes
+   * `success`. Agents whose end was not seen are noted to have ended when the work was over. Releases the claim.
+   */
   finish(claim: Claim, removed: ResourceCounts): Promise<{ readonly run: Run; readonly receipt: TeardownReceipt }>;
 
   /** For the reaper: which of these runs may have resources. Unknown ids are absent from the answer. Never guesses: throws when the database can't be read. */
@@ -200,4 +203,6 @@ export interface CursorMove {
   readonly to: OutputCursor;
   /** What the agent has reported in all, up to there; left out: what is stored of it stays. */
   readonly usage?: ReportedUsage;
+  /** The agent has ended; the first such instant stays. */
+  readonly endedAt?: Date;
 }

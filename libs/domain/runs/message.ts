@@ -1,3 +1,4 @@
+import type { KeptArtifact } from './artifact';
 import type { Outcome } from './run';
 import type { Verification } from './verification';
 
@@ -81,6 +82,19 @@ export function verificationMessage({ status, checks }: Verification, at: Date):
       ? `The work was verified: ${checks.length} checks passed.`
       : `The verification failed: ${failed} of ${checks.length} checks.`;
   return { agent: null, kind: 'verification', content: { text, status, checks }, at };
+}
+
+/** Files that a message names; the run's list of artifacts has all of them. */
+const NAMED_ARTIFACTS = 100;
+
+/** Which files of a run were kept. */
+export function artifactMessage(kept: readonly KeptArtifact[], at: Date): DraftMessage {
+  const bytes = kept.reduce((sum, one) => sum + one.bytes, 0);
+  const text = `${kept.length === 1 ? '1 file was' : `${kept.length} files were`} kept, ${bytes} bytes.`;
+  const artifacts = kept.slice(0, NAMED_ARTIFACTS).map(({ path, bytes: size, digest, contentType }) => {
+    return { path, bytes: size, digest, contentType };
+  });
+  return { agent: null, kind: 'artifact', content: { text, count: kept.length, bytes, artifacts }, at };
 }
 
 /** How the conversation of a run that did not succeed ends. */

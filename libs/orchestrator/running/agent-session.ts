@@ -455,6 +455,7 @@ export class AgentSession {
   }
 
   private async publishEnd(session: ProtocolSession, end: AgentEnd): Promise<void> {
+    this.recorder.end(this.deps.clock.now());
     await this.recorder.flush();
     this.end = end;
     this.grace.end();

@@ -16,6 +16,7 @@ interface Batch {
   readonly messages: DraftMessage[];
   readonly to: OutputCursor;
   readonly usage: ReportedUsage | null;
+  readonly endedAt: Date | null;
 }
 
 interface Buffered {
@@ -36,6 +37,8 @@ export class ConversationRecorder {
   private batch: Batch | null = null;
   private usage: ReportedUsage | null;
   private isUsageStored = true;
+  /** Until it is stored. */
+  private endedAt: Date | null = null;
   private isClosed = false;
   private folded: OutputCursor;
 
@@ -74,8 +77,13 @@ export class ConversationRecorder {
       this.cancelTimer ??= this.clock.after(JOIN_WITHIN_MS, () => void this.flush().catch(this.onFailure));
   }
 
+  /** The agent has ended: stored with what it said last. */
+  end(at: Date): void {
+    this.endedAt ??= at;
+  }
+
   private get hasNews(): boolean {
-    return this.buffer.length > 0 || !this.isUsageStored;
+    return this.buffer.length > 0 || !this.isUsageStored || this.endedAt !== null;
   }
 
   get isFull(): boolean {
@@ -119,18 +127,19 @@ export class ConversationRecorder {
     this.cancelTimer = null;
     while (!this.isClosed && (this.batch || this.hasNews)) {
       this.batch ??= this.takeBatch();
-      const { messages, to, usage } = this.batch;
+      const { messages, to, usage, endedAt } = this.batch;
       // After a lost answer the same batch is offered again: the store recognizes it by its cursor and keeps one copy.
       this.stored = (await this.append(this.batch)) ?? to;
       this.storedUsage = usage;
       this.isUsageStored = isSameReport(usage, this.usage);
+      if (endedAt) this.endedAt = null;
       this.batch = null;
       this.onStored(messages.length);
     }
   }
 
-  private append({ messages, to, usage }: Batch): Promise<OutputCursor | null> {
-    const move = { agent: this.agent, from: this.stored, to, ...(usage && { usage }) };
+  private append({ messages, to, usage, endedAt }: Batch): Promise<OutputCursor | null> {
+    const move = { agent: this.agent, from: this.stored, to, ...(usage && { usage }), ...(endedAt && { endedAt }) };
     return retrying(
       this.clock,
       () => this.isClosed,
@@ -142,7 +151,7 @@ export class ConversationRecorder {
     const messages = this.buffer.map((buffered) => buffered.draft);
     this.buffer = [];
     this.chars = 0;
-    return { messages, to: this.folded, usage: this.usage };
+    return { messages, to: this.folded, usage: this.usage, endedAt: this.endedAt };
   }
 }
 

@@ -18,7 +18,7 @@ import { maskedDeps, RunMask } from '../masking/masked-deps';
 import { FinishedWork } from './finished-work';
 import { TeamSession } from './team-session';
 import type { Logger } from '@crewtab/domain/ports/logger';
-import { endMessage, systemMessage, verificationMessage } from '@crewtab/domain/runs/message';
+import { artifactMessage, endMessage, systemMessage, verificationMessage } from '@crewtab/domain/runs/message';
 import type { Agent } from '@crewtab/domain/teams/team';
 import { factsOf, type PromptWindow } from '@crewtab/domain/runs/prompt-facts';
 import { withTeammates } from '@crewtab/domain/teams/teammates';
@@ -408,6 +408,7 @@ async function endCollecting(deps: OrchestratorDeps, held: HeldRun): Promise<voi
   const { kept, warnings } = held.work.endCollecting();
   held.run = await deps.store.endCollecting(held.claim, kept, warnings);
   held.logger.info({ artifacts: kept.length, warnings: warnings.map(({ code }) => code) }, 'artifacts collected');
+  if (kept.length > 0) await deps.store.appendMessages(held.claim, [artifactMessage(kept, deps.clock.now())]);
 }
 
 const NOTHING = {};

@@ -22,6 +22,7 @@ import { readAgentUsages } from '../runs/agent-usages';
 import { conversationPages } from '../runs/conversation-pages';
 import { conversationSearch } from '../runs/conversation-search';
 import { joinedPages } from '../runs/joined-pages';
+import { runTimelines } from '../runs/run-timelines';
 import { runLists } from './run-lists';
 import { runNeighbours } from './run-neighbours';
 
@@ -120,6 +121,7 @@ export class PrismaRunArchive implements RunArchive {
   readonly listMessagesBefore: RunArchive['listMessagesBefore'];
   readonly searchMessages: RunArchive['searchMessages'];
   readonly readOutline: RunArchive['readOutline'];
+  readonly readTimeline: RunArchive['readTimeline'];
   readonly listJoined: RunArchive['listJoined'];
   readonly getMessage: RunArchive['getMessage'];
   readonly readMessageText: RunArchive['readMessageText'];
@@ -137,6 +139,7 @@ export class PrismaRunArchive implements RunArchive {
     const search = conversationSearch(context.db);
     this.searchMessages = search.searchMessages;
     this.readOutline = search.readOutline;
+    this.readTimeline = runTimelines(context.db).readTimeline;
     this.listJoined = joinedPages(context.db).listJoined;
     this.getMessage = pages.getMessage;
     this.readMessageText = pages.readMessageText;

@@ -62,7 +62,7 @@ const CONFIRM: Statement = {
 const END_WORK: Statement = {
   name: 'run_end_work',
   text: `WITH ended AS (
-      UPDATE schedule_runs r SET phase = 'verifying', result = $3, warnings = $4::jsonb
+      UPDATE schedule_runs r SET phase = 'verifying', result = $3, warnings = $4::jsonb, work_ended_at = now()
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'monitoring' RETURNING r.*)
     ${selectRun({ run: 'ended' })}`,
 };
@@ -147,7 +147,10 @@ const FINISH: Statement = {
   text: `WITH finished AS (
       UPDATE schedule_runs r SET ${REMOVED}, phase = 'finished', teardown_verified_at = now(), owner = NULL, lease_until = NULL,
         status = CASE WHEN r.status = 'running' THEN 'success' ELSE r.status END, finished_at = COALESCE(r.finished_at, now())
-      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'tearing_down' RETURNING r.*)
+      WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'tearing_down' RETURNING r.*),
+    ended AS (
+      UPDATE deployment_agents a SET ended_at = COALESCE(a.ended_at, finished.work_ended_at, finished.concluded_at)
+      FROM finished WHERE a.run_id = finished.id AND a.started_at IS NOT NULL)
     ${selectRun({ run: 'finished' })}`,
 };
 
@@ -353,7 +356,8 @@ const APPEND_FROM: Statement = {
   name: 'run_append_from',
   text: `WITH ${HELD},
     moved AS (
-      UPDATE deployment_agents a SET stdout_lines = $7, stderr_lines = $8, active_at = now(), usage = COALESCE($9::jsonb, a.usage)
+      UPDATE deployment_agents a SET stdout_lines = $7, stderr_lines = $8, active_at = now(), usage = COALESCE($9::jsonb, a.usage),
+        ended_at = COALESCE(a.ended_at, $10)
       FROM held WHERE a.run_id = held.id AND a.name = $4 AND a.stdout_lines = $5 AND a.stderr_lines = $6 RETURNING a.run_id),
     counted AS (
       UPDATE schedule_runs r SET last_seq = r.last_seq + jsonb_array_length($3::jsonb)
@@ -384,10 +388,10 @@ export function runConversation(context: RunContext): Pick<RunStore, 'saveAgent'
     async appendMessages(claim, messages, cursor) {
       const values = [claim.runId, claim.epoch, storableJson(messages)];
       if (cursor) {
-        const { agent, from, to, usage } = cursor;
+        const { agent, from, to, usage, endedAt = null } = cursor;
         const lines = [from.stdout, from.stderr, to.stdout, to.stderr];
         const reported = usage ? JSON.stringify(usage) : null;
-        const [moved] = await db.query(APPEND_FROM, [...values, agent, ...lines, reported]);
+        const [moved] = await db.query(APPEND_FROM, [...values, agent, ...lines, reported, endedAt]);
         if (!moved) return storedCursor(context, claim, agent);
       } else {
         const [appended] = await db.query(APPEND, values);

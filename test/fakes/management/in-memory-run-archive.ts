@@ -29,6 +29,7 @@ import {
   type RunTrigger,
   type ShownRun,
 } from '@crewtab/domain/runs/run';
+import { phasesOf, type RunTimeline } from '@crewtab/domain/runs/run-timeline';
 import { joinPieces } from '@crewtab/domain/runs/joined-conversation';
 import { Listeners } from '../stores/listeners';
 import { fakeUuid, seedRun } from '../stores/stored-run';
@@ -211,6 +212,20 @@ export class InMemoryRunArchive implements RunArchive {
       return at === -1 ? [] : [{ seq, at: saidAt, agent, kind, snippet }];
     });
     return { items: hits.slice(0, limit), next: hits.length > limit ? (hits[limit - 1]?.seq ?? null) : null };
+  }
+
+  /** Its phases alone. */
+  async readTimeline(organizationId: string, runId: string): Promise<RunTimeline | null> {
+    const run = await this.getRun(organizationId, runId);
+    if (!run) return null;
+    const { scheduledFor, phase, startedAt, prompt, teardown, finishedAt, concludedAt = null } = run;
+    const phases = phasesOf({
+      ...{ phase, queuedAt: scheduledFor, startedAt, finishedAt, concludedAt, workEndedAt: null },
+      permittedAt: prompt.state === 'none' ? null : prompt.permittedAt,
+      sentAt: prompt.state === 'sent' ? prompt.permittedAt : null,
+      ...{ teardownBegunAt: teardown.begunAt, removedAt: teardown.receipt?.verifiedAt ?? null },
+    });
+    return { dueAt: scheduledFor, phases, agents: [], spans: [], omitted: 0 };
   }
 
   async readOutline(organizationId: string, runId: string, after: number): Promise<ConversationOutline | null> {

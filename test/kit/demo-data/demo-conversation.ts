@@ -7,6 +7,9 @@ export interface DemoMessage {
   readonly kind: MessageKind;
   readonly content: MessageContent;
   readonly at: Date;
+  readonly toolCallId?: string;
+  /** Of a task; left out: the prompt's, or none. */
+  readonly turn?: string;
 }
 
 export interface DemoDelegation {
@@ -104,7 +107,8 @@ export function makeTalk(random: SeededRandom, scene: Scene): DemoTalk {
       const id = `delegation-${random.int(1000, 9999)}`;
       const isAnswered = result !== null || end !== null;
       const opened = said.push({ agent: lead, kind: 'delegation', content: { id, to: worker.name, task } }) - 1;
-      for (let call = random.int(1, 3); call > 0; call--) said.push(...callOf(random, worker.name, false));
+      for (let call = random.int(1, 3); call > 0; call--)
+        said.push(...callOf(random, worker.name, false).map((one) => ({ ...one, turn: `delegate:${id}` })));
       const answered = isAnswered
         ? said.push({ agent: worker.name, kind: 'delegation', content: { id, to: lead, text: answer } }) - 1
         : null;
@@ -137,9 +141,14 @@ function callOf(random: SeededRandom, agent: string, isFailure: boolean): Omit<D
   const toolCallId = `call-${random.int(100_000, 999_999)}`;
   const text = isFailure ? 'fatal: unable to access the remote: the connection was refused' : output;
   return [
-    { agent, kind: 'tool_call', content: { toolCallId, title, kind, status: 'pending', rawInput: { command: title } } },
     {
-      ...{ agent, kind: 'tool_result' },
+      agent,
+      kind: 'tool_call',
+      toolCallId,
+      content: { toolCallId, title, kind, status: 'pending', rawInput: { command: title } },
+    },
+    {
+      ...{ agent, kind: 'tool_result', toolCallId },
       content: {
         ...{ toolCallId, status: isFailure ? 'failed' : 'completed' },
         content: [{ type: 'content', content: { type: 'text', text } }],

@@ -204,6 +204,7 @@ async function insertRuns(
       return team.agents.map(({ name }, position) => ({
         ...{ ...owner, run_id: id, name, position, handle: idOf(startedAt ?? bornAt, name).replaceAll('-', '') },
         ...{ container: `${deploymentName(team.name, id, 12)}-${name}`, started_at: startedAt, ready_at: promptAt },
+        ended_at: run.finishedAt,
         ...{ stdout_lines: talk.messages.length, stderr_lines: 0, usage: usages.get(name) ?? null },
       }));
     }),
@@ -217,7 +218,10 @@ async function insertRuns(
     client,
     'messages',
     begun.flatMap(({ id, talk }) =>
-      talk.messages.map((message, at) => ({ ...owner, run_id: id, seq: at + 1, ...message })),
+      talk.messages.map(({ toolCallId = null, turn = `prompt:${id}`, ...message }, at) => ({
+        ...{ ...owner, run_id: id, seq: at + 1, ...message, tool_call_id: toolCallId },
+        turn: message.agent === null || message.kind === 'prompt' ? null : turn,
+      })),
     ),
   );
   await insert(
@@ -261,6 +265,7 @@ function runRow(run: DemoRun, organization_id: string, bornAt: Date): Row {
     cancel_code: isAsked ? (schedule.overlap === 'replace' ? 'replaced' : 'cancelled') : null,
     ...{ teardown_failed_attempts: 0, removed_other: {}, removed_containers: hasEnded ? team.agents.length : 0 },
     ...{ removed_networks: 0, removed_volumes: hasEnded ? 1 : 0, teardown_begun_at: hasEnded ? finishedAt : null },
+    concluded_at: hasEnded ? finishedAt : null,
     teardown_verified_at: hasEnded ? new Date(finishedAt.getTime() + 1_200) : null,
   };
 }

@@ -16,6 +16,7 @@ export type Schedule = AnswerOf<Routes['GET /schedules/:id']>;
 export type Artifact = AnswerOf<Routes['GET /runs/:id/artifacts']>['items'][number];
 export type Message = AnswerOf<Routes['GET /runs/:id/messages']>['items'][number];
 export type Outline = AnswerOf<Routes['GET /runs/:id/outline']>;
+export type RunTimeline = AnswerOf<Routes['GET /runs/:id/timeline']>;
 export type Deployment = AnswerOf<Routes['GET /deployments/:id']>;
 export type Caller = AnswerOf<Routes['GET /session']>;
 export type Session = AnswerOf<Routes['GET /sessions']>['items'][number];

@@ -165,14 +165,11 @@ export const searchQuery = (id: string, q: string) =>
     queryFn: ({ signal }) => api.request('GET /runs/:id/search', { params: { id }, query: { q, limit: 500 }, signal }),
   });
 
-/** Tasks for teammates and their answers. */
-export const tasksQuery = (id: string) =>
+/** Phases, agents and what they did when. Of the run, so that each of its events makes it stale. */
+export const runTimelineQuery = (id: string) =>
   queryOptions({
-    queryKey: ['conversation', id, 'tasks'],
-    queryFn: ({ signal }) => {
-      const query = { kind: 'delegation', limit: 500 };
-      return api.request('GET /runs/:id/messages', { params: { id }, query, signal });
-    },
+    queryKey: ['run', id, 'timeline'],
+    queryFn: ({ signal }) => api.request('GET /runs/:id/timeline', { params: { id }, signal }),
   });
 
 export const neighboursQuery = (id: string) =>

@@ -129,6 +129,7 @@ it('names each view once and refers to it', () => {
     'RunEvent',
     'RunNeighbours',
     'RunOutline',
+    'RunTimeline',
     'RunUsage',
     'Schedule',
     'ScheduleRun',

@@ -1,10 +1,12 @@
 import type { DeploymentAnswer, MessageView, NeighbourView, RunView, UsedView } from '@crewtab/api-contract/run-routes';
+import type { RunTimelineAnswer } from '@crewtab/api-contract/timeline-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import type { Failure } from '@crewtab/domain/errors';
 import type { DeploymentView, RunFilter, RunNeighbour } from '@crewtab/domain/ports/management-store';
 import type { JoinedMessage } from '@crewtab/domain/runs/joined-conversation';
 import type { ListedMessage } from '@crewtab/domain/runs/message';
 import type { ListedRun, Run, TeardownReceipt } from '@crewtab/domain/runs/run';
+import type { RunTimeline } from '@crewtab/domain/runs/run-timeline';
 import type { Usage } from '@crewtab/domain/runs/usage';
 import type { Warning } from '@crewtab/domain/runs/warning';
 
@@ -154,4 +156,21 @@ export function toRunFilter<Query extends NamedByApi>({
   ...filter
 }: Query): Omit<Query, keyof NamedByApi> & Pick<RunFilter, 'minTookMs' | 'maxTookMs'> {
   return { ...filter, ...(minTookMs !== undefined && { minTookMs }), ...(maxTookMs !== undefined && { maxTookMs }) };
+}
+
+export function toTimelineView({ dueAt, phases, agents, spans, omitted }: RunTimeline): RunTimelineAnswer {
+  const instantOf = (at: Date | null): string | null => at?.toISOString() ?? null;
+  return {
+    dueAt: dueAt.toISOString(),
+    phases: phases.map(({ phase, from, to }) => ({ phase, from: from.toISOString(), to: instantOf(to) })),
+    agents: agents.map(({ name, role, startedAt, readyAt, endedAt, busy }) => ({
+      ...{ name, role, startedAt: instantOf(startedAt), readyAt: instantOf(readyAt), endedAt: instantOf(endedAt) },
+      busy: busy.map(({ from, to, seq }) => ({ from: from.toISOString(), to: to.toISOString(), seq })),
+    })),
+    spans: spans.map(({ kind, seq, agent, to: teammate, title, from, until, state }) => ({
+      ...{ kind, seq, agent, ...(teammate !== undefined && { teammate }), title, state },
+      ...{ from: from.toISOString(), to: instantOf(until) },
+    })),
+    omitted,
+  };
 }

@@ -20,6 +20,7 @@ import {
   type OutlineAnswer,
   type RunView,
 } from '@crewtab/api-contract/run-routes';
+import { getRunTimeline, type RunTimelineAnswer } from '@crewtab/api-contract/timeline-routes';
 import { RUN_COUNT_LIMIT, type Run } from '@crewtab/domain/runs/run';
 import { RequestLimits } from '../access/request-limits';
 import { addressOf } from '../access/require-caller';
@@ -30,7 +31,7 @@ import type { HttpRequest } from '../server/http-request';
 import { RequestRefused } from '../server/problem';
 import { RunEvents } from './run-events';
 import { sendRunFile } from './run-file';
-import { toDeploymentView, toMessageView, toNeighbourView, toRunFilter, toRunView } from './run-view';
+import { toDeploymentView, toMessageView, toNeighbourView, toRunFilter, toRunView, toTimelineView } from './run-view';
 import { offerRun } from './start-run';
 
 @Controller()
@@ -137,6 +138,11 @@ export class RunsController {
       })),
       problems: [...problems],
     };
+  }
+
+  @Route(getRunTimeline)
+  async timeline({ caller, params }: RouteInput<typeof getRunTimeline>): Promise<RunTimelineAnswer> {
+    return toTimelineView(found('run', await this.deps.runs.readTimeline(caller.organizationId, params.id)));
   }
 
   @Route(getMessage)

@@ -10,6 +10,7 @@ import { EntryRow } from './entry-row';
 import { useOwnSearch, useRemoteSearch } from './use-conversation-search';
 import type { RunWindows } from './use-run-windows';
 import type { Talk } from './use-talk';
+import type { VisibleSpan } from './visible-span';
 
 const COMPONENTS = {
   List: ({ context, ...props }: React.ComponentProps<'div'> & { readonly context?: { readonly isBusy: boolean } }) => (
@@ -32,6 +33,7 @@ export function ConversationView({
   onFilter,
   chosen,
   onChoose,
+  visible,
 }: {
   readonly talk: Talk;
   /** What the times of rows count from. */
@@ -42,6 +44,8 @@ export function ConversationView({
   /** The seq of the row that the address leads to. */
   readonly chosen: number | null;
   readonly onChoose: (seq: number) => void;
+  /** Told which part of it is on the screen. */
+  readonly visible: VisibleSpan;
 }) {
   const { entries, error, hasBegun, isComplete } = stream;
   const list = useRef<VirtuosoHandle>(null);
@@ -132,6 +136,11 @@ export function ConversationView({
           atBottomStateChange={(atEnd) => {
             setAtEnd(atEnd);
             setSeenRows(rows.length);
+          }}
+          rangeChanged={({ startIndex, endIndex }) => {
+            const offset = windows?.firstRow ?? 0;
+            const [first, last] = [rows[startIndex - offset], rows[endIndex - offset]];
+            if (first && last) visible.show(Date.parse(first.place.at), Date.parse(last.place.at));
           }}
           increaseViewportBy={400}
         />

@@ -1,4 +1,5 @@
-import type { Entry } from './conversation';
+import type { RunTimeline } from '../../api/client';
+import { formatSpan } from '../../time/format-time';
 
 /** A stretch of time, ms since the epoch. */
 export interface Stretch {
@@ -6,57 +7,66 @@ export interface Stretch {
   readonly to: number;
 }
 
+/** What of a lane can be pointed at; it leads to a message. */
+export interface LaneMark extends Stretch {
+  readonly kind: 'busy' | 'tool' | 'task';
+  readonly seq: number;
+  readonly isFailed: boolean;
+  /** Of a task: whose it is. */
+  readonly teammate: string | null;
+  readonly title: string;
+}
+
 export interface Lane {
   readonly agent: string;
-  /** When it was seen at work, in order, none touching the next. */
-  readonly busy: readonly Stretch[];
+  /** From its start to its end; null: it was never started. */
+  readonly life: Stretch | null;
+  /** By their beginning. */
+  readonly marks: readonly LaneMark[];
 }
 
-/** Signs of life that are closer to each other than this share of the run are one stretch. */
-const JOIN_SHARE = 0.02;
+/** One lane for each agent, in the order of the team. What lasts ends with the axis. */
+export function lanesOf({ agents, spans }: RunTimeline, { to }: Stretch): readonly Lane[] {
+  return agents.map(({ name, startedAt, endedAt, busy }) => {
+    const heard = busy.map((stretch): LaneMark => ({
+      ...{ kind: 'busy', seq: stretch.seq, isFailed: false, teammate: null, title: 'at work' },
+      ...{ from: Date.parse(stretch.from), to: Date.parse(stretch.to) },
+    }));
+    const own = spans.flatMap((span): LaneMark[] => {
+      if (span.agent !== name || span.kind === 'turn') return [];
+      return [
+        {
+          ...{ kind: span.kind === 'tool' ? 'tool' : 'task', seq: span.seq, isFailed: span.state === 'failed' },
+          ...{ teammate: span.teammate ?? null, title: span.title || 'tool' },
+          ...{ from: Date.parse(span.from), to: span.to === null ? to : Date.parse(span.to) },
+        },
+      ];
+    });
+    const life =
+      startedAt === null ? null : { from: Date.parse(startedAt), to: endedAt === null ? to : Date.parse(endedAt) };
+    return {
+      agent: name,
+      life,
+      marks: [...heard, ...own].sort((one, other) => one.from - other.from || one.seq - other.seq),
+    };
+  });
+}
 
-/**
- * When each agent was at work, as far as the conversation tells: between what it says or does, tools included. Lanes
- * stand in the order in which the agents came.
- */
-export function lanesOf(entries: readonly Entry[], { from, to }: Stretch): readonly Lane[] {
-  const gap = (to - from) * JOIN_SHARE;
-  const lanes = new Map<string, { from: number; to: number }[]>();
-  for (const entry of entries) {
-    const { agent } = entry.place;
-    if (agent === null || entry.kind === 'prompt') continue;
-    const begin = Date.parse(entry.place.at);
-    const isOpen = entry.kind === 'tool' && entry.state === 'open';
-    const end = entry.kind === 'tool' && entry.endedAt !== null ? Date.parse(entry.endedAt) : isOpen ? to : begin;
-    addStretch(lanes, agent, { from: begin, to: end }, gap);
+/** `⇢ checker, 3 m 12 s: try all links` */
+export function describeMark({ kind, teammate, title, from, to, isFailed }: LaneMark, start: number): string {
+  const what = kind === 'busy' ? title : kind === 'task' ? `⇢ ${teammate ?? ''}: ${title}` : title;
+  return `+${formatSpan(from - start)}, ${formatSpan(to - from)}${isFailed ? ', failed' : ''}: ${what}`;
+}
+
+/** The mark that is meant by a place: the shortest that is there, else the nearest one. */
+export function markAt(marks: readonly LaneMark[], at: number, slackMs: number): number {
+  let best = -1;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (const [index, { from, to }] of marks.entries()) {
+    const distance = at < from ? from - at : at > to ? at - to : 0;
+    // Whatever is within reach goes by its length, all else by its distance.
+    const cost = distance <= slackMs ? to - from : 1e15 + distance;
+    if (cost < bestCost) [best, bestCost] = [index, cost];
   }
-  return [...lanes].map(([agent, busy]) => ({ agent, busy }));
-}
-
-/** The same as far as an outline tells: an agent is at work through a column in which it says something. */
-export function lanesOfOutline(
-  columns: readonly { readonly from: string; readonly to: string; readonly agents: Readonly<Record<string, number>> }[],
-  { from, to }: Stretch,
-): readonly Lane[] {
-  const gap = (to - from) * JOIN_SHARE;
-  const lanes = new Map<string, { from: number; to: number }[]>();
-  for (const column of columns) {
-    const [begin, end] = [Date.parse(column.from), Date.parse(column.to)];
-    for (const agent of Object.keys(column.agents)) addStretch(lanes, agent, { from: begin, to: end }, gap);
-  }
-  return [...lanes].map(([agent, busy]) => ({ agent, busy }));
-}
-
-/** Joined with the agent's last one where no more than the gap is between them. */
-function addStretch(
-  lanes: Map<string, { from: number; to: number }[]>,
-  agent: string,
-  { from, to }: Stretch,
-  gap: number,
-): void {
-  const busy = lanes.get(agent) ?? [];
-  lanes.set(agent, busy);
-  const last = busy.at(-1);
-  if (last && from - last.to <= gap) last.to = Math.max(last.to, to);
-  else busy.push({ from, to });
+  return best;
 }

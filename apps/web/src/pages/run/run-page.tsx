@@ -26,8 +26,10 @@ import { PushPanel } from './push-panel';
 import { RunActions } from './run-actions';
 import { RunComparison } from './run-comparison';
 import { RunNeighbours } from './run-neighbours';
+import { useRunTimeline } from './use-run-timeline';
 import { useTalk } from './use-talk';
 import { VerificationPanel } from './verification-panel';
+import { VisibleSpan } from './visible-span';
 import { WarningList } from './warning-list';
 
 /** One run: its answer first, and the conversation from which it came. */
@@ -67,6 +69,8 @@ function Crumb() {
 function KnownRun({ run }: { readonly run: Run }) {
   const search = useSearch({ from: '/runs/$runId' });
   const talk = useTalk(run, search.at ?? null);
+  const timeline = useRunTimeline(run, talk.stream.entries);
+  const [visible] = useState(() => new VisibleSpan());
   const { data: deployment } = useQuery({
     ...deploymentQuery(run.teamDeploymentId ?? ''),
     enabled: run.teamDeploymentId !== null,
@@ -116,16 +120,7 @@ function KnownRun({ run }: { readonly run: Run }) {
           <ShortId id={run.id} />
           <RunNeighbours runId={run.id} />
         </div>
-        <PhaseStrip run={run} deployment={deployment} lastMessageAt={talk.lastAt} />
-        {run.startedAt && (
-          <LanesView
-            entries={talk.tasks ?? talk.stream.entries}
-            outline={talk.windows && talk.outline}
-            start={run.startedAt}
-            end={run.finishedAt}
-            onChoose={choose}
-          />
-        )}
+        <RunTime run={run} timeline={timeline} visible={visible} onChoose={choose} />
         <div className="grid min-h-0 flex-1 gap-4 px-4 pb-4 rail:px-6 wide:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
           {/* What scrolls can be reached by the keyboard. */}
           <div
@@ -167,12 +162,50 @@ function KnownRun({ run }: { readonly run: Run }) {
                 onFilter={setFilter}
                 chosen={search.at ?? null}
                 onChoose={choose}
+                visible={visible}
               />
             </div>
           </Panel>
         </div>
       </div>
     </Page>
+  );
+}
+
+/** Its phases, and its agents over time. Their place is kept until they are there. */
+function RunTime({
+  run,
+  timeline: { data: timeline, error, refetch },
+  visible,
+  onChoose,
+}: {
+  readonly run: Run;
+  readonly timeline: ReturnType<typeof useRunTimeline>;
+  readonly visible: VisibleSpan;
+  readonly onChoose: (seq: number) => void;
+}) {
+  if (error && !timeline)
+    return (
+      <div className="px-4 py-3 rail:px-6">
+        <ProblemNote error={error} onRetry={() => void refetch()} />
+      </div>
+    );
+  if (!timeline) return run.startedAt === null ? null : <div className="h-14" aria-busy />;
+  const hasLanes = timeline.agents.length > 1 || timeline.spans.some(({ kind }) => kind === 'tool');
+  const end = run.teardown?.verifiedAt ?? run.teardown?.givenUp?.at ?? run.finishedAt;
+  return (
+    <>
+      <PhaseStrip run={run} timeline={timeline} />
+      {run.startedAt && hasLanes && (
+        <LanesView
+          timeline={timeline}
+          start={run.startedAt}
+          end={run.phase === 'finished' ? end : null}
+          visible={visible}
+          onChoose={onChoose}
+        />
+      )}
+    </>
   );
 }
 
