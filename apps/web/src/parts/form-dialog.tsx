@@ -1,12 +1,15 @@
+import { ApiProblem } from '@crewtab/api-client/api-problem';
 import { Dialog } from '@base-ui/react/dialog';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button } from './button';
 import { describeProblem } from './problem-note';
 
-/** A button that asks for some words before it acts. */
+/** A button that asks for some words before it acts; without one, whoever opens it says so. */
 export function FormDialog({
   trigger,
+  isOpen: isOpenOutside,
+  setOpen: setOpenOutside,
   title,
   words,
   children,
@@ -14,17 +17,24 @@ export function FormDialog({
   act,
   isWide = false,
 }: {
-  readonly trigger: React.ReactElement;
+  readonly trigger?: React.ReactElement;
+  readonly isOpen?: boolean;
+  readonly setOpen?: (isOpen: boolean) => void;
   readonly title: string;
   readonly words?: React.ReactNode;
-  /** The fields of the form. */
-  readonly children: React.ReactNode;
+  /** The fields of the form; each may stand with what the API says is wrong with it. */
+  readonly children: React.ReactNode | ((faultAt: (path: string) => string | undefined) => React.ReactNode);
   readonly confirm: string;
   readonly act: (fields: FormData) => Promise<unknown>;
   readonly isWide?: boolean;
 }) {
-  const [isOpen, setOpen] = useState(false);
+  const [isOpenHere, setOpenHere] = useState(false);
+  const isOpen = isOpenOutside ?? isOpenHere;
+  const setOpen = setOpenOutside ?? setOpenHere;
   const { mutate, isPending, error, reset } = useMutation({ mutationFn: act, onSuccess: () => setOpen(false) });
+  const faults = error instanceof ApiProblem ? error.errors : [];
+  const faultAt = (path: string): string | undefined => faults.find((fault) => fault.path === path)?.message;
+  const isToldAtField = typeof children === 'function' && faults.length > 0;
   return (
     <Dialog.Root
       open={isOpen}
@@ -33,7 +43,7 @@ export function FormDialog({
         reset();
       }}
     >
-      <Dialog.Trigger render={trigger} />
+      {trigger && <Dialog.Trigger render={trigger} />}
       <Dialog.Portal>
         <Dialog.Backdrop className="fixed inset-0 z-10 bg-[#000]/40" />
         <Dialog.Popup
@@ -45,11 +55,13 @@ export function FormDialog({
             className="mt-4"
             onSubmit={(event) => {
               event.preventDefault();
+              // React hands events on to whatever the dialog was opened from: a form there is not sent.
+              event.stopPropagation();
               mutate(new FormData(event.currentTarget));
             }}
           >
-            {children}
-            {error && (
+            {typeof children === 'function' ? children(faultAt) : children}
+            {error && !isToldAtField && (
               <p role="alert" className="mt-3 text-failed">
                 {describeProblem(error)}
               </p>

@@ -2,15 +2,15 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
 import { api, type Secret } from '../../api/client';
-import { callerQuery, queryClient, secretsQuery } from '../../api/queries';
+import { callerQuery, secretsQuery } from '../../api/queries';
 import { Page } from '../../app/shell';
 import { Button } from '../../parts/button';
 import { ConfirmButton } from '../../parts/confirm-button';
-import { Field, INPUT } from '../../parts/field';
 import { fieldText, FormDialog } from '../../parts/form-dialog';
 import { Empty, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { Instant } from '../../time/instant';
+import { forgetSecrets, SecretDialog, SecretValueField } from './secret-choice';
 import { TeamTabs } from './team-tabs';
 
 /** Named values that agents are given. The page never has a value but the one that is being typed. */
@@ -18,7 +18,20 @@ export function SecretsPage() {
   const { data, error, refetch } = useQuery(secretsQuery);
   const isAdmin = useQuery(callerQuery).data?.role === 'admin';
   return (
-    <Page title="Secrets" actions={isAdmin && <NewSecret />}>
+    <Page
+      title="Secrets"
+      actions={
+        isAdmin && (
+          <SecretDialog
+            trigger={
+              <Button>
+                <Plus className="size-4" aria-hidden /> New secret
+              </Button>
+            }
+          />
+        )
+      }
+    >
       <TeamTabs />
       <p className="max-w-prose px-4 py-3 text-soft rail:px-6">
         A secret goes in and never comes out: agents name it, and what they say of it is masked.
@@ -106,7 +119,7 @@ function SecretActions({ secret: { name, useCount } }: { readonly secret: Secret
           await forgetSecrets();
         }}
       >
-        <ValueField />
+        {(faultAt) => <SecretValueField error={faultAt('value')} />}
       </FormDialog>
       <ConfirmButton
         act={remove}
@@ -122,66 +135,4 @@ function SecretActions({ secret: { name, useCount } }: { readonly secret: Secret
       </ConfirmButton>
     </>
   );
-}
-
-function NewSecret() {
-  const make = async (fields: FormData): Promise<void> => {
-    await api.request('PUT /secrets/:name', {
-      params: { name: fieldText(fields, 'name') },
-      ifAbsent: true,
-      body: { value: fieldText(fields, 'value') },
-    });
-    await forgetSecrets();
-  };
-  return (
-    <FormDialog
-      trigger={
-        <Button>
-          <Plus className="size-4" aria-hidden /> New secret
-        </Button>
-      }
-      title="New secret"
-      confirm="Set the secret"
-      act={make}
-    >
-      <div className="flex flex-col gap-4">
-        <Field label="Name" hint="Letters, digits, - _ and . as in github-token">
-          {(control) => (
-            <input
-              {...control}
-              name="name"
-              required
-              autoComplete="off"
-              spellCheck={false}
-              className={`${INPUT} font-mono text-xs leading-5`}
-            />
-          )}
-        </Field>
-        <ValueField />
-      </div>
-    </FormDialog>
-  );
-}
-
-/** Of several lines, since keys have them; what is pasted is shown, so that it can be checked before it is gone. */
-function ValueField() {
-  return (
-    <Field label="Value" hint="At least 8 characters. It is not shown again.">
-      {(control) => (
-        <textarea
-          {...control}
-          name="value"
-          required
-          rows={3}
-          autoComplete="off"
-          spellCheck={false}
-          className={`${INPUT} font-mono text-xs leading-5`}
-        />
-      )}
-    </Field>
-  );
-}
-
-function forgetSecrets(): Promise<void> {
-  return queryClient.invalidateQueries({ queryKey: secretsQuery.queryKey });
 }

@@ -4,6 +4,7 @@ import { linesOf, readCommand, writeCommand } from './command-text';
 import { bodyOfConduct, conductOf, type ConductDraft } from './conduct-draft';
 import { bodyOfServer, serverDraftOf, type ServerDraft } from './server-draft';
 import { secretsOf, valuesOf, variablesOf, type VariableDraft } from './variable-draft';
+import { bodyOfWorkspace, workspaceDraftOf, type WorkspaceDraft } from './workspace-draft';
 
 type Agent = Team['agents'][number];
 export type TeamBody = BodyOf<'POST /teams'>;
@@ -39,6 +40,7 @@ export interface TeamDraft {
   readonly network: Team['network']['mode'];
   /** One a line. */
   readonly hosts: string;
+  readonly workspace: WorkspaceDraft;
   readonly agents: readonly AgentDraft[];
 }
 
@@ -63,13 +65,15 @@ export function newAgent(role: Agent['role'], name: string): AgentDraft {
 }
 
 export function newTeam(network: Team['network']['mode']): TeamDraft {
-  return { name: '', description: '', network, hosts: '', agents: [newAgent('leader', 'lead')] };
+  const workspace = workspaceDraftOf(null);
+  return { name: '', description: '', network, hosts: '', workspace, agents: [newAgent('leader', 'lead')] };
 }
 
 export function draftOf(team: Team): TeamDraft {
   return {
     ...{ name: team.name, description: team.description ?? '', network: team.network.mode },
-    ...{ hosts: team.network.hosts.join('\n'), agents: team.agents.map(draftOfAgent) },
+    ...{ hosts: team.network.hosts.join('\n'), workspace: workspaceDraftOf(team.workspace) },
+    ...{ agents: team.agents.map(draftOfAgent) },
   };
 }
 
@@ -105,7 +109,8 @@ export function bodyOf(draft: TeamDraft): TeamBody {
   const { name, description } = draft;
   const network = networkOf(draft);
   const agents = draft.agents.map((agent) => bodyOfAgent(agent) as TeamBody['agents'][number]);
-  return { name, ...(description !== '' && { description }), network, agents };
+  const workspace = bodyOfWorkspace(draft.workspace);
+  return { name, ...(description !== '' && { description }), network, ...(workspace && { workspace }), agents };
 }
 
 /** What of a team was touched; of agents all are sent once one of them was. */
@@ -113,10 +118,12 @@ export function editOf(team: Team, draft: TeamDraft): TeamEdit {
   const before = draftOf(team);
   const hasOther = (field: 'name' | 'description'): boolean => draft[field] !== before[field];
   const hasOtherNetwork = draft.network !== before.network || draft.hosts !== before.hosts;
+  const hasOtherWorkspace = JSON.stringify(draft.workspace) !== JSON.stringify(before.workspace);
   return {
     ...(hasOther('name') && { name: draft.name }),
     ...(hasOther('description') && { description: draft.description === '' ? null : draft.description }),
     ...(hasOtherNetwork && { network: networkOf(draft) }),
+    ...(hasOtherWorkspace && { workspace: bodyOfWorkspace(draft.workspace) }),
     ...(JSON.stringify(keyless(draft)) !== JSON.stringify(keyless(before)) && {
       agents: draft.agents.map(bodyOfAgent),
     }),

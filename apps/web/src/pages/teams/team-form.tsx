@@ -12,6 +12,8 @@ import { describeProblem } from '../../parts/problem-note';
 import { NETWORK_WORDS } from '../../words/policy-words';
 import { AgentFields } from './agent-fields';
 import { bodyOf, editOf, newAgent, type AgentDraft, type TeamDraft } from './team-draft';
+import { repeatedPaths } from './workspace-draft';
+import { WorkspaceFields } from './workspace-fields';
 
 /** What the API says is wrong, by the path of the field. */
 export type FaultAt = (path: string) => string | undefined;
@@ -66,6 +68,11 @@ export function TeamForm({ team, initial }: { readonly team: Team | null; readon
         </Field>
       </div>
       <Network draft={draft} set={set} faultAt={faultAt} />
+      <WorkspaceFields
+        workspace={draft.workspace}
+        faultAt={(path) => faultAt(`workspace${path}`)}
+        set={(change) => set({ workspace: { ...draft.workspace, ...change } })}
+      />
       {faultAt('agents') !== undefined && <p className="text-failed">The agents: {faultAt('agents')}</p>}
       {draft.agents.map((agent, at) => (
         <AgentFields
@@ -92,7 +99,11 @@ export function TeamForm({ team, initial }: { readonly team: Team | null; readon
         </p>
       )}
       <div className="flex items-center gap-2">
-        <Button look="primary" type="submit" disabled={isPending || isUntouched}>
+        <Button
+          look="primary"
+          type="submit"
+          disabled={isPending || isUntouched || repeatedPaths(draft.workspace).size > 0}
+        >
           {team ? 'Save' : 'Make the team'}
         </Button>
         {team ? (

@@ -73,6 +73,7 @@ function KnownTeam({ team }: { readonly team: Team }) {
         <div className="flex min-w-0 flex-col gap-4">
           <TryTeam team={team} />
           <Network network={team.network} />
+          <Workspace workspace={team.workspace} />
           <Panel title="Used by" note={uses.length === 0 ? undefined : uses.length}>
             {data && uses.length === 0 && <Empty>No schedule uses this team.</Empty>}
             <ul>
@@ -196,6 +197,43 @@ function Network({ network: { mode, hosts } }: { readonly network: Team['network
           {hosts.map((host) => (
             <li key={host}>
               <Code text={host} />
+            </li>
+          ))}
+        </ul>
+      </div>
+    </Panel>
+  );
+}
+
+/** What each run finds in its folder; nothing is said of an empty one. */
+function Workspace({ workspace }: { readonly workspace: Team['workspace'] }) {
+  if (workspace === null) return null;
+  const { git, files = {} } = workspace;
+  const shape = git && [git.ref, git.depth && `${git.depth} commits`, git.secret && `with ${git.secret}`];
+  return (
+    <Panel title="Workspace" note="of each run">
+      <div className="flex flex-col gap-3 px-4 py-3">
+        {git && (
+          <p>
+            <Code text={git.url} />
+            <span className="block text-soft">{shape?.filter(Boolean).join(' · ')}</span>
+          </p>
+        )}
+        <ul className="flex flex-col gap-1">
+          {Object.entries(files).map(([path, text]) => (
+            <li key={path}>
+              <details>
+                <summary className="cursor-pointer">
+                  <Code text={path} />
+                </summary>
+                <pre
+                  dir="auto"
+                  tabIndex={0}
+                  className="mt-1 max-h-48 overflow-auto rounded-sm bg-ground p-2 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]"
+                >
+                  {text}
+                </pre>
+              </details>
             </li>
           ))}
         </ul>

@@ -1,8 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
 import { Plus, Undo2, X } from 'lucide-react';
-import { secretsQuery } from '../../api/queries';
 import { Button } from '../../parts/button';
 import { INPUT } from '../../parts/field';
+import { SecretChoice, secretNameFor } from './secret-choice';
 import type { VariableDraft } from './variable-draft';
 
 /**
@@ -20,7 +19,6 @@ export function VariableFields({
   readonly set: (env: readonly VariableDraft[]) => void;
   readonly faultAt: (name: string) => string | undefined;
 }) {
-  const secrets = (useQuery(secretsQuery).data?.items ?? []).map(({ name }) => name);
   const change = (at: number, fields: Partial<VariableDraft>): void =>
     set(env.map((one, index) => (index === at ? { ...one, ...fields } : one)));
   return (
@@ -37,7 +35,7 @@ export function VariableFields({
               readOnly={variable.wasStored}
               onChange={({ target }) => change(at, { name: target.value })}
             />
-            <Value variable={variable} secrets={secrets} set={(fields) => change(at, fields)} />
+            <Value variable={variable} set={(fields) => change(at, fields)} />
             <Act
               variable={variable}
               set={(fields) => change(at, fields)}
@@ -65,38 +63,18 @@ interface PartProps {
   readonly set: (fields: Partial<VariableDraft>) => void;
 }
 
-const OWN = ':own';
-
-function Value({
-  variable: { name, state, value },
-  secrets,
-  set,
-}: PartProps & {
-  /** Names of all there are. */
-  readonly secrets: readonly string[];
-}) {
+function Value({ variable: { name, state, value }, set }: PartProps) {
   const what = name || 'the variable';
-  if (state === 'set' || state === 'secret') {
-    const known = state === 'secret' && !secrets.includes(value) ? [value, ...secrets] : secrets;
+  if (state === 'set' || state === 'secret')
     return (
       <span className="flex min-w-0 gap-2 max-rail:flex-col">
-        {known.length > 0 && (
-          <select
-            aria-label={`Where ${what} comes from`}
-            className={INPUT}
-            value={state === 'secret' ? value : OWN}
-            onChange={({ target }) =>
-              set(target.value === OWN ? { state: 'set', value: '' } : { state: 'secret', value: target.value })
-            }
-          >
-            <option value={OWN}>A value of its own</option>
-            <optgroup label="Secrets">
-              {known.map((secret) => (
-                <option key={secret}>{secret}</option>
-              ))}
-            </optgroup>
-          </select>
-        )}
+        <SecretChoice
+          label={`Where ${what} comes from`}
+          value={state === 'secret' ? value : ''}
+          none="A value of its own"
+          suggested={secretNameFor(name)}
+          onChange={(secret) => set(secret === '' ? { state: 'set', value: '' } : { state: 'secret', value: secret })}
+        />
         {state === 'set' && (
           <input
             aria-label={`Value of ${what}`}
@@ -109,7 +87,6 @@ function Value({
         )}
       </span>
     );
-  }
   return <span className="truncate text-soft">{state === 'kept' ? 'is set, and stays' : 'is deleted on saving'}</span>;
 }
 
