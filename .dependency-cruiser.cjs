@@ -139,7 +139,14 @@ module.exports = {
       comment:
         "The browser's pages speak through the typed client; of the contract and the domain they have only types.",
       from: { path: '^apps/web/', pathNot: spec },
-      to: { path: '^(libs|images|test)/', pathNot: '^libs/api-client/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^(libs|images|test)/', pathNot: '^libs/(api-client|words)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'words-carry-nothing',
+      severity: 'error',
+      comment: 'A browser loads the words too: they are sentences, and types of the domain.',
+      from: { path: '^libs/words/', pathNot: spec },
+      to: { pathNot: '^libs/words/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'libraries-import-no-apps',

@@ -77,6 +77,34 @@ export const getConfig = defineRoute({
   answer: { status: 200, description: 'The configuration.', view: configView },
 });
 
+const glossaryView = z
+  .object({
+    sections: z.array(
+      z.object({
+        title: z.string(),
+        entries: z.array(
+          z.object({
+            code: z.string().meta({ description: 'Of the page that explains it: `/help/<code>`.' }),
+            name: z.string(),
+            meaning: z.string(),
+            advice: z.string().optional().meta({ description: 'Of an error: what to do.' }),
+          }),
+        ),
+      }),
+    ),
+  })
+  .meta({ id: 'Glossary' });
+
+export const getGlossary = defineRoute({
+  method: 'get',
+  path: `${API_PATH}/glossary`,
+  operationId: 'getGlossary',
+  tag: 'System',
+  role: 'member',
+  summary: 'What each status, phase, policy and code means, in the words of the documents and the pages',
+  answer: { status: 200, description: 'The words.', view: glossaryView },
+});
+
 const shared = { method: 'get', tag: 'System', role: 'public' } as const;
 
 export const getHealth = defineRoute({
@@ -123,4 +151,4 @@ export const getOpenApi = defineRoute({
   errors: ['rate_limited'],
 });
 
-export const serviceRoutes = [getConfig, getHealth, getReadiness, getMetrics, getOpenApi] as const;
+export const serviceRoutes = [getConfig, getGlossary, getHealth, getReadiness, getMetrics, getOpenApi] as const;

@@ -7,7 +7,7 @@ import { runQuietly } from './run-command.mjs';
 
 const SOURCE = 'apps/web';
 /** What the pages bundle of the rest; of the contract they have only types, which change nothing in a bundle. */
-const BUNDLED = ['libs/api-client'];
+const BUNDLED = ['libs/api-client', 'libs/words'];
 const STAMP = 'dist/.crewtab-web';
 const PAGES = 'dist/apps/web';
 /** What a browser may have to load, in kB of compressed script: for the shell with Now, and for other pages beside it. */

@@ -1,3 +1,4 @@
+import { ApiProblem } from '@crewtab/api-client/api-problem';
 import { useEffect, useSyncExternalStore } from 'react';
 import { endSession, queryClient } from './queries';
 import { openTabEvents, type TabEvents } from './tab-events';
@@ -89,6 +90,11 @@ function tabEvents(): TabEvents {
   return opened;
 }
 
+/** What is wrong with a request stays wrong, whatever happens meanwhile. */
+function isRefused(error: Error | null): boolean {
+  return error instanceof ApiProblem && error.status === 400;
+}
+
 /** Lanes of time and sums of weeks are large, and change little with one run. */
 const LANES_SETTLE_MS = 5_000;
 
@@ -121,7 +127,7 @@ class Stale {
     for (const id of this.runs) void queryClient.invalidateQueries({ queryKey: ['run', id] });
     this.runs.clear();
     for (const key of ['runs', 'schedules', 'schedule', 'deployment', 'ledger'])
-      void queryClient.invalidateQueries({ queryKey: [key] });
+      void queryClient.invalidateQueries({ queryKey: [key], predicate: ({ state: { error } }) => !isRefused(error) });
   }
 }
 

@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import type { Run } from '../api/client';
 import { StatusShape } from '../status/status-shape';
-import { PHASE_WORDS, triggerWord } from '../status/status-words';
+import { triggerWord } from '../status/status-words';
+import { PHASE_WORDS } from '@crewtab/words/run-words';
 import { Instant, Span, ZonedClock } from '../time/instant';
 import { stripTerminalCodes } from '../words/clean-terminal-text';
 import { costOf } from '../usage/format-usage';

@@ -1,4 +1,5 @@
-import { STATUS_WORDS, type RunStatus } from './status-words';
+import { type RunStatus } from './status-words';
+import { STATUS_WORDS } from '@crewtab/words/run-words';
 
 /** Shape and colour of each status, drawn, since fonts lack some of the shapes. */
 const SHAPES: Readonly<Record<RunStatus, { readonly color: string; readonly path: React.ReactNode }>> = {

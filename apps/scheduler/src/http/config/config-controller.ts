@@ -1,16 +1,22 @@
 import { Controller, Inject } from '@nestjs/common';
 import { LIMITS } from '@crewtab/api-contract/limits';
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES, SCHEDULE_DEFAULTS } from '@crewtab/api-contract/schedule-routes';
-import { getConfig, PROTOCOLS } from '@crewtab/api-contract/service-routes';
+import { getConfig, getGlossary, PROTOCOLS } from '@crewtab/api-contract/service-routes';
 import { formatDuration } from '@crewtab/domain/durations';
 import { RUNTIME_KINDS, RUNTIMES, type RuntimeCapabilities } from '@crewtab/domain/runtimes';
 import type { AgentPolicy } from '@crewtab/domain/teams/agent-policy';
+import { GLOSSARY } from '@crewtab/words/glossary';
 import { Route, type RouteAnswer } from '../contract/route';
 import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 
 @Controller()
 export class ConfigController {
   constructor(@Inject(HTTP_DEPS) private readonly deps: Pick<HttpDeps, 'settings' | 'artifacts'>) {}
+
+  @Route(getGlossary)
+  glossary(): RouteAnswer<typeof getGlossary> {
+    return { sections: GLOSSARY.map(({ title, entries }) => ({ title, entries: [...entries] })) };
+  }
 
   @Route(getConfig)
   get(): RouteAnswer<typeof getConfig> {

@@ -112,6 +112,7 @@ it('names each view once and refers to it', () => {
     'Config',
     'Decommission',
     'EventPosition',
+    'Glossary',
     'Health',
     'HostImage',
     'LoginCode',

@@ -1,4 +1,4 @@
-import { CATCH_UP_WORDS, OVERLAP_WORDS } from '../../words/policy-words';
+import { CATCH_UP_WORDS, OVERLAP_WORDS } from '@crewtab/words/policy-words';
 import { formatSpan } from '../../time/format-time';
 import type { Draft } from './draft';
 import { planCatchUp, planOverlap, type PlannedBar } from './policy-plans';

@@ -3,7 +3,7 @@ import { Page } from '../../app/shell';
 import { Panel } from '../../parts/panel';
 import { StatusShape } from '../../status/status-shape';
 import { STATUSES, TRIGGERS, type RunStatus, type RunTrigger } from '../../status/status-words';
-import { findEntry, GLOSSARY, type GlossaryEntry } from '../../words/glossary';
+import { findEntry, GLOSSARY, type GlossaryEntry } from '@crewtab/words/glossary';
 
 /** What one word means, and all the others below it. */
 export function HelpPage() {

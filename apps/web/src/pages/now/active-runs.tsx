@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { OverviewRun } from '../../api/client';
 import { Empty, Panel } from '../../parts/panel';
 import { StatusShape } from '../../status/status-shape';
-import { PHASE_WORDS } from '../../status/status-words';
+import { PHASE_WORDS } from '@crewtab/words/run-words';
 import { formatSpan } from '../../time/format-time';
 import { useNow } from '../../time/use-now';
 import { firstLine } from '../../words/first-line';

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { Download } from 'lucide-react';
-import { useState } from 'react';
+import { Download, File, FileDiff, FileImage, FileJson, FileSpreadsheet, FileText } from 'lucide-react';
+import { useContext, useState } from 'react';
 import type { Artifact, Run } from '../../api/client';
 import { artifactsQuery, artifactTextQuery } from '../../api/queries';
 import { BUTTON, BUTTON_LOOKS } from '../../parts/button';
@@ -9,10 +9,18 @@ import { ProblemNote } from '../../parts/problem-note';
 import { formatBytes } from '../../words/format-bytes';
 import { stripTerminalCodes } from '../../words/clean-terminal-text';
 import { AgentText, PlainText } from './agent-text';
-import { previewOf, readCsv } from './artifact-preview';
+import { previewOf, readCsv, type Preview } from './artifact-preview';
+import type { ArtifactEntry } from './conversation';
+import { RunOfConversation } from './run-of-conversation';
 
 /** Of a file so much is read for its preview. */
 const PREVIEW_BYTES = 256 * 1024;
+/** The only file of a run is opened unless it is larger. */
+const OPEN_BYTES = 64 * 1024;
+/** Larger images are shown when they are asked for. */
+const THUMBNAIL_BYTES = 2 * 1024 * 1024;
+/** Of a row of the conversation. */
+const SHOWN_FILES = 6;
 const MOST_ROWS = 200;
 
 /** The files that a run left, each to be looked at in its place. */
@@ -25,11 +33,18 @@ export function ArtifactsPanel({ run }: { readonly run: Run }) {
       {error && <ProblemNote error={error} onRetry={() => void refetch()} />}
       {kept.count === 0 && <p className="px-4 py-3 text-soft">Nothing that the schedule keeps was there.</p>}
       {kept.count > 0 && data?.items.length === 0 && <p className="px-4 py-3 text-soft">They are kept no longer.</p>}
-      <ul className="divide-y divide-line">
-        {data?.items.map((artifact) => (
-          <ArtifactRow key={artifact.path} runId={run.id} artifact={artifact} />
-        ))}
-      </ul>
+      {(data?.items.length ?? 0) > 0 && (
+        <ul className="flex flex-col gap-2 p-3">
+          {data?.items.map((artifact) => (
+            <ArtifactCard
+              key={artifact.path}
+              runId={run.id}
+              artifact={artifact}
+              isOpenAtFirst={data.items.length === 1 && artifact.bytes <= OPEN_BYTES}
+            />
+          ))}
+        </ul>
+      )}
       {(data?.items.length ?? 0) > 1 && (
         <p className="border-t border-line px-4 py-2.5">
           <a href={`/api/v1/runs/${run.id}/archive`} download className={`${BUTTON} ${BUTTON_LOOKS.plain}`}>
@@ -42,14 +57,67 @@ export function ArtifactsPanel({ run }: { readonly run: Run }) {
   );
 }
 
-function ArtifactRow({ runId, artifact }: { readonly runId: string; readonly artifact: Artifact }) {
-  const [isOpen, setOpen] = useState(false);
+/** The files that a row of the conversation tells of, as far as they are kept still. */
+export function ArtifactsCard({ entry: { count, bytes, paths } }: { readonly entry: ArtifactEntry }) {
+  const runId = useContext(RunOfConversation);
+  const { data } = useQuery({ ...artifactsQuery(runId), enabled: runId !== '' });
+  const kept = new Map(data?.items.map((artifact) => [artifact.path, artifact]));
+  const [isWhole, setWhole] = useState(false);
+  const shown = isWhole ? paths : paths.slice(0, SHOWN_FILES);
+  return (
+    <div>
+      <p className="mb-1.5 text-soft">
+        kept {count === 1 ? 'one file' : `${count.toLocaleString()} files`}, {formatBytes(bytes)}
+      </p>
+      <ul className="flex flex-col gap-2">
+        {shown.map((path) => {
+          const artifact = kept.get(path);
+          return artifact ? (
+            <ArtifactCard key={path} runId={runId} artifact={artifact} />
+          ) : (
+            <li key={path} className="font-mono text-xs text-soft [overflow-wrap:anywhere]">
+              <bdi>{stripTerminalCodes(path)}</bdi> {data && 'is kept no longer'}
+            </li>
+          );
+        })}
+      </ul>
+      {shown.length < paths.length && (
+        <button type="button" className="mt-1.5 text-xs font-medium text-accent" onClick={() => setWhole(true)}>
+          {paths.length - shown.length} more
+        </button>
+      )}
+      {count > paths.length && isWhole && <p className="mt-1.5 text-xs text-soft">The rest stands under Files.</p>}
+    </div>
+  );
+}
+
+/** One file: its name leads to its preview, an image is shown small at once. */
+function ArtifactCard({
+  runId,
+  artifact,
+  isOpenAtFirst = false,
+}: {
+  readonly runId: string;
+  readonly artifact: Artifact;
+  readonly isOpenAtFirst?: boolean;
+}) {
+  const [isOpen, setOpen] = useState(isOpenAtFirst);
   const preview = previewOf(artifact);
   const name = stripTerminalCodes(artifact.path);
   const address = `/api/v1/runs/${runId}/artifacts/${encodeURIComponent(artifact.path)}`;
   return (
-    <li className="px-4 py-2.5">
+    <li className="min-w-0 rounded-md border border-line bg-ground px-3 py-2">
       <div className="flex min-w-0 items-center gap-2">
+        {preview === 'image' && artifact.bytes <= THUMBNAIL_BYTES && !isOpen ? (
+          <img
+            src={address}
+            alt=""
+            loading="lazy"
+            className="size-8 shrink-0 rounded-sm border border-line bg-white object-cover"
+          />
+        ) : (
+          <KindIcon preview={preview} />
+        )}
         {preview === null ? (
           <bdi className="min-w-0 flex-1 font-mono text-xs [overflow-wrap:anywhere]">{name}</bdi>
         ) : (
@@ -59,13 +127,13 @@ function ArtifactRow({ runId, artifact }: { readonly runId: string; readonly art
             className="min-w-0 flex-1 text-left font-mono text-xs [overflow-wrap:anywhere] hover:underline"
             onClick={() => setOpen(!isOpen)}
           >
-            <span aria-hidden className="inline-block w-4 text-soft">
-              {isOpen ? '▾' : '▸'}
-            </span>
             <bdi>{name}</bdi>
           </button>
         )}
-        <span className="shrink-0 text-xs whitespace-nowrap text-soft">{formatBytes(artifact.bytes)}</span>
+        <span className="shrink-0 text-xs whitespace-nowrap text-soft">
+          {formatBytes(artifact.bytes)}
+          {preview !== null && (isOpen ? ' ▾' : ' ▸')}
+        </span>
         <a
           href={`${address}?download=true`}
           download
@@ -84,6 +152,20 @@ function ArtifactRow({ runId, artifact }: { readonly runId: string; readonly art
       )}
     </li>
   );
+}
+
+const ICONS: Readonly<Record<Preview, typeof File>> = {
+  markdown: FileText,
+  image: FileImage,
+  csv: FileSpreadsheet,
+  json: FileJson,
+  diff: FileDiff,
+  text: FileText,
+};
+
+function KindIcon({ preview }: { readonly preview: Preview | null }) {
+  const Icon = preview === null ? File : ICONS[preview];
+  return <Icon className="size-4 shrink-0 text-soft" aria-hidden />;
 }
 
 function TextPreview({

@@ -43,6 +43,11 @@ it('shows words alone, the work as well, or all', () => {
   expect(filterEntries(entries, { level: 'all', agent: null })).toBe(entries);
 });
 
+it('shows the row that a person is led to at every level', () => {
+  const seqs = filterEntries(entries, { level: 'words', agent: 'lead' }, 3).map(({ place }) => place.seq);
+  expect(seqs).toEqual([1, 2, 3, 6, 9]);
+});
+
 it('shows what one agent did, and the tasks that it was given', () => {
   expect(kindsAt({ agent: 'analyst' })).toEqual(['delegation', 'says']);
   expect(agentsOf(entries)).toEqual(['lead', 'analyst']);

@@ -12,6 +12,8 @@ const LEVEL_OF: Readonly<Record<Entry['kind'], Level>> = {
   prompt: 'words',
   says: 'words',
   delegation: 'words',
+  artifact: 'words',
+  verification: 'words',
   tool: 'work',
   plan: 'work',
   permission: 'work',
@@ -29,14 +31,23 @@ export interface ConversationFilter {
   readonly agent: string | null;
 }
 
-/** The rows that a filter leaves. What went wrong stands at every level. */
-export function filterEntries(entries: readonly Entry[], { level, agent }: ConversationFilter): readonly Entry[] {
+/**
+ * The rows that a filter leaves. What went wrong stands at every level, and so does the row that a person is led to.
+ *
+ * @param chosen the seq at which that row begins; null: none
+ */
+export function filterEntries(
+  entries: readonly Entry[],
+  { level, agent }: ConversationFilter,
+  chosen: number | null = null,
+): readonly Entry[] {
   if (level === 'all' && agent === null) return entries;
   const shown = ORDER.indexOf(level);
   return entries.filter(
     (entry) =>
-      (ORDER.indexOf(LEVEL_OF[entry.kind]) <= shown || isProblem(entry)) &&
-      (agent === null || entry.place.agent === agent || (entry.kind === 'delegation' && entry.to === agent)),
+      entry.place.seq === chosen ||
+      ((ORDER.indexOf(LEVEL_OF[entry.kind]) <= shown || isProblem(entry)) &&
+        (agent === null || entry.place.agent === agent || (entry.kind === 'delegation' && entry.to === agent))),
   );
 }
 
@@ -50,6 +61,7 @@ export function isProblem(entry: Entry): boolean {
     case 'network':
       return entry.isRefused;
     case 'delegation':
+    case 'verification':
       return entry.isFailed;
     default:
       return false;
@@ -92,6 +104,10 @@ function textsOf(entry: Entry): readonly string[] {
       return [entry.to, entry.task, entry.answer ?? ''];
     case 'permission':
       return [entry.title, entry.option, asText(entry.request)];
+    case 'artifact':
+      return entry.paths;
+    case 'verification':
+      return [entry.text, ...entry.checks.flatMap(({ name, message }) => [name, message])];
     case 'other':
       return [entry.name, asText(entry.content)];
     default:

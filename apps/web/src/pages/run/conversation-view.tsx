@@ -7,6 +7,8 @@ import type { Entry } from './conversation';
 import { filterEntries, type ConversationFilter } from './conversation-filter';
 import { ConversationTools } from './conversation-tools';
 import { EntryRow } from './entry-row';
+import { useHitMarks } from './use-hit-marks';
+import { RunOfConversation } from './run-of-conversation';
 import { useOwnSearch, useRemoteSearch } from './use-conversation-search';
 import type { RunWindows } from './use-run-windows';
 import type { Talk } from './use-talk';
@@ -51,10 +53,15 @@ export function ConversationView({
   const list = useRef<VirtuosoHandle>(null);
   const [isAtEnd, setAtEnd] = useState(chosen === null);
   const [seenRows, setSeenRows] = useState(0);
-  const rows = useMemo(() => filterEntries(entries, filter), [entries, filter]);
-  const ownSearch = useOwnSearch(entries, rows);
+  // A message that is a piece of a row leads to that row, whatever level would show it.
+  const chosenPlace = chosen === null ? null : (stream.placeOf(chosen) ?? chosen);
+  const rows = useMemo(() => filterEntries(entries, filter, chosenPlace), [entries, filter, chosenPlace]);
+  const ownSearch = useOwnSearch(entries);
   const remoteSearch = useRemoteSearch(runId, windows ? (outline ?? undefined) : undefined);
-  const chosenRow = chosen === null ? -1 : rowOf(rows, chosen);
+  const search = windows ? remoteSearch : ownSearch;
+  const frame = useRef<HTMLDivElement>(null);
+  useHitMarks(frame, search.words);
+  const chosenRow = chosenPlace === null ? -1 : rowOf(rows, chosenPlace);
   const isShort = windows !== null && isComplete && rows.length < FEW_ROWS;
   useEffect(() => {
     if (isShort) windows?.loadLater();
@@ -87,79 +94,81 @@ export function ConversationView({
       <Empty>Nothing was said{isComplete ? '' : ' yet'}.</Empty>
     );
   return (
-    <div className="flex h-full flex-col">
-      <ConversationTools
-        search={windows ? remoteSearch : ownSearch}
-        filter={filter}
-        onFilter={onFilter}
-        chosen={windows === null ? (rows[chosenRow]?.place.seq ?? null) : chosen}
-        onChoose={choose}
-      />
-      {windows && (
-        <PartNote
-          windows={windows}
-          onBeginning={() => {
-            choose(1);
-            // Where a filter has taken the first message out, no row is led to.
-            if (windows.from <= 1) list.current?.scrollToIndex({ index: 0 });
-          }}
-          onEnd={() => choose(windows.lastSeq)}
+    <RunOfConversation value={runId}>
+      <div className="flex h-full flex-col">
+        <ConversationTools
+          search={search}
+          filter={filter}
+          onFilter={onFilter}
+          chosen={windows === null ? (rows[chosenRow]?.place.seq ?? null) : chosen}
+          onChoose={choose}
         />
-      )}
-      <div className="relative min-h-0 flex-1">
-        {rows.length === 0 && <Empty>No row is like that.</Empty>}
-        <Virtuoso
-          key={windows?.part}
-          ref={list}
-          components={COMPONENTS}
-          context={{ isBusy: isOver ? !isComplete : !hasBegun }}
-          className="h-full"
-          data={rows}
-          {...(windows && {
-            firstItemIndex: windows.firstRow,
-            startReached: windows.loadEarlier,
-            endReached: windows.loadLater,
-          })}
-          computeItemKey={(_, entry) => entry.place.seq}
-          itemContent={(index, entry) => (
-            <EntryRow
-              entry={entry}
-              position={index - (windows?.firstRow ?? 0) + 1}
-              count={isComplete && windows === null ? rows.length : -1}
-              start={start}
-              isChosen={index - (windows?.firstRow ?? 0) === chosenRow}
-            />
+        {windows && (
+          <PartNote
+            windows={windows}
+            onBeginning={() => {
+              choose(1);
+              // Where a filter has taken the first message out, no row is led to.
+              if (windows.from <= 1) list.current?.scrollToIndex({ index: 0 });
+            }}
+            onEnd={() => choose(windows.lastSeq)}
+          />
+        )}
+        <div ref={frame} className="relative min-h-0 flex-1">
+          {rows.length === 0 && <Empty>No row is like that.</Empty>}
+          <Virtuoso
+            key={windows?.part}
+            ref={list}
+            components={COMPONENTS}
+            context={{ isBusy: isOver ? !isComplete : !hasBegun }}
+            className="h-full"
+            data={rows}
+            {...(windows && {
+              firstItemIndex: windows.firstRow,
+              startReached: windows.loadEarlier,
+              endReached: windows.loadLater,
+            })}
+            computeItemKey={(_, entry) => entry.place.seq}
+            itemContent={(index, entry) => (
+              <EntryRow
+                entry={entry}
+                position={index - (windows?.firstRow ?? 0) + 1}
+                count={isComplete && windows === null ? rows.length : -1}
+                start={start}
+                isChosen={index - (windows?.firstRow ?? 0) === chosenRow}
+              />
+            )}
+            followOutput={isOver || chosen !== null ? false : 'auto'}
+            initialTopMostItemIndex={isThere ? { index: chosenRow, align: 'center' } : isOver ? 0 : rows.length - 1}
+            atBottomThreshold={40}
+            atBottomStateChange={(atEnd) => {
+              setAtEnd(atEnd);
+              setSeenRows(rows.length);
+            }}
+            rangeChanged={({ startIndex, endIndex }) => {
+              const offset = windows?.firstRow ?? 0;
+              const [first, last] = [rows[startIndex - offset], rows[endIndex - offset]];
+              if (first && last) visible.show(Date.parse(first.place.at), Date.parse(last.place.at));
+            }}
+            increaseViewportBy={400}
+          />
+          {error && (
+            <div className="absolute inset-x-4 top-2">
+              <ProblemNote error={error} />
+            </div>
           )}
-          followOutput={isOver || chosen !== null ? false : 'auto'}
-          initialTopMostItemIndex={isThere ? { index: chosenRow, align: 'center' } : isOver ? 0 : rows.length - 1}
-          atBottomThreshold={40}
-          atBottomStateChange={(atEnd) => {
-            setAtEnd(atEnd);
-            setSeenRows(rows.length);
-          }}
-          rangeChanged={({ startIndex, endIndex }) => {
-            const offset = windows?.firstRow ?? 0;
-            const [first, last] = [rows[startIndex - offset], rows[endIndex - offset]];
-            if (first && last) visible.show(Date.parse(first.place.at), Date.parse(last.place.at));
-          }}
-          increaseViewportBy={400}
-        />
-        {error && (
-          <div className="absolute inset-x-4 top-2">
-            <ProblemNote error={error} />
-          </div>
-        )}
-        {newRows > 0 && !isOver && (
-          <button
-            type="button"
-            onClick={() => list.current?.scrollToIndex({ index: rows.length - 1, align: 'end' })}
-            className="absolute right-4 bottom-3 inline-flex items-center gap-1 rounded-full bg-ink px-3 py-1 text-xs font-medium text-on-ink shadow-overlay"
-          >
-            <ArrowDown className="size-3.5" aria-hidden /> {newRows} new
-          </button>
-        )}
+          {newRows > 0 && !isOver && (
+            <button
+              type="button"
+              onClick={() => list.current?.scrollToIndex({ index: rows.length - 1, align: 'end' })}
+              className="absolute right-4 bottom-3 inline-flex items-center gap-1 rounded-full bg-ink px-3 py-1 text-xs font-medium text-on-ink shadow-overlay"
+            >
+              <ArrowDown className="size-3.5" aria-hidden /> {newRows} new
+            </button>
+          )}
+        </div>
       </div>
-    </div>
+    </RunOfConversation>
   );
 }
 
@@ -189,7 +198,7 @@ function PartNote({
   );
 }
 
-/** A message that is a piece of a row leads to that row, the one before where the filter has taken it out. */
+/** The one before where there is no row of that place: it is not read yet. */
 function rowOf(rows: readonly Entry[], seq: number): number {
   return rows.findLastIndex(({ place }) => place.seq <= seq);
 }

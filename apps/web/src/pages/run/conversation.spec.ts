@@ -23,6 +23,28 @@ it('joins what an agent says in pieces, also while another one speaks', () => {
   ]);
 });
 
+it('knows the row of each message, also of a piece that comes late', () => {
+  const conversation = new Conversation();
+  const [one, two, three] = [says('one '), message('agent_thought', { text: 'hm' }, 'analyst'), says('two')];
+  conversation.add([one, two]);
+  conversation.add([three]);
+  expect([one, two, three].map((each) => conversation.placeOf(each.seq))).toEqual([one.seq, two.seq, one.seq]);
+  expect(conversation.placeOf(three.seq + 1)).toBeUndefined();
+});
+
+it('tells of the files that were kept and of the checks', () => {
+  const checks = [{ kind: 'file', name: 'a.md', status: 'failed', message: 'is not there', ms: 2 }];
+  const artifacts = [{ path: 'out/a.md', bytes: 3, digest: 'd', contentType: 'text/markdown' }];
+  const entries = fold(
+    message('verification', { text: 'It failed.', status: 'failed', checks }, null),
+    message('artifact', { text: '1 file was kept', count: 1, bytes: 3, artifacts }, null),
+  );
+  expect(entries).toMatchObject([
+    { kind: 'verification', isFailed: true, checks: [{ name: 'a.md', isFailed: true, message: 'is not there' }] },
+    { kind: 'artifact', count: 1, bytes: 3, paths: ['out/a.md'] },
+  ]);
+});
+
 it('joins a message that the agent names, whatever stands between, and keeps two of them apart', () => {
   const named = (text: string, messageId: string, more: Partial<Message> = {}) => ({
     ...says(text),

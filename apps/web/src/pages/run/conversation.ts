@@ -9,6 +9,8 @@ export type Entry =
   | DelegationEntry
   | PermissionEntry
   | NetworkEntry
+  | ArtifactEntry
+  | VerificationEntry
   | { readonly kind: 'other'; readonly name: string; readonly content: unknown; readonly place: Place };
 
 interface TextEntry {
@@ -68,6 +70,25 @@ export interface NetworkEntry {
   readonly place: Place;
 }
 
+/** Files of the run that were kept when it ended. */
+export interface ArtifactEntry {
+  readonly kind: 'artifact';
+  readonly count: number;
+  readonly bytes: number;
+  /** The first of them. */
+  readonly paths: readonly string[];
+  readonly place: Place;
+}
+
+/** What became of the checks of its work. */
+export interface VerificationEntry {
+  readonly kind: 'verification';
+  readonly text: string;
+  readonly isFailed: boolean;
+  readonly checks: readonly { readonly name: string; readonly isFailed: boolean; readonly message: string }[];
+  readonly place: Place;
+}
+
 /** Where in the conversation it begins, and whose it is. */
 export interface Place {
   readonly seq: number;
@@ -98,6 +119,15 @@ export class Conversation {
   private readonly open = new Map<string, number>();
   /** What each session of an agent said last, while nothing else of it came in between. */
   private readonly speaking = new Map<string, number>();
+  /** The row that took the newest message. */
+  private taken = 0;
+  private readonly rowOfSeq = new Map<number, number>();
+
+  /** The seq at which the row begins that a message is a piece of; undefined: it was not taken. */
+  readonly placeOf = (seq: number): number | undefined => {
+    const row = this.rowOfSeq.get(seq);
+    return row === undefined ? undefined : this.rows[row]?.place.seq;
+  };
 
   get entries(): readonly Entry[] {
     return this.rows;
@@ -110,6 +140,7 @@ export class Conversation {
       if (message.seq <= this.lastSeq) continue;
       this.lastSeq = message.seq;
       this.take(message);
+      this.rowOfSeq.set(message.seq, this.taken);
     }
   }
 
@@ -125,6 +156,8 @@ export class Conversation {
     else if (kind === 'permission') this.push(permissionOf(content, place));
     else if (kind === 'network')
       this.push({ kind, text: textOf(content), isRefused: content['kind'] !== 'allowed', place });
+    else if (kind === 'artifact') this.push(artifactsOf(content, place));
+    else if (kind === 'verification') this.push(verificationOf(content, place));
     else this.push({ kind: 'other', name: kind, content, place });
   }
 
@@ -135,7 +168,7 @@ export class Conversation {
     const key = messageId === undefined ? null : `${kind} ${speaker} ${messageId}`;
     const at = key === null ? this.speaking.get(speaker) : this.open.get(key);
     const last = at === undefined ? undefined : this.rows[at];
-    if (at !== undefined && last?.kind === kind) this.rows[at] = { ...last, text: last.text + text };
+    if (at !== undefined && last?.kind === kind) this.replace(at, { ...last, text: last.text + text });
     else {
       const row = this.push({ kind, text, place });
       if (key === null) this.speaking.set(speaker, row);
@@ -217,11 +250,17 @@ export class Conversation {
 
   private put(key: string, at: number | undefined, entry: Entry): void {
     if (at === undefined) this.open.set(key, this.push(entry));
-    else this.rows[at] = entry;
+    else this.replace(at, entry);
   }
 
   private push(entry: Entry): number {
-    return this.rows.push(entry) - 1;
+    this.taken = this.rows.push(entry) - 1;
+    return this.taken;
+  }
+
+  private replace(at: number, entry: Entry): void {
+    this.rows[at] = entry;
+    this.taken = at;
   }
 }
 
@@ -258,5 +297,22 @@ function permissionOf(content: Content, place: Place): PermissionEntry {
     option: wordOf(objectOf(content['option'])['name']),
     request,
     place,
+  };
+}
+
+function artifactsOf(content: Content, place: Place): ArtifactEntry {
+  const files = Array.isArray(content['artifacts']) ? content['artifacts'].map(objectOf) : [];
+  const [count, bytes] = [Number(content['count'] ?? files.length), Number(content['bytes'] ?? 0)];
+  return { kind: 'artifact', count, bytes, paths: files.map(({ path }) => wordOf(path)), place };
+}
+
+function verificationOf(content: Content, place: Place): VerificationEntry {
+  const checks = Array.isArray(content['checks']) ? content['checks'].map(objectOf) : [];
+  return {
+    ...{ kind: 'verification', text: textOf(content), isFailed: content['status'] !== 'passed', place },
+    checks: checks.map((check) => ({
+      ...{ name: wordOf(check['kind']) === 'schema' ? 'the result as JSON' : wordOf(check['name']) },
+      ...{ isFailed: check['status'] !== 'passed', message: wordOf(check['message']) },
+    })),
   };
 }

@@ -1,8 +1,9 @@
 import { ChevronRight } from 'lucide-react';
-import { useState } from 'react';
 import { formatSpan } from '../../time/format-time';
 import { AgentText, PlainText } from './agent-text';
-import type { DelegationEntry, PermissionEntry, ToolEntry } from './conversation';
+import { stripTerminalCodes } from '../../words/clean-terminal-text';
+import { useOpen } from './chosen-row';
+import type { DelegationEntry, PermissionEntry, ToolEntry, VerificationEntry } from './conversation';
 import { asText } from './conversation-filter';
 import { FileDiff } from './diff-view';
 
@@ -101,6 +102,33 @@ export function PermissionCard({ entry }: { readonly entry: PermissionEntry }) {
   );
 }
 
+/** What became of the checks of the work. */
+export function VerificationCard({ entry: { text, isFailed, checks } }: { readonly entry: VerificationEntry }) {
+  return (
+    <Card
+      title={text}
+      note={<span className={isFailed ? 'text-failed' : 'text-success'}>{isFailed ? 'failed' : 'passed'}</span>}
+      body={
+        checks.length === 0
+          ? null
+          : () => (
+              <ul className="flex flex-col gap-1 text-xs">
+                {checks.map((check, index) => (
+                  <li key={index} className="[overflow-wrap:anywhere]">
+                    <span className={check.isFailed ? 'text-failed' : 'text-success'}>
+                      {check.isFailed ? 'failed' : 'passed'}
+                    </span>{' '}
+                    <bdi className="font-mono">{stripTerminalCodes(check.name)}</bdi>{' '}
+                    <bdi className="text-soft">{stripTerminalCodes(check.message)}</bdi>
+                  </li>
+                ))}
+              </ul>
+            )
+      }
+    />
+  );
+}
+
 /** A line that opens. */
 export function Card({
   title,
@@ -114,7 +142,7 @@ export function Card({
   /** Null where there is nothing more to show. */
   readonly body: (() => React.ReactNode) | null;
 }) {
-  const [isOpen, setOpen] = useState(false);
+  const [isOpen, setOpen] = useOpen();
   return (
     <div className="rounded-md border border-line bg-ground">
       <button

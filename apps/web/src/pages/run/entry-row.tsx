@@ -4,7 +4,9 @@ import { formatInstant, formatSpan } from '../../time/format-time';
 import { AgentText, PlainText } from './agent-text';
 import type { Entry, PlanEntry } from './conversation';
 import { asText } from './conversation-filter';
-import { Card, DelegationCard, PermissionCard, ToolCard } from './entry-cards';
+import { ArtifactsCard } from './artifacts-panel';
+import { ChosenRow, useOpen } from './chosen-row';
+import { Card, DelegationCard, PermissionCard, ToolCard, VerificationCard } from './entry-cards';
 
 /** One row of a conversation. */
 export const EntryRow = memo(function EntryRow({
@@ -35,7 +37,9 @@ export const EntryRow = memo(function EntryRow({
         {session !== undefined && <span title={`session ${session}`}> · sub-agent</span>}
       </div>
       <div className="min-w-0 max-rail:col-span-2 max-rail:row-start-2">
-        <EntryBody entry={entry} />
+        <ChosenRow value={isChosen}>
+          <EntryBody entry={entry} />
+        </ChosenRow>
       </div>
       <time
         dateTime={at}
@@ -126,6 +130,10 @@ function EntryBody({ entry }: { readonly entry: Entry }) {
           <PlainText text={entry.text} />
         </div>
       );
+    case 'artifact':
+      return <ArtifactsCard entry={entry} />;
+    case 'verification':
+      return <VerificationCard entry={entry} />;
     case 'other':
       return <Card title={entry.name} body={() => <PlainText text={asText(entry.content)} />} />;
   }
@@ -135,7 +143,7 @@ const FOLDED_PX = 320;
 
 /** At most that high, until a person wants all of it. */
 function Folded({ children }: { readonly children: React.ReactNode }) {
-  const [isOpen, setOpen] = useState(false);
+  const [isOpen, setOpen] = useOpen();
   const [isLong, setLong] = useState(false);
   const content = useRef<HTMLDivElement>(null);
   useEffect(() => {

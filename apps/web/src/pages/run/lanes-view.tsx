@@ -231,28 +231,30 @@ function LanesTable({ lanes, start }: { readonly lanes: readonly Lane[]; readonl
   const count = ({ marks }: Lane, kind: LaneMark['kind']): number => marks.filter((mark) => mark.kind === kind).length;
   const since = (at: number | undefined): string => (at === undefined ? 'never' : `+${formatSpan(at - start)}`);
   return (
-    <table className="sr-only">
-      <caption>Agents over time</caption>
-      <thead>
-        <tr>
-          {['Agent', 'Started', 'Ended', 'Tool calls', 'Tasks given'].map((head) => (
-            <th key={head} scope="col">
-              {head}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {lanes.map((lane) => (
-          <tr key={lane.agent}>
-            <th scope="row">{lane.agent}</th>
-            <td>{since(lane.life?.from)}</td>
-            <td>{since(lane.life?.to)}</td>
-            <td>{count(lane, 'tool')}</td>
-            <td>{count(lane, 'task')}</td>
+    <div className="sr-only">
+      <table>
+        <caption>Agents over time</caption>
+        <thead>
+          <tr>
+            {['Agent', 'Started', 'Ended', 'Tool calls', 'Tasks given'].map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {lanes.map((lane) => (
+            <tr key={lane.agent}>
+              <th scope="row">{lane.agent}</th>
+              <td>{since(lane.life?.from)}</td>
+              <td>{since(lane.life?.to)}</td>
+              <td>{count(lane, 'tool')}</td>
+              <td>{count(lane, 'task')}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -1,5 +1,6 @@
+import { Link } from '@tanstack/react-router';
 import type { Run, RunTimeline } from '../../api/client';
-import { PHASE_WORDS } from '../../status/status-words';
+import { PHASE_WORDS } from '@crewtab/words/run-words';
 import { formatInstant, formatSpan } from '../../time/format-time';
 import { useNow } from '../../time/use-now';
 
@@ -19,6 +20,8 @@ const ENDS: Readonly<Record<string, string>> = { failed: 'bg-failed', timeout: '
 const ON_TIME_MS = 1_000;
 
 interface Stretch {
+  /** Of the page that explains it. */
+  readonly code: string | null;
   readonly name: string;
   readonly words: string;
   readonly from: string;
@@ -45,7 +48,13 @@ export function PhaseStrip({ run, timeline }: { readonly run: Run; readonly time
         >
           <div className={`h-2 rounded-xs ${stretch.color}`} />
           <div className="mt-1 truncate text-xs text-soft rail:pr-2">
-            {stretch.name}{' '}
+            {stretch.code === null ? (
+              stretch.name
+            ) : (
+              <Link to="/help/$code" params={{ code: stretch.code }} className="hover:text-ink hover:underline">
+                {stretch.name}
+              </Link>
+            )}{' '}
             <span className="whitespace-nowrap text-ink max-rail:block">{formatSpan(spanOf(stretch))}</span>
           </div>
         </li>
@@ -62,13 +71,13 @@ function stretchesOf(run: Run, { dueAt, phases }: RunTimeline): Stretch[] {
     ...(isLate
       ? [
           {
-            ...{ name: 'late', words: 'from the instant at which it was due until it was made' },
+            ...{ code: null, name: 'late', words: 'from the instant at which it was due until it was made' },
             ...{ from: dueAt, to: first.from, color: 'bg-idle/25' },
           },
         ]
       : []),
     ...phases.map(({ phase, from, to }) => ({
-      ...{ name: NAMES[phase], words: PHASE_WORDS[phase], from, to },
+      ...{ code: `phase-${phase}`, name: NAMES[phase], words: PHASE_WORDS[phase], from, to },
       color:
         to === null
           ? 'animate-breathe bg-running'

@@ -11,10 +11,11 @@ import { ProblemNote } from '../../parts/problem-note';
 import { ScheduleName, useScheduleName } from '../../parts/schedule-name';
 import { ShortId } from '../../parts/short-id';
 import { StatusLabel } from '../../status/status-shape';
-import { STATUS_WORDS, triggerWord } from '../../status/status-words';
+import { triggerWord } from '../../status/status-words';
+import { STATUS_WORDS } from '@crewtab/words/run-words';
 import { formatInstant } from '../../time/format-time';
 import { Instant, Span } from '../../time/instant';
-import { ADVICE } from '../../words/advice';
+import { ADVICE } from '@crewtab/words/advice';
 import { nameInText, stripTerminalCodes } from '../../words/clean-terminal-text';
 import { AgentText } from './agent-text';
 import { ArtifactsPanel } from './artifacts-panel';
@@ -107,7 +108,10 @@ function KnownRun({ run }: { readonly run: Run }) {
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 pt-3 rail:px-6">
           <StatusLabel status={run.status} />
           {run.error && run.error.code !== run.status && <code className="font-mono text-xs">{run.error.code}</code>}
-          <HelpMark code={run.error?.code ?? run.status} sentence={STATUS_WORDS[run.status]} />
+          <HelpMark
+            code={run.error?.code ?? run.status}
+            sentence={(run.error && ADVICE[run.error.code]?.meaning) ?? STATUS_WORDS[run.status]}
+          />
           {run.startedAt && (
             <span>
               <Span from={run.startedAt} to={run.finishedAt} />

@@ -17,14 +17,16 @@ export interface ConversationSearch {
   readonly isSearching: boolean;
 }
 
-/** In what the page holds: all of the conversation, as far as the filter leaves it. */
-export function useOwnSearch(newest: readonly Entry[], newestRows: readonly Entry[]): ConversationSearch {
+/** In what the page holds: all of the conversation, what the filter hides too. */
+export function useOwnSearch(newest: readonly Entry[]): ConversationSearch {
   const entries = useDeferredValue(newest);
-  const rows = useDeferredValue(newestRows);
   const [words, setWords] = useState('');
   const agents = useMemo(() => agentsOf(entries), [entries]);
-  const hits = useMemo(() => findWords(rows, words).flatMap((row) => rows[row]?.place.seq ?? []), [rows, words]);
-  const problems = useMemo(() => rows.flatMap((entry) => (isProblem(entry) ? entry.place.seq : [])), [rows]);
+  const hits = useMemo(
+    () => findWords(entries, words).flatMap((row) => entries[row]?.place.seq ?? []),
+    [entries, words],
+  );
+  const problems = useMemo(() => entries.flatMap((entry) => (isProblem(entry) ? entry.place.seq : [])), [entries]);
   return { agents, problems, hasMoreProblems: false, words, setWords, hits, hasMoreHits: false, isSearching: false };
 }
 

@@ -29,11 +29,12 @@ export interface RunWindows extends RunStream {
 interface Held {
   readonly messages: readonly Message[];
   readonly entries: readonly Entry[];
+  readonly placeOf: RunStream['placeOf'];
   readonly part: number;
   readonly firstRow: number;
 }
 
-const NOTHING: Held = { messages: [], entries: [], part: 0, firstRow: FIRST_ROW };
+const NOTHING: Held = { messages: [], entries: [], placeOf: () => undefined, part: 0, firstRow: FIRST_ROW };
 
 /**
  * @param lastSeq null: the conversation is not read in parts
@@ -73,7 +74,7 @@ export function useRunWindows(runId: string, lastSeq: number | null, at: number 
   const show = useCallback(
     (seq: number): void => {
       void read({ around: Math.max(1, seq) }, ({ part }, messages) => ({
-        ...{ messages, entries: fold(messages), part: part + 1, firstRow: FIRST_ROW },
+        ...{ messages, ...fold(messages), part: part + 1, firstRow: FIRST_ROW },
       }));
     },
     [read],
@@ -86,7 +87,7 @@ export function useRunWindows(runId: string, lastSeq: number | null, at: number 
 
   return useMemo(
     () => ({
-      ...{ entries: held.entries, error, hasBegun, isComplete: hasBegun, lastSeq: lastSeq ?? 0 },
+      ...{ entries: held.entries, placeOf: held.placeOf, error, hasBegun, isComplete: hasBegun, lastSeq: lastSeq ?? 0 },
       ...{ from: first, to: last, part: held.part, firstRow: held.firstRow },
       loadEarlier: () => {
         if (!isBusy.current && last > 0 && first > 1)
@@ -124,16 +125,16 @@ async function readMessages(runId: string, query: Query): Promise<readonly Messa
   return messages;
 }
 
-function fold(messages: readonly Message[]): readonly Entry[] {
+function fold(messages: readonly Message[]): Pick<Held, 'entries' | 'placeOf'> {
   const conversation = new Conversation();
   conversation.add(messages);
-  return conversation.entries;
+  return { entries: conversation.entries, placeOf: conversation.placeOf };
 }
 
 /** Rows that were there keep their numbers. */
 function moved(before: Held, messages: readonly Message[]): Held {
-  const entries = fold(messages);
-  return { ...before, messages, entries, firstRow: before.firstRow + shiftOf(before.entries, entries) };
+  const { entries, placeOf } = fold(messages);
+  return { ...before, messages, entries, placeOf, firstRow: before.firstRow + shiftOf(before.entries, entries) };
 }
 
 /** How many rows have gone at the beginning; negative: have come there. A row that has got a new beginning is no common one. */

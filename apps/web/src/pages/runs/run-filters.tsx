@@ -1,12 +1,13 @@
 import { ApiProblem } from '@crewtab/api-client/api-problem';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { SlidersHorizontal } from 'lucide-react';
+import { ListFilter, SlidersHorizontal } from 'lucide-react';
 import { useEffect, useId, useState } from 'react';
 import { runCountsQuery, schedulesQuery, teamsQuery, WITHIN_MS, type RunFilter, type Within } from '../../api/queries';
 import { useScheduleName } from '../../parts/schedule-name';
 import { StatusShape } from '../../status/status-shape';
-import { STATUS_WORDS, STATUSES, TRIGGER_WORDS, TRIGGERS } from '../../status/status-words';
+import { STATUSES, TRIGGERS } from '../../status/status-words';
+import { STATUS_WORDS, TRIGGER_WORDS } from '@crewtab/words/run-words';
 import { viewerZone } from '../../time/format-time';
 import { fromLocalField, SORT_WORDS, SORTS, toLocalField } from './run-search';
 
@@ -28,15 +29,27 @@ export function isOfRanges(error: Error): boolean {
   );
 }
 
+const TOOL =
+  'inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md border border-line bg-surface px-2 whitespace-nowrap hover:bg-hover';
+
 /** A filter, changed in some of its fields; undefined takes one out. */
 type Change = { [Field in keyof RunFilter]?: RunFilter[Field] | undefined };
 
 /** What the list is narrowed to. All of it stands in the address. */
-export function RunFilters({ filter, error }: { readonly filter: RunFilter; readonly error: Error | null }) {
+export function RunFilters({
+  filter,
+  error,
+  isListed: isListThere,
+}: {
+  readonly filter: RunFilter;
+  readonly error: Error | null;
+  /** The list has come: a filter that is refused is not asked for its counts too. */
+  readonly isListed: boolean;
+}) {
   const navigate = useNavigate();
   const { data } = useQuery(schedulesQuery);
   const { data: teams } = useQuery(teamsQuery);
-  const { data: counts } = useQuery(runCountsQuery(filter));
+  const { data: counts } = useQuery({ ...runCountsQuery(filter), enabled: isListThere });
   const set = (change: Change): void => {
     const next = Object.entries({ ...filter, ...change }).filter(([, value]) => value !== undefined);
     void navigate({ to: '/runs', search: Object.fromEntries(next) });
@@ -49,6 +62,8 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
   // A fault is not hidden.
   const isOpen = isWanted || (error !== null && isOfRanges(error));
   const rangesId = useId();
+  const [isShown, setShown] = useState(false);
+  const chosen = (['schedule', 'team', 'code', 'trigger', 'within'] as const).filter((name) => filter[name]).length;
   return (
     <div className="z-1 border-b border-line bg-ground px-4 py-2.5 rail:sticky rail:top-0 rail:px-6">
       <div className="flex flex-wrap items-center gap-x-2 gap-y-2">
@@ -72,8 +87,18 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             </button>
           ))}
         </div>
-        <div role="group" aria-label="More filters" className="flex gap-2 max-rail:w-full max-rail:overflow-x-auto">
+        <div role="group" aria-label="More filters" className="flex flex-wrap gap-2 max-rail:w-full">
+          <button
+            type="button"
+            aria-expanded={isShown}
+            onClick={() => setShown(!isShown)}
+            className={`${TOOL} -order-1 rail:hidden`}
+          >
+            <ListFilter className="size-3.5" aria-hidden /> Filters
+            {chosen > 0 && <span className="text-xs text-soft">{chosen}</span>}
+          </button>
           <Choice
+            isFolded={!isShown}
             name="Schedule"
             value={filter.schedule}
             onChange={(schedule) => set({ schedule })}
@@ -86,6 +111,7 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             all="all schedules"
           />
           <Choice
+            isFolded={!isShown}
             name="Team"
             value={filter.team}
             onChange={(team) => set({ team })}
@@ -93,6 +119,7 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             all="all teams"
           />
           <Choice
+            isFolded={!isShown}
             name="Code"
             value={filter.code}
             onChange={(code) => set({ code })}
@@ -100,6 +127,7 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             all="however ended"
           />
           <Choice
+            isFolded={!isShown}
             name="Trigger"
             value={filter.trigger}
             onChange={(value) => set({ trigger: TRIGGERS.find((one) => one === value) })}
@@ -107,6 +135,7 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             all="however started"
           />
           <Choice
+            isFolded={!isShown}
             name="Time"
             value={filter.within}
             onChange={(value) =>
@@ -123,12 +152,12 @@ export function RunFilters({ filter, error }: { readonly filter: RunFilter; read
             aria-expanded={isOpen}
             aria-controls={rangesId}
             onClick={() => setWanted(!isOpen)}
-            className="inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md border border-line bg-surface px-2 whitespace-nowrap hover:bg-hover"
+            className={`${TOOL} max-rail:-order-1`}
           >
             <SlidersHorizontal className="size-3.5" aria-hidden /> Ranges
             {owned > 0 && <span className="text-xs text-soft">{owned}</span>}
           </button>
-          <span className="wide:hidden">
+          <span className="max-rail:-order-1 wide:hidden">
             <Choice
               name="Order"
               value={filter.sort}
@@ -276,6 +305,7 @@ function Choice({
   onChange,
   options,
   all,
+  isFolded = false,
 }: {
   readonly name: string;
   readonly value: string | undefined;
@@ -283,13 +313,15 @@ function Choice({
   readonly options: readonly (readonly [string, React.ReactNode])[];
   /** What it says without a choice. */
   readonly all: string;
+  /** Not shown on a phone. */
+  readonly isFolded?: boolean;
 }) {
   return (
     <select
       aria-label={name}
       value={value ?? ''}
       onChange={({ target }) => onChange(target.value === '' ? undefined : target.value)}
-      className="h-7 max-w-[168px] shrink-0 rounded-md border border-line bg-surface px-1.5"
+      className={`h-7 rounded-md border border-line bg-surface px-1.5 max-rail:max-w-full rail:max-w-[168px] rail:shrink-0 ${isFolded ? 'max-rail:hidden' : ''}`}
     >
       <option value="">{all}</option>
       {options.map(([key, words]) => (

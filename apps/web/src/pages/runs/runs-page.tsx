@@ -21,7 +21,7 @@ export function RunsPage() {
   const without = SORTED_WITHOUT[sort];
   return (
     <Page title="Runs">
-      <RunFilters filter={filter} error={error} />
+      <RunFilters filter={filter} error={error} isListed={data !== undefined} />
       {error && isOfRanges(error) && (
         <Empty>
           A range above is not valid, so there is no list.{' '}

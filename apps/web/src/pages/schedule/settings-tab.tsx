@@ -6,7 +6,7 @@ import { teamQuery } from '../../api/queries';
 import { BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { zoneName } from '../../time/format-time';
 import { Instant } from '../../time/instant';
-import { CATCH_UP_WORDS, OVERLAP_WORDS } from '../../words/policy-words';
+import { CATCH_UP_WORDS, OVERLAP_WORDS } from '@crewtab/words/policy-words';
 import { DeleteSchedule } from './schedule-actions';
 
 /** What is set of a schedule, each with the sentence that it means. */
@@ -22,8 +22,16 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
     ],
     ['Zone', schedule.timezone, `all its times are those of ${zoneName(schedule.timezone)}`],
     ['Timeout', schedule.timeout, 'a run that takes longer is stopped'],
-    ['Overlap', schedule.overlap, `while another run is active, a due one ${OVERLAP_WORDS[schedule.overlap]}`],
-    ['Catch-up', schedule.catchUp, `of instants that no scheduler fired in time, ${CATCH_UP_WORDS[schedule.catchUp]}`],
+    [
+      'Overlap',
+      <Policy key="overlap" code={`overlap-${schedule.overlap}`} name={schedule.overlap} />,
+      `while another run is active, a due one ${OVERLAP_WORDS[schedule.overlap]}`,
+    ],
+    [
+      'Catch-up',
+      <Policy key="catch-up" code={`catch-up-${schedule.catchUp}`} name={schedule.catchUp} />,
+      `of instants that no scheduler fired in time, ${CATCH_UP_WORDS[schedule.catchUp]}`,
+    ],
     ['Catch-up window', schedule.catchUpWindow, 'what was missed longer ago is not caught up'],
     ['Success', successOf(schedule), 'what a run needs beside a good end of its leader’s turn'],
     ['Verified', verificationOf(schedule), 'what must hold of its work'],
@@ -52,6 +60,14 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
         <DeleteSchedule schedule={schedule} />
       </div>
     </div>
+  );
+}
+
+function Policy({ code, name }: { readonly code: string; readonly name: string }) {
+  return (
+    <Link to="/help/$code" params={{ code }} className="underline decoration-line hover:decoration-ink">
+      {name}
+    </Link>
   );
 }
 

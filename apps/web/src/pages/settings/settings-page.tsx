@@ -6,6 +6,7 @@ import { Page } from '../../app/shell';
 import { density, setTheme, singleKeys, THEMES, useKeptChoice, useTheme } from '../../app/theme';
 import { ActionButton } from '../../parts/action-button';
 import { ConfirmButton } from '../../parts/confirm-button';
+import { Choice } from '../../parts/choice';
 import { Panel, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { Instant } from '../../time/instant';
@@ -56,21 +57,24 @@ function Appearance() {
   return (
     <Panel title="Appearance and keys" note="of this browser">
       <div className="flex flex-col gap-3 px-4 py-3">
-        <Radios
+        <Choice
+          look="radios"
           name="Theme"
           options={THEMES}
           words={{ system: 'as the system', light: 'light', dark: 'dark' }}
           value={theme}
           onChange={setTheme}
         />
-        <Radios
+        <Choice
+          look="radios"
           name="Density"
           options={density.options}
           words={{ comfortable: 'comfortable', compact: 'compact' }}
           value={chosenDensity}
           onChange={density.set}
         />
-        <Radios
+        <Choice
+          look="radios"
           name="Single keys"
           options={singleKeys.options}
           words={{ on: 'on: j, k, g n, ? and others', off: 'off; Ctrl K stays' }}
@@ -79,38 +83,6 @@ function Appearance() {
         />
       </div>
     </Panel>
-  );
-}
-
-function Radios<T extends string>({
-  name,
-  options,
-  words,
-  value,
-  onChange,
-}: {
-  readonly name: string;
-  readonly options: readonly T[];
-  readonly words: Readonly<Record<T, string>>;
-  readonly value: T;
-  readonly onChange: (value: T) => void;
-}) {
-  return (
-    <fieldset className="flex flex-wrap items-center gap-x-4 gap-y-1">
-      <legend className="w-full text-soft rail:float-left rail:w-28">{name}</legend>
-      {options.map((one) => (
-        <label key={one} className="flex items-center gap-2">
-          <input
-            type="radio"
-            name={name}
-            checked={value === one}
-            onChange={() => onChange(one)}
-            className="accent-accent"
-          />
-          {words[one]}
-        </label>
-      ))}
-    </fieldset>
   );
 }
 

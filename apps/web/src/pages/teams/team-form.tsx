@@ -9,7 +9,7 @@ import { Button, BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { Field, INPUT } from '../../parts/field';
 import { Panel } from '../../parts/panel';
 import { describeProblem } from '../../parts/problem-note';
-import { NETWORK_WORDS } from '../../words/policy-words';
+import { NETWORK_WORDS } from '@crewtab/words/policy-words';
 import { AgentFields } from './agent-fields';
 import { bodyOf, editOf, newAgent, type AgentDraft, type TeamDraft } from './team-draft';
 import { repeatedPaths } from './workspace-draft';

@@ -11,7 +11,7 @@ import { Empty, Panel, Waiting } from '../../parts/panel';
 import { ProblemNote } from '../../parts/problem-note';
 import { ShortId } from '../../parts/short-id';
 import { Instant } from '../../time/instant';
-import { NETWORK_WORDS } from '../../words/policy-words';
+import { NETWORK_WORDS } from '@crewtab/words/policy-words';
 import { AgentMark } from './agent-mark';
 import { TryTeam } from './try-team';
 

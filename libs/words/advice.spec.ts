@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
 import { ADVICE, type Advice } from './advice';
 import { REQUEST_ADVICE } from './request-advice';
 
-const DOCUMENT = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8');
+const DOCUMENT = readFileSync('docs/errors.md', 'utf8');
 /** Codes that no run ends with. */
 const NOT_OF_RUNS = ['Requests', 'Between the parts'];
 

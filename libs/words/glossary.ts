@@ -1,7 +1,7 @@
-import { PHASE_WORDS, STATUS_WORDS, TRIGGER_WORDS } from '../status/status-words';
 import { ADVICE } from './advice';
 import { CATCH_UP_WORDS, NETWORK_WORDS, OVERLAP_WORDS } from './policy-words';
 import { REQUEST_ADVICE } from './request-advice';
+import { PHASE_WORDS, STATUS_WORDS, TRIGGER_WORDS } from './run-words';
 
 /** What one word of the pages, of the API and of the documents means. */
 export interface GlossaryEntry {
