@@ -86,7 +86,14 @@ async function nameSecrets(api) {
       const needed = groups.map(([first]) => [first.name, 'model-key']);
       return { ...agent, secrets: Object.fromEntries([...needed, ['GITHUB_TOKEN', 'github-token']]) };
     });
-    await api.request('PATCH /teams/:id', { params: { id }, body: { agents: named } });
+    const git = {
+      url: 'https://github.com/example/harbour-lights.git',
+      ref: 'main',
+      depth: 20,
+      secret: 'github-token',
+    };
+    const files = { 'notes/style.md': 'Short sentences.\nNo jargon.\n' };
+    await api.request('PATCH /teams/:id', { params: { id }, body: { agents: named, workspace: { git, files } } });
   }
 }
 
@@ -105,12 +112,16 @@ async function pagesOf(api) {
       const run = byStatus(status);
       return run ? [{ name: `run-${status}`, path: `/runs/${run.id}` }] : [];
     }),
+    { name: 'run-all', path: `/runs/${byStatus('success')?.id}?level=all&at=3` },
+    { name: 'runs-ranges', path: '/runs?sort=longest&minDuration=soon' },
     { name: 'schedules', path: '/schedules' },
     { name: 'schedule', path: `/schedules/${schedule.id}` },
     { name: 'schedule-revisions', path: `/schedules/${schedule.id}?tab=revisions` },
     { name: 'schedule-edit', path: `/schedules/${schedule.id}/edit` },
     { name: 'schedule-new', path: '/schedules/new' },
     { name: 'calendar', path: '/calendar' },
+    { name: 'calendar-7d', path: '/calendar?span=7d&view=lanes' },
+    { name: 'calendar-30d', path: '/calendar?span=30d&view=lanes' },
     { name: 'calendar-hours', path: '/calendar?view=hours' },
     { name: 'teams', path: '/teams' },
     { name: 'secrets', path: '/teams/secrets' },
