@@ -185,6 +185,15 @@ describe('a run whose artifacts are kept', () => {
     const id = await play(world, { artifacts: ['out/*.md', 'c.md'], verify: { command: ['make'] } });
     expect(world.store.read(id)).toMatchObject({ status: 'failed', artifacts: { count: 2, bytes: 2 }, warnings: [] });
     expect(kept(world, id)).toEqual(['out/a.md: A', 'c.md: C']);
+    expect(world.store.messages(id).at(-1)).toMatchObject({
+      ...{ agent: null, kind: 'artifact' },
+      content: {
+        text: '2 files were kept, 2 bytes.',
+        count: 2,
+        bytes: 2,
+        artifacts: [{ path: 'out/a.md' }, { path: 'c.md' }],
+      },
+    });
     expect(world.store.kept(id)[0]).toMatchObject({ contentType: 'text/markdown; charset=utf-8', bytes: 1 });
   });
 
