@@ -137,6 +137,42 @@ describe('a month of history, in a browser', () => {
     expect(complaints.splice(0)).toEqual([]);
   });
 
+  it('a search finds what the level hides, shows it, and marks its words', async () => {
+    const { runId, text } = await thoughtOfAnyRun();
+    await page.goto(`${demo.api.baseUrl}/runs/${runId}`);
+    await page.getByRole('feed', { name: 'Conversation' }).getByRole('article').first().waitFor();
+    const thought = page.getByRole('article').filter({ hasText: text });
+    expect(await thought.count()).toBe(0);
+    await page.getByLabel('Search the conversation').fill(text);
+    await page.getByRole('button', { name: 'The next hit' }).click();
+    await thought.waitFor();
+    await page.waitForFunction(`CSS.highlights.get('search-hit')?.size > 0`);
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  it('the lanes of a run lead to what was said by its marks', async () => {
+    const { runId } = await thoughtOfAnyRun();
+    await page.goto(`${demo.api.baseUrl}/runs/${runId}?level=all`);
+    const lanes = page.getByRole('application', { name: /^Agents over time/ });
+    await lanes.focus();
+    for (const key of ['ArrowRight', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
+    await page.waitForURL(/[?&]at=\d+/);
+    expect(await page.getByRole('table', { name: 'Agents over time' }).getByRole('row').count()).toBeGreaterThan(1);
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  it('a range that is not valid is asked for once', async () => {
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(`${demo.api.baseUrl}/runs?minDuration=soon`);
+    await page.getByText('A range above is not valid').waitFor();
+    await untilAtRest(page);
+    expect(asked.filter((address) => address.includes('/api/') && address.includes('minDuration=soon'))).toHaveLength(
+      1,
+    );
+    expect(complaints.splice(0).filter((complaint) => !/status of 400/.test(complaint))).toEqual([]);
+  });
+
   it('axe finds nothing serious on any page, light and dark', async () => {
     const { id } = await scheduleNamed('Nightly links');
     const runs = (await demo.api.request('GET /runs', { query: { limit: 100 } })).items;
@@ -192,6 +228,17 @@ async function scheduleNamed(q: string): Promise<{ readonly id: string }> {
   const [schedule] = (await demo.api.request('GET /schedules', { query: { q } })).items;
   if (!schedule) throw new Error(`there is no schedule ${q}`);
   return schedule;
+}
+
+/** A thought stands once in its run, and is hidden at first. */
+async function thoughtOfAnyRun(): Promise<{ readonly runId: string; readonly text: string }> {
+  const runs = (await demo.api.request('GET /runs', { query: { status: 'success', limit: 50 } })).items;
+  for (const { id } of runs) {
+    const query = { kind: 'agent_thought', limit: 1 };
+    const [thought] = (await demo.api.request('GET /runs/:id/messages', { params: { id }, query })).items;
+    if (thought) return { runId: id, text: String(thought.content['text']) };
+  }
+  throw new Error('no agent of the demo has thought anything');
 }
 
 function untilNextFrame(on: Page): Promise<void> {

@@ -70,6 +70,46 @@ describeWithDocker('the pages at work, in a browser', () => {
     expect(complaints.splice(0)).toEqual([expect.stringContaining('400 (Bad Request)')]);
   });
 
+  it('a team gets a repository and files for its workspace, and a secret that is made on the way', async () => {
+    await page.goto(`${crewtab.api.baseUrl}/teams/new`);
+    await page.getByLabel('Name', { exact: true }).fill('Gardeners');
+    await page.getByLabel('Image').fill(crewtab.image);
+    await page.getByLabel('A repository').check();
+    await page.getByLabel('URL', { exact: true }).fill('ftp://git.example/site.git');
+    await page.getByLabel('Password or token').selectOption('New secret …');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Value').fill('short');
+    await dialog.getByRole('button', { name: 'Set the secret' }).click();
+    await dialog.getByText(/must have at least 8 characters/).waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await dialog.getByLabel('Value').fill('ghp_0123456789abcdef');
+    await dialog.getByRole('button', { name: 'Set the secret' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    expect(await page.getByLabel('Password or token').inputValue()).toBe('github-token');
+    await page.getByRole('button', { name: 'Add a file' }).click();
+    await page.getByLabel('Path').fill('../style.md');
+    await page.getByLabel('Text of ../style.md').fill('Short sentences.');
+    await page.getByRole('button', { name: 'Make the team' }).click();
+    await page.getByText('must begin with https:// or http://', { exact: true }).waitFor();
+    await page
+      .getByText('is no path of a file in the workspace: relative, in plain form, without ".."', { exact: true })
+      .waitFor();
+    await page.getByLabel('URL', { exact: true }).fill('https://git.example/site.git');
+    await page.getByLabel('Path').fill('notes/style.md');
+    expect(await findBarriers(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Make the team' }).click();
+    await page.getByRole('heading', { name: 'Gardeners' }).waitFor();
+    await page.getByText('https://git.example/site.git').waitFor();
+    const [row] = await crewtab.sql(`SELECT workspace FROM teams WHERE name = 'Gardeners'`);
+    expect(row).toEqual({
+      workspace: {
+        git: { url: 'https://git.example/site.git', secret: 'github-token' },
+        files: { 'notes/style.md': 'Short sentences.' },
+      },
+    });
+    expect(complaints.splice(0).filter((complaint) => !/status of 400/.test(complaint))).toEqual([]);
+  });
+
   it('what failed needs a person until one has seen it', async () => {
     const { api } = crewtab;
     const team = await api.createTeam({ name: 'Unlucky', agents: [crewtab.leader()] });
