@@ -27,20 +27,15 @@ const FACTS: Statement = {
 /** Places of messages that are told apart when stretches are joined. */
 const PLACES = 400;
 
-/** Parameters: organization, run, the run's beginning, the length of a place in seconds. No message's content is read. */
-const BUSY: Statement = {
-  name: 'timeline_busy',
-  text: `SELECT m.agent, min(m.at) AS from_at, max(m.at) AS to_at, min(m.seq) AS seq FROM messages m
+/**
+ * What was heard of each agent in each of its turns, place by place. Parameters: organization, run, the run's beginning, the
+ * length of a place. No message's content is read.
+ */
+const HEARD: Statement = {
+  name: 'timeline_heard',
+  text: `SELECT m.agent, m.turn, min(m.at) AS from_at, max(m.at) AS to_at, min(m.seq) AS seq FROM messages m
     WHERE m.organization_id = $1 AND m.run_id = $2 AND m.agent IS NOT NULL AND m.kind <> 'prompt'
-    GROUP BY m.agent, floor(extract(epoch FROM m.at - $3::timestamptz) / $4::float8) ORDER BY min(m.at)`,
-};
-
-/** Counted before they are cut off: the window counts what LIMIT leaves out too. */
-const TURNS: Statement = {
-  name: 'timeline_turns',
-  text: `SELECT m.agent, m.turn AS title, min(m.seq) AS seq, min(m.at) AS from_at, max(m.at) AS to_at, count(*) OVER () AS found
-    FROM messages m WHERE m.organization_id = $1 AND m.run_id = $2 AND m.agent IS NOT NULL AND m.turn IS NOT NULL
-    GROUP BY m.agent, m.turn ORDER BY max(m.at) - min(m.at) DESC, min(m.seq) LIMIT $3`,
+    GROUP BY m.agent, m.turn, date_bin($4::interval, m.at, $3::timestamptz) ORDER BY min(m.at), min(m.seq)`,
 };
 
 const TITLE = 200;
@@ -58,23 +53,21 @@ const DELEGATIONS: Statement = {
     LEFT JOIN messages answer ON answer.run_id = $2 AND answer.seq = told.last_seq AND told.last_seq > told.seq`,
 };
 
-/** Of a call so many of its newest messages are looked at for how it stands. */
-const NEWEST = 5;
-
-/** Only of the calls that are named the contents are read: a call's first message has its title. */
+/** Only of the calls that are named the contents are read: a call's first message has its title, the last one that has a status how it stands. */
 const TOOLS: Statement = {
   name: 'timeline_tools',
   text: `SELECT call.agent, call.seq, call.from_at, call.to_at, call.found,
       (SELECT left(m.content ->> 'title', ${TITLE}) FROM messages m WHERE m.run_id = $2 AND m.seq = call.seq) AS title,
-      (SELECT m.content ->> 'status' FROM messages m WHERE m.run_id = $2 AND m.seq = ANY (call.newest) AND m.content ? 'status'
+      (SELECT m.content ->> 'status' FROM messages m
+        WHERE m.run_id = $2 AND m.seq BETWEEN call.seq AND call.last_seq AND COALESCE(m.tool_call_id, m.content ->> 'toolCallId') = call.id
+          AND m.agent = call.agent AND m.session IS NOT DISTINCT FROM call.session AND m.content ? 'status'
         ORDER BY m.seq DESC LIMIT 1) AS status
     FROM (
-      SELECT m.agent, min(m.seq) AS seq, min(m.at) AS from_at, max(m.at) AS to_at, count(*) OVER () AS found,
-        (array_agg(m.seq ORDER BY m.seq DESC))[1:${NEWEST}] AS newest
+      SELECT m.agent, m.session, COALESCE(m.tool_call_id, m.content ->> 'toolCallId') AS id, min(m.seq) AS seq, max(m.seq) AS last_seq,
+        min(m.at) AS from_at, max(m.at) AS to_at, count(*) OVER () AS found
       FROM messages m
       WHERE m.organization_id = $1 AND m.run_id = $2 AND m.agent IS NOT NULL AND m.kind IN ('tool_call', 'tool_result')
-      GROUP BY m.agent, m.session, COALESCE(m.tool_call_id, m.content ->> 'toolCallId')
-      ORDER BY max(m.at) - min(m.at) DESC, min(m.seq) LIMIT $3) AS call`,
+      GROUP BY 1, 2, 3 ORDER BY max(m.at) - min(m.at) DESC, min(m.seq) LIMIT $3) AS call`,
 };
 
 interface FactsRow {
@@ -99,8 +92,9 @@ interface FactsRow {
   }[];
 }
 
-interface BusyRow {
+interface HeardRow {
   readonly agent: string;
+  readonly turn: string | null;
   readonly from_at: Date;
   readonly to_at: Date;
   readonly seq: number;
@@ -135,38 +129,49 @@ export function runTimelines(db: Database): Pick<RunArchive, 'readTimeline'> {
       const from = facts.started_at ?? facts.queued_at;
       const to = facts.removed_at ?? facts.finished_at ?? facts.read_at;
       const spanMs = Math.max(1, to.getTime() - from.getTime());
-      const [busy, delegations] = await Promise.all([
-        db.query<BusyRow>(BUSY, [organizationId, runId, from, spanMs / 1_000 / PLACES]),
-        db.query<DelegationRow>(DELEGATIONS, [organizationId, runId, TIMELINE_SPANS]),
+      const of = [organizationId, runId] as const;
+      const placeMs = Math.max(1, Math.ceil(spanMs / PLACES));
+      const [heard, delegations, tools] = await Promise.all([
+        db.query<HeardRow>(HEARD, [...of, from, `${placeMs} milliseconds`]),
+        db.query<DelegationRow>(DELEGATIONS, [...of, TIMELINE_SPANS]),
+        db.query<ToolRow>(TOOLS, [...of, TIMELINE_SPANS]),
       ]);
-      const places = TIMELINE_SPANS - delegations.length;
-      const turns = await readLongest<SpanRow>(db, TURNS, [organizationId, runId], places);
-      const tools = await readLongest<ToolRow>(db, TOOLS, [organizationId, runId], places - turns.rows.length);
       const isOver = isWorkOver(facts.phase);
       const openTasks = new Set(delegations.flatMap(({ id, to_at: until }) => (until ? [] : `delegate:${id}`)));
-      const spans = [
+      const turns = turnsOf(heard).map((turn) => toTurn(turn, isOver, openTasks));
+      // The shortest tool calls stand last.
+      const all = [
         ...delegations.map((row) => toDelegation(row, isOver)),
-        ...turns.rows.map((row) => toTurn(row, isOver, openTasks)),
-        ...tools.rows.map((row) => toTool(row, isOver)),
-      ].sort((one, other) => one.from.getTime() - other.from.getTime() || one.seq - other.seq);
-      const found = Number(delegations[0]?.found ?? 0) + turns.found + tools.found;
+        ...turns,
+        ...tools.map((row) => toTool(row, isOver)),
+      ];
+      const spans = all
+        .slice(0, TIMELINE_SPANS)
+        .sort((one, other) => one.from.getTime() - other.from.getTime() || one.seq - other.seq);
+      const found = Number(delegations[0]?.found ?? 0) + turns.length + Number(tools[0]?.found ?? 0);
       return {
         ...{ dueAt: facts.scheduled_for, phases: phasesOf(toInstants(facts)), spans, omitted: found - spans.length },
-        agents: facts.agents.map((agent) => toLane(agent, busy, spanMs)),
+        agents: facts.agents.map((agent) => toLane(agent, heard, spanMs)),
       };
     },
   };
 }
 
-/** One is read even where there is no place left: it tells how many there are. */
-async function readLongest<R extends SpanRow>(
-  db: Database,
-  statement: Statement,
-  of: readonly [string, string],
-  places: number,
-): Promise<{ readonly rows: readonly R[]; readonly found: number }> {
-  const rows = await db.query<R>(statement, [...of, Math.max(1, places)]);
-  return { rows: rows.slice(0, places), found: Number(rows[0]?.found ?? 0) };
+interface TurnRow extends HeardRow {
+  readonly turn: string;
+}
+
+/** By their beginning. */
+function turnsOf(heard: readonly HeardRow[]): readonly TurnRow[] {
+  const turns = new Map<string, TurnRow>();
+  for (const row of heard) {
+    const { agent, turn, to_at: to } = row;
+    if (turn === null) continue;
+    const key = JSON.stringify([agent, turn]);
+    const known = turns.get(key);
+    turns.set(key, known ? { ...known, to_at: to > known.to_at ? to : known.to_at } : { ...row, turn });
+  }
+  return [...turns.values()];
 }
 
 function toInstants(row: FactsRow): PhaseInstants {
@@ -177,9 +182,9 @@ function toInstants(row: FactsRow): PhaseInstants {
   };
 }
 
-function toLane(agent: FactsRow['agents'][number], busy: readonly BusyRow[], spanMs: number): AgentLane {
+function toLane(agent: FactsRow['agents'][number], rows: readonly HeardRow[], spanMs: number): AgentLane {
   const instantOf = (at: string | null): Date | null => (at === null ? null : new Date(at));
-  const heard = busy
+  const heard = rows
     .filter((row) => row.agent === agent.name)
     .map(({ from_at: from, to_at: to, seq }) => ({ from, to, seq }));
   return {
@@ -197,8 +202,8 @@ function toDelegation(row: DelegationRow, isOver: boolean): TimelineSpan {
 }
 
 /** The prompt's turn lasts as long as the work, a task's until it is answered. */
-function toTurn(row: SpanRow, isOver: boolean, openTasks: ReadonlySet<string>): TimelineSpan {
-  const title = row.title ?? '';
+function toTurn(row: TurnRow, isOver: boolean, openTasks: ReadonlySet<string>): TimelineSpan {
+  const title = row.turn;
   const isOpen = !isOver && (title.startsWith('prompt:') || openTasks.has(title));
   return {
     ...{ kind: 'turn', seq: row.seq, agent: row.agent, title, from: row.from_at },
