@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ticksOf, windowOf } from './calendar-window';
+import { ticksOf, ticksWithRoom, windowOf } from './calendar-window';
 
 const now = new Date('2026-12-01T10:07:31Z');
 const iso = (at: number): string => new Date(at).toISOString();
@@ -19,4 +19,11 @@ it('is marked at midnights of the zone', () => {
   expect(ticks).toHaveLength(14);
   const hours = ticksOf('24h', windowOf('24h', 0, now), 'UTC').map(({ at }) => iso(at).slice(11, 16));
   expect(hours).toEqual(['12:00', '18:00', '00:00', '06:00', '12:00', '18:00', '00:00', '06:00']);
+});
+
+it('names the ticks that have room for their words', () => {
+  const ticks = [0, 30, 60, 200, 260, 380].map((px) => ({ px }));
+  const room = { axisPx: 400, wordsPx: 50, nowPx: 240, aroundNowPx: 40 };
+  expect(ticksWithRoom(ticks, room).map(({ px }) => px)).toEqual([0, 60, 260]);
+  expect(ticksWithRoom(ticks, { ...room, nowPx: null }).map(({ px }) => px)).toEqual([0, 60, 200, 260]);
 });

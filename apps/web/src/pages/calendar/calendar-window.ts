@@ -49,6 +49,31 @@ export function ticksOf(span: CalendarSpan, { from, to }: Window, zone: string):
   return ticks;
 }
 
+interface Room {
+  readonly axisPx: number;
+  /** What the words of a tick take at its right. */
+  readonly wordsPx: number;
+  /** Null: now is not shown. */
+  readonly nowPx: number | null;
+  readonly aroundNowPx: number;
+}
+
+/** Those whose words can be read: not one over another, over the mark of now, or beyond the axis. */
+export function ticksWithRoom<T extends { readonly px: number }>(
+  ticks: readonly T[],
+  { axisPx, wordsPx, nowPx, aroundNowPx }: Room,
+): T[] {
+  const kept: T[] = [];
+  for (const tick of ticks) {
+    const last = kept.at(-1);
+    const isUnderNow =
+      nowPx !== null && tick.px < nowPx + aroundNowPx / 2 && tick.px + wordsPx > nowPx - aroundNowPx / 2;
+    if (tick.px + wordsPx > axisPx || (last && tick.px - last.px < wordsPx) || isUnderNow) continue;
+    kept.push(tick);
+  }
+  return kept;
+}
+
 /** At or after `from`, found by hours: offsets that are no whole hours begin a little later. */
 function firstMidnight(from: number, zone: string): number {
   const hours = Array.from({ length: 26 }, (_, index) => Math.ceil(from / HOUR) * HOUR + index * HOUR);

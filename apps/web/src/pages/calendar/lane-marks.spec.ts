@@ -39,7 +39,12 @@ it('finds the mark that is nearest, a column by its middle', () => {
   expect(nearestMark([], 0)).toBe(-1);
 });
 
-it('keeps shapes apart', () => {
-  expect(radiusFor([], 600)).toBe(5);
-  expect(radiusFor(Array.from({ length: 200 }), 600)).toBeCloseTo(1.5);
+it('keeps shapes apart, but for a few', () => {
+  const apart = (px: number, count: number): number[] => Array.from({ length: count }, (_, at) => at * px);
+  expect([radiusFor([]), radiusFor([7]), radiusFor(apart(30, 9))]).toEqual([5, 5, 5]);
+  expect(radiusFor(apart(8, 20))).toBeCloseTo(3.6);
+  expect(radiusFor(apart(1, 200))).toBe(1.5);
+  // Those of each day stand close together, with a night between them.
+  expect(radiusFor([0, 6, 12, 18, 100, 106, 112, 118])).toBeCloseTo(2.7);
+  expect(radiusFor([0, 1, ...apart(20, 20).map((px) => px + 20)])).toBe(5);
 });

@@ -58,9 +58,17 @@ export function nearestMark(marks: readonly Mark[], at: number): number {
   return best;
 }
 
-/** How large its shapes may be, so that neighbours stay apart: px. */
-export function radiusFor(marks: readonly Mark[], width: number): number {
-  return Math.min(5, Math.max(1.5, (width / Math.max(1, marks.length)) * 0.45));
+/** Nine of ten neighbours stay apart. */
+const CROWDED_SHARE = 0.1;
+
+/** How large shapes may be at these places of the axis, so that neighbours stay apart: px. */
+export function radiusFor(places: readonly number[]): number {
+  const gaps = places
+    .slice(1)
+    .map((place, at) => place - (places[at] ?? 0))
+    .sort((one, other) => one - other);
+  const gap = gaps[Math.floor(gaps.length * CROWDED_SHARE)] ?? Number.POSITIVE_INFINITY;
+  return Math.min(5, Math.max(1.5, gap * 0.45));
 }
 
 /** The outline of a status's shape around a point, as of the shapes everywhere. */

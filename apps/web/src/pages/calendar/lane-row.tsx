@@ -80,7 +80,7 @@ export const LaneRow = memo(function LaneRow({
       <Link
         to="/schedules/$scheduleId"
         params={{ scheduleId: lane.schedule.id }}
-        className={`flex w-(--names) shrink-0 items-center border-r border-line px-4 hover:underline rail:pl-6 ${lane.schedule.enabled ? '' : 'text-soft'}`}
+        className={`flex w-(--names) shrink-0 items-center border-r border-line px-4 hover:underline max-rail:pr-1.5 max-rail:text-xs rail:pl-6 ${lane.schedule.enabled ? '' : 'text-soft'}`}
       >
         <bdi className="truncate">{lane.schedule.name}</bdi>
       </Link>
@@ -99,7 +99,7 @@ export const LaneRow = memo(function LaneRow({
         className={`block shrink-0 focus-visible:-outline-offset-2 ${told ? 'cursor-pointer' : ''}`}
       >
         <Spans lane={lane} window={window} x={x} width={width} />
-        <Marks marks={marks} x={x} width={width} />
+        <Marks marks={marks} x={x} />
         {told && (
           <rect
             x={x(told.at) - 7}
@@ -160,17 +160,9 @@ function Spans({
 }
 
 /** One path per status and kind, however many runs there are. */
-function Marks({
-  marks,
-  x,
-  width,
-}: {
-  readonly marks: readonly Mark[];
-  readonly x: (at: number) => number;
-  readonly width: number;
-}) {
+function Marks({ marks, x }: { readonly marks: readonly Mark[]; readonly x: (at: number) => number }) {
   const single = marks.filter(({ status }) => status !== 'column');
-  const radius = radiusFor(single, width);
+  const radius = radiusFor(single.map(({ at }) => x(at)));
   return (
     <>
       {DRAWN.map((status) => {

@@ -7,12 +7,18 @@ import { ProblemNote } from '../../parts/problem-note';
 import { viewerZone } from '../../time/format-time';
 import { useNow } from '../../time/use-now';
 import type { CalendarSpan } from './calendar-search';
-import { ticksOf, type Window } from './calendar-window';
+import { ticksOf, ticksWithRoom, type Window } from './calendar-window';
 import { LANE_HEIGHT, LaneRow } from './lane-row';
 
 /** Lanes that are asked for at once. */
 const LANES = 25;
 const NAMES_PX = 220;
+/** On a phone. */
+const NARROW_NAMES_PX = 112;
+const NARROW_PX = 600;
+/** A name of a day takes so much, and the mark of now. */
+const TICK_WORDS_PX = 52;
+const NOW_PX = 40;
 const SCROLLBAR_PX = 16;
 
 /** Every schedule on one axis; only pages of lanes that are on the screen are there, and kept up to date. */
@@ -28,13 +34,18 @@ export function LanesView({
   const now = useNow();
   const frame = useRef<HTMLDivElement>(null);
   const [axisPx, setAxisPx] = useState(0);
+  const [namesPx, setNamesPx] = useState(NAMES_PX);
   const [told, setTold] = useState<string | null>(null);
   // A page is known by where the one before it ended.
   const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
   useLayoutEffect(() => {
     const element = frame.current;
     if (!element) return;
-    const measure = (): void => setAxisPx(Math.max(200, element.clientWidth - NAMES_PX - SCROLLBAR_PX));
+    const measure = (): void => {
+      const names = element.clientWidth < NARROW_PX ? NARROW_NAMES_PX : NAMES_PX;
+      setNamesPx(names);
+      setAxisPx(Math.max(200, element.clientWidth - names - SCROLLBAR_PX));
+    };
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     measure();
@@ -43,68 +54,75 @@ export function LanesView({
   const ticks = useMemo(() => ticksOf(span, window, viewerZone()), [span, window]);
   const x = (at: number): number => ((at - window.from) / (window.to - window.from)) * axisPx;
   const isNowShown = now.getTime() > window.from && now.getTime() < window.to;
+  const nowPx = isNowShown ? x(now.getTime()) : null;
+  const named = ticksWithRoom(
+    ticks.map((tick) => ({ ...tick, px: x(tick.at) })),
+    { axisPx, wordsPx: TICK_WORDS_PX, nowPx, aroundNowPx: NOW_PX },
+  );
   // Whole minutes: lanes are drawn anew no more often.
   const minute = Math.floor(now.getTime() / 60_000) * 60_000;
   return (
     <div
       ref={frame}
       className="flex h-full min-h-0 flex-col"
-      style={{ '--names': `${NAMES_PX}px` } as React.CSSProperties}
+      style={{ '--names': `${namesPx}px` } as React.CSSProperties}
     >
       <div className="relative h-8 shrink-0 border-b border-line text-xs text-soft" aria-hidden>
-        {ticks.map(({ at, words }) => (
-          <span key={at} className="absolute bottom-1 whitespace-nowrap" style={{ left: NAMES_PX + x(at) + 3 }}>
+        {named.map(({ at, words }) => (
+          <span key={at} className="absolute bottom-1 whitespace-nowrap" style={{ left: namesPx + x(at) + 3 }}>
             {words}
           </span>
         ))}
         {isNowShown && (
           <span
             className="absolute top-0.5 -translate-x-1/2 rounded-xs bg-accent px-1 font-medium text-on-ink"
-            style={{ left: NAMES_PX + x(now.getTime()) }}
+            style={{ left: namesPx + x(now.getTime()) }}
           >
             now
           </span>
         )}
       </div>
       <div className="relative min-h-0 flex-1">
-        {axisPx > 0 && (
-          <Virtuoso
-            data={cursors}
-            defaultItemHeight={LANES * LANE_HEIGHT}
-            increaseViewportBy={LANE_HEIGHT * 10}
-            itemContent={(index, cursor) => (
-              <LanePage
-                {...{ window, q, cursor }}
-                now={minute}
-                width={axisPx}
-                onTell={setTold}
-                onNext={(next) =>
-                  setCursors((known) => (known[index + 1] === next ? known : [...known.slice(0, index + 1), next]))
-                }
-              />
-            )}
-          />
-        )}
         <svg
           className="pointer-events-none absolute inset-y-0 h-full"
-          style={{ left: NAMES_PX }}
+          style={{ left: namesPx }}
           width={axisPx}
           aria-hidden
         >
           {ticks.map(({ at }) => (
             <line key={at} x1={x(at)} x2={x(at)} y1="0" y2="100%" className="stroke-line" opacity="0.6" />
           ))}
-          {isNowShown && (
-            <line
-              x1={x(now.getTime())}
-              x2={x(now.getTime())}
-              y1="0"
-              y2="100%"
-              className="stroke-accent"
-              strokeWidth="1.5"
+        </svg>
+        <div className="relative z-1 h-full">
+          {axisPx > 0 && (
+            <Virtuoso
+              data={cursors}
+              defaultItemHeight={LANES * LANE_HEIGHT}
+              increaseViewportBy={LANE_HEIGHT * 10}
+              itemContent={(index, cursor) => (
+                <LanePage
+                  {...{ window, q, cursor }}
+                  now={minute}
+                  width={axisPx}
+                  onTell={setTold}
+                  onNext={(next) =>
+                    setCursors((known) => (known[index + 1] === next ? known : [...known.slice(0, index + 1), next]))
+                  }
+                />
+              )}
             />
           )}
-        </svg>
+        </div>
+        {nowPx !== null && (
+          <svg
+            className="pointer-events-none absolute inset-y-0 z-1 h-full"
+            style={{ left: namesPx }}
+            width={axisPx}
+            aria-hidden
+          >
+            <line x1={nowPx} x2={nowPx} y1="0" y2="100%" className="stroke-accent" strokeWidth="1.5" />
+          </svg>
+        )}
       </div>
       <p role="status" className="h-8 shrink-0 truncate border-t border-line px-4 leading-8 text-soft rail:px-6">
         {told ?? 'Point at a run, or go to a lane and press the arrow keys.'}

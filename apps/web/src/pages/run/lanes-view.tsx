@@ -7,10 +7,13 @@ import { useVisibleSpan, type VisibleSpan } from './visible-span';
 
 const LANE_PX = 26;
 const BUSY_PX = 12;
-const TOOL_PX = 6;
+const TOOL_PX = 8;
 const ARROW_PX = 4;
 /** A mark is meant from so far beside it, px. */
 const SLACK_PX = 4;
+
+/** A band that covers more of the axis marks nothing. */
+const MOST_SHARE = 0.75;
 
 type Place = (at: number) => number;
 
@@ -85,7 +88,7 @@ export const LanesView = memo(function LanesView({
           onBlur={() => setActive(null)}
           onClick={() => told && onChoose(told.seq)}
         >
-          <VisibleBand visible={visible} x={x} height={height} />
+          <VisibleBand visible={visible} x={x} width={width} height={height} />
           {lanes.map((lane, row) => (
             <LaneShapes key={lane.agent} lane={lane} top={row * LANE_PX} x={x} />
           ))}
@@ -206,24 +209,21 @@ function arrow(at: number, from: number, to: number, down: number): string {
 function VisibleBand({
   visible,
   x,
+  width,
   height,
 }: {
   readonly visible: VisibleSpan;
   readonly x: Place;
+  /** Of the axis, px. */
+  readonly width: number;
   readonly height: number;
 }) {
   const span = useVisibleSpan(visible);
   if (!span) return null;
-  return (
-    <rect
-      x={x(span.from)}
-      y="0"
-      width={Math.max(3, x(span.to) - x(span.from))}
-      height={height}
-      rx="3"
-      className="fill-accent-soft"
-    />
-  );
+  const wide = x(span.to) - x(span.from);
+  // All of it is on the screen: there is nothing to mark.
+  if (wide > width * MOST_SHARE) return null;
+  return <rect x={x(span.from)} y="0" width={Math.max(3, wide)} height={height} rx="3" className="fill-accent-soft" />;
 }
 
 /** The same for who does not see it. */

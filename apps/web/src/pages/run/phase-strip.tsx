@@ -37,9 +37,11 @@ export function PhaseStrip({ run, timeline }: { readonly run: Run; readonly time
   const spanOf = ({ from, to }: Stretch): number =>
     Math.max(0, (to === null ? now.getTime() : Date.parse(to)) - Date.parse(from));
   if (stretches.length === 0) return null;
+  // A step that took no time is none to look at.
+  const shown = stretches.filter((stretch) => stretch.to === null || spanOf(stretch) >= 1);
   return (
     <ol className="flex gap-0.5 px-4 py-3 max-rail:flex-wrap max-rail:gap-y-2 rail:px-6" aria-label="Phases">
-      {stretches.map((stretch) => (
+      {shown.map((stretch) => (
         <li
           key={stretch.name}
           className="min-w-0 basis-16 rail:min-w-max"
