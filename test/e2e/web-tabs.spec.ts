@@ -65,9 +65,12 @@ describe('ten tabs of one browser', () => {
   });
 
   it('all ask to log in when the session is over, and go on where they were after one has', async () => {
-    await demo.sql('DELETE FROM sessions');
     const [one, ...others] = tabs;
     await one?.getByRole('link', { name: 'Teams' }).click();
+    await one?.getByRole('heading', { name: 'Teams' }).waitFor();
+    await demo.sql('DELETE FROM sessions');
+    // What happens makes the pages ask, which tells them.
+    await triggered();
     await Promise.all(tabs.map((tab) => tab.getByText('Your session is over.').waitFor()));
     await one?.getByLabel('API key').fill(demo.api.apiKey);
     await one?.getByRole('button', { name: 'Log in' }).click();

@@ -3,6 +3,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 
 /** Debian's; CHROMIUM names another one. */
 const PROGRAM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+/** Chromium breaks off what it has asked for when a network comes or goes on its machine, as those of containers do. */
+const NETWORK_CHANGED = /ERR_NETWORK_CHANGED/;
 /** A bound for busy machines. */
 const WITHIN_MS = 30_000;
 
@@ -28,7 +30,9 @@ export async function openTab(context: BrowserContext, address: string, complain
   page.setDefaultTimeout(WITHIN_MS);
   const origin = new URL(address).origin;
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    const text = message.text();
+    if ((message.type() === 'error' || message.type() === 'warning') && !NETWORK_CHANGED.test(text))
+      complaints.push(text);
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => {
