@@ -115,7 +115,9 @@ class Stale {
   }
 
   all(): void {
-    void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'caller' });
+    void queryClient.invalidateQueries({
+      predicate: ({ queryKey, state: { error } }) => queryKey[0] !== 'caller' && !isRefused(error),
+    });
   }
 
   private settle(): void {
