@@ -105,6 +105,44 @@ describe('the words of a failure', () => {
     );
   });
 
+  it('have both where it exits in the middle of its turn', () => {
+    const dialogue = working().hear(says('No credit left.')).hearError('HTTP 402').exit(3);
+    expect(turnOf(dialogue)).toEqual(
+      failedAs(
+        'agent_exited',
+        'agent "writer" ended with exit code 3; its last text: No credit left.; its last words on stderr:\nHTTP 402',
+      ),
+    );
+  });
+
+  it('have the end of its stderr where the handshake fails, also what comes after its answer', () => {
+    const dialogue = new Dialogue(protocol, dialogueWith())
+      .open()
+      .hearError('no such model')
+      .hear(rpc({ id: 1, error: { code: -32603, message: 'Internal error' } }))
+      .hearError('giving up');
+    expect(dialogue.session.state.handshake).toEqual(
+      failedAs(
+        'handshake_failed',
+        'agent "writer" answered initialize with an error: Internal error; its last words on stderr:\nno such model\ngiving up',
+      ),
+    );
+    const exited = new Dialogue(protocol, dialogueWith()).open().hearError('no key').exit(1);
+    expect(exited.session.state.handshake).toEqual(
+      failedAs('agent_exited', 'agent "writer" ended with exit code 1; its last words on stderr:\nno key'),
+    );
+  });
+
+  it('begin behind a word that the cut goes through, which may be half of a secret', () => {
+    const dialogue = working().hear(says(`key=${'k'.repeat(299)} is refused`), refused);
+    expect(turnOf(dialogue)).toEqual(
+      failedAs(
+        'model_access',
+        'agent "writer" reported an error: Authentication required; its last text: … is refused',
+      ),
+    );
+  });
+
   it('do not say the same twice, and are bounded', () => {
     expect(turnOf(working().hear(says('Authentication required'), refused))).toEqual(
       failedAs('model_access', 'agent "writer" reported an error: Authentication required'),

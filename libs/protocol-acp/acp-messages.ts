@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PromptResponse, SessionUpdate } from '@agentclientprotocol/sdk';
 import type { ErrorCode } from '@crewtab/domain/errors';
 import type { TurnState, Outgoing } from '@crewtab/domain/ports/agent-protocol';
-import { ResultText } from '@crewtab/domain/runs/agent-output';
+import { quote, ResultText } from '@crewtab/domain/runs/agent-output';
 import type { MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 import { checkJson, DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 import { plainText } from '@crewtab/domain/runs/plain-text';
@@ -414,16 +414,7 @@ export function turnError(agent: string, error: RpcError, text: string): TurnSta
   return failed(code, `agent "${agent}" reported an error: ${words}${quoteBeside(words, text)}`);
 }
 
-const QUOTED_CHARS = 300;
-
-/** The agent's last text says why more often than its stop reason does. */
-function quote(text: string): string {
-  const trimmed = plainText(text.slice(-4 * QUOTED_CHARS)).trim();
-  if (trimmed === '') return '';
-  return `; its last text: ${trimmed.length > QUOTED_CHARS ? `…${trimmed.slice(-QUOTED_CHARS)}` : trimmed}`;
-}
-
-/** The same, unless the other words have it already. */
+/** The agent's last text, unless the other words have it already. */
 function quoteBeside(words: string, text: string): string {
   return words.includes(text.trim()) ? '' : quote(text);
 }

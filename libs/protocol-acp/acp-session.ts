@@ -11,7 +11,7 @@ import type {
   DialogueOptions,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
-import { describeAgentEnd, StderrTail } from '@crewtab/domain/runs/agent-output';
+import { describeAgentEnd, quote, StderrTail } from '@crewtab/domain/runs/agent-output';
 import { DEFAULT_JSON_LIMITS, type JsonLimits } from '@crewtab/domain/runs/output-limits';
 import type { DraftMessage, MessageContent, MessageKind } from '@crewtab/domain/runs/message';
 import { plainText } from '@crewtab/domain/runs/plain-text';
@@ -115,7 +115,10 @@ export class AcpSession implements ProtocolSession {
   }
 
   get state(): DialogueState {
-    return { handshake: this.handshake.state, turns: this.turns, hasSeenWork: this.hasSeenWork };
+    const { state } = this.handshake;
+    const handshake =
+      state.status === 'failed' ? { ...state, failure: this.stderrTail.appendTo(state.failure) } : state;
+    return { handshake, turns: this.turns, hasSeenWork: this.hasSeenWork };
   }
 
   open(): Outgoing[] {
@@ -183,8 +186,9 @@ export class AcpSession implements ProtocolSession {
 
   exited(exit: AgentExit): Reaction {
     const end = describeAgentEnd(this.options.dialogue.agent.name, { how: 'exited', ...exit });
-    const failure = this.stderrTail.appendTo(end);
-    this.handshake.fail(failure);
+    this.handshake.fail(end);
+    const said = { ...end, message: `${end.message}${quote(this.turn.soFar().text)}` };
+    const failure = this.stderrTail.appendTo(said);
     for (const [id, turn] of this.turns) if (turn.status === 'open') this.turns.set(id, { status: 'failed', failure });
     return NOTHING;
   }

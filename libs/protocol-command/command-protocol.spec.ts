@@ -70,6 +70,18 @@ describe('CommandProtocol', () => {
     });
   });
 
+  it('is failed with its last lines and the end of its stderr when it ends with another code than 0', () => {
+    const exit = begin().start('t', 'go').hear('x'.repeat(2_000_000), 'No credit left.').hearError('HTTP 402').exit(3);
+    expect(exit.session.state.turns.get('t')).toEqual({
+      status: 'failed',
+      failure: {
+        code: 'agent_exited',
+        message:
+          'agent "writer" ended with exit code 3; its last text: …\nNo credit left.; its last words on stderr:\nHTTP 402',
+      },
+    });
+  });
+
   it('is no answer when its engine did not see the end, whatever the exit code: the last words may be lost', () => {
     const exit = begin().start('t', 'go').hear('half of it').exit(0, { mayLackOutput: true });
     expect(exit.session.state.turns.get('t')).toEqual({
@@ -78,7 +90,7 @@ describe('CommandProtocol', () => {
         code: 'output_lost',
         message:
           'agent "writer" ended (exit code 0) while its container engine was down or restarting, which may have lost ' +
-          'the end of its output',
+          'the end of its output; its last text: half of it',
       },
     });
   });

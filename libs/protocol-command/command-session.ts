@@ -10,7 +10,7 @@ import type {
   DialogueOptions,
 } from '@crewtab/domain/ports/agent-protocol';
 import type { AgentExit, OutputLine } from '@crewtab/domain/ports/runtime';
-import { describeAgentEnd, ResultText, StderrTail } from '@crewtab/domain/runs/agent-output';
+import { describeAgentEnd, quote, QUOTE_FROM_CHARS, ResultText, StderrTail } from '@crewtab/domain/runs/agent-output';
 import { plainText } from '@crewtab/domain/runs/plain-text';
 import { type Warning, WarningLog } from '@crewtab/domain/runs/warning';
 import type { Agent } from '@crewtab/domain/teams/team';
@@ -38,6 +38,8 @@ export class CommandSession implements ProtocolSession {
   /** A program reports none. */
   readonly usage = null;
   private lastLine = '';
+  /** The end of its output: `output` keeps the beginning. One character more tells that there was more. */
+  private lastText = '';
   private readonly warningLog: WarningLog;
 
   constructor(private readonly agent: Agent) {
@@ -74,6 +76,7 @@ export class CommandSession implements ProtocolSession {
     if (isAnswer) {
       this.hasSeenWork = true;
       this.output.add(text);
+      this.lastText = `${this.lastText}${text}`.slice(-QUOTE_FROM_CHARS - 1);
       if (line.text.trim() !== '') this.lastLine = plainText(line.text.slice(0, SHOWN_CHARS));
     } else {
       this.stderrTail.add(line.text);
@@ -116,7 +119,7 @@ export class CommandSession implements ProtocolSession {
       const early = { ...end, message: `${end.message}, before it was given its prompt` };
       this.handshake = { status: 'failed', failure: this.stderrTail.appendTo(early) };
     }
-    const failure = this.stderrTail.appendTo(end);
+    const failure = this.stderrTail.appendTo({ ...end, message: `${end.message}${quote(this.lastText)}` });
     for (const [id, turn] of this.turns)
       if (turn.status === 'open') this.turns.set(id, isGood ? this.finished() : { status: 'failed', failure });
     return NOTHING;

@@ -73,9 +73,25 @@ export class StderrTail {
   get words(): string {
     if (this.lines.length === 0) return '';
     const words = this.lines.join('\n');
-    const shown = words.length > MOST_CHARS ? `…${words.slice(-MOST_CHARS)}` : words;
-    return `; its last words on stderr:\n${shown}`;
+    return `; its last words on stderr:\n${endOf(words, MOST_CHARS)}`;
   }
+}
+
+const QUOTED_CHARS = 300;
+/** What is looked at of a text for the quote: control sequences take more than they show. */
+export const QUOTE_FROM_CHARS = 4 * QUOTED_CHARS;
+
+/** The end of what an agent said, to follow other words: it says why more often than an exit code or a stop reason does. */
+export function quote(text: string): string {
+  const end = endOf(text, QUOTE_FROM_CHARS);
+  const trimmed = plainText(end).trim();
+  if (trimmed === '' || trimmed === '…') return '';
+  return `; its last text: ${endOf(trimmed, QUOTED_CHARS)}`;
+}
+
+/** A text that is too long begins behind the word that the cut went through: half of a secret is not found, and would be shown. */
+function endOf(text: string, chars: number): string {
+  return text.length > chars ? `…${text.slice(-chars).replace(/^[!-~]+/, '')}` : text;
 }
 
 /** Most characters (UTF-16 units) that are kept as the result of a turn; the conversation has all of it. */

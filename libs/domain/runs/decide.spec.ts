@@ -404,6 +404,19 @@ describe('decide', () => {
     });
   });
 
+  it('quotes the last words of an agent that has ended, or of the turn that its end cut off', () => {
+    const lastSeen = { doing: null, stderr: '; its last words on stderr:\nboom', at: null };
+    const outcomeOf = (message: string): Decision => {
+      const failed = { status: 'failed', failure: { code: 'agent_exited', message } } as const;
+      const writer = { ended: EXITED, lastSeen, dialogue: dialogue('ready', failed) };
+      return decide(monitoring, seen({ writer }), NOW, POLICY);
+    };
+    const words = 'agent "writer" ended with exit code 2; its last words on stderr:\nboom';
+    expect(outcomeOf('an earlier task failed')).toMatchObject({ outcome: { error: { message: words } } });
+    const cutOff = 'agent "writer" ended with exit code 2; its last text: No credit left.';
+    expect(outcomeOf(cutOff)).toMatchObject({ outcome: { error: { message: cutOff } } });
+  });
+
   it('says of an agent that does not answer the handshake what it did instead', () => {
     const lastSeen = { doing: 'has not answered initialize', stderr: '', at: null };
     const lead = { dialogue: dialogue('pending'), handshakeDeadlineAt: NOW, lastSeen };
@@ -419,7 +432,7 @@ describe('decide', () => {
       fc.property(anyRun(), anyObservation(), (run, observation) => {
         const decision = decide(run, observation, NOW, POLICY);
         if (decision.kind !== 'conclude' || decision.outcome.status !== 'success') return true;
-        if (run.phase === 'verifying') return decision.outcome.verification?.status === 'passed';
+        if (run.phase === 'verifying') return !run.plan.verify || decision.outcome.verification?.status === 'passed';
         if (run.plan.verify) return false;
         const leader = observation.agents.find((agent) => agent.role === 'leader');
         return [...(leader?.dialogue?.turns.values() ?? [])].some((turn) => turn.status === 'done');

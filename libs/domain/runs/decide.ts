@@ -2,7 +2,7 @@ import { formatDuration } from '../durations';
 import { assertNever, type Failure } from '../errors';
 import { isSettled, type DoneTurn, type TurnState } from '../ports/agent-protocol';
 import { describeAgentEnd } from './agent-output';
-import type { AgentObservation, Observation } from './observation';
+import type { AgentEnd, AgentObservation, Observation } from './observation';
 import { isVerified, type Outcome, type Run, type RunPlan } from './run';
 import { verificationFailure, type Verification } from './verification';
 
@@ -277,7 +277,7 @@ function findDeployFailure(observation: Observation, now: Date): Failure | null 
     const handshake = agent.dialogue?.handshake;
     if (agent.deploy.status === 'failed') return agent.deploy.failure;
     if (handshake?.status === 'failed') return handshake.failure;
-    if (agent.ended && !agent.dialogue?.hasEndedWell) return describeAgentEnd(agent.name, agent.ended);
+    if (agent.ended && !agent.dialogue?.hasEndedWell) return describeEnd(agent, agent.ended);
     if (handshake?.status !== 'ready' && agent.handshakeDeadlineAt && agent.handshakeDeadlineAt <= now) {
       return {
         code: 'handshake_timeout',
@@ -297,9 +297,17 @@ function findAgentFailure(observation: Observation): Failure | null {
       const failure = findTurnFailure(agent);
       if (failure) return failure;
     }
-    if (agent.ended && !isGoodEnd(agent)) return describeAgentEnd(agent.name, agent.ended);
+    if (agent.ended && !isGoodEnd(agent)) return describeEnd(agent, agent.ended);
   }
   return null;
+}
+
+/** With its last words, as far as they were read: a turn that was cut off by this end has more of them than stderr. */
+function describeEnd({ name, dialogue, lastSeen }: AgentObservation, end: AgentEnd): Failure {
+  const bare = describeAgentEnd(name, end);
+  for (const turn of dialogue?.turns.values() ?? [])
+    if (turn.status === 'failed' && turn.failure.message.startsWith(bare.message)) return turn.failure;
+  return { ...bare, message: `${bare.message}${lastSeen?.stderr ?? ''}` };
 }
 
 /** An agent that has work to do, and shows no sign of doing it. */
