@@ -8,33 +8,85 @@ import { parseTeamCall } from './tool-call';
 /** The bridge refuses longer calls by itself (images/team-bridge/). What speaks to the socket need not be the bridge. */
 const LONGEST_CALL_BYTES = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
-/** Of one run, over all of its connections: calls without an answer, and the bytes of these and of calls that still come. */
-const MOST_CALLS = 256;
-const MOST_BYTES = 2 * LONGEST_CALL_BYTES;
+
+/** Calls without an answer, and the bytes of these and of calls that still come. */
+interface Bound {
+  readonly of: string;
+  readonly calls: number;
+  readonly bytes: number;
+}
+
+/** Over all connections of an agent. */
+const OF_AGENT: Bound = { of: 'an agent', calls: 256, bytes: 2 * LONGEST_CALL_BYTES };
+/** Over all of its agents: four of them may go to their own bound before the run's meets one that did nothing. */
+const OF_RUN: Bound = { of: 'a run', calls: 4 * OF_AGENT.calls, bytes: 4 * OF_AGENT.bytes };
 
 export type Answer = (call: Omit<ToolCall, 'agent'>) => Promise<ToolAnswer>;
 
-/** What the connections of one run hold of the worker. */
+/** What the connections of a run, or of one of its agents, hold of the worker. */
 export class HeldCalls {
-  calls = 0;
-  bytes = 0;
+  private calls = 0;
+  private bytes = 0;
+
+  private constructor(
+    private readonly bound: Bound | null,
+    private readonly above: HeldCalls | null,
+  ) {}
+
+  static ofRun(): HeldCalls {
+    return new HeldCalls(OF_RUN, null);
+  }
+
+  /** What it holds counts for its run too. */
+  ofAgent(): HeldCalls {
+    return new HeldCalls(OF_AGENT, this);
+  }
+
+  /** Of one of an agent's connections, so that its end gives back what it held. */
+  ofConnection(): HeldCalls {
+    return new HeldCalls(null, this);
+  }
+
+  hold(calls: number, bytes: number): void {
+    this.calls += calls;
+    this.bytes += bytes;
+    this.above?.hold(calls, bytes);
+  }
+
+  /** As if all that it holds were answered. */
+  giveBack(): void {
+    this.hold(-this.calls, -this.bytes);
+  }
+
+  /** Of whom no further call is taken until one is answered, and how many they are; null where there is room. */
+  fullOfCalls(): Bound | null {
+    if (this.bound && this.calls >= this.bound.calls) return this.bound;
+    return this.above?.fullOfCalls() ?? null;
+  }
+
+  /** Whose calls have more bytes than they may; null where there are none. */
+  overflowing(): Bound | null {
+    if (this.bound && this.bytes > this.bound.bytes) return this.bound;
+    return this.above?.overflowing() ?? null;
+  }
 }
 
 /** Answers the calls of one connection, one JSON object a line. A call whose `answer` rejects ends the connection. */
 export class ToolConnection {
   private readonly lines = new LineSplitter(LONGEST_CALL_BYTES);
-  /** This connection's part of what the run holds. */
-  private readonly own = new HeldCalls();
+  private readonly held: HeldCalls;
   /** Of a call that still comes. */
   private unfinishedBytes = 0;
   private isClosed = false;
 
   constructor(
     private readonly socket: Socket,
-    private readonly held: HeldCalls,
+    ofAgent: HeldCalls,
     private readonly answer: Answer,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.held = ofAgent.ofConnection();
+  }
 
   serve(): void {
     const { socket } = this;
@@ -42,7 +94,7 @@ export class ToolConnection {
     socket.on('data', (bytes: Buffer) => this.take(bytes));
     socket.on('close', () => {
       // Calls under way are asked again over another connection, under the same ids.
-      this.hold(-this.own.calls, -this.own.bytes);
+      this.held.giveBack();
       this.isClosed = true;
     });
   }
@@ -51,14 +103,15 @@ export class ToolConnection {
     const { socket } = this;
     const newline = bytes.lastIndexOf(NEWLINE);
     const unfinished = newline < 0 ? this.unfinishedBytes + bytes.length : bytes.length - newline - 1;
-    this.hold(0, unfinished - this.unfinishedBytes);
+    this.held.hold(0, unfinished - this.unfinishedBytes);
     this.unfinishedBytes = unfinished;
     for (const { text } of this.lines.push(bytes)) {
       if (!socket.writable) return;
       this.hear(text);
     }
-    if (this.held.bytes > MOST_BYTES)
-      this.refuse(null, `too much at once: the calls of a run have ${MOST_BYTES} bytes`);
+    const overflowing = this.held.overflowing();
+    if (overflowing)
+      this.refuse(null, `too much at once: the calls of ${overflowing.of} have at most ${overflowing.bytes} bytes`);
   }
 
   private hear(line: string): void {
@@ -66,10 +119,11 @@ export class ToolConnection {
     const parsed = parseTeamCall(line);
     if (!parsed.ok) return this.refuse(parsed.id, parsed.message);
     const { id } = parsed.call;
-    if (this.held.calls >= MOST_CALLS)
-      return this.reply({ id, error: { message: `too many calls at once: a run has at most ${MOST_CALLS}` } });
+    const full = this.held.fullOfCalls();
+    if (full)
+      return this.reply({ id, error: { message: `too many calls at once: ${full.of} has at most ${full.calls}` } });
     const bytes = Buffer.byteLength(line);
-    this.hold(1, bytes);
+    this.held.hold(1, bytes);
     this.answer(parsed.call)
       .then(
         (result) => this.reply('error' in result ? { id, error: { message: result.error } } : { id, result }),
@@ -80,7 +134,7 @@ export class ToolConnection {
         },
       )
       .finally(() => {
-        if (!this.isClosed) this.hold(-1, -bytes);
+        if (!this.isClosed) this.held.hold(-1, -bytes);
       });
   }
 
@@ -88,13 +142,6 @@ export class ToolConnection {
   private refuse(id: string | null, message: string): void {
     this.reply({ id, error: { message } });
     this.socket.destroySoon();
-  }
-
-  private hold(calls: number, bytes: number): void {
-    this.own.calls += calls;
-    this.held.calls += calls;
-    this.own.bytes += bytes;
-    this.held.bytes += bytes;
   }
 
   /** A client that does not read its answers is not read from. */

@@ -33,6 +33,13 @@ export interface UnixToolServerOptions {
   readonly logger: Logger;
 }
 
+interface Serving {
+  readonly answer: Answer;
+  /** What the agent holds of the worker by its calls. */
+  readonly held: HeldCalls;
+  readonly onClose: () => void;
+}
+
 /**
  * One unix socket per agent of a run, in a folder of its own that this agent's container alone sees, read-only: the folder and not the
  * socket, so that the worker that adopts a run can put a new socket in the same place. The bridge connects again and
@@ -41,6 +48,8 @@ export interface UnixToolServerOptions {
  */
 export class UnixToolServer implements ToolServer {
   private readonly rootDir: string;
+  /** By run, while any of its sessions is open. */
+  private readonly held = new Map<string, { readonly calls: HeldCalls; sessions: number }>();
 
   constructor(private readonly options: UnixToolServerOptions) {
     this.rootDir = shortEnough(options.rootDir, LONGEST_NAME);
@@ -64,6 +73,27 @@ export class UnixToolServer implements ToolServer {
   }
 
   private async openSession(runId: string, agent: string, seat: number, answer: Answer): Promise<ToolSession> {
+    const ofRun = this.held.get(runId) ?? { calls: HeldCalls.ofRun(), sessions: 0 };
+    this.held.set(runId, ofRun);
+    ofRun.sessions += 1;
+    const forget = (): void => {
+      ofRun.sessions -= 1;
+      if (ofRun.sessions === 0) this.held.delete(runId);
+    };
+    try {
+      return await this.serve(runId, agent, seat, { answer, held: ofRun.calls.ofAgent(), onClose: forget });
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  private async serve(
+    runId: string,
+    agent: string,
+    seat: number,
+    { answer, held, onClose }: Serving,
+  ): Promise<ToolSession> {
     const { rootDir } = this;
     const { logger, bridgeSource } = this.options;
     const folder = folderName(runId, seat);
@@ -75,8 +105,8 @@ export class UnixToolServer implements ToolServer {
     await recordRun(rootDir, runId);
     await putBridge(socketDir, bridgeSource);
     const sockets = new Set<Socket>();
-    const held = new HeldCalls();
     let isReached = false;
+    let isClosed = false;
     const server = createServer((socket) => {
       isReached = true;
       sockets.add(socket);
@@ -125,6 +155,9 @@ export class UnixToolServer implements ToolServer {
         },
       }),
       close: () => {
+        if (isClosed) return;
+        isClosed = true;
+        onClose();
         endRepair();
         server.close();
         for (const socket of sockets) socket.destroy();

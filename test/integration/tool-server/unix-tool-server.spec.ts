@@ -246,7 +246,7 @@ describe('UnixToolServer', () => {
     expect(callers).toEqual(['lead', 'lead', 'lead', 'lead', 'lead']);
   });
 
-  it('has so many unanswered calls of a run, over all of its connections, and refuses the next', async () => {
+  it('has so many unanswered calls of an agent, over all of its connections, and refuses the next', async () => {
     let answerAll: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => (answerAll = resolve));
     let most = 0;
@@ -274,6 +274,36 @@ describe('UnixToolServer', () => {
     await eventually(() => expect(answers).toHaveLength(800));
     expect(most).toBe(256);
     await expect(ask(endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('has so many of a run, over all of its agents, and has room again once they are answered or gone', async () => {
+    let answerAll: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answerAll = resolve));
+    const seats: ToolSession[] = [];
+    for (let seat = 0; seat < 6; seat += 1)
+      seats.push(await toolServer.open('run-1', `agent-${seat}`, () => answered.then(() => ({ text: 'done' })), seat));
+    opened.push(...seats);
+    const refused: string[] = [];
+    let done = 0;
+    const sockets = seats.map(({ endpoint }) => createConnection(join(endpoint.hostFolder, 'team.sock')));
+    for (const socket of sockets) {
+      createInterface({ input: socket }).on('line', (line) => {
+        const { error } = JSON.parse(line) as { readonly error?: { readonly message: string } };
+        if (error) refused.push(error.message);
+        else done += 1;
+      });
+      for (let count = 0; count < 200; count += 1) socket.write(`${JSON.stringify({ ...call, id: `c${count}` })}\n`);
+    }
+    await eventually(() => expect(refused).toHaveLength(6 * 200 - 1_024));
+    expect(new Set(refused)).toEqual(new Set(['too many calls at once: a run has at most 1024']));
+    const other = await toolServer.open('run-2', 'lead', () => Promise.resolve({ text: 'room' }));
+    opened.push(other);
+    await expect(ask(other.endpoint.hostFolder, JSON.stringify(call))).resolves.toMatchObject({ result: {} });
+    sockets[0]?.destroy();
+    answerAll();
+    await eventually(() => expect(done).toBeGreaterThanOrEqual(1_024 - 200));
+    await expect(ask(seats[1]?.endpoint.hostFolder ?? '', JSON.stringify(call))).resolves.toMatchObject({ result: {} });
     for (const socket of sockets) socket.destroy();
   });
 
