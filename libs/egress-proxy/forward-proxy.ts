@@ -99,6 +99,7 @@ export class ForwardProxy {
 
   private welcome(socket: Socket, agent: string | null): void {
     if (this.proxy.connections.size + this.waiting.size >= this.options.limits.connections) {
+      this.options.traffic.refused++;
       this.options.onNotice({ kind: 'limit', limit: 'connections' }, agent);
       socket.destroy();
       return;
@@ -125,6 +126,7 @@ export class ForwardProxy {
     const { rules, upstreamProxy, traffic, onNotice } = this.options;
     const agent = this.agents.get(request.socket) ?? null;
     if (this.isSpent) {
+      traffic.refused++;
       onNotice({ kind: 'limit', limit: 'bytes' }, null);
       throw new RequestError('The run has used up what it may transfer over the network', 403);
     }

@@ -91,6 +91,21 @@ describe('createMetrics', () => {
     expect(await metrics.text()).toContain('crewtab_unheld_runs{process="scheduler"} 2');
   });
 
+  it("tells of the agents' network what is counted elsewhere", async () => {
+    const metrics = createMetrics('worker');
+    const traffic = { allowed: 3, refused: 2, bytes: 5_000 };
+    metrics.watchNetwork(() => traffic);
+    await metrics.text();
+    traffic.refused = 7;
+    const lines = (await metrics.text()).split('\n');
+    for (const line of [
+      'crewtab_network_requests_total{verdict="allowed",process="worker"} 3',
+      'crewtab_network_requests_total{verdict="refused",process="worker"} 7',
+      'crewtab_network_bytes_total{process="worker"} 5000',
+    ])
+      expect(lines).toContain(line);
+  });
+
   it('counts a figure that could not be read and still reports the others', async () => {
     const metrics = createMetrics('scheduler');
     metrics.watchQueueDepth(() => Promise.reject(new Error('no Redis')));

@@ -78,7 +78,7 @@ function counters(registry: Registry): Pick<Metrics, 'runLost' | 'rowsDeleted'> 
 function networkMetrics(registry: Registry, read: () => NetworkTraffic): void {
   new Counter({
     name: 'crewtab_network_requests_total',
-    help: 'Requests of agents to the egress proxy, by verdict.',
+    help: 'Requests of agents to the egress proxy, by verdict; refused also beyond a limit of the run.',
     labelNames: ['verdict'],
     registers: [registry],
     collect() {
