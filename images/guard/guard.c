@@ -320,6 +320,8 @@ int main(int count, char **arguments) {
   int code = follow(signals, &stdout_of, &stderr_of);
   drain(&stdout_of);
   drain(&stderr_of);
+  /* It may have ended by itself with more in its pipes than is kept. */
+  if (is_over) code = KILLED;
   say_end(folder, code);
   return code;
 }

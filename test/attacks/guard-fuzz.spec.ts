@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { RecordReader } from '@crewtab/agent-guard/guard-records';
@@ -10,6 +10,10 @@ const FLAGS = ['-std=c11', '-g', '-O1', '-fsanitize=address,undefined', '-fno-sa
 /** Leaks are looked for by tracing, which the guard refuses; and it ends soon. */
 const ENVIRONMENT = { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' };
 const CASES = 150;
+const LIMITED_CASES = 60;
+/** What the guard reads at once: the most that may pass beyond the limit. */
+const PIECE_BYTES = 8_192;
+const NUL = Buffer.alloc(1);
 const MOST_BYTES = 200_000;
 
 jest.setTimeout(180_000);
@@ -46,6 +50,45 @@ describe('the guard, sanitized', () => {
         expect({ seed, isWhole: restore(records, 'stdout').equals(out) }).toEqual({ seed, isWhole: true });
         expect({ seed, isWhole: restore(records, 'stderr').equals(err) }).toEqual({ seed, isWhole: true });
       }
+    }
+  });
+
+  it(`ends ${LIMITED_CASES} outputs at their limit, with environments of any size and text, and touches no other memory`, () => {
+    if (guard === null) return;
+    for (let seed = 1; seed <= LIMITED_CASES; seed++) {
+      const random = new SeededRandom(seed);
+      const out = bytesOf(random);
+      const most = random.int(1, MOST_BYTES);
+      writeFileSync(join(folder, 'out'), out);
+      const variables = Array.from({ length: random.int(1, 40) }, (_, at) => ({
+        name: `V${at}`,
+        value: bytesOf(random)
+          .subarray(0, random.int(0, 2_000))
+          .filter((byte) => byte !== 0),
+      }));
+      const environment = variables.map(({ name, value }) => Buffer.concat([Buffer.from(`${name}=`), value, NUL]));
+      // The last one may lack its end.
+      const whole = Buffer.concat(environment);
+      writeFileSync(join(folder, 'environment'), random.isTrue(0.5) ? whole : whole.subarray(0, -1));
+      const script = 'printf %s "$V0" > "$0/v0"; exec cat "$0/out"';
+      const ended = spawnSync(guard, [folder, '60', String(most), 'sh', '-c', script, folder], {
+        env: ENVIRONMENT,
+        maxBuffer: 64 * 1024 * 1024,
+      });
+      expect({ seed, code: ended.status, words: ended.stderr.toString() }).toEqual({
+        seed,
+        code: expect.any(Number) as number,
+        words: '',
+      });
+      expect([0, 137]).toContain(ended.status);
+      const [value] = variables.map(({ value: bytes }) => Buffer.from(bytes));
+      expect({ seed, isWhole: readFileSync(join(folder, 'v0')).equals(value ?? NUL) }).toEqual({ seed, isWhole: true });
+      expect(existsSync(join(folder, 'environment'))).toBe(false);
+      const kept = restore(ended.stdout, 'stdout');
+      expect({ seed, isBeginning: out.subarray(0, kept.length).equals(kept) }).toEqual({ seed, isBeginning: true });
+      // Beyond the limit is never a good end, also where the program had ended before all was read.
+      if (ended.status === 0) expect({ seed, bytes: kept.length }).toEqual({ seed, bytes: out.length });
+      expect(kept.length).toBeLessThanOrEqual(most + PIECE_BYTES);
     }
   });
 });
