@@ -1,3 +1,4 @@
+import { DEFAULT_LEASE_MS } from '@crewtab/domain/ports/run-store';
 import { WORKS } from '../chaos/load/workload';
 import { Crewtab } from '../e2e/support/crewtab';
 import { saidIn, type AgentInput, type Run } from '../kit/client';
@@ -11,8 +12,10 @@ jest.setTimeout(240_000);
 const MB = 1024 * 1024;
 /** Of a worker, MiB: its heap is far below what Node allows by default. */
 const HEAP_MIB = 256;
-/** All memory that such a worker ever took, MiB. Seen: 240. */
+/** All memory that such a worker ever took, MiB. Seen: 263. */
 const MOST_MEMORY_MIB = 600;
+/** Beyond it a worker would lose the runs of others: the lease of a run. */
+const LONGEST_STOP_MS = DEFAULT_LEASE_MS;
 const UPDATE = '{"jsonrpc":"2.0","method":"session/update","params":{"update":{"x":[';
 
 const ATTACKS: readonly [name: string, code: string, turn: string][] = [
@@ -140,6 +143,7 @@ async function expectUnharmed(worker: StartedProcess | undefined, what: string):
   console.log(JSON.stringify({ what, ...figures }));
   expect(worker?.lines.filter((line) => /lost the claim|could not renew|does not come back/.test(line))).toEqual([]);
   expect(figures.peakMib).toBeLessThan(MOST_MEMORY_MIB);
+  expect(figures.longestStopMs).toBeLessThan(LONGEST_STOP_MS);
 }
 
 /** From the begin of a run to its end. */

@@ -223,6 +223,23 @@ describe('delegating without end', () => {
     await second.holder.stop();
   });
 
+  it('counts the answers too, as output of the teammate that gave them', async () => {
+    const world = new World({ lead: obedient(QUIET), writer: obedient(QUIET) }, { outputLimit: 1_000 });
+    const { runId, holder } = await begin(world);
+    await world.eventually(() => world.store.read(runId).phase === 'monitoring');
+    void world.toolServer.call(runId, call('c1', 'x')).catch(() => undefined);
+    await world.eventually(() => world.store.messages(runId).some(({ content }) => content['id'] === 'c1'));
+    const writer = world.engine.agents.find(({ agent }) => agent.name === 'writer');
+    // The line itself is within the limit, and so is the answer; both together are not.
+    writer?.emit(`done delegate:c1 ${'x'.repeat(600)}`);
+    await world.eventually(() => world.store.read(runId).phase === 'finished');
+    expect(world.store.read(runId).outcome?.error).toMatchObject({
+      code: 'output_limit',
+      message: expect.stringContaining('"writer"') as string,
+    });
+    await holder.stop();
+  });
+
   it('reads one row for an answer', async () => {
     const world = new World({ lead: obedient(QUIET) });
     const { runId, holder } = await begin(world);

@@ -1,7 +1,7 @@
 import { SecretMask } from '@crewtab/orchestrator/masking/secret-mask';
 import { resolve } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Claim } from '@crewtab/domain/ports/run-store';
+import { DEFAULT_LEASE_MS, type Claim } from '@crewtab/domain/ports/run-store';
 import type { AgentChannel, OutputLine } from '@crewtab/domain/ports/runtime';
 import { LineSplitter } from '@crewtab/domain/runs/agent-output';
 import type { DraftMessage } from '@crewtab/domain/runs/message';
@@ -194,6 +194,8 @@ export function expectSurvived(attack: AttackName, found: Found | null): void {
   // Each byte of the longest line as a character of three.
   expect(found?.mostStatementBytes).toBeLessThanOrEqual(3 * LONGEST_LINE_BYTES + MIB);
   expect(found?.memoryMib).toBeLessThan(MEMORY_MIB);
+  // Beyond it a worker would lose its leases.
+  expect(found?.longestStopMs).toBeLessThan(DEFAULT_LEASE_MS);
 }
 
 if (require.main === module) {
