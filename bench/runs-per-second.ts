@@ -88,6 +88,7 @@ class OurWorker {
       redis: { url: redisUrl, prefix: 'crewtab' },
       encryption: { current: ENCRYPTION_KEY, former: null },
       diskLimitBytes: 1e12,
+      keptWorkspaces: { bytes: 1e12, ageMs: 1e12 },
       runtime: { kind: 'docker', dockerHost: '', kubernetes: NO_CLUSTER, dataDir: '', onlyCommand: null },
       agents: {
         handshakeTimeoutMs: 60_000,
@@ -129,6 +130,7 @@ class OurWorker {
       presets: new Map(),
       images: null,
       imageEngine: null,
+      workspaceKeeper: null,
       toolServer: new FakeToolServer(),
       egressProxy: new FakeEgressProxy(),
       gitImage: '',

@@ -354,6 +354,18 @@ export const triggerSchedule = defineRoute({
   answer: { status: 202, description: 'The run.', view: runView },
 });
 
+export const resetWorkspace = defineRoute({
+  ...shared,
+  method: 'post',
+  path: `${ONE}/workspace/reset`,
+  params,
+  operationId: 'resetWorkspace',
+  summary: 'Begin the next run with an empty workspace',
+  description:
+    'Where the workspace is kept between runs (`workspace.persist` of the team). A run that has begun keeps what it has; the old workspace is removed after it. Without one nothing changes.',
+  answer: { status: 204, description: 'The next run begins with an empty workspace.' },
+});
+
 export const listRunsOfSchedule = defineRoute({
   ...shared,
   method: 'get',
@@ -391,6 +403,7 @@ export const scheduleRoutes = [
   pauseSchedule,
   resumeSchedule,
   triggerSchedule,
+  resetWorkspace,
   listRunsOfSchedule,
   getUpcoming,
 ] as const;

@@ -64,6 +64,11 @@ const gitField = z
     examples: [{ url: 'https://github.com/example/site.git', ref: 'main', depth: 1, secret: 'github' }],
   });
 
+const persistField = z.boolean().meta({
+  description:
+    'True: the workspace stays on its host between the runs of a schedule, whose overlap policy must not be allow. It is lost with its host, and removed when it is too old or too large (KEPT_WORKSPACE_AGE, KEPT_WORKSPACE_LIMIT); the next run begins with an empty one then and has the warning workspace_fresh, as a run without a schedule has.',
+});
+
 function faultless(field: z.ZodType<string, string>, findFault: (value: string) => string | null) {
   return field.superRefine((value, context) => {
     const message = findFault(value);
@@ -73,11 +78,15 @@ function faultless(field: z.ZodType<string, string>, findFault: (value: string) 
 
 /** What a team's runs find in their workspace. */
 export function workspaceField(runtime: RuntimeKind) {
-  const { preparesWorkspace, clonesRepositories }: RuntimeCapabilities = RUNTIMES[runtime];
+  const { preparesWorkspace, clonesRepositories, keepsWorkspaces }: RuntimeCapabilities = RUNTIMES[runtime];
   return z
-    .strictObject({ files: filesField.optional(), git: gitField.optional() })
+    .strictObject({ files: filesField.optional(), git: gitField.optional(), persist: persistField.optional() })
     .nullable()
     .superRefine((workspace, context) => {
+      if (workspace?.persist && preparesWorkspace && !keepsWorkspaces) {
+        const message = `cannot be had under the ${runtime} runtime, which removes all that a run has`;
+        context.addIssue({ code: 'custom', path: ['persist'], message });
+      }
       if (workspace?.git && preparesWorkspace && !clonesRepositories) {
         const message = `cannot be had under the ${runtime} runtime, whose agents could read the credentials`;
         context.addIssue({ code: 'custom', path: ['git'], message });
@@ -91,6 +100,7 @@ export function workspaceField(runtime: RuntimeKind) {
 
 export const workspaceView = z
   .object({
+    persist: z.boolean().optional(),
     files: z.record(z.string(), z.string()).optional(),
     git: z
       .object({

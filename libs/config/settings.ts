@@ -413,6 +413,25 @@ export const SETTINGS = {
     '20g',
     bytes(MEBIBYTE, 'at least 1m'),
   ),
+  KEPT_WORKSPACE_LIMIT: withDefault(
+    {
+      description:
+        'The largest workspace that is kept between the runs of a schedule (workspace.persist, runtime docker). It is measured every 5 min while no ' +
+        'run has it; a larger one is removed, and the next run begins with an empty one. While a run has it, RUN_DISK_LIMIT counts it. ' +
+        'Bytes with a unit (512m, 5g).',
+    },
+    '5g',
+    bytes(MEBIBYTE, 'at least 1m'),
+  ),
+  KEPT_WORKSPACE_AGE: withDefault(
+    {
+      description:
+        'How long a workspace that is kept between the runs of a schedule may lie unused; then it is removed, and the next run begins with an empty ' +
+        'one. A Go duration; 720h is 30 days.',
+    },
+    '720h',
+    duration(60 * SECOND_MS, YEAR_MS, 'at least 1m and at most 8760h'),
+  ),
   AGENT_ROOT_WRITABLE: withDefault(
     {
       description:

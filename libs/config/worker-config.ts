@@ -50,6 +50,8 @@ export interface WorkerConfig {
   readonly messageLimit: number;
   /** Of the host's disk, for one run. */
   readonly diskLimitBytes: number;
+  /** What is kept between runs: see `KeptLimits`. */
+  readonly keptWorkspaces: { readonly bytes: number; readonly ageMs: number };
   /** Of agents that reach listed hosts only. */
   readonly network: {
     readonly allowedCidrs: readonly string[];
@@ -123,6 +125,8 @@ const NAMES = [
   'AGENT_JSON_VALUES_LIMIT',
   'RUN_MESSAGE_LIMIT',
   'RUN_DISK_LIMIT',
+  'KEPT_WORKSPACE_LIMIT',
+  'KEPT_WORKSPACE_AGE',
   'AGENT_ROOT_WRITABLE',
   'AGENT_TMP_SIZE',
   'AGENT_WORKSPACE_TMPFS',
@@ -183,6 +187,7 @@ export function loadWorkerConfig(environment: Environment = processEnvironment()
     },
     messageLimit: values.RUN_MESSAGE_LIMIT,
     diskLimitBytes: values.RUN_DISK_LIMIT,
+    keptWorkspaces: { bytes: values.KEPT_WORKSPACE_LIMIT, ageMs: values.KEPT_WORKSPACE_AGE },
     network: {
       allowedCidrs: values.NETWORK_ALLOWED_CIDRS,
       upstreamProxy: values.NETWORK_UPSTREAM_PROXY,

@@ -20,6 +20,8 @@ export interface RuntimeCapabilities {
   readonly preparesWorkspace: boolean;
   /** A repository can be fetched by a helper whose credentials no agent can reach. */
   readonly clonesRepositories: boolean;
+  /** A workspace can stay on its host between runs. */
+  readonly keepsWorkspaces: boolean;
   /** What every agent must say, since nothing else tells what to start. */
   readonly agentNeeds: readonly ('image' | 'command')[];
 }
@@ -35,6 +37,7 @@ export const RUNTIMES = {
     verifiesByCommand: true,
     preparesWorkspace: true,
     clonesRepositories: true,
+    keepsWorkspaces: true,
     agentNeeds: ['image'],
   },
   kubernetes: {
@@ -46,6 +49,7 @@ export const RUNTIMES = {
     verifiesByCommand: false,
     preparesWorkspace: false,
     clonesRepositories: false,
+    keepsWorkspaces: false,
     agentNeeds: ['image', 'command'],
   },
   process: {
@@ -57,6 +61,7 @@ export const RUNTIMES = {
     verifiesByCommand: false,
     preparesWorkspace: true,
     clonesRepositories: false,
+    keepsWorkspaces: false,
     agentNeeds: ['command'],
   },
 } as const satisfies Readonly<Record<string, RuntimeCapabilities>>;

@@ -12,6 +12,7 @@ import type {
   ScheduleStore,
   TeamStore,
 } from '@crewtab/domain/ports/management-store';
+import type { KeptWorkspaceStore, WorkspaceKeeper } from '@crewtab/domain/ports/kept-workspaces';
 import type { OverviewStore } from '@crewtab/domain/ports/overview-store';
 import type { RetentionStore } from '@crewtab/domain/ports/retention-store';
 import type { RunEventLog } from '@crewtab/domain/ports/run-event-log';
@@ -112,6 +113,7 @@ export const PORT_POINTS = {
     updateSchedule: 'effect',
     setEnabled: 'effect',
     deleteSchedule: 'effect',
+    resetWorkspace: 'effect',
   } satisfies PointsOf<ScheduleStore>,
   'schedule-history': {
     readPromptRecord: READS,
@@ -213,6 +215,15 @@ export const PORT_POINTS = {
     measureDisk: READS,
     close: RELEASES,
   } satisfies PointsOf<Runtime>,
+  'kept-workspace-store': {
+    findKept: READS,
+    retire: 'effect',
+  } satisfies PointsOf<KeptWorkspaceStore>,
+  'workspace-keeper': {
+    list: READS,
+    measure: READS,
+    remove: 'effect',
+  } satisfies PointsOf<WorkspaceKeeper>,
   'artifact-index': {
     listArtifacts: READS,
     expireArtifacts: 'effect',

@@ -20,6 +20,7 @@ const PORT_OF_PART = {
   idempotency: 'idempotency-store',
   retention: 'retention-store',
   artifacts: 'artifact-index',
+  keptWorkspaces: 'kept-workspace-store',
 } as const satisfies Record<string, PortName>;
 
 /** The object itself; while failpoints are armed, one whose effects pass a point before and after. */

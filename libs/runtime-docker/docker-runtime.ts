@@ -18,6 +18,7 @@ import type {
   TeardownReport,
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
+import type { WorkspaceKeeper } from '@crewtab/domain/ports/kept-workspaces';
 import type { ImageEngine } from '@crewtab/domain/ports/host-images';
 import { AgentDeployer } from './agents/agent-deployer';
 import { imagesOf, GuardPrograms } from './agents/container-spec';
@@ -37,6 +38,7 @@ import { Networks } from './resources/networks';
 import { findResources, groupByRun, stopRun, tearDown } from './resources/run-resources';
 import { runProgram } from './agents/run-program';
 import { measureDisk } from './resources/disk-usage';
+import { KeptVolumes } from './resources/kept-volumes';
 import { Workspaces } from './resources/workspace';
 import { WorkspaceFiles } from './resources/workspace-files';
 
@@ -50,6 +52,8 @@ export class DockerRuntime implements Runtime {
     has: async (image) => (await this.images.find(image)) !== null,
     ensure: async (image, options) => void (await this.images.ensure(image, options)),
   };
+  /** Workspaces that stay between runs. */
+  readonly workspaceKeeper: WorkspaceKeeper;
   readonly kind = 'docker';
   private readonly engine: EngineClient;
   private readonly images: Images;
@@ -67,6 +71,7 @@ export class DockerRuntime implements Runtime {
     const settings = settingsFrom(options);
     this.settings = settings;
     this.engine = new EngineClient(options.dockerHost, settings);
+    this.workspaceKeeper = new KeptVolumes(this.engine);
     this.images = new Images(this.engine, options.imageSources, async () => (await this.identify()).id);
     this.networks = new Networks(this.engine, settings);
     this.factsBook = new ImageFactsBook(this.engine, this.images);

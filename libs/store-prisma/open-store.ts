@@ -1,5 +1,6 @@
 import { AppError } from '@crewtab/domain/errors';
 import { effect } from '@crewtab/domain/failpoint';
+import type { KeptWorkspaceStore } from '@crewtab/domain/ports/kept-workspaces';
 import type { ArtifactIndex } from '@crewtab/domain/ports/artifact-index';
 import type { TimeSource } from '@crewtab/domain/ports/clock';
 import type { DelegationStore } from '@crewtab/domain/ports/delegation-store';
@@ -35,6 +36,7 @@ import { hostLosses } from './hosts/host-lost-runs';
 import { hostStanding } from './hosts/host-standing';
 import { systemState } from './hosts/system-state';
 import { PrismaAccessStore } from './management/prisma-access-store';
+import { PrismaKeptWorkspaces } from './management/prisma-kept-workspaces';
 import { PrismaArtifactIndex } from './management/prisma-artifact-index';
 import { PrismaIdempotencyStore } from './management/prisma-idempotency-store';
 import { PrismaOverviewStore } from './management/prisma-overview-store';
@@ -80,6 +82,7 @@ export interface Store {
   readonly idempotency: IdempotencyStore;
   readonly retention: RetentionStore;
   readonly artifacts: ArtifactIndex;
+  readonly keptWorkspaces: KeptWorkspaceStore;
   /** Seals all stored secrets with the current key and in the present form; see `resealValues`. */
   reseal(onBatch: (kind: SealedKind, resealed: number) => void): Promise<ResealReport>;
   /** The database's clock: the one that every stored instant is of. */
@@ -154,6 +157,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       idempotency: new PrismaIdempotencyStore(db, box),
       retention: new PrismaRetentionStore(db),
       artifacts: new PrismaArtifactIndex(db),
+      keptWorkspaces: new PrismaKeptWorkspaces(db),
       reseal: (onBatch) => resealValues(db, box, onBatch),
       time: { now: () => readTime(db) },
       countActiveRuns: () => countActiveRuns(db),

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { WorkerConfig } from '@crewtab/config/worker-config';
+import type { WorkspaceKeeper } from '@crewtab/domain/ports/kept-workspaces';
 import type { ImageEngine } from '@crewtab/domain/ports/host-images';
 import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { Logger } from '@crewtab/domain/ports/logger';
@@ -27,13 +28,15 @@ export interface Host {
   readonly images: PresetImages | null;
   /** Null where there are none. */
   readonly imageEngine: ImageEngine | null;
+  /** Null where no workspace is kept between runs. */
+  readonly workspaceKeeper: WorkspaceKeeper | null;
   readonly toolServer: ToolServer;
   readonly egressProxy: EgressProxy;
   /** Of the helper that fetches repositories. */
   readonly gitImage: string;
 }
 
-type HostRuntime = Runtime & { readonly imageEngine?: ImageEngine };
+type HostRuntime = Runtime & { readonly imageEngine?: ImageEngine; readonly workspaceKeeper?: WorkspaceKeeper };
 
 /** The code of each runtime of the registry: libs/domain/runtimes.ts. */
 const FACTORIES: Readonly<
@@ -94,6 +97,7 @@ export async function openHost(config: WorkerConfig, logger: Logger): Promise<Ho
     runtime: withRuntimePoints(runtime),
     images,
     imageEngine: runtime.imageEngine ?? null,
+    workspaceKeeper: runtime.workspaceKeeper ? withPoints('workspace-keeper', runtime.workspaceKeeper) : null,
     protocols: { acp: new AcpProtocol({ limits: config.agents.jsonLimits }), command: new CommandProtocol() },
     presets,
     gitImage: git.image,

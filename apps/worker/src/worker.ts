@@ -7,6 +7,7 @@ import { fireDueSchedules, type FiringDeps } from '@crewtab/orchestrator/firing/
 import { HostPresence } from '@crewtab/orchestrator/hosts/host-presence';
 import { PresetImageMaker } from '@crewtab/orchestrator/hosts/preset-image-maker';
 import { RunEventFeed, type FeedDeps } from '@crewtab/orchestrator/run-event-feed';
+import { KeptWorkspaceReaper } from '@crewtab/orchestrator/reaping/kept-workspaces';
 import { OrphanReaper } from '@crewtab/orchestrator/reaping/orphan-reaper';
 import { LiquidPromptRenderer } from '@crewtab/prompt-liquid/liquid-prompt-renderer';
 import { DEFAULT_ENGINE_OPTIONS, type OrchestratorDeps } from '@crewtab/orchestrator/running/orchestrator-deps';
@@ -42,7 +43,7 @@ export interface RunningWorker {
 /** Starts one worker: holds runs of its host, consumes ticks and wake-ups, reaps what is left over. */
 export async function startWorker(
   config: WorkerConfig,
-  { runtime, protocols, presets, images, imageEngine, toolServer, egressProxy, gitImage }: Host,
+  { runtime, protocols, presets, images, imageEngine, workspaceKeeper, toolServer, egressProxy, gitImage }: Host,
   logger: Logger,
   version = 'unknown',
 ): Promise<RunningWorker> {
@@ -123,7 +124,14 @@ export async function startWorker(
   const imageMaker =
     imageEngine &&
     new PresetImageMaker({ store: store.hostImages, engine: imageEngine, presets, clock, logger }, worker);
-  const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, egressProxy, clock, logger });
+  const keptReaper =
+    workspaceKeeper &&
+    new KeptWorkspaceReaper(
+      { keeper: workspaceKeeper, store: store.keptWorkspaces, clock, logger },
+      host.id,
+      config.keptWorkspaces,
+    );
+  const reaper = new OrphanReaper({ store: store.runs, runtime, toolServer, egressProxy, keptReaper, clock, logger });
   const presence: HostPresence = new HostPresence(
     { hosts: store.hosts, store: store.runs, runtime, toolServer, egressProxy, reaper, clock, logger },
     {

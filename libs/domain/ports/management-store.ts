@@ -83,6 +83,9 @@ export interface ScheduleStore {
   ): Promise<Schedule | null>;
   /** Its runs stay readable. Throws `ScheduleDueError` as `updateSchedule` does. */
   deleteSchedule(organizationId: string, id: string): Promise<boolean>;
+
+  /** The next run begins with an empty workspace, where one is kept. False: there is no such schedule. */
+  resetWorkspace(organizationId: string, id: string): Promise<boolean>;
 }
 
 /** The schedule has a due instant without a row; record it and try again. Nothing was changed. */

@@ -1,3 +1,4 @@
+import type { KeptWorkspace } from './kept-workspaces';
 import type { RuntimeKind } from '../runtimes';
 import type { HomeFile } from '../teams/preset';
 import type { AgentResources } from '../teams/team';
@@ -125,6 +126,8 @@ export interface DeploymentSpec {
   readonly epoch: number;
   readonly deadlineAt: Date;
   readonly network: NetworkEndpoint;
+  /** Its workspace is this one, which no teardown removes; absent: one of its own. Only where the runtime keeps workspaces. */
+  readonly keptWorkspace?: KeptWorkspace;
   /** The whole team. */
   readonly agents: readonly AgentSpec[];
 }

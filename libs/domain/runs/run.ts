@@ -1,4 +1,5 @@
 import type { Failure } from '../errors';
+import type { KeptWorkspace } from '../ports/kept-workspaces';
 import { secretNamesOf } from '../secrets/secret';
 import type { TeamNetwork } from '../teams/network';
 import { applyPreset, type AgentProgram, type Preset } from '../teams/preset';
@@ -216,6 +217,10 @@ export interface Run {
   readonly concludedAt?: Date;
   /** What was kept of it; absent before, and where nothing is to be kept. */
   readonly artifacts?: { readonly count: number; readonly bytes: number };
+  /** The one that its schedule keeps, from its beginning on; absent: it has one of its own. */
+  readonly keptWorkspace?: KeptWorkspace;
+  /** Why its workspace is not as the run before left it, though its team asks for that; absent: it is, or there was none. */
+  readonly workspaceNotice?: string;
   /** Once it is in the workspace; absent before, and where the team has none. */
   readonly repository?: FetchedRepository;
   /** Of its work; absent before, and where none is asked for. */

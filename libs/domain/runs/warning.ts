@@ -2,10 +2,11 @@ import { plainText } from './plain-text';
 
 /**
  * What a reader should know of a run whatever its status. Codes are stable, and docs/api.md explains each. `network_open` is
- * computed from the run's plan; the others are stored with the outcome.
+ * computed from the run's plan, and `workspace_fresh` from what was found when it began; the others are stored with the outcome.
  */
 export const WARNING_CODES = [
   'network_open',
+  'workspace_fresh',
   'team_tools_unused',
   'tool_call_open',
   'words_outside_turn',
@@ -30,7 +31,7 @@ const MOST_DETAIL_CHARS = 200;
 /** Of what one agent does. */
 type AgentWarningCode = Exclude<
   WarningCode,
-  'network_open' | 'team_tools_unused' | 'artifact_refused' | 'artifacts_incomplete'
+  'network_open' | 'workspace_fresh' | 'team_tools_unused' | 'artifact_refused' | 'artifacts_incomplete'
 >;
 
 const WORDS: Readonly<Record<AgentWarningCode, string>> = {

@@ -6,6 +6,8 @@ export interface TeamWorkspace {
   /** Texts by their path in the workspace; over those of the repository. */
   readonly files?: Readonly<Record<string, string>>;
   readonly git?: GitSource;
+  /** True: it stays on its host between the runs of a schedule; absent: each run has a fresh one. */
+  readonly persist?: boolean;
 }
 
 /** A repository that is fetched into the workspace. */

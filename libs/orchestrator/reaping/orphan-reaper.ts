@@ -6,6 +6,7 @@ import type { EgressProxy } from '@crewtab/domain/ports/egress-proxy';
 import type { ToolServer } from '@crewtab/domain/ports/tool-server';
 import type { ResourceCounts, RunResources, Runtime } from '@crewtab/domain/ports/runtime';
 import { answerWithin, Loop } from '../timing';
+import type { KeptWorkspaceReaper } from './kept-workspaces';
 import { removeRun, type Removal } from '../running/team-deployment';
 
 /** How long a look at the host is waited for, ms. */
@@ -54,6 +55,8 @@ export class OrphanReaper {
       readonly toolServer: Pick<ToolServer, 'list' | 'remove'> | null;
       /** Null where agents reach no listed hosts. */
       readonly egressProxy: Pick<EgressProxy, 'list' | 'remove'> | null;
+      /** Null where no workspace is kept between runs. */
+      readonly keptReaper?: Pick<KeptWorkspaceReaper, 'reap'> | null;
       readonly clock: Clock;
       readonly logger: Logger;
     },
@@ -128,6 +131,7 @@ export class OrphanReaper {
       const report = await this.reap();
       const { toolServer, egressProxy } = this.deps;
       for (const owner of [toolServer, egressProxy]) if (owner !== null) await this.clearFolders(owner);
+      await this.deps.keptReaper?.reap(await this.deps.store.installationId());
       this.lastIterationAt = clock.now();
       const reapedRuns = this.findings.reapedRuns + report.reaped.length - report.resisting.length;
       this.findings = {

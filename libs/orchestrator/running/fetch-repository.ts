@@ -33,6 +33,7 @@ export async function fetchRepository(
     CREWTAB_URL: git.url,
     CREWTAB_REF: git.ref ?? '',
     CREWTAB_DEPTH: git.depth === undefined ? '' : String(git.depth),
+    CREWTAB_KEPT: run.keptWorkspace ? '1' : '',
     CREWTAB_PUSH: git.push?.branch ?? '',
     CREWTAB_OLD: String(Math.floor(((run.startedAt ?? clock.now()).getTime() - DAY_MS) / 1_000)),
   };

@@ -58,7 +58,9 @@ const READS_CREDENTIAL = `!f() { test "$1" = get && cat ${CREDENTIAL_FILE}; }; f
  * Fetches into the helper's own file system, where no agent has ever been, and forgets the credential before it touches the workspace.
  * What an attempt that was cut off left there goes first. The facts are told last: the workspace is whole then.
  *
- * Variables: CREWTAB_URL, CREWTAB_REF, CREWTAB_DEPTH, CREWTAB_PUSH (empty: not given), CREWTAB_OLD (seconds since 1970).
+ * With CREWTAB_KEPT what the repository has at its top takes the place of what has the name in the workspace, and the rest stays.
+ *
+ * Variables: CREWTAB_URL, CREWTAB_REF, CREWTAB_DEPTH, CREWTAB_PUSH, CREWTAB_KEPT (empty: not given), CREWTAB_OLD (seconds since 1970).
  */
 export const FETCH_SCRIPT = `set -eu
 say() { echo "${PROGRESS}$*"; }
@@ -110,8 +112,12 @@ rm -f ${CREDENTIAL_FILE} .git/FETCH_HEAD
 commit=$(git rev-parse HEAD)
 find . -path ./.git -prune -o -exec touch -h -d "@$CREWTAB_OLD" {} +
 
-cd /
-find /workspace -mindepth 1 -delete
+if [ -n "$CREWTAB_KEPT" ]; then
+  for one in .git * .[!.]* ..?*; do rm -rf "/workspace/$one"; done
+else
+  cd /
+  find /workspace -mindepth 1 -delete
+fi
 cp -a ${HELPER_FOLDER}/tree/. /workspace/
 say "the workspace has $name at $commit"
 echo "${FACTS}$commit $there"

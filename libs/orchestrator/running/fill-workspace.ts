@@ -30,8 +30,11 @@ export async function fillWorkspace(
 }
 
 /** A team may have been made under another runtime than the worker has. */
-export function refuseUnfit({ kind }: Pick<Runtime, 'kind'>, { git }: TeamWorkspace): void {
-  const { preparesWorkspace, clonesRepositories }: RuntimeCapabilities = RUNTIMES[kind];
+export function refuseUnfit({ kind }: Pick<Runtime, 'kind'>, { git, files, persist }: TeamWorkspace): void {
+  const { preparesWorkspace, clonesRepositories, keepsWorkspaces }: RuntimeCapabilities = RUNTIMES[kind];
+  if (persist && !keepsWorkspaces)
+    throw new AppError('workspace_failed', `the ${kind} runtime cannot keep a workspace between runs`);
+  if (!git && !files) return;
   if (git && preparesWorkspace && !clonesRepositories)
     throw new AppError('workspace_failed', `the ${kind} runtime cannot keep a repository's credentials from agents`);
   if (preparesWorkspace) return;

@@ -40,6 +40,7 @@ export function deploymentSpec(
     epoch: run.epoch,
     deadlineAt: run.deadlineAt,
     network,
+    ...(run.keptWorkspace && { keptWorkspace: run.keptWorkspace }),
     agents,
   };
 }

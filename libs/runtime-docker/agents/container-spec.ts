@@ -13,6 +13,7 @@ import {
   GUARD_PROGRAM,
   readGuardProgram,
 } from '@crewtab/agent-guard/guard-records';
+import { keptName } from '../resources/kept-volumes';
 import { LABELS, runLabels, WORKSPACE_SUFFIX } from '../resources/run-resources';
 import { ownVolumes, tmpfsOf } from './writable-places';
 import { networkModeOf } from '../resources/networks';
@@ -48,8 +49,8 @@ export function containerName(deployment: DeploymentSpec, agent: AgentSpec): str
   return `${deployment.name}-${agent.name}`;
 }
 
-export function workspaceName(deployment: DeploymentSpec): string {
-  return `${deployment.name}${WORKSPACE_SUFFIX}`;
+export function workspaceName({ name, keptWorkspace }: DeploymentSpec): string {
+  return keptWorkspace ? keptName(keptWorkspace) : `${name}${WORKSPACE_SUFFIX}`;
 }
 
 /** Each image of the team once. */

@@ -21,6 +21,9 @@ export const LABELS = {
   epoch: 'crewtab.epoch',
   /** ISO 8601: past this plus the grace, a container is an orphan. */
   deadline: 'crewtab.deadline',
+  /** On a workspace that a schedule keeps, which is no run's: the schedule, and the generation. */
+  schedule: 'crewtab.schedule',
+  generation: 'crewtab.generation',
   /** On what belongs to the host rather than to a run (the egress network): never reaped. */
   shared: 'crewtab.shared',
 } as const;

@@ -16,6 +16,7 @@ import type { DockerSettings } from '../docker-options';
 import { createContainer } from '../engine/create-container';
 import { EngineRefusal, isRefusal, toAppError, type EngineClient, type MutationOptions } from '../engine/engine-client';
 import type { ImageFactsBook } from '../images/images';
+import { isKept, keptLabels } from './kept-volumes';
 import { belongsToRun, isHalfMade, runLabels } from './run-resources';
 
 /** Of an agent's memory, in which what it writes to a tmpfs lies: whoever fills it is told so before the engine ends the agent. */
@@ -57,7 +58,7 @@ export class Workspaces {
         );
         found = await this.getOrCreate(deployment, options);
       }
-      if (belongsToRun(found.Labels, deployment.installationId, deployment.runId)) return isInMemory(found);
+      if (isOwn(found, deployment)) return isInMemory(found);
     } catch (error) {
       throw error instanceof EngineRefusal ? new AppError('create_failed', error.words, { cause: error }) : error;
     }
@@ -139,7 +140,8 @@ export class Workspaces {
     const { engine } = this.deps;
     const name = workspaceName(deployment);
     const bytes = this.bytesInMemory(deployment);
-    const spec = { Name: name, Labels: runLabels(deployment), ...(bytes === null ? {} : tmpfsOptions(bytes)) };
+    const labels = deployment.keptWorkspace ? keptLabels(deployment, deployment.keptWorkspace) : runLabels(deployment);
+    const spec = { Name: name, Labels: labels, ...(bytes === null ? {} : tmpfsOptions(bytes)) };
     const volume = await engine.mutate('docker.volume.create', `create volume ${name}`, options, (abortSignal) =>
       engine.docker.createVolume({ ...spec, abortSignal }),
     );
@@ -147,9 +149,9 @@ export class Workspaces {
   }
 
   /** Null: it is to be on the disk. */
-  private bytesInMemory({ agents }: DeploymentSpec): number | null {
+  private bytesInMemory({ agents, keptWorkspace }: DeploymentSpec): number | null {
     const { workspaceBytes, defaultResources } = this.deps.settings;
-    if (workspaceBytes === null) return null;
+    if (workspaceBytes === null || keptWorkspace) return null;
     const shares = agents.map(({ name, resources }) => {
       const memory = parseMemorySize(resources.memory ?? defaultResources.memory);
       if (!memory.ok) throw new AppError('create_failed', `memory of agent "${name}": ${memory.message}`);
@@ -157,6 +159,11 @@ export class Workspaces {
     });
     return Math.min(workspaceBytes, ...shares);
   }
+}
+
+function isOwn({ Labels: labels }: VolumeInspectInfo, deployment: DeploymentSpec): boolean {
+  const { installationId, runId, keptWorkspace } = deployment;
+  return keptWorkspace ? isKept(labels, installationId, keptWorkspace) : belongsToRun(labels, installationId, runId);
 }
 
 /** With a sign that no agent's name has. */

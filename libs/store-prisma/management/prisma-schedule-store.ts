@@ -23,6 +23,7 @@ import {
   storableJson,
 } from '../database/database';
 import { decodeCursor, toPage } from './keyset';
+import { resetWorkspace } from './prisma-kept-workspaces';
 
 /**
  * Schedule `s` with its status and last run. Both are read from its runs, each by one step into a partial index, and stored
@@ -287,6 +288,10 @@ export class PrismaScheduleStore implements ScheduleStore {
     const values = [organizationId, id, enabled, note, nextFireAt, followingFireAt, by ?? null];
     const [row] = await this.db.query<ScheduleRow>(SET_ENABLED, values);
     return row ? toSchedule(row) : this.missing(organizationId, id);
+  }
+
+  resetWorkspace(organizationId: string, id: string): Promise<boolean> {
+    return resetWorkspace(this.db, organizationId, id);
   }
 
   async deleteSchedule(organizationId: string, id: string): Promise<boolean> {

@@ -20,11 +20,21 @@ const freeAt = (lease: string): string => `(CASE
   WHEN r.status = 'running' AND r.lease_until < r.deadline_at + ${lease} * interval '1 millisecond'
   THEN LEAST(r.lease_until, r.deadline_at + interval '${OVERDUE_GRACE_MS} milliseconds') ELSE r.lease_until END)`;
 
-/** An exclusive run waits for the running one of its schedule, and for those that were queued before it. */
+/** Run `r` is to have the workspace that its schedule keeps. */
+export const KEEPS = `(r.exclusive AND r.schedule_id IS NOT NULL AND COALESCE(r.workspace -> 'persist' = 'true'::jsonb, false))`;
+
+/**
+ * An exclusive run waits for the running one of its schedule, and for those that were queued before it; where a workspace is kept, also until
+ * nothing is left of the run before.
+ */
 export const MUST_WAIT = `(r.exclusive AND EXISTS (
   SELECT 1 FROM schedule_runs o
   WHERE o.schedule_id = r.schedule_id AND o.id <> r.id AND o.status IN ('queued', 'running') AND (o.status = 'running'
-    OR (o.exclusive AND (o.scheduled_for, o.id) < (r.scheduled_for, r.id)))))`;
+    OR (o.exclusive AND (o.scheduled_for, o.id) < (r.scheduled_for, r.id))))
+  OR CASE WHEN ${KEEPS} THEN EXISTS (
+    SELECT 1 FROM schedule_runs o
+    WHERE o.schedule_id = r.schedule_id AND o.id <> r.id AND o.workspace_generation IS NOT NULL AND o.phase NOT IN ('queued', 'finished'))
+    ELSE false END)`;
 
 /** Assignments of every claim: the database gives runs with more to do to workers alone that know how (`understood_epoch`, `workspace_epoch`). */
 export const TAKEN = 'epoch = r.epoch + 1, understood_epoch = r.epoch + 1, workspace_epoch = r.epoch + 1';

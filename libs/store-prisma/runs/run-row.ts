@@ -90,6 +90,8 @@ export interface RunRow {
   readonly verification: Verification | null;
   readonly repository: FetchedRepository | null;
   readonly push: Push | null;
+  readonly workspace_generation: number | null;
+  readonly workspace_notice: string | null;
   readonly artifact_count: number | null;
   /** int8, which pg hands over as text. */
   readonly artifact_bytes: string | null;
@@ -196,6 +198,8 @@ const COLUMNS: Readonly<Record<Exclude<keyof RunRow, JoinedColumn>, true>> = {
   verification: true,
   repository: true,
   push: true,
+  workspace_generation: true,
+  workspace_notice: true,
   artifact_count: true,
   artifact_bytes: true,
   warnings: true,
@@ -280,6 +284,11 @@ export function toRun(row: RunRow, box: SecretBox | null): Run {
     ...(row.artifact_count !== null && {
       artifacts: { count: row.artifact_count, bytes: Number(row.artifact_bytes) },
     }),
+    ...(row.workspace_generation !== null &&
+      row.schedule_id !== null && {
+        keptWorkspace: { scheduleId: row.schedule_id, generation: row.workspace_generation },
+      }),
+    ...(row.workspace_notice !== null && { workspaceNotice: row.workspace_notice }),
     ...(row.repository && { repository: row.repository }),
     ...(row.push && { push: row.push }),
     warnings: row.warnings,

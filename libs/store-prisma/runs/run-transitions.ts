@@ -5,8 +5,13 @@ import type { Push } from '@crewtab/domain/runs/repository';
 import { isConcluded, type Run, type OutputCursor } from '@crewtab/domain/runs/run';
 import { ViolationError, type Statement, storableJson, storableText } from '../database/database';
 import { PROMPT_RECORD_OF_RUN, toPromptRecord, type PromptRow } from './prompt-record';
-import { releaseClaims } from './run-claims';
+import { KEEPS, releaseClaims } from './run-claims';
 import { addRemoved, loadClaimed, selectRun, toRun, type RunContext, type RunRow } from './run-row';
+
+/** Why the workspace of a run is not as the one before it left it. */
+const ELSEWHERE = 'the run before had its workspace on the host';
+const NO_SCHEDULE = 'a run without a schedule has a workspace of its own';
+const MAY_OVERLAP = 'runs of a schedule with the overlap policy allow have workspaces of their own';
 
 const BEGIN: Statement = {
   name: 'run_begin',
@@ -15,8 +20,19 @@ const BEGIN: Statement = {
         deadline_at = now() + r.timeout_ms * interval '1 millisecond', presets = $7::jsonb,
         secrets = (SELECT jsonb_object_agg(s.name, s.sealed_value) FROM secrets s
           WHERE s.organization_id = r.organization_id AND s.name = ANY ($8::text[])),
+        workspace_generation = CASE WHEN ${KEEPS} THEN COALESCE((SELECT k.generation + COALESCE(k.host <> $5, false)::int
+          FROM kept_workspaces k WHERE k.schedule_id = r.schedule_id), 1) END,
+        workspace_notice = CASE WHEN r.workspace -> 'persist' = 'true'::jsonb THEN CASE
+          WHEN ${KEEPS} THEN (SELECT CASE WHEN k.host <> $5 THEN '${ELSEWHERE} ' || k.host ELSE k.emptied END
+            FROM kept_workspaces k WHERE k.schedule_id = r.schedule_id)
+          WHEN r.schedule_id IS NULL THEN '${NO_SCHEDULE}' ELSE '${MAY_OVERLAP}' END END,
         rendered_prompt = $9, window_start = COALESCE($10, r.window_start), window_end = COALESCE($11, r.window_end)
       WHERE r.id = $1 AND r.epoch = $2 AND r.phase = 'queued' RETURNING r.*),
+    kept AS (
+      INSERT INTO kept_workspaces (schedule_id, organization_id, generation, host)
+      SELECT begun.schedule_id, begun.organization_id, begun.workspace_generation, $5 FROM begun WHERE begun.workspace_generation IS NOT NULL
+      ON CONFLICT (schedule_id) DO UPDATE SET generation = GREATEST(kept_workspaces.generation, excluded.generation), host = excluded.host,
+        used_at = now(), emptied = NULL),
     deployment AS (
       INSERT INTO deployments (organization_id, run_id, name, host, runtime)
       SELECT begun.organization_id, begun.id, CASE WHEN EXISTS (SELECT 1 FROM deployments WHERE name = $3) THEN $4 ELSE $3 END, $5, $6

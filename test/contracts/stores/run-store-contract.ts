@@ -1,6 +1,7 @@
 import { describeClaiming } from './contract-claiming';
 import { describeConversing } from './contract-conversing';
 import { describeFinishing } from './contract-finishing';
+import { describeKeptWorkspaces } from './contract-kept-workspaces';
 import { describeLiving } from './contract-living';
 import { RunStoreFixture, type RunStoreSetup } from './run-store-fixture';
 
@@ -23,6 +24,7 @@ export function runStoreContract(name: string, setup: RunStoreSetup): void {
     describeClaiming(() => fixture);
     describeLiving(() => fixture);
     describeFinishing(() => fixture);
+    describeKeptWorkspaces(() => fixture);
     describeConversing(() => fixture);
   });
 }

@@ -8,6 +8,8 @@ const NO_TRAFFIC =
 
 const MADE_BEFORE =
   'only for images that are made before a run needs them, which no scenario asks for; the contract suite of the stores plays who goes on with them';
+const KEPT =
+  'only where a workspace is kept between runs, which those of the scenarios are not; what is done twice finds less to do, and test/e2e/kept-workspace.spec.ts plays it';
 const PUSHED =
   'only where a team pushes, which those of the scenarios do not; test/e2e/pushed-work.spec.ts kills a worker between the two, before and after the remote has taken it';
 const OLD_ARTIFACTS = 'only where a retention is set or a run is deleted; what is done twice finds less to do';
@@ -39,6 +41,10 @@ export const UNREACHED: Readonly<Record<string, string>> = {
     'only where a team has a repository, which those of the scenarios do not; test/e2e/git-workspace.spec.ts kills a worker while one is open, in the middle of a fetch, and none at its making',
   'run-store.noteRepository':
     'only where a team has a repository; a note that is lost costs another fetch, as one that was cut off, which test/e2e/git-workspace.spec.ts plays',
+  'docker.kept-volume.remove': KEPT,
+  'kept-workspace-store.retire': KEPT,
+  'workspace-keeper.remove': KEPT,
+  'schedule-store.resetWorkspace': OF_A_PERSON,
   'run-store.beginPush': PUSHED,
   'run-store.endPush': PUSHED,
   'egress.record.put-in-place': NO_TRAFFIC,

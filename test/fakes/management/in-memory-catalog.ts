@@ -151,6 +151,10 @@ export class InMemoryCatalog implements TeamStore, ScheduleStore {
     return Promise.resolve(this.saveSchedule(edited, instants));
   }
 
+  async resetWorkspace(organizationId: string, id: string): Promise<boolean> {
+    return (await this.getSchedule(organizationId, id)) !== null;
+  }
+
   deleteSchedule(organizationId: string, id: string): Promise<boolean> {
     const schedule = find(this.schedules, organizationId, id);
     if (schedule && this.isDue(schedule)) return Promise.reject(new ScheduleDueError(id));

@@ -24,6 +24,8 @@ export class InMemoryRunRows {
   /** What happened to the runs. */
   readonly events = new InMemoryRunEventLog();
   protected readonly runs = new Map<string, StoredRun>();
+  /** By schedule. */
+  readonly keptWorkspaces = new Map<string, { generation: number; host: string | null; emptied: string | null }>();
   protected readonly control = new Listeners<string>();
   protected readonly changed = new Listeners<string>();
   private readonly answersToLose = new Map<string, number>();
@@ -200,11 +202,29 @@ export class InMemoryRunRows {
   /** An exclusive run waits for the running one of its schedule, and for those that queued before it. */
   protected mustWait(stored: StoredRun): boolean {
     if (!stored.isExclusive) return false;
+    const hasWorkspace = ({ run }: StoredRun): boolean =>
+      run.keptWorkspace !== undefined && run.phase !== 'queued' && run.phase !== 'finished';
+    if (stored.run.plan.workspace?.persist && this.siblings(stored).some(hasWorkspace)) return true;
     return this.siblings(stored).some(
       (other) =>
         other.run.status === 'running' ||
         (other.isExclusive && other.run.status === 'queued' && byAge(other, stored) < 0),
     );
+  }
+
+  /** As the statement that begins a run has it. */
+  protected keepWorkspace({ run, isExclusive }: StoredRun, host: string): Partial<Run> {
+    const { scheduleId, plan } = run;
+    if (!plan.workspace?.persist) return {};
+    if (scheduleId === null) return { workspaceNotice: 'a run without a schedule has a workspace of its own' };
+    if (!isExclusive)
+      return { workspaceNotice: 'runs of a schedule with the overlap policy allow have workspaces of their own' };
+    const known = this.keptWorkspaces.get(scheduleId) ?? { generation: 1, host, emptied: null };
+    const isElsewhere = known.host !== null && known.host !== host;
+    const generation = known.generation + (isElsewhere ? 1 : 0);
+    const notice = isElsewhere ? `the run before had its workspace on the host ${known.host}` : known.emptied;
+    this.keptWorkspaces.set(scheduleId, { generation, host, emptied: null });
+    return { keptWorkspace: { scheduleId, generation }, ...(notice !== null && { workspaceNotice: notice }) };
   }
 
   protected planDeployment(run: Run, { name, fallbackName }: { name: string; fallbackName: string }): Deployment {

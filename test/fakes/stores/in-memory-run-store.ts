@@ -115,6 +115,7 @@ export class InMemoryRunStore extends InMemoryRunRows implements RunStore {
       const plan = planWithSecrets(stored.run.plan, Object.fromEntries(known));
       const intent = this.planDeployment(stored.run, deployment);
       return this.change(stored, {
+        ...this.keepWorkspace(stored, deployment.host),
         status: 'running',
         phase: 'deploying',
         host: deployment.host,

@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** The script on this machine, in folders of the test in place of a container's. */
-async function run(ref = '', depth = '', url = server.urlOf('site'), token = TOKEN, push = '') {
+async function run(ref = '', depth = '', url = server.urlOf('site'), token = TOKEN, push = '', kept = '') {
   const local = (text: string): string =>
     text.replaceAll(HELPER_FOLDER, join(root, 'helper')).replaceAll('/workspace', join(root, 'workspace'));
   await rm(join(root, 'helper'), { recursive: true, force: true });
@@ -41,6 +41,7 @@ async function run(ref = '', depth = '', url = server.urlOf('site'), token = TOK
     CREWTAB_REF: ref,
     CREWTAB_DEPTH: depth,
     CREWTAB_PUSH: push,
+    CREWTAB_KEPT: kept,
     CREWTAB_OLD: String(OLD),
   };
   const options = { env: { PATH: process.env['PATH'], ...Object.fromEntries(env), ...variables } as NodeJS.ProcessEnv };
@@ -98,6 +99,24 @@ describe('the script that fetches a repository', () => {
     await run();
     expect(await readFile(join(root, 'outside'), 'utf8')).toBe('stays');
     expect(await readFile(inWorkspace('README.md'), 'utf8')).toBe('# Site\n');
+  });
+
+  it('leaves in a workspace that is kept what the repository does not have, and follows no link there', async () => {
+    await writeFile(join(root, 'outside'), 'stays');
+    await mkdir(join(root, 'beside'));
+    await mkdir(inWorkspace('cache'));
+    await writeFile(inWorkspace('cache/big'), 'x');
+    await mkdir(inWorkspace('.git/hooks'), { recursive: true });
+    await symlink(join(root, 'outside'), inWorkspace('README.md'));
+    await symlink(join(root, 'beside'), inWorkspace('second.txt'));
+    await run('', '', undefined, undefined, '', '1');
+    expect((await readdir(inWorkspace(''))).sort()).toEqual([
+      ...['.git', '.gitattributes', 'README.md', 'cache', 'link.md', 'second.txt'],
+    ]);
+    expect(await readFile(join(root, 'outside'), 'utf8')).toBe('stays');
+    expect(await readdir(join(root, 'beside'))).toEqual([]);
+    expect(await readFile(inWorkspace('README.md'), 'utf8')).toBe('# Site\n');
+    expect(await readdir(inWorkspace('.git'))).not.toContain('hooks');
   });
 
   it('ends with the words of git where it cannot', async () => {

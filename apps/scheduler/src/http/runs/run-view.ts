@@ -106,10 +106,15 @@ const NETWORK_OPEN: Warning = {
   message: "The network of this run's agents is open: they reach whatever their host reaches, and nothing is blocked.",
 };
 
-function warningsOf({ plan, status, warnings }: Run): RunView['warnings'] {
+function freshWorkspace(why: string): Warning {
+  return { code: 'workspace_fresh', message: `The workspace was empty when the run began: ${why}.` };
+}
+
+function warningsOf({ plan, status, warnings, workspaceNotice }: Run): RunView['warnings'] {
   const isNotRun = status === 'skipped' || status === 'missed';
   const isOpen = plan.network.mode === 'open' && !isNotRun;
-  return [...(isOpen ? [NETWORK_OPEN] : []), ...warnings.map(({ code, message }) => ({ code, message }))];
+  const fresh: Warning[] = workspaceNotice === undefined ? [] : [freshWorkspace(workspaceNotice)];
+  return [...(isOpen ? [NETWORK_OPEN] : []), ...fresh, ...warnings.map(({ code, message }) => ({ code, message }))];
 }
 
 function verificationOf({ outcome }: Run): RunView['verification'] {

@@ -10,6 +10,7 @@ import {
   listSchedules,
   pauseSchedule,
   previewCron,
+  resetWorkspace,
   resumeSchedule,
   triggerSchedule,
   updateSchedule,
@@ -23,7 +24,7 @@ import { HTTP_DEPS, type HttpDeps } from '../http-deps';
 import { found } from '../input/found';
 import { toRunFilter, toRunView } from '../runs/run-view';
 import { offerRun } from '../runs/start-run';
-import { notFound, RequestRefused } from '../server/problem';
+import { invalidInput, notFound, RequestRefused } from '../server/problem';
 import { refuseFaultyPrompt } from './check-prompt';
 import { editSchedule, removeSchedule, setScheduleEnabled } from './edit-schedule';
 import { planInstants } from './fire-instants';
@@ -34,6 +35,7 @@ import { toScheduleView, withHistory } from './schedule-view';
 type Deps = Pick<
   HttpDeps,
   | 'schedules'
+  | 'teams'
   | 'history'
   | 'prompts'
   | 'runs'
@@ -57,6 +59,7 @@ export class SchedulesController {
     requireTeamId(schedule.teamId);
     refuseFaultyPrompt(this.deps.prompts, schedule);
     await requireVerifiable(this.deps, schedule);
+    await this.refuseSharedWorkspace(caller.organizationId, null, schedule);
     const instants = planInstants(schedule, await this.deps.time.now());
     const created = await this.deps.schedules.createSchedule(
       caller.organizationId,
@@ -100,6 +103,7 @@ export class SchedulesController {
     const patch = toSchedulePatch(body);
     if (patch.teamId !== undefined) requireTeamId(patch.teamId);
     await this.refuseFaultyPatch(organizationId, params.id, patch);
+    await this.refuseSharedWorkspace(organizationId, params.id, patch);
     await requireVerifiable(this.deps, patch);
     const revision = headers['If-Match'];
     try {
@@ -141,6 +145,11 @@ export class SchedulesController {
     const run = found('schedule', made);
     await offerRun(this.deps, run);
     return toRunView(run);
+  }
+
+  @Route(resetWorkspace)
+  async reset({ caller, params }: RouteInput<typeof resetWorkspace>): Promise<void> {
+    if (!(await this.deps.schedules.resetWorkspace(caller.organizationId, params.id))) throw notFound('schedule');
   }
 
   @Route(listRunsOfSchedule)
@@ -187,6 +196,21 @@ export class SchedulesController {
       promptFormat: promptFormat ?? schedule.promptFormat,
       variables: variables ?? schedule.variables,
     });
+  }
+
+  /** Two runs at a time must not have one workspace. */
+  private async refuseSharedWorkspace(
+    organizationId: string,
+    id: string | null,
+    { teamId, overlap }: Partial<NewSchedule>,
+  ): Promise<void> {
+    if (teamId === undefined && overlap === undefined) return;
+    const present = id === null ? null : await this.requireSchedule(organizationId, id);
+    const team = await this.deps.teams.getTeam(organizationId, teamId ?? present?.teamId ?? '');
+    const policy = overlap ?? present?.overlap;
+    if (!team?.workspace?.persist || policy !== 'allow') return;
+    const message = `cannot be "allow": the team "${team.name}" keeps its workspace between runs, which two at a time would spoil; take skip, queue or replace`;
+    throw invalidInput([{ path: 'overlap', message }]);
   }
 
   private async requireSchedule(organizationId: string, scheduleId: string) {

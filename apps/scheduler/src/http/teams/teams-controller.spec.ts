@@ -122,6 +122,37 @@ describe('POST /teams', () => {
       expect(paths(await refused({ a: half, b: half }))).toEqual(['workspace.files']);
     });
 
+    it('is kept between the runs of schedules whose runs do not overlap', async () => {
+      const persist = { workspace: { persist: true } };
+      const { body: team } = await http.call('post', TEAMS).send(aTeam()).expect(201);
+      const { id: teamId } = team as { id: string };
+      const fields = { teamId, name: 'Nightly', prompt: 'go', cron: '@daily' };
+      const schedules = '/api/v1/schedules';
+      const { body: schedule } = await http.call('post', schedules).send(fields).expect(201);
+      const refused = await http.call('patch', `${TEAMS}/${teamId}`).send(persist).expect(400);
+      expect(refused.body).toMatchObject({
+        errors: [{ path: 'workspace.persist', message: expect.stringContaining('"Nightly"') as string }],
+      });
+      const one = `${schedules}/${(schedule as { id: string }).id}`;
+      await http.call('patch', one).send({ overlap: 'queue' }).expect(200);
+      await http.call('patch', `${TEAMS}/${teamId}`).send(persist).expect(200);
+      for (const call of [
+        http.call('patch', one).send({ overlap: 'allow' }),
+        http.call('post', schedules).send(fields),
+      ])
+        expect(paths((await call.expect(400)).body)).toEqual(['overlap']);
+      await http.call('patch', one).send({ name: 'Daily' }).expect(200);
+      await http.call('post', `${one}/workspace/reset`).expect(204);
+      await http.call('post', `${schedules}/${teamId}/workspace/reset`).expect(404);
+      const bare = await startHttp({ settings: { runtime: 'process' } });
+      try {
+        const given = { ...aTeam({ image: undefined, command: ['true'] }), ...persist };
+        expect(paths((await bare.call('post', TEAMS).send(given).expect(400)).body)).toEqual(['workspace.persist']);
+      } finally {
+        await bare.app.close();
+      }
+    });
+
     describe('of a repository', () => {
       const withGit = (git: object) => http.call('post', TEAMS).send({ ...aTeam(), workspace: { git } });
       const url = 'https://git.example.com:8443/team/site.git';

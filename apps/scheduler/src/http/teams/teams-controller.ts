@@ -29,7 +29,10 @@ import { toTeamView } from './team-view';
 export class TeamsController {
   constructor(
     @Inject(HTTP_DEPS)
-    private readonly deps: Pick<HttpDeps, 'teams' | 'secrets' | 'runs' | 'queue' | 'logger' | 'settings' | 'artifacts'>,
+    private readonly deps: Pick<
+      HttpDeps,
+      'teams' | 'secrets' | 'runs' | 'queue' | 'logger' | 'settings' | 'artifacts' | 'schedules'
+    >,
   ) {}
 
   @Route(createTeam)
@@ -69,6 +72,7 @@ export class TeamsController {
       refuseUnreachable({ network, agents: withKept }, this.deps.settings.presets);
     }
     this.refuseUnkeepable(body.workspace);
+    if (body.workspace?.persist) await this.refuseOverlapping(caller.organizationId, params.id);
     await this.refuseAbsentSecrets(caller.organizationId, body.agents ?? [], body.workspace);
     try {
       return toTeamView(
@@ -102,6 +106,21 @@ export class TeamsController {
   private faultsOf(agent: Agent): PresetFault[] {
     const preset = this.deps.settings.presets.get(agent.preset ?? '');
     return [...findSecretFaults(agent), ...(preset ? findPresetFaults(agent, preset) : [])];
+  }
+
+  /** Two runs at a time must not have one workspace. */
+  private async refuseOverlapping(organizationId: string, teamId: string): Promise<void> {
+    const { schedules } = this.deps;
+    let cursor: string | null = null;
+    do {
+      const page = await schedules.listSchedules(organizationId, { teamId }, { limit: 100, cursor });
+      const found = page.items.find(({ overlap }) => overlap === 'allow');
+      if (found) {
+        const message = `cannot be true while runs of the schedule "${found.name}" may overlap (overlap: allow)`;
+        throw invalidInput([{ path: 'workspace.persist', message }]);
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== null);
   }
 
   private refuseUnkeepable(workspace: TeamWorkspace | null = null): void {
