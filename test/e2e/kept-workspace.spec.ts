@@ -37,7 +37,7 @@ describeWithDocker('a workspace that is kept between runs', () => {
     expect(last).toMatchObject({ status: 'success', warnings: [], teardown: { volumes: 0 } });
 
     const tried = await api.request('POST /teams/:id/try', { params: { id: team.id }, body: { prompt: 'count' } });
-    const run = await api.untilFinished((tried as Run).id);
+    const run = await api.untilFinished(tried.id);
     expect(run).toMatchObject({
       result: expect.stringMatching(/^1\s*$/) as string,
       warnings: [{ code: 'workspace_fresh' }],
