@@ -182,6 +182,11 @@ describe('a run', () => {
       { ...BEGUN, workspace: PUSHED, phase: 'tearing_down', push: '{"state":"unconfirmed"}' },
       'schedule_runs_success_is_pushed',
     ],
+    [
+      'has a kept workspace while others may run',
+      { ...BEGUN, workspace_generation: 1 },
+      'schedule_runs_kept_workspace_is_exclusive',
+    ],
     ['is verified unasked', { ...BEGUN, phase: 'verifying' }, 'schedule_runs_verifying_was_asked_for'],
     ['is collected unasked', { ...BEGUN, phase: 'collecting' }, 'schedule_runs_collecting_was_asked_for'],
     ['has an owner without a lease', { owner: 'w' }, 'schedule_runs_claim_is_whole'],
