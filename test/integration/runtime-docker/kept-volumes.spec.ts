@@ -18,10 +18,11 @@ describeWithDocker('a workspace that is kept', () => {
   /** A run that writes a file of that name, and is removed. */
   async function play(name: string): Promise<DeploymentSpec> {
     const { fixture, runtime } = lab;
-    const deployment = await fixture.prepared({ keptWorkspace });
+    const agent = fixture.agent('solo', { does: 'echo' });
+    const deployment = await fixture.prepared({ keptWorkspace, agents: [agent] });
     const files = [{ path: name, content: Buffer.from(name), mode: 0o644 }];
     await runtime.putFiles(deployment, files);
-    await fixture.ensure(deployment, fixture.agent('solo', { does: 'echo' }));
+    await fixture.ensure(deployment, agent);
     return deployment;
   }
 
