@@ -47,7 +47,8 @@ export interface RunStore {
   /**
    * Takes one run: epoch + 1, owner = worker, lease = the worker's. Only if it is not finished, no worker holds a live lease,
    * and its containers stand on this host or nowhere yet. A queued run with policy queue/replace/skip is not given
-   * while another run of its schedule is `running`. Null when it cannot be had; not an error.
+   * while another run of its schedule is `running`; one that is to have a workspace that is kept, neither while anything is left of
+   * another one, nor to a host that does not have it, as long as the host that does is there or was two minutes before. Null when it cannot be had; not an error.
    */
   claim(runId: string, worker: WorkerIdentity): Promise<Run | null>;
 

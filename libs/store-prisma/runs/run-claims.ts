@@ -36,6 +36,15 @@ export const MUST_WAIT = `(r.exclusive AND EXISTS (
     WHERE o.schedule_id = r.schedule_id AND o.id <> r.id AND o.workspace_generation IS NOT NULL AND o.phase NOT IN ('queued', 'finished'))
     ELSE false END)`;
 
+/** A host that has a schedule's workspace is waited for so long before the run begins with an empty one elsewhere. */
+const KEPT_HOST_WAIT = "interval '2 minutes'";
+
+/** Run `r` is to have a workspace that is kept on another host than this one, whose workers are there or were just now. */
+const isExpectedElsewhere = (host: string): string => `CASE WHEN ${KEEPS} THEN EXISTS (
+    SELECT 1 FROM kept_workspaces k JOIN hosts h ON h.id = k.host
+    WHERE k.schedule_id = r.schedule_id AND k.host <> ${host} AND h.decommissioned_at IS NULL AND h.last_seen_at > now() - ${KEPT_HOST_WAIT})
+    ELSE false END`;
+
 /** Assignments of every claim: the database gives runs with more to do to workers alone that know how (`understood_epoch`, `workspace_epoch`). */
 export const TAKEN = 'epoch = r.epoch + 1, understood_epoch = r.epoch + 1, workspace_epoch = r.epoch + 1';
 
@@ -44,7 +53,7 @@ const CLAIM: Statement = {
   text: `WITH taken AS (
       UPDATE schedule_runs r SET ${TAKEN}, owner = $2, lease_until = now() + $4 * interval '1 millisecond'
       WHERE r.id = $1 AND r.phase <> 'finished' AND ${IS_FREE} AND (r.host IS NULL OR r.host = $3)
-        AND (r.status <> 'queued' OR NOT ${MUST_WAIT})
+        AND (r.status <> 'queued' OR NOT (${MUST_WAIT} OR ${isExpectedElsewhere('$3')}))
       RETURNING r.*)
     ${selectRun({ run: 'taken' })}`,
 };

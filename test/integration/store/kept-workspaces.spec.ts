@@ -1,6 +1,6 @@
 import type { Schedule } from '@crewtab/domain/schedules/schedule';
 import type { Claim } from '@crewtab/domain/ports/run-store';
-import { WORKER } from '../../contracts/stores/run-store-fixture';
+import { FAR_WORKER, WORKER } from '../../contracts/stores/run-store-fixture';
 import { StoreFixture } from './store-fixture';
 
 let fixture: StoreFixture;
@@ -78,6 +78,22 @@ describe('the workspace of a schedule in Postgres', () => {
     const next = await finished();
     expect(next).toMatchObject({ generation: 2 });
     expect(next.notice).toBeUndefined();
+  });
+
+  it('keeps its runs to its host, as long as that is there', async () => {
+    const { runs } = fixture.store;
+    await finished();
+    await fixture.sql("INSERT INTO hosts (id, runtime, description) VALUES ($1, 'docker', '')", [WORKER.host]);
+    const { id } = await fixture.manualRun(organizationId, schedule.id);
+    expect(await runs.claim(id, FAR_WORKER)).toBeNull();
+    await fixture.sql("UPDATE hosts SET last_seen_at = now() - interval '3 minutes' WHERE id = $1", [WORKER.host]);
+    const { epoch = 0 } = (await runs.claim(id, FAR_WORKER)) ?? {};
+    const names = { name: 'n', fallbackName: 'm', host: FAR_WORKER.host, runtime: 'docker' };
+    const run = await runs.begin({ runId: id, epoch }, names);
+    expect(run).toMatchObject({
+      keptWorkspace: kept(2),
+      workspaceNotice: expect.stringContaining(WORKER.host) as string,
+    });
   });
 
   it('is none of a try', async () => {
