@@ -6,7 +6,7 @@ interface Labelled {
 }
 
 /**
- * What still bears an installation's label on the engine and belongs to a run, as `container x`, `network y`,
+ * What still bears an installation's label on the engine and belongs to a run, or is kept for a schedule, as `container x`, `network y`,
  * `volume z`. The network that all runs of a host share belongs to none.
  */
 export async function leftoversOf(installationId: string): Promise<string[]> {
@@ -19,7 +19,7 @@ export async function leftoversOf(installationId: string): Promise<string[]> {
     ask<{ Volumes: (Labelled & { Name: string })[] | null }>(`/volumes?filters=${filters}`),
   ]);
   const ofRuns = <T extends Labelled>(resources: readonly T[]): T[] =>
-    resources.filter(({ Labels }) => (Labels?.['crewtab.run'] ?? '') !== '');
+    resources.filter(({ Labels }) => (Labels?.['crewtab.run'] ?? Labels?.['crewtab.schedule'] ?? '') !== '');
   return [
     ...ofRuns(containers).map(({ Names, State }) => `container ${Names.join()} (${State})`),
     ...ofRuns(networks).map(({ Name }) => `network ${Name}`),
