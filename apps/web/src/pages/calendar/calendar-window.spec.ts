@@ -22,8 +22,8 @@ it('is marked at midnights of the zone', () => {
 });
 
 it('names the ticks that have room for their words', () => {
-  const ticks = [0, 30, 60, 200, 260, 380].map((px) => ({ px }));
-  const room = { axisPx: 400, wordsPx: 50, nowPx: 240, aroundNowPx: 40 };
+  const ticks = [0, 30, 60, 200, 260, 380].map((px) => ({ px, wordsPx: 50 }));
+  const room = { axisPx: 400, nowPx: 240, aroundNowPx: 40 };
   expect(ticksWithRoom(ticks, room).map(({ px }) => px)).toEqual([0, 60, 260]);
   expect(ticksWithRoom(ticks, { ...room, nowPx: null }).map(({ px }) => px)).toEqual([0, 60, 200, 260]);
 });

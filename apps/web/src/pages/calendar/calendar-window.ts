@@ -51,24 +51,25 @@ export function ticksOf(span: CalendarSpan, { from, to }: Window, zone: string):
 
 interface Room {
   readonly axisPx: number;
-  /** What the words of a tick take at its right. */
-  readonly wordsPx: number;
   /** Null: now is not shown. */
   readonly nowPx: number | null;
   readonly aroundNowPx: number;
 }
 
-/** Those whose words can be read: not one over another, over the mark of now, or beyond the axis. */
-export function ticksWithRoom<T extends { readonly px: number }>(
+/**
+ * Those whose words can be read: not one over another, over the mark of now, or beyond the axis. Words stand at the right of
+ * their tick.
+ */
+export function ticksWithRoom<T extends { readonly px: number; readonly wordsPx: number }>(
   ticks: readonly T[],
-  { axisPx, wordsPx, nowPx, aroundNowPx }: Room,
+  { axisPx, nowPx, aroundNowPx }: Room,
 ): T[] {
   const kept: T[] = [];
   for (const tick of ticks) {
     const last = kept.at(-1);
     const isUnderNow =
-      nowPx !== null && tick.px < nowPx + aroundNowPx / 2 && tick.px + wordsPx > nowPx - aroundNowPx / 2;
-    if (tick.px + wordsPx > axisPx || (last && tick.px - last.px < wordsPx) || isUnderNow) continue;
+      nowPx !== null && tick.px < nowPx + aroundNowPx / 2 && tick.px + tick.wordsPx > nowPx - aroundNowPx / 2;
+    if (tick.px + tick.wordsPx > axisPx || (last && last.px + last.wordsPx > tick.px) || isUnderNow) continue;
     kept.push(tick);
   }
   return kept;

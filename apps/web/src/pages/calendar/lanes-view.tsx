@@ -16,9 +16,11 @@ const NAMES_PX = 220;
 /** On a phone. */
 const NARROW_NAMES_PX = 112;
 const NARROW_PX = 600;
-/** A name of a day takes so much, and the mark of now. */
-const TICK_WORDS_PX = 52;
-const NOW_PX = 40;
+/** Of a letter of a tick's words, about, and what stands beside them. */
+const LETTER_PX = 6.6;
+const BESIDE_PX = 6;
+/** The mark of now. */
+const NOW_PX = 34;
 const SCROLLBAR_PX = 16;
 
 /** Every schedule on one axis; only pages of lanes that are on the screen are there, and kept up to date. */
@@ -56,8 +58,8 @@ export function LanesView({
   const isNowShown = now.getTime() > window.from && now.getTime() < window.to;
   const nowPx = isNowShown ? x(now.getTime()) : null;
   const named = ticksWithRoom(
-    ticks.map((tick) => ({ ...tick, px: x(tick.at) })),
-    { axisPx, wordsPx: TICK_WORDS_PX, nowPx, aroundNowPx: NOW_PX },
+    ticks.map((tick) => ({ ...tick, px: x(tick.at), wordsPx: tick.words.length * LETTER_PX + BESIDE_PX })),
+    { axisPx, nowPx, aroundNowPx: NOW_PX },
   );
   // Whole minutes: lanes are drawn anew no more often.
   const minute = Math.floor(now.getTime() / 60_000) * 60_000;
