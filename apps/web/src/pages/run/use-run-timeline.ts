@@ -10,6 +10,12 @@ const ASK_EVERY_MS = 2_000;
 /** How the run has spent its time; of one that goes on, kept up to date by what its conversation brings. */
 export function useRunTimeline({ id, phase }: Run, entries: readonly Entry[]) {
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const shownPhase = useRef(phase);
+  useEffect(() => {
+    if (shownPhase.current === phase) return;
+    shownPhase.current = phase;
+    void queryClient.invalidateQueries({ queryKey: runTimelineQuery(id).queryKey });
+  }, [id, phase]);
   useEffect(() => {
     if (phase === 'finished' || entries.length === 0) return;
     timer.current ??= setTimeout(() => {
