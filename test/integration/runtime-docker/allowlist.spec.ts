@@ -54,6 +54,7 @@ describeWithDocker('an agent that may reach listed hosts', () => {
       const script = [
         'ls /sys/class/net',
         'echo "$HTTPS_PROXY $https_proxy $NO_PROXY $NODE_USE_ENV_PROXY $PIP_PROXY $npm_config_proxy"',
+        'echo "$npm_config_https_proxy $npm_config_noproxy $no_proxy $GIT_CONFIG_COUNT $GIT_CONFIG_KEY_0 $GIT_CONFIG_VALUE_0"',
         'exec 3<>/dev/tcp/127.0.0.1/3128; echo hello >&3; head -n 1 <&3',
         'echo x > /run/crewtab-network/x || echo "cannot write"',
         'exit 7',
@@ -66,6 +67,7 @@ describeWithDocker('an agent that may reach listed hosts', () => {
       expect(reader.lines.filter(({ stream }) => stream === 'stdout').map(({ text }) => text)).toEqual([
         'lo',
         `${proxy} ${proxy} mine 1 ${proxy} ${proxy}`,
+        `${proxy} 127.0.0.1,localhost 127.0.0.1,localhost 1 http.proxy ${proxy}`,
         'the worker got hello',
         'cannot write',
       ]);

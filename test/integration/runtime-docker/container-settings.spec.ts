@@ -51,7 +51,8 @@ describeWithDocker('a container of an agent', () => {
       PidsLimit: 33,
       RestartPolicy: { Name: 'no' },
     });
-    expect(host.LogConfig?.Type).toBe('json-file');
+    // Eight times AGENT_OUTPUT_LIMIT, whose default is 100 MiB.
+    expect(host.LogConfig).toEqual({ Type: 'json-file', Config: { 'max-size': `${800 * 1024 * 1024}b` } });
     expect(config).toMatchObject({
       User: '1000:1000',
       WorkingDir: '/workspace',
