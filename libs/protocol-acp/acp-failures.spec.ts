@@ -83,7 +83,10 @@ describe('a turn that ends well on the wire is failed', () => {
       params: {
         clientCapabilities: {
           session: { notices: {} },
-          _meta: { jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } } },
+          _meta: {
+            jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } },
+            'subagent-transcript': true,
+          },
         },
       },
     });

@@ -261,11 +261,16 @@ const KNOWN_UPDATES: ReadonlySet<string> = new Set<KnownUpdate>([
 /**
  * Agents are ahead of every schema: kinds that are not known here (and malformed ones of those that are) are kept as
  * `other`, whole. What comes under another session than `sessionId` bears its own.
+ * @param ownerOf the session of a sub-agent whose tool call it is known to be; null: the agent's own
  */
-export function readUpdate(params: JsonObject, sessionId: string | null): UpdateMeaning {
+export function readUpdate(
+  params: JsonObject,
+  sessionId: string | null,
+  ownerOf: (toolCallId: unknown) => string | null,
+): UpdateMeaning {
   const meaning = { ...meaningOf(params), session: null, unknownKind: unknownKindOf(params['update']) };
-  const own = params['sessionId'];
-  if (typeof own !== 'string' || sessionId === null || own === sessionId) return meaning;
+  const own = subSessionOf(params, sessionId, ownerOf);
+  if (own === null) return meaning;
   // A sub-agent's words are no part of the answer, and end no message of the agent itself.
   return {
     ...meaning,
@@ -274,6 +279,23 @@ export function readUpdate(params: JsonObject, sessionId: string | null): Update
     breaksAnswer: false,
     session: own,
   };
+}
+
+/**
+ * Some agents give a sub-agent a session, and name it. Claude Code tells of it in its own session, by the tool call that
+ * made the sub-agent, and leaves that out of an update where the one before had it.
+ */
+function subSessionOf(
+  { sessionId: named, update }: JsonObject,
+  sessionId: string | null,
+  ownerOf: (toolCallId: unknown) => string | null,
+): string | null {
+  if (typeof named === 'string' && sessionId !== null && named !== sessionId) return named;
+  if (!isObject(update)) return null;
+  const meta = isObject(update['_meta']) ? update['_meta']['claudeCode'] : undefined;
+  const parent = isObject(meta) ? meta['parentToolUseId'] : undefined;
+  const { toolCallId } = update;
+  return typeof parent === 'string' && parent !== '' && parent !== toolCallId ? parent : ownerOf(toolCallId);
 }
 
 function unknownKindOf(update: unknown): string | null {

@@ -102,7 +102,10 @@ describe('the handshake', () => {
             fs: { readTextFile: false, writeTextFile: false },
             terminal: false,
             session: { notices: {} },
-            _meta: { jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } } },
+            _meta: {
+              jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } },
+              'subagent-transcript': true,
+            },
           },
           clientInfo: { name: 'crewtab', title: 'Crewtab', version: '0.1.0' },
         },

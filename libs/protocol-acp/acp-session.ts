@@ -38,6 +38,7 @@ import {
 import { Handshake, type HandshakeOptions } from './handshake';
 import { OriginMarks } from './origins';
 import { decidePermission } from './permissions';
+import { SubAgentCalls } from './tool-calls';
 import { TurnWatch } from './turn-watch';
 
 /** What one incoming message leads to. */
@@ -79,6 +80,7 @@ export class AcpSession implements ProtocolSession {
   private readonly turns = new Map<string, TurnState>();
   private hasSeenWork = false;
   private turn = new TurnWatch();
+  private readonly subAgentCalls = new SubAgentCalls();
   private readonly warningLog: WarningLog;
   private readonly stderrTail = new StderrTail();
   /** Answers to the agent's requests that it may not have read, by the request's id; repeated after adoption. */
@@ -221,7 +223,7 @@ export class AcpSession implements ProtocolSession {
   }
 
   private takeUpdate(params: JsonObject): Effect | null {
-    const meaning = readUpdate(params, this.handshake.sessionId);
+    const meaning = readUpdate(params, this.handshake.sessionId, (id) => this.subAgentCalls.sessionOf(id));
     const { kind, content, answer, isWork, session, unknownKind } = meaning;
     const isOwn = session === null;
     const update = isObject(params['update']) ? params['update'] : {};
@@ -229,11 +231,18 @@ export class AcpSession implements ProtocolSession {
     if (unknownKind !== null) this.warningLog.note('unknown_update', unknownKind);
     if (answer) this.checkWords(answer.text);
     if (isOwn) this.turn.note(meaning, update);
+    else if (params['sessionId'] === this.handshake.sessionId) this.noteSubAgent(session, update);
     if (isOwn) this.tally?.addUpdate(content);
-    if (isOwn && this.ended) this.turns.set(this.ended.id, this.endOf(this.ended.result));
+    if (this.ended) this.turns.set(this.ended.id, this.endOf(this.ended.result));
     if (isWork) this.noteWork();
     if (kind === 'tool_result') this.forgetAnswers(content['toolCallId']);
     return { message: { kind, content, source: update, session } };
+  }
+
+  /** Another session's calls may have the same ids. */
+  private noteSubAgent(session: string, update: JsonObject): void {
+    const known = this.turn.disown(update['toolCallId']);
+    this.subAgentCalls.note(session, known ? { ...known, ...update, sessionUpdate: 'tool_call' } : update);
   }
 
   private checkWords(text: string): void {
@@ -249,7 +258,7 @@ export class AcpSession implements ProtocolSession {
     const { outcome, ...decided } = decidePermission(
       params,
       this.options.dialogue.agent,
-      this.turn.knownOf(toolCall['toolCallId']),
+      { ...this.subAgentCalls.knownOf(toolCall['toolCallId']), ...this.turn.knownOf(toolCall['toolCallId']) },
       this.isTurnCancelled,
     );
     const { decision } = decided;
@@ -262,7 +271,8 @@ export class AcpSession implements ProtocolSession {
       this.warningLog.note('permission_refused', title);
     }
     const content = { request: params, ...decided };
-    return { message: { kind: 'permission', content, source: params }, outgoing: [outgoing] };
+    const session = this.subAgentCalls.sessionOf(toolCall['toolCallId']);
+    return { message: { kind: 'permission', content, source: params, session }, outgoing: [outgoing] };
   }
 
   /** Files and terminals were not offered; extensions are not known. The agent is told, so that it does not wait. */

@@ -27,8 +27,43 @@ export class ToolCalls {
     return [...this.open.values()].map(({ title }) => (typeof title === 'string' ? title : ''));
   }
 
+  /** @returns what was known of it; null: it is not open */
+  take(id: unknown): JsonObject | null {
+    if (typeof id !== 'string') return null;
+    const known = this.open.get(id);
+    this.open.delete(id);
+    return known ?? null;
+  }
+
   knownOf(id: unknown): JsonObject {
     return (typeof id === 'string' && this.open.get(id)) || {};
+  }
+}
+
+/** The tool calls of an agent's sub-agents. */
+export class SubAgentCalls {
+  /** By a call's id, the session that it belongs to. */
+  private readonly sessions = new Map<string, string>();
+  private readonly calls = new ToolCalls();
+
+  /** Null for a call of the agent itself. */
+  sessionOf(id: unknown): string | null {
+    return (typeof id === 'string' && this.sessions.get(id)) || null;
+  }
+
+  knownOf(id: unknown): JsonObject {
+    return this.calls.knownOf(id);
+  }
+
+  /** @param content of any update of the session */
+  note(session: string, content: JsonObject): void {
+    const { toolCallId: id } = content;
+    if (typeof id !== 'string') return;
+    this.calls.note(content);
+    // After its end, too: late details of it may bear no session.
+    this.sessions.set(id, session);
+    const [oldest] = this.sessions.keys();
+    if (this.sessions.size > MOST_CALLS && oldest !== undefined) this.sessions.delete(oldest);
   }
 }
 

@@ -36,6 +36,11 @@ export class TurnWatch {
     return this.calls.knownOf(toolCallId);
   }
 
+  /** A tool call that looked like the agent's own is a sub-agent's. @returns what it told of itself; null: it is not open */
+  disown(toolCallId: unknown): JsonObject | null {
+    return this.calls.take(toolCallId);
+  }
+
   /** What it was last seen doing, in words that follow its name; null: nothing. */
   get lastSeen(): string | null {
     const [call] = this.calls.titles.slice(-1);

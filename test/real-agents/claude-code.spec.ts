@@ -7,6 +7,7 @@ const LIMITED = { status: 'failed', code: 'model_limit' } as const;
 describeProgram(CLAUDE_CODE, {
   refused: { status: 'success', result: 'That was all.' },
   usage: { hasTokens: true, hasCost: true },
+  tellsOfSubAgents: true,
   faults: {
     'a request that the API takes for wrong (400)': {
       ...FAILED,

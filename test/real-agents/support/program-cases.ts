@@ -36,6 +36,8 @@ interface ExpectedOfProgram {
   readonly asksInVain?: readonly string[];
   /** What it reports of tokens and cost. */
   readonly usage: { readonly hasTokens: boolean; readonly hasCost: boolean };
+  /** It tells what its sub-agents say. */
+  readonly tellsOfSubAgents?: true;
   /** A part of the run whose agent was refused a permission, where it can ask for any. */
   readonly refused?: object;
 }
@@ -137,8 +139,11 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
       const found = 'The part is 42.';
       const part = real.models.script(report ? call(report(found)) : say(found));
       const script = real.models.script(...program.subAgent(part.prompt).map(call), say('All parts are there.'));
-      const { run } = await real.play(program, script);
+      const { run, messages } = await real.play(program, script);
       expect(run).toMatchObject({ status: 'success', result: 'All parts are there.', error: null });
+      const told = messages.filter(({ kind, session }) => kind === 'agent_message' && session !== undefined);
+      const words = told.map(({ content }) => content['text']).join('');
+      if (expected.tellsOfSubAgents) expect(words).toBe(found);
       expect(real.models.requestsOf(part)).not.toEqual([]);
       const whole = real.models.requestsOf(script).at(-1);
       expect(whole?.turns.map(({ text }) => text).join('\n')).toContain(found);
