@@ -53,7 +53,7 @@ export interface RunEventData {
   readonly scheduledFor?: string;
   /** Why it ended or never began; teardown.failed: what went wrong. */
   readonly error?: Failure;
-  /** When the outcome is decided: the codes of its warnings, where there are any. */
+  /** The codes of the warnings that came with the change, where there are any: with the end of the work, the outcome, or what was kept. */
   readonly warnings?: readonly WarningCode[];
   /** `skipped`: the run that was in its way. */
   readonly blockedBy?: string;

@@ -106,6 +106,20 @@ export function runEventContract(name: string, setup: () => RunEventSubject | Pr
       expect(await happened()).toEqual([['run.phase', { from: MONITORING, to: ENDING, warnings }]]);
     });
 
+    it('with the codes of the warnings that are new, where some came before', async () => {
+      const { store } = subject;
+      const claim = await after(fixture.monitored({ verify: { command: ['true'] }, artifacts: ['*.txt'] }));
+      const warning = (code: WarningCode) => ({ code, message: 'look' });
+      await store.endWork(claim, 'done', [warning('output_cut')]);
+      await store.conclude(claim, { status: 'failed', result: 'done', error: FAILURE });
+      await store.endCollecting(claim, [], [warning('artifacts_incomplete')]);
+      expect((await happened()).map(([type, { warnings }]) => [type, warnings])).toEqual([
+        ['run.phase', ['output_cut']],
+        ['run.status', undefined],
+        ['run.phase', ['artifacts_incomplete']],
+      ]);
+    });
+
     it('with what the run used, as far as it was reported, at its very end', async () => {
       const { store } = subject;
       const claim = await fixture.monitored();

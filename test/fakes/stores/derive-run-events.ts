@@ -66,6 +66,7 @@ function noteOfMove({ run: old }: Row, { run, queuedAt }: Row, now: Date): Note[
   if (!isOther && old.phase === run.phase) return [];
   const isBegin = !old.startedAt && run.startedAt !== null;
   const isDeployed = old.phase === 'deploying' && run.phase === 'prompting';
+  const newWarnings = run.warnings.slice(old.warnings.length);
   const data: Omit<RunEventData, 'epoch'> = {
     from: stateOf(old),
     to: stateOf(run),
@@ -73,7 +74,7 @@ function noteOfMove({ run: old }: Row, { run, queuedAt }: Row, now: Date): Note[
     host: isBegin ? (run.host ?? undefined) : undefined,
     queuedMs: isBegin ? msBetween(queuedAt, run.startedAt) : undefined,
     deployMs: isDeployed ? msBetween(run.startedAt, now) : undefined,
-    warnings: run.warnings.length > old.warnings.length ? run.warnings.map(({ code }) => code) : undefined,
+    warnings: newWarnings.length > 0 ? newWarnings.map(({ code }) => code) : undefined,
     usage: run.phase === 'finished' ? usageOfRun(run) : undefined,
     runMs: old.finishedAt ? undefined : msBetween(run.startedAt, run.finishedAt),
   };
