@@ -40,7 +40,18 @@ const presetView = z
       .nullable()
       .meta({ description: "The variable in an agent's `env` that names another address of the API." }),
     secrets: z
-      .array(z.array(z.object({ name: z.string(), description: z.string(), hosts: z.array(z.string()) })))
+      .array(
+        z.array(
+          z.object({
+            name: z.string(),
+            description: z.string(),
+            provider: z.string().optional().meta({
+              description: 'What stands before the slash of the models that it opens; left out: all of them.',
+            }),
+            hosts: z.array(z.string()),
+          }),
+        ),
+      )
       .meta({
         description:
           "Of each group the agent's `env` or `secrets` needs one variable; its hosts join the team's allow-list.",

@@ -3,6 +3,13 @@ import { agentToTry, parseTryOptions } from './try-options';
 
 const PRESETS = new Map([
   ['coder', aPreset()],
+  [
+    'keyed',
+    aPreset({
+      name: 'keyed',
+      secrets: [['a', 'b'].map((p) => ({ name: `${p}_KEY`, description: p, provider: p, hosts: [] }))],
+    }),
+  ],
   ['picky', aPreset({ name: 'picky', model: { isRequired: true, default: null, examples: ['acme/big'] } })],
 ]);
 const asked = (preset: string, model: string | null = null) => ({ preset, model });
@@ -18,9 +25,10 @@ describe('agentToTry', () => {
   });
 
   it.each([
-    ['no preset', asked(''), { CODER_KEY: 'k' }, 'none was named', 'coder | picky'],
-    ['an unknown preset', asked('nope'), { CODER_KEY: 'k' }, 'no preset "nope"', 'coder | picky'],
+    ['no preset', asked(''), { CODER_KEY: 'k' }, 'none was named', 'coder | keyed | picky'],
+    ['an unknown preset', asked('nope'), { CODER_KEY: 'k' }, 'no preset "nope"', 'coder | keyed | picky'],
     ['no key', asked('coder'), {}, 'no key for coder: a key', 'CODER_KEY=… npm run try -- --preset coder'],
+    ['the key of another', asked('keyed', 'b/x'), { a_KEY: 'k' }, 'no key for keyed: b', 'b_KEY=… npm run'],
     ['no model where one is needed', asked('picky'), { CODER_KEY: 'k' }, 'needs a model', '--model, such as acme/big'],
   ])('says what is missing: %s', (_, options, env, words, hint) => {
     let thrown: unknown;

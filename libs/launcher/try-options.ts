@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { findPresetFaults, type Preset } from '@crewtab/domain/teams/preset';
+import { findPresetFaults, lackingSecrets, type Preset } from '@crewtab/domain/teams/preset';
 import { LocalServiceError, messageOf } from '../local-services/service-error';
 
 export interface TryOptions {
@@ -89,7 +89,7 @@ export function agentToTry(
   if (fault?.path[0] === 'model')
     throw new LocalServiceError(`${name} needs a model`, `add --model, such as ${preset.model.examples.join(' or ')}`);
   if (fault) {
-    const [secret] = preset.secrets.find((group) => !group.some((each) => each.name in env)) ?? [];
+    const [secret] = lackingSecrets(agent, preset)[0] ?? [];
     const words = `the environment has no key for ${name}: ${secret?.description ?? ''}`;
     throw new LocalServiceError(words, `${secret?.name ?? 'KEY'}=… npm run try -- --preset ${name}`);
   }

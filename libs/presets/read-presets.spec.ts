@@ -46,6 +46,18 @@ describe('the presets of Crewtab', () => {
     expect(applyPreset({ ...agent, env }, preset).hosts).toEqual(hosts);
   });
 
+  it('give opencode no model of another provider than that of its key', async () => {
+    const opencode = (await readPresets(NOTHING)).byName.get('opencode');
+    if (!opencode) throw new Error('no preset opencode');
+    const agent = { model: 'openai/gpt-5.1-codex', env: { ANTHROPIC_API_KEY: 'k' } };
+    const [fault] = findPresetFaults(agent, opencode);
+    expect(fault).toMatchObject({
+      path: ['env'],
+      message: expect.stringContaining('needs OPENAI_API_KEY, ') as string,
+    });
+    expect(findPresetFaults({ ...agent, env: { OPENAI_API_KEY: 'k' } }, opencode)).toEqual([]);
+  });
+
   it('give Codex its key, model and address', async () => {
     const codex = (await readPresets(NOTHING)).byName.get('codex');
     if (!codex) throw new Error('no preset codex');
@@ -62,11 +74,15 @@ describe('the presets of Crewtab', () => {
 
 describe('presets of an operator', () => {
   it('join those of Crewtab, and take their place by name', async () => {
-    await put('mine', { ...MINE, image: 'registry.example.org/mine:1' });
+    const timeouts = { handshake: '2m', idle: '10m' };
+    await put('mine', { ...MINE, image: 'registry.example.org/mine:1', timeouts });
     await put('codex', { ...MINE, files: { '.mine/settings': 'settings' } }, { Dockerfile: 'FROM x', settings: 'a' });
     const { byName, builds } = await readPresets({ ...NOTHING, folder });
     expect([...byName.keys()].sort()).toEqual([...OWN, 'mine'].sort());
-    expect(byName.get('mine')).toMatchObject({ image: 'registry.example.org/mine:1', mode: null });
+    expect(byName.get('mine')).toMatchObject({
+      ...{ image: 'registry.example.org/mine:1', mode: null },
+      ...{ handshakeTimeoutMs: 120_000, idleTimeoutMs: 600_000 },
+    });
     expect(builds.has('registry.example.org/mine:1')).toBe(false);
     expect(byName.get('codex')).toMatchObject({ title: 'Mine', files: [{ path: '.mine/settings', content: 'a' }] });
   });

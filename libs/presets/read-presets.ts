@@ -96,13 +96,24 @@ const presetFile = z.strictObject({
     .nullable()
     .default(null),
   secrets: z
-    .array(z.array(z.strictObject({ name: variable, description: words, hosts: z.array(host).default([]) })).min(1))
+    .array(
+      z
+        .array(
+          z.strictObject({
+            name: variable,
+            description: words,
+            provider: words.optional(),
+            hosts: z.array(host).default([]),
+          }),
+        )
+        .min(1),
+    )
     .default([]),
   environment,
   files: z.record(homePath, z.string()).default({}),
   hosts: z.array(host).default([]),
   instructions: homePath.nullable().default(null),
-  timeouts: z.strictObject({ handshake: duration.optional() }).default({}),
+  timeouts: z.strictObject({ handshake: duration.optional(), idle: duration.optional() }).default({}),
   usage: z
     .strictObject({
       tokens: z.enum(['response', 'model_usage', 'token_count']).nullable().default(null),
@@ -180,6 +191,7 @@ async function readPreset(
       image: reference ?? build?.image ?? '',
       files: homeFiles(folder, files, contents),
       handshakeTimeoutMs: timeouts.handshake ?? null,
+      idleTimeoutMs: timeouts.idle ?? null,
     },
     build,
   };

@@ -60,6 +60,12 @@ describe('applyPreset', () => {
     expect(program).toMatchObject({ ...own, isImageOfPreset: false });
   });
 
+  it('ends it after the silence of the preset, unless the agent has its own', () => {
+    const preset = { ...PRESET, idleTimeoutMs: 60_000 };
+    expect(applyPreset(agent(), preset)).toMatchObject({ idleTimeoutMs: 60_000 });
+    expect(applyPreset(agent({ idleTimeoutMs: 5_000 }), preset)).toMatchObject({ idleTimeoutMs: 5_000 });
+  });
+
   it('makes it ask where its permissions are asked for', () => {
     const program = applyPreset(agent({ permissions: 'deny' }), PRESET);
     expect(program).toMatchObject({ mode: 'ask', env: { CODER_ASKS: '1' } });
@@ -116,6 +122,34 @@ describe('findPresetFaults', () => {
     const [fault] = findPresetFaults(agent({ env: { OTHER: '1' } }), PRESET);
     expect(fault).toMatchObject({ path: ['env'] });
     expect(fault?.message).toContain('CODER_KEY or CODER_TOKEN');
+  });
+
+  it('wants a key of the provider of the model, where the preset knows it', () => {
+    const secret = (provider: string) => ({
+      name: `${provider}_KEY`,
+      description: `for ${provider}/`,
+      provider,
+      hosts: [],
+    });
+    const preset = {
+      ...PRESET,
+      secrets: [[secret('left'), secret('right'), { ...secret('any'), provider: undefined }]],
+    };
+    const faultsOf = (fields: Partial<Agent>) => findPresetFaults(agent({ env: {}, ...fields }), preset);
+    expect(faultsOf({ model: 'right/large', env: { left_KEY: 'k' } })).toEqual([
+      {
+        path: ['env'],
+        message: 'needs right_KEY or any_KEY, which coder with the model right/large cannot work without: for right/',
+      },
+    ]);
+    expect(faultsOf({ model: 'right/large', env: { right_KEY: 'k' } })).toEqual([]);
+    expect(faultsOf({ model: 'right/large', secrets: { right_KEY: 'stored' } })).toEqual([]);
+    expect(faultsOf({ model: 'right/large', env: { any_KEY: 'k' } })).toEqual([]);
+    // Of another provider the preset cannot know the key.
+    expect(faultsOf({ model: 'own/large', env: { left_KEY: 'k' } })).toEqual([]);
+    expect(faultsOf({ model: 'right/large' })).toHaveLength(1);
+    const byDefault = { ...preset, model: { ...PRESET.model, default: 'right/large' } };
+    expect(findPresetFaults(agent({ env: { left_KEY: 'k' } }), byDefault)).toHaveLength(1);
   });
 
   it.each<[string, Partial<Agent>, Partial<Preset>, string[]]>([

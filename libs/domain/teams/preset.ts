@@ -37,6 +37,8 @@ export interface Preset {
   readonly instructions: string | null;
   /** From its start to its answered handshake, ms; null: the worker's setting. */
   readonly handshakeTimeoutMs: number | null;
+  /** Without any output while it has a task, ms; null or absent (in runs of older versions): it may be silent for ever. */
+  readonly idleTimeoutMs?: number | null;
   readonly usage: UsageRule;
 }
 
@@ -57,6 +59,8 @@ export interface PresetSecret {
   readonly name: string;
   /** Where to get one. */
   readonly description: string;
+  /** What stands before the slash of the models that it opens; absent: it opens all of them. */
+  readonly provider?: string | undefined;
   /** Of the API that it opens; not joined where the agent names another address. */
   readonly hosts: readonly string[];
 }
@@ -99,6 +103,7 @@ export interface AgentProgram {
   /** The agent finds its instructions in one of `files`, and is not told them again. */
   readonly areInstructionsInFile: boolean;
   readonly handshakeTimeoutMs?: number;
+  readonly idleTimeoutMs?: number;
   readonly usage: UsageRule;
 }
 
@@ -112,16 +117,16 @@ type PresetAgent = Pick<Agent, 'model' | 'permissions' | 'instructions' | 'mode'
 };
 
 /** What keeps an agent from running with its preset, by field. `env` may have anything for values: only names count. */
-export function findPresetFaults(
-  { model, permissions, env = {}, secrets = {} }: PresetAgent,
-  preset: Preset,
-): PresetFault[] {
+export function findPresetFaults(agent: PresetAgent, preset: Preset): PresetFault[] {
+  const { model, permissions } = agent;
   const faults: PresetFault[] = [];
-  for (const group of preset.secrets) {
-    if (group.some(({ name }) => name in env || name in secrets)) continue;
+  for (const group of lackingSecrets(agent, preset)) {
     const names = group.map(({ name }) => name).join(' or ');
     const where = group[0]?.description ?? '';
-    faults.push({ path: ['env'], message: `needs ${names}, which ${preset.name} cannot work without: ${where}` });
+    const what = group.some(({ provider }) => provider !== undefined && provider === providerOf(model, preset))
+      ? `${preset.name} with the model ${model ?? preset.model.default ?? ''}`
+      : preset.name;
+    faults.push({ path: ['env'], message: `needs ${names}, which ${what} cannot work without: ${where}` });
   }
   if (model === undefined && preset.model.default === null && preset.model.isRequired) {
     const examples = preset.model.examples.join(', ');
@@ -133,6 +138,27 @@ export function findPresetFaults(
   if (isAsked(permissions) && preset.asking === null)
     faults.push({ path: ['permissions'], message: `must be allow: ${preset.name} never asks for a permission` });
   return faults;
+}
+
+/**
+ * Groups of secrets of which the agent has none, each with those that would do. Where the model has a provider that the preset
+ * knows, that is a key of this provider: a program may take the prompt without it, and hang.
+ */
+export function lackingSecrets(
+  { model, env = {}, secrets = {} }: Pick<PresetAgent, 'model' | 'env' | 'secrets'>,
+  preset: Preset,
+): PresetSecret[][] {
+  const wanted = providerOf(model, preset);
+  return preset.secrets.flatMap((group) => {
+    const isKnown = group.some(({ provider }) => provider !== undefined && provider === wanted);
+    const fitting = isKnown ? group.filter(({ provider }) => provider === undefined || provider === wanted) : group;
+    return fitting.some(({ name }) => name in env || name in secrets) ? [] : [[...fitting]];
+  });
+}
+
+function providerOf(model: string | undefined, preset: Preset): string | undefined {
+  const named = model ?? preset.model.default ?? undefined;
+  return typeof named === 'string' && named.includes('/') ? named.split('/')[0] : undefined;
 }
 
 /**
@@ -161,6 +187,7 @@ export function applyPreset(agent: Agent, preset: Preset): AgentProgram {
   const own = agent.env ?? {};
   const asking = isAsked(agent.permissions) || agent.permissionRules ? preset.asking : null;
   const handshakeTimeoutMs = agent.handshakeTimeoutMs ?? preset.handshakeTimeoutMs;
+  const idleTimeoutMs = agent.idleTimeoutMs ?? preset.idleTimeoutMs ?? null;
   const mode = agent.mode ?? (asking ? asking.mode : preset.mode);
   const baseUrl = preset.baseUrl === null ? null : (own[preset.baseUrl.variable] ?? preset.baseUrl.default);
   const values = valuesOf(agent, preset, baseUrl);
@@ -177,6 +204,7 @@ export function applyPreset(agent: Agent, preset: Preset): AgentProgram {
     hosts: hostsOf(own, preset, baseUrl),
     areInstructionsInFile: isInFile,
     ...(handshakeTimeoutMs !== null && { handshakeTimeoutMs }),
+    ...(idleTimeoutMs !== null && { idleTimeoutMs }),
     usage: preset.usage,
   };
 }
@@ -205,7 +233,7 @@ function valuesOf(agent: Agent, preset: Preset, baseUrl: string | null): Values 
   const model = agent.model ?? preset.model.default ?? undefined;
   const known: Readonly<Record<string, string | undefined>> = {
     model,
-    provider: model?.includes('/') ? model.split('/')[0] : undefined,
+    provider: providerOf(agent.model, preset),
     baseUrl: baseUrl ?? undefined,
   };
   return (name) => (name.startsWith('env.') ? agent.env?.[name.slice('env.'.length)] : known[name]);
