@@ -21,6 +21,7 @@ import { BenchStore, ENCRYPTION_KEY } from './harness/stored';
 const NO_CLUSTER = {
   kubeconfig: null,
   namespace: null,
+  isUnenforcedNetworkAllowed: false,
   placement: {
     imagePullSecrets: [],
     runtimeClassName: null,

@@ -1,14 +1,17 @@
 /*
  * Files into and out of a pod, through stdin and stdout of the keeper.
  *
- *   KIND SPACE MODE SPACE BYTES SPACE PATH-BYTES SPACE TARGET-BYTES NEWLINE PATH TARGET CONTENT
+ *   KIND SPACE MODE SPACE BYTES SPACE PATH-BYTES SPACE TARGET-BYTES [SPACE AGE] NEWLINE PATH TARGET CONTENT
  *
- * KIND is f: a file, d: a folder, l: a link, o: anything else; MODE is octal. A line "." is the end: without it there is more. Agents
- * may change everything meanwhile, so no path is followed but step by step, without links; a file that shrinks is filled up with zeros.
+ * KIND is f: a file, d: a folder, l: a link, o: anything else, which is only read; MODE is octal; AGE says how long ago it was changed, in ms,
+ * is always said of what is read, and kept of a file that is put. A line "." is the end: without it there is
+ * more. Agents may change everything meanwhile, so no path is followed but step by step, without links; a file that shrinks is filled up with
+ * zeros. What is put takes the place of what is there; a folder stays, with what is in it.
  */
 #ifndef CREWTAB_KEEPER_FILES_H
 #define CREWTAB_KEEPER_FILES_H
 #include "pod.h"
+#include <stdint.h>
 
 enum { WRONG_INPUT = 3, NOT_FOUND = 4 };
 
@@ -71,16 +74,74 @@ static int open_parent(int root, char *path, char **name, int is_made) {
   return folder;
 }
 
-static int put_one(int root, char *path, unsigned mode, off_t bytes) {
+/* One entry with all that is in it. What resists stays. */
+static void remove_tree(int folder, const char *name, int depth) {
+  int inner = unlinkat(folder, name, 0) < 0 && depth < DEEPEST ? openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  DIR *entries = inner < 0 ? NULL : fdopendir(inner);
+  if (!entries) {
+    if (inner >= 0) close(inner);
+    return;
+  }
+  for (struct dirent *entry; (entry = readdir(entries));)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) remove_tree(dirfd(entries), entry->d_name, depth + 1);
+  closedir(entries);
+  unlinkat(folder, name, AT_REMOVEDIR);
+}
+
+static struct timespec clock_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now;
+}
+
+static long long age_ms(const struct timespec *changed) {
+  struct timespec now = clock_now();
+  long long age = (now.tv_sec - changed->tv_sec) * 1000LL + (now.tv_nsec - changed->tv_nsec) / 1000000;
+  return age > 0 ? age : 0;
+}
+
+static void set_age(int folder, const char *name, long long ms) {
+  struct timespec then = clock_now();
+  long long nanoseconds = then.tv_nsec - ms % 1000 * 1000000;
+  then.tv_sec -= ms / 1000 + (nanoseconds < 0);
+  then.tv_nsec = nanoseconds + (nanoseconds < 0 ? 1000000000LL : 0);
+  const struct timespec times[2] = {then, then};
+  if (utimensat(folder, name, times, AT_SYMLINK_NOFOLLOW) < 0) die(name);
+}
+
+static int is_folder(int folder, const char *name) {
+  struct stat found;
+  return fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode);
+}
+
+/* What was made beside its place goes there; a folder does not give way to it by itself. */
+static void put_in_place(int folder, const char *made, const char *name) {
+  if (is_folder(folder, name)) remove_tree(folder, name, 0);
+  if (renameat(folder, made, folder, name) < 0) die(name);
+}
+
+/* @param target of a link. @param age in ms; -1: of now */
+static int put_one(int root, char kind, char *path, const char *target, unsigned mode, off_t bytes, long long age) {
   char *name, made[64];
-  int folder = open_parent(root, path, &name, 1);
+  int folder = open_parent(root, path, &name, 1), code = 0;
   if (folder < 0) die(path);
   snprintf(made, sizeof made, ".crewtab-put-%ld", (long)getpid());
-  int code = take_file(folder, made, bytes);
-  if (code) return code;
-  if (fchmodat(folder, made, mode, 0) < 0 || renameat(folder, made, folder, name) < 0) die(name);
+  if (kind == 'd') {
+    if (!is_folder(folder, name)) unlinkat(folder, name, 0);
+    /* Its owner is to put more into it. */
+    if ((mkdirat(folder, name, 0700) < 0 && errno != EEXIST) || fchmodat(folder, name, mode | 0700, 0) < 0) die(name);
+  } else if (kind == 'l') {
+    if (symlinkat(target, folder, made) < 0) die(made);
+    put_in_place(folder, made, name);
+  } else {
+    code = take_file(folder, made, bytes);
+    if (code) return code;
+    if (fchmodat(folder, made, mode, 0) < 0) die(name);
+    if (age >= 0) set_age(folder, made, age);
+    put_in_place(folder, made, name);
+  }
   close(folder);
-  return 0;
+  return code;
 }
 
 /* A line of stdin, without its newline. */
@@ -94,8 +155,90 @@ static int read_line(char *line, size_t most) {
   return -1;
 }
 
+/* The paths that were put, each by a number that tells it from others nearly always: where it does not, something is left. */
+struct put_paths {
+  uint64_t *numbers;
+  size_t count, most;
+};
+
+static uint64_t number_of_path(const char *path) {
+  uint64_t number = 14695981039346656037u;
+  for (; *path; path++) number = (number ^ (unsigned char)*path) * 1099511628211u;
+  return number;
+}
+
+static void note_path(struct put_paths *paths, const char *path) {
+  if (paths->count == paths->most) {
+    paths->most = paths->most ? 2 * paths->most : 1024;
+    paths->numbers = realloc(paths->numbers, paths->most * sizeof *paths->numbers);
+    if (!paths->numbers) die("memory");
+  }
+  paths->numbers[paths->count++] = number_of_path(path);
+}
+
+static int compare_numbers(const void *one, const void *other) {
+  uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+  return a < b ? -1 : a > b;
+}
+
+/* Removes files, folders and links below a folder that were not put. Closes it. */
+static void remove_others(int folder, const char *path, const struct put_paths *put, int depth) {
+  DIR *entries = depth > DEEPEST ? NULL : fdopendir(folder);
+  if (!entries) {
+    close(folder);
+    return;
+  }
+  for (struct dirent *entry; (entry = readdir(entries));) {
+    char inner[LONGEST_PATH + 1];
+    const char *name = entry->d_name;
+    struct stat found;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+    if (snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "/" : "", name) > LONGEST_PATH) continue;
+    if (fstatat(dirfd(entries), name, &found, AT_SYMLINK_NOFOLLOW) < 0) continue;
+    if (!S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode) && !S_ISLNK(found.st_mode)) continue;
+    uint64_t number = number_of_path(inner);
+    if (!bsearch(&number, put->numbers, put->count, sizeof number, compare_numbers)) {
+      remove_tree(dirfd(entries), name, depth);
+    } else if (S_ISDIR(found.st_mode)) {
+      int next = openat(dirfd(entries), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (next >= 0) remove_others(next, inner, put, depth + 1);
+    }
+  }
+  closedir(entries);
+}
+
+/* What comes from stdin, until its end. @param paths NULL: they are not noted */
+static int take_all(int root, struct put_paths *paths) {
+  char line[128], name[LONGEST_PATH + 1], target[LONGEST_PATH + 1];
+  while (read_line(line, sizeof line) == 0) {
+    char kind;
+    unsigned mode;
+    long long bytes, age = -1;
+    unsigned long length, target_length;
+    if (strcmp(line, ".") == 0) return 0;
+    if (sscanf(line, "%c %o %lld %lu %lu %lld", &kind, &mode, &bytes, &length, &target_length, &age) < 5) return WRONG_INPUT;
+    if (!strchr("fdl", kind) || bytes < 0 || length == 0 || length > LONGEST_PATH || target_length > LONGEST_PATH) return WRONG_INPUT;
+    if ((kind != 'f' && bytes > 0) || (kind == 'l') != (target_length > 0)) return WRONG_INPUT;
+    if (read_exactly(STDIN_FILENO, name, length) < 0 || read_exactly(STDIN_FILENO, target, target_length) < 0) return WRONG_INPUT;
+    name[length] = target[target_length] = 0;
+    if (paths) note_path(paths, name);
+    int code = put_one(root, kind, name, target, mode & 07777, (off_t)bytes, age);
+    if (code) return code;
+  }
+  return WRONG_INPUT;
+}
+
+/* Makes a folder hold what comes from stdin, and nothing else but sockets, pipes and devices. */
+static int mirror(const char *path) {
+  struct put_paths paths = {NULL, 0, 0};
+  int root = open_folder(path), code = take_all(root, &paths);
+  if (code) return code;
+  if (paths.count > 0) qsort(paths.numbers, paths.count, sizeof *paths.numbers, compare_numbers);
+  remove_others(root, "", &paths, 0);
+  return 0;
+}
+
 static int put(const char *path, const char *gate) {
-  char line[128], name[LONGEST_PATH + 1];
   int root = open_folder(path), folder = gate ? open_folder(gate) : -1, lock = -1;
   if (folder >= 0) {
     lock = open_regular(folder, LOCK, O_RDWR | O_CREAT);
@@ -103,24 +246,13 @@ static int put(const char *path, const char *gate) {
     /* The agent may have changed its files since. */
     if (is_there(folder, GO)) return 0;
   }
-  while (read_line(line, sizeof line) == 0) {
-    unsigned mode;
-    long long bytes;
-    unsigned long length, target;
-    if (strcmp(line, ".") == 0) return 0;
-    if (sscanf(line, "f %o %lld %lu %lu", &mode, &bytes, &length, &target) != 4) return WRONG_INPUT;
-    if (bytes < 0 || length == 0 || length > LONGEST_PATH || target != 0) return WRONG_INPUT;
-    if (read_exactly(STDIN_FILENO, name, length) < 0) return WRONG_INPUT;
-    name[length] = 0;
-    int code = put_one(root, name, mode & 07777, (off_t)bytes);
-    if (code) return code;
-  }
-  return WRONG_INPUT;
+  return take_all(root, NULL);
 }
 
 static void say_head(char kind, const struct stat *of, off_t bytes, const char *path, const char *target) {
   char head[128];
-  int used = snprintf(head, sizeof head, "%c %o %lld %zu %zu\n", kind, of->st_mode & 07777, (long long)bytes, strlen(path), strlen(target));
+  int used = snprintf(head, sizeof head, "%c %o %lld %zu %zu %lld\n", kind, of->st_mode & 07777, (long long)bytes, strlen(path),
+                      strlen(target), age_ms(&of->st_mtim));
   if (write_all(STDOUT_FILENO, head, (size_t)used) < 0 || write_all(STDOUT_FILENO, path, strlen(path)) < 0 ||
       write_all(STDOUT_FILENO, target, strlen(target)) < 0)
     exit(WRONG_INPUT);

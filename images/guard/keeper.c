@@ -10,13 +10,18 @@
  *   keeper follow FOLDER POSITION      an agent's output from there, until it has ended. Stderr has a "." every few seconds, and at the
  *                                      end "end POSITION": without these words there is more
  *   keeper put ROOT [FOLDER]           files from stdin, see keeper-files.h; with FOLDER not once its agent may start
+ *   keeper mirror ROOT                 the same, and removes what is not among them
  *   keeper read ROOT PATH              files to stdout
  *   keeper serve MOST SOCKET ...       unix sockets, each of so many connections, that are answered through stdin and stdout: keeper-serve.h
+ *   keeper end GRACE                   ends all that runs in its container, which is an agent's: SIGTERM, and so many ms later SIGKILL
+ *   keeper listen PORT                 the main process of a pod that others try to reach
+ *   keeper reach ADDRESS PORT          0 where a connection is made within a second, otherwise 9
  *
  * Lengths are counted, because a broken connection is an end of stdin. Exit codes: see the enumeration.
  */
 #include "keeper-files.h"
 #include "keeper-serve.h"
+#include "keeper-reach.h"
 
 enum { AGENT_ENDED = 5, NO_ANSWER = 6, INPUT_ENDED = 7, INPUT_FULL = 8 };
 
@@ -40,6 +45,12 @@ static volatile sig_atomic_t is_told_to_end = 0;
 static void note_end(int signal) {
   (void)signal;
   is_told_to_end = 1;
+}
+
+static void hear_end(void) {
+  struct sigaction on_end = {.sa_handler = note_end};
+  sigaction(SIGTERM, &on_end, NULL);
+  sigaction(SIGINT, &on_end, NULL);
 }
 
 static int has_live_agent(const char *agents) {
@@ -73,9 +84,7 @@ static int has_other_process(void) {
 #define READERS_LIMIT_MS 3000
 
 static int hold(const char *agents) {
-  struct sigaction on_end = {.sa_handler = note_end};
-  sigaction(SIGTERM, &on_end, NULL);
-  sigaction(SIGINT, &on_end, NULL);
+  hear_end();
   signal(SIGCHLD, SIG_IGN);
   while (!is_told_to_end) poll(NULL, 0, LOOK_MS);
   while (has_live_agent(agents)) poll(NULL, 0, ENDING_LOOK_MS);
@@ -221,6 +230,16 @@ static off_t number(const char *text) {
   return (off_t)value;
 }
 
+/* The container's main process is the guard, or the launcher: with their end it ends, and this process too. */
+static int end_container(long grace_ms) {
+  enum { KILLING_LIMIT_MS = 10000 };
+  if (getpid() == 1 || kill(1, SIGTERM) < 0) return WRONG_INPUT;
+  for (long killAt = now_ms() + grace_ms; now_ms() < killAt;) poll(NULL, 0, ENDING_LOOK_MS);
+  /* All but the first one and this one. Again and again: they may be making more. */
+  for (long giveUpAt = now_ms() + KILLING_LIMIT_MS; now_ms() < giveUpAt; poll(NULL, 0, ENDING_LOOK_MS)) kill(-1, SIGKILL);
+  return NO_ANSWER;
+}
+
 int main(int count, char **arguments) {
   if (prctl(PR_SET_DUMPABLE, 0) < 0) die("prctl");
   signal(SIGPIPE, SIG_IGN);
@@ -230,8 +249,15 @@ int main(int count, char **arguments) {
   if (count == 3 && strcmp(act, "feed") == 0) return feed(arguments[2]);
   if (count == 4 && strcmp(act, "follow") == 0) return follow(arguments[2], number(arguments[3]));
   if ((count == 3 || count == 4) && strcmp(act, "put") == 0) return put(arguments[2], count == 4 ? arguments[3] : NULL);
+  if (count == 3 && strcmp(act, "mirror") == 0) return mirror(arguments[2]);
+  if (count == 3 && strcmp(act, "end") == 0) return end_container(number(arguments[2]));
   if (count == 4 && strcmp(act, "read") == 0) return read_files(arguments[2], arguments[3]);
   if (count >= 4 && count % 2 == 0 && strcmp(act, "serve") == 0) return serve(count - 2, arguments + 2);
+  if (count == 3 && strcmp(act, "listen") == 0) {
+    hear_end();
+    return listen_until_told(arguments[2], &is_told_to_end);
+  }
+  if (count == 4 && strcmp(act, "reach") == 0) return reach(arguments[2], arguments[3]);
   fprintf(stderr, "crewtab keeper: no such act\n");
   return WRONG_INPUT;
 }

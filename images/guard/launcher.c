@@ -8,8 +8,9 @@
  * came of it. PROGRAM's input is what the keeper puts down in FOLDER, whole pieces in the order of their numbers, which a process
  * that stays behind hands over. While that process lives, FOLDER/alive is locked: so the keeper knows that the container does.
  *
- * NETWORK is open or none: with none nothing that comes of this process opens an internet socket, not even to its own pod, whose network
- * it has. No policy of the cluster is needed for that, and none is trusted.
+ * NETWORK is open, none or allowlist. With none nothing that comes of this process opens an internet socket, not even to its own pod, whose
+ * network it has. No policy of the cluster is needed for that, and none is trusted. With allowlist PROGRAM is forwarder.c with its two
+ * arguments, and then the agent's; that it reaches no more than its forwarder's port is for the cluster's policies to keep.
  *
  * An agent is the same user and may spoil what is in FOLDER. It harms itself alone: its container's state is asked of the cluster.
  *
@@ -22,6 +23,8 @@
 #define KEPT_PIECES 8
 #define LONGEST_ENV (16 * 1024 * 1024)
 #define GATE_LOOK_MS 1000
+/* The place of the agent's program behind a forwarder, its port and its socket. */
+#define AFTER_FORWARDER 10
 
 static void end_early(int signal) {
   _exit(128 + signal);
@@ -151,8 +154,11 @@ int main(int count, char **arguments) {
   int folder = open_folder(path);
   wait_at_gate(path, folder);
   take_env(arguments[2]);
-  int fault = find_program(arguments[7]);
-  if (fault) refuse(folder, arguments[7], fault);
+  const char *network = arguments[3];
+  int program = strcmp(network, "allowlist") == 0 ? AFTER_FORWARDER : 7;
+  if (count <= program) return 125;
+  int fault = find_program(arguments[program]);
+  if (fault) refuse(folder, arguments[program], fault);
 
   int alive = openat(folder, ALIVE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (alive < 0 || flock(alive, LOCK_EX | LOCK_NB) < 0) die(ALIVE);
@@ -168,7 +174,7 @@ int main(int count, char **arguments) {
     dup2(nowhere, STDOUT_FILENO);
     pump(path, folder, input[1], self);
   }
-  if (keep_sockets(strcmp(arguments[3], "open") == 0) < 0) die("the kernel filters no system calls");
+  if (keep_sockets(strcmp(network, "none") != 0) < 0) die("the kernel filters no system calls");
   say_state(folder, "started\n");
   dup2(input[0], STDIN_FILENO);
   /* The guard's records are in its file; in the cluster's log nothing would mask secrets. */

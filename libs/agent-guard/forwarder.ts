@@ -4,20 +4,24 @@ import { GUARD_FOLDER } from './guard-records';
 /** Where images/guard/forwarder.c lies in a container without a network, which it leads out of. */
 export const FORWARDER_PROGRAM = `${GUARD_FOLDER}/forwarder`;
 /** On the container's loopback interface: the usual port of a forward proxy. */
-const PORT = 3128;
+export const PROXY_PORT = 3128;
 
-/** The command with the forwarder in front of it, which opens the port and becomes the command. */
+/**
+ * The command with the forwarder in front of it, which opens the port and becomes the command.
+ * @param folder with the proxy's socket, as the container sees it
+ */
 export function forwardedCommand(
   command: readonly string[],
   folder: string,
   { socketName }: AllowlistEndpoint,
+  { program = FORWARDER_PROGRAM, port = PROXY_PORT } = {},
 ): string[] {
-  return [FORWARDER_PROGRAM, String(PORT), `${folder}/${socketName}`, ...command];
+  return [program, String(port), `${folder}/${socketName}`, ...command];
 }
 
 /** By which programs find their proxy: in general, and those that have a way of their own (Node, npm, pip, git). */
-export function proxyEnvironment(): Record<string, string> {
-  const proxy = `http://127.0.0.1:${PORT}`;
+export function proxyEnvironment(port = PROXY_PORT): Record<string, string> {
+  const proxy = `http://127.0.0.1:${port}`;
   const none = '127.0.0.1,localhost';
   return {
     HTTP_PROXY: proxy,

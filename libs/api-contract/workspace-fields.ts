@@ -88,7 +88,7 @@ export function workspaceField(runtime: RuntimeKind) {
         context.addIssue({ code: 'custom', path: ['persist'], message });
       }
       if (workspace?.git && preparesWorkspace && !clonesRepositories) {
-        const message = `cannot be had under the ${runtime} runtime, whose agents could read the credentials`;
+        const message = `cannot be had under the ${runtime} runtime, which cannot keep its credentials from agents`;
         context.addIssue({ code: 'custom', path: ['git'], message });
       }
       if (!workspace || preparesWorkspace) return;

@@ -9,6 +9,7 @@ describe('where the pods of teams are made', () => {
     expect(read({})).toEqual({
       kubeconfig: null,
       namespace: null,
+      isUnenforcedNetworkAllowed: false,
       placement: {
         imagePullSecrets: [],
         runtimeClassName: null,

@@ -6,6 +6,7 @@ import type { SettingValues } from './read-settings';
 export interface KubernetesPlace {
   readonly kubeconfig: string | null;
   readonly namespace: string | null;
+  readonly isUnenforcedNetworkAllowed: boolean;
   readonly placement: {
     readonly imagePullSecrets: readonly string[];
     readonly runtimeClassName: string | null;
@@ -22,6 +23,7 @@ export function kubernetesPlaceOf(values: SettingValues<keyof typeof KUBERNETES_
   return {
     kubeconfig: values.KUBECONFIG,
     namespace: values.KUBERNETES_NAMESPACE,
+    isUnenforcedNetworkAllowed: values.KUBERNETES_UNENFORCED_NETWORK_ALLOWED,
     placement: {
       imagePullSecrets: values.KUBERNETES_IMAGE_PULL_SECRETS ?? [],
       runtimeClassName: values.KUBERNETES_RUNTIME_CLASS,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { optional } from './setting';
-import { assignments, jsonList, jsonObject, matching, names } from './values';
+import { optional, withDefault } from './setting';
+import { assignments, flag, jsonList, jsonObject, matching, names } from './values';
 
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const LABEL = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
@@ -96,6 +96,16 @@ export const KUBERNETES_SETTINGS = {
       example: '{"metadata":{"labels":{"team":"agents"}},"spec":{"priorityClassName":"batch"}}',
     },
     jsonObject(podTemplate, 'a part of a pod'),
+  ),
+  KUBERNETES_UNENFORCED_NETWORK_ALLOWED: withDefault(
+    {
+      description:
+        'Whether teams with the network mode `allowlist` may run on a cluster that is not known to enforce network policies; without it such runs ' +
+        'end as `network_not_enforced` there. Danger: their agents find the proxy of the listed hosts, and may pass it by and reach whatever any pod ' +
+        'reaches. With it nothing is tested.',
+    },
+    'false',
+    flag(),
   ),
   KUBERNETES_KEEPER_IMAGE: optional(
     {

@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   create_failed: 'The engine refused to create the container, network or volume.',
   start_failed: 'The engine or the operating system could not start the agent.',
   name_conflict: 'A container of that name exists that does not belong to this run.',
+  network_not_enforced: 'The cluster does not keep agents to the listed hosts, and the operator has not accepted that.',
   isolation_required: 'The agent would run without isolation, which the operator has not chosen.',
   guard_missing: 'The build lacks a program for the engine that the network of the team needs.',
   handshake_timeout: 'An agent did not answer the handshake in time.',

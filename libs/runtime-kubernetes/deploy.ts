@@ -7,11 +7,11 @@ import type { ConfigMap, Pod } from './cluster/api-objects';
 import type { ClusterClient, Kind, Kinds } from './cluster/cluster-client';
 import { aborted, ClusterRefusal } from './cluster/cluster-errors';
 import type { KubernetesSettings } from './kubernetes-options';
-import { ownedBy, ownerConfigMap, podOf } from './pod/pod-spec';
+import { ownedBy, ownerConfigMap, podOf, runPolicy } from './pod/pod-spec';
 import { readinessOf } from './pod/pod-state';
 import { belongsToRun } from './run-labels';
 
-const PROGRAMS = ['guard', 'launcher', 'keeper'] as const;
+const PROGRAMS = ['guard', 'launcher', 'forwarder', 'keeper'] as const;
 /** Of one object of the API, bytes: those that a C library makes ten times as large do not fit. */
 const MOST_BYTES = 1024 * 1024;
 const LOOK_MS = 200;
@@ -63,6 +63,18 @@ export async function ensureOwner(
   return getOrCreate(client, 'configmaps', owner, deployment, create);
 }
 
+/** Get-or-create of what keeps the run's pods from the network, before there are any. */
+export async function ensurePolicy(
+  client: ClusterClient,
+  deployment: DeploymentSpec,
+  owner: ConfigMap,
+  signal: AbortSignal,
+): Promise<void> {
+  const policy = runPolicy(deployment, ownedBy(owner));
+  const create = () => effect('kubernetes.policy.create', () => client.create('networkpolicies', policy, signal));
+  await getOrCreate(client, 'networkpolicies', policy, deployment, create);
+}
+
 /** Get-or-create of the team's pod, without waiting for it. */
 export async function ensurePod(
   client: ClusterClient,
@@ -107,7 +119,7 @@ async function getOrCreate<K extends Kind>(
 function ownOrThrow<K extends Kind>(kind: K, found: Kinds[K], { installationId, runId }: DeploymentSpec): Kinds[K] {
   const { name } = found.metadata;
   if (belongsToRun(found, installationId, runId)) return found;
-  const what = kind === 'pods' ? 'pod' : 'config map';
+  const what = { pods: 'pod', configmaps: 'config map', networkpolicies: 'network policy' }[kind];
   throw new AppError('name_conflict', `a ${what} named ${name} exists that does not belong to this run`);
 }
 

@@ -67,6 +67,8 @@ export interface KubernetesRuntimeOptions {
   /** The most that lies in the workspace, and in a HOME. Default 10 GiB. */
   readonly diskBytes?: number;
   readonly ceilings?: Pick<AgentPolicy, 'cpus' | 'memoryBytes'>;
+  /** Teams with a list of hosts run where network policies may not be enforced. Danger: their agents may reach what any pod reaches. */
+  readonly isUnenforcedNetworkAllowed?: boolean;
   readonly logger?: Logger;
   /** Where the programs lie that agents run under; default those of the build. */
   readonly programFolder?: string;
@@ -86,6 +88,7 @@ export interface KubernetesSettings {
   readonly isRootWritable: boolean;
   readonly tmpBytes: number;
   readonly diskBytes: number;
+  readonly isUnenforcedNetworkAllowed: boolean;
   readonly programFolder: string;
   /** Of our programs, as Kubernetes names it. */
   readonly architecture: string;
@@ -120,6 +123,7 @@ export function settingsFrom(options: KubernetesRuntimeOptions): KubernetesSetti
     isRootWritable: options.isRootWritable ?? false,
     tmpBytes: options.tmpBytes ?? 512 * MEBIBYTE,
     diskBytes: options.diskBytes ?? 10_240 * MEBIBYTE,
+    isUnenforcedNetworkAllowed: options.isUnenforcedNetworkAllowed ?? false,
     programFolder: options.programFolder ?? PROGRAM_FOLDER,
     architecture: architectureOf(arch()),
   };

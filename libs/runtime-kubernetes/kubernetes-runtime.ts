@@ -3,6 +3,7 @@ import type {
   AgentProcess,
   AgentSpec,
   AgentUnit,
+  CarriedEndpoints,
   DeployOptions,
   DeploymentSpec,
   EndedAgent,
@@ -12,9 +13,9 @@ import type {
   ProgramSpec,
   RunResources,
   Runtime,
+  StopOptions,
   Subscription,
   TeardownReport,
-  ToolEndpoint,
   WorkspaceFile,
 } from '@crewtab/domain/ports/runtime';
 import { AppError } from '@crewtab/domain/errors';
@@ -23,18 +24,20 @@ import type { Pod } from './cluster/api-objects';
 import { ClusterClient } from './cluster/cluster-client';
 import { toAppError } from './cluster/cluster-errors';
 import { connect } from './cluster/connection';
-import { ensureOwner, ensurePod, ownPod, PodPrograms, throwUnlessIn, untilReady } from './deploy';
+import { ensureOwner, ensurePod, ensurePolicy, ownPod, PodPrograms, throwUnlessIn, untilReady } from './deploy';
 import { settingsFrom, type KubernetesRuntimeOptions, type KubernetesSettings } from './kubernetes-options';
 import { formatHandle, inspectAgent, parseHandle } from './output/agent-handle';
 import { KubernetesChannel } from './output/kubernetes-channel';
-import { PodTunnel, toolSocket } from './output/pod-tunnel';
+import { carriedSockets, PodTunnel } from './output/pod-tunnel';
 import { releaseAgent } from './pod/keeper';
-import { TOOLS_DIR, WORKSPACE_DIR } from './pod/pod-spec';
+import { proxyPortOf, TOOLS_DIR, WORKSPACE_DIR } from './pod/pod-spec';
 import { hasKeeper, processOf } from './pod/pod-state';
 import { putFiles, readFiles } from './pod/workspace-files';
 import { PodWatch } from './pod-watch';
+import { PolicyProbe } from './policy-probe';
 import { checkRights } from './rights';
 import { runProgram } from './run-program';
+import { stopRun } from './stop';
 import { listRuns, tearDown } from './teardown';
 
 /** The first worker of a namespace makes it; its uid is the host's identity. */
@@ -48,6 +51,7 @@ export class KubernetesRuntime implements Runtime {
   readonly kind = 'kubernetes';
   private readonly settings: KubernetesSettings;
   private readonly programs: PodPrograms;
+  private readonly policies: PolicyProbe;
   private readonly channels = new Set<AgentChannel>();
   private readonly subscriptions = new Set<Subscription>();
   private connected: Promise<ClusterClient> | null = null;
@@ -55,6 +59,7 @@ export class KubernetesRuntime implements Runtime {
   constructor(private readonly options: KubernetesRuntimeOptions) {
     this.settings = settingsFrom(options);
     this.programs = new PodPrograms(this.settings);
+    this.policies = new PolicyProbe(this.settings);
   }
 
   async identify(): Promise<HostIdentity> {
@@ -72,6 +77,9 @@ export class KubernetesRuntime implements Runtime {
   async prepare(deployment: DeploymentSpec, options: DeployOptions): Promise<void> {
     await this.asked(async (client) => {
       const owner = await ensureOwner(client, this.programs, deployment, options.signal);
+      const { kind } = deployment.network;
+      if (kind !== 'open') await ensurePolicy(client, deployment, owner, options.signal);
+      if (kind === 'allowlist') await this.policies.requireEnforcement(client, deployment, owner, options);
       const pod = await ensurePod(client, deployment, owner, this.settings, options);
       await untilReady(client, pod, options);
     });
@@ -84,7 +92,7 @@ export class KubernetesRuntime implements Runtime {
       const { name, uid = '' } = pod.metadata;
       const unit = { handle: formatHandle({ pod: name, uid, agent: agent.name }), container: `${name} ${agent.name}` };
       if (!hasKeeper(pod)) return unitOrFailure(pod, agent, unit);
-      const start = await releaseAgent(client, pod, agent);
+      const start = await releaseAgent(client, pod, agent, proxyPortOf(deployment, agent.name));
       if (start.is === 'failed') throw new AppError('start_failed', start.why);
       if (start.is === 'unknown') return unitOrFailure(await ownPod(client, deployment), agent, unit);
       return unit;
@@ -103,11 +111,11 @@ export class KubernetesRuntime implements Runtime {
     return this.asked((client) => inspectAgent(client, parseHandle(handle)));
   }
 
-  open(handle: string, longestLineBytes?: number, tools: ToolEndpoint | null = null): Promise<AgentChannel> {
+  open(handle: string, longestLineBytes?: number, carried?: CarriedEndpoints): Promise<AgentChannel> {
     return this.asked((client) => {
       const named = parseHandle(handle);
-      const carried = tools && [toolSocket(named.agent, tools.hostFolder)];
-      const tunnel = carried && new PodTunnel(client, named, carried, this.options.logger);
+      const sockets = carriedSockets(named.agent, carried);
+      const tunnel = sockets.length > 0 ? new PodTunnel(client, named, sockets, this.options.logger) : null;
       const onClose = (closed: AgentChannel): void => {
         tunnel?.close();
         this.channels.delete(closed);
@@ -147,9 +155,8 @@ export class KubernetesRuntime implements Runtime {
     return watch;
   }
 
-  /** The containers of a pod end together with it. What needs more is refused when it is asked for: see `leavesWorkspace`. */
-  stop(): Promise<void> {
-    return Promise.reject(new AppError('engine_error', 'agents of a pod cannot be ended without their workspace'));
+  stop(installationId: string, runId: string, options: StopOptions): Promise<void> {
+    return this.asked((client) => stopRun(client, installationId, runId, options));
   }
 
   teardown(installationId: string, runId: string, options: { graceMs: number }): Promise<TeardownReport> {

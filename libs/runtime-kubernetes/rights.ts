@@ -3,6 +3,8 @@ import type { ClusterClient } from './cluster/cluster-client';
 
 interface Right {
   readonly verb: string;
+  /** Of the API; none for its core. */
+  readonly group?: string;
   readonly resource: string;
   readonly subresource?: string;
 }
@@ -13,6 +15,11 @@ export const NEEDED_RIGHTS: readonly Right[] = [
   // An `exec` over a WebSocket is a GET to versions before 1.35, and must be allowed as `create` from then on.
   ...['get', 'create'].map((verb) => ({ verb, resource: 'pods', subresource: 'exec' })),
   ...['create', 'get', 'list', 'delete'].map((verb) => ({ verb, resource: 'configmaps' })),
+  ...['create', 'get', 'list', 'delete'].map((verb) => ({
+    verb,
+    group: 'networking.k8s.io',
+    resource: 'networkpolicies',
+  })),
 ];
 
 interface AccessReview {

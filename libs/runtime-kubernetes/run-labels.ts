@@ -8,6 +8,9 @@ export const LABELS = {
   /** On the pod of a program that is run once. */
   program: 'crewtab.program',
   epoch: 'crewtab.epoch',
+  /** On the pods of a test of the cluster, and its policies: which test, and which of them. */
+  probe: 'crewtab.probe',
+  probeRole: 'crewtab.probe-role',
   /** On pods: the network of their team. Policies of the namespace select them by it. */
   network: 'crewtab.network',
 } as const;

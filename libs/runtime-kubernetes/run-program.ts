@@ -96,7 +96,7 @@ async function runIn(
 ): Promise<ProgramResult> {
   const ready = await untilReady(client, pod, { signal, onProgress: () => undefined });
   await copyFiles(client, team, ready);
-  const start = await releaseAgent(client, ready, agent);
+  const start = await releaseAgent(client, ready, agent, null);
   if (start.is === 'failed') {
     const exitCode = /no such file/i.test(start.why) ? NOT_FOUND : CANNOT_RUN;
     return { end: 'exited', exitCode, output: `${start.why}\n` };
@@ -123,7 +123,7 @@ function follow(
 }
 
 /** Until the cluster knows it no more: only then nothing of it runs. */
-async function removePod(client: ClusterClient, pod: Pod): Promise<void> {
+export async function removePod(client: ClusterClient, pod: Pod): Promise<void> {
   await effect('kubernetes.program.remove', () => client.remove('pods', pod, { gracePeriodSeconds: 1 }));
   for (
     const giveUpAt = performance.now() + client.limits.removalMs;

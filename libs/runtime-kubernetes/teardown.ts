@@ -9,6 +9,7 @@ import { countResources, groupByRun, labelSelector, type FoundObject } from './r
 /** With 0 the API forgets a pod at once, whose processes live on for seconds. */
 const LEAST_GRACE_SECONDS = 1;
 const LOOK_MS = 100;
+const KEPT = 'kept until the pods are gone that it keeps from the network';
 
 export async function findObjects(
   client: ClusterClient,
@@ -17,10 +18,15 @@ export async function findObjects(
 ): Promise<{ readonly found: FoundObject[]; readonly at: Date }> {
   const selector = labelSelector(installationId, runId);
   try {
-    const [pods, configMaps] = await Promise.all([client.list('pods', selector), client.list('configmaps', selector)]);
+    const [pods, policies, configMaps] = await Promise.all([
+      client.list('pods', selector),
+      client.list('networkpolicies', selector),
+      client.list('configmaps', selector),
+    ]);
     return {
       found: [
         ...pods.items.map((object) => ({ kind: 'pod', object }) as const),
+        ...policies.items.map((object) => ({ kind: 'network policy', object }) as const),
         ...configMaps.items.map((object) => ({ kind: 'config map', object }) as const),
       ],
       at: pods.at,
@@ -56,9 +62,16 @@ export async function tearDown(
       reasons.set(keyOf(one), error.words);
     }
   };
+  const giveUpAt = performance.now() + graceSeconds * 1_000 + client.limits.removalMs;
+  const untilGone = (kinds: readonly FoundObject['kind'][]): Promise<FoundObject[]> =>
+    lookUntilGone(client, { installationId, runId, kinds, giveUpAt, reasons });
   await Promise.all(found.filter(({ kind }) => kind === 'pod').map(remove));
-  await Promise.all(found.filter(({ kind }) => kind !== 'pod').map(remove));
-  const left = await untilGone(client, installationId, runId, graceSeconds * 1_000, reasons);
+  const rest = found.filter(({ kind }) => kind !== 'pod');
+  // Without its policy a pod that is still ending would have the network for its last moments.
+  const isKept = rest.some(({ kind }) => kind === 'network policy') && (await untilGone(['pod'])).length > 0;
+  if (isKept) for (const one of rest) reasons.set(keyOf(one), KEPT);
+  else await Promise.all(rest.map(remove));
+  const left = await untilGone(['pod', 'network policy', 'config map']);
   const stays = new Set(left.map(keyOf));
   return {
     removed: countResources(found.filter((one) => !stays.has(keyOf(one)))),
@@ -69,23 +82,31 @@ export async function tearDown(
 async function removeOne(client: ClusterClient, one: FoundObject, gracePeriodSeconds: number): Promise<void> {
   if (one.kind === 'pod') {
     await effect('kubernetes.pod.remove', () => client.remove('pods', one.object, { gracePeriodSeconds }));
+  } else if (one.kind === 'network policy') {
+    await effect('kubernetes.policy.remove', () => client.remove('networkpolicies', one.object, {}));
   } else {
     const options = { propagationPolicy: 'Foreground' };
     await effect('kubernetes.config-map.remove', () => client.remove('configmaps', one.object, options));
   }
 }
 
-/** @returns what is still there when the time is up, or what the cluster refused to remove */
-async function untilGone(
+interface Look {
+  readonly installationId: string;
+  readonly runId: string;
+  readonly kinds: readonly FoundObject['kind'][];
+  readonly giveUpAt: number;
+  /** Of what stays, by key: it is not waited for. */
+  readonly reasons: ReadonlyMap<string, string>;
+}
+
+/** @returns what is still there of these kinds when the time is up, or what is not waited for */
+async function lookUntilGone(
   client: ClusterClient,
-  installationId: string,
-  runId: string,
-  graceMs: number,
-  reasons: ReadonlyMap<string, string>,
+  { installationId, runId, kinds, giveUpAt, reasons }: Look,
 ): Promise<FoundObject[]> {
-  const giveUpAt = performance.now() + graceMs + client.limits.removalMs;
   for (;;) {
-    const { found } = await findObjects(client, installationId, runId);
+    const all = (await findObjects(client, installationId, runId)).found;
+    const found = all.filter(({ kind }) => kinds.includes(kind));
     const isPassing = found.some((one) => !reasons.has(keyOf(one)));
     if (found.length === 0 || !isPassing || performance.now() > giveUpAt) return found;
     await delay(LOOK_MS);

@@ -68,6 +68,12 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     meaning: 'The engine or the operating system could not start the agent.',
     advice: 'Check that the image has the command, and that it may be executed.',
   },
+  network_not_enforced: {
+    meaning:
+      'The team may reach listed hosts only, and its cluster does not enforce network policies, or it could not be tested.',
+    advice:
+      'Install a network plugin that enforces them (Calico, Cilium); or give the team the network none; or set KUBERNETES_UNENFORCED_NETWORK_ALLOWED.',
+  },
   isolation_required: {
     meaning:
       'The agent would run as a plain process, without isolation, and only the demo may: npm start found no container engine.',

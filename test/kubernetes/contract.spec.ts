@@ -4,7 +4,7 @@ import { agentCommand, AGENT_IMAGE, describeWithCluster, makeRuntime } from './c
 import type { TestNamespace } from './namespace';
 
 describeWithCluster('a real cluster', (namespace) => {
-  runtimeContract('KubernetesRuntime', { oom: true, stop: false }, () => ({
+  runtimeContract('KubernetesRuntime', { oom: true, stop: true }, () => ({
     runtime: makeRuntime(namespace()),
     anotherWorker: () => makeRuntime(namespace()),
     program: (behaviour) => ({ image: AGENT_IMAGE, command: agentCommand(behaviour) }),

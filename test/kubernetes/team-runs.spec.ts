@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
-import { ApiClient, saidIn, type AgentInput } from '../kit/client';
+import { ApiClient, saidIn, type AgentInput, type TeamInput } from '../kit/client';
 import { Installation, untilEndedInOrder, untilReady } from '../kit/installation';
 import type { StartedProcess } from '../kit/processes';
 import { createTestDatabase, type TestDatabase } from '../kit/services/database';
@@ -45,7 +48,7 @@ class ClusterCrewtab {
   static async start(
     { kubeconfig }: TestNamespace,
     workers: number,
-    workerEnv: Readonly<Record<string, string>> = {},
+    workerEnv: Readonly<Record<string, string>> = { KUBERNETES_UNENFORCED_NETWORK_ALLOWED: 'true' },
   ): Promise<ClusterCrewtab> {
     const [redis, database] = [await startE2eRedis(), await createTestDatabase()];
     const dataDir = await mkdtemp(join(tmpdir(), 'crewtab-cluster-'));
@@ -80,8 +83,10 @@ class ClusterCrewtab {
     return this.apiClient;
   }
 
-  async run(agents: AgentInput[], prompt: string, timeout = '10m'): Promise<string> {
-    const team = await this.api.createTeam({ name: `Team ${Math.random()}`, agents });
+  /** @param network of the team; default that of a team that says nothing */
+  async run(agents: AgentInput[], prompt: string, timeout = '10m', network?: TeamInput['network']): Promise<string> {
+    const more = network === undefined ? {} : { network };
+    const team = await this.api.createTeam({ name: `Team ${Math.random()}`, agents, ...more });
     const schedule = await this.api.createSchedule({ teamId: team.id, name: 'x', prompt, timeout, cron: '0 0 1 1 *' });
     return (await this.api.trigger(schedule.id)).id;
   }
@@ -104,9 +109,24 @@ class ClusterCrewtab {
   }
 }
 
+const NO_NETWORK = { mode: 'none', hosts: [] } as const;
+
+/** The tests' image has few programs. */
+function node(call: string): string {
+  return `/usr/bin/node -e "require('fs').${call}"`;
+}
+
+/** By the agent's own proxy. */
+function ask(host: string): string {
+  const url = `http://${host}/`;
+  const script = `const port = process.env.HTTP_PROXY.split(':')[2]; require('http').get({ host: '127.0.0.1', port, path: '${url}' }, (answer) => { console.log('status ' + answer.statusCode); answer.on('data', (bytes) => console.log(String(bytes))); });`;
+  return `shell /usr/bin/node -e "${script}"`;
+}
+
 async function leftIn({ admin }: TestNamespace): Promise<string[]> {
-  const [pods, maps] = await Promise.all([admin.list('pods', 'crewtab.run'), admin.list('configmaps', 'crewtab.run')]);
-  return [...pods.items, ...maps.items].map(({ metadata }) => metadata.name);
+  const kinds = ['pods', 'configmaps', 'networkpolicies'] as const;
+  const found = await Promise.all(kinds.map(async (kind) => (await admin.list(kind, 'crewtab.run')).items));
+  return found.flat().map(({ metadata }) => metadata.name);
 }
 
 describeWithCluster('a team on a real cluster', (namespace) => {
@@ -155,7 +175,7 @@ describeWithCluster('a team on a real cluster', (namespace) => {
     ['when it floods its output', 'flood 30MB', '2m', 'failed', 'output_limit'],
   ])('is ended %s, and leaves nothing', async (_, prompt, timeout, status, code) => {
     crewtab = await ClusterCrewtab.start(namespace(), 1, { AGENT_OUTPUT_LIMIT: '10m' });
-    const id = await crewtab.run([lead], prompt, timeout);
+    const id = await crewtab.run([lead], prompt, timeout, NO_NETWORK);
     expect(await crewtab.api.untilFinished(id, 150_000)).toMatchObject({ status, error: { code } });
     expect(await leftIn(namespace())).toEqual([]);
   });
@@ -183,6 +203,52 @@ describeWithCluster('a team on a real cluster', (namespace) => {
     expect(await leftIn(namespace())).toEqual([]);
   });
 
+  it('finds the files of its workspace, and what it leaves is verified and kept', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1);
+    const { api } = crewtab;
+    const team = await api.createTeam({
+      name: 'w',
+      agents: [lead],
+      network: NO_NETWORK,
+      workspace: { files: { 'given.txt': 'given' } },
+    });
+    // It finds what the agent wrote, a link too, and what it changes is kept.
+    const command = ['/bin/sh', '-c', `cat linked.txt && echo verified >> report.md && ${node("rmSync('gone.txt')")}`];
+    const schedule = await api.createSchedule({
+      teamId: team.id,
+      name: 'w',
+      prompt: `shell cat given.txt > report.md; echo > gone.txt; ${node("symlinkSync('report.md', 'linked.txt')")}\nanswer done`,
+      timeout: '5m',
+      cron: '0 0 1 1 *',
+      verify: { files: ['report.md'], command },
+      artifacts: ['*.md', 'gone.txt'],
+    });
+    const { id } = await api.trigger(schedule.id);
+    const run = await api.untilFinished(id, 150_000);
+    expect(run).toMatchObject({ status: 'success', error: null });
+    expect(run.verification?.checks.map(({ kind, status }) => [kind, status])).toEqual([
+      ['file', 'passed'],
+      ['command', 'passed'],
+    ]);
+    // Without gone.txt.
+    expect(run.artifacts).toMatchObject({ count: 1, bytes: 'givenverified\n'.length });
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
+  it('fails where its work does not hold', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1);
+    const { api } = crewtab;
+    const team = await api.createTeam({ name: 'f', agents: [lead], network: NO_NETWORK });
+    const verify = { command: ['/bin/sh', '-c', 'echo not good; exit 3'] };
+    const schedule = { teamId: team.id, name: 'f', prompt: 'answer done', timeout: '5m', cron: '0 0 1 1 *', verify };
+    const { id } = await api.trigger((await api.createSchedule(schedule)).id);
+    expect(await api.untilFinished(id, 150_000)).toMatchObject({
+      status: 'failed',
+      error: { code: 'verification_failed' },
+    });
+    expect(await leftIn(namespace())).toEqual([]);
+  });
+
   it('is refused where a cluster could not keep to it', async () => {
     crewtab = await ClusterCrewtab.start(namespace(), 0);
     const { api } = crewtab;
@@ -191,9 +257,48 @@ describeWithCluster('a team on a real cluster', (namespace) => {
     await expect(api.createTeam({ name: 'a', agents: [withoutCommand] })).rejects.toMatchObject({
       errors: [expect.objectContaining({ path: 'agents.0.command' })],
     });
-    const network = { mode: 'allowlist', hosts: [] } as const;
-    await expect(api.createTeam({ name: 'b', agents: [lead], network })).rejects.toMatchObject({
-      errors: [expect.objectContaining({ path: 'network.mode' })],
+    const workspace = { git: { url: 'https://git.example/a' } };
+    await expect(api.createTeam({ name: 'b', agents: [lead], workspace })).rejects.toMatchObject({
+      errors: [expect.objectContaining({ path: 'workspace.git' })],
     });
+  });
+
+  it('reaches listed hosts alone by its proxies, which know who asks', async () => {
+    const listed = createServer((_, response) => void response.end('from the listed host'));
+    await once(listed.listen(0, '127.0.0.1'), 'listening');
+    const { port } = listed.address() as AddressInfo;
+    crewtab = await ClusterCrewtab.start(namespace(), 1, {
+      KUBERNETES_UNENFORCED_NETWORK_ALLOWED: 'true',
+      NETWORK_ALLOWED_CIDRS: '127.0.0.0/8',
+    });
+    const { api } = crewtab;
+    try {
+      const network = { mode: 'allowlist', hosts: [`127.0.0.1:${port}`] } as const;
+      const prompt = `${ask(`127.0.0.1:${port}`)}\ndelegate helper: ${ask('other.example:80')}`;
+      const id = await crewtab.run([lead, helper], prompt, '5m', network);
+      expect(await api.untilFinished(id, 120_000)).toMatchObject({ status: 'success', error: null });
+      const messages = await api.messages(id);
+      expect(saidIn(messages)).toContain('from the listed host');
+      expect(saidIn(messages)).toContain('status 403');
+      expect(
+        messages.filter(({ kind }) => kind === 'network').map(({ agent, content }) => ({ agent, content })),
+      ).toEqual([
+        { agent: 'lead', content: expect.objectContaining({ kind: 'allowed', host: '127.0.0.1', port }) as object },
+        { agent: 'helper', content: expect.objectContaining({ kind: 'refused', host: 'other.example' }) as object },
+      ]);
+      expect(await leftIn(namespace())).toEqual([]);
+    } finally {
+      listed.close();
+    }
+  });
+
+  it('does not run with listed hosts where nothing keeps it to them, and leaves nothing', async () => {
+    crewtab = await ClusterCrewtab.start(namespace(), 1, {});
+    const id = await crewtab.run([lead], 'say hello', '5m');
+    expect(await crewtab.api.untilFinished(id, 150_000)).toMatchObject({
+      status: 'failed',
+      error: { code: 'network_not_enforced' },
+    });
+    expect(await leftIn(namespace())).toEqual([]);
   });
 });

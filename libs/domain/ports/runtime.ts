@@ -45,10 +45,10 @@ export interface Runtime {
    * Attaches stdin and follows the output from its beginning. Opening twice gives two readers of the same lines. A line
    * beyond the limit is passed over and never held.
    * @param longestLineBytes default LONGEST_LINE_BYTES
-   * @param tools as this worker's tool server offers them: a runtime whose agents do not see this machine's folders carries their
-   * connections there for as long as the channel is open
+   * @param carried as this worker offers them: a runtime whose agents do not see this machine's folders carries their connections
+   * there for as long as the channel is open
    */
-  open(handle: string, longestLineBytes?: number, tools?: ToolEndpoint | null): Promise<AgentChannel>;
+  open(handle: string, longestLineBytes?: number, carried?: CarriedEndpoints): Promise<AgentChannel>;
 
   /**
    * Writes files into the run's workspace, in place of those of the same name; folders on the way are made. Any time
@@ -157,6 +157,13 @@ export interface ToolEndpoint {
   readonly kind: 'unix-socket';
   /** On the worker's host, with the socket and the bridge program in it. */
   readonly hostFolder: string;
+}
+
+/** What an agent connects to on its worker's machine. */
+export interface CarriedEndpoints {
+  readonly tools: ToolEndpoint | null;
+  /** Null where it is not served yet. */
+  readonly network: NetworkEndpoint | null;
 }
 
 export interface AgentSpec {

@@ -10,7 +10,7 @@ import type {
 import type { Clock } from '@crewtab/domain/ports/clock';
 import type { Logger } from '@crewtab/domain/ports/logger';
 import type { Claim, RunStore } from '@crewtab/domain/ports/run-store';
-import type { AgentChannel, OutputLine, Runtime, ToolEndpoint } from '@crewtab/domain/ports/runtime';
+import type { AgentChannel, OutputLine, Runtime, CarriedEndpoints } from '@crewtab/domain/ports/runtime';
 import type { AgentEnd, AgentObservation } from '@crewtab/domain/runs/observation';
 import type { OutputCursor } from '@crewtab/domain/runs/run';
 import type { ReportedUsage } from '@crewtab/domain/runs/usage';
@@ -55,8 +55,8 @@ export interface AgentSessionOptions {
   readonly expectedTurns: readonly string[];
   /** Of one line, bytes. */
   readonly longestLineBytes: number;
-  /** Where its calls of its team's tools are to arrive; null without tools. */
-  readonly tools: ToolEndpoint | null;
+  /** Where what it connects to is to arrive. */
+  readonly carried: CarriedEndpoints;
   /** Of the whole run; nothing is read any more once it has failed. */
   readonly output: RunOutput;
   /** Of the secrets of the run. Whatever leaves the session is masked. */
@@ -465,7 +465,8 @@ export class AgentSession {
   /** Null when the engine answers that there is no such process any more. */
   private async open(): Promise<AgentChannel | null> {
     try {
-      return await this.deps.runtime.open(this.options.handle, this.options.longestLineBytes, this.options.tools);
+      const { handle, longestLineBytes, carried } = this.options;
+      return await this.deps.runtime.open(handle, longestLineBytes, carried);
     } catch (error) {
       if (error instanceof AppError && error.retryable) throw error;
       const process = await this.deps.runtime.inspect(this.options.handle);

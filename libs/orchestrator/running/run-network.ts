@@ -23,6 +23,11 @@ export class RunNetwork {
     return this.endpoint;
   }
 
+  /** Null before it is open. */
+  get current(): NetworkEndpoint | null {
+    return this.endpoint;
+  }
+
   /** Breaks the agents' connections; the next session of the run serves new ones. */
   close(): void {
     this.isClosed = true;

@@ -308,7 +308,7 @@ export class TeamSession {
         wasReady,
         expectedTurns: [...(wasPrompted ? [promptTurnId(run.id)] : []), ...this.delegations.turnsOf(agent.name)],
         longestLineBytes: this.deps.options.longestLineBytes,
-        tools: this.toolSessions.get(agent.name)?.endpoint ?? null,
+        carried: { tools: this.toolSessions.get(agent.name)?.endpoint ?? null, network: this.network.current },
         activeAt: this.activeAt(run, agent),
         output: this.output,
         mask: this.options.mask.current,

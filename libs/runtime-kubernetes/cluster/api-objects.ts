@@ -34,6 +34,18 @@ export interface ConfigMap extends ClusterObject {
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
+export interface NetworkPolicy extends ClusterObject {
+  readonly apiVersion: 'networking.k8s.io/v1';
+  readonly kind: 'NetworkPolicy';
+  readonly spec: {
+    readonly podSelector: object;
+    readonly policyTypes: readonly ('Ingress' | 'Egress')[];
+    /** What may come and go; none where a type is named without. */
+    readonly ingress?: readonly object[];
+    readonly egress?: readonly object[];
+  };
+}
+
 export interface Pod extends ClusterObject {
   readonly apiVersion?: 'v1';
   readonly kind?: 'Pod';
@@ -57,6 +69,7 @@ export interface PodStatus {
   readonly phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
   readonly reason?: string;
   readonly message?: string;
+  readonly podIP?: string;
   readonly conditions?: readonly PodCondition[];
   readonly containerStatuses?: readonly ContainerStatus[];
 }

@@ -2,16 +2,23 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { errorMessage } from '@crewtab/domain/errors';
 import type { CallLimits } from '../kubernetes-options';
-import type { ClusterObject, ConfigMap, ObjectList, Pod } from './api-objects';
+import type { ClusterObject, ConfigMap, NetworkPolicy, ObjectList, Pod } from './api-objects';
 import { aborted, isRefusal, refusalOf, unreachable } from './cluster-errors';
 import type { Connection } from './connection';
 
 export interface Kinds {
   readonly pods: Pod;
   readonly configmaps: ConfigMap;
+  readonly networkpolicies: NetworkPolicy;
 }
 
 export type Kind = keyof Kinds;
+
+const GROUPS: Readonly<Record<Kind, string>> = {
+  pods: 'api/v1',
+  configmaps: 'api/v1',
+  networkpolicies: 'apis/networking.k8s.io/v1',
+};
 
 interface Call {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -98,7 +105,7 @@ export class ClusterClient {
   }
 
   pathOf(kind: Kind, name?: string): string {
-    const all = `/api/v1/namespaces/${this.namespace}/${kind}`;
+    const all = `/${GROUPS[kind]}/namespaces/${this.namespace}/${kind}`;
     return name === undefined ? all : `${all}/${name}`;
   }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '@crewtab/domain/errors';
 import type { Logger } from '@crewtab/domain/ports/logger';
+import type { CarriedEndpoints } from '@crewtab/domain/ports/runtime';
 import type { ClusterClient } from '../cluster/cluster-client';
 import { PodExec } from '../cluster/pod-exec';
 import { keeperOf } from '../pod/keeper';
@@ -13,17 +14,28 @@ import { FrameReader } from './tunnel-frames';
 /** The tool server's, and what the agent's bridge connects to. */
 export const TOOL_SOCKET = 'team.sock';
 const MOST_TOOL_CONNECTIONS = 32;
+/** Of one agent; those of its run are limited by the proxy. */
+const MOST_NETWORK_CONNECTIONS = 128;
 const AGAIN_MS = 200;
 const AGAIN_MAX_MS = 5_000;
 const SILENT_MS = 20_000;
 
-/** @param hostFolder with the tool server's socket in it */
-export function toolSocket(agent: string, hostFolder: string): CarriedSocket {
-  return {
-    inPod: `${keeperView.tools(agent)}/${TOOL_SOCKET}`,
-    onHost: join(hostFolder, TOOL_SOCKET),
-    mostConnections: MOST_TOOL_CONNECTIONS,
-  };
+/** Those of an agent that this worker answers for. Each agent has its own: so it is known who connects. */
+export function carriedSockets(agent: string, { tools, network }: Partial<CarriedEndpoints> = {}): CarriedSocket[] {
+  const sockets: CarriedSocket[] = [];
+  if (tools)
+    sockets.push({
+      inPod: `${keeperView.tools(agent)}/${TOOL_SOCKET}`,
+      onHost: join(tools.hostFolder, TOOL_SOCKET),
+      mostConnections: MOST_TOOL_CONNECTIONS,
+    });
+  if (network?.kind === 'allowlist')
+    sockets.push({
+      inPod: `${keeperView.network(agent)}/${network.socketName}`,
+      onHost: join(network.agentFolders?.[agent] ?? network.hostFolder, network.socketName),
+      mostConnections: MOST_NETWORK_CONNECTIONS,
+    });
+  return sockets;
 }
 
 /**

@@ -2,10 +2,10 @@ import type { FoundFile } from '@crewtab/domain/ports/runtime';
 import { packFiles, repackFiles, unpackFiles } from './file-stream';
 
 const STREAM = Buffer.concat([
-  Buffer.from('d 755 0 1 0\na'),
-  Buffer.from('f 640 5 4 0\na/ücaf\n.'),
-  Buffer.from('l 777 0 1 3\nb../'),
-  Buffer.from('o 644 0 1 0\np.\n'),
+  Buffer.from('d 755 0 1 0 9\na'),
+  Buffer.from('f 640 5 4 0 1500\na/ücaf\n.'),
+  Buffer.from('l 777 0 1 3 0\nb../'),
+  Buffer.from('o 644 0 1 0 3\np.\n'),
 ]);
 
 /** As it may come: cut after every so many bytes. */
@@ -28,10 +28,10 @@ async function readAll(files: AsyncIterable<FoundFile>, isContentRead = true): P
 describe('files of a pod', () => {
   it.each([1, 2, 7, 1_000])('are read in pieces of %i bytes', async (size) => {
     expect(await readAll(unpackFiles(inPieces(STREAM, size)))).toEqual([
-      { path: 'a', kind: 'folder', mode: 0o755, size: 0, target: null, ageMs: null, text: '' },
-      { path: 'a/ü', kind: 'file', mode: 0o640, size: 5, target: null, ageMs: null, text: 'caf\n.' },
-      { path: 'b', kind: 'link', mode: 0o777, size: 0, target: '../', ageMs: null, text: '' },
-      { path: 'p', kind: 'other', mode: 0o644, size: 0, target: null, ageMs: null, text: '' },
+      { path: 'a', kind: 'folder', mode: 0o755, size: 0, target: null, ageMs: 9, text: '' },
+      { path: 'a/ü', kind: 'file', mode: 0o640, size: 5, target: null, ageMs: 1500, text: 'caf\n.' },
+      { path: 'b', kind: 'link', mode: 0o777, size: 0, target: '../', ageMs: 0, text: '' },
+      { path: 'p', kind: 'other', mode: 0o644, size: 0, target: null, ageMs: 3, text: '' },
     ]);
   });
 
@@ -54,8 +54,12 @@ describe('files of a pod', () => {
 
   it('are handed on from one pod to another, and what is no file is not', async () => {
     const chunks: Buffer[] = [];
-    for await (const chunk of repackFiles(unpackFiles(inPieces(STREAM, 3)))) chunks.push(chunk);
-    expect(Buffer.concat(chunks).toString('utf8')).toBe('f 640 5 4 0\na/ücaf\n..\n');
+    // A name that is no UTF-8 stays what it is.
+    const odd = Buffer.from('f 644 0 2 0 1\n\xff\xfe', 'latin1');
+    for await (const chunk of repackFiles(inPieces(Buffer.concat([odd, STREAM]), 3))) chunks.push(chunk);
+    const socket = Buffer.from('o 644 0 1 0 3\np');
+    const expected = Buffer.concat([odd, STREAM.subarray(0, STREAM.length - socket.length - 2), Buffer.from('.\n')]);
+    expect(Buffer.concat(chunks).toString('latin1')).toBe(expected.toString('latin1'));
   });
 
   it('are packed with their lengths and an end', () => {

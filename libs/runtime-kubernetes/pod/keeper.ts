@@ -63,8 +63,13 @@ export type Start =
   /** Its launcher says nothing: its container may not run. */
   | { readonly is: 'unknown' };
 
-/** Lets an agent start, with its variables and the files of its HOME; one that was released before is left alone. */
-export async function releaseAgent(client: ClusterClient, pod: Pod, agent: AgentSpec): Promise<Start> {
+/** Lets an agent start, with its variables and the files of its HOME; one that was released before is left alone. @param proxyPort see proxyPortOf */
+export async function releaseAgent(
+  client: ClusterClient,
+  pod: Pod,
+  agent: AgentSpec,
+  proxyPort: number | null,
+): Promise<Start> {
   const keeper = keeperOf(pod);
   const folder = keeperView.guard(agent.name);
   const { files = [] } = agent;
@@ -76,7 +81,7 @@ export async function releaseAgent(client: ClusterClient, pod: Pod, agent: Agent
     });
   }
   if (agent.tools !== null) await putTools(client, keeper, agent.name, agent.tools);
-  const env = environmentBlock(agent);
+  const env = environmentBlock(agent, proxyPort);
   const release = ['release', folder, keeperView.given(agent.name), String(env.length)];
   const { code, said } = await effect('kubernetes.agent.release', () => askKeeper(client, keeper, release, [env]));
   if (code === KEEPER_CODES.noAnswer) return { is: 'unknown' };

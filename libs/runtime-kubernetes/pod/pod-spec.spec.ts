@@ -1,7 +1,7 @@
 import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
 import type { Container } from '../cluster/api-objects';
 import { settingsFrom } from '../kubernetes-options';
-import { environmentBlock, homeFolder, ownerConfigMap, podOf } from './pod-spec';
+import { environmentBlock, homeFolder, ownerConfigMap, podOf, proxyPortOf, runPolicy } from './pod-spec';
 
 const SETTINGS = { ...settingsFrom({ kubeconfig: null, namespace: null }), architecture: 'amd64' };
 const DEADLINE = new Date('2026-03-02T10:00:00.000Z');
@@ -152,6 +152,50 @@ describe('the pod of a team', () => {
   });
 });
 
+describe('a way out to listed hosts', () => {
+  const network = { kind: 'allowlist', hostFolder: '/h', socketName: 'proxy.sock' } as const;
+  const agents = [agent({ command: ['run', 'it'] }), agent({ name: 'helper' })];
+  const deployment = { ...DEPLOYMENT, network, agents };
+  const pod = podOf({ name: 'x', deployment, agents, owner: OWNER, endsAfterSeconds: 60 }, SETTINGS);
+  const commandOf = (index: number): string[] => pod.spec.containers[index]?.command as string[];
+
+  it('is a forwarder in front of each agent, at a port of its own', () => {
+    expect(commandOf(0)[3]).toBe('allowlist');
+    const socket = '/run/crewtab-network/proxy.sock';
+    const forwarder = '/.crewtab-programs/forwarder';
+    expect(commandOf(0).slice(7)).toEqual([forwarder, '3128', socket, 'run', 'it']);
+    expect(commandOf(1).slice(7, 10)).toEqual([forwarder, '3129', socket]);
+    expect(['lead', 'helper'].map((name) => proxyPortOf(deployment, name))).toEqual([3128, 3129]);
+    expect(environmentBlock(agent(), 3129).toString()).toContain('HTTPS_PROXY=http://127.0.0.1:3129\0');
+  });
+
+  it('is a folder that no other agent sees', () => {
+    const mounts = pod.spec.containers.map(({ volumeMounts }) =>
+      (volumeMounts as { name: string }[]).map(({ name }) => name).filter((name) => name.startsWith('network-')),
+    );
+    expect(mounts).toEqual([['network-lead'], ['network-helper'], ['network-lead', 'network-helper']]);
+  });
+
+  it('is refused to a program, which has none', () => {
+    const program = agent({ name: 'verify' });
+    const order = { name: 'x', deployment, agents: [program], owner: OWNER, endsAfterSeconds: 60 };
+    expect(() => podOf(order, SETTINGS)).toThrow('no way out');
+  });
+
+  it('stands under a policy that lets nothing else through', () => {
+    expect(runPolicy(deployment, OWNER)).toMatchObject({
+      metadata: { name: DEPLOYMENT.name, ownerReferences: [OWNER] },
+      spec: {
+        podSelector: {
+          matchLabels: { 'crewtab.run': 'run-id' },
+          matchExpressions: [{ key: 'crewtab.network', operator: 'In', values: ['none', 'allowlist'] }],
+        },
+        policyTypes: ['Ingress', 'Egress'],
+      },
+    });
+  });
+});
+
 describe("an agent's HOME", () => {
   it.each(['/usr', '/', '/workspace/x', '/run', '/proc/1', 'home', '/tmp/x'])('is no volume at "%s"', (HOME) => {
     const mounts = containerOf([agent({ env: { HOME } })], 'lead').volumeMounts as { name: string }[];
@@ -163,8 +207,8 @@ describe("an agent's HOME", () => {
     const mountOf = (env: Record<string, string>) => containerOf([agent({ env })], 'lead').volumeMounts;
     expect(mountOf({ HOME: '/home/node/' })).toContainEqual({ name: 'home-lead', mountPath: '/home/node' });
     expect(mountOf({})).toContainEqual({ name: 'home-lead', mountPath: '/home/agent' });
-    expect(environmentBlock(agent()).toString()).toBe('HOME=/home/agent\0');
-    expect(environmentBlock(agent({ env: { HOME: '/h', A: 'ü=1' } })).toString()).toBe('HOME=/h\0A=ü=1\0');
+    expect(environmentBlock(agent(), null).toString()).toBe('HOME=/home/agent\0');
+    expect(environmentBlock(agent({ env: { HOME: '/h', A: 'ü=1' } }), null).toString()).toBe('HOME=/h\0A=ü=1\0');
     expect(homeFolder(agent())).toBe('/agents/lead/home');
   });
 });

@@ -1,8 +1,9 @@
 import { posix } from 'node:path';
+import { forwardedCommand, PROXY_PORT, proxyEnvironment } from '@crewtab/agent-guard/forwarder';
 import { GUARD_FOLDER } from '@crewtab/agent-guard/guard-records';
 import { AppError } from '@crewtab/domain/errors';
-import type { AgentSpec, DeploymentSpec } from '@crewtab/domain/ports/runtime';
-import type { ConfigMap, Container, OwnerReference, Pod } from '../cluster/api-objects';
+import type { AgentSpec, DeploymentSpec, NetworkEndpoint } from '@crewtab/domain/ports/runtime';
+import type { ConfigMap, Container, NetworkPolicy, OwnerReference, Pod } from '../cluster/api-objects';
 import { memoryBytes, type KubernetesSettings } from '../kubernetes-options';
 import { KEEPER, LABELS, runMetadata } from '../run-labels';
 
@@ -10,6 +11,8 @@ import { KEEPER, LABELS, runMetadata } from '../run-labels';
 export const WORKSPACE_DIR = '/workspace';
 /** Where an agent sees the folder of its tools. */
 export const TOOLS_DIR = '/run/crewtab';
+/** Where it sees the folder of its way out to listed hosts. */
+const NETWORK_DIR = '/run/crewtab-network';
 /** Where every container sees our programs. */
 const PROGRAMS = '/.crewtab-programs';
 /** What an agent is given at its start, in memory: images/guard/launcher.c empties it. */
@@ -29,7 +32,11 @@ const MEBIBYTE = 1024 ** 2;
 /** Beside the guard's file: what waits in images/guard/keeper.c for an agent that does not read. */
 const INPUT_BYTES = 256 * MEBIBYTE;
 const GIVEN_BYTES = 32 * MEBIBYTE;
+/** Of a folder of sockets, and perhaps a program. */
 const TOOLS_BYTES = 16 * MEBIBYTE;
+/** Of the keeper; and for each agent with a way out, whose connections it carries in windows (images/guard/keeper-serve.h). */
+const KEEPER_BYTES = 256 * MEBIBYTE;
+const CARRIED_BYTES = 32 * MEBIBYTE;
 
 /** Folders of an agent, as its keeper sees them. */
 export const keeperView = {
@@ -37,6 +44,7 @@ export const keeperView = {
   given: (agent: string): string => `${AGENTS}/${agent}/given`,
   home: (agent: string): string => `${AGENTS}/${agent}/home`,
   tools: (agent: string): string => `${AGENTS}/${agent}/tools`,
+  network: (agent: string): string => `${AGENTS}/${agent}/network`,
 };
 
 /** Owns everything else of the run, and carries what its containers start with. @param programs by name */
@@ -53,6 +61,22 @@ export function ownerConfigMap(deployment: DeploymentSpec, programs: ReadonlyMap
 export function ownedBy({ metadata: { name, uid = '' } }: ConfigMap): OwnerReference {
   // The owner stays until this is gone: then its own 404 says that all of it is.
   return { apiVersion: 'v1', kind: 'ConfigMap', name, uid, blockOwnerDeletion: true };
+}
+
+/**
+ * Keeps the run's pods of a network that is not open from reaching anything, and from being reached, on clusters that enforce it. An exec,
+ * by which all of a pod's own connections go, is none of the pod's.
+ */
+export function runPolicy(deployment: DeploymentSpec, owner: OwnerReference): NetworkPolicy {
+  const { labels } = runMetadata(deployment);
+  const own = Object.fromEntries([LABELS.installation, LABELS.run].map((label) => [label, labels[label] ?? '']));
+  const closed = { key: LABELS.network, operator: 'In', values: ['none', 'allowlist'] };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: deployment.name, ...runMetadata(deployment), ownerReferences: [owner] },
+    spec: { podSelector: { matchLabels: own, matchExpressions: [closed] }, policyTypes: ['Ingress', 'Egress'] },
+  };
 }
 
 export interface PodOrder {
@@ -108,13 +132,13 @@ export function podOf(order: PodOrder, settings: KubernetesSettings): Pod {
       imagePullSecrets: placement.imagePullSecrets.map((secret) => ({ name: secret })),
       ...(placement.runtimeClassName === null ? {} : { runtimeClassName: placement.runtimeClassName }),
       containers: [
-        ...agents.map((agent) => agentContainer(agent, networkOf(deployment), endsAfterSeconds, settings)),
-        keeperContainer(keeper, agents, order.keeperImage ?? keeperImage(agents, settings)),
+        ...agents.map((agent) => agentContainer(agent, deployment, endsAfterSeconds, settings)),
+        keeperContainer(keeper, order, order.keeperImage ?? keeperImage(agents, settings)),
       ],
       volumes: [
         { name: 'programs', configMap: { name: owner.name, defaultMode: 0o555 } },
         emptyDir('workspace', settings.diskBytes),
-        ...agents.flatMap((agent) => agentVolumes(agent, settings)),
+        ...agents.flatMap((agent) => agentVolumes(agent, deployment.network, settings)),
       ],
     },
   };
@@ -128,21 +152,35 @@ function keeperName(agents: readonly AgentSpec[]): string {
   return name;
 }
 
-function keeperImage(agents: readonly AgentSpec[], { placement }: KubernetesSettings): string {
+export function keeperImage(
+  agents: readonly AgentSpec[],
+  { placement }: Pick<KubernetesSettings, 'placement'>,
+): string {
   const image = placement.keeperImage ?? agents.find((agent) => agent.image !== null)?.image;
   if (image) return image;
   throw new AppError('image_not_found', 'no agent of the team has an image');
 }
 
-/** For images/guard/launcher.c, which keeps an agent from the network of its pod. */
-function networkOf({ network }: DeploymentSpec): 'open' | 'none' {
-  if (network.kind !== 'allowlist') return network.kind;
-  throw new AppError('create_failed', 'the kubernetes runtime has no way out to listed hosts');
+/** Of an agent's forwarder, since the agents of a pod share loopback; null where the network needs none. */
+export function proxyPortOf({ network, agents }: DeploymentSpec, agent: string): number | null {
+  if (network.kind !== 'allowlist') return null;
+  const seat = agents.findIndex(({ name }) => name === agent);
+  // A program stands alone, and no tunnel leads to its pod.
+  if (seat < 0) throw new AppError('create_failed', 'a program in a pod has no way out to listed hosts');
+  return PROXY_PORT + seat;
+}
+
+/** With the forwarder in front of it where there is one. */
+function reachingCommand(command: readonly string[], agent: string, deployment: DeploymentSpec): readonly string[] {
+  const { network } = deployment;
+  const port = proxyPortOf(deployment, agent);
+  if (network.kind !== 'allowlist' || port === null) return command;
+  return forwardedCommand(command, NETWORK_DIR, network, { program: `${PROGRAMS}/forwarder`, port });
 }
 
 function agentContainer(
   agent: AgentSpec,
-  network: 'open' | 'none',
+  deployment: DeploymentSpec,
   endsAfterSeconds: number,
   settings: KubernetesSettings,
 ): Container {
@@ -155,11 +193,13 @@ function agentContainer(
     );
   const home = mountedHome(agent);
   const mostBytes = KEPT_TIMES * settings.outputLimitBytes;
-  const launch = [`${PROGRAMS}/launcher`, GUARD_FOLDER, GIVEN, network, `${PROGRAMS}/guard`];
+  const { network } = deployment;
+  const launch = [`${PROGRAMS}/launcher`, GUARD_FOLDER, GIVEN, network.kind, `${PROGRAMS}/guard`];
+  const reaching = reachingCommand(command, name, deployment);
   return {
     name,
     image,
-    command: [...launch, String(endsAfterSeconds), String(mostBytes), ...command].map(literal),
+    command: [...launch, String(endsAfterSeconds), String(mostBytes), ...reaching].map(literal),
     workingDir: WORKSPACE_DIR,
     securityContext: confinement(settings.isRootWritable),
     resources: resourcesOf(agent, settings),
@@ -172,17 +212,22 @@ function agentContainer(
       ...(home === null ? [] : [{ name: volume('home', name), mountPath: home }]),
       // To connect to a socket takes the right to write to it, and not to the mount.
       ...(agent.tools === null ? [] : [{ name: volume('tools', name), mountPath: TOOLS_DIR, readOnly: true }]),
+      ...(network.kind === 'allowlist'
+        ? [{ name: volume('network', name), mountPath: NETWORK_DIR, readOnly: true }]
+        : []),
     ],
   };
 }
 
-function keeperContainer(name: string, agents: readonly AgentSpec[], image: string): Container {
+function keeperContainer(name: string, { agents, deployment }: PodOrder, image: string): Container {
+  const isCarried = deployment.network.kind === 'allowlist';
+  const memory = KEEPER_BYTES + (isCarried ? agents.length * CARRIED_BYTES : 0);
   return {
     name,
     image,
     command: [KEEPER_PROGRAM, 'hold', AGENTS],
     securityContext: confinement(false),
-    resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '256Mi' } },
+    resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: String(memory) } },
     volumeMounts: [
       { name: 'programs', mountPath: PROGRAMS, readOnly: true },
       { name: 'workspace', mountPath: WORKSPACE_DIR },
@@ -195,18 +240,24 @@ function keeperContainer(name: string, agents: readonly AgentSpec[], image: stri
         ...(agent.tools === null
           ? []
           : [{ name: volume('tools', agent.name), mountPath: keeperView.tools(agent.name) }]),
+        ...(isCarried ? [{ name: volume('network', agent.name), mountPath: keeperView.network(agent.name) }] : []),
       ]),
     ],
   };
 }
 
-function agentVolumes(agent: AgentSpec, { outputLimitBytes, tmpBytes, diskBytes }: KubernetesSettings): object[] {
+function agentVolumes(
+  agent: AgentSpec,
+  network: NetworkEndpoint,
+  { outputLimitBytes, tmpBytes, diskBytes }: KubernetesSettings,
+): object[] {
   return [
     emptyDir(volume('guard', agent.name), KEPT_TIMES * outputLimitBytes + INPUT_BYTES),
     { name: volume('given', agent.name), emptyDir: { medium: 'Memory', sizeLimit: String(GIVEN_BYTES) } },
     emptyDir(volume('tmp', agent.name), tmpBytes),
     ...(mountedHome(agent) === null ? [] : [emptyDir(volume('home', agent.name), diskBytes)]),
     ...(agent.tools === null ? [] : [emptyDir(volume('tools', agent.name), TOOLS_BYTES)]),
+    ...(network.kind === 'allowlist' ? [emptyDir(volume('network', agent.name), TOOLS_BYTES)] : []),
   ];
 }
 
@@ -251,9 +302,12 @@ function resourcesOf({ name, resources }: AgentSpec, { defaultResources }: Kuber
   };
 }
 
-/** The variables of an agent, as images/guard/launcher.c takes them. */
-export function environmentBlock(agent: AgentSpec): Buffer {
-  const env = { HOME: MADE_HOME, ...agent.env };
+/**
+ * The variables of an agent, as images/guard/launcher.c takes them. What it was given has the last word.
+ * @param proxyPort see proxyPortOf
+ */
+export function environmentBlock(agent: AgentSpec, proxyPort: number | null): Buffer {
+  const env = { ...(proxyPort === null ? {} : proxyEnvironment(proxyPort)), HOME: MADE_HOME, ...agent.env };
   return Buffer.from(
     Object.entries(env)
       .map(([name, value]) => `${name}=${value}\0`)
@@ -266,7 +320,7 @@ export function environmentBlock(agent: AgentSpec): Buffer {
 const NO_HOMES = ['bin', 'boot', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'proc', 'sbin', 'sys', 'usr'].map(
   (it) => `/${it}`,
 );
-const MOUNTED = ['/tmp', WORKSPACE_DIR, TOOLS_DIR, GUARD_FOLDER, GIVEN, PROGRAMS];
+const MOUNTED = ['/tmp', WORKSPACE_DIR, TOOLS_DIR, NETWORK_DIR, GUARD_FOLDER, GIVEN, PROGRAMS];
 
 /** Null where a HOME needs no volume, or none can stand there. */
 function mountedHome({ env }: AgentSpec): string | null {

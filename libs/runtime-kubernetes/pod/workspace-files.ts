@@ -17,22 +17,32 @@ export async function putFiles(client: ClusterClient, pod: Pod, files: readonly 
   });
 }
 
-/** All files of one pod's workspace into another's. Links and what is no file stay behind. */
+/**
+ * Makes one pod's workspace the same as another's: files, folders and links, with modes and files' times. Sockets and the like stay where
+ * they are. Where it breaks off, the one has a part of the other's.
+ */
 export async function copyFiles(client: ClusterClient, from: Pod, to: Pod): Promise<void> {
-  const packed = repackFiles(readFiles(client, from, ''));
+  const packed = repackFiles(readStream(client, from, ''));
   await effect('kubernetes.workspace.copy', async () => {
-    throwUnlessDone(await askKeeper(client, keeperOf(to), ['put', WORKSPACE_DIR], packed), 'copy files');
+    throwUnlessDone(await askKeeper(client, keeperOf(to), ['mirror', WORKSPACE_DIR], packed), 'copy files');
   });
 }
 
-export async function* readFiles(client: ClusterClient, pod: Pod, path: string): AsyncGenerator<FoundFile> {
-  const wanted = workspacePath(path);
+export function readFiles(client: ClusterClient, pod: Pod, path: string): AsyncGenerator<FoundFile> {
+  return unpackFiles(readStream(client, pod, workspacePath(path)));
+}
+
+/** As the keeper says it. @throws AppError `not_found` where nothing is */
+async function* readStream(client: ClusterClient, pod: Pod, wanted: string): AsyncGenerator<Buffer> {
   const exec = await PodExec.start(client, keeperOf(pod), [KEEPER_PROGRAM, 'read', WORKSPACE_DIR, wanted]);
   const chunks = exec.stdout();
   try {
     const first = await chunks.next();
     if (first.done) await explain(exec, wanted);
-    else yield* unpackFiles(prepend(first.value, chunks));
+    else {
+      yield first.value;
+      yield* chunks;
+    }
   } finally {
     exec.close();
   }
@@ -44,9 +54,4 @@ async function explain(exec: PodExec, path: string): Promise<never> {
   if (end.how === 'exited' && end.code === KEEPER_CODES.notFound)
     throw new AppError('not_found', `there is no "${path}" in the workspace`);
   throw unreachable(`read "${path}"`, end.how === 'broken' ? end.why : exec.stderr || `exit code ${end.code}`);
-}
-
-async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  yield first;
-  yield* rest;
 }

@@ -132,7 +132,7 @@ async function suffer(attack: Attack, hasLimits: boolean): Promise<Found> {
     {
       claim: { runId: 'r', epoch: 1 },
       handle: 'h',
-      tools: null,
+      carried: { tools: null, network: null },
       protocol: new AcpProtocol({ limits: hasLimits ? DEFAULT_JSON_LIMITS : unlimited }),
       dialogue: {
         runId: 'r',

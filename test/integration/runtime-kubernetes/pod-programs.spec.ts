@@ -1,9 +1,24 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { repackFiles } from '@crewtab/runtime-kubernetes/pod/file-stream';
 import { describeWithGuard, GUARD_FOLDER } from '../../kit/services/guard-folder';
+import { eventually } from '../../kit/wait-for';
 
 const ARCHITECTURE = { x64: 'amd64' }[process.arch as string] ?? process.arch;
 const program = (name: string): string => `${GUARD_FOLDER}/${name}-${ARCHITECTURE}`;
@@ -30,7 +45,7 @@ class Lab {
     return this.launchIn('open', command);
   }
 
-  launchIn(network: 'open' | 'none', command: readonly string[]): Promise<Ended> {
+  launchIn(network: 'open' | 'none' | 'allowlist', command: readonly string[]): Promise<Ended> {
     return this.run('launcher', [this.guard, this.given, network, program('guard'), '60', '100000000', ...command]);
   }
 
@@ -46,8 +61,17 @@ class Lab {
     return this.keeper(['feed', this.guard], pieces.join(''));
   }
 
+  /** As the kubelet asks for it. */
+  end(): void {
+    for (const one of this.started) one.kill('SIGTERM');
+  }
+
   dispose(): void {
     for (const one of this.started) one.kill('SIGKILL');
+    // What stands apart from its container's main process ends with the container, of which there is none here.
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      if (commandOf(pid).includes(this.folder)) process.kill(Number(pid), 'SIGKILL');
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -61,6 +85,18 @@ class Lab {
     child.stdin.end(input);
     return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...said })));
   }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(bytes);
 }
 
 function piece(text: string, id: string = randomUUID(), end = ''): string {
@@ -119,6 +155,34 @@ describeWithGuard('the programs of a pod', () => {
     await ended;
     expect(readFileSync(join(lab.guard, 'output'), 'utf8')).toContain(words);
   });
+
+  it('lead from a port of loopback to a socket under the network allowlist', async () => {
+    const socket = join(lab.folder, 'proxy.sock');
+    const server = createServer((client) => client.end('from the proxy')).unref();
+    await once(server.listen(socket), 'listening');
+    const script = `require('net').connect(33128, '127.0.0.1').on('data', (text) => console.log('heard ' + text));`;
+    const forwarder = [program('forwarder'), '33128', socket];
+    const ended = lab.launchIn('allowlist', [...forwarder, process.execPath, '-e', script]);
+    expect(await lab.release()).toMatchObject({ code: 0, out: 'started\n' });
+    expect((await ended).code).toBe(0);
+    expect(readFileSync(join(lab.guard, 'output'), 'utf8')).toContain('heard from the proxy');
+    server.close();
+  }, 30_000);
+
+  it('say why a program behind a forwarder cannot be run', async () => {
+    const ended = lab.launchIn('allowlist', [program('forwarder'), '33129', join(lab.folder, 's'), '/no/such']);
+    expect((await lab.release()).out).toBe('failed cannot run /no/such: No such file or directory\n');
+    expect((await ended).code).toBe(127);
+  }, 30_000);
+
+  it('reach a pod that listens, and say where one does not', async () => {
+    const listening = lab.keeper(['listen', '33130']);
+    await eventually(async () => (await lab.keeper(['reach', '127.0.0.1', '33130'])).code === 0);
+    expect((await lab.keeper(['reach', '::1', '33130'])).code).toBe(0);
+    expect((await lab.keeper(['reach', '127.0.0.1', '33131'])).code).toBe(9);
+    lab.end();
+    expect((await listening).code).toBe(0);
+  }, 30_000);
 
   it('take each piece of input once, in order, and its end', async () => {
     const ended = lab.launch('/bin/sh', '-c', ECHO);
@@ -192,11 +256,51 @@ describeWithGuard('the programs of a pod', () => {
     expect((await put('link/x')).code).not.toBe(0);
     expect(readdirSync(lab.guard)).toEqual([]);
     expect((await put('link')).code).toBe(0);
-    expect((await lab.keeper(['read', root, 'a/b'])).out).toBe('d 755 0 3 0\na/bf 644 2 5 0\na/b/chi.\n');
+    const read = async (path: string): Promise<string> =>
+      (await lab.keeper(['read', root, path])).out.replace(/^(.*[fdlo] \d+ \d+ \d+ \d+) \d+$/gm, '$1 AGE');
+    expect(await read('a/b')).toBe('d 755 0 3 0 AGE\na/bf 644 2 5 0 AGE\na/b/chi.\n');
     symlinkSync('/etc', join(root, 'etc'));
     expect((await lab.keeper(['read', root, 'etc/passwd'])).code).toBe(4);
-    expect((await lab.keeper(['read', root, 'etc'])).out).toBe('l 777 0 3 4\netc/etc.\n');
+    expect(await read('etc')).toBe('l 777 0 3 4 AGE\netc/etc.\n');
     expect((await lab.keeper(['put', root], 'f 644 9 1 0\nzshort')).code).toBe(3);
     expect(readdirSync(root).sort()).toEqual(['a', 'etc', 'link']);
+  });
+
+  it('make one folder the same as another, and follow no link in it', async () => {
+    const [from, to] = [join(lab.folder, 'from'), join(lab.folder, 'to')];
+    for (const made of [from, join(from, 'a'), join(from, 'empty'), to, join(to, 'old'), join(to, 'file')])
+      mkdirSync(made);
+    writeFileSync(join(from, 'a/one'), 'new', { mode: 0o750 });
+    utimesSync(join(from, 'a/one'), 1_000_000, 1_000_000);
+    writeFileSync(join(from, 'file'), 'was a folder');
+    symlinkSync('a/one', join(from, 'link'));
+    symlinkSync(lab.guard, join(from, 'out'));
+    writeFileSync(join(lab.guard, 'kept'), 'of another');
+    // What is there is longer, of another kind, or not in the other one.
+    writeFileSync(join(to, 'a'), 'was a file');
+    writeFileSync(join(to, 'file/inner'), '');
+    writeFileSync(join(to, 'old/deep'), '');
+    symlinkSync(lab.guard, join(to, 'link'));
+    symlinkSync(lab.guard, join(to, 'old/out'));
+    const chunks: Buffer[] = [];
+    const said = Buffer.from((await lab.keeper(['read', from, ''])).out);
+    for await (const chunk of repackFiles(one(said))) chunks.push(chunk);
+    expect(await lab.keeper(['mirror', to], Buffer.concat(chunks))).toMatchObject({ code: 0, err: '' });
+    expect(readdirSync(to).sort()).toEqual(['a', 'empty', 'file', 'link', 'out']);
+    expect([readdirSync(join(to, 'a')), readdirSync(join(to, 'empty'))]).toEqual([['one'], []]);
+    expect(readFileSync(join(to, 'link'), 'utf8')).toBe('new');
+    expect(readlinkSync(join(to, 'out'))).toBe(lab.guard);
+    const { mode, mtimeMs } = statSync(join(to, 'a/one'));
+    expect(mode & 0o777).toBe(0o750);
+    expect(Math.abs(mtimeMs - 1_000_000_000)).toBeLessThan(5_000);
+    expect(readdirSync(lab.guard)).toEqual(['kept']);
+  });
+
+  it('remove nothing where the other folder does not come whole', async () => {
+    const root = join(lab.folder, 'workspace');
+    mkdirSync(root);
+    writeFileSync(join(root, 'kept'), '');
+    expect((await lab.keeper(['mirror', root], 'f 644 2 1 0 1\nahi')).code).toBe(3);
+    expect(readdirSync(root).sort()).toEqual(['a', 'kept']);
   });
 });

@@ -208,14 +208,14 @@ describe('POST /teams', () => {
       });
     });
 
-    it('is refused under a runtime whose agents start together with it', async () => {
+    it('is taken under the kubernetes runtime, but for a repository', async () => {
       const cluster = await startHttp({ settings: { runtime: 'kubernetes' } });
       try {
-        const answer = await cluster
-          .call('post', TEAMS)
-          .send({ ...aTeam({ command: ['x'] }), workspace })
-          .expect(400);
-        expect(paths(answer.body)).toEqual(['workspace']);
+        const post = (given: object) =>
+          cluster.call('post', TEAMS).send({ ...aTeam({ command: ['x'] }), workspace: given });
+        await post(workspace).expect(201);
+        const git = { url: 'https://git.example/a' };
+        expect(paths((await post({ git }).expect(400)).body)).toEqual(['workspace.git']);
       } finally {
         await cluster.app.close();
       }
