@@ -38,7 +38,12 @@ export class PolicyProbe {
   private known: { readonly isEnforced: boolean; readonly untilMs: number } | null = null;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly settings: KubernetesSettings) {}
+  /** @param reach what tests have in the place of an exec */
+  constructor(
+    private readonly settings: KubernetesSettings,
+    private readonly reach: Reach = reachByKeeper,
+    private readonly policyLimitMs = POLICY_LIMIT_MS,
+  ) {}
 
   /** Where it is not known yet, tests it. @throws AppError `network_not_enforced`, or what kept the test from being made */
   async requireEnforcement(
@@ -58,7 +63,9 @@ export class PolicyProbe {
       if (this.known && performance.now() < this.known.untilMs) return;
       if (options.signal.aborted) throw aborted();
       options.onProgress('Testing whether the cluster enforces network policies');
-      const isEnforced = await new Probe(client, this.settings, deployment, owner, options).run();
+      const isEnforced = await new Probe(client, this.settings, this.reach, deployment, owner, options).run(
+        this.policyLimitMs,
+      );
       const untilMs = performance.now() + (isEnforced ? ENFORCED_FOR_MS : UNENFORCED_FOR_MS);
       this.known = { isEnforced, untilMs };
     });
@@ -72,6 +79,15 @@ export class PolicyProbe {
   }
 }
 
+/** Whether the one pod reaches the other one's address now. */
+type Reach = (client: ClusterClient, caller: Pod, address: string) => Promise<boolean>;
+
+const reachByKeeper: Reach = async (client, caller, address) => {
+  const { code, said } = await askKeeper(client, keeperOf(caller), ['reach', address, String(PORT)], []);
+  if (code === 0 || code === NOT_REACHED) return code === 0;
+  throw new AppError('create_failed', `the test of network policies failed: ${said || `exit code ${code}`}`);
+};
+
 /** One test. */
 class Probe {
   private readonly id = randomBytes(4).toString('hex');
@@ -80,13 +96,14 @@ class Probe {
   constructor(
     private readonly client: ClusterClient,
     private readonly settings: KubernetesSettings,
+    private readonly reach: Reach,
     private readonly deployment: DeploymentSpec,
     private readonly owner: ConfigMap,
     private readonly options: DeployOptions,
   ) {}
 
-  /** @returns true where the policy held */
-  async run(): Promise<boolean> {
+  /** @returns true where the policy held within its limit */
+  async run(limitMs: number): Promise<boolean> {
     try {
       // A namespace may refuse everything by a policy of its own: this one lets the control through.
       const open = await this.create('networkpolicies', this.policy('allow', {}, [{}]));
@@ -95,7 +112,7 @@ class Probe {
       await this.reachControl(caller, address);
       await this.create('networkpolicies', this.policy('deny', { [LABELS.probeRole]: 'caller' }, []));
       await this.remove('networkpolicies', open);
-      return await this.isCutOff(caller, address);
+      return await this.isCutOff(caller, address, limitMs);
     } finally {
       // What resists bears the run's labels, and goes with it.
       await Promise.allSettled(this.made.map(({ kind, object }) => this.remove(kind, object)));
@@ -114,9 +131,9 @@ class Probe {
     }
   }
 
-  private async isCutOff(caller: Pod, address: string): Promise<boolean> {
+  private async isCutOff(caller: Pod, address: string, limitMs: number): Promise<boolean> {
     let refusals = 0;
-    for (const giveUpAt = performance.now() + POLICY_LIMIT_MS; performance.now() < giveUpAt; await delay(AGAIN_MS)) {
+    for (const giveUpAt = performance.now() + limitMs; performance.now() < giveUpAt; await delay(AGAIN_MS)) {
       refusals = (await this.isReached(caller, address)) ? 0 : refusals + 1;
       if (refusals === REFUSALS) return true;
     }
@@ -125,9 +142,7 @@ class Probe {
 
   private async isReached(caller: Pod, address: string): Promise<boolean> {
     if (this.options.signal.aborted) throw aborted();
-    const { code, said } = await askKeeper(this.client, keeperOf(caller), ['reach', address, String(PORT)], []);
-    if (code === 0 || code === NOT_REACHED) return code === 0;
-    throw new AppError('create_failed', `the test of network policies failed: ${said || `exit code ${code}`}`);
+    return this.reach(this.client, caller, address);
   }
 
   private async startPod(role: 'target' | 'caller'): Promise<Pod> {
