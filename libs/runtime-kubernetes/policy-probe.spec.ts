@@ -1,5 +1,5 @@
 import type { DeploymentSpec } from '@crewtab/domain/ports/runtime';
-import type { ClusterObject, ConfigMap, NetworkPolicy, Pod } from './cluster/api-objects';
+import type { ClusterObject, ConfigMap, Pod } from './cluster/api-objects';
 import type { ClusterClient, Kind } from './cluster/cluster-client';
 import { settingsFrom } from './kubernetes-options';
 import { PolicyProbe } from './policy-probe';
@@ -16,7 +16,15 @@ const DEPLOYMENT: DeploymentSpec = {
   agents: [{ name: 'lead', image: 'agent:1', command: ['x'], env: {}, resources: {}, stdin: 'open', tools: null }],
 };
 
-type Made = ClusterObject & Partial<NetworkPolicy & Pod>;
+/** A pod or a policy, as far as it is looked at. */
+interface Made extends ClusterObject {
+  readonly kind?: string;
+  readonly spec?: {
+    readonly containers?: readonly { readonly name: string }[];
+    readonly podSelector?: object;
+    readonly egress?: readonly object[];
+  };
+}
 
 /** A cluster that keeps what it is given, and of which a pod reaches another one as its policies say, if it enforces them. */
 class FakeCluster {
