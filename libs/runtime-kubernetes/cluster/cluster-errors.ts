@@ -18,12 +18,15 @@ export class ClusterRefusal extends Error {
  * token, and while a worker's token is being renewed.
  */
 const PASSING = [401, 408, 429, 500, 502, 503, 504];
+/** What it says of a right that the worker lacks: until it has read its roles, a server that starts says so of every right. */
+const LACKS_RIGHT = /is forbidden: User ".*" cannot \w+ resource /;
 
 /** @param body of an answer that is no success */
 export function refusalOf(statusCode: number, body: string, what: string): AppError | ClusterRefusal {
   const { message, reason = '' } = statusIn(body);
   const words = message ?? `${statusCode} ${body.slice(0, 500)}`.trim();
-  return PASSING.includes(statusCode) ? unreachable(what, words) : new ClusterRefusal(statusCode, words, reason);
+  const isPassing = PASSING.includes(statusCode) || (statusCode === 403 && LACKS_RIGHT.test(words));
+  return isPassing ? unreachable(what, words) : new ClusterRefusal(statusCode, words, reason);
 }
 
 function statusIn(body: string): Partial<Status> {
