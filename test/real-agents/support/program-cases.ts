@@ -149,6 +149,11 @@ export function describeProgram(program: AgentProgram, expected: ExpectedOfProgr
       expect(whole?.turns.map(({ text }) => text).join('\n')).toContain(found);
     });
 
+    it('goes on after a fault that passes', async () => {
+      const { run } = await play([refuse(529, 'Overloaded', 1), say('It was nothing.')]);
+      expect(run).toMatchObject({ status: 'success', result: 'It was nothing.', error: null });
+    });
+
     it('ends at once when its run is cancelled in the middle of an answer', async () => {
       const script = real.models.script(hang());
       const { id } = await real.begin(program, script);
