@@ -14,6 +14,16 @@ const LONG_TALK = `WITH run AS (UPDATE schedule_runs SET last_seq = $2 WHERE id 
   FROM run, generate_series(1, $2::int) AS seq
   ON CONFLICT (run_id, seq) DO UPDATE SET agent = excluded.agent, kind = excluded.kind, content = excluded.content,
     message_id = excluded.message_id, tool_call_id = NULL, session = NULL, turn = NULL, block = NULL`;
+const KEPT_RUN = `UPDATE schedule_runs SET artifacts = '["out/*"]', artifact_count = 2, artifact_bytes = 2100, last_seq = last_seq + 1
+  WHERE id = $1`;
+const KEPT_FILES = `INSERT INTO artifacts (organization_id, run_id, path, bytes, digest, content_type, key)
+  SELECT organization_id, id, file.path, file.bytes, repeat('d', 64), file.kind, file.path
+  FROM schedule_runs, (VALUES ('out/report.md', 2000, 'text/markdown'), ('out/dead-links.csv', 100, 'text/csv')) AS file (path, bytes, kind)
+  WHERE id = $1`;
+const KEPT_MESSAGE = `INSERT INTO messages (organization_id, run_id, seq, kind, content, at)
+  SELECT organization_id, id, last_seq, 'artifact', jsonb_build_object('text', '2 files were kept.', 'count', 2, 'bytes', 2100,
+    'artifacts', jsonb_build_array(jsonb_build_object('path', 'out/report.md'), jsonb_build_object('path', 'out/dead-links.csv'))), finished_at
+  FROM schedule_runs WHERE id = $1`;
 let demo: DemoInstallation;
 let browser: Browser;
 let page: Page;
@@ -158,6 +168,22 @@ describe('a month of history, in a browser', () => {
     for (const key of ['ArrowRight', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
     await page.waitForURL(/[?&]at=\d+/);
     expect(await page.getByRole('table', { name: 'Agents over time' }).getByRole('row').count()).toBeGreaterThan(1);
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  it('files that were kept stand in the conversation and beside the result', async () => {
+    const { runId } = await thoughtOfAnyRun();
+    await demo.rewrite(async (client) => {
+      await client.query(KEPT_RUN, [runId]);
+      await client.query(KEPT_FILES, [runId]);
+      await client.query(KEPT_MESSAGE, [runId]);
+    });
+    await page.goto(`${demo.api.baseUrl}/runs/${runId}`);
+    const told = page.getByRole('article').filter({ hasText: 'kept 2 files' });
+    for (const place of [told, page.locator('section', { has: page.getByRole('heading', { name: 'Files' }) })])
+      for (const name of ['out/report.md', 'out/dead-links.csv'])
+        await place.getByText(name, { exact: true }).waitFor();
+    expect(await findBarriers(page)).toEqual([]);
     expect(complaints.splice(0)).toEqual([]);
   });
 
