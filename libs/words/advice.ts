@@ -70,9 +70,9 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   },
   network_not_enforced: {
     meaning:
-      'The team may reach listed hosts only, and its cluster does not enforce network policies, or it could not be tested.',
+      'The team may reach listed hosts only (allowlist), and its cluster does not enforce network policies, which keep its pod from anything else; or whether it does could not be tested.',
     advice:
-      'Install a network plugin that enforces them (Calico, Cilium); or give the team the network none; or set KUBERNETES_UNENFORCED_NETWORK_ALLOWED.',
+      'Install a network plugin that enforces them (Calico, Cilium); or give the team network: { "mode": "none" }; or accept it for all teams with KUBERNETES_UNENFORCED_NETWORK_ALLOWED (kubernetes.md).',
   },
   isolation_required: {
     meaning:
