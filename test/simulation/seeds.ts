@@ -56,6 +56,11 @@ export const ONCE_FAILED: readonly OnceFailedSeed[] = [
     found:
       'I6: in the simulator itself, a teammate whose task arrived late, from a worker that had stood still, was expected to end a run whose leader waited for it no more.',
   },
+  {
+    seed: 1_327_659_820,
+    found:
+      'I13: a store that was away at the deadline of a run being verified let the check that this deadline had cut short decide it: failed as verification_failed instead of timeout.',
+  },
 ];
 
 /** What one call of the command plays, in this order, and how its last line names it. */

@@ -115,6 +115,23 @@ describe('a run whose work is verified', () => {
     expect(world.engine.leaks).toEqual({ containers: 0, networks: 0, volumes: 0 });
   });
 
+  it('is a timeout where the deadline cut its command short, though that is stored long after', async () => {
+    const world = new World({ lead: obedient(), verify: {} });
+    const { id } = world.store.addRun({ plan: { agents: ALONE, verify: { command: ['sleep'] }, timeoutMs: 5_000 } });
+    const { holder } = world.worker();
+    await holder.take(id);
+    await world.eventually(() => world.store.read(id).phase === 'verifying');
+    const conclude = jest.spyOn(world.store, 'conclude');
+    conclude.mockRejectedValue(new AppError('store_unreachable', 'not yet', { retryable: true }));
+    await world.clock.advance(20_000);
+    expect(conclude).toHaveBeenCalled();
+    conclude.mockRestore();
+    await world.eventually(() => world.store.read(id).phase === 'finished');
+    expect(world.store.read(id)).toMatchObject({ status: 'timeout', outcome: { result: 'well done' } });
+    expect(world.engine.leaks).toEqual({ containers: 0, networks: 0, volumes: 0 });
+    await holder.stop();
+  });
+
   it('is cancelled in the middle of it', async () => {
     const world = new World({ lead: obedient(), verify: {} });
     const { id } = world.store.addRun({ plan: { agents: ALONE, verify: { command: ['sleep'] } } });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { formatDuration } from '@crewtab/domain/durations';
 import { AppError } from '@crewtab/domain/errors';
 import type { DeploymentSpec, FoundFile, ProgramResult } from '@crewtab/domain/ports/runtime';
@@ -112,6 +113,8 @@ async function runCommand(
     },
     signal,
   );
+  // No verdict: what its deadline has cut short is a timeout, also where a store that was away keeps it from being one at once.
+  if (result.end === 'time_limit' && timeLimitMs < options.verifyTimeoutMs) await untilAborted(signal);
   const { output, exitCode } = result;
   return { kind: 'command', name: command.join(' '), output, exitCode, message: describeEnd(result, timeLimitMs) };
 }
@@ -121,4 +124,8 @@ function describeEnd({ end, exitCode }: ProgramResult, timeLimitMs: number): str
   if (end === 'time_limit') return `did not end within ${formatDuration(timeLimitMs)}`;
   if (end === 'output_limit') return 'wrote more than it may';
   return exitCode === 0 ? null : `ended with exit code ${exitCode}`;
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
