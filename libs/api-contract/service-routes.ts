@@ -30,6 +30,7 @@ const configView = z
         verifiesByCommand: z.boolean().meta({ description: 'Whether `verify` may have a command.' }),
         preparesWorkspace: z.boolean().meta({ description: 'Whether teams may have a `workspace`.' }),
         clonesRepositories: z.boolean().meta({ description: 'Whether it may have `git`.' }),
+        keepsWorkspaces: z.boolean().meta({ description: 'Whether it may have `persist`.' }),
       })
       .meta({
         description: 'What the runtime in use keeps to; a network or limit that is not listed is not enforced.',

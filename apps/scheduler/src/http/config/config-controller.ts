@@ -41,6 +41,7 @@ export class ConfigController {
         verifiesByCommand,
         preparesWorkspace: capabilities.preparesWorkspace,
         clonesRepositories: capabilities.clonesRepositories,
+        keepsWorkspaces: capabilities.keepsWorkspaces,
       },
       keepsArtifacts: this.deps.artifacts.store !== null && leavesWorkspace,
       protocols: [...PROTOCOLS],

@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Pause, Play, SquarePen, Trash2, Zap } from 'lucide-react';
+import { Eraser, Pause, Play, SquarePen, Trash2, Zap } from 'lucide-react';
 import { useId } from 'react';
 import { api, type Schedule } from '../../api/client';
 import { queryClient } from '../../api/queries';
@@ -99,6 +99,27 @@ export function PauseOrResume({ schedule }: { readonly schedule: Schedule }) {
       </label>
       <input id={noteId} name="note" maxLength={NOTE_LENGTH} autoComplete="off" className={`${FIELD} mt-1.5`} />
     </FormDialog>
+  );
+}
+
+/** Of a schedule whose team keeps the workspace between runs: the next one begins with an empty folder. */
+export function ResetWorkspace({ schedule }: { readonly schedule: Schedule }) {
+  const act = async (): Promise<void> => {
+    await api.request('POST /schedules/:id/workspace/reset', {
+      params: { id: schedule.id },
+      idempotencyKey: crypto.randomUUID(),
+    });
+  };
+  return (
+    <ConfirmButton
+      act={act}
+      icon={<Eraser className={ICON} aria-hidden />}
+      title="Empty the workspace?"
+      words="The next run begins with a fresh folder. A run that is active keeps what it has until it ends; then it is removed, and cannot be brought back."
+      confirm="Empty it"
+    >
+      Empty the workspace
+    </ConfirmButton>
   );
 }
 

@@ -7,7 +7,7 @@ import { BUTTON, BUTTON_LOOKS } from '../../parts/button';
 import { zoneName } from '../../time/format-time';
 import { Instant } from '../../time/instant';
 import { CATCH_UP_WORDS, OVERLAP_WORDS } from '@crewtab/words/policy-words';
-import { DeleteSchedule } from './schedule-actions';
+import { DeleteSchedule, ResetWorkspace } from './schedule-actions';
 
 /** What is set of a schedule, each with the sentence that it means. */
 export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
@@ -36,6 +36,9 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
     ['Success', successOf(schedule), 'what a run needs beside a good end of its leader’s turn'],
     ['Verified', verificationOf(schedule), 'what must hold of its work'],
     ['Keeps', schedule.artifacts?.join(', ') ?? 'no files', 'of what a run leaves'],
+    ...(team?.workspace?.persist === true
+      ? [['Workspace', 'kept', 'each run finds what the one before left'] as const]
+      : []),
     ['Created', <Instant key="created" at={schedule.createdAt} />],
     ['Changed', <Instant key="changed" at={schedule.updatedAt} />],
   ];
@@ -57,6 +60,7 @@ export function SettingsTab({ schedule }: { readonly schedule: Schedule }) {
           <Copy className="size-4" aria-hidden />
           Duplicate
         </Link>
+        {team?.workspace?.persist === true && <ResetWorkspace schedule={schedule} />}
         <DeleteSchedule schedule={schedule} />
       </div>
     </div>

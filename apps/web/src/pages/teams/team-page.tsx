@@ -208,10 +208,16 @@ function Network({ network: { mode, hosts } }: { readonly network: Team['network
 /** What each run finds in its folder; nothing is said of an empty one. */
 function Workspace({ workspace }: { readonly workspace: Team['workspace'] }) {
   if (workspace === null) return null;
-  const { git, files = {} } = workspace;
-  const shape = git && [git.ref, git.depth && `${git.depth} commits`, git.secret && `with ${git.secret}`];
+  const { git, files = {}, persist = false } = workspace;
+  const shape = git && [
+    git.ref,
+    git.depth && `${git.depth} commits`,
+    git.secret && `with ${git.secret}`,
+    git.push && `pushed to ${git.push.branch}`,
+    git.diff && 'changes kept as diff.patch',
+  ];
   return (
-    <Panel title="Workspace" note="of each run">
+    <Panel title="Workspace" note={persist ? 'kept from run to run' : 'of each run'}>
       <div className="flex flex-col gap-3 px-4 py-3">
         {git && (
           <p>

@@ -3,7 +3,11 @@ import { bodyOfWorkspace, repeatedPaths, workspaceDraftOf } from './workspace-dr
 
 const STORED = {
   files: { 'notes/style.md': 'Short.\n' },
-  git: { url: 'https://git.example/site.git', ref: 'main', depth: 1, secret: 'github', username: 'bot' },
+  git: {
+    ...{ url: 'https://git.example/site.git', ref: 'main', depth: 1, secret: 'github', username: 'bot' },
+    ...{ push: { branch: 'crewtab/updates' }, diff: true },
+  },
+  persist: true,
 };
 
 describe('a workspace', () => {
@@ -14,9 +18,11 @@ describe('a workspace', () => {
 
   it('loses what is emptied, and keeps what the form does not show', () => {
     const stored = { ...STORED, git: { ...STORED.git, later: true }, other: [1] };
-    const draft = { ...workspaceDraftOf(stored), files: [], ref: '', depth: ' ', secret: '' };
+    const emptied = { ref: '', depth: ' ', secret: '', pushBranch: ' ', hasDiff: false, isKept: false };
+    const draft = { ...workspaceDraftOf(stored), files: [], ...emptied };
     expect(bodyOfWorkspace(draft)).toEqual({ other: [1], git: { url: STORED.git.url, later: true } });
-    expect(bodyOfWorkspace({ ...workspaceDraftOf(STORED), hasGit: false, files: [{ path: '', text: '' }] })).toBeNull();
+    const nothing = { hasGit: false, isKept: false, files: [{ path: '', text: '' }] };
+    expect(bodyOfWorkspace({ ...workspaceDraftOf(STORED), ...nothing })).toBeNull();
   });
 
   it('sends what is no number as it was typed', () => {

@@ -19,15 +19,22 @@ export interface WorkspaceDraft {
   /** Name of a secret; empty: none. */
   readonly secret: string;
   readonly username: string;
+  /** Branch that gets what a run commits; empty: it stays where it was made. */
+  readonly pushBranch: string;
+  /** Whether what a run changes is kept as an artifact. */
+  readonly hasDiff: boolean;
+  /** Whether the next run of the schedule finds what this one leaves. */
+  readonly isKept: boolean;
 }
 
 export const NEW_FILE: FileDraft = { path: '', text: '' };
 
 export function workspaceDraftOf(stored: Workspace | null): WorkspaceDraft {
-  const { url = '', ref = '', depth, secret = '', username = '' } = stored?.git ?? {};
+  const { url = '', ref = '', depth, secret = '', username = '', push, diff = false } = stored?.git ?? {};
   const files = Object.entries(stored?.files ?? {}).map(([path, text]) => ({ path, text }));
   return {
     ...{ stored, files, hasGit: stored?.git !== undefined, url, ref, secret, username },
+    ...{ pushBranch: push?.branch ?? '', hasDiff: diff, isKept: stored?.persist ?? false },
     depth: depth?.toString() ?? '',
   };
 }
@@ -39,6 +46,7 @@ export function bodyOfWorkspace(draft: WorkspaceDraft): Workspace | null {
   const body = {
     ...rest,
     ...(Object.keys(files).length > 0 && { files }),
+    persist: draft.isKept || undefined,
     ...(draft.hasGit && { git: { ...git, ...gitOf(draft) } }),
   };
   const shown = JSON.parse(JSON.stringify(body)) as Workspace;
@@ -46,12 +54,14 @@ export function bodyOfWorkspace(draft: WorkspaceDraft): Workspace | null {
 }
 
 /** An empty field is undefined, so that it takes away what is stored. */
-function gitOf({ url, ref, depth, secret, username }: WorkspaceDraft) {
+function gitOf({ url, ref, depth, secret, username, pushBranch, hasDiff }: WorkspaceDraft) {
   const textOf = (text: string): string | undefined => (text.trim() === '' ? undefined : text.trim());
   const number = Number(depth);
   return {
     ...{ url: url.trim(), ref: textOf(ref), secret: textOf(secret) },
     username: secret === '' ? undefined : textOf(username),
+    push: textOf(pushBranch) === undefined ? undefined : { branch: pushBranch.trim() },
+    diff: hasDiff || undefined,
     depth: depth.trim() === '' ? undefined : Number.isNaN(number) ? (depth as unknown as number) : number,
   };
 }

@@ -19,7 +19,7 @@ interface Props {
 /** What each run finds in its workspace before its agents start: a repository, and files over it. */
 export function WorkspaceFields({ workspace, faultAt, set }: Props) {
   const can = useQuery(configQuery).data?.runtimeCapabilities;
-  const isUsed = workspace.hasGit || workspace.files.length > 0;
+  const isUsed = workspace.hasGit || workspace.isKept || workspace.files.length > 0;
   // What a team has can be taken away under any runtime.
   if (!can?.preparesWorkspace && !isUsed) return null;
   const fault = faultAt('');
@@ -31,6 +31,15 @@ export function WorkspaceFields({ workspace, faultAt, set }: Props) {
           <Repository workspace={workspace} faultAt={faultAt} set={set} />
         )}
         <Files workspace={workspace} faultAt={faultAt} set={set} />
+        {(can?.keepsWorkspaces === true || workspace.isKept) && (
+          <Tick
+            label="Kept for the next run"
+            hint="on its host, one run of a schedule after the other; without it each begins with a fresh folder"
+            error={faultAt('.persist')}
+            value={workspace.isKept}
+            onChange={(isKept) => set({ isKept })}
+          />
+        )}
       </div>
     </Panel>
   );
@@ -38,7 +47,7 @@ export function WorkspaceFields({ workspace, faultAt, set }: Props) {
 
 function Repository({ workspace, faultAt, set }: Props) {
   const at = (field: string): string | undefined => faultAt(`.git.${field}`);
-  const text = (field: 'url' | 'ref' | 'depth' | 'username') => ({
+  const text = (field: 'url' | 'ref' | 'depth' | 'username' | 'pushBranch') => ({
     value: workspace[field],
     spellCheck: false,
     autoComplete: 'off',
@@ -83,6 +92,22 @@ function Repository({ workspace, faultAt, set }: Props) {
               {(control) => <input {...control} {...text('username')} className={MONO} placeholder="x-access-token" />}
             </Field>
           )}
+          <Field
+            label="Push to branch"
+            error={at('push.branch') ?? at('push')}
+            hint="what a run commits, once its verification has passed; empty: nothing"
+          >
+            {(control) => <input {...control} {...text('pushBranch')} className={MONO} placeholder="crewtab/updates" />}
+          </Field>
+          <div className="rail:col-span-3">
+            <Tick
+              label="Keep what a run changes"
+              hint="as its artifact diff.patch, also what it did not commit"
+              error={at('diff')}
+              value={workspace.hasDiff}
+              onChange={(hasDiff) => set({ hasDiff })}
+            />
+          </div>
         </div>
       )}
     </fieldset>
