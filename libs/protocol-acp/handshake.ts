@@ -209,7 +209,7 @@ export class Handshake {
         terminal: false,
         // Agents that know these say by them what else would stand in their answer.
         session: { notices: {} },
-        // Claude Code takes who knows the first for a client that wants nothing of its sub-agents, unless it says so.
+        // A client that declares the first alone gets no words of Claude Code's sub-agents.
         _meta: { jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } }, 'subagent-transcript': true },
       },
       clientInfo: { name: 'crewtab', title: 'Crewtab', version: this.options.clientVersion },

@@ -15,7 +15,7 @@ import { LABELS, runMetadata } from './run-labels';
 const PORT = 8080;
 /** See images/guard/keeper-reach.h. */
 const NOT_REACHED = 9;
-/** Of the probe's pods, whoever is there to remove them. */
+/** The cluster ends the probe's pods after so long, even if no worker is left to remove them. */
 const POD_SECONDS = 180;
 /** Until the control is reached, and then until the policy holds; network plugins take some seconds for either. */
 const CONTROL_LIMIT_MS = 30_000;

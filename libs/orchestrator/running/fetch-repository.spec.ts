@@ -1,10 +1,9 @@
 import { AppError } from '@crewtab/domain/errors';
-import type { ProgramSpec } from '@crewtab/domain/ports/runtime';
 import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import type { FakeRuntime } from '@test/fakes/runtime/fake-runtime';
 import { FACTS } from './fetch-script';
-import { obedient, World } from './spec-support';
+import { obedient, programsOf, World } from './spec-support';
 
 const SECRET = 'a-token-0123456789';
 const COMMIT = 'a'.repeat(40);
@@ -29,12 +28,7 @@ async function play(world: World, secret: string | null = SECRET) {
   if (secret !== null) world.store.secrets.set('github', secret);
   const { id } = world.store.addRun({ plan: PLAN });
   const { holder, runtime } = world.worker();
-  const programs: ProgramSpec[] = [];
-  const inner = runtime.runProgram.bind(runtime);
-  runtime.runProgram = (deployment, program, signal) => {
-    programs.push(program);
-    return inner(deployment, program, signal);
-  };
+  const programs = programsOf(runtime);
   await holder.take(id);
   await world.eventually(() => world.store.read(id).phase === 'finished');
   await holder.stop();

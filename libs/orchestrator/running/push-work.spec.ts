@@ -1,10 +1,9 @@
-import type { ProgramSpec } from '@crewtab/domain/ports/runtime';
 import type { Push } from '@crewtab/domain/runs/repository';
 import type { Run, RunPlan } from '@crewtab/domain/runs/run';
 import type { FakeProgram } from '@test/fakes/runtime/fake-agent';
 import { FACTS } from './fetch-script';
 import { NOT_SENT, REFUSED, UNKNOWN } from './push-script';
-import { obedient, World } from './spec-support';
+import { obedient, programsOf, World } from './spec-support';
 
 const SECRET = 'a-token-0123456789';
 const FETCHED = 'a'.repeat(40);
@@ -67,12 +66,7 @@ function helper(partOf: (env: Readonly<Record<string, string>>) => Part): FakePr
 async function play(world: World, plan: Partial<RunPlan> = {}) {
   const { id } = world.store.addRun({ plan: { ...PLAN, ...plan } });
   const { holder, runtime } = world.worker();
-  const programs: ProgramSpec[] = [];
-  const inner = runtime.runProgram.bind(runtime);
-  runtime.runProgram = (deployment, program, signal) => {
-    programs.push(program);
-    return inner(deployment, program, signal);
-  };
+  const programs = programsOf(runtime);
   await holder.take(id);
   await world.eventually(() => world.store.read(id).phase === 'finished');
   await holder.stop();

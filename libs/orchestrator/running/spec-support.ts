@@ -1,6 +1,7 @@
 import { FakePromptRenderer } from '@test/fakes/fake-prompt-renderer';
 import type { AgentProtocol } from '@crewtab/domain/ports/agent-protocol';
 import type { RunQueue } from '@crewtab/domain/ports/run-queue';
+import type { ProgramSpec } from '@crewtab/domain/ports/runtime';
 import type { WorkerIdentity } from '@crewtab/domain/ports/run-store';
 import { FakeClock, settle } from '@test/fakes/fake-clock';
 import { LineProtocol } from '@test/fakes/protocol/line-protocol';
@@ -125,6 +126,17 @@ export class World {
       },
     };
   }
+}
+
+/** The programs that a runtime is told to run beside its agents, in order. */
+export function programsOf(runtime: FakeRuntime): readonly ProgramSpec[] {
+  const programs: ProgramSpec[] = [];
+  const run = runtime.runProgram.bind(runtime);
+  runtime.runProgram = (deployment, program, signal) => {
+    programs.push(program);
+    return run(deployment, program, signal);
+  };
+  return programs;
 }
 
 /** Says it is ready, answers every turn with "well done". */

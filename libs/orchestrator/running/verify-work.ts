@@ -113,7 +113,7 @@ async function runCommand(
     },
     signal,
   );
-  // No verdict: what its deadline has cut short is a timeout, also where a store that was away keeps it from being one at once.
+  // The run's deadline has ended this command, so it has no verdict: the run is a timeout, even if the store takes it late.
   if (result.end === 'time_limit' && timeLimitMs < options.verifyTimeoutMs) await untilAborted(signal);
   const { output, exitCode } = result;
   return { kind: 'command', name: command.join(' '), output, exitCode, message: describeEnd(result, timeLimitMs) };

@@ -40,7 +40,7 @@ export interface NetworkPolicy extends ClusterObject {
   readonly spec: {
     readonly podSelector: object;
     readonly policyTypes: readonly ('Ingress' | 'Egress')[];
-    /** What may come and go; none where a type is named without. */
+    /** What is let in and out. A type of `policyTypes` without a list here lets nothing through. */
     readonly ingress?: readonly object[];
     readonly egress?: readonly object[];
   };

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Button } from './button';
 import { describeProblem } from './problem-note';
 
-/** A button that asks for some words before it acts; without one, whoever opens it says so. */
+/** A dialog that asks for some words before it acts. It has a button that opens it, or is opened by its caller. */
 export function FormDialog({
   trigger,
   isOpen: isOpenOutside,
